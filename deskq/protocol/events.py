@@ -1,0 +1,208 @@
+"""Celery's events: typed values, and the decoding of what a broker delivers into them.
+
+Sources: celery/events/dispatcher.py and celery/worker/request.py (fields of each event),
+kombu/transport/virtual/base.py (the JSON envelope of Redis and other virtual transports).
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import math
+from typing import Any, Final
+
+import msgspec
+
+MAX_PAYLOAD: Final = 16 * 1024 * 1024
+"""Bytes of one delivery above which it is not decoded (Celery's own events are below 64 KiB)."""
+
+_LATEST: Final = 32_503_680_000.0  # the year 3000: a larger timestamp is not epoch seconds
+_LARGEST_INTEGER: Final = 2**53  # what fits every JSON reader, and SQLite
+
+
+class MalformedEvent(ValueError):
+    """A delivery that is not an event; ``raw`` holds its bytes, ``reason`` says what is wrong with it."""
+
+    def __init__(self, reason: str, raw: bytes) -> None:
+        super().__init__(reason)
+        self.reason = reason
+        self.raw = raw
+
+
+class Event(msgspec.Struct, kw_only=True, gc=False):
+    """One event of any type; a field that this type does not have is None.
+
+    ``timestamp``, ``eta`` and ``expires``: see :func:`epoch` for the latter two, which come as ISO 8601 text.
+    ``args``, ``kwargs`` and ``result`` are reprs, cut by the worker. ``runtime`` is in seconds.
+    """
+
+    type: str
+    hostname: str = ""
+    timestamp: float
+    clock: int = -1
+    pid: int = -1
+    uuid: str | None = None
+    name: str | None = None
+    args: str | None = None
+    kwargs: str | None = None
+    result: str | None = None
+    runtime: float | None = None
+    exception: str | None = None
+    traceback: str | None = None
+    root_id: str | None = None
+    parent_id: str | None = None
+    retries: int | None = None
+    eta: str | None = None
+    expires: str | None = None
+    queue: str | None = None
+    exchange: str | None = None
+    routing_key: str | None = None
+    requeue: bool | None = None
+    terminated: bool | None = None
+    signum: int | str | None = None
+    expired: bool | None = None
+    freq: float | None = None
+    sw_ident: str | None = None
+    sw_ver: str | None = None
+    sw_sys: str | None = None
+    active: int | None = None
+    processed: int | None = None
+    loadavg: list[float] | None = None
+
+
+class _Properties(msgspec.Struct, gc=False):
+    body_encoding: str | None = None
+
+
+class _Envelope(msgspec.Struct, rename={"content_type": "content-type", "content_encoding": "content-encoding"}):
+    body: str
+    content_type: str | None = None
+    content_encoding: str | None = None
+    properties: _Properties = msgspec.field(default_factory=_Properties)
+
+
+class _Base64Envelope(msgspec.Struct, gc=False):
+    """What kombu writes for every event: a base64 body, which msgspec decodes on the way."""
+
+    body: bytes
+    properties: _Properties
+
+
+_decode_base64_envelope = msgspec.json.Decoder(_Base64Envelope).decode
+_decode_envelope = msgspec.json.Decoder(_Envelope).decode
+_decode_events = msgspec.json.Decoder(list[Event] | Event).decode
+
+_TEXT = frozenset(
+    "type hostname uuid name args kwargs result exception traceback root_id parent_id eta expires queue exchange "
+    "routing_key sw_ident sw_ver sw_sys".split()
+)
+_WHOLE = frozenset("clock pid retries active processed".split())
+_REAL = frozenset("timestamp runtime freq".split())
+_FLAG = frozenset("requeue terminated expired".split())
+
+
+def decode_redis_envelope(payload: bytes) -> list[Event]:
+    """Return the events in one PUBLISH of kombu's Redis transport; raise MalformedEvent if it is something else."""
+    if len(payload) > MAX_PAYLOAD:
+        raise MalformedEvent(f"larger than {MAX_PAYLOAD} bytes", payload)
+    try:
+        quick = _decode_base64_envelope(payload)
+        if quick.properties.body_encoding == "base64":
+            return _checked(_decode_events(quick.body), payload)
+    except (msgspec.MsgspecError, ValueError, RecursionError):
+        pass
+    return _decode_unusual_envelope(payload)
+
+
+def decode_body(body: bytes, content_type: str | None, content_encoding: str | None) -> list[Event]:
+    """Return the events in one AMQP body; raise MalformedEvent if it is not JSON or not an event."""
+    if len(body) > MAX_PAYLOAD:
+        raise MalformedEvent(f"larger than {MAX_PAYLOAD} bytes", body)
+    if content_type not in (None, "", "application/json"):
+        raise MalformedEvent(f"content type {content_type!r}; only application/json is read", body)
+    try:
+        return _checked(_decode_events(body), body)
+    except (msgspec.MsgspecError, ValueError, RecursionError):
+        return _decode_leniently(body, content_encoding, body)
+
+
+def _decode_unusual_envelope(payload: bytes) -> list[Event]:
+    try:
+        envelope = _decode_envelope(payload)
+        if envelope.properties.body_encoding == "base64":
+            body = base64.b64decode(envelope.body, validate=True)
+        else:
+            body = envelope.body.encode("utf-8", "backslashreplace")
+    except (msgspec.MsgspecError, ValueError, RecursionError) as error:
+        raise MalformedEvent(f"not a kombu envelope: {_short(error)}", payload) from None
+    try:
+        return decode_body(body, envelope.content_type, envelope.content_encoding)
+    except MalformedEvent as error:
+        raise MalformedEvent(error.reason, payload) from None
+
+
+def _checked(decoded: list[Event] | Event, raw: bytes) -> list[Event]:
+    events = decoded if type(decoded) is list else [decoded]
+    for event in events:
+        if not (
+            0.0 <= event.timestamp < _LATEST
+            and -1 <= event.clock < _LARGEST_INTEGER
+            and -1 <= event.pid < _LARGEST_INTEGER
+        ):
+            raise ValueError("a number out of range")
+        retries = event.retries
+        if retries is not None and not 0 <= retries < 2**31:
+            raise ValueError("a number of retries out of range")
+    return events
+
+
+def _decode_leniently(body: bytes, encoding: str | None, raw: bytes) -> list[Event]:
+    """Decode what is JSON but not typed as Celery types it: custom events may carry any field."""
+    try:
+        decoded = json.loads(body.decode(encoding or "utf-8", "strict"))
+    except (ValueError, LookupError, RecursionError) as error:
+        raise MalformedEvent(f"not JSON: {_short(error)}", raw) from None
+    items = decoded if isinstance(decoded, list) else [decoded]
+    try:
+        return _checked([_coerced(item) for item in items], raw)
+    except (ValueError, OverflowError, RecursionError) as error:
+        raise MalformedEvent(_short(error), raw) from None
+
+
+def _coerced(item: Any) -> Event:
+    if not isinstance(item, dict):
+        raise ValueError(f"an event is an object, not {type(item).__name__}")
+    if not isinstance(item.get("type"), str):
+        raise ValueError("no type")
+    fields: dict[str, Any] = {}
+    for key, value in item.items():
+        if value is None:
+            continue
+        if key in _TEXT:
+            fields[key] = plain_utf8(value if isinstance(value, str) else json.dumps(value))
+        elif key in _WHOLE and _is_number(value):
+            fields[key] = int(value)
+        elif key in _REAL and _is_number(value):
+            fields[key] = float(value)
+        elif key in _FLAG:
+            fields[key] = bool(value)
+        elif key == "signum" and isinstance(value, int | str):
+            fields[key] = plain_utf8(value) if isinstance(value, str) else int(value)
+        elif key == "loadavg" and isinstance(value, list) and all(map(_is_number, value)):
+            fields[key] = [float(number) for number in value[:3]]
+    if "timestamp" not in fields:
+        raise ValueError("no timestamp")
+    return Event(**fields)
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+
+
+def plain_utf8(text: str) -> str:
+    """Return the text with lone surrogates written out, so that every later encoder accepts it."""
+    return text.encode("utf-8", "backslashreplace").decode("utf-8")
+
+
+def _short(error: BaseException) -> str:
+    return (str(error) or type(error).__name__)[:200]
