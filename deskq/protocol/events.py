@@ -92,13 +92,13 @@ _decode_base64_envelope = msgspec.json.Decoder(_Base64Envelope).decode
 _decode_envelope = msgspec.json.Decoder(_Envelope).decode
 _decode_events = msgspec.json.Decoder(list[Event] | Event).decode
 
-_TEXT = frozenset(
-    "type hostname uuid name args kwargs result exception traceback root_id parent_id eta expires queue exchange "
-    "routing_key sw_ident sw_ver sw_sys".split()
-)
-_WHOLE = frozenset("clock pid retries active processed".split())
-_REAL = frozenset("timestamp runtime freq".split())
-_FLAG = frozenset("requeue terminated expired".split())
+_TEXT: Final = {
+    *("type", "hostname", "uuid", "name", "args", "kwargs", "result", "exception", "traceback", "root_id", "parent_id"),
+    *("eta", "expires", "queue", "exchange", "routing_key", "sw_ident", "sw_ver", "sw_sys"),
+}
+_WHOLE: Final = {"clock", "pid", "retries", "active", "processed"}
+_REAL: Final = {"timestamp", "runtime", "freq"}
+_FLAG: Final = {"requeue", "terminated", "expired"}
 
 
 def decode_redis_envelope(payload: bytes) -> list[Event]:
@@ -108,7 +108,7 @@ def decode_redis_envelope(payload: bytes) -> list[Event]:
     try:
         quick = _decode_base64_envelope(payload)
         if quick.properties.body_encoding == "base64":
-            return _checked(_decode_events(quick.body), payload)
+            return _checked(_decode_events(quick.body))
     except (msgspec.MsgspecError, ValueError, RecursionError):
         pass
     return _decode_unusual_envelope(payload)
@@ -121,7 +121,7 @@ def decode_body(body: bytes, content_type: str | None, content_encoding: str | N
     if content_type not in (None, "", "application/json"):
         raise MalformedEvent(f"content type {content_type!r}; only application/json is read", body)
     try:
-        return _checked(_decode_events(body), body)
+        return _checked(_decode_events(body))
     except (msgspec.MsgspecError, ValueError, RecursionError):
         return _decode_leniently(body, content_encoding, body)
 
@@ -141,8 +141,8 @@ def _decode_unusual_envelope(payload: bytes) -> list[Event]:
         raise MalformedEvent(error.reason, payload) from None
 
 
-def _checked(decoded: list[Event] | Event, raw: bytes) -> list[Event]:
-    events = decoded if type(decoded) is list else [decoded]
+def _checked(decoded: list[Event] | Event) -> list[Event]:
+    events = decoded if isinstance(decoded, list) else [decoded]
     for event in events:
         if not (
             0.0 <= event.timestamp < _LATEST
@@ -164,7 +164,7 @@ def _decode_leniently(body: bytes, encoding: str | None, raw: bytes) -> list[Eve
         raise MalformedEvent(f"not JSON: {_short(error)}", raw) from None
     items = decoded if isinstance(decoded, list) else [decoded]
     try:
-        return _checked([_coerced(item) for item in items], raw)
+        return _checked([_coerced(item) for item in items])
     except (ValueError, OverflowError, RecursionError) as error:
         raise MalformedEvent(_short(error), raw) from None
 

@@ -1,0 +1,230 @@
+"""What was observed of one task, as a lattice: the record is the same for any order of events and any duplicates.
+
+A record is a set of observations and two registers that keep the greatest bundle seen. Union and maximum are
+associative, commutative and idempotent, so merging is. What it all means is worked out by ``task_summary.derive``.
+"""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime
+from typing import Final, NamedTuple, TypeVar
+
+import msgspec
+
+from deskq.protocol.events import Event
+
+# Kinds of observation, in the order in which they sort when a worker's clock does not tell them apart.
+SENT: Final = 0
+RECEIVED: Final = 1
+STARTED: Final = 2
+CUSTOM: Final = 3
+SUCCEEDED: Final = 4
+FAILED: Final = 5
+RETRIED: Final = 6
+REJECTED: Final = 7
+REVOKED: Final = 8
+CANCELLED: Final = 9  # the worker gave a running acks_late task back when it lost its broker (celery/worker/request.py)
+LOST: Final = 10  # noted by a recorder: the worker died while it ran the task
+IGNORED: Final = 11  # noted by a recorder: the worker says that it no longer runs the task, and nothing was missed
+UNSEEN: Final = 12  # the same, but events were missed meanwhile: it ended, nobody knows how
+
+_KINDS: Final[dict[str, int]] = {
+    "task-sent": SENT,
+    "task-received": RECEIVED,
+    "task-started": STARTED,
+    "task-succeeded": SUCCEEDED,
+    "task-failed": FAILED,
+    "task-retried": RETRIED,
+    "task-rejected": REJECTED,
+    "task-revoked": REVOKED,
+    "task-cancelled": CANCELLED,
+}
+_KEPT_FROM_EACH_END: Final = 256
+T = TypeVar("T", bound=tuple[object, ...])
+
+
+class Observation(NamedTuple):
+    """One event of a task, without what the registers keep. All fields compare, so that any two have an order.
+
+    ``number``: retries of SENT and RECEIVED (-1 unknown), runtime in s of SUCCEEDED (-1 unknown), 1 or 0 for REJECTED
+    with or without requeue. ``text``: exception, custom state, or how a task was revoked. ``traceback``: "" if none.
+    """
+
+    kind: int
+    timestamp: float
+    clock: int
+    hostname: str
+    pid: int
+    number: float = -1
+    text: str = ""
+    traceback: str = ""
+
+
+class Message(NamedTuple):
+    """What the newest message of the task says; ``source``: SENT or RECEIVED. Unknown is "", a time that is not is -1."""
+
+    retries: int
+    source: int
+    timestamp: float
+    hostname: str
+    name: str = ""
+    args: str = ""
+    kwargs: str = ""
+    root_id: str = ""
+    parent_id: str = ""
+    eta: float = -1
+    expires: float = -1
+
+
+class Route(NamedTuple):
+    """Where the newest message was sent; only task-sent tells."""
+
+    retries: int
+    timestamp: float
+    queue: str
+    exchange: str
+    routing_key: str
+
+
+class Outcome(NamedTuple):
+    """The repr of what the newest success returned."""
+
+    timestamp: float
+    clock: int
+    hostname: str
+    result: str
+
+
+class TaskRecord(msgspec.Struct, gc=False):
+    """Everything that was observed of the task ``uuid``."""
+
+    uuid: str
+    observations: set[Observation] = msgspec.field(default_factory=set)
+    message: Message | None = None
+    route: Route | None = None
+    outcome: Outcome | None = None
+
+    def add(self, event: Event) -> bool:
+        """Take in one event of this task; False if it was known already (or is no event of a task)."""
+        kind = _KINDS.get(event.type)
+        if kind is None:
+            if not event.type.startswith("task-"):
+                return False
+            custom = event.type[5:].upper().replace("-", "_")[:64]
+            return self.observe(
+                Observation(CUSTOM, event.timestamp, event.clock, event.hostname, event.pid, -1, custom)
+            )
+        number: float = -1
+        text = traceback = ""
+        if kind <= RECEIVED:
+            if event.retries is not None:
+                number = event.retries
+            self._offer_message(kind, event)
+        elif kind == SUCCEEDED:
+            if event.runtime is not None:
+                number = event.runtime
+            outcome = Outcome(event.timestamp, event.clock, event.hostname, event.result or "")
+            if self.outcome is None or outcome > self.outcome:
+                self.outcome = outcome
+        elif kind in (FAILED, RETRIED):
+            traceback = event.traceback or ""
+            text = _real_exception(event.exception or "", traceback)
+        elif kind == REJECTED:
+            number = 1 if event.requeue else 0
+        elif kind == REVOKED:
+            text = _how_revoked(event)
+        return self.observe(
+            Observation(kind, event.timestamp, event.clock, event.hostname, event.pid, number, text, traceback)
+        )
+
+    def observe(self, observation: Observation) -> bool:
+        """Take in one observation; False if it was known already."""
+        known = self.observations
+        if observation in known:
+            return False
+        known.add(observation)
+        if len(known) > 2 * _KEPT_FROM_EACH_END:
+            self._cut()
+        return True
+
+    def merge(self, other: TaskRecord) -> None:
+        """Take in all that another record of the same task holds."""
+        self.observations |= other.observations
+        if len(self.observations) > 2 * _KEPT_FROM_EACH_END:
+            self._cut()
+        self.message = _greater(self.message, other.message)
+        self.route = _greater(self.route, other.route)
+        self.outcome = _greater(self.outcome, other.outcome)
+
+    def _offer_message(self, kind: int, event: Event) -> None:
+        retries = event.retries or 0
+        message = Message(
+            retries,
+            kind,
+            event.timestamp,
+            event.hostname,
+            event.name or "",
+            event.args or "",
+            event.kwargs or "",
+            event.root_id or "",
+            event.parent_id or "",
+            epoch(event.eta),
+            epoch(event.expires),
+        )
+        if self.message is None or message > self.message:
+            self.message = message
+        if kind == SENT and event.queue is not None:
+            route = Route(retries, event.timestamp, event.queue or "", event.exchange or "", event.routing_key or "")
+            if self.route is None or route > self.route:
+                self.route = route
+
+    def _cut(self) -> None:
+        """Keep the earliest and the latest observations: what is dropped from the middle does not depend on order."""
+        ordered = sorted(self.observations, key=_by_time)
+        self.observations = set(ordered[:_KEPT_FROM_EACH_END]) | set(ordered[-_KEPT_FROM_EACH_END:])
+
+
+def _by_time(observation: Observation) -> tuple[float, Observation]:
+    return (observation.timestamp, observation)
+
+
+def _greater(one: T | None, other: T | None) -> T | None:
+    if one is None or other is None:
+        return other if one is None else one
+    return max(one, other)
+
+
+def epoch(text: str | None) -> float:
+    """Return ISO 8601 text as epoch seconds, -1 if there is none; a time without a zone is UTC, as Celery sends it."""
+    if not text:
+        return -1
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        return -1
+    return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
+
+
+_LAST_LINE = re.compile(r"^([\w.]+)(?:: (.*))?$")
+
+
+def _real_exception(exception: str, traceback: str) -> str:
+    """A hard time limit reports ``ExceptionWithTraceback()``; the real class stands in the last traceback line."""
+    if not exception.startswith("ExceptionWithTraceback("):
+        return exception
+    for line in reversed(traceback.rstrip('" \n').splitlines()):
+        found = _LAST_LINE.match(line.strip())
+        if found:
+            name = found[1].rpartition(".")[2]
+            message = found[2] or ""
+            return message if message.startswith(f"{name}(") else f"{name}({message})"
+    return exception
+
+
+def _how_revoked(event: Event) -> str:
+    if event.expired:
+        return "expired"
+    if event.terminated:
+        return f"terminated {event.signum}" if event.signum not in (None, "") else "terminated"
+    return "revoked"
