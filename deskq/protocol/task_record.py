@@ -62,7 +62,7 @@ class Observation(NamedTuple):
 
 
 class Message(NamedTuple):
-    """What the newest message of the task says; ``source``: SENT or RECEIVED. Unknown is "", a time that is not is -1."""
+    """What the newest message of the task says; ``source``: SENT or RECEIVED; "" is unknown, -1 no time."""
 
     retries: int
     source: int
