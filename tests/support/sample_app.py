@@ -1,0 +1,149 @@
+"""A Celery app with a task for each way in which a task can end; CeleryWorker runs it, `sample_client` sends to it."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import time
+from collections.abc import Iterator
+from typing import Any
+
+from celery import Celery
+from celery.exceptions import Ignore, Reject, SoftTimeLimitExceeded
+
+BROKER, CONFIG = "DESKQ_SAMPLE_BROKER", "DESKQ_SAMPLE_CONFIG"
+
+
+class ReceiptNotSent(Exception):
+    """What `sample.fail_nested` raises at last."""
+
+
+def make_app(broker: str, **config: Any) -> Celery:
+    """An app with all tasks. `config` are Celery's settings; on Redis results are kept in the broker by default."""
+    app = Celery("sample", broker=broker, set_as_current=False)
+    app.conf.update(
+        result_backend=broker if broker.startswith(("redis", "sentinel")) else None,
+        task_send_sent_event=True,
+        worker_hijack_root_logger=False,
+        broker_connection_retry_on_startup=True,
+        broker_connection_timeout=10,
+        worker_prefetch_multiplier=1,
+        worker_cancel_long_running_tasks_on_connection_loss=False,
+        result_expires=600,
+    )
+    prefix = config.pop("global_keyprefix", None)
+    if prefix:
+        config.setdefault("broker_transport_options", {})["global_keyprefix"] = prefix
+        config.setdefault("result_backend_transport_options", {})["global_keyprefix"] = prefix
+    app.conf.update(config)
+    _register(app)
+    return app
+
+
+@contextlib.contextmanager
+def sample_client(broker: str, **config: Any) -> Iterator[Celery]:
+    """An app to send with, as in `app.send_task("sample.add", (2, 3))`; its connections are closed afterwards."""
+    app = make_app(broker, **config)
+    try:
+        yield app
+    finally:
+        app.close()
+
+
+def _register(app: Celery) -> None:
+    @app.task(name="sample.add")
+    def add(x: float, y: float) -> float:
+        return x + y
+
+    @app.task(name="sample.total")
+    def total(numbers: list[float]) -> float:
+        """The body of a chord."""
+        return sum(numbers)
+
+    @app.task(name="sample.fail")
+    def fail(text: str = "it broke") -> None:
+        raise ValueError(text)
+
+    @app.task(name="sample.fail_nested")
+    def fail_nested() -> None:
+        def connect() -> None:
+            raise ConnectionRefusedError(111, "Connection refused")
+
+        try:
+            connect()
+        except OSError as error:
+            raise ReceiptNotSent("the mail server is away") from error
+
+    @app.task(name="sample.retry_then_succeed", bind=True, max_retries=10)
+    def retry_then_succeed(self: Any, times: int = 1, countdown: float = 0.1) -> int:
+        """Fails `times` times, then returns the number of its retries."""
+        retries: int = self.request.retries
+        if retries < times:
+            raise self.retry(exc=KeyError(f"attempt {retries}"), countdown=countdown)
+        return retries
+
+    @app.task(name="sample.retry_for_ever", bind=True, max_retries=1)
+    def retry_for_ever(self: Any) -> None:
+        """Fails after its only retry."""
+        raise self.retry(exc=KeyError("always"), countdown=0.1)
+
+    @app.task(name="sample.reject", acks_late=True)
+    def reject() -> None:
+        raise Reject("not mine", requeue=False)
+
+    @app.task(name="sample.ignore")
+    def ignore() -> None:
+        raise Ignore
+
+    @app.task(name="sample.sleep_for")
+    def sleep_for(seconds: float) -> float:
+        time.sleep(seconds)
+        return seconds
+
+    @app.task(name="sample.late_sleep", acks_late=True)
+    def late_sleep(seconds: float) -> float:
+        """Stays unacknowledged while it runs."""
+        time.sleep(seconds)
+        return seconds
+
+    @app.task(name="sample.lost_sleep", acks_late=True, reject_on_worker_lost=True)
+    def lost_sleep(seconds: float) -> float:
+        """Goes back to its queue when its process dies."""
+        time.sleep(seconds)
+        return seconds
+
+    @app.task(name="sample.exit")
+    def exit_() -> None:
+        """Takes its pool process with it: WorkerLostError."""
+        os._exit(3)
+
+    @app.task(name="sample.hard_limit", time_limit=1)
+    def hard_limit() -> None:
+        time.sleep(60)
+
+    @app.task(name="sample.soft_limit", soft_time_limit=1)
+    def soft_limit(survive: bool = False) -> str:
+        try:
+            time.sleep(60)
+        except SoftTimeLimitExceeded:
+            if not survive:
+                raise
+        return "cut short"
+
+    @app.task(name="sample.big_result")
+    def big_result(size: int = 100_000) -> str:
+        return "x" * size
+
+    @app.task(name="sample.unicode")
+    def unicode_(text: str = "grüße 东京 🚀 <b>bold</b> \u202eevil\x1b[31m") -> str:
+        return text
+
+    @app.task(name="sample.progress", bind=True)
+    def progress(self: Any) -> str:
+        """Passes through a custom state."""
+        self.update_state(state="PROGRESS", meta={"done": 1, "of": 2})
+        return "done"
+
+
+app = make_app(os.environ.get(BROKER, "memory://"), **json.loads(os.environ.get(CONFIG, "{}")))

