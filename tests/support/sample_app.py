@@ -48,6 +48,9 @@ def sample_client(broker: str, **config: Any) -> Iterator[Celery]:
     try:
         yield app
     finally:
+        # Closing an app leaves the connection open on which its backend waits for results.
+        if (waiting := getattr(app.backend, "result_consumer", None)) is not None:
+            waiting.stop()
         app.close()
 
 
