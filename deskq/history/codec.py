@@ -1,0 +1,99 @@
+"""Task records to columns and back, losing nothing: what columns cannot hold goes into the ``observations`` blob."""
+
+from __future__ import annotations
+
+from typing import Any, Final, NamedTuple
+
+import msgspec
+
+from deskq.protocol.task_record import Message, Observation, Outcome, Route, TaskRecord
+
+RAN_TWICE: Final = 1
+ROOT_IS_SELF: Final = 2
+_DASHES: Final = (8, 13, 18, 23)
+
+
+class Blob(NamedTuple):
+    """What the columns do not hold: the observations, and the keys by which the registers compare."""
+
+    observations: list[Observation]
+    message: tuple[int, int, float, str] | None
+    route: tuple[int, float] | None
+    outcome: tuple[float, int, str] | None
+
+
+class Texts(NamedTuple):
+    """The register values that are kept in columns."""
+
+    name: str
+    args: str
+    kwargs: str
+    root_id: str
+    parent_id: str
+    eta: float | None
+    expires: float | None
+    queue: str
+    exchange: str
+    routing_key: str
+    result: str
+
+
+_encode = msgspec.msgpack.Encoder().encode
+_decode: Any = msgspec.msgpack.Decoder(Blob).decode
+
+
+def pack_uuid(text: str) -> bytes | str:
+    """Return the 16 bytes of a canonical UUID; any other id stays text, so that nothing is lost."""
+    if len(text) == 36 and all(text[i] == "-" for i in _DASHES):
+        try:
+            packed = bytes.fromhex(text.replace("-", ""))
+        except ValueError:
+            return text
+        if len(packed) == 16 and unpack_uuid(packed) == text:
+            return packed
+    return text
+
+
+def unpack_uuid(packed: bytes | str | None) -> str:
+    """Reverse :func:`pack_uuid`; None becomes ""."""
+    if packed is None:
+        return ""
+    if isinstance(packed, str):
+        return packed
+    digits = packed.hex()
+    return f"{digits[:8]}-{digits[8:12]}-{digits[12:16]}-{digits[16:20]}-{digits[20:]}"
+
+
+def pack_record(record: TaskRecord) -> bytes:
+    """Return the blob of a record."""
+    message, route, outcome = record.message, record.route, record.outcome
+    return _encode(
+        (
+            list(record.observations),
+            message[:4] if message is not None else None,
+            route[:2] if route is not None else None,
+            outcome[:3] if outcome is not None else None,
+        )
+    )
+
+
+def unpack_record(uuid: str, blob: bytes, texts: Texts) -> TaskRecord:
+    """Return the record that was packed; raises msgspec.MsgspecError if the blob is damaged."""
+    kept: Blob = _decode(blob)
+    record = TaskRecord(uuid, set(kept.observations))
+    if kept.message is not None:
+        record.message = Message(
+            *kept.message,
+            texts.name,
+            texts.args,
+            texts.kwargs,
+            texts.root_id,
+            texts.parent_id,
+            -1 if texts.eta is None else texts.eta,
+            -1 if texts.expires is None else texts.expires,
+        )
+    if kept.route is not None:
+        record.route = Route(*kept.route, texts.queue, texts.exchange, texts.routing_key)
+    if kept.outcome is not None:
+        record.outcome = Outcome(*kept.outcome, texts.result)
+    return record

@@ -1,0 +1,62 @@
+"""One writer for a history: an advisory lock on a file beside it, which the kernel releases when its holder dies."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import IO
+
+if sys.platform == "win32":
+    import msvcrt
+
+    def _take(file: IO[bytes]) -> None:
+        file.seek(0)
+        msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)
+else:
+    import fcntl
+
+    def _take(file: IO[bytes]) -> None:
+        fcntl.flock(file.fileno(), fcntl.LOCK_EX | fcntl.LOCK_NB)
+
+
+class WriterLock:
+    """Held by the recorder of one history as long as it lives."""
+
+    def __init__(self, history: Path) -> None:
+        self.path = lock_path(history)
+        self._file: IO[bytes] | None = None
+
+    def acquire(self) -> bool:
+        """Take the lock; False if somebody else holds it. Raises OSError if the folder cannot be written."""
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        file = self.path.open("a+b")
+        try:
+            _take(file)
+        except OSError:
+            file.close()
+            return False
+        self._file = file
+        return True
+
+    def release(self) -> None:
+        """Give it back; the file stays, since removing it would let two writers in."""
+        if self._file is not None:
+            self._file.close()
+            self._file = None
+
+
+def lock_path(history: Path) -> Path:
+    """The lock file of a history."""
+    return history.with_name(history.name + ".lock")
+
+
+def is_locked(history: Path) -> bool:
+    """Is a recorder writing this history just now?"""
+    path = lock_path(history)
+    if not path.exists() or not os.access(path, os.W_OK):
+        return False
+    probe = WriterLock(history)
+    taken = probe.acquire()
+    probe.release()
+    return not taken

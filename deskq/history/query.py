@@ -1,0 +1,191 @@
+"""The filter language of the task table, and its translation to SQL.
+
+``state:FAILURE task:mail.* queue:emails worker:w3 since:1h some text``; a value with blanks goes in double quotes,
+the same field twice means either, different fields mean both.
+"""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from typing import Final
+
+from deskq.errors import UserError
+
+STATES: Final = (
+    "SENT",
+    "RECEIVED",
+    "STARTED",
+    "SUCCESS",
+    "FAILURE",
+    "RETRY",
+    "REJECTED",
+    "REVOKED",
+    "LOST",
+    "IGNORED",
+    "UNSEEN",
+)
+FIELDS: Final = {"state": "states", "task": "names", "name": "names", "queue": "queues", "worker": "workers"}
+_UNITS: Final = {"s": 1, "m": 60, "min": 60, "h": 3600, "d": 86400}
+_TERM: Final = re.compile(r'(?:(\w+):)?("(?:[^"\\]|\\.)*"|\S+)')
+_SPAN: Final = re.compile(r"(\d+)(s|min|m|h|d)")
+
+
+@dataclass(frozen=True, slots=True)
+class TaskFilter:
+    """Which tasks. Values of one field are alternatives; ``*`` in names is a wildcard.
+
+    ``text`` is searched in id, name, arguments and exception, without regard to ASCII case; each word must occur.
+    ``since`` and ``until`` are epoch seconds of when the task was first seen.
+    """
+
+    states: tuple[str, ...] = ()
+    names: tuple[str, ...] = ()
+    queues: tuple[str, ...] = ()
+    workers: tuple[str, ...] = ()
+    text: str = ""
+    since: float | None = None
+    until: float | None = None
+
+    @property
+    def empty(self) -> bool:
+        """True if it lets every task through."""
+        return self == TaskFilter()
+
+
+@dataclass(frozen=True, slots=True)
+class Sort:
+    """The order of the table; ``key`` is one of SORTS."""
+
+    key: str = "seen"
+    descending: bool = True
+
+
+SORTS: Final = {
+    "seen": "id",
+    "runtime": "runtime",
+}
+"""What the table can sort by, and the indexed expression that does it."""
+
+
+@dataclass(slots=True)
+class Where:
+    """An SQL condition and its values."""
+
+    terms: list[str] = field(default_factory=list)
+    values: list[object] = field(default_factory=list)
+
+    def add(self, term: str, *values: object) -> None:
+        """Add a condition that must hold as well."""
+        self.terms.append(term)
+        self.values.extend(values)
+
+    def __str__(self) -> str:
+        return " AND ".join(f"({term})" for term in self.terms) or "1"
+
+
+def parse(text: str, *, now: float | None = None) -> TaskFilter:
+    """Read the filter language; raises UserError that names the word it does not understand."""
+    found: dict[str, list[str]] = {"states": [], "names": [], "queues": [], "workers": []}
+    words: list[str] = []
+    since: float | None = None
+    for key, value in _TERM.findall(text):
+        value = _unquoted(value)
+        if key in FIELDS:
+            found[FIELDS[key]].append(value.upper() if key == "state" else value)
+        elif key == "since":
+            since = (time.time() if now is None else now) - seconds_of(value)
+        else:
+            words.append(f"{key}:{value}" if key else value)
+    return TaskFilter(
+        **{name: tuple(values) for name, values in found.items()},  # type: ignore[arg-type]
+        text=" ".join(words),
+        since=since,
+    )
+
+
+def unparse(chosen: TaskFilter) -> str:
+    """Write a filter in the filter language, without its time span."""
+    words = [
+        f"{key}:{_quoted(value)}" for key, name in FIELDS.items() if key != "name" for value in getattr(chosen, name)
+    ]
+    return " ".join([*words, chosen.text] if chosen.text else words)
+
+
+def seconds_of(span: str) -> float:
+    """Return the seconds of "90s", "15m", "6h" or "7d"; raises UserError on anything else."""
+    match = _SPAN.fullmatch(span)
+    if match is None:
+        raise UserError(f"“{span}” is no time span: write 90s, 15m, 6h or 7d.")
+    return float(match[1]) * _UNITS[match[2]]
+
+
+def without_states(chosen: TaskFilter) -> TaskFilter:
+    """Return the filter for counting by state."""
+    return replace(chosen, states=())
+
+
+def where(chosen: TaskFilter) -> Where:
+    """Translate all but the time span, which the reader turns into a range of ids."""
+    result = Where()
+    for column, values in (
+        ("state_id", chosen.states),
+        ("name_id", chosen.names),
+        ("queue_id", chosen.queues),
+        ("worker_id", chosen.workers),
+    ):
+        if values:
+            _add_any_of(result, column, values)
+    for word in chosen.text.split():
+        like = "%" + re.sub(r"([\\%_])", r"\\\1", word) + "%"
+        result.add(
+            "args LIKE ? ESCAPE '\\' OR kwargs LIKE ? ESCAPE '\\' OR exception LIKE ? ESCAPE '\\' "
+            "OR name_id IN (SELECT id FROM texts WHERE text LIKE ? ESCAPE '\\') OR " + _id_begins(word),
+            like,
+            like,
+            like,
+            like,
+            *_id_values(word),
+        )
+    return result
+
+
+def _add_any_of(result: Where, column: str, values: Sequence[str]) -> None:
+    exact = [value for value in values if "*" not in value]
+    terms: list[str] = []
+    parameters: list[str] = []
+    if exact:
+        terms.append(f"{column} IN (SELECT id FROM texts WHERE text IN ({', '.join('?' * len(exact))}))")
+        parameters += exact
+    for value in values:
+        if "*" in value:
+            terms.append(f"{column} IN (SELECT id FROM texts WHERE text GLOB ?)")
+            parameters.append(re.sub(r"[\[?]", lambda special: f"[{special[0]}]", value))
+    result.add(" OR ".join(terms), *parameters)
+
+
+def _id_begins(word: str) -> str:
+    """A word of hexadecimal digits and dashes may be the beginning of a UUID; ids kept as text are searched whole."""
+    return "lower(hex(uuid)) LIKE ?" if _hexadecimal(word) else "typeof(uuid) = 'text' AND instr(uuid, ?)"
+
+
+def _id_values(word: str) -> list[object]:
+    return [word.replace("-", "").lower() + "%"] if _hexadecimal(word) else [word]
+
+
+def _hexadecimal(word: str) -> bool:
+    return re.fullmatch(r"[0-9a-fA-F-]{4,36}", word) is not None
+
+
+def _quoted(value: str) -> str:
+    if value and not re.search(r'[\s"\\]', value):
+        return value
+    return '"' + re.sub(r'(["\\])', r"\\\1", value) + '"'
+
+
+def _unquoted(value: str) -> str:
+    if len(value) >= 2 and value[0] == value[-1] == '"':
+        return re.sub(r"\\(.)", r"\1", value[1:-1])
+    return value

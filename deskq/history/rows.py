@@ -1,0 +1,183 @@
+"""The rows that a history holds, as the rest of deskq sees them. Times are epoch seconds UTC; None = not known."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True, slots=True)
+class TaskRow:
+    """One line of the task table. ``seen`` is when deskq first heard of it, by this machine's clock."""
+
+    id: int
+    uuid: str
+    name: str
+    state: str
+    queue: str
+    worker: str
+    seen: float
+    sent: float | None
+    received: float | None
+    started: float | None
+    finished: float | None
+    runtime: float | None
+    eta: float | None
+    expires: float | None
+    args: str
+    kwargs: str
+    result: str
+    exception: str
+    retries: int
+    deliveries: int
+    root_id: str
+    parent_id: str
+    revoked: str
+    ran_twice: bool
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerRow:
+    """One worker node. ``since``: online or offline since then, by the local clock; ``frequency``: heartbeat, s."""
+
+    hostname: str
+    online: bool
+    since: float
+    first_seen: float
+    last_heartbeat: float | None = None
+    pid: int | None = None
+    software: str = ""
+    pool: str | None = None
+    concurrency: int | None = None
+    load: tuple[float, float, float] | None = None
+    active: int | None = None
+    processed: int | None = None
+    frequency: float | None = None
+    clock_difference: float | None = None
+    events_enabled: bool | None = None
+    queues: tuple[str, ...] = ()
+    duplicate_name: bool = False
+    missed: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class QueueRow:
+    """One queue at its last sample. ``priorities``: ready messages by priority; ``spark``: ready every 10 s, to now."""
+
+    name: str
+    ready: int | None
+    unacked: int | None
+    consumers: int | None
+    priorities: dict[int, int] | None
+    in_rate: float | None
+    out_rate: float | None
+    oldest: float | None
+    sampled: float
+    no_consumer: bool
+    spark: tuple[int | None, ...] = ()
+    workers: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class RecorderStatus:
+    """What a recorder last said of itself. ``delay``: seconds from the worker's event to the commit."""
+
+    state: str = "stopped"
+    since: float = 0.0
+    message: str = ""
+    pid: int = 0
+    events: int = 0
+    events_per_second: float = 0.0
+    delay: float | None = None
+    malformed: int = 0
+    duplicates: int = 0
+    gaps: int = 0
+    server: str = ""
+    updated: float = 0.0
+    writer_alive: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class SamplePoint:
+    """Depths at one time; ``at`` alone is a hole in the record."""
+
+    at: float
+    ready: int | None
+    unacked: int | None = None
+    consumers: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RatePoint:
+    """Counts in the ``seconds`` that follow ``at``."""
+
+    at: float
+    seconds: float
+    received: int
+    succeeded: int
+    failed: int
+    retried: int
+
+
+@dataclass(frozen=True, slots=True)
+class PercentilePoint:
+    """Runtimes, in s, of the ``count`` tasks that ended in the span beginning ``at``."""
+
+    at: float
+    p50: float
+    p90: float
+    p99: float
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
+class Gap:
+    """A span in which events were lost; ``estimate`` of how many, where something tells."""
+
+    id: int
+    started: float
+    ended: float | None
+    cause: str
+    estimate: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class FailureRow:
+    """Failures of one task with one exception class."""
+
+    name: str
+    exception: str
+    count: int
+    last: float
+
+
+@dataclass(frozen=True, slots=True)
+class MalformedRow:
+    """A delivery that was no event; ``raw`` is its beginning, ``size`` its length in bytes."""
+
+    at: float
+    reason: str
+    size: int
+    raw: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class StateCounts:
+    """Tasks by state; ``capped``: counting stopped at a limit, so there are more."""
+
+    by_state: dict[str, int] = field(default_factory=dict)
+    capped: bool = False
+
+    @property
+    def total(self) -> int:
+        """All of them."""
+        return sum(self.by_state.values())
+
+
+@dataclass(frozen=True, slots=True)
+class Facets:
+    """What can be chosen in the filter bar."""
+
+    names: tuple[str, ...] = ()
+    queues: tuple[str, ...] = ()
+    workers: tuple[str, ...] = ()
+    states: tuple[str, ...] = ()
