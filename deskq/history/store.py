@@ -151,7 +151,7 @@ class History:
     @property
     def tasks_seen(self) -> int:
         """How many tasks this writer has written, new ones and ones that were known before."""
-        return self._next_id - self._first_id + len(self._old_touched)
+        return int(self._next_id - self._first_id + len(self._old_touched))
 
     def oldest_waiting(self, limit: int = 50_000) -> dict[str, float]:
         """Return, for each queue, when the oldest task was sent that no worker has received yet, as far as is known."""

@@ -1,0 +1,223 @@
+"""One profile in the window: its recorder process, its history, and the ways to ask its broker and workers."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import sys
+from collections.abc import Callable, Coroutine
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, Final, TypeVar
+
+from PySide6.QtCore import QObject, Signal
+
+from deskq.brokers.base import Broker
+from deskq.brokers.opening import open_broker
+from deskq.brokers.remote_control import RemoteControl
+from deskq.errors import UserError
+from deskq.history.lock import is_locked
+from deskq.history.reader import HistoryReader
+from deskq.history.rows import RecorderStatus
+from deskq.models.history_link import HistoryLink
+from deskq.profiles import Profile, profile_to_json
+
+T = TypeVar("T")
+POLL_SECONDS: Final = 0.1
+STATUS_SECONDS: Final = 1.0
+STOP_SECONDS: Final = 8.0
+_RESTART_SECONDS: Final = (1.0, 2.0, 5.0, 10.0, 30.0)
+
+
+class ProfileSession(QObject):
+    """Everything of one profile. All methods are called on the GUI thread; nothing blocks it.
+
+    ``status`` is None until the history has been read; ``problem`` is "" or a sentence for people.
+    """
+
+    revision_moved = Signal()
+    status_changed = Signal()
+
+    def __init__(self, profile: Profile, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self.profile = profile
+        self.status: RecorderStatus | None = None
+        self.problem = ""
+        self.connected = False
+        self._history = HistoryLink(profile.history_path())
+        self._control = ThreadPoolExecutor(1, thread_name_prefix=f"control {profile.name}")
+        self._queue_io = ThreadPoolExecutor(1, thread_name_prefix=f"broker {profile.name}")
+        self._remote: RemoteControl | None = None
+        self._broker: Broker | None = None
+        self._tasks: set[asyncio.Task[Any]] = set()
+        self._stopping = False
+        self._started = False
+
+    def start(self) -> None:
+        """Begin to record (or to follow the service that does) and to watch the history."""
+        if not self._started:
+            self._started = True
+            self.connected = True
+            self.spawn(self._keep_recording(), "recorder")
+            self.spawn(self._watch(), "watch")
+            self.status_changed.emit()
+
+    async def stop(self) -> None:
+        """End the recorder and every task of this session; ends within seconds."""
+        if self._stopping:
+            return
+        self._stopping = True
+        self.connected = False
+        for task in list(self._tasks):
+            task.cancel()
+        if self._tasks:
+            await asyncio.wait(list(self._tasks), timeout=STOP_SECONDS + 2)
+        await self._history.close()
+        loop = asyncio.get_running_loop()
+        await asyncio.gather(
+            loop.run_in_executor(self._control, self._close_remote),
+            loop.run_in_executor(self._queue_io, self._close_broker),
+        )
+        self._control.shutdown(wait=False)
+        self._queue_io.shutdown(wait=False)
+        self.status_changed.emit()
+
+    async def ask(self, question: Callable[[HistoryReader], T], *, slot: str) -> T:
+        """Ask the history; see HistoryLink.ask."""
+        return await self._history.ask(question, slot=slot)
+
+    async def inspect(
+        self, method: str, destination: list[str] | None = None, *, timeout: float = 1.0
+    ) -> dict[str, object]:
+        """Ask workers by Celery's remote control: hostname -> reply; who is silent is absent."""
+        return await self.control(lambda remote: remote.inspect(method, destination=destination, timeout=timeout))
+
+    async def control(self, verb: Callable[[RemoteControl], T]) -> T:
+        """Run a verb of remote control in the session's control thread."""
+        return await asyncio.get_running_loop().run_in_executor(self._control, self._with_remote, verb)
+
+    async def broker(self, verb: Callable[[Broker], T]) -> T:
+        """Run a question to the broker in the session's broker thread."""
+        return await asyncio.get_running_loop().run_in_executor(self._queue_io, self._with_broker, verb)
+
+    def spawn(self, work: Coroutine[Any, Any, None], name: str) -> None:
+        """Start a task that lives at most as long as the session; what it raises reaches the loop's handler."""
+        if self._stopping:
+            work.close()
+            return
+        task = asyncio.get_running_loop().create_task(work, name=f"{self.profile.name}: {name}")
+        self._tasks.add(task)
+        task.add_done_callback(self._ended)
+
+    def _ended(self, task: asyncio.Task[Any]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            if isinstance(error, UserError):
+                self._say(str(error))
+            else:
+                task.get_loop().call_exception_handler({"message": task.get_name(), "exception": error, "task": task})
+
+    def _say(self, problem: str) -> None:
+        if problem != self.problem:
+            self.problem = problem
+            self.status_changed.emit()
+
+    async def _keep_recording(self) -> None:
+        """Keep a recorder alive, unless a service writes this history already."""
+        path = self.profile.history_path()
+        loop = asyncio.get_running_loop()
+        failures = 0
+        while True:
+            if await loop.run_in_executor(self._queue_io, is_locked, path):
+                await asyncio.sleep(2.0)
+                continue
+            began = loop.time()
+            code, last_words = await self._run_recorder()
+            if code == 2:  # said clearly what is wrong; a wrong password is not tried again
+                self._say(last_words or "The recorder refused to start.")
+                return
+            failures = 0 if loop.time() - began > 60 else failures + 1
+            self._say(f"The recorder ended unexpectedly ({last_words or code}); starting it again.")
+            await asyncio.sleep(_RESTART_SECONDS[min(failures, len(_RESTART_SECONDS) - 1)])
+
+    async def _run_recorder(self) -> tuple[int, str]:
+        """Run one recorder to its end; it also ends when this process dies, since its standard input closes."""
+        process = await asyncio.create_subprocess_exec(
+            *recorder_command(),
+            stdin=asyncio.subprocess.PIPE,
+            stdout=asyncio.subprocess.DEVNULL,
+            stderr=asyncio.subprocess.PIPE,
+        )
+        assert process.stdin is not None
+        assert process.stderr is not None
+        last = ""
+        try:
+            process.stdin.write(profile_to_json(self.profile).encode() + b"\n")
+            await process.stdin.drain()
+            while line := await process.stderr.readline():
+                last = line.decode("utf-8", "replace").strip() or last
+            return await process.wait(), last.removeprefix("deskq: ")
+        except (BrokenPipeError, ConnectionResetError):
+            return await process.wait(), last
+        finally:
+            if process.returncode is None:
+                process.stdin.close()
+                with contextlib.suppress(TimeoutError, asyncio.CancelledError):
+                    await asyncio.wait_for(asyncio.shield(process.wait()), STOP_SECONDS)
+                if process.returncode is None:
+                    process.kill()
+
+    async def _watch(self) -> None:
+        """Announce new revisions at most ten times a second, and the recorder's status once a second."""
+        revision = -1
+        loop = asyncio.get_running_loop()
+        next_status = 0.0
+        while True:
+            try:
+                now = await self.ask(lambda reader: reader.revision(), slot="revision")
+                if loop.time() >= next_status:
+                    next_status = loop.time() + STATUS_SECONDS
+                    status = await self.ask(lambda reader: reader.status(), slot="status")
+                    if status != self.status:
+                        self.status = status
+                        if status.state == "recording":
+                            self.problem = ""
+                        elif status.state == "disconnected":
+                            self.problem = status.message
+                        self.status_changed.emit()
+                if now != revision:
+                    revision = now
+                    self.revision_moved.emit()
+            except UserError:
+                await asyncio.sleep(0.3)  # the recorder has not made the file yet
+            await asyncio.sleep(POLL_SECONDS)
+
+    def _with_remote(self, verb: Callable[[RemoteControl], T]) -> T:
+        if self._remote is None:
+            self._remote = RemoteControl(self.profile)
+        return verb(self._remote)
+
+    def _with_broker(self, verb: Callable[[Broker], T]) -> T:
+        if self._broker is None:
+            self._broker = open_broker(self.profile)
+        try:
+            return verb(self._broker)
+        except UserError:
+            self._close_broker()
+            raise
+
+    def _close_remote(self) -> None:
+        if self._remote is not None:
+            self._remote.close()
+            self._remote = None
+
+    def _close_broker(self) -> None:
+        if self._broker is not None:
+            self._broker.close()
+            self._broker = None
+
+
+def recorder_command() -> list[str]:
+    """The command line of a child recorder: this program, frozen or not. It holds nothing secret."""
+    if getattr(sys, "frozen", False):
+        return [sys.executable, "record", "--child"]
+    return [sys.executable, "-m", "deskq", "record", "--child"]
