@@ -1,0 +1,1 @@
+"""The recorder: a process that turns a broker's event stream into a history."""

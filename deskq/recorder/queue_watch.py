@@ -1,0 +1,164 @@
+"""Queues as the history keeps them: depths from samples, rates from the broker or from events, who consumes them."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Final
+
+from deskq.brokers.base import QueueSample
+from deskq.history.rows import QueueRow
+
+RATE_SECONDS: Final = 10.0
+SPARK_SECONDS: Final = 10.0
+SPARK_POINTS: Final = 60
+UNCHANGED_SECONDS: Final = 60.0
+MAX_QUEUES: Final = 20_000
+
+Sample = tuple[str, float, int | None, int | None, int | None]
+
+
+@dataclass(slots=True)
+class _Flow:
+    """Counts of the last RATE_SECONDS, in slots of a second."""
+
+    slots: deque[tuple[int, int]] = field(default_factory=deque)
+
+    def add(self, now: float) -> None:
+        second = int(now)
+        if self.slots and self.slots[-1][0] == second:
+            self.slots[-1] = (second, self.slots[-1][1] + 1)
+        else:
+            self.slots.append((second, 1))
+            while self.slots[0][0] < second - RATE_SECONDS:
+                self.slots.popleft()
+
+    def rate(self, now: float) -> float:
+        return sum(n for second, n in self.slots if now - RATE_SECONDS <= second) / RATE_SECONDS
+
+
+@dataclass(slots=True)
+class _Queue:
+    spark: deque[int | None] = field(default_factory=lambda: deque(maxlen=SPARK_POINTS))
+    spark_slot: int = 0
+    written: Sample | None = None
+    sent: _Flow | None = None
+    received: _Flow | None = None
+
+
+class QueueWatch:
+    """All queues of one profile; does no I/O."""
+
+    def __init__(self, known: Iterable[QueueRow] = (), watched: Sequence[str] = ()) -> None:
+        self.names: set[str] = set(watched)
+        self._watched = frozenset(watched)
+        self._queues: dict[str, _Queue] = {}
+        self._sum: Sample | None = None
+        for row in known:
+            queue = self._queue(row.name)
+            queue.spark.extend(row.spark)
+            queue.spark_slot = int(row.sampled // SPARK_SECONDS)
+            self.names.add(row.name)
+
+    def sent(self, name: str, now: float) -> None:
+        """Count a message that was sent to the queue."""
+        if len(self.names) < MAX_QUEUES:
+            self.names.add(name)
+            queue = self._queue(name)
+            queue.sent = queue.sent or _Flow()
+            queue.sent.add(now)
+
+    def received(self, name: str, now: float) -> None:
+        """Count a message that a worker took from the queue."""
+        if len(self.names) < MAX_QUEUES:
+            queue = self._queue(name)
+            queue.received = queue.received or _Flow()
+            queue.received.add(now)
+
+    def found(self, names: Iterable[str], in_use: Iterable[str], *, complete: bool) -> list[str]:
+        """Take in the names that the broker and the workers report; returns those that are gone for good."""
+        reported = set(names) | set(in_use) | self._watched
+        gone = sorted(self.names - reported) if complete else []
+        for name in gone:
+            del self._queues[name]
+        self.names = reported if complete else self.names | reported
+        return gone
+
+    def rows(
+        self,
+        samples: Sequence[QueueSample],
+        consumers: Mapping[str, Sequence[str]] | None,
+        oldest: Mapping[str, float],
+        now: float,
+    ) -> tuple[list[QueueRow], list[Sample]]:
+        """Return the rows of these samples and those of the samples that are worth keeping.
+
+        ``consumers``: worker names by queue as the workers say, None if they were not asked.
+        """
+        rows: list[QueueRow] = []
+        kept: list[Sample] = []
+        for sample in samples:
+            queue = self._queue(sample.name)
+            workers = tuple(consumers.get(sample.name, ())) if consumers is not None else ()
+            count = sample.consumers
+            if count is None and consumers is not None:
+                count = len(workers)
+            self._draw(queue, sample, now)
+            rows.append(
+                QueueRow(
+                    name=sample.name,
+                    ready=sample.ready,
+                    unacked=sample.unacked,
+                    consumers=count,
+                    priorities=sample.priorities,
+                    in_rate=_rate(sample.in_rate, queue.sent, now),
+                    out_rate=_rate(sample.out_rate, queue.received if queue.sent else None, now),
+                    oldest=oldest.get(sample.name) if sample.ready else None,
+                    sampled=sample.at,
+                    no_consumer=count == 0,
+                    spark=tuple(queue.spark),
+                    workers=workers,
+                )
+            )
+            measured: Sample = (sample.name, sample.at, sample.ready, sample.unacked, count)
+            if _worth_keeping(queue.written, measured):
+                queue.written = measured
+                kept.append(measured)
+        if samples:
+            total: Sample = ("", samples[0].at, _sum(s.ready for s in samples), _sum(s.unacked for s in samples), None)
+            if _worth_keeping(self._sum, total):
+                self._sum = total
+                kept.append(total)
+        return rows, kept
+
+    def _queue(self, name: str) -> _Queue:
+        queue = self._queues.get(name)
+        if queue is None:
+            queue = self._queues[name] = _Queue()
+        return queue
+
+    def _draw(self, queue: _Queue, sample: QueueSample, now: float) -> None:
+        slot = int(now // SPARK_SECONDS)
+        if not queue.spark:
+            queue.spark.append(sample.ready)
+        elif slot == queue.spark_slot:
+            queue.spark[-1] = sample.ready
+        else:
+            for _ in range(min(slot - queue.spark_slot - 1, SPARK_POINTS)):
+                queue.spark.append(None)
+            queue.spark.append(sample.ready)
+        queue.spark_slot = slot
+
+
+def _rate(measured: float | None, counted: _Flow | None, now: float) -> float | None:
+    return measured if measured is not None else counted.rate(now) if counted is not None else None
+
+
+def _sum(numbers: Iterable[int | None]) -> int | None:
+    known = [number for number in numbers if number is not None]
+    return sum(known) if known else None
+
+
+def _worth_keeping(before: Sample | None, now: Sample) -> bool:
+    return before is None or before[2:] != now[2:] or now[1] - before[1] >= UNCHANGED_SECONDS

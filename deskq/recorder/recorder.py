@@ -1,0 +1,328 @@
+"""One recorder at work: reads the event stream, commits it, watches workers and queues, notes gaps."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import time
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final
+
+import apsw
+
+from deskq.brokers.base import BrokerError, ConnectionLost, EventSource, LoginRefused, PermissionRefused
+from deskq.brokers.opening import open_broker
+from deskq.history.rows import RecorderStatus
+from deskq.history.store import History
+from deskq.profiles import Profile
+from deskq.recorder.endings import SilentEndings
+from deskq.recorder.pipeline import Pipeline
+from deskq.recorder.queue_watch import QueueWatch
+from deskq.recorder.sampler import FACTS_SECONDS, Sampled, Sampler, Wanted
+from deskq.recorder.worker_watch import Missed, WorkerWatch
+
+COMMIT_SECONDS: Final = 0.1
+COMMIT_EVENTS: Final = 5_000
+HELD_EVENTS: Final = 50_000
+"""Events that are held in memory while the history cannot be written; beyond, the broker is no longer read."""
+HOUSEKEEPING_SECONDS: Final = 1.0
+RETENTION_SECONDS: Final = 60.0
+_RECONNECT_SECONDS: Final = (0.2, 0.5, 1.0, 2.0)
+
+
+@dataclass(slots=True)
+class Summary:
+    """What one run of a recorder did."""
+
+    events: int
+    tasks: int
+    malformed: int
+    duplicates: int
+    gaps: int
+    seconds: float
+
+
+class Recorder:
+    """Runs in the thread that calls ``run``; ``stopping`` is asked many times a second."""
+
+    def __init__(
+        self, profile: Profile, history: History, stopping: Callable[[], bool], say: Callable[[str], None]
+    ) -> None:
+        self._profile = profile
+        self._history = history
+        self._stopping = stopping
+        self._say = say
+        self._workers = WorkerWatch(history.workers())
+        self._queues = QueueWatch(history.queues(), profile.watch_queues)
+        self._pipeline = Pipeline(history, self._workers, self._queues)
+        self._endings = SilentEndings(history, self._workers)
+        self._sampler = Sampler(profile, self._wanted)
+        self._broker = open_broker(profile)
+        self._source: EventSource = self._broker.event_source()
+        self._began = time.time()
+        self._state, self._since, self._message, self._server = "connecting", self._began, "", ""
+        self._gaps = 0
+        self._gap: int | None = None
+        self._gap_ended: float | None = None
+        self._rate: deque[tuple[float, int]] = deque(maxlen=6)
+        self._delay: float | None = None
+        self._facts_at: dict[str, float] = {}
+        self._asked_facts: list[str] = []
+        self._oldest: dict[str, float] = {}
+        self._next_check = self._next_retention = self._next_oldest = 0.0
+        self._full = ""
+
+    def run(self) -> Summary:
+        """Record until told to stop; raises LoginRefused and PermissionRefused, and BrokerError of the first try."""
+        self._note_absence()
+        started = False
+        try:
+            self._put_status()
+            self._connect(first=True)
+            self._sampler.start()
+            started = True
+            while not self._stopping():
+                try:
+                    self._read()
+                except ConnectionLost as error:
+                    self._lost(error)
+                    self._connect(first=False)
+        except BrokerError as error:
+            self._set_state("disconnected", str(error))
+            raise
+        finally:
+            self._finish(started)
+        return self.summary()
+
+    def summary(self) -> Summary:
+        """Return what was done so far."""
+        pipeline = self._pipeline
+        seconds = round(time.time() - self._began, 3)
+        return Summary(
+            pipeline.events, self._history.tasks_seen, pipeline.malformed, pipeline.duplicates, self._gaps, seconds
+        )
+
+    def status_line(self) -> str:
+        """Return one line for a terminal."""
+        status = self._status()
+        delay = "" if status.delay is None else f" · {status.delay * 1000:,.0f} ms behind"
+        workers = len(self._workers.online())
+        return (
+            f"{status.state} · {status.events:,} events · {status.events_per_second:,.0f}/s{delay} · "
+            f"{workers} workers online · {self._gaps} gaps{' · ' + status.message if status.message else ''}"
+        )
+
+    def _read(self) -> None:
+        deadline = time.monotonic() + COMMIT_SECONDS
+        while self._pipeline.pending < HELD_EVENTS:
+            payloads = self._source.read(max(0.0, deadline - time.monotonic()))
+            if payloads:
+                self._pipeline.take(payloads, self._source.decode, time.time())
+            if time.monotonic() >= deadline or self._pipeline.pending >= COMMIT_EVENTS:
+                break
+        self._housekeeping()
+        self._commit()
+
+    def _commit(self) -> None:
+        now = time.time()
+        try:
+            written = self._history.commit(now)
+            for reason, raw in self._pipeline.committed():
+                self._history.put_malformed(reason, raw, now)
+        except apsw.Error as error:
+            self._cannot_write(error)
+            return
+        if self._full:
+            self._full = ""
+            self._set_state("recording", "")
+        if written and self._pipeline.last_event is not None:
+            at, hostname = self._pipeline.last_event
+            worker = self._workers.workers.get(hostname)
+            lead = (worker.clock_difference if worker is not None else None) or 0.0
+            self._delay = max(0.0, time.time() - (at - lead))
+
+    def _cannot_write(self, error: apsw.Error) -> None:
+        """Hold on to what was read: the next commit writes it."""
+        problem = f"The history cannot be written ({error}). Free some space; what was read is kept in memory."
+        if problem != self._full:
+            self._full = problem
+            self._say(problem)
+        self._state, self._message = "recording", problem
+        time.sleep(COMMIT_SECONDS)
+
+    def _housekeeping(self) -> None:
+        while not self._sampler.results.empty():
+            self._sampled(self._sampler.results.get())
+        now = time.time()
+        if now < self._next_check:
+            return
+        self._next_check = now + HOUSEKEEPING_SECONDS
+        try:
+            self._workers.check(now)
+            self._endings.check(now)
+            for missed in self._workers.take_missed():
+                self._missed(missed)
+            self._history.put_workers(self._workers.take_changed())
+            self._put_status()
+            if now >= self._next_oldest:
+                self._next_oldest = now + 5.0
+                self._oldest = self._history.oldest_waiting()
+            if now >= self._next_retention and self._profile.retention_days > 0:
+                deleted = self._history.forget_before(now - self._profile.retention_days * 86_400)
+                self._next_retention = now + (HOUSEKEEPING_SECONDS if deleted else RETENTION_SECONDS)
+        except apsw.Error as error:
+            self._cannot_write(error)
+
+    def _wanted(self) -> Wanted:
+        """What the sampler should ask now; called in its thread, so it only reads."""
+        now = time.time()
+        online = self._workers.online()
+        self._asked_facts = [name for name in online if now - self._facts_at.get(name, 0.0) >= FACTS_SECONDS]
+        for name in self._asked_facts:
+            self._facts_at[name] = now
+        return Wanted(tuple(self._queues.names), tuple(online), self._asked_facts, self._endings.worth_asking(now))
+
+    def _sampled(self, result: Sampled) -> None:
+        now = time.time()
+        if result.server:
+            self._server = result.server
+        if result.stats is not None or result.active_queues is not None:
+            self._workers.replies(result.stats or {}, result.active_queues or {})
+        consumers = self._consumers()
+        try:
+            if result.names is not None:
+                in_use = [name for worker in self._workers.workers.values() if worker.online for name in worker.queues]
+                self._history.drop_queues(self._queues.found(result.names, in_use, complete=bool(result.names)))
+            wanted = [sample for sample in result.samples if sample.name in self._queues.names]
+            rows, kept = self._queues.rows(wanted, consumers, self._oldest, now)
+            if rows:
+                self._history.put_queues(rows, kept)
+            if result.active is not None:
+                self._endings.active(result.active, now, self._gap_ended)
+        except apsw.Error as error:
+            self._cannot_write(error)
+
+    def _consumers(self) -> dict[str, list[str]] | None:
+        """Worker names by queue; None until some worker has told its queues."""
+        if not any(worker.queues for worker in self._workers.workers.values()):
+            return None
+        consumers: dict[str, list[str]] = {}
+        for worker in self._workers.workers.values():
+            if worker.online:
+                for name in worker.queues:
+                    consumers.setdefault(name, []).append(worker.hostname)
+        return consumers
+
+    def _connect(self, *, first: bool) -> None:
+        attempt = 0
+        while not self._stopping():
+            try:
+                self._source.connect()
+            except (LoginRefused, PermissionRefused):
+                raise
+            except BrokerError as error:
+                self._set_state("connecting" if first else "disconnected", str(error))
+                pause = _RECONNECT_SECONDS[min(attempt, len(_RECONNECT_SECONDS) - 1)]
+                attempt += 1
+                self._wait(pause)
+                continue
+            now = time.time()
+            self._workers.deaf_until(now)
+            if self._gap is not None:
+                with contextlib.suppress(apsw.Error):
+                    self._history.close_gap(self._gap, now)
+                self._gap, self._gap_ended = None, now
+            self._set_state("recording", "")
+            return
+
+    def _wait(self, seconds: float) -> None:
+        deadline = time.monotonic() + seconds
+        while not self._stopping() and time.monotonic() < deadline:
+            self._housekeeping_while_deaf()
+            time.sleep(min(0.05, max(0.0, deadline - time.monotonic())))
+
+    def _housekeeping_while_deaf(self) -> None:
+        """Without a connection nobody's silence means anything; only the status goes on."""
+        while not self._sampler.results.empty():
+            self._sampled(self._sampler.results.get())
+        now = time.time()
+        if now >= self._next_check:
+            self._next_check = now + HOUSEKEEPING_SECONDS
+            self._put_status()
+
+    def _lost(self, error: ConnectionLost) -> None:
+        now = time.time()
+        self._commit()
+        self._source.close()
+        self._open_gap(now, str(error))
+        self._set_state("disconnected", str(error))
+        self._say(str(error))
+
+    def _open_gap(self, started: float, cause: str) -> None:
+        with contextlib.suppress(apsw.Error):
+            self._gap = self._history.open_gap(started, cause)
+            self._gaps += 1
+
+    def _missed(self, missed: Missed) -> None:
+        cause = f"{missed.hostname} accepted {missed.count} tasks whose events did not arrive"
+        self._history.close_gap(self._history.open_gap(missed.since, cause), missed.until, missed.count)
+        self._gaps += 1
+        self._gap_ended = missed.until
+
+    def _note_absence(self) -> None:
+        """While no recorder ran, events were lost: that is a gap from the last sign of the one before."""
+        before = self._history.status()
+        if before is None:
+            return
+        self._history.close_open_gaps(before.updated)
+        if before.updated:
+            gap = self._history.open_gap(before.updated, "the recorder was not running")
+            self._gap = gap
+            self._gaps += 1
+
+    def _set_state(self, state: str, message: str) -> None:
+        if (state, message) != (self._state, self._message):
+            if state != self._state:
+                self._since = time.time()
+            self._state, self._message = state, message
+            self._put_status()
+
+    def _status(self) -> RecorderStatus:
+        now = time.time()
+        self._rate.append((now, self._pipeline.events))
+        (then, events), (_, latest) = self._rate[0], self._rate[-1]
+        per_second = (latest - events) / (now - then) if now - then > 0.2 else 0.0
+        return RecorderStatus(
+            state=self._state,
+            since=self._since,
+            message=self._message,
+            pid=os.getpid(),
+            events=self._pipeline.events,
+            events_per_second=per_second,
+            delay=self._delay,
+            malformed=self._pipeline.malformed,
+            duplicates=self._pipeline.duplicates,
+            gaps=self._gaps,
+            server=self._server,
+            updated=now,
+        )
+
+    def _put_status(self) -> None:
+        with contextlib.suppress(apsw.Error):  # a full disk is told by the commit
+            self._history.put_status(self._status())
+
+    def _finish(self, sampling: bool) -> None:
+        if sampling:
+            self._sampler.stop()
+        self._source.close()
+        self._broker.close()
+        self._commit()
+        with contextlib.suppress(apsw.Error):
+            if self._gap is not None:
+                self._history.close_gap(self._gap, time.time())
+            self._history.put_workers(self._workers.take_changed())
+        if self._state != "disconnected":
+            self._set_state("stopped", "")
+        self._put_status()

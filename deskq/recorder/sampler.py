@@ -1,0 +1,124 @@
+"""The recorder's second thread: asks the broker for depths and, where the profile allows it, the workers for facts."""
+
+from __future__ import annotations
+
+import queue
+import threading
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Final
+
+from deskq.brokers.base import Broker, QueueSample
+from deskq.brokers.opening import open_broker
+from deskq.brokers.remote_control import RemoteControl
+from deskq.errors import UserError
+from deskq.profiles import Profile
+
+SAMPLE_SECONDS: Final = 2.0
+NAMES_SECONDS: Final = 10.0
+FACTS_SECONDS: Final = 30.0
+RETRY_SECONDS: Final = 5.0
+
+
+@dataclass(slots=True)
+class Sampled:
+    """What one round found out; None = not asked or not answered."""
+
+    at: float
+    samples: list[QueueSample] = field(default_factory=list)
+    names: set[str] | None = None
+    server: str = ""
+    stats: dict[str, object] | None = None
+    active_queues: dict[str, object] | None = None
+    active: dict[str, set[str]] | None = None
+    problem: str = ""
+
+
+@dataclass(slots=True)
+class Wanted:
+    """What the recorder wants to know next."""
+
+    names: Sequence[str] = ()
+    workers: Sequence[str] = ()
+    facts_of: Sequence[str] = ()
+    active_of: Sequence[str] = ()
+
+
+class Sampler:
+    """Runs until stopped. ``wanted`` is called in this thread; results wait in ``results`` for the recorder."""
+
+    def __init__(self, profile: Profile, wanted: Callable[[], Wanted]) -> None:
+        self.results: queue.SimpleQueue[Sampled] = queue.SimpleQueue()
+        self._profile = profile
+        self._wanted = wanted
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="sampler", daemon=True)
+        self._broker: Broker | None = None
+        self._remote: RemoteControl | None = None
+        self._next_names = 0.0
+
+    def start(self) -> None:
+        """Begin."""
+        self._thread.start()
+
+    def stop(self, timeout: float = 3.0) -> None:
+        """End; a call that hangs is left to its deadline."""
+        self._stop.set()
+        self._thread.join(timeout)
+
+    def _run(self) -> None:
+        pause = 0.0
+        while not self._stop.wait(pause):
+            began = time.monotonic()
+            result = Sampled(time.time())
+            try:
+                self._sample(result)
+                pause = SAMPLE_SECONDS
+            except UserError as error:
+                result.problem = str(error)
+                self._close()
+                pause = RETRY_SECONDS
+            self.results.put(result)
+            took = time.monotonic() - began
+            pause = max(pause - took, 4 * took - took, 0.2)  # a slow broker is asked less often
+        self._close()
+
+    def _sample(self, result: Sampled) -> None:
+        wanted = self._wanted()
+        if self._broker is None:
+            self._broker = open_broker(self._profile)
+            server = self._broker.server()
+            result.server = f"{server.product} {server.version}".strip()
+        names = set(wanted.names)
+        if time.monotonic() >= self._next_names:
+            result.names = self._broker.queue_names()
+            names |= result.names
+            self._next_names = time.monotonic() + NAMES_SECONDS
+        result.samples = self._broker.sample(sorted(names))
+        if not self._profile.may_inspect_unasked:
+            return
+        if self._remote is None and (wanted.facts_of or wanted.active_of):
+            self._remote = RemoteControl(self._profile)
+        if self._remote is not None and wanted.facts_of:
+            destination = list(wanted.facts_of)
+            result.stats = self._remote.inspect("stats", destination=destination, limit=len(destination))
+            result.active_queues = self._remote.inspect(
+                "active_queues", destination=destination, limit=len(destination)
+            )
+        if self._remote is not None and wanted.active_of and not self._stop.is_set():
+            destination = list(wanted.active_of)
+            replies = self._remote.inspect("active", destination=destination, limit=len(destination))
+            result.active = {host: _ids(reply) for host, reply in replies.items() if isinstance(reply, list)}
+
+    def _close(self) -> None:
+        if self._broker is not None:
+            self._broker.close()
+            self._broker = None
+        if self._remote is not None:
+            self._remote.close()
+            self._remote = None
+
+
+def _ids(reply: list[object]) -> set[str]:
+    return {entry["id"] for entry in reply if isinstance(entry, dict) and isinstance(entry.get("id"), str)}

@@ -1,0 +1,256 @@
+"""Who works: worker nodes as their heartbeats and task events show them, judged by the local clock.
+
+Celery's heartbeats come every 2 s, carry a cumulative count of accepted tasks (``processed``), and stop without
+a word when a worker is killed (celery/worker/heartbeat.py, celery/worker/state.py).
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Final
+
+from deskq.history.rows import WorkerRow
+from deskq.protocol.events import Event
+
+BEATS_MISSED: Final = 5
+LEAST_SILENCE: Final = 8.0
+"""Seconds without a sign of life after which a worker that used to send heartbeats counts as offline, at least."""
+_SAME_NAME_SECONDS: Final = 20.0
+
+
+@dataclass(slots=True)
+class Worker:
+    """One node name. Times are local epoch seconds unless they say otherwise."""
+
+    hostname: str
+    first_seen: float
+    online: bool = True
+    since: float = 0.0
+    heard: float = 0.0
+    heartbeat: float | None = None
+    pid: int | None = None
+    software: str = ""
+    frequency: float | None = None
+    load: tuple[float, float, float] | None = None
+    active: int | None = None
+    processed: int | None = None
+    pool: str | None = None
+    concurrency: int | None = None
+    queues: tuple[str, ...] = ()
+    events_enabled: bool | None = None
+    missed: int = 0
+    leads: deque[float] = field(default_factory=lambda: deque(maxlen=10))
+    pids: dict[int, float] = field(default_factory=dict)
+    started: int = 0
+    base: tuple[int, int] | None = None
+    previous: tuple[int, float] | None = None
+    silent_beats: int = 0
+
+    @property
+    def clock_difference(self) -> float | None:
+        """Its clock minus ours, in seconds: the least delayed of the last events shows it best."""
+        return max(self.leads) if self.leads else None
+
+    @property
+    def duplicate_name(self) -> bool:
+        """Do two processes use this name at the same time?"""
+        times = sorted(self.pids.values())
+        return len(times) > 1 and times[-1] - times[-2] < _SAME_NAME_SECONDS and len(self.pids) > 1
+
+    def row(self) -> WorkerRow:
+        """Return it as the history keeps it."""
+        return WorkerRow(
+            hostname=self.hostname,
+            online=self.online,
+            since=self.since,
+            first_seen=self.first_seen,
+            last_heartbeat=self.heartbeat,
+            pid=self.pid,
+            software=self.software,
+            pool=self.pool,
+            concurrency=self.concurrency,
+            load=self.load,
+            active=self.active if self.online else None,
+            processed=self.processed,
+            frequency=self.frequency,
+            clock_difference=self.clock_difference,
+            events_enabled=self.events_enabled,
+            queues=self.queues,
+            duplicate_name=self.duplicate_name,
+            missed=self.missed,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Missed:
+    """A worker has accepted more tasks than it told of: ``count`` between two heartbeats."""
+
+    hostname: str
+    since: float
+    until: float
+    count: int
+
+
+class WorkerWatch:
+    """All worker nodes of one profile; knows no clock but the ``now`` it is given, and does no I/O."""
+
+    def __init__(self, known: Iterable[WorkerRow] = ()) -> None:
+        self.workers: dict[str, Worker] = {}
+        self.changed: set[str] = set()
+        self.missed: list[Missed] = []
+        for row in known:
+            worker = Worker(row.hostname, row.first_seen, row.online, row.since, heard=0.0)
+            worker.heartbeat, worker.pid, worker.software = row.last_heartbeat, row.pid, row.software
+            worker.pool, worker.concurrency, worker.queues = row.pool, row.concurrency, row.queues
+            worker.events_enabled, worker.missed, worker.processed = row.events_enabled, row.missed, row.processed
+            worker.frequency = row.frequency
+            self.workers[row.hostname] = worker
+
+    def deaf_until(self, now: float) -> None:
+        """Nobody could be heard until now: silence before it says nothing, and counts begin anew."""
+        for worker in self.workers.values():
+            worker.heard = max(worker.heard, now) if worker.online else worker.heard
+            worker.base = worker.previous = None
+
+    def task_event(self, event: Event, now: float) -> None:
+        """Take note of a sign of life (not of task-sent: a client sent that)."""
+        worker = self.workers.get(event.hostname)
+        if worker is None:
+            worker = self._new(event.hostname, now)
+        worker.heard = now
+        if event.type == "task-started":
+            worker.started += 1
+        if not worker.events_enabled:
+            worker.events_enabled = True
+            self.changed.add(worker.hostname)
+        if not worker.online:
+            self._online(worker, now)
+
+    def worker_event(self, event: Event, now: float) -> None:
+        """Take in worker-online, worker-heartbeat or worker-offline."""
+        worker = self.workers.get(event.hostname) or self._new(event.hostname, now)
+        self.changed.add(worker.hostname)
+        worker.heard = now
+        if event.pid >= 0:
+            self._pid(worker, event.pid, now)
+        if event.type == "worker-offline":
+            worker.pids.pop(event.pid, None)
+            if worker.online and not worker.pids:
+                worker.online, worker.since = False, now
+            return
+        worker.heartbeat = now
+        worker.leads.append(event.timestamp - now)
+        if not worker.online:
+            self._online(worker, now)
+        if event.sw_ident:
+            worker.software = " ".join(part for part in (event.sw_ident, event.sw_ver, event.sw_sys) if part)
+        if event.freq is not None and event.freq > 0:
+            worker.frequency = event.freq
+        if event.loadavg is not None and len(event.loadavg) == 3:
+            worker.load = (event.loadavg[0], event.loadavg[1], event.loadavg[2])
+        if event.active is not None:
+            worker.active = event.active
+        if event.processed is not None:
+            self._processed(worker, event.processed, now)
+
+    def replies(self, stats: Mapping[str, object], queues: Mapping[str, object]) -> None:
+        """Take in what ``inspect stats`` and ``inspect active_queues`` answered."""
+        for hostname, reply in stats.items():
+            worker = self.workers.get(hostname)
+            if worker is not None and isinstance(reply, dict):
+                pool = reply.get("pool")
+                if isinstance(pool, dict):
+                    worker.pool = _pool_name(str(pool.get("implementation", ""))) or worker.pool
+                    size = pool.get("max-concurrency")
+                    worker.concurrency = size if isinstance(size, int) else worker.concurrency
+                self.changed.add(hostname)
+        for hostname, reply in queues.items():
+            worker = self.workers.get(hostname)
+            if worker is not None and isinstance(reply, list):
+                names = (entry.get("name") for entry in reply if isinstance(entry, dict))
+                worker.queues = tuple(sorted(name for name in names if isinstance(name, str)))
+                self.changed.add(hostname)
+
+    def check(self, now: float) -> None:
+        """Mark as offline who has been silent for too long; who sends no heartbeats is never judged by silence."""
+        for worker in self.workers.values():
+            if not worker.online or worker.frequency is None:
+                continue
+            limit = max(LEAST_SILENCE, worker.frequency * BEATS_MISSED)
+            if now - worker.heard > limit:
+                worker.online, worker.since, worker.active = False, worker.heard or now, None
+                worker.pids.clear()
+                self.changed.add(worker.hostname)
+
+    def take_changed(self) -> list[WorkerRow]:
+        """Return the rows that changed since the last call."""
+        rows = [self.workers[hostname].row() for hostname in sorted(self.changed)]
+        self.changed.clear()
+        return rows
+
+    def take_missed(self) -> list[Missed]:
+        """Return what was missed since the last call."""
+        missed, self.missed = self.missed, []
+        return missed
+
+    def online(self) -> list[str]:
+        """Return the names of the workers that are online."""
+        return [worker.hostname for worker in self.workers.values() if worker.online]
+
+    def is_alive(self, hostname: str, pid: int) -> bool | None:
+        """Does this process live? None: nothing tells."""
+        worker = self.workers.get(hostname)
+        if worker is None or (worker.online and worker.frequency is None):
+            return None
+        if not worker.online:
+            return False
+        if pid < 0 or worker.pid is None or pid in worker.pids:
+            return True
+        return worker.duplicate_name
+
+    def _new(self, hostname: str, now: float) -> Worker:
+        worker = self.workers[hostname] = Worker(hostname, now, since=now)
+        self.changed.add(hostname)
+        return worker
+
+    def _online(self, worker: Worker, now: float) -> None:
+        worker.online, worker.since = True, now
+        worker.base = worker.previous = None
+        self.changed.add(worker.hostname)
+
+    def _pid(self, worker: Worker, pid: int, now: float) -> None:
+        if pid != worker.pid and pid not in worker.pids:
+            worker.base = worker.previous = None  # a new process counts from zero
+            worker.started = 0
+        worker.pids[pid] = now
+        worker.pid = pid
+        for old in [other for other, seen in worker.pids.items() if now - seen > LEAST_SILENCE and other != pid]:
+            del worker.pids[old]
+
+    def _processed(self, worker: Worker, processed: int, now: float) -> None:
+        """Compare what it says to have accepted with the starts that it told of, one heartbeat late: order is loose."""
+        if worker.base is None or processed < worker.base[0] or worker.duplicate_name:
+            worker.base = (processed, worker.started)
+            worker.previous = (processed, now)
+            worker.processed = processed
+            return
+        assert worker.previous is not None
+        expected = worker.previous[0] - worker.base[0]
+        told = worker.started - worker.base[1]
+        if expected > told:
+            if worker.events_enabled or told:
+                worker.missed += expected - told
+                self.missed.append(Missed(worker.hostname, worker.previous[1], now, expected - told))
+            else:
+                worker.silent_beats += 1
+                worker.events_enabled = False
+            worker.base = (worker.previous[0], worker.started)
+        worker.previous = (processed, now)
+        worker.processed = processed
+
+
+def _pool_name(implementation: str) -> str:
+    """``celery.concurrency.prefork:TaskPool`` is called prefork."""
+    return implementation.partition(":")[0].rpartition(".")[2]
