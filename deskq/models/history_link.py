@@ -1,4 +1,4 @@
-"""Questions to a history, answered in one reader thread: the newest of each slot wins, outdated ones are interrupted."""
+"""Questions to a history, answered in one reader thread: the newest of a slot wins, outdated ones are interrupted."""
 
 from __future__ import annotations
 

@@ -86,10 +86,10 @@ class ProfileSession(QObject):
         return await self._history.ask(question, slot=slot)
 
     async def inspect(
-        self, method: str, destination: list[str] | None = None, *, timeout: float = 1.0
+        self, method: str, destination: list[str] | None = None, *, wait: float = 1.0
     ) -> dict[str, object]:
-        """Ask workers by Celery's remote control: hostname -> reply; who is silent is absent."""
-        return await self.control(lambda remote: remote.inspect(method, destination=destination, timeout=timeout))
+        """Ask workers by Celery's remote control: hostname -> reply; who is silent for ``wait`` s is absent."""
+        return await self.control(lambda remote: remote.inspect(method, destination=destination, timeout=wait))
 
     async def control(self, verb: Callable[[RemoteControl], T]) -> T:
         """Run a verb of remote control in the session's control thread."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import threading
 import time
 from collections import deque
 from collections.abc import Callable
@@ -45,20 +46,18 @@ class Summary:
 
 
 class Recorder:
-    """Runs in the thread that calls ``run``; ``stopping`` is asked many times a second."""
+    """Runs in the thread that calls ``run`` until ``stop`` is set."""
 
-    def __init__(
-        self, profile: Profile, history: History, stopping: Callable[[], bool], say: Callable[[str], None]
-    ) -> None:
+    def __init__(self, profile: Profile, history: History, stop: threading.Event, say: Callable[[str], None]) -> None:
         self._profile = profile
         self._history = history
-        self._stopping = stopping
+        self._stop = stop
         self._say = say
         self._workers = WorkerWatch(history.workers())
         self._queues = QueueWatch(history.queues(), profile.watch_queues)
         self._pipeline = Pipeline(history, self._workers, self._queues)
         self._endings = SilentEndings(history, self._workers)
-        self._sampler = Sampler(profile, self._wanted)
+        self._sampler = Sampler(profile, lambda: self._wanted)
         self._broker = open_broker(profile)
         self._source: EventSource = self._broker.event_source()
         self._began = time.time()
@@ -69,7 +68,7 @@ class Recorder:
         self._rate: deque[tuple[float, int]] = deque(maxlen=6)
         self._delay: float | None = None
         self._facts_at: dict[str, float] = {}
-        self._asked_facts: list[str] = []
+        self._wanted = Wanted(tuple(profile.watch_queues))
         self._oldest: dict[str, float] = {}
         self._next_check = self._next_retention = self._next_oldest = 0.0
         self._full = ""
@@ -83,7 +82,7 @@ class Recorder:
             self._connect(first=True)
             self._sampler.start()
             started = True
-            while not self._stopping():
+            while not self._stop.is_set():
                 try:
                     self._read()
                 except ConnectionLost as error:
@@ -150,7 +149,7 @@ class Recorder:
             self._full = problem
             self._say(problem)
         self._state, self._message = "recording", problem
-        time.sleep(COMMIT_SECONDS)
+        self._stop.wait(COMMIT_SECONDS)
 
     def _housekeeping(self) -> None:
         while not self._sampler.results.empty():
@@ -164,6 +163,7 @@ class Recorder:
             self._endings.check(now)
             for missed in self._workers.take_missed():
                 self._missed(missed)
+            self._wanted = self._want(now)
             self._history.put_workers(self._workers.take_changed())
             self._put_status()
             if now >= self._next_oldest:
@@ -175,20 +175,18 @@ class Recorder:
         except apsw.Error as error:
             self._cannot_write(error)
 
-    def _wanted(self) -> Wanted:
-        """What the sampler should ask now; called in its thread, so it only reads."""
-        now = time.time()
+    def _want(self, now: float) -> Wanted:
+        """What the sampler should ask in its next round."""
         online = self._workers.online()
-        self._asked_facts = [name for name in online if now - self._facts_at.get(name, 0.0) >= FACTS_SECONDS]
-        for name in self._asked_facts:
-            self._facts_at[name] = now
-        return Wanted(tuple(self._queues.names), tuple(online), self._asked_facts, self._endings.worth_asking(now))
+        facts = tuple(name for name in online if now - self._facts_at.get(name, 0.0) >= FACTS_SECONDS)
+        return Wanted(tuple(self._queues.names), facts, tuple(self._endings.worth_asking(now)))
 
     def _sampled(self, result: Sampled) -> None:
         now = time.time()
         if result.server:
             self._server = result.server
         if result.stats is not None or result.active_queues is not None:
+            self._facts_at.update(dict.fromkeys(result.asked.facts_of, now))
             self._workers.replies(result.stats or {}, result.active_queues or {})
         consumers = self._consumers()
         try:
@@ -217,7 +215,7 @@ class Recorder:
 
     def _connect(self, *, first: bool) -> None:
         attempt = 0
-        while not self._stopping():
+        while not self._stop.is_set():
             try:
                 self._source.connect()
             except (LoginRefused, PermissionRefused):
@@ -239,9 +237,9 @@ class Recorder:
 
     def _wait(self, seconds: float) -> None:
         deadline = time.monotonic() + seconds
-        while not self._stopping() and time.monotonic() < deadline:
+        while not self._stop.is_set() and time.monotonic() < deadline:
             self._housekeeping_while_deaf()
-            time.sleep(min(0.05, max(0.0, deadline - time.monotonic())))
+            self._stop.wait(min(0.05, max(0.0, deadline - time.monotonic())))
 
     def _housekeeping_while_deaf(self) -> None:
         """Without a connection nobody's silence means anything; only the status goes on."""

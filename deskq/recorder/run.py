@@ -31,7 +31,7 @@ def record(
     history = History(history_path)
     try:
         with _signals(stop):
-            recorder = Recorder(profile, history, stop.is_set, lambda text: _print(status_stream, text))
+            recorder = Recorder(profile, history, stop, lambda text: _print(status_stream, text))
             if child:
                 _stop_with_parent(stop)
             ticker = threading.Thread(
@@ -56,7 +56,7 @@ def _signals(stop: threading.Event) -> Iterator[None]:
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    before: dict[int, Any] = {}
+    before: dict[signal.Signals, Any] = {}
 
     def on_signal(number: int, _frame: FrameType | None) -> None:
         if stop.is_set():

@@ -21,6 +21,15 @@ FACTS_SECONDS: Final = 30.0
 RETRY_SECONDS: Final = 5.0
 
 
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What the recorder wants to know next."""
+
+    names: Sequence[str] = ()
+    facts_of: Sequence[str] = ()
+    active_of: Sequence[str] = ()
+
+
 @dataclass(slots=True)
 class Sampled:
     """What one round found out; None = not asked or not answered."""
@@ -33,16 +42,7 @@ class Sampled:
     active_queues: dict[str, object] | None = None
     active: dict[str, set[str]] | None = None
     problem: str = ""
-
-
-@dataclass(slots=True)
-class Wanted:
-    """What the recorder wants to know next."""
-
-    names: Sequence[str] = ()
-    workers: Sequence[str] = ()
-    facts_of: Sequence[str] = ()
-    active_of: Sequence[str] = ()
+    asked: Wanted = field(default_factory=Wanted)
 
 
 class Sampler:
@@ -85,7 +85,7 @@ class Sampler:
         self._close()
 
     def _sample(self, result: Sampled) -> None:
-        wanted = self._wanted()
+        wanted = result.asked = self._wanted()
         if self._broker is None:
             self._broker = open_broker(self._profile)
             server = self._broker.server()
