@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import socket
 import subprocess
 import sys
@@ -99,6 +100,7 @@ def test_servers_end_when_the_test_run_is_killed(tmp_path: Path) -> None:
     directory = ran.stdout.strip()
     assert directory, ran.stderr
     wait_until(lambda: not processes_mentioning(directory), what="the orphaned server to end")
+    shutil.rmtree(directory)
 
 
 @pytest.mark.parametrize("pool", ["prefork", "threads"])
