@@ -131,9 +131,13 @@ class HistoryReader:
         counts = {self._text(state): n for state, n in rows}
         return StateCounts(counts, sum(counts.values()) >= COUNT_LIMIT)
 
-    def task_ids(self, chosen: TaskFilter, sort: Sort | None = None, limit: int = 5_000_000) -> array[int]:
-        """Return the ids of the tasks in the order of the table: 8 bytes each, so millions are fine."""
+    def task_ids(
+        self, chosen: TaskFilter, sort: Sort | None = None, limit: int = 5_000_000, *, least: int = 0
+    ) -> array[int]:
+        """Return the ids, from ``least`` on, in the order of the table; 8 bytes each, so millions are fine."""
         condition = self._where(chosen)
+        if least:
+            condition.add("id >= ?", least)
         found = array("q")
         found.extend(
             number

@@ -1,0 +1,115 @@
+"""All that the detail pane shows of one task, put together in the history's reader thread."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass, field
+from typing import Any, Final
+
+from PySide6.QtCore import Qt
+from PySide6.QtGui import QStandardItem, QStandardItemModel
+
+from deskq.history.reader import HistoryReader
+from deskq.history.rows import TaskRow
+from deskq.models.formats import plain
+from deskq.protocol.reprs import Parsed, parse_repr
+from deskq.protocol.task_summary import TaskSummary, derive
+from deskq.protocol.tracebacks import parse_traceback
+
+_MOST_ITEMS: Final = 2_000
+
+
+@dataclass(frozen=True, slots=True)
+class TaskDetail:
+    """One task with its attempts, its arguments where they parse, and its relatives."""
+
+    row: TaskRow
+    summary: TaskSummary
+    args: Parsed | None
+    kwargs: Parsed | None
+    traceback: str
+    raw: str
+    related: list[TaskRow] = field(default_factory=list)
+
+
+def read_detail(reader: HistoryReader, uuid: str) -> TaskDetail | None:
+    """Return the detail of a task, None if the history has it no longer. Blocking: for the reader thread."""
+    row = reader.task_row(uuid)
+    record = reader.task(uuid)
+    if row is None or record is None:
+        return None
+    summary = derive(record)
+    traceback = ""
+    if summary.traceback:
+        parsed = parse_traceback(summary.traceback)
+        traceback = f"{parsed.own_first()}\n\n{summary.traceback}" if parsed.frames else summary.traceback
+    return TaskDetail(
+        row,
+        summary,
+        parse_repr(summary.args),
+        parse_repr(summary.kwargs),
+        traceback,
+        raw_text(summary),
+        reader.related(uuid),
+    )
+
+
+def raw_text(summary: TaskSummary) -> str:
+    """Return the whole record as JSON."""
+    return json.dumps(asdict(summary), indent=2, ensure_ascii=False, default=str)
+
+
+def send_task_text(row: TaskRow) -> str:
+    """Return the call that would send the task anew; arguments that are not known for certain are marked."""
+    args, kwargs = parse_repr(row.args or "()"), parse_repr(row.kwargs or "{}")
+    parts = [repr(row.name)]
+    certain = args is not None and kwargs is not None and not args.cut and not kwargs.cut
+    parts.append(f"args={row.args or '()'}")
+    parts.append(f"kwargs={row.kwargs or '{}'}")
+    if row.queue:
+        parts.append(f"queue={row.queue!r}")
+    call = f"app.send_task({', '.join(parts)})"
+    return call if certain else f"# the worker cut or masked the arguments: fill them in\n{call}"
+
+
+def arguments_model(detail: TaskDetail) -> QStandardItemModel:
+    """Return a tree of the arguments; what does not parse stands there as it came."""
+    model = QStandardItemModel()
+    model.setHorizontalHeaderLabels(["Argument", "Value"])
+    left = [_MOST_ITEMS]
+    for title, text, parsed in (
+        ("args", detail.summary.args, detail.args),
+        ("kwargs", detail.summary.kwargs, detail.kwargs),
+    ):
+        if parsed is None:
+            model.appendRow(_pair(title, text or "not known"))
+        else:
+            note = "cut by the worker" if parsed.cut else ""
+            _add(model.invisibleRootItem(), title, parsed.value, left, note)
+    return model
+
+
+def _add(parent: QStandardItem, key: str, value: Any, left: list[int], note: str = "") -> None:
+    left[0] -= 1
+    if left[0] < 0:
+        return
+    children: list[tuple[str, Any]] = []
+    if isinstance(value, dict):
+        children = [(repr(name) if not isinstance(name, str) else name, item) for name, item in value.items()]
+        text = f"{len(value)} keys" if len(value) != 1 else "1 key"
+    elif isinstance(value, list | tuple | set | frozenset):
+        children = [(str(number), item) for number, item in enumerate(value)]
+        text = f"{len(value)} items" if len(value) != 1 else "1 item"
+    else:
+        text = "…" if value is Ellipsis else repr(value)
+    cells = _pair(key, f"{text} · {note}" if note else text)
+    parent.appendRow(cells)
+    for name, item in children:
+        _add(cells[0], name, item, left)
+
+
+def _pair(key: str, value: str) -> list[QStandardItem]:
+    cells = [QStandardItem(plain(key)), QStandardItem(plain(value))]
+    for cell in cells:
+        cell.setFlags(Qt.ItemFlag.ItemIsEnabled | Qt.ItemFlag.ItemIsSelectable)
+    return cells

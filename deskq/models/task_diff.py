@@ -1,0 +1,40 @@
+"""How to turn one sorted list of ids into another by removing and inserting runs of rows."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """Remove or insert ``ids`` (in table order) so that the first of them stands, or stood, at ``row``."""
+
+    insert: bool
+    row: int
+    ids: Sequence[int]
+
+
+def changes(current: Sequence[int], wanted: Sequence[int]) -> list[Change]:
+    """Return the changes in the order in which to carry them out; both lists are sorted alike, without repeats.
+
+    Removals come first, from the bottom up, then insertions from the top down: each row number is right when its
+    turn comes.
+    """
+    old, new = set(current), set(wanted)
+    removals = _runs([(row, number) for row, number in enumerate(current) if number not in new])
+    insertions = _runs([(row, number) for row, number in enumerate(wanted) if number not in old])
+    return [Change(False, row, ids) for row, ids in reversed(removals)] + [
+        Change(True, row, ids) for row, ids in insertions
+    ]
+
+
+def _runs(numbered: Sequence[tuple[int, int]]) -> list[tuple[int, list[int]]]:
+    """Group neighbouring rows."""
+    runs: list[tuple[int, list[int]]] = []
+    for row, number in numbered:
+        if runs and runs[-1][0] + len(runs[-1][1]) == row:
+            runs[-1][1].append(number)
+        else:
+            runs.append((row, [number]))
+    return runs
