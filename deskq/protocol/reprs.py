@@ -1,4 +1,4 @@
-"""Arguments as events carry them: reprs, cut by the worker. They are read as literals or not at all; never evaluated."""
+"""Arguments as events carry them: reprs, cut by the worker. Read as literals or not at all; never evaluated."""
 
 from __future__ import annotations
 

@@ -1,0 +1,1 @@
+"""I/O with brokers: one interface, one module for each kind."""

@@ -1,0 +1,111 @@
+"""What every kind of broker offers deskq, and what may go wrong with it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from deskq.errors import UserError
+from deskq.protocol.events import Event
+
+
+class BrokerError(UserError):
+    """The broker does not do what was asked; the message says why and what to do."""
+
+
+class Refused(BrokerError):
+    """Nobody listens there, or there is no such host."""
+
+
+class LoginRefused(BrokerError):
+    """Wrong user or password. Not to be tried again."""
+
+
+class PermissionRefused(BrokerError):
+    """The user may not do this. Not to be tried again."""
+
+
+class TlsFailed(BrokerError):
+    """The certificate, or TLS itself, is not accepted."""
+
+
+class ConnectionLost(BrokerError):
+    """The connection ended, or nothing has come over it for too long."""
+
+
+@dataclass(frozen=True, slots=True)
+class QueueSample:
+    """One queue at one time; None = this broker cannot tell. Rates are messages a second."""
+
+    name: str
+    at: float
+    ready: int | None
+    unacked: int | None
+    consumers: int | None
+    priorities: dict[int, int] | None = None
+    in_rate: float | None = None
+    out_rate: float | None = None
+    exists: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Binding:
+    """Messages to ``exchange`` with this key go to ``queue``."""
+
+    exchange: str
+    routing_key: str
+    queue: str
+
+
+@dataclass(frozen=True, slots=True)
+class Server:
+    """What answers there."""
+
+    product: str
+    version: str
+
+
+class EventSource(Protocol):
+    """One subscription to Celery's events, used by one thread."""
+
+    def connect(self) -> None:
+        """Subscribe; events sent from now on will be read. Raises BrokerError."""
+
+    def read(self, timeout: float) -> Sequence[Any]:
+        """Return at most 5,000 payloads that are there, none after ``timeout`` seconds. Raises ConnectionLost."""
+
+    def decode(self, payload: Any) -> list[Event]:
+        """Return the events of a payload; pure. Raises MalformedEvent."""
+
+    def close(self) -> None:
+        """End the subscription; never raises."""
+
+
+class Broker(Protocol):
+    """Looking into a broker; used by one thread at a time. Moves nothing, and every wait has a deadline."""
+
+    def server(self) -> Server:
+        """Return product and version."""
+
+    def event_source(self) -> EventSource:
+        """Return a new subscription, not yet connected."""
+
+    def queue_names(self) -> set[str]:
+        """Return the task queues that the broker knows, without Celery's own for events and control."""
+
+    def sample(self, names: Sequence[str]) -> list[QueueSample]:
+        """Return the depth of these queues, in as few round trips as possible."""
+
+    def bindings(self) -> list[Binding]:
+        """Return what leads to which queue."""
+
+    def close(self) -> None:
+        """Close the connections; never raises."""
+
+
+def is_task_queue(name: str) -> bool:
+    """False for the queues in which Celery and deskq keep events, control messages and replies."""
+    return not (
+        name.endswith(".pidbox") or name.startswith(("celeryev", "deskq.", "celery_delayed_")) or ".celeryev." in name
+    )

@@ -1,0 +1,153 @@
+"""Connections to Redis and Valkey: how to open one, and its failures as sentences that say what to do."""
+
+from __future__ import annotations
+
+import contextlib
+import ssl
+from collections.abc import Iterator
+from typing import Any, Final
+from urllib.parse import unquote, urlsplit
+
+import redis
+from redis.backoff import NoBackoff
+from redis.connection import AbstractConnection, Connection, SSLConnection, UnixDomainSocketConnection
+from redis.exceptions import NoPermissionError
+from redis.retry import Retry
+from redis.sentinel import MasterNotFoundError, Sentinel
+
+from deskq.brokers.base import BrokerError, ConnectionLost, LoginRefused, PermissionRefused, Refused, TlsFailed
+from deskq.profiles import Profile
+
+CONNECT_SECONDS: Final = 5.0
+ANSWER_SECONDS: Final = 10.0
+
+
+def connection_class(profile: Profile) -> tuple[type[AbstractConnection], dict[str, Any]]:
+    """Return the class and the arguments of a connection. Nothing is ever tried twice behind our back."""
+    arguments: dict[str, Any] = {
+        "socket_connect_timeout": CONNECT_SECONDS,
+        "socket_timeout": ANSWER_SECONDS,
+        "retry": Retry(NoBackoff(), 0),
+        "protocol": 2,
+        "client_name": "deskq",
+    }
+    url = urlsplit(profile.url.partition(";")[0])
+    if url.username:
+        arguments["username"] = unquote(url.username)
+    if profile.password:
+        arguments["password"] = profile.password.reveal()
+    if profile.scheme in ("redis+socket", "unix"):
+        query = dict(part.partition("=")[::2] for part in url.query.split("&"))
+        arguments["path"] = unquote(url.path)
+        arguments["db"] = database(query.get("virtual_host") or query.get("db") or "0")
+        return UnixDomainSocketConnection, arguments
+    arguments["socket_keepalive"] = True
+    arguments["db"] = database_of(profile)
+    if profile.scheme in ("sentinel", "redis+sentinel"):
+        arguments["host"], arguments["port"] = _master(profile, arguments)
+    else:
+        arguments["host"], arguments["port"] = url.hostname or "127.0.0.1", url.port or 6379
+    if profile.scheme in ("rediss", "valkeys"):
+        tls = profile.tls
+        arguments |= {
+            "ssl_cert_reqs": "required" if tls.verify else "none",
+            "ssl_check_hostname": tls.verify,
+            "ssl_ca_certs": tls.ca,
+            "ssl_certfile": tls.certificate,
+            "ssl_keyfile": tls.key,
+        }
+        return SSLConnection, arguments
+    return Connection, arguments
+
+
+def database_of(profile: Profile) -> int:
+    """Return the number of the database that the profile's URL names, 0 where it names none."""
+    last = profile.url.split(";")[-1]
+    return database(urlsplit(last).path.strip("/"))
+
+
+def database(text: str) -> int:
+    """Read a database number; raises BrokerError."""
+    if not text:
+        return 0
+    if not text.isdigit():
+        raise BrokerError(f"“{text}” is no database number. End the URL with one, like redis://host:6379/0.")
+    return int(text)
+
+
+def client(profile: Profile) -> redis.Redis:
+    """Return a client with at most one connection, not yet open."""
+    kind, arguments = connection_class(profile)
+    pool = redis.ConnectionPool(connection_class=kind, max_connections=1, **arguments)
+    return redis.Redis(connection_pool=pool)
+
+
+def _master(profile: Profile, arguments: dict[str, Any]) -> tuple[str, int]:
+    places = []
+    for part in profile.url.split(";"):
+        place = urlsplit(part if "://" in part else f"sentinel://{part}")
+        places.append((place.hostname or "127.0.0.1", place.port or 26379))
+    name = profile.redis.sentinel_master
+    if not name:
+        raise BrokerError("A sentinel URL needs the master's name: set sentinel_master in the profile.")
+    asked = {key: arguments[key] for key in ("socket_connect_timeout", "socket_timeout", "retry", "protocol")}
+    try:
+        found = Sentinel(places, sentinel_kwargs=asked).discover_master(name)
+    except MasterNotFoundError:
+        raise Refused(f"No sentinel knows a master named “{name}”. Check its name, and that a sentinel runs.") from None
+    return str(found[0]), int(found[1])
+
+
+@contextlib.contextmanager
+def translated(profile: Profile) -> Iterator[None]:
+    """Turn what redis-py and the socket raise into a BrokerError that says what to do."""
+    try:
+        yield
+    except (redis.RedisError, OSError) as error:
+        raise translate(error, profile) from None
+
+
+def translate(error: Exception, profile: Profile) -> BrokerError:
+    """Return the sentence for a failure."""
+    place = urlsplit(profile.url.partition(";")[0]).netloc.rpartition("@")[2] or profile.url
+    text = str(error)
+    reason = _cause(error, ssl.SSLError)
+    if reason is not None:
+        return TlsFailed(_tls_sentence(reason, place))
+    if isinstance(error, redis.AuthenticationError) or "WRONGPASS" in text or "NOAUTH" in text:
+        return LoginRefused(f"{place} refuses the password. Check user and password of “{profile.name}”.")
+    if isinstance(error, NoPermissionError):
+        return PermissionRefused(f"{place} does not allow it: {text}. Give the user the permission (ACL SETUSER).")
+    refused = _cause(error, ConnectionRefusedError)
+    if refused is not None or "Connection refused" in text or "No such file" in text:
+        return Refused(f"Nothing listens at {place}. Check host and port, and that the broker runs.")
+    if "Name or service not known" in text or "name resolution" in text or "nodename nor servname" in text:
+        return Refused(f"There is no host “{place}”. Check its spelling, or your network.")
+    if isinstance(error, redis.TimeoutError | TimeoutError):
+        return ConnectionLost(f"{place} does not answer. It may be frozen, overloaded, or behind a firewall.")
+    if isinstance(error, redis.InvalidResponse) or "Protocol Error" in text:
+        return BrokerError(f"What answers at {place} is no Redis. Check the port.")
+    if isinstance(error, redis.ConnectionError | OSError):
+        return ConnectionLost(f"The connection to {place} was lost: {text or type(error).__name__}.")
+    return BrokerError(f"{place} says: {text}")
+
+
+def _cause(error: BaseException | None, kind: type[BaseException]) -> BaseException | None:
+    while error is not None:
+        if isinstance(error, kind):
+            return error
+        error = error.__cause__ or error.__context__
+    return None
+
+
+def _tls_sentence(error: BaseException, place: str) -> str:
+    text = str(error)
+    if "expired" in text:
+        return f"The certificate of {place} has expired. Have it renewed."
+    if "self-signed" in text or "self signed" in text or "unable to get local issuer" in text:
+        return f"The certificate of {place} is signed by nobody known. Set the CA's file in the profile."
+    if "Hostname mismatch" in text or "doesn't match" in text:
+        return f"The certificate is not for {place}. Use the name that it was made for."
+    if "WRONG_VERSION_NUMBER" in text or "record layer" in text:
+        return f"{place} does not speak TLS. Use redis:// instead of rediss://, or the TLS port."
+    return f"TLS with {place} failed: {text}."

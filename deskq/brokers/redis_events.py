@@ -1,0 +1,132 @@
+"""Celery's events from Redis and Valkey: a subscription, read in large pieces straight from the socket.
+
+kombu/transport/redis.py publishes them to ``{global_keyprefix}{fanout_prefix}celeryev/{routing key}``, or without
+the last part where ``fanout_patterns`` is off. Nothing is kept for who does not listen.
+"""
+
+from __future__ import annotations
+
+import re
+import time
+from typing import Any, Final
+
+import hiredis
+import redis
+from redis.exceptions import NoPermissionError
+
+from deskq.brokers.base import ConnectionLost
+from deskq.brokers.redis_connection import ANSWER_SECONDS, connection_class, database_of, translate, translated
+from deskq.profiles import Profile
+from deskq.protocol.events import Event, decode_redis_envelope
+
+_READ_BYTES: Final = 256 * 1024
+_MOST_PAYLOADS: Final = 5_000
+
+
+class RedisEventSource:
+    """See EventSource. ``ping_after``: seconds of silence before a PING; as long again without answer is a loss."""
+
+    def __init__(self, profile: Profile, *, ping_after: float = 5.0) -> None:
+        self._profile = profile
+        self._ping_after = ping_after
+        self._connection: Any = None
+        self._reader = hiredis.Reader()
+        self._heard = 0.0
+        self._pinged = False
+
+    def connect(self) -> None:
+        """Subscribe; see EventSource."""
+        self.close()
+        profile = self._profile
+        with translated(profile):
+            kind, arguments = connection_class(profile)
+            connection = kind(**arguments)
+            connection.connect()
+            self._connection = connection
+            channel, pattern = channels(profile)
+            connection.send_command("SUBSCRIBE", channel)
+            connection.send_command("PSUBSCRIBE", pattern)
+            self._reader = hiredis.Reader()
+            self._heard, self._pinged = time.monotonic(), False
+            confirmed = 0
+            deadline = time.monotonic() + ANSWER_SECONDS
+            while confirmed < 2:
+                self._receive(max(0.001, deadline - time.monotonic()))
+                while (reply := self._reader.gets()) is not False:
+                    if isinstance(reply, hiredis.ReplyError):
+                        raise (
+                            NoPermissionError(str(reply)) if "NOPERM" in str(reply) else redis.ResponseError(str(reply))
+                        )
+                    confirmed += reply[0] in (b"subscribe", b"psubscribe")
+                if time.monotonic() > deadline:
+                    raise redis.TimeoutError("no answer to SUBSCRIBE")
+
+    def read(self, timeout: float) -> list[bytes]:
+        """Return payloads that are there; see EventSource."""
+        deadline = time.monotonic() + timeout
+        payloads: list[bytes] = []
+        try:
+            while True:
+                while len(payloads) < _MOST_PAYLOADS and (reply := self._reader.gets()) is not False:
+                    if type(reply) is list:
+                        if reply[0] == b"pmessage" or reply[0] == b"message":
+                            payloads.append(reply[-1])
+                    elif isinstance(reply, hiredis.ReplyError):
+                        raise redis.ConnectionError(str(reply))
+                if payloads:
+                    return payloads
+                left = deadline - time.monotonic()
+                if left <= 0 and timeout > 0:
+                    return payloads
+                if not self._receive(max(left, 0.0)):
+                    return payloads
+        except (redis.RedisError, hiredis.ProtocolError, OSError) as error:
+            if isinstance(error, ConnectionResetError | EOFError) or "closed" in str(error):
+                raise ConnectionLost(
+                    f"The broker of “{self._profile.name}” closed the event stream: it restarted, or cut a slow reader."
+                ) from None
+            lost = translate(error, self._profile)
+            raise (lost if isinstance(lost, ConnectionLost) else ConnectionLost(str(lost))) from None
+
+    def decode(self, payload: bytes) -> list[Event]:
+        """See EventSource."""
+        return decode_redis_envelope(payload)
+
+    def close(self) -> None:
+        """See EventSource."""
+        if self._connection is not None:
+            self._connection.disconnect()
+            self._connection = None
+
+    def _receive(self, timeout: float) -> bool:
+        """Feed the reader with what the socket has; False if nothing came in time."""
+        socket = self._connection._sock
+        socket.settimeout(max(timeout, 0.000_1))
+        try:
+            piece = socket.recv(_READ_BYTES)
+        except (TimeoutError, BlockingIOError):
+            self._check_alive(socket)
+            return False
+        if not piece:
+            raise ConnectionResetError("closed by the server")
+        self._heard, self._pinged = time.monotonic(), False
+        self._reader.feed(piece)
+        return True
+
+    def _check_alive(self, socket: Any) -> None:
+        silent = time.monotonic() - self._heard
+        if silent > 2 * self._ping_after:
+            raise ConnectionLost(f"The broker of “{self._profile.name}” has not answered for {silent:.0f} s.")
+        if silent > self._ping_after and not self._pinged:
+            self._pinged = True
+            socket.settimeout(1.0)
+            socket.sendall(b"*1\r\n$4\r\nPING\r\n")
+
+
+def channels(profile: Profile) -> tuple[str, str]:
+    """Return the channel and the pattern that Celery's events come by; special characters are taken literally."""
+    options = profile.redis
+    prefix = options.fanout_prefix.replace("{db}", str(database_of(profile)))
+    channel = f"{options.global_keyprefix}{prefix}{profile.event_exchange}"
+    escaped = re.sub(r"([\\*?\[\]])", r"\\\1", channel)
+    return channel, f"{escaped}/*"

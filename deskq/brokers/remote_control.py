@@ -1,0 +1,104 @@
+"""Celery's remote control, without its traps: no foreign visibility timeout, no pickle, no waiting without end."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Sequence
+from typing import Any
+
+import celery
+import kombu.exceptions
+
+from deskq.brokers.base import BrokerError, ConnectionLost, LoginRefused
+from deskq.brokers.transport_options import kombu_url, tls_options, transport_options
+from deskq.profiles import Profile
+
+
+class RemoteControl:
+    """Asks workers and steers them. Blocking; one call at a time, from any thread."""
+
+    def __init__(self, profile: Profile) -> None:
+        self._profile = profile
+        self._lock = threading.Lock()
+        self._app = celery.Celery("deskq", set_as_current=False, broker=kombu_url(profile), changes={})
+        self._app.conf.update(
+            broker_transport_options=transport_options(profile),
+            broker_use_ssl=tls_options(profile),
+            broker_connection_timeout=5,
+            broker_connection_retry=False,
+            broker_pool_limit=1,
+            result_backend=None,
+            accept_content=["json"],
+            task_serializer="json",
+            control_exchange=profile.control_exchange,
+            event_exchange=profile.event_exchange,
+        )
+
+    def inspect(
+        self,
+        method: str,
+        *,
+        destination: Sequence[str] | None = None,
+        timeout: float = 1.0,
+        limit: int | None = None,
+        arguments: dict[str, Any] | None = None,
+    ) -> dict[str, object]:
+        """Return hostname -> reply; who is silent for ``timeout`` s is absent. Raises BrokerError.
+
+        With ``limit`` it returns as soon as so many have answered. A refusal is the reply ``{"error": text}``.
+        """
+        return self._broadcast(method, destination, timeout, limit, arguments)
+
+    def enable_events(self, destination: Sequence[str] | None = None) -> dict[str, object]:
+        """Tell workers to send task events until they restart."""
+        return self._broadcast("enable_events", destination, 1.0, len(destination) if destination else None, None)
+
+    def disable_events(self, destination: Sequence[str] | None = None) -> dict[str, object]:
+        """Tell workers to stop sending task events."""
+        return self._broadcast("disable_events", destination, 1.0, len(destination) if destination else None, None)
+
+    def close(self) -> None:
+        """Close the connections; never raises."""
+        with self._lock:
+            try:
+                self._app.close()
+            except Exception:  # noqa: BLE001 - kombu may raise anything while it closes
+                return
+
+    def _broadcast(
+        self,
+        method: str,
+        destination: Sequence[str] | None,
+        timeout: float,
+        limit: int | None,
+        arguments: dict[str, Any] | None,
+    ) -> dict[str, object]:
+        with self._lock:
+            try:
+                with self._app.connection_for_write(transport_options=transport_options(self._profile)) as connection:
+                    connection.ensure_connection(max_retries=1, timeout=5)
+                    replies = self._app.control.broadcast(
+                        method,
+                        arguments=arguments or {},
+                        destination=list(destination) if destination is not None else None,
+                        connection=connection,
+                        reply=True,
+                        timeout=timeout,
+                        limit=limit,
+                    )
+            except (kombu.exceptions.KombuError, OSError) as error:
+                raise self._sentence(error) from None
+            except Exception as error:  # noqa: BLE001 - each transport raises its client's own
+                raise self._sentence(error) from None
+        merged: dict[str, object] = {}
+        for reply in replies or ():
+            if isinstance(reply, dict):
+                merged.update({str(host): answer for host, answer in reply.items()})
+        return merged
+
+    def _sentence(self, error: Exception) -> BrokerError:
+        text = str(error) or type(error).__name__
+        if "ACCESS_REFUSED" in text or "WRONGPASS" in text or "NOAUTH" in text or "invalid username" in text:
+            return LoginRefused(f"The broker of “{self._profile.name}” refuses the login. Check user and password.")
+        secret = self._profile.password.reveal()
+        return ConnectionLost(f"The workers cannot be asked: {text.replace(secret, '•••') if secret else text}")

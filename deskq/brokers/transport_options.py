@@ -1,0 +1,58 @@
+"""What kombu must be told so that a monitor's connection harms nobody and finds what the workers use."""
+
+from __future__ import annotations
+
+import ssl
+from typing import Any, Final
+
+from deskq.profiles import Profile
+
+NEVER: Final = 1_000_000_000
+"""Seconds. An idle poll of kombu's Redis channel returns unacked messages that are older than *its own* visibility
+timeout to their queues, whoever holds them (kombu/transport/redis.py, QoS.restore_visible)."""
+
+
+def transport_options(profile: Profile) -> dict[str, Any]:
+    """Return ``broker_transport_options`` for a connection of deskq's."""
+    options: dict[str, Any] = {"visibility_timeout": NEVER}
+    if profile.transport == "redis":
+        redis = profile.redis
+        options |= {
+            "fanout_prefix": redis.fanout_prefix or False,
+            "fanout_patterns": redis.fanout_patterns,
+            "priority_steps": list(redis.priority_steps),
+            "sep": redis.sep,
+            "unacked_key": redis.unacked_key,
+            "socket_connect_timeout": 5.0,
+            "socket_timeout": 10.0,
+            "max_retries": 1,
+        }
+        if redis.global_keyprefix:
+            options["global_keyprefix"] = redis.global_keyprefix
+        if redis.sentinel_master:
+            options["master_name"] = redis.sentinel_master
+    return options
+
+
+def kombu_url(profile: Profile) -> str:
+    """Return the URL, with the password, in a form that kombu knows."""
+    url = profile.connection_url()
+    for ours, theirs in (("valkeys://", "rediss://"), ("valkey://", "redis://"), ("unix://", "redis+socket://")):
+        if url.startswith(ours):
+            return theirs + url[len(ours) :]
+    return url
+
+
+def tls_options(profile: Profile) -> dict[str, Any] | None:
+    """Return ``broker_use_ssl``, None without TLS."""
+    if profile.scheme not in ("rediss", "valkeys", "amqps"):
+        return None
+    tls = profile.tls
+    options: dict[str, Any] = {
+        "ca_certs": tls.ca,
+        "certfile": tls.certificate,
+        "keyfile": tls.key,
+        "cert_reqs": ssl.CERT_REQUIRED if tls.verify else ssl.CERT_NONE,
+    }
+    prefix = "ssl_" if profile.transport == "redis" else ""
+    return {prefix + key: value for key, value in options.items() if value is not None}

@@ -1,0 +1,32 @@
+"""The command line. Modules are imported by the command that needs them: ``--version`` needs none."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sys
+from collections.abc import Sequence
+
+from deskq.cli.parser import build_parser, with_default_command
+from deskq.errors import UserError
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run deskq and return its exit status: 0 done, 1 failed, 2 cannot be done as asked, 130 interrupted."""
+    parser = build_parser()
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    options = parser.parse_args(with_default_command(given))
+    try:
+        status = int(options.run(options))
+        with contextlib.suppress(ValueError, AttributeError):
+            sys.stdout.flush()
+        return status
+    except UserError as error:
+        print(f"deskq: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        return 130
+    except BrokenPipeError:
+        with contextlib.suppress(OSError):
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0

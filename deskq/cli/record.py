@@ -1,0 +1,29 @@
+"""``deskq record``: a recorder in the foreground, as a service, or as the window's child."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+
+from deskq.cli.common import profile_of
+from deskq.errors import UserError
+from deskq.profiles import profile_from_json
+
+
+def run(options: argparse.Namespace) -> int:
+    """Record until interrupted, then print the summary as JSON."""
+    from deskq.recorder.run import record
+
+    if options.child:
+        profile = profile_from_json(sys.stdin.readline())
+    elif options.profile:
+        profile = profile_of(options.profile, options)
+    else:
+        raise UserError("Say what to record: deskq record URL|PROFILE")
+    path = profile.history_path()
+    if not options.child:
+        print(f"deskq: recording {profile.name} into {path}; end with Ctrl+C", file=sys.stderr, flush=True)
+    summary = record(profile, path, status_stream=sys.stderr, child=options.child)
+    print(json.dumps(summary), flush=True)
+    return 0

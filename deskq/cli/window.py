@@ -1,0 +1,38 @@
+"""``deskq`` and ``deskq demo``: the commands that need Qt."""
+
+from __future__ import annotations
+
+import argparse
+from importlib.util import find_spec
+from pathlib import Path
+
+from deskq.cli.common import profile_of
+from deskq.errors import UserError
+
+
+def run_window(options: argparse.Namespace) -> int:
+    """Open the window on saved profiles and on those that were named."""
+    _need_qt()
+    from deskq.app import run_window as run
+
+    return run([profile_of(text, options) for text in options.profiles])
+
+
+def run_demo(options: argparse.Namespace) -> int:
+    """Start the demo's services and show them."""
+    _need_qt()
+    from deskq.app import run_demo as run
+
+    pictures = Path(options.pictures) if options.pictures else None
+    return run(
+        headless=options.headless,
+        seconds=options.seconds,
+        pictures=pictures,
+        broker_url=options.broker,
+        rate=options.rate,
+    )
+
+
+def _need_qt() -> None:
+    if find_spec("PySide6") is None:
+        raise UserError('The window needs Qt. Install it with: pip install "deskq[gui]"')
