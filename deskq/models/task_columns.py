@@ -11,15 +11,40 @@ from deskq.models import formats
 from deskq.models.columns import Column
 
 
-def _clock(time_of: Callable[[TaskRow], float | None]) -> dict[str, Callable[[TaskRow], str]]:
-    return {
-        "text": lambda row: formats.clock_time(time_of(row)),
-        "exact": lambda row: formats.exact_time(time_of(row)),
-    }
+def _clock(
+    key: str, title: str, tip: str, time_of: Callable[[TaskRow], float | None], *, shown: bool = False
+) -> Column[TaskRow]:
+    return Column(
+        key,
+        title,
+        tip,
+        lambda row: formats.clock_time(time_of(row)),
+        width=85,
+        shown=shown,
+        exact=lambda row: formats.exact_time(time_of(row)),
+    )
 
 
-def _short(text_of: Callable[[TaskRow], str]) -> dict[str, Callable[[TaskRow], str]]:
-    return {"text": lambda row: formats.plain(text_of(row)[:500]), "exact": text_of}
+def _text(
+    key: str,
+    title: str,
+    tip: str,
+    text_of: Callable[[TaskRow], str],
+    width: int = 120,
+    *,
+    mono: bool = False,
+    shown: bool = True,
+) -> Column[TaskRow]:
+    return Column(
+        key,
+        title,
+        tip,
+        lambda row: formats.plain(text_of(row)[:500]),
+        width=width,
+        mono=mono,
+        shown=shown,
+        exact=text_of,
+    )
 
 
 def wait_of(row: TaskRow) -> float | None:
@@ -63,21 +88,15 @@ STATE_WORDS: Final = {
 }
 
 TASK_COLUMNS: Final[tuple[Column[TaskRow], ...]] = (
-    Column("state", "State", "What became of it", state_text, state=lambda row: row.state, width=110),
-    Column("name", "Task", "The task's name", width=220, **_short(lambda row: row.name)),
-    Column("queue", "Queue", "The queue it was sent to (only task-sent tells)", width=90, **_short(lambda r: r.queue)),
-    Column("worker", "Worker", "The worker that had it last", width=120, **_short(lambda row: row.worker)),
-    Column(
-        "seen", "Seen", "When deskq first heard of it, by this machine's clock", **_clock(lambda r: r.seen), width=90
-    ),
-    Column("sent", "Sent", "When it was sent", **_clock(lambda row: row.sent), width=90, shown=False),
-    Column(
-        "received", "Received", "When the worker received it", **_clock(lambda r: r.received), width=90, shown=False
-    ),
-    Column(
-        "started", "Started", "When the worker started it", **_clock(lambda row: row.started), width=90, shown=False
-    ),
-    Column("finished", "Finished", "When it ended", **_clock(lambda row: row.finished), width=90, shown=False),
+    Column("state", "State", "What became of it", state_text, state=lambda row: row.state, width=120),
+    _text("name", "Task", "The task's name", lambda row: row.name, 190),
+    _text("queue", "Queue", "The queue it was sent to; only task-sent tells", lambda row: row.queue, 80),
+    _text("worker", "Worker", "The worker that had it last", lambda row: row.worker, 120),
+    _clock("seen", "Seen", "When deskq first heard of it, by this machine's clock", lambda row: row.seen, shown=True),
+    _clock("sent", "Sent", "When it was sent", lambda row: row.sent),
+    _clock("received", "Received", "When the worker received it", lambda row: row.received),
+    _clock("started", "Started", "When the worker started it", lambda row: row.started),
+    _clock("finished", "Finished", "When it ended", lambda row: row.finished),
     Column(
         "wait",
         "Wait",
@@ -93,19 +112,21 @@ TASK_COLUMNS: Final[tuple[Column[TaskRow], ...]] = (
         "How long it ran",
         runtime_text,
         numeric=True,
-        width=90,
+        width=80,
         exact=lambda row: "" if row.runtime is None else f"{row.runtime:.6f} s",
     ),
+    _text("args", "Arguments", "Positional arguments, as the worker wrote them", lambda row: row.args, 190),
+    _text("kwargs", "Keywords", "Keyword arguments, as the worker wrote them", lambda row: row.kwargs, 110),
+    _text("exception", "Exception", "Why it failed, or is tried again", lambda row: row.exception, 220),
+    _text("result", "Result", "What it returned, as the worker wrote it", lambda row: row.result, 140),
     Column(
-        "args", "Arguments", "Positional arguments, as the worker wrote them", width=200, **_short(lambda r: r.args)
-    ),
-    Column(
-        "kwargs", "Keywords", "Keyword arguments, as the worker wrote them", width=140, **_short(lambda r: r.kwargs)
-    ),
-    Column("result", "Result", "What it returned, as the worker wrote it", width=140, **_short(lambda row: row.result)),
-    Column("exception", "Exception", "Why it failed", width=220, **_short(lambda row: row.exception)),
-    Column(
-        "retries", "Retries", "How often it was retried", lambda r: formats.number(r.retries), numeric=True, width=60
+        "retries",
+        "Retries",
+        "How often it was retried",
+        lambda r: str(r.retries or ""),
+        numeric=True,
+        width=60,
+        shown=False,
     ),
     Column(
         "deliveries",
@@ -116,11 +137,9 @@ TASK_COLUMNS: Final[tuple[Column[TaskRow], ...]] = (
         width=70,
         shown=False,
     ),
-    Column("eta", "ETA", "Not before", **_clock(lambda row: row.eta), width=90, shown=False),
-    Column("expires", "Expires", "Not after", **_clock(lambda row: row.expires), width=90, shown=False),
-    Column("uuid", "Id", "The task's id", lambda row: formats.plain(row.uuid), mono=True, width=130, shown=False),
-    Column("root_id", "Root", "First task of its canvas", lambda r: formats.plain(r.root_id), mono=True, shown=False),
-    Column(
-        "parent_id", "Parent", "The task that sent it", lambda r: formats.plain(r.parent_id), mono=True, shown=False
-    ),
+    _clock("eta", "ETA", "Not before", lambda row: row.eta),
+    _clock("expires", "Expires", "Not after", lambda row: row.expires),
+    _text("uuid", "Id", "The task's id", lambda row: row.uuid, 130, mono=True, shown=False),
+    _text("root_id", "Root", "The first task of its canvas", lambda row: row.root_id, 130, mono=True, shown=False),
+    _text("parent_id", "Parent", "The task that sent it", lambda row: row.parent_id, 130, mono=True, shown=False),
 )

@@ -1,0 +1,108 @@
+"""How numbers, times and foreign text are written for people."""
+
+from __future__ import annotations
+
+import time
+import unicodedata
+from datetime import datetime
+from typing import Final
+
+NONE: Final = "–"
+_BAD: Final = frozenset(("Cc", "Cf", "Cs", "Co", "Zl", "Zp"))
+
+
+def number(value: float | None) -> str:
+    """1234567 -> "1,234,567"; None -> a dash."""
+    return NONE if value is None else f"{value:,.0f}"
+
+
+def rate(value: float | None) -> str:
+    """Events a second: one decimal below 10."""
+    if value is None:
+        return NONE
+    return f"{value:,.1f}" if 0 < value < 9.95 else f"{value:,.0f}"
+
+
+def duration(seconds: float | None) -> str:
+    """Seconds in fitting units: "8 ms", "1.28 s", "3 min 12 s", "2 h 5 min"."""
+    if seconds is None:
+        return NONE
+    if seconds < 0.000_95:
+        return f"{seconds * 1_000_000:.0f} µs"
+    if seconds < 0.9995:
+        return f"{seconds * 1_000:.0f} ms"
+    if seconds < 59.995:
+        return f"{seconds:.2f} s" if seconds < 10 else f"{seconds:.1f} s"
+    whole = round(seconds)
+    if whole < 3_600:
+        return f"{whole // 60} min {whole % 60} s"
+    if whole < 86_400:
+        return f"{whole // 3_600} h {whole % 3_600 // 60} min"
+    return f"{whole // 86_400} d {whole % 86_400 // 3_600} h"
+
+
+def clock_time(moment: float | None, now: float | None = None) -> str:
+    """Epoch seconds as clock time if it is today, with the date if not; in the user's zone."""
+    if moment is None:
+        return ""
+    local = time.localtime(moment)
+    today = time.localtime(now)
+    if local[:3] == today[:3]:
+        return f"{local[3]:02}:{local[4]:02}:{local[5]:02}"
+    return f"{local[0]}-{local[1]:02}-{local[2]:02} {local[3]:02}:{local[4]:02}"
+
+
+def relative(moment: float | None, now: float | None = None) -> str:
+    """ "12 s ago", "in 3 min"; "now" within a second."""
+    if moment is None:
+        return NONE
+    distance = (time.time() if now is None else now) - moment
+    if abs(distance) < 1:
+        return "now"
+    text = _coarse(abs(distance))
+    return f"{text} ago" if distance > 0 else f"in {text}"
+
+
+def exact_time(moment: float | None) -> str:
+    """ISO 8601 with milliseconds and offset, in the user's zone."""
+    if moment is None:
+        return ""
+    return datetime.fromtimestamp(moment).astimezone().isoformat(timespec="milliseconds")
+
+
+def byte_size(count: int) -> str:
+    """1536 -> "1.5 KB"."""
+    size = float(count)
+    for unit in ("B", "KB", "MB", "GB"):
+        if size < 1024 or unit == "GB":
+            return f"{size:.0f} {unit}" if unit == "B" else f"{size:.1f} {unit}"
+        size /= 1024
+    raise AssertionError
+
+
+def plain(text: str) -> str:
+    """Foreign text on one line: control, formatting and bidi characters become tokens that show."""
+    if text.isascii() and text.isprintable():
+        return text
+    return "".join(_token(character) if unicodedata.category(character) in _BAD else character for character in text)
+
+
+def plain_lines(text: str) -> str:
+    """The same for text of several lines."""
+    return "\n".join(plain(line.replace("\t", "    ")) for line in text.split("\n"))
+
+
+def count(number_of: int, one: str, many: str | None = None) -> str:
+    """(1, "queue") -> "1 queue"; (3, "queue") -> "3 queues"."""
+    return f"{number_of:,} {one if number_of == 1 else many or one + 's'}"
+
+
+def _token(character: str) -> str:
+    return {"\n": "⏎", "\r": "␍", "\t": "⇥", "\u2028": "⏎", "\u2029": "⏎"}.get(character, f"⟨U+{ord(character):04X}⟩")
+
+
+def _coarse(seconds: float) -> str:
+    for size, unit in ((86_400, "d"), (3_600, "h"), (60, "min")):
+        if seconds >= size:
+            return f"{seconds // size:.0f} {unit}"
+    return f"{seconds:.0f} s"

@@ -1,0 +1,1 @@
+"""Windows, views and dialogs; what they show comes from models, what they do goes through sessions."""

@@ -1,0 +1,47 @@
+"""The one table of commands: menus, shortcuts, the palette and the overview of keys are built from it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """``keys``: shortcuts in Qt's portable form; ``typing``: whether they work while text is being typed."""
+
+    key: str
+    title: str
+    group: str
+    keys: tuple[str, ...] = ()
+    tip: str = ""
+    typing: bool = False
+
+
+COMMANDS: Final = (
+    Command("palette", "Command palette…", "Go", ("Ctrl+K",), "Find any command, view, queue or worker", True),
+    Command("keys", "Keyboard shortcuts", "Help", ("?",), "Show every key"),
+    Command("filter", "Filter", "View", ("/",), "Write a filter for the table"),
+    Command("pause", "Pause live", "View", ("Space",), "Hold the table still, or let it go on"),
+    Command("newest", "Jump to newest", "View", ("Home",), "Back to the top, following"),
+    Command("refresh", "Refresh", "View", ("F5",), "Read everything anew", True),
+    Command("detail", "Open detail", "View", ("Return",), "Show the selected row in full"),
+    Command("back", "Back", "View", ("Esc",), "Close the detail, leave the filter", True),
+    Command("detail_place", "Detail below or right", "View", ("Ctrl+Shift+D",), "Where the detail stands", True),
+    Command("overview", "Overview", "Go", ("G, O",), "Throughput, failures, runtimes and depths"),
+    Command("tasks", "Tasks", "Go", ("G, T",), "Every task, live"),
+    Command("workers", "Workers", "Go", ("G, W",), "Who works, and on what"),
+    Command("queues", "Queues", "Go", ("G, Q",), "What waits"),
+    Command("everything", "All brokers", "Go", ("G, A",), "The overview of all brokers"),
+    Command("copy_row", "Copy row", "Edit", ("Ctrl+Shift+C",), "The selected rows, tab-separated"),
+    Command("copy_cell", "Copy cell", "Edit", (), "The current cell, in full"),
+    Command("copy_uuid", "Copy id", "Edit", (), "The ids of the selected tasks"),
+    Command("copy_json", "Copy as JSON", "Edit", (), "The selected tasks, one object each"),
+    Command("copy_call", "Copy as send_task(…)", "Edit", (), "The call that would send it anew"),
+    Command("profiles", "Profiles…", "File", ("Ctrl+,",), "Add, edit, connect and delete profiles", True),
+    Command("theme", "Light or dark", "View", ("Ctrl+Shift+L",), "Switch the theme", True),
+    Command("sidebar", "Sidebar", "View", ("Ctrl+B",), "Show or hide the tree", True),
+    Command("quit", "Quit", "File", ("Ctrl+Q",), "End deskq; its own recorders end with it", True),
+)
+
+BY_KEY: Final = {command.key: command for command in COMMANDS}

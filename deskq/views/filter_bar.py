@@ -1,0 +1,223 @@
+"""The filter of the task table: one line in the filter language, a menu of facets, a span of time, counts by state."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any, Final
+
+from PySide6.QtCore import QStringListModel, Qt, QTimer, Signal
+from PySide6.QtGui import QAction
+from PySide6.QtWidgets import QComboBox, QCompleter, QHBoxLayout, QLineEdit, QMenu, QPushButton, QToolButton, QWidget
+
+from deskq.errors import UserError
+from deskq.history.query import FIELDS, TaskFilter, parse, unparse
+from deskq.history.rows import Facets, StateCounts
+from deskq.models.formats import number, plain
+from deskq.models.task_columns import STATE_WORDS
+from deskq.views import theme
+
+SPANS: Final = (
+    ("All time", None),
+    ("Last 15 min", 900.0),
+    ("Last hour", 3_600.0),
+    ("Last 6 hours", 21_600.0),
+    ("Last 24 hours", 86_400.0),
+    ("Last 7 days", 604_800.0),
+)
+_FACETS: Final = (
+    ("state", "State", "states"),
+    ("task", "Task", "names"),
+    ("queue", "Queue", "queues"),
+    ("worker", "Worker", "workers"),
+)
+_GROUP_STATES: Final = {
+    "waiting": ("SENT", "RECEIVED"),
+    "running": ("STARTED",),
+    "success": ("SUCCESS",),
+    "failure": ("FAILURE",),
+    "retry": ("RETRY",),
+    "revoked": ("REVOKED", "REJECTED"),
+    "lost": ("LOST", "IGNORED", "UNSEEN"),
+}
+
+
+class FilterBar(QWidget):
+    """Emits ``changed`` with a TaskFilter (without its span) and the span in seconds, or None."""
+
+    changed = Signal(object, object)
+    pause_toggled = Signal(bool)
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._facets = Facets()
+        layout = QHBoxLayout(self)
+        layout.setContentsMargins(theme.GAP, theme.GAP, theme.GAP, theme.GAP_S)
+        layout.setSpacing(theme.GAP)
+        self.line = QLineEdit()
+        self.line.setPlaceholderText("Filter: state:FAILURE task:mail.* queue:emails worker:w3, or any text   ( / )")
+        self.line.setAccessibleName("Filter")
+        self.line.setClearButtonEnabled(True)
+        self.line.addAction(theme.icon("search"), QLineEdit.ActionPosition.LeadingPosition)
+        self._words = QStringListModel(self)
+        completer = QCompleter(self._words, self)
+        completer.setCaseSensitivity(Qt.CaseSensitivity.CaseInsensitive)
+        completer.setFilterMode(Qt.MatchFlag.MatchContains)
+        completer.setWidget(self.line)
+        completer.activated.connect(self._complete)
+        self._completer = completer
+        self.line.textEdited.connect(self._typed)
+        self.line.returnPressed.connect(self._apply)
+                self.problem = QAction(theme.icon("triangle-alert"), "", self)
+        self._soon = QTimer(self, singleShot=True, interval=250)
+        self._soon.timeout.connect(self._apply)
+        self.line.textChanged.connect(self._soon.start)
+        self.choose = QToolButton()
+        self.choose.setText("Filter by")
+        self.choose.setIcon(theme.icon("filter"))
+        self.choose.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
+        self.choose.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
+        self._menu = QMenu(self)
+        self._menu.aboutToShow.connect(self._fill_menu)
+        self.choose.setMenu(self._menu)
+        self.span = QComboBox()
+        self.span.setAccessibleName("Span of time")
+        for title, seconds in SPANS:
+            self.span.addItem(title, seconds)
+        self.span.currentIndexChanged.connect(self._apply)
+        self.live = QPushButton(theme.icon("pause"), "Live")
+        self.live.setCheckable(True)
+        self.live.setChecked(True)
+        self.live.setToolTip("New tasks appear as they happen (Space)")
+        self.live.toggled.connect(self._live_toggled)
+        for widget, stretch in ((self.line, 1), (self.choose, 0), (self.span, 0), (self.live, 0)):
+            layout.addWidget(widget, stretch)
+
+    def set_facets(self, facets: Facets) -> None:
+        """Offer these names."""
+        self._facets = facets
+        words = [
+            f"{key}:{plain(value) if ' ' not in value else chr(34) + value + chr(34)}"
+            for key, _, name in _FACETS
+            for value in getattr(facets, name)
+        ]
+        self._words.setStringList(words)
+
+    def set_text(self, text: str) -> None:
+        """Write a filter and apply it at once."""
+        self.line.setText(text)
+        self._apply()
+
+    def chosen(self) -> TaskFilter:
+        """Return the filter as it is written; raises UserError."""
+        return parse(self.line.text())
+
+    def toggle_states(self, states: tuple[str, ...]) -> None:
+        """Filter by these states; by none if that was the filter already."""
+        try:
+            chosen = self.chosen()
+        except UserError:
+            chosen = TaskFilter()
+        same = set(chosen.states) == set(states)
+        self.set_text(unparse(_with(chosen, "states", () if same else states)))
+
+    def _apply(self) -> None:
+        self._soon.stop()
+        try:
+            chosen = self.chosen()
+        except UserError as error:
+            self.problem.setToolTip(str(error))
+            self.line.addAction(self.problem, QLineEdit.ActionPosition.TrailingPosition)
+            return
+        self.line.removeAction(self.problem)
+        self.changed.emit(chosen, self.span.currentData())
+
+    def _live_toggled(self, live: bool) -> None:
+        self.live.setText("Live" if live else "Paused")
+        self.live.setIcon(theme.icon("pause" if live else "play"))
+        self.pause_toggled.emit(not live)
+
+    def _typed(self, text: str) -> None:
+        word = text[: self.line.cursorPosition()].rpartition(" ")[2]
+        if word.partition(":")[0] in FIELDS and len(word) > 2:
+            self._completer.setCompletionPrefix(word)
+            if self._completer.completionCount() and self._completer.currentCompletion() != word:
+                self._completer.complete()
+                return
+        popup = self._completer.popup()
+        if popup is not None:
+            popup.hide()
+
+    def _complete(self, word: str) -> None:
+        before, _, _ = self.line.text()[: self.line.cursorPosition()].rpartition(" ")
+        after = self.line.text()[self.line.cursorPosition() :]
+        self.line.setText(f"{before} {word}".strip() + after)
+        self._apply()
+
+    def _fill_menu(self) -> None:
+        self._menu.clear()
+        try:
+            chosen = self.chosen()
+        except UserError:
+            chosen = TaskFilter()
+        for _, title, name in _FACETS:
+            menu = self._menu.addMenu(title)
+            values: tuple[str, ...] = getattr(self._facets, name)
+            for value in values[:200]:
+                text = STATE_WORDS.get(value, value) if name == "states" else value
+                action = QAction(plain(text).replace("&", "&&"), menu, checkable=True)
+                action.setChecked(value in getattr(chosen, name))
+                action.toggled.connect(lambda on, name=name, value=value: self._toggle(name, value, on))
+                menu.addAction(action)
+            menu.setEnabled(bool(values))
+
+    def _toggle(self, name: str, value: str, on: bool) -> None:
+        chosen = self.chosen()
+        values = [other for other in getattr(chosen, name) if other != value]
+        self.set_text(unparse(_with(chosen, name, (*values, value) if on else tuple(values))))
+
+
+class CountsBar(QWidget):
+    """Counts by state, as buttons that filter."""
+
+    clicked = Signal(tuple)
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        layout = QHBoxLayout(self)
+        layout.setContentsMargins(theme.GAP, 0, theme.GAP, theme.GAP_S)
+        layout.setSpacing(theme.GAP_S)
+        self._buttons: dict[str, QToolButton] = {}
+        for group in ("all", *_GROUP_STATES, "other"):
+            button = QToolButton()
+            button.setAutoRaise(True)
+            button.setCheckable(True)
+            button.clicked.connect(lambda _=False, group=group: self.clicked.emit(_GROUP_STATES.get(group, ())))
+            self._buttons[group] = button
+            layout.addWidget(button)
+        layout.addStretch(1)
+        self.show_counts(StateCounts(), ())
+
+    def show_counts(self, counts: StateCounts, states: tuple[str, ...]) -> None:
+        """Write the counts; the group of ``states`` is marked."""
+        groups = dict.fromkeys(self._buttons, 0)
+        groups["all"] = counts.total
+        for state, n in counts.by_state.items():
+            groups[theme.state_group(state)] += n
+        for group, button in self._buttons.items():
+            word = theme.GROUP_WORDS.get(group, "All")
+            more = "+" if counts.capped else ""
+            button.setText(f"{word} {number(groups[group])}{more}")
+            button.setToolTip(
+                "Counting stopped at the newest 200,000." if counts.capped else f"Show only: {word.lower()}"
+            )
+            button.setVisible(group in ("all", "waiting", "running", "success", "failure") or groups[group] > 0)
+            button.setChecked(set(states) == set(_GROUP_STATES.get(group, ())) and group != "other")
+            colour = theme.state_colour(group) if group != "all" else button.palette().text().color()
+            palette = button.palette()
+            palette.setColor(palette.ColorRole.ButtonText, colour)
+            button.setPalette(palette)
+
+
+def _with(chosen: TaskFilter, name: str, values: tuple[str, ...]) -> TaskFilter:
+    changes: dict[str, Any] = {name: values}
+    return replace(chosen, **changes)

@@ -1,0 +1,348 @@
+"""The main window: brokers at the left, a view in the middle, the recorder's state below."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import Any, Final
+
+from PySide6.QtCore import Qt, Signal
+from PySide6.QtGui import QAction, QCloseEvent, QKeySequence, QPainter, QPaintEvent, QShortcut
+from PySide6.QtWidgets import (
+    QAbstractSpinBox,
+    QApplication,
+    QComboBox,
+    QLineEdit,
+    QMainWindow,
+    QPlainTextEdit,
+    QSplitter,
+    QStackedWidget,
+    QVBoxLayout,
+    QWidget,
+)
+
+from deskq.models.broker_tree import BrokerTree
+from deskq.models.session import ProfileSession
+from deskq.views import theme, window_state
+from deskq.views.commands import BY_KEY, COMMANDS
+from deskq.views.empty import EmptyPane
+from deskq.views.keys_overlay import KeysOverlay
+from deskq.views.palette import Entry, Palette
+from deskq.views.sidebar import Sidebar
+from deskq.views.status_bar import RecorderBar
+
+ViewFactory = Callable[[ProfileSession], QWidget]
+KINDS: Final = ("overview", "tasks", "workers", "queues")
+
+
+class EnvironmentBand(QWidget):
+    """A band in the environment's colour, with its word."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._session: ProfileSession | None = None
+        self.setFixedHeight(round(self.fontMetrics().height() * 1.2) + 4)
+
+    def show_session(self, session: ProfileSession | None) -> None:
+        self._session = session
+        self.setVisible(session is not None)
+        self.update()
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        if self._session is None:
+            return
+        painter = QPainter(self)
+        environment = self._session.profile.environment
+        colour = theme.environment_colour(environment)
+        painter.fillRect(0, 0, self.width(), 4, colour)
+        painter.setPen(colour)
+        painter.setFont(theme.bold_font())
+        area = self.rect().adjusted(theme.GAP, 4, -theme.GAP, 0)
+        safety = "" if not self._session.profile.read_only else " · read-only"
+        painter.drawText(area, Qt.AlignmentFlag.AlignVCenter, f"{environment.short}{safety}")
+
+
+class MainWindow(QMainWindow):
+    """Views are made when they are first shown, by ``factories`` (kind -> session -> widget)."""
+
+    add_profile_requested = Signal()
+    demo_requested = Signal()
+    connect_requested = Signal(str)
+    closing = Signal()
+
+    def __init__(
+        self,
+        factories: Mapping[str, ViewFactory],
+        everything: Callable[[list[ProfileSession]], QWidget],
+        parent: QWidget | None = None,
+    ) -> None:
+        super().__init__(parent)
+        self._factories = dict(factories)
+        self._everything = everything
+        self._sessions: dict[str, ProfileSession] = {}
+        self._views: dict[tuple[str, str], QWidget] = {}
+        self._current: tuple[str, str] = ("", "")
+        self._actions: dict[str, QAction] = {}
+        self.tree = BrokerTree(self)
+        self.sidebar = Sidebar(self.tree)
+        self.sidebar.chosen.connect(self._chosen)
+        self.band = EnvironmentBand()
+        self.band.hide()
+        self.stack = QStackedWidget()
+        self.welcome = EmptyPane(
+            "No broker yet",
+            "Add a profile with the broker's URL, for example redis://localhost:6379/0,\n"
+            "or see deskq at work on the demo: run  deskq demo  in a terminal.",
+            "Add a profile…",
+        )
+        self.welcome.action.connect(self.add_profile_requested)
+        self.stack.addWidget(self.welcome)
+        centre = QWidget()
+        layout = QVBoxLayout(centre)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setSpacing(0)
+        layout.addWidget(self.band)
+        layout.addWidget(self.stack, 1)
+        self.splitter = QSplitter(Qt.Orientation.Horizontal)
+        self.splitter.addWidget(self.sidebar)
+        self.splitter.addWidget(centre)
+        self.splitter.setStretchFactor(1, 1)
+        self.splitter.setSizes([230, 1050])
+        self.splitter.setHandleWidth(1)
+        self.setCentralWidget(self.splitter)
+        self.bar = RecorderBar()
+        self.setStatusBar(self.bar)
+        self._make_menus()
+        self.resize(1280, 800)
+        self._restore()
+        self._show_title()
+
+    def add_session(self, session: ProfileSession) -> None:
+        """Show a profile; the first one is opened."""
+        name = session.profile.name
+        self._sessions[name] = session
+        self.tree.add(session)
+        self.sidebar.expandAll()
+        session.status_changed.connect(self._show_status)
+        if len(self._sessions) == 1:
+            self.show_view(name, window_state.load_text("window/kind", "tasks"))
+        self._show_status()
+
+    def remove_session(self, name: str) -> None:
+        """Forget a profile and its views."""
+        self._sessions.pop(name, None)
+        self.tree.remove(name)
+        for place in [place for place in self._views if place[0] in (name, "")]:
+            view = self._views.pop(place)
+            self.stack.removeWidget(view)
+            view.deleteLater()
+        if self._current[0] in (name, ""):
+            if self._sessions:
+                self.show_view(next(iter(self._sessions)), "tasks")
+            else:
+                self._current = ("", "")
+                self.band.show_session(None)
+                self.stack.setCurrentWidget(self.welcome)
+        self._show_status()
+
+    def session(self) -> ProfileSession | None:
+        """Return the session whose view is shown."""
+        return self._sessions.get(self._current[0])
+
+    def view(self) -> Any:
+        """Return the view that is shown."""
+        return self.stack.currentWidget()
+
+    def show_view(self, profile: str, kind: str) -> QWidget | None:
+        """Show a view of a profile; None if there is no such profile."""
+        session = self._sessions.get(profile)
+        if session is None or kind not in self._factories:
+            return None
+        view = self._views.get((profile, kind))
+        if view is None:
+            view = self._views[profile, kind] = self._factories[kind](session)
+            self._wire(view, profile)
+            self.stack.addWidget(view)
+        self._show(view, (profile, kind))
+        return view
+
+    def show_everything(self) -> QWidget:
+        """Show the overview of all brokers."""
+        view = self._views.get(("", "everything"))
+        if view is None:
+            view = self._views["", "everything"] = self._everything(list(self._sessions.values()))
+            self.stack.addWidget(view)
+        self._show(view, ("", "everything"))
+        return view
+
+    def show_queue(self, profile: str, queue: str) -> None:
+        """Show a queue's detail."""
+        view: Any = self.show_view(profile, "queues")
+        if view is not None:
+            view.show_queue(queue)
+            self.sidebar.show_node(self.tree.index_of(profile, "queue", queue))
+
+    def show_task(self, profile: str, uuid: str) -> None:
+        """Show a task's detail."""
+        view: Any = self.show_view(profile, "tasks")
+        if view is not None:
+            view.show_task(uuid)
+
+    def filter_tasks(self, profile: str, text: str) -> None:
+        """Show the tasks that a filter lets through."""
+        view: Any = self.show_view(profile, "tasks")
+        if view is not None:
+            view.set_filter(text)
+
+    def run_command(self, key: str) -> None:
+        """Do what a command of the table says, if it means something here."""
+        own = self._own_commands().get(key)
+        commands = getattr(self.view(), "commands", None)
+        chosen = own or (commands().get(key) if commands is not None else None)
+        if chosen is not None:
+            chosen()
+
+    def set_theme(self, scheme: theme.Scheme) -> None:
+        """Switch the theme and remember it."""
+        theme.apply_scheme(scheme)
+        window_state.save_text("window/theme", scheme)
+        for view in self._views.values():
+            if hasattr(view, "theme_changed"):
+                view.theme_changed()
+
+    def closeEvent(self, event: QCloseEvent) -> None:
+        window_state.save("window/geometry", self.saveGeometry())
+        window_state.save("window/splitter", self.splitter.saveState())
+        for view in self._views.values():
+            if hasattr(view, "save_layout"):
+                view.save_layout()
+        super().closeEvent(event)
+        self.closing.emit()
+
+    def _show(self, view: QWidget, place: tuple[str, str]) -> None:
+        self._current = place
+        self.stack.setCurrentWidget(view)
+        self.band.show_session(self.session())
+        self.sidebar.show_node(self.tree.index_of(*place))
+        if place[1] in KINDS:
+            window_state.save_text("window/kind", place[1])
+        self._show_title()
+        self._show_status()
+
+    def _wire(self, view: Any, profile: str) -> None:
+        for name, slot in (
+            ("open_task", self.show_task),
+            ("open_queue", self.show_queue),
+            ("filter_tasks", self.filter_tasks),
+            ("open_worker", self._show_worker),
+        ):
+            signal = getattr(view, name, None)
+            if signal is not None:
+                signal.connect(partial(slot, profile))
+
+    def _show_worker(self, profile: str, hostname: str) -> None:
+        view: Any = self.show_view(profile, "workers")
+        if view is not None:
+            view.show_worker(hostname)
+
+    def _chosen(self, kind: str, profile: str, queue: str) -> None:
+        if kind == "everything":
+            self.show_everything()
+        elif kind == "queue":
+            self.show_queue(profile, queue)
+        elif kind == "profile":
+            self.connect_requested.emit(profile)
+            self.show_view(profile, "overview")
+        else:
+            self.show_view(profile, kind)
+
+    def _show_title(self) -> None:
+        session = self.session()
+        parts = ["deskq"]
+        view = self.view()
+        if view is not self.welcome:
+            parts.append(str(getattr(view, "title", "")))
+        if session is not None:
+            parts.append(f"{session.profile.name} ({session.profile.environment.value})")
+        self.setWindowTitle(" — ".join(parts))
+
+    def _show_status(self) -> None:
+        self.bar.show_session(self.session(), len(self._sessions))
+
+    def _own_commands(self) -> dict[str, Callable[[], object]]:
+        name = self._current[0] or next(iter(self._sessions), "")
+        return {
+            "palette": self._open_palette,
+            "keys": lambda: KeysOverlay(self).open(),
+            "overview": partial(self.show_view, name, "overview"),
+            "tasks": partial(self.show_view, name, "tasks"),
+            "workers": partial(self.show_view, name, "workers"),
+            "queues": partial(self.show_view, name, "queues"),
+            "everything": self.show_everything,
+            "profiles": self.add_profile_requested.emit,
+            "theme": lambda: self.set_theme("light" if theme.is_dark() else "dark"),
+            "sidebar": lambda: self.sidebar.setVisible(not self.sidebar.isVisible()),
+            "quit": self.close,
+        }
+
+    def _open_palette(self) -> None:
+        commands = getattr(self.view(), "commands", dict)()
+        own = self._own_commands()
+        entries = [
+            Entry(command.title, command.keys[0] if command.keys else "", partial(self.run_command, command.key))
+            for command in COMMANDS
+            if command.key in own or command.key in commands
+        ]
+        for name in self._sessions:
+            entries += [Entry(f"{name}: {kind}", "view", partial(self.show_view, name, kind)) for kind in KINDS]
+            queues = self.tree.itemFromIndex(self.tree.index_of(name, "queues"))
+            for row in range(queues.rowCount() if queues is not None else 0):
+                queue = queues.child(row).text()
+                entries.append(Entry(f"{name}: queue {queue}", "queue", partial(self.show_queue, name, queue)))
+        palette = Palette(entries, self)
+        palette.open()
+        palette.line.setFocus()
+
+    def _make_menus(self) -> None:
+        menus = {title: self.menuBar().addMenu(title) for title in ("File", "Edit", "View", "Go", "Help")}
+        for command in COMMANDS:
+            action = QAction(command.title, self)
+            action.setToolTip(command.tip)
+            action.triggered.connect(partial(self._triggered, command.key))
+            keys = [QKeySequence(key) for key in command.keys]
+            if command.typing or all(len(key) > 1 and "+" in key for key in command.keys):
+                action.setShortcuts(keys)
+            else:
+                for key in keys:
+                    shortcut = QShortcut(key, self)
+                    shortcut.activated.connect(partial(self._pressed, command.key))
+                action.setText(f"{command.title}\t{keys[0].toString(QKeySequence.SequenceFormat.NativeText)}")
+            self._actions[command.key] = action
+            menus[command.group].addAction(action)
+        for number in range(1, 10):
+            shortcut = QShortcut(QKeySequence(f"Ctrl+{number}"), self)
+            shortcut.activated.connect(partial(self._go_to_broker, number - 1))
+
+    def _triggered(self, key: str, _checked: bool = False) -> None:
+        self.run_command(key)
+
+    def _pressed(self, key: str) -> None:
+        """A key without Ctrl: it is a letter while somebody types."""
+        focus = QApplication.focusWidget()
+        if isinstance(focus, QLineEdit | QPlainTextEdit | QAbstractSpinBox | QComboBox) and not BY_KEY[key].typing:
+            if isinstance(focus, QPlainTextEdit) and focus.isReadOnly():
+                self.run_command(key)
+            return
+        self.run_command(key)
+
+    def _go_to_broker(self, number: int) -> None:
+        names = list(self._sessions)
+        if number < len(names):
+            self.show_view(names[number], self._current[1] if self._current[1] in KINDS else "tasks")
+
+    def _restore(self) -> None:
+        geometry, splitter = window_state.load("window/geometry"), window_state.load("window/splitter")
+        if geometry is not None:
+            self.restoreGeometry(geometry)
+        if splitter is not None:
+            self.splitter.restoreState(splitter)

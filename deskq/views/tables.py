@@ -1,0 +1,213 @@
+"""Tables: set up once and alike, drawn by one delegate, with columns that people choose and that are remembered."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from PySide6.QtCore import QModelIndex, QPersistentModelIndex, QPoint, QRect, QRectF, QSize, Qt
+from PySide6.QtGui import QAction, QBrush, QColor, QKeySequence, QPainter, QPen, QPolygonF
+from PySide6.QtWidgets import (
+    QAbstractItemView,
+    QApplication,
+    QHeaderView,
+    QMenu,
+    QStyle,
+    QStyledItemDelegate,
+    QStyleOptionViewItem,
+    QTableView,
+    QWidget,
+)
+
+from deskq.models.columns import Column, ExactRole, SparkRole, StateRole
+from deskq.models.formats import plain
+from deskq.views import theme, window_state
+
+ROW_HEIGHT: Final = 1.6
+_SPARK_WIDTH: Final = 72
+Index = QModelIndex | QPersistentModelIndex
+
+
+class CellDelegate(QStyledItemDelegate):
+    """Draws a state's dot before its word and a line of depths before a number; text is always plain."""
+
+    def __init__(self, columns: tuple[Column[Any], ...], parent: QWidget) -> None:
+        super().__init__(parent)
+        self._columns = columns
+
+    def initStyleOption(self, option: QStyleOptionViewItem, index: Index) -> None:
+        super().initStyleOption(option, index)
+        column = self._columns[index.column()]
+        if column.mono:
+            option.font = theme.mono_font()
+            option.textElideMode = Qt.TextElideMode.ElideMiddle
+        option.state &= ~QStyle.StateFlag.State_HasFocus
+
+    def paint(self, painter: QPainter, option: QStyleOptionViewItem, index: Index) -> None:
+        state = index.data(StateRole)
+        spark = index.data(SparkRole)
+        if not state and not spark:
+            super().paint(painter, option, index)
+            return
+        own = QStyleOptionViewItem(option)
+        self.initStyleOption(own, index)
+        text, own.text = own.text, ""
+        style = own.widget.style()
+        style.drawControl(QStyle.ControlElement.CE_ItemViewItem, own, painter, own.widget)
+        painter.save()
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        area = own.rect.adjusted(theme.GAP, 0, -theme.GAP_S, 0)
+        if spark:
+            draw_spark(painter, QRect(area.left(), area.top() + 4, _SPARK_WIDTH, area.height() - 8), spark)
+            area.setLeft(area.left() + _SPARK_WIDTH + theme.GAP_S)
+        if state:
+            colour = theme.state_colour(state)
+            draw_dot(painter, area, state)
+            area.setLeft(area.left() + 14)
+            painter.setPen(colour)
+        else:
+            painter.setPen(own.palette.text().color())
+        elided = own.fontMetrics.elidedText(text, Qt.TextElideMode.ElideRight, area.width())
+        painter.setFont(own.font)
+        painter.drawText(area, int(own.displayAlignment), elided)
+        painter.restore()
+
+    def sizeHint(self, option: QStyleOptionViewItem, index: Index) -> QSize:
+        return QSize(80, round(option.fontMetrics.height() * ROW_HEIGHT))
+
+
+def draw_dot(painter: QPainter, area: QRect, state: str) -> None:
+    """Draw a state's dot at the left of an area: filled, a ring while waiting, hatched when lost."""
+    colour = theme.state_colour(state)
+    group = state if state in theme.STATE_COLOURS else theme.state_group(state)
+    middle = QPoint(area.left() + 4, area.center().y() + 1)
+    painter.setPen(QPen(colour, 1.5))
+    if group == "waiting":
+        painter.setBrush(Qt.BrushStyle.NoBrush)
+    elif group == "lost":
+        painter.setBrush(QBrush(colour, Qt.BrushStyle.BDiagPattern))
+    else:
+        painter.setBrush(colour)
+    painter.drawEllipse(middle, 4, 4)
+
+
+def draw_spark(painter: QPainter, area: QRect, values: tuple[int | None, ...]) -> None:
+    """Draw numbers as a line; what is not known is a hole."""
+    highest = max((value for value in values if value is not None), default=0) or 1
+    step = area.width() / max(len(values) - 1, 59)
+    line = QPolygonF()
+    colour = QColor(theme.state_colour("running"))
+    painter.setPen(QPen(colour, 1.2))
+    offset = area.width() - step * (len(values) - 1)
+    for number, value in enumerate([*values, None]):
+        if value is None:
+            if line.size() == 1:
+                point = line.at(0)
+                painter.drawPoint(point)
+            elif line.size() > 1:
+                painter.drawPolyline(line)
+            line = QPolygonF()
+            continue
+        x = area.left() + offset + number * step
+        line.append(QRectF(x, area.bottom() - value / highest * area.height(), 0, 0).topLeft())
+
+
+class Table(QTableView):
+    """The table that all views use. ``name``: under which its layout is remembered."""
+
+    def __init__(self, name: str, columns: tuple[Column[Any], ...], parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.columns = columns
+        self._name = name
+        self.setItemDelegate(CellDelegate(columns, self))
+        self.setShowGrid(False)
+        self.setAlternatingRowColors(True)
+        self.setWordWrap(False)
+        self.setTextElideMode(Qt.TextElideMode.ElideRight)
+        self.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
+        self.setSelectionMode(QAbstractItemView.SelectionMode.ExtendedSelection)
+        self.setVerticalScrollMode(QAbstractItemView.ScrollMode.ScrollPerPixel)
+        self.setHorizontalScrollMode(QAbstractItemView.ScrollMode.ScrollPerPixel)
+        self.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
+        self.setTabKeyNavigation(False)
+        self.setFrameShape(QTableView.Shape.NoFrame)
+        self.verticalHeader().hide()
+        self.verticalHeader().setSectionResizeMode(QHeaderView.ResizeMode.Fixed)
+        self.verticalHeader().setDefaultSectionSize(round(self.fontMetrics().height() * ROW_HEIGHT))
+        header = self.horizontalHeader()
+        header.setSectionsMovable(True)
+        header.setHighlightSections(False)
+        header.setStretchLastSection(True)
+        header.setDefaultAlignment(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter)
+        header.setContextMenuPolicy(Qt.ContextMenuPolicy.CustomContextMenu)
+        header.customContextMenuRequested.connect(self._choose_columns)
+
+    def lay_out(self) -> None:
+        """Give the columns their widths and places, as they were left; call it when the model is set."""
+        scale = self.fontMetrics().height() / 15
+        for number, column in enumerate(self.columns):
+            self.setColumnWidth(number, round(column.width * scale))
+            self.setColumnHidden(number, not column.shown)
+        saved = window_state.load(f"table/{self._name}")
+        if saved is not None:
+            self.horizontalHeader().restoreState(saved)
+
+    def save_layout(self) -> None:
+        """Remember widths, order, hidden columns and sort."""
+        window_state.save(f"table/{self._name}", self.horizontalHeader().saveState())
+
+    def selected_lines(self) -> list[int]:
+        """Return the selected rows, from the top; the current one if none is."""
+        selection = self.selectionModel()
+        lines = sorted({index.row() for index in selection.selectedRows()})
+        if not lines and self.currentIndex().isValid():
+            lines = [self.currentIndex().row()]
+        return lines
+
+    def copy_cell(self) -> None:
+        """Copy the current cell in full."""
+        index = self.currentIndex()
+        if index.isValid():
+            copy_text(str(index.data(ExactRole) or ""))
+
+    def copy_rows(self) -> None:
+        """Copy the selected rows, tab-separated, with the shown columns."""
+        header = self.horizontalHeader()
+        shown = [header.logicalIndex(place) for place in range(header.count())]
+        shown = [number for number in shown if not self.isColumnHidden(number)]
+        model = self.model()
+        lines = ["\t".join(self.columns[number].title for number in shown)]
+        for line in self.selected_lines():
+            cells = (model.index(line, number).data(ExactRole) for number in shown)
+            lines.append("\t".join(plain(str(cell or "")) for cell in cells))
+        copy_text("\n".join(lines))
+
+    def keyPressEvent(self, event: Any) -> None:
+        if event.matches(QKeySequence.StandardKey.Copy):
+            self.copy_rows() if len(self.selected_lines()) > 1 else self.copy_cell()
+            return
+        if event.key() in (Qt.Key.Key_J, Qt.Key.Key_K) and not event.modifiers():
+            line = self.currentIndex().row() + (1 if event.key() == Qt.Key.Key_J else -1)
+            if 0 <= line < self.model().rowCount():
+                self.selectRow(line)
+            return
+        super().keyPressEvent(event)
+
+    def _choose_columns(self, place: QPoint) -> None:
+        menu = QMenu(self)
+        for number, column in enumerate(self.columns):
+            action = QAction(column.title, menu, checkable=True, checked=not self.isColumnHidden(number))
+            action.toggled.connect(lambda shown, number=number: self._show_column(number, shown))
+            menu.addAction(action)
+        menu.popup(self.horizontalHeader().mapToGlobal(place))
+        menu.aboutToHide.connect(menu.deleteLater)
+
+    def _show_column(self, number: int, shown: bool) -> None:
+        self.setColumnHidden(number, not shown)
+        if shown and self.columnWidth(number) < 20:
+            self.setColumnWidth(number, self.columns[number].width)
+        self.save_layout()
+
+
+def copy_text(text: str) -> None:
+    """Put text on the clipboard."""
+    QApplication.clipboard().setText(text)

@@ -1,0 +1,315 @@
+"""The Tasks view: a live table over the history, its filter, and the detail of the selected task."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable
+from dataclasses import asdict, replace
+
+from PySide6.QtCore import QModelIndex, QPoint, Qt, QTimer, Signal
+from PySide6.QtGui import QAction
+from PySide6.QtWidgets import QMenu, QPushButton, QSplitter, QStackedWidget, QVBoxLayout, QWidget
+
+from deskq.errors import UserError
+from deskq.history.query import SORTS, Sort, TaskFilter
+from deskq.history.rows import StateCounts, TaskRow
+from deskq.models.session import ProfileSession
+from deskq.models.task_columns import TASK_COLUMNS
+from deskq.models.task_detail import read_detail, send_task_text
+from deskq.models.tasks import TasksModel
+from deskq.views import theme, window_state
+from deskq.views.commands import BY_KEY
+from deskq.views.empty import EmptyPane
+from deskq.views.filter_bar import CountsBar, FilterBar
+from deskq.views.tables import Table, copy_text
+from deskq.views.task_detail import TaskDetailPane
+
+
+class TasksView(QWidget):
+    """Live tasks of one session."""
+
+    open_queue = Signal(str)
+    open_worker = Signal(str)
+
+    def __init__(self, session: ProfileSession, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.title = "Tasks"
+        self._session = session
+        self._span: float | None = None
+        self.filter_bar = FilterBar()
+        self.counts_bar = CountsBar()
+        self.model = TasksModel(session, self)
+        self.table = Table("tasks", TASK_COLUMNS)
+        self.table.setModel(self.model)
+        self.table.lay_out()
+        self.table.horizontalHeader().setSectionsClickable(True)
+        self.table.horizontalHeader().setSortIndicatorShown(True)
+        self._show_sort(self.model.sort_by)
+        self.detail = TaskDetailPane()
+        self.detail.hide()
+        self.newer = QPushButton(theme.icon("arrow-up"), "", self.table)
+        self.newer.hide()
+        self.empty = EmptyPane("", "")
+        self.stack = QStackedWidget()
+        self.stack.addWidget(self.table)
+        self.stack.addWidget(self.empty)
+        self.splitter = QSplitter(Qt.Orientation.Vertical)
+        self.splitter.addWidget(self.stack)
+        self.splitter.addWidget(self.detail)
+        self.splitter.setStretchFactor(0, 3)
+        self.splitter.setStretchFactor(1, 2)
+        self.splitter.setChildrenCollapsible(False)
+        if window_state.load_text("tasks/detail") == "right":
+            self.splitter.setOrientation(Qt.Orientation.Horizontal)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setSpacing(0)
+        layout.addWidget(self.filter_bar)
+        layout.addWidget(self.counts_bar)
+        layout.addWidget(self.splitter, 1)
+        self._loading = True
+        self._problem = ""
+        self._wanted = ""
+        self._connect()
+        self._tick = QTimer(self, interval=1_000)
+        self._tick.timeout.connect(self._second)
+        self._facets_left = 0
+        self._update_empty()
+
+    def _connect(self) -> None:
+        self.filter_bar.changed.connect(self._choose)
+        self.filter_bar.pause_toggled.connect(self.model.set_paused)
+        self.counts_bar.clicked.connect(self._count_clicked)
+        self.table.horizontalHeader().sortIndicatorChanged.connect(self._sort)
+        self.table.verticalScrollBar().valueChanged.connect(self._scrolled)
+        self.table.activated.connect(lambda _: self.show_detail())
+        self.table.selectionModel().currentRowChanged.connect(self._current_changed)
+        self.table.setContextMenuPolicy(Qt.ContextMenuPolicy.CustomContextMenu)
+        self.table.customContextMenuRequested.connect(self._context_menu)
+        self.model.newer_changed.connect(self._show_newer)
+        self.model.counts_changed.connect(self._counted)
+        self.model.loading_changed.connect(self._loading_changed)
+        self.model.problem.connect(self._told_problem)
+        self.model.rowsInserted.connect(self._update_empty)
+        self.model.rowsRemoved.connect(self._update_empty)
+        self.model.modelReset.connect(self._update_empty)
+        self.newer.clicked.connect(self.jump_to_newest)
+        self.empty.action.connect(lambda: self.filter_bar.set_text(""))
+        self.detail.open_task.connect(self.show_task)
+        self.detail.closed.connect(self.close_detail)
+        self._session.status_changed.connect(self._update_empty)
+
+    def commands(self) -> dict[str, Callable[[], None]]:
+        """What the window's commands do here."""
+        return {
+            "filter": self.focus_filter,
+            "pause": self.filter_bar.live.toggle,
+            "newest": self.jump_to_newest,
+            "refresh": self.refresh,
+            "detail": self.show_detail,
+            "back": self.go_back,
+            "detail_place": self.move_detail,
+            "copy_row": self.table.copy_rows,
+            "copy_cell": self.table.copy_cell,
+            "copy_uuid": lambda: self._copy(lambda row: row.uuid),
+            "copy_json": lambda: self._copy(lambda row: json.dumps(asdict(row), ensure_ascii=False)),
+            "copy_call": lambda: self._copy(send_task_text),
+        }
+
+    def refresh(self) -> None:
+        """Read the table anew."""
+        self.model.reload()
+        self._facets_left = 0
+
+    def focus_filter(self) -> None:
+        """Put the cursor into the filter."""
+        self.filter_bar.line.setFocus()
+        self.filter_bar.line.selectAll()
+
+    def set_filter(self, text: str) -> None:
+        """Filter by a text in the filter language."""
+        self.filter_bar.set_text(text)
+
+    def jump_to_newest(self) -> None:
+        """Scroll to the top and follow."""
+        self.table.scrollToTop()
+        self.model.set_following(True)
+
+    def show_task(self, uuid: str) -> None:
+        """Show the detail of a task, wherever it stands in the table."""
+        self._wanted = uuid
+        self.detail.show()
+        self._session.spawn(self._read_detail(uuid), "task detail")
+
+    def show_detail(self) -> None:
+        """Show the detail of the current row."""
+        task = self.model.task_at(self.table.currentIndex().row()) if self.table.currentIndex().isValid() else None
+        if task is None and self.model.rowCount():
+            self.table.selectRow(0)
+            task = self.model.task_at(0)
+        if task is not None:
+            self.show_task(task.uuid)
+
+    def close_detail(self) -> None:
+        """Hide the detail."""
+        self.detail.hide()
+        self._wanted = ""
+        self.table.setFocus()
+
+    def go_back(self) -> None:
+        """Leave the filter line, else close the detail, else clear the filter."""
+        if self.filter_bar.line.hasFocus():
+            self.table.setFocus()
+        elif self.detail.isVisible():
+            self.close_detail()
+        elif self.filter_bar.line.text():
+            self.filter_bar.set_text("")
+
+    def move_detail(self) -> None:
+        """Put the detail below or to the right."""
+        right = self.splitter.orientation() == Qt.Orientation.Vertical
+        self.splitter.setOrientation(Qt.Orientation.Horizontal if right else Qt.Orientation.Vertical)
+        window_state.save_text("tasks/detail", "right" if right else "below")
+
+    def set_paused(self, paused: bool) -> None:
+        """Hold the table still."""
+        self.filter_bar.live.setChecked(not paused)
+
+    def save_layout(self) -> None:
+        """Remember the columns."""
+        self.table.save_layout()
+
+    def showEvent(self, event: object) -> None:
+        self.model.set_active(True)
+        self._tick.start()
+
+    def hideEvent(self, event: object) -> None:
+        self.model.set_active(False)
+        self._tick.stop()
+
+    def resizeEvent(self, event: object) -> None:
+        self._place_newer()
+
+    async def _read_detail(self, uuid: str) -> None:
+        try:
+            detail = await self._session.ask(lambda reader: read_detail(reader, uuid), slot="task detail")
+        except UserError as error:
+            self._told_problem(str(error))
+            return
+        if uuid == self._wanted:
+            self.detail.show_detail(detail)
+
+    async def _read_facets(self) -> None:
+        try:
+            self.filter_bar.set_facets(await self._session.ask(lambda reader: reader.facets(), slot="facets"))
+        except UserError:
+            self._facets_left = 0  # no history yet: ask again with the next tick
+
+    def _choose(self, chosen: TaskFilter, span: float | None) -> None:
+        self._span = span
+        if span is not None:
+            chosen = replace(chosen, since=time.time() - span)
+        self.model.choose(chosen)
+        self.counts_bar.show_counts(self.model.counts, chosen.states)
+
+    def _count_clicked(self, states: tuple[str, ...]) -> None:
+        self.filter_bar.toggle_states(states)
+
+    def _counted(self, counts: StateCounts) -> None:
+        self.counts_bar.show_counts(counts, self.model.chosen.states)
+
+    def _sort(self, section: int, order: Qt.SortOrder) -> None:
+        key = TASK_COLUMNS[section].key
+        if key in SORTS:
+            self.model.choose(self.model.chosen, Sort(key, order == Qt.SortOrder.DescendingOrder))
+        else:
+            self._show_sort(self.model.sort_by)
+
+    def _show_sort(self, sort: Sort) -> None:
+        header = self.table.horizontalHeader()
+        section = next(number for number, column in enumerate(TASK_COLUMNS) if column.key == sort.key)
+        order = Qt.SortOrder.DescendingOrder if sort.descending else Qt.SortOrder.AscendingOrder
+        header.blockSignals(True)
+        header.setSortIndicator(section, order)
+        header.blockSignals(False)
+
+    def _scrolled(self, value: int) -> None:
+        self.model.set_following(value <= self.table.rowHeight(0))
+        self._say_shown()
+
+    def _say_shown(self) -> None:
+        viewport = self.table.viewport()
+        first = self.table.rowAt(0)
+        last = self.table.rowAt(viewport.height() - 1)
+        self.model.set_shown(first, last if last >= 0 else self.model.rowCount() - 1)
+
+    def _current_changed(self, current: QModelIndex, _previous: QModelIndex) -> None:
+        if self.detail.isVisible() and current.isValid():
+            self.show_detail()
+
+    def _show_newer(self, count: int) -> None:
+        self.newer.setText(f"{count:,}{'+' if count >= 10_000 else ''} new")
+        self.newer.setVisible(count > 0)
+        self._place_newer()
+
+    def _place_newer(self) -> None:
+        size = self.newer.sizeHint()
+        self.newer.resize(size)
+        top = self.table.horizontalHeader().height() + theme.GAP
+        self.newer.move(max(0, (self.table.width() - size.width()) // 2), top)
+
+    def _loading_changed(self, loading: bool) -> None:
+        self._loading = loading
+        if not loading:
+            self._problem = ""
+        self._update_empty()
+
+    def _told_problem(self, problem: str) -> None:
+        self._problem = problem
+        self._update_empty()
+
+    def _update_empty(self) -> None:
+        self._say_shown()
+        if self.model.rowCount():
+            self.stack.setCurrentWidget(self.table)
+            return
+        status = self._session.status
+        if self._loading and status is None:
+            self.empty.say("Waiting for the history", self._session.problem or "The recorder is starting.")
+        elif not self.model.chosen.empty:
+            self.empty.say("No task matches", "Nothing in the history fits this filter.", "Clear filter")
+        elif self._session.problem or self._problem:
+            self.empty.say("Nothing recorded", self._session.problem or self._problem)
+        else:
+            self.empty.say(
+                "No task events yet",
+                "Tasks appear as workers tell of them. Workers tell when they run with -E, "
+                "or with worker_send_task_events = True.",
+            )
+        self.stack.setCurrentWidget(self.empty)
+
+    def _second(self) -> None:
+        self.model.tick()
+        self._facets_left -= 1
+        if self._facets_left < 0:
+            self._facets_left = 10
+            self._session.spawn(self._read_facets(), "facets")
+        if self.detail.isVisible() and self._wanted:
+            shown = self.detail.detail
+            if shown is None or shown.row.finished is None:
+                self._session.spawn(self._read_detail(self._wanted), "task detail")
+
+    def _context_menu(self, place: QPoint) -> None:
+        menu = QMenu(self)
+        actions = self.commands()
+        for key in ("detail", "copy_cell", "copy_row", "copy_uuid", "copy_json", "copy_call"):
+            action = QAction(BY_KEY[key].title, menu)
+            action.triggered.connect(actions[key])
+            menu.addAction(action)
+        menu.aboutToHide.connect(menu.deleteLater)
+        menu.popup(self.table.viewport().mapToGlobal(place))
+
+    def _copy(self, text_of: Callable[[TaskRow], str]) -> None:
+        rows = (self.model.task_at(line) for line in self.table.selected_lines())
+        copy_text("\n".join(text_of(row) for row in rows if row is not None))
