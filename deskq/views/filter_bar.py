@@ -67,7 +67,7 @@ class FilterBar(QWidget):
         self._completer = completer
         self.line.textEdited.connect(self._typed)
         self.line.returnPressed.connect(self._apply)
-                self.problem = QAction(theme.icon("triangle-alert"), "", self)
+        self.problem = QAction(theme.icon("triangle-alert"), "", self)
         self._soon = QTimer(self, singleShot=True, interval=250)
         self._soon.timeout.connect(self._apply)
         self.line.textChanged.connect(self._soon.start)

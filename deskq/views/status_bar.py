@@ -61,7 +61,8 @@ def describe(session: ProfileSession) -> tuple[str, str, str]:
         parts.append(status.message)
     tip = (
         f"{status.server}\n{formats.count(status.events, 'event')} since {formats.exact_time(status.since)}\n"
-        f"{formats.count(status.duplicates, 'duplicate')}, {status.malformed:,} malformed\nrecorder process {status.pid}"
+        f"{formats.count(status.duplicates, 'duplicate')}, {status.malformed:,} malformed\n"
+        f"recorder process {status.pid}"
     )
     return "recording", " · ".join(parts), tip
 
