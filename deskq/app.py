@@ -10,6 +10,7 @@ import signal
 import sys
 import tempfile
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -194,7 +195,10 @@ async def _demo(services: DemoServices, headless: bool, seconds: float, pictures
         return 0
     with contextlib.suppress(TimeoutError):
         await asyncio.wait_for(app.closed.wait(), seconds)
-    saved = await take_pictures(app.window, session, pictures) if pictures is not None else []
+    saved = []
+    if pictures is not None:
+        await asyncio.get_running_loop().run_in_executor(None, lambda: pictures.mkdir(parents=True, exist_ok=True))
+        saved = await take_pictures(app.window, session, pictures)
     summary = await _summary(session)
     await app.stop()
     if saved:
@@ -218,8 +222,6 @@ async def _summary(session: ProfileSession) -> dict[str, object]:
 
 
 def _with_password(profile: Profile, password: Any) -> Profile:
-    from dataclasses import replace
-
     return replace(profile, password=password) if password is not None else profile
 
 

@@ -20,7 +20,7 @@ SparkRole: Final = Qt.ItemDataRole.UserRole + 4
 """Numbers to draw as a line before the text."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Column(Generic[R]):
     """``exact``: the value in full, for tooltip and copy. ``width``: pixels for a font 9 points high."""
 

@@ -286,7 +286,7 @@ class MainWindow(QMainWindow):
         }
 
     def _open_palette(self) -> None:
-        commands = getattr(self.view(), "commands", dict)()
+        commands: dict[str, Callable[[], None]] = getattr(self.view(), "commands", dict)()
         own = self._own_commands()
         entries = [
             Entry(command.title, command.keys[0] if command.keys else "", partial(self.run_command, command.key))
@@ -294,14 +294,17 @@ class MainWindow(QMainWindow):
             if command.key in own or command.key in commands
         ]
         for name in self._sessions:
-            entries += [Entry(f"{name}: {kind}", "view", partial(self.show_view, name, kind)) for kind in KINDS]
+            entries += [Entry(f"{name}: {kind}", "view", partial(self._go, name, kind)) for kind in KINDS]
             queues = self.tree.itemFromIndex(self.tree.index_of(name, "queues"))
-            for row in range(queues.rowCount() if queues is not None else 0):
+            for row in range(queues.rowCount()):
                 queue = queues.child(row).text()
                 entries.append(Entry(f"{name}: queue {queue}", "queue", partial(self.show_queue, name, queue)))
         palette = Palette(entries, self)
         palette.open()
         palette.line.setFocus()
+
+    def _go(self, profile: str, kind: str) -> None:
+        self.show_view(profile, kind)
 
     def _make_menus(self) -> None:
         menus = {title: self.menuBar().addMenu(title) for title in ("File", "Edit", "View", "Go", "Help")}

@@ -1,0 +1,59 @@
+"""Pictures of every view, light and dark, as the README shows them."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Final
+
+from PySide6.QtWidgets import QWidget
+
+from deskq.history.query import TaskFilter
+from deskq.models.session import ProfileSession
+from deskq.views.main_window import KINDS, MainWindow
+
+_SETTLE_SECONDS: Final = 5.0
+
+
+async def take_pictures(window: MainWindow, session: ProfileSession, folder: Path) -> list[Path]:
+    """Save a PNG of each view in both themes; returns their paths."""
+    name = session.profile.name
+    failed = await session.ask(lambda reader: reader.tasks(TaskFilter(states=("FAILURE",)), limit=1), slot="pictures")
+    saved: list[Path] = []
+    for scheme in ("light", "dark"):
+        window.set_theme(scheme)
+        for kind in KINDS:
+            view: Any = window.show_view(name, kind)
+            if kind == "tasks" and failed:
+                view.show_task(failed[0].uuid)
+            if kind == "queues":
+                view.show_queue("emails")
+            await _settle(view, kind)
+            saved.append(_save(window, folder / f"{kind}-{scheme}.png"))
+        window.run_command("palette")
+        palette = next((child for child in window.findChildren(QWidget) if type(child).__name__ == "Palette"), None)
+        if palette is not None:
+            saved.append(_save(palette, folder / f"palette-{scheme}.png"))
+            palette.close()
+    return saved
+
+
+async def _settle(view: Any, kind: str) -> None:
+    """Wait until the view shows something, at most some seconds: questions are answered in their own time."""
+    ready: Callable[[], object] = {
+        "tasks": lambda: view.model.rowCount() and view.detail.detail is not None,
+        "queues": lambda: view.model.rowCount() and view.chart.nothing.isHidden(),
+        "workers": lambda: view.model.rowCount() and view.detail.age.text(),
+        "overview": view.throughput.nothing.isHidden if kind == "overview" else bool,
+    }[kind]
+    for _ in range(round(_SETTLE_SECONDS / 0.05)):
+        if ready():
+            break
+        await asyncio.sleep(0.05)
+    await asyncio.sleep(0.4)  # what came last is painted in the next turns of the loop
+
+
+def _save(widget: QWidget, path: Path) -> Path:
+    widget.grab().save(str(path))
+    return path

@@ -1,0 +1,332 @@
+"""The Queues view: what waits where, how fast it moves, who consumes it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Final
+
+from PySide6.QtCore import QModelIndex, Qt, QTimer, Signal
+from PySide6.QtWidgets import QComboBox, QHBoxLayout, QLineEdit, QSplitter, QStackedWidget, QVBoxLayout, QWidget
+
+from deskq.brokers.base import Binding
+from deskq.errors import UserError
+from deskq.history.rows import Gap, QueueRow, SamplePoint
+from deskq.models import formats
+from deskq.models.columns import Column
+from deskq.models.session import ProfileSession
+from deskq.models.small_table import SmallTableModel
+from deskq.views import theme
+from deskq.views.charts import SPANS, Series, TimeChart, span_until_now
+from deskq.views.empty import EmptyPane, plain_label
+from deskq.views.tables import Table
+
+
+def _state(row: QueueRow) -> str:
+    if row.no_consumer:
+        return "no consumer"
+    return "consumed" if row.consumers else "not known"
+
+
+def _priorities(row: QueueRow) -> str:
+    if not row.priorities or set(row.priorities) == {0}:
+        return f"{formats.number(row.ready)} ready"
+    return "\n".join(f"priority {step}: {formats.number(n)}" for step, n in sorted(row.priorities.items()))
+
+
+def _flow(rate: float | None) -> str:
+    return formats.NONE if rate is None else f"{formats.rate(rate)}/s"
+
+
+_NO_RATE: Final = "Counted from task-sent events (task_send_sent_event) on Redis, by RabbitMQ's management API there."
+QUEUE_COLUMNS: Final[tuple[Column[QueueRow], ...]] = (
+    Column("name", "Name", "The queue", lambda row: formats.plain(row.name), width=170),
+    Column(
+        "ready",
+        "Ready",
+        "Messages that wait, and how that changed in 10 minutes",
+        lambda row: formats.number(row.ready),
+        lambda row: row.ready,
+        numeric=True,
+        width=170,
+        exact=_priorities,
+        spark=lambda row: row.spark or (None,),
+    ),
+    Column(
+        "unacked",
+        "Unacked",
+        "Messages that workers hold",
+        lambda r: formats.number(r.unacked),
+        lambda r: r.unacked,
+        True,
+        width=80,
+    ),
+    Column(
+        "consumers",
+        "Consumers",
+        "Who takes from it",
+        lambda r: formats.number(r.consumers),
+        lambda r: r.consumers,
+        True,
+        width=90,
+    ),
+    Column(
+        "in",
+        "In",
+        f"Messages that arrive. {_NO_RATE}",
+        lambda row: _flow(row.in_rate),
+        lambda row: row.in_rate,
+        True,
+        width=80,
+    ),
+    Column(
+        "out",
+        "Out",
+        f"Messages that are taken. {_NO_RATE}",
+        lambda row: _flow(row.out_rate),
+        lambda r: r.out_rate,
+        True,
+        width=80,
+    ),
+    Column(
+        "oldest",
+        "Oldest",
+        "How long the oldest has waited, where task-sent events tell",
+        lambda row: formats.NONE if row.oldest is None else formats.duration(max(0.0, time.time() - row.oldest)),
+        lambda row: row.oldest,
+        numeric=True,
+        width=110,
+    ),
+    Column(
+        "state",
+        "State",
+        "Is there somebody who takes from it?",
+        _state,
+        width=120,
+        state=lambda row: "failure" if row.no_consumer else ("success" if row.consumers else "waiting"),
+    ),
+)
+_BINDING_COLUMNS: Final[tuple[Column[Binding], ...]] = (
+    Column("exchange", "Exchange", "Messages to this exchange", lambda row: formats.plain(row.exchange) or "(default)"),
+    Column("key", "Routing key", "with this key", lambda row: formats.plain(row.routing_key), width=160),
+)
+
+
+class QueuesView(QWidget):
+    """Queues of one session."""
+
+    filter_tasks = Signal(str)
+    open_worker = Signal(str)
+
+    def __init__(self, session: ProfileSession, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.title = "Queues"
+        self._session = session
+        self._queue = ""
+        self._next_chart = 0.0
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setSpacing(0)
+        bar = QHBoxLayout()
+        bar.setContentsMargins(theme.GAP, theme.GAP, theme.GAP, theme.GAP_S)
+        self.line = QLineEdit()
+        self.line.setPlaceholderText("Filter by name   ( / )")
+        self.line.setAccessibleName("Filter queues")
+        self.line.setClearButtonEnabled(True)
+        self.line.textChanged.connect(self._filter)
+        self.totals = plain_label(muted=True)
+        bar.addWidget(self.line, 1)
+        bar.addWidget(self.totals)
+        layout.addLayout(bar)
+        self.model = SmallTableModel(
+            QUEUE_COLUMNS, key=lambda row: row.name, parent=self, sort="ready", descending=True
+        )
+        self.table = Table("queues", QUEUE_COLUMNS)
+        self.table.setModel(self.model)
+        self.table.lay_out()
+        self.table.setSortingEnabled(True)
+        self.table.sortByColumn(1, Qt.SortOrder.DescendingOrder)
+        self.table.selectionModel().currentRowChanged.connect(self._current_changed)
+        self.table.activated.connect(lambda _: self.show_tasks())
+        self.empty = EmptyPane("", "")
+        self.stack = QStackedWidget()
+        self.stack.addWidget(self.table)
+        self.stack.addWidget(self.empty)
+        self.detail = self._make_detail()
+        self.splitter = QSplitter(Qt.Orientation.Vertical)
+        self.splitter.addWidget(self.stack)
+        self.splitter.addWidget(self.detail)
+        self.splitter.setStretchFactor(0, 3)
+        self.splitter.setStretchFactor(1, 2)
+        self.splitter.setChildrenCollapsible(False)
+        layout.addWidget(self.splitter, 1)
+        self._tick = QTimer(self, interval=1_000)
+        self._tick.timeout.connect(self._second)
+        session.status_changed.connect(self._update_empty)
+        self._update_empty()
+
+    def _make_detail(self) -> QWidget:
+        detail = QWidget()
+        layout = QHBoxLayout(detail)
+        layout.setContentsMargins(0, theme.GAP_S, 0, 0)
+        left = QVBoxLayout()
+        head = QHBoxLayout()
+        head.setContentsMargins(theme.GAP_M, 0, theme.GAP, 0)
+        self.heading = plain_label()
+        self.heading.setFont(theme.bold_font())
+        self.about = plain_label(muted=True)
+        self.span = QComboBox()
+        self.span.setAccessibleName("Span of the chart")
+        for text, seconds in SPANS:
+            self.span.addItem(text, seconds)
+        self.span.currentIndexChanged.connect(self._read_detail_now)
+        head.addWidget(self.heading)
+        head.addWidget(self.about, 1)
+        head.addWidget(self.span)
+        left.addLayout(head)
+        self.chart = TimeChart("Depth", formats.number)
+        left.addWidget(self.chart, 1)
+        layout.addLayout(left, 3)
+        right = QVBoxLayout()
+        right.setContentsMargins(0, 0, theme.GAP, theme.GAP)
+        self.consumers = plain_label(wrap=True)
+        right.addWidget(self.consumers)
+        self.bindings = SmallTableModel(_BINDING_COLUMNS, key=lambda row: (row.exchange, row.routing_key), parent=self)
+        self.binding_table = Table("bindings", _BINDING_COLUMNS)
+        self.binding_table.setModel(self.bindings)
+        self.binding_table.lay_out()
+        right.addWidget(self.binding_table, 1)
+        layout.addLayout(right, 2)
+        return detail
+
+    def commands(self) -> dict[str, Callable[[], None]]:
+        """What the window's commands do here."""
+        return {
+            "filter": self.line.setFocus,
+            "refresh": self.refresh,
+            "detail": self.show_tasks,
+            "back": self.table.setFocus,
+            "copy_row": self.table.copy_rows,
+            "copy_cell": self.table.copy_cell,
+        }
+
+    def refresh(self) -> None:
+        """Read the queues anew."""
+        self._session.spawn(self._read(), "queues")
+        self._read_detail_now()
+
+    def show_queue(self, name: str) -> None:
+        """Select a queue."""
+        self._queue = name
+        self._select()
+        self._read_detail_now()
+
+    def show_tasks(self) -> None:
+        """Show the tasks that were sent to the selected queue."""
+        if self._queue:
+            self.filter_tasks.emit(f'queue:"{self._queue}"')
+
+    def save_layout(self) -> None:
+        """Remember the columns."""
+        self.table.save_layout()
+
+    def theme_changed(self) -> None:
+        """Draw in the new colours."""
+        self.chart.theme_changed()
+
+    def showEvent(self, event: object) -> None:
+        self._tick.start()
+        self.refresh()
+
+    def hideEvent(self, event: object) -> None:
+        self._tick.stop()
+
+    async def _read(self) -> None:
+        try:
+            queues = await self._session.ask(lambda reader: reader.queues(), slot="queues")
+        except UserError:
+            return
+        self.model.replace(queues)
+        ready = sum(queue.ready or 0 for queue in queues)
+        unacked = sum(queue.unacked or 0 for queue in queues)
+        self.totals.setText(f"{formats.count(len(queues), 'queue')} · {ready:,} ready · {unacked:,} unacked")
+        self._select()
+        self._update_empty()
+
+    async def _read_detail(self, name: str) -> None:
+        since, until = span_until_now(self.span.currentData())
+        try:
+            samples, gaps = await self._session.ask(
+                lambda reader: (reader.queue_samples(name, since, until), reader.gaps(since, until)),
+                slot="queue detail",
+            )
+        except UserError:
+            return
+        if name == self._queue:
+            self._draw(samples, gaps, since, until)
+
+    async def _read_bindings(self, name: str) -> None:
+        try:
+            bindings = await self._session.broker(lambda broker: broker.bindings())
+        except UserError as error:
+            self.consumers.setText(str(error))
+            return
+        if name == self._queue:
+            self.bindings.replace(binding for binding in bindings if binding.queue == name)
+
+    def _draw(self, samples: list[SamplePoint], gaps: list[Gap], since: float, until: float) -> None:
+        times = [sample.at for sample in samples]
+        series = [Series("ready", "running", times, [sample.ready for sample in samples])]
+        if any(sample.unacked for sample in samples):
+            series.append(Series("unacked", "retry", times, [sample.unacked for sample in samples]))
+        self.chart.show_series(series, gaps, since, until)
+
+    def _read_detail_now(self) -> None:
+        row = next((row for row in self.model.rows() if row.name == self._queue), None)
+        self.heading.setText(formats.plain(self._queue))
+        if row is not None:
+            self.about.setText(_priorities(row).replace("\n", " · "))
+            workers = ", ".join(formats.plain(name) for name in row.workers)
+            known = workers or (f"{formats.number(row.consumers)} consumers" if row.consumers else "")
+            self.consumers.setText(f"Consumed by: {known or ('nobody' if row.no_consumer else 'not known')}")
+        if self._queue:
+            self._session.spawn(self._read_detail(self._queue), "queue detail")
+
+    def _current_changed(self, current: QModelIndex, _previous: QModelIndex) -> None:
+        row = self.model.row_at(current.row()) if current.isValid() else None
+        if row is not None and row.name != self._queue:
+            self._queue = row.name
+            self.bindings.replace([])
+            self._read_detail_now()
+            self._session.spawn(self._read_bindings(row.name), "bindings")
+
+    def _select(self) -> None:
+        line = self.model.line_of(self._queue) if self._queue else None
+        if line is None and self.model.rowCount() and not self._queue:
+            line = 0
+        if line is not None and line != self.table.currentIndex().row():
+            self.table.selectRow(line)
+
+    def _filter(self, text: str) -> None:
+        needle = text.casefold()
+        self.model.keep_only((lambda row: needle in row.name.casefold()) if needle else None)
+        self._update_empty()
+
+    def _update_empty(self) -> None:
+        if self.model.rowCount():
+            self.stack.setCurrentWidget(self.table)
+            return
+        if self.line.text():
+            self.empty.say("No queue matches", "No queue has this in its name.")
+        elif self._session.problem:
+            self.empty.say("No queues", self._session.problem)
+        else:
+            self.empty.say("No queues yet", "Queues appear when a worker or a client has declared them.")
+        self.stack.setCurrentWidget(self.empty)
+
+    def _second(self) -> None:
+        self._session.spawn(self._read(), "queues")
+        now = time.monotonic()
+        if now >= self._next_chart:
+            self._next_chart = now + 3.0
+            self._read_detail_now()
