@@ -13,7 +13,7 @@ from celery import chain, chord, group
 
 from deskq.demo import sample_app as shop
 
-_NAMES = ("Anna Schäfer", "José Núñez", "王小明", "Olga Иванова", "Tom O'Neill", "Müge Yılmaz")
+_NAMES = ("Anna Schäfer", "José Núñez", "Åsa Öberg", "Olga Иванова", "Tom O'Neill", "Müge Yılmaz")
 _HOOKS = ("https://erp.example/hook", "https://crm.example/api/events", "https://old-partner.example/notify")
 _stop = threading.Event()
 

@@ -36,7 +36,7 @@ def throughput(connection: apsw.Connection, since: float, until: float, points: 
 
 
 def runtime_percentiles(connection: apsw.Connection, since: float, until: float, points: int) -> list[PercentilePoint]:
-    """Merge the bins of a span, a multiple of 60 s wide."""
+    """Merge the bins of a span, a multiple of 10 s wide."""
     width = _width(since, until, points, RUNTIME_SECONDS)
     start = int(since // width) * width
     slots: dict[int, Counter[int]] = {}

@@ -90,6 +90,11 @@ class HistoryReader:
         """Return every queue at its last sample, by name."""
         return self._json("SELECT row FROM queues ORDER BY name", QueueRow)
 
+    def created(self) -> float:
+        """Return when the history was begun: nothing is known of the time before."""
+        rows = self._all("SELECT value FROM facts WHERE key = 'created'", ())
+        return float(rows[0][0]) if rows else 0.0
+
     def queue_samples(self, name: str | None, since: float, until: float, points: int = 300) -> list[SamplePoint]:
         """Return at most ``points`` depths of a queue, or of all together; times without a sample are holes."""
         return charts.queue_samples(self._connection, name, since, until, points)
@@ -99,7 +104,7 @@ class HistoryReader:
         return charts.throughput(self._connection, since, until, points)
 
     def runtime_percentiles(self, since: float, until: float, points: int = 300) -> list[PercentilePoint]:
-        """Return at most ``points`` percentiles of runtimes, at least 60 s wide; spans without an ending are absent."""
+        """Return at most ``points`` percentiles of runtimes, at least 10 s wide; spans without an ending are absent."""
         return charts.runtime_percentiles(self._connection, since, until, points)
 
     def gaps(self, since: float = 0, until: float | None = None) -> list[Gap]:

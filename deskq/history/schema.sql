@@ -30,7 +30,7 @@ CREATE TABLE rates (
   received INTEGER NOT NULL, succeeded INTEGER NOT NULL, failed INTEGER NOT NULL, retried INTEGER NOT NULL
 );
 
--- Runtimes a minute, in logarithmic bins 2 % wide: mergeable, 1 % error (deskq/history/runtimes.py).
+-- Runtimes every 10 s, in logarithmic bins 2 % wide: mergeable, 1 % error (deskq/history/runtimes.py).
 CREATE TABLE runtimes (
   at INTEGER NOT NULL, bin INTEGER NOT NULL, n INTEGER NOT NULL, PRIMARY KEY (at, bin)
 ) WITHOUT ROWID;

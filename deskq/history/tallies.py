@@ -13,7 +13,7 @@ from deskq.protocol import task_record as kinds
 from deskq.protocol.task_summary import TaskSummary
 
 RATE_SECONDS: Final = 10
-RUNTIME_SECONDS: Final = 60
+RUNTIME_SECONDS: Final = 10
 _RECEIVED, _SUCCEEDED, _FAILED, _RETRIED = range(4)
 _COUNTED_AS: Final = {kinds.SUCCEEDED: _SUCCEEDED, kinds.FAILED: _FAILED, kinds.RETRIED: _RETRIED}
 

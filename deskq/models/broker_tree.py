@@ -44,7 +44,7 @@ class BrokerTree(QStandardItemModel):
         self._sessions[name], self._nodes[name] = session, node
         self.appendRow(node)
         if len(self._sessions) == 2:
-            self.insertRow(0, self._everything)
+            self.insertRow(0, [self._everything])
         session.status_changed.connect(lambda: self._show_status(session))
         session.revision_moved.connect(lambda: self._refresh(session))
         self._show_status(session)
@@ -120,7 +120,7 @@ class BrokerTree(QStandardItemModel):
             if item is None:
                 item = _item(plain(name), "queue", profile)
                 item.setData(name, QueueRole)
-                parent.insertRow(row, item)
+                parent.insertRow(row, [item])  # alone, it would stay Python's and vanish
             _set(item, NoteRole, number(queue.ready))
             warn = queue.no_consumer and bool(queue.ready)
             _set(item, WarnRole, warn)

@@ -38,6 +38,7 @@ class OverviewFacts:
 
 def read_overview(reader: HistoryReader, since: float, until: float, points: int = 200) -> OverviewFacts:
     """Read it all; blocking, for the reader thread."""
+    since = max(since, min(reader.created(), until - 60))
     queues = reader.queues()
     fullest = sorted(queues, key=lambda queue: -max((n or 0 for n in queue.spark), default=0))[:_SHOWN_QUEUES]
     return OverviewFacts(

@@ -130,6 +130,8 @@ class TaskRecord(msgspec.Struct, gc=False):
         elif kind in (FAILED, RETRIED):
             traceback = event.traceback or ""
             text = _real_exception(event.exception or "", traceback)
+            if kind == FAILED and text.startswith("reject requeue="):  # repr of celery.exceptions.Reject
+                kind, number = REJECTED, int(text.startswith("reject requeue=True"))
         elif kind == REJECTED:
             number = 1 if event.requeue else 0
         elif kind == REVOKED:

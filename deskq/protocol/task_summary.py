@@ -268,6 +268,7 @@ class _Process:
             attempt.traceback = seen.traceback or attempt.traceback
         elif seen.kind == kinds.REJECTED:
             attempt.requeued = seen.number == 1
+            attempt.exception = seen.text or attempt.exception
         elif seen.kind == kinds.REVOKED:
             attempt.revoked = seen.text
 
@@ -275,8 +276,8 @@ class _Process:
         """Does this ending speak of an attempt that has ended already, not of one that was received since?"""
         if ended.ending is not None and ended.ending >= kinds.LOST:
             return not self.waiting or seen.kind in _NEEDS_START
-        if seen.kind == kinds.REJECTED:  # celery sends task-failed before it
-            return ended.ending == kinds.FAILED and ended.exception.startswith("reject requeue=")
+        if seen.kind == kinds.REJECTED:  # told by task-failed, and with acks_late by task-rejected as well
+            return ended.ending == kinds.REJECTED
         if seen.kind == kinds.FAILED:  # a hard time limit sends it twice
             return ended.ending == kinds.FAILED
         if seen.kind == kinds.REVOKED:  # a terminated task may be announced by both of two revokes

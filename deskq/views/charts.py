@@ -97,7 +97,13 @@ class TimeChart(QWidget):
             known = known or any(value is not None for value in series.values)
             highest = max([highest, *(value for value in series.values if value is not None)])
             pen = pg.mkPen(_colour(series.colour), width=1.6)
-            self._plot.plot(list(series.times), values, pen=pen, connect="finite")
+            single = sum(value is not None for value in series.values) < 3
+            marks = (
+                {"symbol": "o", "symbolSize": 5, "symbolBrush": _colour(series.colour), "symbolPen": None}
+                if single
+                else {}
+            )
+            self._plot.plot(list(series.times), values, pen=pen, connect="finite", **marks)
         for gap in self._gaps:
             end = gap.ended if gap.ended is not None else self._span[1]
             region = pg.LinearRegionItem((max(gap.started, self._span[0]), end), movable=False)

@@ -191,7 +191,7 @@ class OverviewView(QWidget):
             until,
         )
         busiest = max(all_facts, key=lambda facts: sum(point.count for point in facts.percentiles))
-        at = [point.at + 30 for point in busiest.percentiles]
+        at = [point.at for point in busiest.percentiles]
         self.runtimes.show_series(
             [
                 Series("p50", "success", at, [point.p50 for point in busiest.percentiles]),

@@ -11,6 +11,7 @@ from PySide6.QtWidgets import QComboBox, QHBoxLayout, QLineEdit, QSplitter, QSta
 
 from deskq.brokers.base import Binding
 from deskq.errors import UserError
+from deskq.history.reader import HistoryReader
 from deskq.history.rows import Gap, QueueRow, SamplePoint
 from deskq.models import formats
 from deskq.models.columns import Column
@@ -112,6 +113,14 @@ _BINDING_COLUMNS: Final[tuple[Column[Binding], ...]] = (
 )
 
 
+def read_depth(
+    reader: HistoryReader, name: str, since: float, until: float
+) -> tuple[float, list[SamplePoint], list[Gap]]:
+    """Return the beginning of what is known, the depths and the gaps; blocking, for the reader thread."""
+    since = max(since, min(reader.created(), until - 60))
+    return since, reader.queue_samples(name, since, until), reader.gaps(since, until)
+
+
 class QueuesView(QWidget):
     """Queues of one session."""
 
@@ -156,8 +165,7 @@ class QueuesView(QWidget):
         self.splitter = QSplitter(Qt.Orientation.Vertical)
         self.splitter.addWidget(self.stack)
         self.splitter.addWidget(self.detail)
-        self.splitter.setStretchFactor(0, 3)
-        self.splitter.setStretchFactor(1, 2)
+        self.splitter.setSizes([400, 300])
         self.splitter.setChildrenCollapsible(False)
         layout.addWidget(self.splitter, 1)
         self._tick = QTimer(self, interval=1_000)
@@ -256,7 +264,7 @@ class QueuesView(QWidget):
     async def _read_detail(self, name: str) -> None:
         since, until = span_until_now(self.span.currentData())
         try:
-            samples, gaps = await self._session.ask(
+            since, samples, gaps = await self._session.ask(
                 lambda reader: (reader.queue_samples(name, since, until), reader.gaps(since, until)),
                 slot="queue detail",
             )

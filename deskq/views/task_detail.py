@@ -62,6 +62,7 @@ class TaskDetailPane(QWidget):
         bar.setContentsMargins(theme.GAP_M, theme.GAP_S, theme.GAP_S, theme.GAP_S)
         for widget in (self._dot, self.heading, self.note):
             bar.addWidget(widget)
+        bar.insertSpacing(2, theme.GAP)
         bar.addStretch(1)
         bar.addWidget(copy)
         bar.addWidget(close)

@@ -69,6 +69,7 @@ class WorkerDetail(QWidget):
         self.ask = QPushButton(theme.icon("refresh-cw"), "Ask the worker")
         self.ask.clicked.connect(self.refresh)
         bar.addWidget(self.heading)
+        bar.addSpacing(theme.GAP)
         bar.addWidget(self.age, 1)
         bar.addWidget(self.ask)
         layout.addLayout(bar)
