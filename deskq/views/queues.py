@@ -265,7 +265,7 @@ class QueuesView(QWidget):
         since, until = span_until_now(self.span.currentData())
         try:
             since, samples, gaps = await self._session.ask(
-                lambda reader: (reader.queue_samples(name, since, until), reader.gaps(since, until)),
+                lambda reader: read_depth(reader, name, since, until),
                 slot="queue detail",
             )
         except UserError:

@@ -1,0 +1,143 @@
+"""RabbitMQ as Celery's broker: by its management API where there is one, by passive declares otherwise."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections.abc import Sequence
+from typing import Any, Final
+
+import pika.exceptions
+
+from deskq.brokers.base import Binding, BrokerError, QueueSample, Server, is_task_queue
+from deskq.brokers.rabbitmq_connection import connect, translate
+from deskq.brokers.rabbitmq_events import RabbitEventSource
+from deskq.brokers.rabbitmq_management import Management
+from deskq.profiles import Profile
+
+_RETRY_MANAGEMENT_SECONDS: Final = 30.0
+
+
+class RabbitBroker:
+    """See Broker. ``management_problem`` says why there is no management API, "" if there is."""
+
+    def __init__(self, profile: Profile) -> None:
+        self._profile = profile
+        self._connection: Any = None
+        self._management: Management | None = None
+        self._next_try = 0.0
+        self.management_problem = ""
+
+    def server(self) -> Server:
+        """See Broker."""
+        properties = self._open()._impl.server_properties  # pika has no public way to them
+        return Server(_text(properties.get("product", "RabbitMQ")), _text(properties.get("version", "")))
+
+    def event_source(self) -> RabbitEventSource:
+        """See Broker."""
+        return RabbitEventSource(self._profile)
+
+    def queue_names(self) -> set[str]:
+        """See Broker; without a management API only the names that are known otherwise."""
+        queues = self._by_management()
+        return {name for queue in queues or () if is_task_queue(name := str(queue.get("name", "")))}
+
+    def bindings(self) -> list[Binding]:
+        """See Broker; none without a management API."""
+        if self._by_management() is None or self._management is None:
+            return []
+        found = [
+            Binding(str(item.get("source", "")), str(item.get("routing_key", "")), str(item.get("destination", "")))
+            for item in self._management.bindings()
+            if item.get("destination_type") == "queue"
+        ]
+        return sorted(
+            (binding for binding in found if is_task_queue(binding.queue)),
+            key=lambda binding: (binding.queue, binding.exchange, binding.routing_key),
+        )
+
+    def sample(self, names: Sequence[str]) -> list[QueueSample]:
+        """See Broker."""
+        queues = self._by_management()
+        if queues is None:
+            return [self._declared(name) for name in names]
+        at = time.time()
+        by_name = {queue.get("name"): queue for queue in queues}
+        return [_sample(name, at, by_name.get(name)) for name in names]
+
+    def close(self) -> None:
+        """See Broker."""
+        if self._connection is not None:
+            with contextlib.suppress(pika.exceptions.AMQPError, OSError):
+                if self._connection.is_open:
+                    self._connection.close()
+            self._connection = None
+
+    def _by_management(self) -> list[dict[str, Any]] | None:
+        if time.monotonic() < self._next_try:
+            return None
+        if self._management is None:
+            self._management = Management(self._profile)
+        try:
+            queues = self._management.queues()
+        except BrokerError as error:
+            self.management_problem = str(error)
+            self._next_try = time.monotonic() + _RETRY_MANAGEMENT_SECONDS
+            return None
+        self.management_problem = ""
+        return queues
+
+    def _declared(self, name: str) -> QueueSample:
+        """Ask by a passive declare; a queue that is not there closes the channel, nothing more."""
+        at = time.time()
+        connection = self._open()
+        try:
+            channel = connection.channel()
+            method = channel.queue_declare(name, passive=True).method
+            channel.close()
+        except pika.exceptions.ChannelClosedByBroker as error:
+            if error.reply_code == 404:
+                return QueueSample(name, at, None, None, None, exists=False)
+            return QueueSample(name, at, None, None, None)
+        except (pika.exceptions.AMQPError, OSError) as error:
+            self.close()
+            raise translate(error, self._profile) from None
+        return QueueSample(name, at, int(method.message_count), None, int(method.consumer_count))
+
+    def _open(self) -> Any:
+        if self._connection is not None:
+            try:
+                self._connection.process_data_events(time_limit=0)  # heartbeats
+            except (pika.exceptions.AMQPError, OSError):
+                self.close()
+        if self._connection is None or not self._connection.is_open:
+            self._connection = connect(self._profile)
+        return self._connection
+
+
+def _sample(name: str, at: float, queue: dict[str, Any] | None) -> QueueSample:
+    if queue is None:
+        return QueueSample(name, at, None, None, None, exists=False)
+    rates = queue.get("message_stats") or {}
+    return QueueSample(
+        name,
+        at,
+        _whole(queue.get("messages_ready")),
+        _whole(queue.get("messages_unacknowledged")),
+        _whole(queue.get("consumers")),
+        in_rate=_rate(rates.get("publish_details")),
+        out_rate=_rate(rates.get("deliver_get_details")),
+    )
+
+
+def _whole(value: object) -> int | None:
+    return value if isinstance(value, int) else None
+
+
+def _rate(details: object) -> float | None:
+    rate = details.get("rate") if isinstance(details, dict) else None
+    return float(rate) if isinstance(rate, int | float) else 0.0 if details is None else None
+
+
+def _text(value: object) -> str:
+    return value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value)

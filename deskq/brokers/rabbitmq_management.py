@@ -1,0 +1,69 @@
+"""RabbitMQ's management API, read only: depths, rates and bindings in one request each."""
+
+from __future__ import annotations
+
+import base64
+import ssl
+from typing import Any, Final
+from urllib.error import HTTPError, URLError
+from urllib.parse import quote, urlsplit
+from urllib.request import HTTPSHandler, ProxyHandler, Request, build_opener
+
+import msgspec
+
+from deskq.brokers.base import BrokerError, LoginRefused, Refused
+from deskq.brokers.rabbitmq_connection import login, virtual_host
+from deskq.profiles import Profile
+
+ANSWER_SECONDS: Final = 5.0
+_MOST_BYTES: Final = 64 * 1024 * 1024
+_QUEUE_COLUMNS: Final = (
+    "name,type,messages_ready,messages_unacknowledged,consumers,"
+    "message_stats.publish_details.rate,message_stats.deliver_get_details.rate"
+)
+
+
+class Management:
+    """The API of one profile's server. Blocking, with a deadline; raises BrokerError."""
+
+    def __init__(self, profile: Profile) -> None:
+        url = urlsplit(profile.management_url or "")
+        host = urlsplit(profile.url).hostname or "127.0.0.1"
+        self.url = profile.management_url or f"http://{f'[{host}]' if ':' in host else host}:15672"
+        self._host = quote(virtual_host(profile), safe="")
+        token = base64.b64encode(":".join(login(profile)).encode()).decode()
+        self._headers = {"Authorization": f"Basic {token}", "Accept": "application/json", "User-Agent": "deskq"}
+        context = ssl.create_default_context(cafile=profile.tls.ca if url.scheme == "https" else None)
+        if not profile.tls.verify:
+            context.check_hostname = False
+            context.verify_mode = ssl.CERT_NONE
+        self._opener = build_opener(ProxyHandler({}), HTTPSHandler(context=context))
+
+    def queues(self) -> list[dict[str, Any]]:
+        """Return every queue of the virtual host."""
+        found = self._get(f"/api/queues/{self._host}?disable_stats=false&columns={_QUEUE_COLUMNS}")
+        return [queue for queue in found if isinstance(queue, dict)] if isinstance(found, list) else []
+
+    def bindings(self) -> list[dict[str, Any]]:
+        """Return every binding of the virtual host."""
+        found = self._get(f"/api/bindings/{self._host}")
+        return [binding for binding in found if isinstance(binding, dict)] if isinstance(found, list) else []
+
+    def _get(self, path: str) -> Any:
+        request = Request(self.url.rstrip("/") + path, headers=self._headers)
+        try:
+            with self._opener.open(request, timeout=ANSWER_SECONDS) as answer:
+                return msgspec.json.decode(answer.read(_MOST_BYTES))
+        except HTTPError as error:
+            error.close()
+            if error.code in (401, 403):
+                raise LoginRefused(
+                    "RabbitMQ's management API refuses the login: give the user the tag “monitoring”."
+                ) from None
+            raise BrokerError(
+                f"RabbitMQ's management API answered {error.code}. Check its URL in the profile."
+            ) from None
+        except (URLError, OSError, ValueError):
+            raise Refused(
+                f"There is no management API at {self.url}. Enable the plugin rabbitmq_management, or set its URL."
+            ) from None
