@@ -1,0 +1,259 @@
+"""The recorder as a program, against real brokers and real workers."""
+
+from __future__ import annotations
+
+import json
+import uuid
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from deskq.history.query import TaskFilter
+from deskq.protocol.task_summary import derive
+from tests.support.celery_worker import CeleryWorker
+from tests.support.recording import Recording, deskq
+from tests.support.sample_app import sample_client
+from tests.support.waiting import wait_until
+
+
+@pytest.fixture(params=["redis_url", "valkey_url", "rabbit_vhost_url"])
+def broker_url(request: pytest.FixtureRequest) -> str:
+    url: str = request.getfixturevalue(request.param)
+    return url
+
+
+@pytest.fixture(params=["prefork", "threads"])
+def pool(request: pytest.FixtureRequest) -> str:
+    value: str = request.param
+    return value
+
+
+@pytest.fixture
+def recording(broker_url: str) -> Iterator[Recording]:
+    with Recording(broker_url) as running:
+        yield running
+
+
+def test_every_ending_comes_out_true(broker_url: str, pool: str, recording: Recording) -> None:
+    """Each way in which a task can end, as the history tells it, with both kinds of pool."""
+    with CeleryWorker(broker_url, pool=pool, concurrency=4) as worker, sample_client(broker_url) as client:
+
+        def send(name: str, *args: Any, **options: Any) -> str:
+            return str(client.send_task(f"sample.{name}", args, **options).id)
+
+        added = send("add", 2, 3)
+        failed = send("fail", "no <b>luck</b>")
+        retried = send("retry_then_succeed", 2)
+        rejected = send("reject")
+        expired = send("add", 1, 1, expires=-5)
+        unicode_id = send("unicode")
+        hard = send("hard_limit") if pool == "prefork" else ""
+
+        row = recording.wait_for_state(added, "SUCCESS")
+        assert (row.name, row.args, row.result, row.queue, row.worker) == (
+            "sample.add",
+            "(2, 3)",
+            "5",
+            "celery",
+            worker.hostname,
+        )
+        assert row.deliveries == 1
+        assert row.sent is not None
+        assert row.received is not None
+        assert row.started is not None
+        assert row.finished is not None
+
+        row = recording.wait_for_state(failed, "FAILURE")
+        assert row.exception == "ValueError('no <b>luck</b>')"
+        record = recording.reader.task(failed)
+        assert record is not None
+        assert "raise ValueError(text)" in derive(record).traceback
+
+        row = recording.wait_for_state(retried, "SUCCESS")
+        assert (row.retries, row.exception, row.result) == (2, "", "2")
+        record = recording.reader.task(retried)
+        assert record is not None
+        attempts = derive(record).attempts
+        assert [attempt.state for attempt in attempts] == ["RETRY", "RETRY", "SUCCESS"]
+        assert "attempt 0" in attempts[0].exception
+
+        assert recording.wait_for_state(rejected, "REJECTED").exception.startswith("reject requeue=False")
+        row = recording.wait_for_state(expired, "REVOKED")
+        assert (row.name, row.revoked) == ("sample.add", "expired")
+        assert "\u202e" in recording.wait_for_state(unicode_id, "SUCCESS").args or row
+        if hard:
+            row = recording.wait_for_state(hard, "FAILURE")
+            assert row.exception.startswith("TimeLimitExceeded(")
+
+        rows = wait_until(lambda: [w for w in recording.reader.workers() if w.pool], 15, "facts about the worker")
+        assert rows[0].hostname == worker.hostname
+        assert rows[0].online
+        assert rows[0].concurrency == 4
+        assert rows[0].queues == ("celery",)
+    wait_until(lambda: not recording.reader.workers()[0].online, 15, "the worker to be offline")
+    summary = recording.stop()
+    assert summary["malformed"] == 0
+    assert summary["tasks"] == (7 if hard else 6)
+    assert summary["events"] > 20
+
+
+def test_worker_killed_with_its_task_is_lost(redis_url: str) -> None:
+    with Recording(redis_url) as recording, sample_client(redis_url) as client:
+        worker = CeleryWorker(redis_url).start()
+        try:
+            task = client.send_task("sample.sleep_for", (300,)).id
+            recording.wait_for_state(task, "STARTED")
+        finally:
+            worker.kill()
+        row = recording.wait_for_state(task, "LOST", timeout=40)
+        assert row.worker == worker.hostname
+
+
+def test_task_that_ran_twice_says_so(rabbit_vhost_url: str) -> None:
+    """RabbitMQ delivers again what a killed worker had not acknowledged."""
+    with Recording(rabbit_vhost_url) as recording, sample_client(rabbit_vhost_url) as client:
+        first = CeleryWorker(rabbit_vhost_url).start()
+        try:
+            task = client.send_task("sample.late_sleep", (2,)).id
+            recording.wait_for_state(task, "STARTED")
+        finally:
+            first.kill()
+        with CeleryWorker(rabbit_vhost_url):
+            row = recording.wait_for_state(task, "SUCCESS", timeout=60)
+        assert row.ran_twice
+        assert row.deliveries == 2
+
+
+def test_ignored_task_does_not_run_for_ever(redis_url: str) -> None:
+    with Recording(redis_url) as recording, sample_client(redis_url) as client, CeleryWorker(redis_url):
+        task = client.send_task("sample.ignore").id
+        recording.wait_for_state(task, "STARTED")
+        recording.wait_for_state(task, "IGNORED", timeout=40)
+
+
+def test_revoked_before_its_start_has_a_name(redis_url: str) -> None:
+    with Recording(redis_url) as recording, sample_client(redis_url) as client, CeleryWorker(redis_url):
+        task = str(uuid.uuid4())
+        client.control.revoke(task)
+        client.send_task("sample.add", (1, 2), task_id=task)
+        row = recording.wait_for_state(task, "REVOKED")
+        assert (row.name, row.revoked) == ("sample.add", "revoked")
+
+
+def test_terminated_while_running(redis_url: str) -> None:
+    with Recording(redis_url) as recording, sample_client(redis_url) as client, CeleryWorker(redis_url):
+        task = client.send_task("sample.sleep_for", (60,)).id
+        recording.wait_for_state(task, "STARTED")
+        client.control.revoke(task, terminate=True, signal="SIGKILL")
+        assert recording.wait_for_state(task, "REVOKED").revoked.startswith("terminated")
+
+
+def test_recorder_killed_in_mid_stream_leaves_a_gap_and_no_damage(redis_url: str) -> None:
+    with sample_client(redis_url) as client, CeleryWorker(redis_url, concurrency=2), Recording(redis_url) as first:
+        for number in range(200):
+            client.send_task("sample.add", (number, 1))
+        wait_until(lambda: first.count() >= 50, 30, "50 tasks")
+        first.kill()
+        before = first.count()
+        assert first.reader._connection.pragma("integrity_check") == "ok"
+        with Recording(redis_url, history=first.history) as second:
+            last = client.send_task("sample.add", (1, 1)).id
+            second.wait_for_state(last, "SUCCESS")
+            assert second.count() > before
+            causes = [gap.cause for gap in second.reader.gaps()]
+            assert causes == ["the recorder was not running"]
+            assert second.reader.gaps()[0].ended is not None
+
+
+def test_second_recorder_on_one_history_refuses(redis_url: str) -> None:
+    with Recording(redis_url) as recording:
+        refused = deskq("record", redis_url, "--history", str(recording.history))
+    assert refused.returncode == 2
+    assert "Another recorder writes" in refused.stderr
+
+
+@pytest.mark.parametrize(
+    ("url", "says"),
+    [
+        ("redis://:wrong@{redis}/0", "refuses the password"),
+        ("amqp://guest:wrong@{rabbit}//", "refuses the login"),
+        ("amqp://guest:guest@{rabbit}/nowhere", "no virtual host"),
+    ],
+)
+def test_a_refused_login_is_one_clear_sentence(
+    url: str, says: str, request: pytest.FixtureRequest, tmp_path: Any
+) -> None:
+    if "{redis}" in url:
+        server = request.getfixturevalue("needs")
+        from tests.support.servers import RedisServer
+
+        with server(lambda: RedisServer("redis")) as own:
+            with own.new_client() as client:
+                client.config_set("requirepass", "right")
+            place = own.url.split("://")[1].split("/")[0].rpartition("@")[2]
+            result = deskq("record", url.format(redis=place), "--history", str(tmp_path / "h.sqlite"))
+            with own.new_client() as client:
+                client.execute_command("AUTH", "right")
+                client.config_set("requirepass", "")
+    else:
+        rabbit = request.getfixturevalue("rabbit_server")
+        place = rabbit.url.split("://")[1].split("/")[0].rpartition("@")[2]
+        result = deskq("record", url.format(rabbit=place), "--history", str(tmp_path / "h.sqlite"))
+    assert result.returncode == 2, result.stderr
+    assert says in result.stderr
+    assert "wrong" not in result.stderr
+
+
+def test_tasks_command_lists_what_was_recorded(redis_url: str) -> None:
+    with Recording(redis_url) as recording, sample_client(redis_url) as client, CeleryWorker(redis_url):
+        good = client.send_task("sample.add", (2, 3)).id
+        bad = client.send_task("sample.fail", ("=cmd()",)).id
+        recording.wait_for_state(good, "SUCCESS")
+        recording.wait_for_state(bad, "FAILURE")
+        history = str(recording.history)
+        lines = deskq("tasks", history, "--format", "json").stdout.splitlines()
+        tasks = {task["uuid"]: task for task in map(json.loads, lines)}
+        assert set(tasks) == {good, bad}
+        assert list(tasks[good]) == [
+            *("uuid", "name", "state", "args", "kwargs", "result", "exception", "traceback", "retries", "queue"),
+            *("worker", "root_id", "parent_id", "received", "started", "finished", "runtime", "deliveries"),
+        ]
+        assert tasks[good]["result"] == "5"
+        assert tasks[good]["exception"] is None
+        assert tasks[bad]["traceback"].startswith("Traceback")
+        only = deskq("tasks", history, "--state", "FAILURE", "--format", "json", "--limit", "0").stdout
+        assert [json.loads(line)["uuid"] for line in only.splitlines()] == [bad]
+        assert bad in deskq("tasks", history, "--text", "cmd", "--format", "csv").stdout
+        table = deskq("tasks", history, "--name", "sample.a*").stdout
+        assert "sample.add" in table
+        assert "sample.fail" not in table
+    assert recording.history.exists()
+
+
+def test_queue_depths_with_priorities_and_a_key_prefix(redis_url: str) -> None:
+    with (
+        Recording(redis_url, "--global-keyprefix", "shop:", "--watch-queue", "emails") as recording,
+        sample_client(redis_url, global_keyprefix="shop:") as client,
+    ):
+        for priority in (0, 3, 3, 9):
+            client.send_task("sample.add", (1, 2), queue="emails", priority=priority)
+
+        def sampled() -> bool:
+            row = next((row for row in recording.reader.queues() if row.name == "emails"), None)
+            return row is not None and row.ready == 4 and row.priorities == {0: 1, 3: 2, 6: 0, 9: 1}
+
+        wait_until(sampled, 15, "the depth of the queue")
+        wait_until(lambda: recording.count(TaskFilter(states=("SENT",), queues=("emails",))) == 4, 10, "the sent tasks")
+
+
+def test_rabbitmq_depths_and_consumers(rabbit_vhost_url: str) -> None:
+    with sample_client(rabbit_vhost_url) as client, Recording(rabbit_vhost_url) as recording:
+        for _ in range(3):
+            client.send_task("sample.add", (1, 2), queue="emails")
+
+        def sampled() -> bool:
+            row = next((row for row in recording.reader.queues() if row.name == "emails"), None)
+            return row is not None and row.ready == 3 and row.consumers == 0 and row.no_consumer
+
+        wait_until(sampled, 20, "the depth of the queue")
