@@ -1,0 +1,274 @@
+"""The history: what is committed is found again, by state, name, text, time and relation, and nothing is lost."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import apsw
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from deskq.errors import UserError
+from deskq.history import file as history_file
+from deskq.history.query import Sort, TaskFilter, parse, unparse
+from deskq.history.reader import HistoryReader
+from deskq.history.rows import QueueRow, RecorderStatus, WorkerRow
+from deskq.history.store import History, HistoryLocked
+from deskq.protocol.events import Event
+from deskq.protocol.task_summary import derive
+
+NOW = 1_795_000_000.0
+
+
+def uuid_of(number: int) -> str:
+    return f"00000000-0000-4000-8000-{number:012}"
+
+
+def add_task(history: History, number: int, *, state: str = "succeeded", name: str = "mail.send", **fields: Any) -> str:
+    uuid = uuid_of(number)
+    at = NOW + number
+    common: dict[str, Any] = {"hostname": "w1", "pid": 1, "uuid": uuid}
+    events = [
+        Event(type="task-sent", timestamp=at, queue=fields.pop("queue", "emails"), name=name, retries=0, **common),
+        Event(
+            type="task-received", timestamp=at, clock=1, name=name, retries=0, args=f"({number},)", **common, **fields
+        ),
+        Event(type="task-started", timestamp=at + 0.1, clock=2, **common),
+    ]
+    if state == "succeeded":
+        events.append(
+            Event(type="task-succeeded", timestamp=at + 1, clock=3, result="1", runtime=number / 10, **common)
+        )
+    elif state == "failed":
+        events.append(
+            Event(
+                type="task-failed",
+                timestamp=at + 1,
+                clock=3,
+                exception=f"ValueError({number})",
+                traceback="tb",
+                **common,
+            )
+        )
+    for event in events:
+        history.record(uuid, at).add(event)
+    return uuid
+
+
+@pytest.fixture
+def history(tmp_path: Path) -> Iterator[History]:
+    opened = History(tmp_path / "history.sqlite")
+    yield opened
+    opened.close()
+
+
+@pytest.fixture
+def reader(history: History) -> Iterator[HistoryReader]:
+    for number in range(1, 21):
+        add_task(history, number, state="failed" if number % 5 == 0 else "succeeded", name=f"mod.task{number % 3}")
+    history.commit(NOW)
+    opened = HistoryReader(history.path)
+    yield opened
+    opened.close()
+
+
+def test_a_task_is_found_as_it_was_committed(history: History, reader: HistoryReader) -> None:
+    row = reader.task_row(uuid_of(5))
+    assert row is not None
+    assert (row.state, row.name, row.queue, row.worker, row.args) == ("FAILURE", "mod.task2", "emails", "w1", "(5,)")
+    assert (row.exception, row.result, row.deliveries, row.received) == ("ValueError(5)", "", 1, NOW + 5)
+    record = reader.task(uuid_of(5))
+    assert record == history.record(uuid_of(5), NOW)
+
+
+def test_records_survive_being_evicted_and_read_again(history: History, reader: HistoryReader) -> None:
+    before = reader.task(uuid_of(7))
+    history._kept.clear()
+    assert history.record(uuid_of(7), NOW) == before
+    assert add_task(history, 7, name="mod.task1") == uuid_of(7)
+    history.commit(NOW)
+    assert reader.task(uuid_of(7)) == before
+    assert reader.counts().total == 20
+
+
+def test_filters_sorts_and_counts(reader: HistoryReader) -> None:
+    assert [row.uuid for row in reader.tasks(TaskFilter(), limit=2)] == [uuid_of(20), uuid_of(19)]
+    failed = TaskFilter(states=("FAILURE",))
+    assert [row.uuid for row in reader.tasks(failed)] == [uuid_of(n) for n in (20, 15, 10, 5)]
+    assert list(reader.task_ids(failed)) == [row.id for row in reader.tasks(failed)]
+    assert reader.counts().by_state == {"SUCCESS": 16, "FAILURE": 4}
+    assert reader.counts(TaskFilter(names=("mod.task0",))).by_state == {"SUCCESS": 5, "FAILURE": 1}
+    assert reader.counts(TaskFilter(names=("mod.*",))).total == 20
+    assert [row.uuid for row in reader.tasks(TaskFilter(), Sort("runtime", True), limit=2)] == [
+        uuid_of(19),
+        uuid_of(18),
+    ]
+    assert len(reader.tasks(TaskFilter(since=NOW + 11, until=NOW + 16))) == 5
+    assert [row.uuid for row in reader.tasks(TaskFilter(text="valueerror(15)"))] == [uuid_of(15)]
+    assert len(reader.tasks(TaskFilter(text=uuid_of(3)))) == 1
+    assert len(reader.tasks(TaskFilter(workers=("w1",), queues=("emails",)))) == 20
+    assert reader.tasks(TaskFilter(text="100%_nothing")) == []
+    assert reader.newer(failed, reader.tasks(failed)[1].id) == 1
+
+
+def test_related_tasks(history: History) -> None:
+    root = add_task(history, 1, root_id=uuid_of(1))
+    child = add_task(history, 2, root_id=root, parent_id=root)
+    grandchild = add_task(history, 3, root_id=root, parent_id=child)
+    add_task(history, 4)
+    history.commit(NOW)
+    reader = HistoryReader(history.path)
+    assert [row.uuid for row in reader.related(child)] == [root, grandchild]
+    assert [row.uuid for row in reader.related(root)] == [child, grandchild]
+    assert reader.related(uuid_of(4)) == []
+    reader.close()
+
+
+def test_ids_that_are_no_uuid_are_kept_as_they_are(history: History) -> None:
+    names = ["my-id", uuid_of(1).upper().replace("0", "A"), "x" * 300, ""]
+    for name in names:
+        history.record(name, NOW).add(Event(type="task-started", timestamp=NOW, uuid=name, hostname="w"))
+    history.commit(NOW)
+    reader = HistoryReader(history.path)
+    assert {row.uuid for row in reader.tasks(TaskFilter())} == set(names)
+    reader.close()
+
+
+def test_charts(history: History, reader: HistoryReader) -> None:
+    points = reader.throughput(NOW, NOW + 40)
+    assert sum(point.received for point in points) == 20
+    assert sum(point.succeeded for point in points) == 16
+    assert sum(point.failed for point in points) == 4
+    percentiles = reader.runtime_percentiles(NOW, NOW + 60, points=1)
+    assert percentiles[0].count + percentiles[-1].count >= 16
+    history.put_queues([], [("emails", NOW, 5, 1, 2), ("emails", NOW + 30, 9, 1, 2)])
+    samples = reader.queue_samples("emails", NOW, NOW + 200, points=20)
+    assert [sample.ready for sample in samples[:4]] == [5, 5, 5, 9]
+    assert samples[-1].ready is None  # nothing is known of it any more
+    assert reader.queue_samples("unheard", NOW, NOW + 10) == []
+
+
+def test_workers_queues_status_and_gaps(history: History, reader: HistoryReader) -> None:
+    worker = WorkerRow("w1", True, NOW, NOW, load=(0.1, 0.2, 0.3), queues=("a", "b"))
+    queue = QueueRow("emails", 1, None, 0, {0: 1, 3: 0}, None, 1.5, None, NOW, True, (1, None, 2))
+    history.put_workers([worker])
+    history.put_queues([queue], [])
+    history.put_status(RecorderStatus(state="recording", events=7))
+    gap = history.open_gap(NOW, "the broker restarted")
+    history.close_gap(gap, NOW + 5, 12)
+    assert reader.workers() == [worker]
+    assert reader.queues() == [queue]
+    assert reader.status().events == 7
+    assert reader.status().writer_alive
+    assert [(g.cause, g.ended, g.estimate) for g in reader.gaps(NOW + 1, NOW + 2)] == [
+        ("the broker restarted", NOW + 5, 12)
+    ]
+    assert reader.gaps(NOW + 6) == []
+
+
+def test_revision_moves_with_a_commit(history: History, reader: HistoryReader) -> None:
+    before = reader.revision()
+    assert reader.revision() == before
+    add_task(history, 50)
+    history.commit(NOW)
+    assert reader.revision() != before
+
+
+def test_old_tasks_are_forgotten(history: History, reader: HistoryReader) -> None:
+    assert history.forget_before(NOW + 11, limit=4) == 4
+    assert history.forget_before(NOW + 11) == 6
+    assert reader.counts().total == 10
+    assert min(row.seen for row in reader.tasks(TaskFilter())) == NOW + 11
+
+
+def test_one_writer(history: History) -> None:
+    with pytest.raises(HistoryLocked, match="Another recorder"):
+        History(history.path)
+
+
+def test_a_reader_cannot_write(reader: HistoryReader) -> None:
+    with pytest.raises(apsw.ReadOnlyError):
+        reader._connection.execute("DELETE FROM tasks")
+
+
+def test_what_is_no_history_is_a_clear_error(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="There is no history"):
+        HistoryReader(tmp_path / "absent.sqlite")
+    text = tmp_path / "text.sqlite"
+    text.write_text("hello " * 1000)
+    with pytest.raises(UserError, match="damaged or not a history"):
+        HistoryReader(text)
+    with pytest.raises(UserError):
+        History(text)
+    assert text.read_text().startswith("hello")
+
+
+def test_a_newer_history_is_refused_and_an_older_one_upgraded_after_a_backup(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "history.sqlite"
+    History(path).close()
+    monkeypatch.setattr(history_file, "VERSION", 2)
+    monkeypatch.setitem(
+        history_file.UPGRADES, 1, lambda connection: connection.execute("CREATE TABLE added (x)") and None
+    )
+    History(path).close()
+    assert path.with_name("history.sqlite.v1.backup").exists()
+    shutil.copy(path, tmp_path / "newer.sqlite")
+    monkeypatch.setattr(history_file, "VERSION", 1)
+    with pytest.raises(UserError, match="newer deskq"):
+        HistoryReader(tmp_path / "newer.sqlite")
+
+
+def test_a_failed_commit_loses_nothing(history: History) -> None:
+    add_task(history, 1)
+    history._connection.execute("CREATE TRIGGER full BEFORE INSERT ON tasks BEGIN SELECT raise(ABORT, 'full'); END")
+    with pytest.raises(apsw.ConstraintError):
+        history.commit(NOW)
+    history._connection.execute("DROP TRIGGER full")
+    assert history.commit(NOW) == 1
+    reader = HistoryReader(history.path)
+    row = reader.task_row(uuid_of(1))
+    assert row is not None
+    assert row.state == "SUCCESS"
+    assert reader.counts().by_state == {"SUCCESS": 1}
+    record = reader.task(uuid_of(1))
+    assert record is not None
+    assert derive(record).queue == "emails"
+    reader.close()
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("", TaskFilter()),
+        ("state:failure task:mail.*", TaskFilter(states=("FAILURE",), names=("mail.*",))),
+        (
+            'queue:"my queue" worker:w1 worker:w2 boom',
+            TaskFilter(queues=("my queue",), workers=("w1", "w2"), text="boom"),
+        ),
+        ("http://x", TaskFilter(text="http://x")),
+        ("since:15m", TaskFilter(since=100.0)),
+    ],
+)
+def test_the_filter_language(text: str, expected: TaskFilter) -> None:
+    assert parse(text, now=1_000.0) == expected
+
+
+def test_a_wrong_span_says_what_to_write() -> None:
+    with pytest.raises(UserError, match="15m"):
+        parse("since:yesterday")
+
+
+names = st.text(st.characters(blacklist_categories=("Cs", "Cc", "Z")), min_size=1, max_size=12)
+
+
+@given(st.lists(names, max_size=2), st.lists(names, max_size=2))
+@settings(max_examples=200, deadline=None)
+def test_a_filter_that_is_written_is_read_as_it_was(queues: list[str], workers: list[str]) -> None:
+    chosen = TaskFilter(queues=tuple(queues), workers=tuple(workers))
+    assert parse(unparse(chosen)) == chosen
