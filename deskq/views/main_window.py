@@ -222,6 +222,9 @@ class MainWindow(QMainWindow):
     def _show(self, view: QWidget, place: tuple[str, str]) -> None:
         self._current = place
         self.stack.setCurrentWidget(view)
+        table = getattr(view, "table", None)
+        if table is not None and not self.sidebar.hasFocus():
+            table.setFocus()  # letters are commands, not a filter
         self.band.show_session(self.session())
         self.sidebar.show_node(self.tree.index_of(*place))
         if place[1] in KINDS:

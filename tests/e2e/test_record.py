@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+import redis
 
 from deskq.history.query import TaskFilter
 from deskq.protocol.task_summary import derive
@@ -46,7 +47,8 @@ def test_every_ending_comes_out_true(broker_url: str, pool: str, recording: Reco
         failed = send("fail", "no <b>luck</b>")
         retried = send("retry_then_succeed", 2)
         rejected = send("reject")
-        expired = send("add", 1, 1, expires=-5)
+        # RabbitMQ drops an expired message itself, and nobody tells of it.
+        expired = send("add", 1, 1, expires=-5) if broker_url.startswith("redis") else ""
         unicode_id = send("unicode")
         hard = send("hard_limit") if pool == "prefork" else ""
 
@@ -79,8 +81,9 @@ def test_every_ending_comes_out_true(broker_url: str, pool: str, recording: Reco
         assert "attempt 0" in attempts[0].exception
 
         recording.wait_for_state(rejected, "REJECTED")
-        row = recording.wait_for_state(expired, "REVOKED")
-        assert (row.name, row.revoked) == ("sample.add", "expired")
+        if expired:
+            row = recording.wait_for_state(expired, "REVOKED")
+            assert (row.name, row.revoked) == ("sample.add", "expired")
         assert "grüße 东京 🚀 <b>bold</b>" in recording.wait_for_state(unicode_id, "SUCCESS").result
         if hard:
             row = recording.wait_for_state(hard, "FAILURE")
@@ -94,7 +97,7 @@ def test_every_ending_comes_out_true(broker_url: str, pool: str, recording: Reco
     wait_until(lambda: not recording.reader.workers()[0].online, 15, "the worker to be offline")
     summary = recording.stop()
     assert summary["malformed"] == 0
-    assert summary["tasks"] == (7 if hard else 6)
+    assert summary["tasks"] == 5 + bool(hard) + bool(expired)
     assert summary["events"] > 20
 
 
@@ -193,8 +196,7 @@ def test_a_refused_login_is_one_clear_sentence(
                 client.config_set("requirepass", "right")
             place = own.url.split("://")[1].split("/")[0].rpartition("@")[2]
             result = deskq("record", url.format(redis=place), "--history", str(tmp_path / "h.sqlite"))
-            with own.new_client() as client:
-                client.execute_command("AUTH", "right")
+            with redis.Redis(host="127.0.0.1", port=int(place.rpartition(":")[2]), password="right") as client:
                 client.config_set("requirepass", "")
     else:
         rabbit = request.getfixturevalue("rabbit_server")

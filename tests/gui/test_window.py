@@ -1,0 +1,250 @@
+"""The whole window, driven by its public actions: on a history of the test's own, and on real brokers."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+from typing import Any
+
+import pytest
+from PySide6.QtCore import Qt
+from PySide6.QtTest import QTest
+from PySide6.QtWidgets import QApplication
+
+from deskq.app import App
+from deskq.history.rows import QueueRow, WorkerRow
+from deskq.profiles import Environment, Profile, Safety
+from deskq.views import theme
+from deskq.views.commands import COMMANDS
+from deskq.views.keys_overlay import KeysOverlay
+from deskq.views.main_window import KINDS
+from deskq.views.palette import Palette, score
+from tests.gui.conftest import Recorded, Run, until
+from tests.support.celery_worker import CeleryWorker
+from tests.support.sample_app import sample_client
+
+NOW = 1_795_000_000.0
+
+
+def test_every_view_of_a_history(recorded: Recorded, run: Run, qapp: QApplication) -> None:
+    async def scenario() -> None:
+        recorded.add(4)
+        (failed,) = recorded.add(1, state="failed")
+        recorded.history.put_workers([WorkerRow("w1@host", True, NOW, NOW, events_enabled=False, queues=("emails",))])
+        recorded.history.put_queues([QueueRow("emails", 3, 1, 0, None, None, None, None, NOW, True, (1, 2, 3))], [])
+        app = App(qapp)
+        app.add(recorded.profile)
+        window = app.window
+        window.show()
+        assert "shop (development)" in window.windowTitle()
+        view: Any = window.show_view("shop", "tasks")
+        await until(lambda: view.model.rowCount() == 5)
+        view.set_filter("state:FAILURE")
+        await until(lambda: view.model.rowCount() == 1)
+        view.show_detail()
+        await until(lambda: view.detail.detail is not None)
+        assert view.detail.detail.row.uuid == failed
+        assert view.detail.heading.textFormat() == Qt.TextFormat.PlainText
+        assert view.detail.traceback.toPlainText().index(
+            "/srv/shop/mail.py:7"
+        ) < view.detail.traceback.toPlainText().index("site-packages")
+        window.run_command("copy_call")
+        assert QApplication.clipboard().text() == "app.send_task('mail.send', args=(5,), kwargs={})"
+        window.run_command("copy_uuid")
+        assert QApplication.clipboard().text() == failed
+        window.run_command("back")
+        assert not view.detail.isVisible()
+        view.set_filter("nothing like this")
+        await until(lambda: view.empty.title.text() == "No task matches")
+        view.empty.button.click()
+        await until(lambda: view.model.rowCount() == 5)
+
+        window.show_queue("shop", "emails")
+        queues: Any = window.view()
+        await until(lambda: queues.heading.text() == "emails" and queues.model.rowCount() == 1)
+        assert queues.model.index(0, 7).data() == "no consumer"
+
+        workers: Any = window.show_view("shop", "workers")
+        await until(lambda: workers.model.rowCount() == 1)
+        await until(workers.banner.isVisible)
+        assert workers.enable.isVisible()
+
+        overview: Any = window.show_view("shop", "overview")
+        await until(lambda: overview.failures.rowCount() == 1)
+        for scheme in ("dark", "light"):
+            window.set_theme(scheme)  # type: ignore[arg-type]
+            assert theme.is_dark() == (scheme == "dark")
+        window.close()
+        await app.stop()
+
+    run(scenario())
+
+
+def test_two_brokers_at_once_and_one_removed(tmp_path: Path, run: Run, qapp: QApplication) -> None:
+    async def scenario() -> None:
+        shop, staging = Recorded(tmp_path, "shop"), Recorded(tmp_path, "staging")
+        shop.add(2)
+        staging.add(3)
+        app = App(qapp)
+        app.add(shop.profile)
+        app.add(staging.profile)
+        window = app.window
+        window.show()
+        view: Any = window.show_view("staging", "tasks")
+        await until(lambda: view.model.rowCount() == 3)
+        QTest.keyClick(window, Qt.Key.Key_1, Qt.KeyboardModifier.ControlModifier)
+        await until(lambda: window.session() is not None and window.session().profile.name == "shop")  # type: ignore[union-attr]
+        everything: Any = window.show_everything()
+        await until(lambda: "staging" in everything._by_broker.text() and "shop" in everything._by_broker.text())
+        await app.remove("staging")
+        assert list(app.sessions) == ["shop"]
+        window.close()
+        await app.stop()
+        shop.history.close()
+        staging.history.close()
+
+    run(scenario())
+
+
+def test_palette_and_keys(recorded: Recorded, run: Run, qapp: QApplication) -> None:
+    async def scenario() -> None:
+        app = App(qapp)
+        app.add(recorded.profile)
+        window = app.window
+        window.show()
+        window.run_command("palette")
+        palette = window.findChild(Palette)
+        assert palette is not None
+        QTest.keyClicks(palette.line, "shop: queues")
+        QTest.keyClick(palette.line, Qt.Key.Key_Return)
+        assert window.view().title == "Queues"
+        window.run_command("keys")
+        overlay = window.findChild(KeysOverlay)
+        assert overlay is not None
+        overlay.close()
+        window.activateWindow()
+        await until(window.isActiveWindow)
+        QTest.keyClicks(window, "gt")
+        await until(lambda: window.view().title == "Tasks")
+        QTest.keyClicks(window, "/")
+        await until(lambda: window.view().filter_bar.line.hasFocus())
+        window.close()
+        await app.stop()
+
+    run(scenario())
+
+
+def test_a_read_only_profile_offers_no_change(tmp_path: Path, run: Run, qapp: QApplication) -> None:
+    async def scenario() -> None:
+        recorded = Recorded(tmp_path)
+        recorded.history.put_workers([WorkerRow("w1@host", True, NOW, NOW, events_enabled=False)])
+        profile = Profile.from_url(
+            "redis://127.0.0.1:1/0",
+            name="shop",
+            history=str(recorded.profile.history_path()),
+            safety=Safety.READ_ONLY,
+            environment=Environment.PRODUCTION,
+        )
+        app = App(qapp)
+        app.add(profile)
+        app.window.show()
+        workers: Any = app.window.show_view("shop", "workers")
+        await until(workers.banner.isVisible)
+        assert not workers.enable.isVisible()
+        assert "read-only" in workers.banner_text.text()
+        await until(lambda: workers.detail._parts[0].message.title.text() == "Not asked")
+        app.window.close()
+        await app.stop()
+        recorded.history.close()
+
+    run(scenario())
+
+
+def test_an_empty_window_says_what_to_do(run: Run, qapp: QApplication) -> None:
+    async def scenario() -> None:
+        app = App(qapp)
+        app.window.show()
+        assert app.window.view() is app.window.welcome
+        app.window.welcome.button.click()
+        dialog = app._dialog
+        assert dialog is not None
+        dialog.url.setText("redis://:s3cret@broker.example:6380/2")
+        assert dialog.url.text() == "redis://broker.example:6380/2"
+        assert dialog.password.text() == "s3cret"
+        assert dialog.name.text() == "broker.example:6380/2"
+        dialog.save.click()
+        await until(app.profiles.path.exists)
+        await until(lambda: "Saved" in dialog.message.text())
+        assert "s3cret" not in app.profiles.path.read_text()
+        saved = app.passwords.get("broker.example:6380/2")
+        assert saved is not None
+        assert saved.reveal() == "s3cret"
+        dialog.close()
+        await until(lambda: app._dialog is None)
+        app.window.close()
+        await app.stop()
+
+    run(scenario())
+
+
+@pytest.mark.parametrize("fixture", ["redis_url", "rabbit_vhost_url"])
+def test_the_window_on_a_real_broker(
+    fixture: str, request: pytest.FixtureRequest, run: Run, qapp: QApplication
+) -> None:
+    """The window starts its own recorder, sees a real worker and its tasks, and inspects it."""
+    url = request.getfixturevalue(fixture)
+    with CeleryWorker(url, pool="threads") as worker, sample_client(url) as client:
+
+        async def scenario() -> None:
+            app = App(qapp)
+            session = app.add(Profile.from_url(url, name="real"))
+            app.window.show()
+            await until(lambda: session.status is not None and session.status.state == "recording", 40, "recording")
+            client.send_task("sample.add", (2, 3))
+            client.send_task("sample.fail")
+            view: Any = app.window.show_view("real", "tasks")
+            await until(lambda: set(view.model.counts.by_state) == {"SUCCESS", "FAILURE"}, 30, "both tasks")
+            workers: Any = app.window.show_view("real", "workers")
+            await until(lambda: workers.model.rowCount() == 1, 15, "the worker")
+            workers.detail.tabs.setCurrentIndex(4)
+            await until(
+                lambda: workers.detail._parts[4].pane.currentWidget() is workers.detail._parts[4].view, 20, "tasks"
+            )
+            assert workers.detail.heading.text() == worker.hostname
+            queues: Any = app.window.show_view("real", "queues")
+            await until(lambda: queues.model.rowCount() >= 1, 20, "the queue")
+            window = app.window
+            window.close()
+            await app.stop()
+            assert not session.connected
+
+        run(scenario())
+
+
+def test_commands_are_told_apart() -> None:
+    keys = [key for command in COMMANDS for key in command.keys]
+    assert len(keys) == len(set(keys))
+    assert len({command.key for command in COMMANDS}) == len(COMMANDS)
+    assert set(KINDS) <= {command.key for command in COMMANDS}
+
+
+@pytest.mark.parametrize(
+    ("query", "better", "worse"), [("tas", "Tasks", "Tabular results"), ("gq", "go queues", "gadget quiz")]
+)
+def test_the_palette_finds_the_nearer(query: str, better: str, worse: str) -> None:
+    one, other = score(query, better), score(query, worse)
+    assert one is not None
+    assert other is None or one <= other
+    assert score("zzz", better) is None
+
+
+def test_every_task_of_the_loop_is_named(recorded: Recorded, run: Run) -> None:
+    async def scenario() -> None:
+        session = recorded.session()
+        session.start()
+        await asyncio.sleep(0)
+        names = {task.get_name() for task in asyncio.all_tasks()}
+        assert {"shop: recorder", "shop: watch"} <= names
+        await session.stop()
+
+    run(scenario())
