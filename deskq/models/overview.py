@@ -44,7 +44,7 @@ def read_overview(reader: HistoryReader, since: float, until: float, points: int
     return OverviewFacts(
         since,
         until,
-        reader.throughput(since, until, points),
+        [point for point in reader.throughput(since, until, points) if point.at + point.seconds > reader.created()],
         reader.runtime_percentiles(since, until, points),
         {queue.name: reader.queue_samples(queue.name, since, until, points) for queue in fullest},
         reader.gaps(since, until),

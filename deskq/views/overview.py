@@ -170,7 +170,7 @@ class OverviewView(QWidget):
         times = [point.at + point.seconds / 2 for point in rates]
 
         def per_second(what: Callable[[RatePoint], int]) -> list[float | None]:
-            return [what(point) / point.seconds for point in rates]
+            return [None if _in_gap(point, gaps) else what(point) / point.seconds for point in rates]
 
         self.throughput.show_series(
             [
@@ -226,6 +226,12 @@ class OverviewView(QWidget):
         fullest = max(queues, key=lambda queue: queue.ready or 0, default=None)
         if fullest is not None:
             self.open_queue.emit(fullest.name)
+
+
+def _in_gap(point: RatePoint, gaps: list[Gap]) -> bool:
+    """Was nothing recorded in all of this span? Then nothing is known of it: zero would be a guess."""
+    end = point.at + point.seconds
+    return any(gap.started <= point.at and (gap.ended is None or gap.ended >= end) for gap in gaps)
 
 
 def _broker_line(name: str, facts: OverviewFacts) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from PySide6.QtCore import QEvent, QObject, Qt
+from PySide6.QtCore import QEvent, QObject, QSize, Qt
 from PySide6.QtGui import QKeyEvent
 from PySide6.QtWidgets import QDialog, QLineEdit, QListWidget, QListWidgetItem, QVBoxLayout, QWidget
 
@@ -81,6 +81,7 @@ class Palette(QDialog):
         for _, number, entry in fitting[:200]:
             item = QListWidgetItem(f"{plain(entry.title)}    {plain(entry.note)}".rstrip())
             item.setData(Qt.ItemDataRole.UserRole, number)
+            item.setSizeHint(QSize(0, round(self.fontMetrics().height() * 1.7)))
             self.list.addItem(item)
         self.list.setCurrentRow(0)
 

@@ -19,7 +19,8 @@ _SETTLE_SECONDS: Final = 5.0
 async def take_pictures(window: MainWindow, session: ProfileSession, folder: Path) -> list[Path]:
     """Save a PNG of each view in both themes; returns their paths."""
     name = session.profile.name
-    failed = await session.ask(lambda reader: reader.tasks(TaskFilter(states=("FAILURE",)), limit=1), slot="pictures")
+    failed = await session.ask(lambda reader: reader.tasks(TaskFilter(states=("FAILURE",)), limit=200), slot="pictures")
+    failed.sort(key=lambda task: (-task.retries, task.name == "images.thumbnail"))
     saved: list[Path] = []
     for scheme in ("light", "dark"):
         window.set_theme(scheme)
@@ -27,6 +28,7 @@ async def take_pictures(window: MainWindow, session: ProfileSession, folder: Pat
             view: Any = window.show_view(name, kind)
             if kind == "tasks" and failed:
                 view.show_task(failed[0].uuid)
+                view.detail.tabs.setCurrentIndex(3 if scheme == "light" else 1)
             if kind == "queues":
                 view.show_queue("emails")
             await _settle(view, kind)

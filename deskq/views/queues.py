@@ -225,9 +225,8 @@ class QueuesView(QWidget):
 
     def show_queue(self, name: str) -> None:
         """Select a queue."""
-        self._queue = name
+        self._choose(name)
         self._select()
-        self._read_detail_now()
 
     def show_tasks(self) -> None:
         """Show the tasks that were sent to the selected queue."""
@@ -259,6 +258,7 @@ class QueuesView(QWidget):
         unacked = sum(queue.unacked or 0 for queue in queues)
         self.totals.setText(f"{formats.count(len(queues), 'queue')} · {ready:,} ready · {unacked:,} unacked")
         self._select()
+        self._describe()
         self._update_empty()
 
     async def _read_detail(self, name: str) -> None:
@@ -290,6 +290,12 @@ class QueuesView(QWidget):
         self.chart.show_series(series, gaps, since, until)
 
     def _read_detail_now(self) -> None:
+        self._describe()
+        if self._queue:
+            self._session.spawn(self._read_detail(self._queue), "queue detail")
+
+    def _describe(self) -> None:
+        """Say who consumes the selected queue."""
         row = next((row for row in self.model.rows() if row.name == self._queue), None)
         self.heading.setText(formats.plain(self._queue))
         if row is not None:
@@ -297,16 +303,17 @@ class QueuesView(QWidget):
             workers = ", ".join(formats.plain(name) for name in row.workers)
             known = workers or (f"{formats.number(row.consumers)} consumers" if row.consumers else "")
             self.consumers.setText(f"Consumed by: {known or ('nobody' if row.no_consumer else 'not known')}")
-        if self._queue:
-            self._session.spawn(self._read_detail(self._queue), "queue detail")
 
     def _current_changed(self, current: QModelIndex, _previous: QModelIndex) -> None:
         row = self.model.row_at(current.row()) if current.isValid() else None
         if row is not None and row.name != self._queue:
-            self._queue = row.name
-            self.bindings.replace([])
-            self._read_detail_now()
-            self._session.spawn(self._read_bindings(row.name), "bindings")
+            self._choose(row.name)
+
+    def _choose(self, name: str) -> None:
+        self._queue = name
+        self.bindings.replace([])
+        self._read_detail_now()
+        self._session.spawn(self._read_bindings(name), "bindings")
 
     def _select(self) -> None:
         line = self.model.line_of(self._queue) if self._queue else None

@@ -5,8 +5,8 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import Final, Literal
 
-from PySide6.QtCore import QByteArray, QRectF, QSize, Qt
-from PySide6.QtGui import QColor, QFont, QFontDatabase, QIcon, QImage, QPainter, QPalette, QPixmap
+from PySide6.QtCore import QByteArray, QPoint, QRect, QRectF, QSize, Qt
+from PySide6.QtGui import QColor, QFont, QFontDatabase, QIcon, QIconEngine, QImage, QPainter, QPalette, QPixmap
 from PySide6.QtSvg import QSvgRenderer
 from PySide6.QtWidgets import QApplication
 
@@ -122,7 +122,6 @@ def apply_scheme(scheme: Scheme) -> None:
     hints.setColorScheme(wanted)
     dark = scheme == "dark" or (scheme == "system" and hints.colorScheme() == Qt.ColorScheme.Dark)
     application.setPalette(_palette(dark))
-    _icon.cache_clear()
 
 
 def _palette(dark: bool) -> QPalette:
@@ -184,20 +183,35 @@ def bold_font() -> QFont:
 
 
 def icon(name: str) -> QIcon:
-    """Return an icon of resources/icons in the colour of text; an unknown name is an error."""
-    return _icon(name, QApplication.palette().color(QPalette.ColorRole.ButtonText).name())
+    """Return an icon of resources/icons in the colour of text, whatever the theme is when it is drawn."""
+    return QIcon(_SvgIcon(name))
+
+
+class _SvgIcon(QIconEngine):
+    """Draws an SVG in the palette's colour of the moment, at any scale."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__()
+        self._name = name
+
+    def clone(self) -> QIconEngine:
+        return _SvgIcon(self._name)
+
+    def paint(self, painter: QPainter, rect: QRect, mode: QIcon.Mode, state: QIcon.State) -> None:
+        group = QPalette.ColorGroup.Disabled if mode == QIcon.Mode.Disabled else QPalette.ColorGroup.Active
+        colour = QApplication.palette().color(group, QPalette.ColorRole.ButtonText)
+        _renderer(self._name, colour.name()).render(painter, QRectF(rect))
+
+    def pixmap(self, size: QSize, mode: QIcon.Mode, state: QIcon.State) -> QPixmap:
+        image = QImage(size, QImage.Format.Format_ARGB32_Premultiplied)
+        image.fill(Qt.GlobalColor.transparent)
+        painter = QPainter(image)
+        self.paint(painter, QRect(QPoint(0, 0), size), mode, state)
+        painter.end()
+        return QPixmap.fromImage(image)
 
 
 @lru_cache(maxsize=256)
-def _icon(name: str, colour: str) -> QIcon:
+def _renderer(name: str, colour: str) -> QSvgRenderer:
     source = paths.resource(f"icons/{name}.svg").read_text(encoding="utf-8").replace("currentColor", colour)
-    renderer = QSvgRenderer(QByteArray(source.encode()))
-    result = QIcon()
-    for size in (16, 20, 32, 40):
-        image = QImage(QSize(size, size), QImage.Format.Format_ARGB32_Premultiplied)
-        image.fill(Qt.GlobalColor.transparent)
-        painter = QPainter(image)
-        renderer.render(painter, QRectF(0, 0, size, size))
-        painter.end()
-        result.addPixmap(QPixmap.fromImage(image))
-    return result
+    return QSvgRenderer(QByteArray(source.encode()))

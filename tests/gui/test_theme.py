@@ -13,7 +13,8 @@ _ROLES = (QPalette.ColorRole.Base, QPalette.ColorRole.AlternateBase, QPalette.Co
 
 
 def luminance(colour: QColor) -> float:
-    parts = [part / 12.92 if part <= 0.03928 else ((part + 0.055) / 1.055) ** 2.4 for part in colour.getRgbF()[:3]]
+    channels = (colour.redF(), colour.greenF(), colour.blueF())
+    parts = [part / 12.92 if part <= 0.03928 else ((part + 0.055) / 1.055) ** 2.4 for part in channels]
     return 0.2126 * parts[0] + 0.7152 * parts[1] + 0.0722 * parts[2]
 
 
@@ -24,7 +25,8 @@ def contrast(one: QColor, other: QColor) -> float:
 
 @pytest.mark.parametrize("dark", [False, True])
 def test_every_state_and_environment_is_readable(dark: bool) -> None:
-    colours = {**{k: v[dark] for k, v in STATE_COLOURS.items()}, **{k: v[dark] for k, v in ENVIRONMENT_COLOURS.items()}}
+    colours = {name: pair[dark] for name, pair in STATE_COLOURS.items()}
+    colours |= {environment.value: pair[dark] for environment, pair in ENVIRONMENT_COLOURS.items()}
     for name, colour in colours.items():
         for role in _ROLES:
             assert contrast(QColor(colour), QColor(PALETTES[dark][role])) >= 4.5, (name, role)
@@ -49,7 +51,8 @@ def test_success_failure_and_running_are_told_apart_without_red_and_green(dark: 
     """Deuteranopia after Viénot: what is left must still differ, in lightness or in blue against yellow."""
 
     def seen(colour: str) -> tuple[float, float, float]:
-        red, green, blue = (part**2.2 for part in QColor(colour).getRgbF()[:3])
+        given = QColor(colour)
+        red, green, blue = given.redF() ** 2.2, given.greenF() ** 2.2, given.blueF() ** 2.2
         mixed = 0.29275 * red + 0.70725 * green
         rest = max(0.0, -0.02234 * red + 0.02234 * green + blue)
         return float(mixed ** (1 / 2.2)), float(rest ** (1 / 2.2)), 0.0

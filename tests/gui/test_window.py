@@ -72,7 +72,7 @@ def test_every_view_of_a_history(recorded: Recorded, run: Run, qapp: QApplicatio
         overview: Any = window.show_view("shop", "overview")
         await until(lambda: overview.failures.rowCount() == 1)
         for scheme in ("dark", "light"):
-            window.set_theme(scheme)  # type: ignore[arg-type]
+            window.set_theme(scheme)
             assert theme.is_dark() == (scheme == "dark")
         window.close()
         await app.stop()
@@ -127,7 +127,7 @@ def test_palette_and_keys(recorded: Recorded, run: Run, qapp: QApplication) -> N
         QTest.keyClicks(window, "gt")
         await until(lambda: window.view().title == "Tasks")
         QTest.keyClicks(window, "/")
-        await until(lambda: window.view().filter_bar.line.hasFocus())
+        await until(window.view().filter_bar.line.hasFocus)
         window.close()
         await app.stop()
 
