@@ -153,7 +153,10 @@ class GenericBroker:
 
 def _connection(profile: Profile) -> Any:
     connection = Connection(
-        kombu_url(profile), ssl=tls_options(profile) or False, transport_options=_options(profile), connect_timeout=5
+        kombu_url(profile).partition("?")[0],
+        ssl=tls_options(profile) or False,
+        transport_options=_options(profile),
+        connect_timeout=5,
     )
     connection.ensure_connection(max_retries=1, timeout=5)
     return connection

@@ -188,8 +188,8 @@ class Profile:
         bare, password = split_password(f"{scheme}://{rest}")
         try:
             parts = urlsplit(bare)
-            several = ";" in parts.netloc  # sentinel://one:26379;sentinel://two:26379
-            place = parts.netloc.partition(";")[0] if several else parts.hostname or ""
+            several = ";" in bare  # sentinel://one:26379;sentinel://two:26379
+            place = parts.netloc.partition(";")[0].rpartition("@")[2] if several else parts.hostname or ""
             port = None if several else parts.port
         except ValueError as error:
             raise UserError(f"“{bare}” is no broker URL: {error}.") from None
@@ -197,7 +197,7 @@ class Profile:
             name = place or scheme
             if port:
                 name += f":{port}"
-            path = unquote(parts.path).strip("/")
+            path = "" if several else unquote(parts.path).strip("/")
             if path and (scheme not in REDIS_SCHEMES or path != "0" or "socket" in scheme or scheme == "unix"):
                 name += f"/{path}"
         if password and "password" not in given:

@@ -1,0 +1,214 @@
+"""Redis and Valkey: events arrive however the workers are configured, depths are right, and looking moves nothing."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+from deskq.brokers.base import ConnectionLost, LoginRefused, Refused
+from deskq.brokers.redis import RedisBroker
+from deskq.brokers.redis_events import RedisEventSource, channels
+from deskq.brokers.remote_control import RemoteControl
+from deskq.profiles import Profile, RedisOptions
+from deskq.protocol.events import Event
+from tests.support.celery_worker import CeleryWorker
+from tests.support.sample_app import sample_client
+from tests.support.servers import RedisServer
+from tests.support.waiting import wait_until
+
+
+@pytest.fixture
+def broker(redis_url: str) -> Iterator[RedisBroker]:
+    opened = RedisBroker(Profile.from_url(redis_url))
+    yield opened
+    opened.close()
+
+
+def read_until(source: RedisEventSource, done: Callable[[list[Event]], Any], timeout: float = 15) -> list[Event]:
+    events: list[Event] = []
+
+    def enough() -> Any:
+        for payload in source.read(0.1):
+            events.extend(source.decode(payload))
+        return done(events)
+
+    wait_until(enough, timeout, "events")
+    return events
+
+
+@pytest.mark.parametrize(
+    ("options", "config"),
+    [
+        (RedisOptions(), {}),
+        (RedisOptions(global_keyprefix="shop:[1]*"), {"global_keyprefix": "shop:[1]*"}),
+        (RedisOptions(fanout_patterns=False), {"broker_transport_options": {"fanout_patterns": False}}),
+        (RedisOptions(fanout_prefix="/my.{db}."), {"broker_transport_options": {"fanout_prefix": "/my.{db}."}}),
+    ],
+)
+def test_events_of_a_real_worker_arrive(redis_url: str, options: RedisOptions, config: dict[str, Any]) -> None:
+    source = RedisEventSource(Profile.from_url(redis_url, redis=options))
+    source.connect()
+    try:
+        with CeleryWorker(redis_url, config=config), sample_client(redis_url, **config) as client:
+            task = client.send_task("sample.add", (1, 2)).id
+            events = read_until(source, lambda seen: any(e.type == "task-succeeded" for e in seen))
+    finally:
+        source.close()
+    kinds = [event.type for event in events if event.uuid == task]
+    assert set(kinds) == {"task-sent", "task-received", "task-started", "task-succeeded"}
+    assert any(event.type == "worker-online" for event in events)
+
+
+def test_events_of_another_database_do_not_arrive(redis_server: RedisServer) -> None:
+    here, there = (Profile.from_url(redis_server.url_of(db)) for db in (0, 5))
+    assert channels(here) == ("/0.celeryev", "/0.celeryev/*")
+    assert channels(there) == ("/5.celeryev", "/5.celeryev/*")
+
+
+def test_depths_by_priority_and_bindings(redis_url: str, broker: RedisBroker) -> None:
+    with sample_client(redis_url) as client:
+        for priority in (0, 0, 3, 6, 9):
+            client.send_task("sample.add", (1, 2), queue="emails", priority=priority)
+    assert broker.queue_names() == {"emails"}
+    emails, unknown = broker.sample(["emails", "unknown"])
+    assert (emails.ready, emails.priorities) == (5, {0: 2, 3: 1, 6: 1, 9: 1})
+    assert (unknown.ready, unknown.unacked) == (0, 0)
+    assert [(b.exchange, b.routing_key, b.queue) for b in broker.bindings()] == [("emails", "emails", "emails")]
+    assert broker.server().product == "Redis"
+
+
+def test_a_key_of_another_type_is_no_crash(redis_url: str, broker: RedisBroker, redis_server: RedisServer) -> None:
+    with redis_server.new_client(int(redis_url.rpartition("/")[2])) as client:
+        client.set("celery", "not a list")
+    (sample,) = broker.sample(["celery"])
+    assert sample.priorities == {3: 0, 6: 0, 9: 0}
+
+
+def test_looking_moves_nobody_s_messages(redis_url: str, broker: RedisBroker, redis_server: RedisServer) -> None:
+    """A worker with a long visibility timeout has held a message for two hours; deskq asks workers all the while."""
+    profile = Profile.from_url(redis_url)
+    held = json.dumps([{"body": "", "properties": {"delivery_tag": "tag"}}, "celery", "celery"])
+    remote = RemoteControl(profile)
+    source = broker.event_source()
+    source.connect()
+    with (
+        redis_server.new_client(int(redis_url.rpartition("/")[2])) as client,
+        CeleryWorker(redis_url, config={"broker_transport_options": {"visibility_timeout": 43_200}}) as worker,
+    ):
+        client.hset("unacked", "tag", held)
+        client.zadd("unacked_index", {"tag": time.time() - 7_200})
+        try:
+            for _ in range(3):
+                assert worker.hostname in remote.inspect("ping", timeout=1.5)
+                remote.inspect("active", timeout=0.5)
+                source.read(0.1)
+                broker.queue_names()
+                (sample,) = broker.sample(["celery"])
+        finally:
+            remote.close()
+            source.close()
+        assert client.hget("unacked", "tag") == held.encode()
+        assert client.zscore("unacked_index", "tag") is not None
+        assert client.llen("celery") == 0
+        assert (sample.ready, sample.unacked) == (0, 1)
+
+
+def test_watching_only_reads(redis_url: str, broker: RedisBroker, redis_server: RedisServer) -> None:
+    allowed = {"llen", "scan", "smembers", "hlen", "hscan", "memory", "info", "select", "client", "subscribe"}
+    allowed |= {"psubscribe", "ping", "hello", "auth", "command"}
+
+    def calls() -> dict[str, int]:
+        with redis_server.new_client() as client:
+            return {
+                name.removeprefix("cmdstat_").split("|")[0]: s["calls"]
+                for name, s in client.info("commandstats").items()
+            }
+
+    before = calls()
+    source = broker.event_source()
+    source.connect()
+    broker.server()
+    broker.queue_names()
+    broker.bindings()
+    broker.sample(["celery", "emails"])
+    source.read(0.05)
+    source.close()
+    used = {name for name, count in calls().items() if count > before.get(name, 0)}
+    assert used <= allowed, used - allowed
+
+
+def test_a_server_that_dies_is_noticed_and_one_that_comes_back_is_read_again(
+    needs: Callable[[Callable[[], RedisServer]], RedisServer],
+) -> None:
+    with needs(RedisServer) as server:
+        source = RedisEventSource(Profile.from_url(server.url))
+        source.connect()
+        server.kill()
+        with pytest.raises(ConnectionLost):
+            wait_until(lambda: source.read(0.1), 10)
+        with pytest.raises(Refused, match="Nothing listens"):
+            source.connect()
+        server.restart()
+        source.connect()
+        with server.new_client() as client:
+            client.publish("/0.celeryev/task.x", "hello")
+        assert wait_until(lambda: source.read(0.1)) == [b"hello"]
+        source.close()
+
+
+def test_a_frozen_server_is_noticed(needs: Callable[[Callable[[], RedisServer]], RedisServer]) -> None:
+    with needs(RedisServer) as server:
+        source = RedisEventSource(Profile.from_url(server.url), ping_after=0.3)
+        source.connect()
+        server.freeze()
+        try:
+            with pytest.raises(ConnectionLost, match="has not answered"):
+                wait_until(lambda: source.read(0.05), 10)
+        finally:
+            server.thaw()
+            source.close()
+
+
+def test_an_idle_but_healthy_server_is_not_given_up(redis_url: str) -> None:
+    source = RedisEventSource(Profile.from_url(redis_url), ping_after=0.1)
+    source.connect()
+    until = time.monotonic() + 1.0
+    while time.monotonic() < until:
+        assert source.read(0.05) == []
+    source.close()
+
+
+@pytest.mark.parametrize(
+    ("url", "kind", "says"),
+    [
+        ("redis://127.0.0.1:1/0", Refused, "Nothing listens at 127.0.0.1:1"),
+        ("redis://no-such-host.invalid:6379/0", Refused, "There is no host"),
+    ],
+)
+def test_errors_say_what_to_do(url: str, kind: type[Exception], says: str) -> None:
+    with pytest.raises(kind, match=says):
+        RedisBroker(Profile.from_url(url)).server()
+
+
+def test_a_wrong_password(needs: Callable[[Callable[[], RedisServer]], RedisServer]) -> None:
+    with needs(RedisServer) as server, server.new_client() as client:
+        client.acl_setuser("anna", enabled=True, passwords=["+right"], keys="*", commands=["+@all"])
+        place = server.url.rpartition("@")[2].removeprefix("redis://")
+        wrong = RedisBroker(Profile.from_url(f"redis://anna:wr0ng@{place}"))
+        with pytest.raises(LoginRefused) as raised:
+            wrong.server()
+        assert "wr0ng" not in str(raised.value)
+        right = RedisBroker(Profile.from_url(f"redis://anna:right@{place}"))
+        assert right.server().product == "Redis"
+        right.close()
+        wrong.close()
+
+
+def test_valkey_says_its_own_name(valkey_url: str) -> None:
+    broker = RedisBroker(Profile.from_url(valkey_url))
+    assert broker.server().product == "Valkey"
+    broker.close()
