@@ -21,6 +21,7 @@ from PySide6.QtWidgets import QApplication
 from deskq import __version__, paths
 from deskq.demo.services import DemoServices
 from deskq.errors import UserError
+from deskq.models.garbage import GuiThreadCollector
 from deskq.models.session import ProfileSession
 from deskq.profiles import Environment, PasswordStore, Profile, ProfileFile
 from deskq.views import theme, window_state
@@ -148,10 +149,13 @@ def _run(main: Any) -> int:
     theme.apply_scheme(window_state.load_text("window/theme", "system"))  # type: ignore[arg-type]
     loop = qasync.QEventLoop(application)
     asyncio.set_event_loop(loop)
+    collector = GuiThreadCollector()
+    collector.start()
     try:
         return int(loop.run_until_complete(main))
     finally:
         loop.close()
+        collector.stop()
 
 
 async def _window(profiles: list[Profile]) -> int:

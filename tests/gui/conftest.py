@@ -10,9 +10,11 @@ from typing import Any
 
 import pytest
 import qasync
+from PySide6.QtCore import QCoreApplication, QEvent
 from PySide6.QtWidgets import QApplication
 
 from deskq.history.store import History
+from deskq.models.garbage import GuiThreadCollector
 from deskq.models.session import ProfileSession
 from deskq.profiles import Profile
 from deskq.protocol.events import Event
@@ -39,9 +41,13 @@ def run(qapp: QApplication) -> Iterator[Run]:
     failures: list[dict[str, Any]] = []
     loop.set_exception_handler(lambda _, context: failures.append(context))
     theme.apply_scheme("light")
+    collector = GuiThreadCollector()
+    collector.start()
     yield loop.run_until_complete
+    QCoreApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete.value)
     loop.close()
     asyncio.set_event_loop(None)
+    collector.stop()
     assert failures == []
 
 

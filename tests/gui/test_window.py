@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
@@ -26,56 +28,65 @@ from tests.support.sample_app import sample_client
 NOW = 1_795_000_000.0
 
 
+@contextlib.asynccontextmanager
+async def opened(qapp: QApplication) -> AsyncIterator[App]:
+    """The window's parts, taken down again also when the test fails."""
+    app = App(qapp)
+    try:
+        yield app
+    finally:
+        app.window.close()
+        await app.stop()
+
+
 def test_every_view_of_a_history(recorded: Recorded, run: Run, qapp: QApplication) -> None:
     async def scenario() -> None:
         recorded.add(4)
         (failed,) = recorded.add(1, state="failed")
         recorded.history.put_workers([WorkerRow("w1@host", True, NOW, NOW, events_enabled=False, queues=("emails",))])
         recorded.history.put_queues([QueueRow("emails", 3, 1, 0, None, None, None, None, NOW, True, (1, 2, 3))], [])
-        app = App(qapp)
-        app.add(recorded.profile)
-        window = app.window
-        window.show()
-        assert "shop (development)" in window.windowTitle()
-        view: Any = window.show_view("shop", "tasks")
-        await until(lambda: view.model.rowCount() == 5)
-        view.set_filter("state:FAILURE")
-        await until(lambda: view.model.rowCount() == 1)
-        view.show_detail()
-        await until(lambda: view.detail.detail is not None)
-        assert view.detail.detail.row.uuid == failed
-        assert view.detail.heading.textFormat() == Qt.TextFormat.PlainText
-        assert view.detail.traceback.toPlainText().index(
-            "/srv/shop/mail.py:7"
-        ) < view.detail.traceback.toPlainText().index("site-packages")
-        window.run_command("copy_call")
-        assert QApplication.clipboard().text() == "app.send_task('mail.send', args=(5,), kwargs={})"
-        window.run_command("copy_uuid")
-        assert QApplication.clipboard().text() == failed
-        window.run_command("back")
-        assert not view.detail.isVisible()
-        view.set_filter("nothing like this")
-        await until(lambda: view.empty.title.text() == "No task matches")
-        view.empty.button.click()
-        await until(lambda: view.model.rowCount() == 5)
+        async with opened(qapp) as app:
+            app.add(recorded.profile)
+            window = app.window
+            window.show()
+            assert "shop (development)" in window.windowTitle()
+            view: Any = window.show_view("shop", "tasks")
+            await until(lambda: view.model.rowCount() == 5)
+            view.set_filter("state:FAILURE")
+            await until(lambda: view.model.rowCount() == 1)
+            view.show_detail()
+            await until(lambda: view.detail.detail is not None)
+            assert view.detail.detail.row.uuid == failed
+            assert view.detail.heading.textFormat() == Qt.TextFormat.PlainText
+            assert view.detail.traceback.toPlainText().index(
+                "/srv/shop/mail.py:7"
+            ) < view.detail.traceback.toPlainText().index("site-packages")
+            window.run_command("copy_call")
+            assert QApplication.clipboard().text() == "app.send_task('mail.send', args=(5,), kwargs={})"
+            window.run_command("copy_uuid")
+            assert QApplication.clipboard().text() == failed
+            window.run_command("back")
+            assert not view.detail.isVisible()
+            view.set_filter("nothing like this")
+            await until(lambda: view.empty.title.text() == "No task matches")
+            view.empty.button.click()
+            await until(lambda: view.model.rowCount() == 5)
 
-        window.show_queue("shop", "emails")
-        queues: Any = window.view()
-        await until(lambda: queues.heading.text() == "emails" and queues.model.rowCount() == 1)
-        assert queues.model.index(0, 7).data() == "no consumer"
+            window.show_queue("shop", "emails")
+            queues: Any = window.view()
+            await until(lambda: queues.heading.text() == "emails" and queues.model.rowCount() == 1)
+            assert queues.model.index(0, 7).data() == "no consumer"
 
-        workers: Any = window.show_view("shop", "workers")
-        await until(lambda: workers.model.rowCount() == 1)
-        await until(workers.banner.isVisible)
-        assert workers.enable.isVisible()
+            workers: Any = window.show_view("shop", "workers")
+            await until(lambda: workers.model.rowCount() == 1)
+            await until(workers.banner.isVisible)
+            assert workers.enable.isVisible()
 
-        overview: Any = window.show_view("shop", "overview")
-        await until(lambda: overview.failures.rowCount() == 1)
-        for scheme in ("dark", "light"):
-            window.set_theme(scheme)
-            assert theme.is_dark() == (scheme == "dark")
-        window.close()
-        await app.stop()
+            overview: Any = window.show_view("shop", "overview")
+            await until(lambda: overview.failures.rowCount() == 1)
+            for scheme in ("dark", "light"):
+                window.set_theme(scheme)
+                assert theme.is_dark() == (scheme == "dark")
 
     run(scenario())
 
@@ -85,51 +96,47 @@ def test_two_brokers_at_once_and_one_removed(tmp_path: Path, run: Run, qapp: QAp
         shop, staging = Recorded(tmp_path, "shop"), Recorded(tmp_path, "staging")
         shop.add(2)
         staging.add(3)
-        app = App(qapp)
-        app.add(shop.profile)
-        app.add(staging.profile)
-        window = app.window
-        window.show()
-        view: Any = window.show_view("staging", "tasks")
-        await until(lambda: view.model.rowCount() == 3)
-        QTest.keyClick(window, Qt.Key.Key_1, Qt.KeyboardModifier.ControlModifier)
-        await until(lambda: window.session() is not None and window.session().profile.name == "shop")  # type: ignore[union-attr]
-        everything: Any = window.show_everything()
-        await until(lambda: "staging" in everything._by_broker.text() and "shop" in everything._by_broker.text())
-        await app.remove("staging")
-        assert list(app.sessions) == ["shop"]
-        window.close()
-        await app.stop()
-        shop.history.close()
-        staging.history.close()
+        async with opened(qapp) as app:
+            app.add(shop.profile)
+            app.add(staging.profile)
+            window = app.window
+            window.show()
+            view: Any = window.show_view("staging", "tasks")
+            await until(lambda: view.model.rowCount() == 3)
+            QTest.keyClick(window, Qt.Key.Key_1, Qt.KeyboardModifier.ControlModifier)
+            await until(lambda: window.session() is not None and window.session().profile.name == "shop")  # type: ignore[union-attr]
+            everything: Any = window.show_everything()
+            await until(lambda: "staging" in everything._by_broker.text() and "shop" in everything._by_broker.text())
+            await app.remove("staging")
+            assert list(app.sessions) == ["shop"]
+            shop.history.close()
+            staging.history.close()
 
     run(scenario())
 
 
 def test_palette_and_keys(recorded: Recorded, run: Run, qapp: QApplication) -> None:
     async def scenario() -> None:
-        app = App(qapp)
-        app.add(recorded.profile)
-        window = app.window
-        window.show()
-        window.run_command("palette")
-        palette = window.findChild(Palette)
-        assert palette is not None
-        QTest.keyClicks(palette.line, "shop: queues")
-        QTest.keyClick(palette.line, Qt.Key.Key_Return)
-        assert window.view().title == "Queues"
-        window.run_command("keys")
-        overlay = window.findChild(KeysOverlay)
-        assert overlay is not None
-        overlay.close()
-        window.activateWindow()
-        await until(window.isActiveWindow)
-        QTest.keyClicks(window, "gt")
-        await until(lambda: window.view().title == "Tasks")
-        QTest.keyClicks(window, "/")
-        await until(window.view().filter_bar.line.hasFocus)
-        window.close()
-        await app.stop()
+        async with opened(qapp) as app:
+            app.add(recorded.profile)
+            window = app.window
+            window.show()
+            window.run_command("palette")
+            palette = window.findChild(Palette)
+            assert palette is not None
+            QTest.keyClicks(palette.line, "shop: queues")
+            QTest.keyClick(palette.line, Qt.Key.Key_Return)
+            assert window.view().title == "Queues"
+            window.run_command("keys")
+            overlay = window.findChild(KeysOverlay)
+            assert overlay is not None
+            overlay.close()
+            window.activateWindow()
+            await until(window.isActiveWindow)
+            QTest.keyClicks(window, "gt")
+            await until(lambda: window.view().title == "Tasks")
+            QTest.keyClicks(window, "/")
+            await until(window.view().filter_bar.line.hasFocus)
 
     run(scenario())
 
@@ -145,44 +152,40 @@ def test_a_read_only_profile_offers_no_change(tmp_path: Path, run: Run, qapp: QA
             safety=Safety.READ_ONLY,
             environment=Environment.PRODUCTION,
         )
-        app = App(qapp)
-        app.add(profile)
-        app.window.show()
-        workers: Any = app.window.show_view("shop", "workers")
-        await until(workers.banner.isVisible)
-        assert not workers.enable.isVisible()
-        assert "read-only" in workers.banner_text.text()
-        await until(lambda: workers.detail._parts[0].message.title.text() == "Not asked")
-        app.window.close()
-        await app.stop()
-        recorded.history.close()
+        async with opened(qapp) as app:
+            app.add(profile)
+            app.window.show()
+            workers: Any = app.window.show_view("shop", "workers")
+            await until(workers.banner.isVisible)
+            assert not workers.enable.isVisible()
+            assert "read-only" in workers.banner_text.text()
+            await until(lambda: workers.detail._parts[0].message.title.text() == "Not asked")
+            recorded.history.close()
 
     run(scenario())
 
 
 def test_an_empty_window_says_what_to_do(run: Run, qapp: QApplication) -> None:
     async def scenario() -> None:
-        app = App(qapp)
-        app.window.show()
-        assert app.window.view() is app.window.welcome
-        app.window.welcome.button.click()
-        dialog = app._dialog
-        assert dialog is not None
-        dialog.url.setText("redis://:s3cret@broker.example:6380/2")
-        assert dialog.url.text() == "redis://broker.example:6380/2"
-        assert dialog.password.text() == "s3cret"
-        assert dialog.name.text() == "broker.example:6380/2"
-        dialog.save.click()
-        await until(app.profiles.path.exists)
-        await until(lambda: "Saved" in dialog.message.text())
-        assert "s3cret" not in app.profiles.path.read_text()
-        saved = app.passwords.get("broker.example:6380/2")
-        assert saved is not None
-        assert saved.reveal() == "s3cret"
-        dialog.close()
-        await until(lambda: app._dialog is None)
-        app.window.close()
-        await app.stop()
+        async with opened(qapp) as app:
+            app.window.show()
+            assert app.window.view() is app.window.welcome
+            app.window.welcome.button.click()
+            dialog = app._dialog
+            assert dialog is not None
+            dialog.url.setText("redis://:s3cret@broker.example:6380/2")
+            assert dialog.url.text() == "redis://broker.example:6380/2"
+            assert dialog.password.text() == "s3cret"
+            assert dialog.name.text() == "broker.example:6380/2"
+            dialog.save.click()
+            await until(app.profiles.path.exists)
+            await until(lambda: "Saved" in dialog.message.text())
+            assert "s3cret" not in app.profiles.path.read_text()
+            saved = app.passwords.get("broker.example:6380/2")
+            assert saved is not None
+            assert saved.reveal() == "s3cret"
+            dialog.close()
+            await until(lambda: app._dialog is None)
 
     run(scenario())
 
@@ -196,26 +199,23 @@ def test_the_window_on_a_real_broker(
     with CeleryWorker(url, pool="threads") as worker, sample_client(url) as client:
 
         async def scenario() -> None:
-            app = App(qapp)
-            session = app.add(Profile.from_url(url, name="real"))
-            app.window.show()
-            await until(lambda: session.status is not None and session.status.state == "recording", 40, "recording")
-            client.send_task("sample.add", (2, 3))
-            client.send_task("sample.fail")
-            view: Any = app.window.show_view("real", "tasks")
-            await until(lambda: set(view.model.counts.by_state) == {"SUCCESS", "FAILURE"}, 30, "both tasks")
-            workers: Any = app.window.show_view("real", "workers")
-            await until(lambda: workers.model.rowCount() == 1, 15, "the worker")
-            workers.detail.tabs.setCurrentIndex(4)
-            await until(
-                lambda: workers.detail._parts[4].pane.currentWidget() is workers.detail._parts[4].view, 20, "tasks"
-            )
-            assert workers.detail.heading.text() == worker.hostname
-            queues: Any = app.window.show_view("real", "queues")
-            await until(lambda: queues.model.rowCount() >= 1, 20, "the queue")
-            window = app.window
-            window.close()
-            await app.stop()
+            async with opened(qapp) as app:
+                session = app.add(Profile.from_url(url, name="real"))
+                app.window.show()
+                await until(lambda: session.status is not None and session.status.state == "recording", 40, "recording")
+                client.send_task("sample.add", (2, 3))
+                client.send_task("sample.fail")
+                view: Any = app.window.show_view("real", "tasks")
+                await until(lambda: set(view.model.counts.by_state) == {"SUCCESS", "FAILURE"}, 30, "both tasks")
+                workers: Any = app.window.show_view("real", "workers")
+                await until(lambda: workers.model.rowCount() == 1, 15, "the worker")
+                workers.detail.tabs.setCurrentIndex(4)
+                await until(
+                    lambda: workers.detail._parts[4].pane.currentWidget() is workers.detail._parts[4].view, 20, "tasks"
+                )
+                assert workers.detail.heading.text() == worker.hostname
+                queues: Any = app.window.show_view("real", "queues")
+                await until(lambda: queues.model.rowCount() >= 1, 20, "the queue")
             assert not session.connected
 
         run(scenario())
