@@ -116,7 +116,9 @@ TASK_COLUMNS: Final[tuple[Column[TaskRow], ...]] = (
         exact=lambda row: "" if row.runtime is None else f"{row.runtime:.6f} s",
     ),
     _text("args", "Arguments", "Positional arguments, as the worker wrote them", lambda row: row.args, 190),
-    _text("kwargs", "Keywords", "Keyword arguments, as the worker wrote them", lambda row: row.kwargs, 110),
+    _text(
+        "kwargs", "Keywords", "Keyword arguments, as the worker wrote them", lambda row: row.kwargs, 110, shown=False
+    ),
     _text("exception", "Exception", "Why it failed, or is tried again", lambda row: row.exception, 220),
     _text("result", "Result", "What it returned, as the worker wrote it", lambda row: row.result, 140),
     Column(

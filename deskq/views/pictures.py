@@ -28,7 +28,7 @@ async def take_pictures(window: MainWindow, session: ProfileSession, folder: Pat
             view: Any = window.show_view(name, kind)
             if kind == "tasks" and failed:
                 view.show_task(failed[0].uuid)
-                view.detail.tabs.setCurrentIndex(3 if scheme == "light" else 1)
+                view.detail.tabs.setCurrentIndex(1 if scheme == "light" else 0)
             if kind == "queues":
                 view.show_queue("emails")
             await _settle(view, kind)

@@ -1,0 +1,70 @@
+"""The demo as a program: it shows real traffic without a screen, and nothing of it outlives it."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+from PySide6.QtGui import QImage
+
+from tests.support.recording import deskq
+from tests.support.waiting import wait_until
+
+_ROOT = Path(__file__).resolve().parents[2]
+
+
+def descendants(folder_mark: str) -> list[str]:
+    """Command lines of the processes whose environment carries the mark."""
+    found = []
+    for entry in Path("/proc").iterdir():
+        try:
+            if entry.name.isdigit() and folder_mark.encode() in (entry / "environ").read_bytes():
+                command = (entry / "cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
+                if command:
+                    found.append(command)
+        except OSError:
+            continue
+    return found
+
+
+def test_headless_demo_shows_real_traffic(tmp_path: Path) -> None:
+    result = deskq("demo", "--headless", "--seconds", "10", "--pictures", str(tmp_path / "pictures"), "--rate", "30")
+    assert result.returncode == 0, result.stderr
+    summary = json.loads(result.stdout.strip().splitlines()[-1])
+    assert set(summary) == {"tasks", "events", "gaps", "queues", "workers"}
+    assert summary["tasks"]["SUCCESS"] > 20
+    assert summary["events"] > 200
+    assert summary["queues"]["archive"] > 0
+    assert summary["workers"] == {"shop-1@demo": "online", "shop-2@demo": "online"}
+    pictures = sorted((tmp_path / "pictures").glob("*.png"))
+    assert {picture.stem for picture in pictures} >= {
+        f"{kind}-{scheme}" for kind in ("overview", "tasks", "workers", "queues") for scheme in ("light", "dark")
+    }
+    for picture in pictures:
+        image = QImage(str(picture))
+        colours = {image.pixel(x, y) for x in range(0, image.width(), 3) for y in range(0, image.height(), 3)}
+        assert len(colours) > 20, picture
+
+
+def test_nothing_outlives_a_killed_demo(tmp_path: Path) -> None:
+    mark = f"DESKQ_TEST_MARK={tmp_path.name}-{os.getpid()}"
+    key, _, value = mark.partition("=")
+    with (tmp_path / "log").open("wb") as log:
+        demo = subprocess.Popen(
+            [sys.executable, "-m", "deskq", "demo", "--headless", "--seconds", "120"],
+            env={**os.environ, key: value},
+            cwd=_ROOT,
+            stdout=log,
+            stderr=log,
+        )
+    try:
+        wait_until(lambda: any("record --child" in command for command in descendants(mark)), 40, "the recorder")
+        assert any("valkey-server" in c or "redis-server" in c for c in descendants(mark))
+    finally:
+        demo.send_signal(signal.SIGKILL)
+        demo.wait()
+    wait_until(lambda: not descendants(mark), 20, "everything of it to end")
