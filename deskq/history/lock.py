@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import sys
+import threading
+import time
 from pathlib import Path
 from typing import IO
 
@@ -27,17 +29,25 @@ class WriterLock:
         self.path = lock_path(history)
         self._file: IO[bytes] | None = None
 
-    def acquire(self) -> bool:
-        """Take the lock; False if somebody else holds it. Raises OSError if the folder cannot be written."""
+    def acquire(self, patience: float = 0.5) -> bool:
+        """Take the lock; False if somebody else holds it. Raises OSError if the folder cannot be written.
+
+        ``patience``: seconds to go on trying, since whoever only asks ``is_locked`` holds it for a moment too.
+        """
         self.path.parent.mkdir(parents=True, exist_ok=True)
         file = self.path.open("a+b")
-        try:
-            _take(file)
-        except OSError:
-            file.close()
-            return False
-        self._file = file
-        return True
+        deadline = time.monotonic() + patience
+        while True:
+            try:
+                _take(file)
+            except OSError:
+                if time.monotonic() >= deadline:
+                    file.close()
+                    return False
+                threading.Event().wait(0.02)
+            else:
+                self._file = file
+                return True
 
     def release(self) -> None:
         """Give it back; the file stays, since removing it would let two writers in."""
@@ -57,6 +67,6 @@ def is_locked(history: Path) -> bool:
     if not path.exists() or not os.access(path, os.W_OK):
         return False
     probe = WriterLock(history)
-    taken = probe.acquire()
+    taken = probe.acquire(patience=0)
     probe.release()
     return not taken

@@ -171,6 +171,11 @@ class HistoryReader:
         )
         return int(rows[0][0])
 
+    def newest_id(self) -> int:
+        """Return the id of the task that was first seen last, 0 if there is none."""
+        rows = self._all("SELECT coalesce(max(id), 0) FROM tasks", ())
+        return int(rows[0][0])
+
     def task_row(self, uuid: str) -> TaskRow | None:
         """Return the row of one task."""
         rows = self._rows("WHERE uuid = ?", (pack_uuid(uuid),))

@@ -42,18 +42,27 @@ class HistoryLink:
             raise asyncio.CancelledError from None
 
     def _answer(self, question: Callable[[HistoryReader], T], slot: str, token: int) -> T:
-        if self._closed or self._newest.get(slot) != token:
+        if self._outdated(slot, token):
             raise Interrupted
         if self._reader is None:
             self._reader = HistoryReader(self.path)
         self._running = slot
         try:
-            answer = question(self._reader)
+            while True:
+                try:
+                    answer = question(self._reader)
+                except Interrupted:
+                    if self._outdated(slot, token):
+                        raise
+                    continue  # the interrupt was meant for the question before this one
+                if self._outdated(slot, token):
+                    raise Interrupted
+                return answer
         finally:
             self._running = ""
-        if self._newest.get(slot) != token:
-            raise Interrupted
-        return answer
+
+    def _outdated(self, slot: str, token: int) -> bool:
+        return self._closed or self._newest.get(slot) != token
 
     async def reopen(self) -> None:
         """Close the file, so that the next question opens it anew."""

@@ -27,6 +27,10 @@ HEAD: Final = 200
 SMALL: Final = 20_000
 """A list of at most so many ids is compared as a whole, so that no row lingers that the filter no longer lets in."""
 CACHED: Final = 4_000
+SEARCHED_AGAIN: Final = 5_000
+"""Under a text filter, the newest tasks that are looked through anew with every revision."""
+SEARCH_SECONDS: Final = 3.0
+"""Under a text filter, how often tasks are counted by state."""
 _ROOT: Final = QModelIndex()
 Index = QModelIndex | QPersistentModelIndex
 
@@ -66,6 +70,7 @@ class TasksModel(QAbstractTableModel):
         self._busy = False
         self._again = False
         self._fresh = True
+        self._counts_until = 0.0
         self.counts = StateCounts()
         self.newer = 0
         self._fetch = QTimer(self, singleShot=True, interval=0)
@@ -87,6 +92,7 @@ class TasksModel(QAbstractTableModel):
         sort = sort or self._sort
         if (chosen, sort) != (self._filter, self._sort):
             self._filter, self._sort = chosen, sort
+            self._counts_until = 0.0
             self.reload()
 
     def reload(self) -> None:
@@ -265,9 +271,17 @@ class TasksModel(QAbstractTableModel):
         if by_age and sort.descending and total > SMALL:
             least = self.id_at(HEAD - 1)
         whole = not by_age or not sort.descending
+        searched = bool(chosen.text)  # every row is read for it: what is old is not searched again and again
+        now = time.monotonic()
+        known_counts = self.counts if searched and now < self._counts_until else None
+        if known_counts is None:
+            self._counts_until = now + SEARCH_SECONDS
 
         def question(reader: HistoryReader) -> _Answer:
-            counts = reader.counts(chosen)
+            nonlocal least
+            counts = reader.counts(chosen) if known_counts is None else known_counts
+            if searched and by_age and sort.descending:
+                least = max(least, reader.newest_id() - SEARCHED_AGAIN, 1)
             if still:
                 return _Answer(None, 0, reader.rows(seen), counts, reader.newer(chosen, top))
             if whole and total > SMALL:
@@ -369,8 +383,3 @@ class TasksModel(QAbstractTableModel):
         if answer.newer != self.newer:
             self.newer = answer.newer
             self.newer_changed.emit(answer.newer)
-
-
-def now() -> float:
-    """The time that ticking cells are drawn with."""
-    return time.time()

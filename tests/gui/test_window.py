@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,8 @@ from PySide6.QtWidgets import QApplication
 
 from deskq.app import App
 from deskq.history.rows import QueueRow, WorkerRow
+from deskq.models.small_table import SmallTableModel
+from deskq.models.tasks import TasksModel
 from deskq.profiles import Environment, Profile, Safety
 from deskq.views import theme
 from deskq.views.commands import COMMANDS
@@ -219,6 +222,46 @@ def test_the_window_on_a_real_broker(
             assert not session.connected
 
         run(scenario())
+
+
+def test_two_real_brokers_at_once(redis_url: str, rabbit_vhost_url: str, run: Run, qapp: QApplication) -> None:
+    """Queues, workers and tasks of Redis and RabbitMQ side by side; each tells its own."""
+    with (
+        CeleryWorker(redis_url, pool="threads", hostname="one@redis"),
+        CeleryWorker(rabbit_vhost_url, pool="threads", hostname="two@rabbit"),
+        sample_client(redis_url) as redis_client,
+        sample_client(rabbit_vhost_url) as rabbit_client,
+    ):
+
+        async def scenario() -> None:
+            async with opened(qapp) as app:
+                app.add(Profile.from_url(redis_url, name="shop"))
+                app.add(Profile.from_url(rabbit_vhost_url, name="bank"))
+                app.window.show()
+                sessions = list(app.sessions.values())
+                await until(lambda: all(s.status and s.status.state == "recording" for s in sessions), 40, "recording")
+                redis_client.send_task("sample.add", (1, 2), queue="celery")
+                rabbit_client.send_task("sample.fail", queue="celery")
+                rabbit_client.send_task("sample.add", (1, 2), queue="unconsumed")
+                for name, state, worker in (("shop", "SUCCESS", "one@redis"), ("bank", "FAILURE", "two@rabbit")):
+                    tasks: Any = app.window.show_view(name, "tasks")
+                    await until(partial(has_state, tasks.model, state), 30, f"{state} at {name}")
+                    workers: Any = app.window.show_view(name, "workers")
+                    await until(partial(is_shown, workers.model, worker), 20, worker)
+                queues: Any = app.window.show_view("bank", "queues")
+                await until(partial(is_shown, queues.model, "unconsumed"), 30, "the queue without a consumer")
+                everything: Any = app.window.show_everything()
+                await until(lambda: "1 failed" in everything._by_broker.text(), 20, "both in the overview")
+
+        run(scenario())
+
+
+def has_state(model: TasksModel, state: str) -> bool:
+    return state in model.counts.by_state
+
+
+def is_shown(model: SmallTableModel[Any], text: str) -> bool:
+    return any(model.index(row, 0).data() == text for row in range(model.rowCount()))
 
 
 def test_commands_are_told_apart() -> None:
