@@ -109,6 +109,7 @@ def _tasks(commands: Any) -> None:
     parser.add_argument("--text", default="", metavar="T", help="words in id, name, arguments or exception")
     parser.add_argument("--limit", type=int, default=100, metavar="N", help="at most so many (100); 0 means all")
     parser.add_argument("--format", choices=("table", "json", "csv"), default="table")
+    add_profile_options(parser)
 
 
 def _profiles(commands: Any) -> None:

@@ -17,7 +17,7 @@ from deskq.models import formats
 from deskq.models.columns import Column
 from deskq.models.session import ProfileSession
 from deskq.models.small_table import SmallTableModel
-from deskq.views import theme
+from deskq.views import theme, window_state
 from deskq.views.charts import SPANS, Series, TimeChart, span_until_now
 from deskq.views.empty import EmptyPane, plain_label
 from deskq.views.tables import Table
@@ -167,6 +167,9 @@ class QueuesView(QWidget):
         self.splitter.addWidget(self.detail)
         self.splitter.setSizes([400, 300])
         self.splitter.setChildrenCollapsible(False)
+        split = window_state.load("queues/split")
+        if split is not None:
+            self.splitter.restoreState(split)
         layout.addWidget(self.splitter, 1)
         self._tick = QTimer(self, interval=1_000)
         self._tick.timeout.connect(self._second)
@@ -234,8 +237,9 @@ class QueuesView(QWidget):
             self.filter_tasks.emit(f'queue:"{self._queue}"')
 
     def save_layout(self) -> None:
-        """Remember the columns."""
+        """Remember the columns and the split."""
         self.table.save_layout()
+        window_state.save("queues/split", self.splitter.saveState())
 
     def theme_changed(self) -> None:
         """Draw in the new colours."""

@@ -45,7 +45,7 @@ class TasksView(QWidget):
         self.table.lay_out()
         self.table.horizontalHeader().setSectionsClickable(True)
         self.table.horizontalHeader().setSortIndicatorShown(True)
-        self._show_sort(self.model.sort_by)
+        self._restore_sort()
         self.detail = TaskDetailPane()
         self.detail.hide()
         self.newer = QPushButton(theme.icon("arrow-up"), "", self.table)
@@ -60,8 +60,9 @@ class TasksView(QWidget):
         self.splitter.setStretchFactor(0, 3)
         self.splitter.setStretchFactor(1, 2)
         self.splitter.setChildrenCollapsible(False)
-        if window_state.load_text("tasks/detail") == "right":
-            self.splitter.setOrientation(Qt.Orientation.Horizontal)
+        split = window_state.load("tasks/split")
+        if split is not None:
+            self.splitter.restoreState(split)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(0)
@@ -170,15 +171,16 @@ class TasksView(QWidget):
         """Put the detail below or to the right."""
         right = self.splitter.orientation() == Qt.Orientation.Vertical
         self.splitter.setOrientation(Qt.Orientation.Horizontal if right else Qt.Orientation.Vertical)
-        window_state.save_text("tasks/detail", "right" if right else "below")
+        window_state.save("tasks/split", self.splitter.saveState())
 
     def set_paused(self, paused: bool) -> None:
         """Hold the table still."""
         self.filter_bar.live.setChecked(not paused)
 
     def save_layout(self) -> None:
-        """Remember the columns."""
+        """Remember the columns, the sort and the split."""
         self.table.save_layout()
+        window_state.save("tasks/split", self.splitter.saveState())
 
     def showEvent(self, event: object) -> None:
         self.model.set_active(True)
@@ -225,6 +227,15 @@ class TasksView(QWidget):
             self.model.choose(self.model.chosen, Sort(key, order == Qt.SortOrder.DescendingOrder))
         else:
             self._show_sort(self.model.sort_by)
+
+    def _restore_sort(self) -> None:
+        """Sort as the header was left."""
+        header = self.table.horizontalHeader()
+        section = header.sortIndicatorSection()
+        if 0 <= section < len(TASK_COLUMNS) and TASK_COLUMNS[section].key in SORTS:
+            descending = header.sortIndicatorOrder() == Qt.SortOrder.DescendingOrder
+            self.model.choose(TaskFilter(), Sort(TASK_COLUMNS[section].key, descending))
+        self._show_sort(self.model.sort_by)
 
     def _show_sort(self, sort: Sort) -> None:
         header = self.table.horizontalHeader()

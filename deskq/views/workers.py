@@ -14,7 +14,7 @@ from deskq.models import formats
 from deskq.models.columns import Column
 from deskq.models.session import ProfileSession
 from deskq.models.small_table import SmallTableModel
-from deskq.views import theme
+from deskq.views import theme, window_state
 from deskq.views.empty import EmptyPane, plain_label
 from deskq.views.tables import Table
 from deskq.views.worker_detail import WorkerDetail
@@ -159,6 +159,9 @@ class WorkersView(QWidget):
         self.splitter.addWidget(self.detail)
         self.splitter.setSizes([260, 440])
         self.splitter.setChildrenCollapsible(False)
+        split = window_state.load("workers/split")
+        if split is not None:
+            self.splitter.restoreState(split)
         layout.addWidget(self.splitter, 1)
         self._tick = QTimer(self, interval=1_000)
         self._tick.timeout.connect(self._second)
@@ -194,8 +197,9 @@ class WorkersView(QWidget):
             self._session.spawn(self._enable(silent), "enable events")
 
     def save_layout(self) -> None:
-        """Remember the columns."""
+        """Remember the columns and the split."""
         self.table.save_layout()
+        window_state.save("workers/split", self.splitter.saveState())
 
     def showEvent(self, event: object) -> None:
         self._tick.start()
