@@ -153,21 +153,13 @@ class GenericBroker:
 
 def _connection(profile: Profile) -> Any:
     connection = Connection(
-        kombu_url(profile).partition("?")[0],
+        kombu_url(profile),
         ssl=tls_options(profile) or False,
-        transport_options=_options(profile),
+        transport_options=transport_options(profile),
         connect_timeout=5,
     )
     connection.ensure_connection(max_retries=1, timeout=5)
     return connection
-
-
-def _options(profile: Profile) -> dict[str, Any]:
-    """kombu's filesystem transport takes its folders from options; a URL's query may give them."""
-    options = transport_options(profile)
-    query = profile.url.partition("?")[2]
-    options.update(part.partition("=")[::2] for part in query.split("&") if "=" in part)
-    return options
 
 
 def _sentence(error: Exception, profile: Profile) -> BrokerError:

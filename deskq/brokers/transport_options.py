@@ -31,12 +31,17 @@ def transport_options(profile: Profile) -> dict[str, Any]:
             options["global_keyprefix"] = redis.global_keyprefix
         if redis.sentinel_master:
             options["master_name"] = redis.sentinel_master
+    elif profile.transport == "other":  # some transports take folders or regions from options: the query gives them
+        query = profile.url.partition("?")[2]
+        options.update(part.partition("=")[::2] for part in query.split("&") if "=" in part)
     return options
 
 
 def kombu_url(profile: Profile) -> str:
     """Return the URL, with the password, in a form that kombu knows."""
     url = profile.connection_url()
+    if profile.transport == "other":
+        return url.partition("?")[0]
     for ours, theirs in (("valkeys://", "rediss://"), ("valkey://", "redis://"), ("unix://", "redis+socket://")):
         if url.startswith(ours):
             return theirs + url[len(ours) :]

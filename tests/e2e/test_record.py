@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import uuid
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -247,6 +248,22 @@ def test_queue_depths_with_priorities_and_a_key_prefix(redis_url: str) -> None:
 
         wait_until(sampled, 15, "the depth of the queue")
         wait_until(lambda: recording.count(TaskFilter(states=("SENT",), queues=("emails",))) == 4, 10, "the sent tasks")
+
+
+def test_a_transport_that_only_kombu_speaks(tmp_path: Path) -> None:
+    """Events, state and depths through files in a folder; the workers are asked there as well."""
+    options = {"data_folder_in": str(tmp_path), "data_folder_out": str(tmp_path), "control_folder": str(tmp_path / "c")}
+    url = "filesystem://?" + "&".join(f"{key}={value}" for key, value in options.items())
+    config = {"broker_transport_options": options}
+    with (
+        Recording(url) as recording,
+        sample_client("filesystem://", **config) as client,
+        CeleryWorker("filesystem://", pool="threads", config=config),
+    ):
+        task = client.send_task("sample.add", (1, 2)).id
+        row = recording.wait_for_state(task, "SUCCESS", timeout=30)
+        assert (row.result, row.queue) == ("3", "celery")
+        wait_until(lambda: [queue.ready for queue in recording.reader.queues()] == [0], 15, "the queue")
 
 
 def test_rabbitmq_depths_and_consumers(rabbit_vhost_url: str) -> None:
