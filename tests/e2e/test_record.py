@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -12,10 +12,12 @@ import pytest
 import redis
 
 from deskq.history.query import TaskFilter
+from deskq.profiles import Profile, profile_to_json
 from deskq.protocol.task_summary import derive
 from tests.support.celery_worker import CeleryWorker
 from tests.support.recording import Recording, deskq
 from tests.support.sample_app import sample_client
+from tests.support.servers import RedisServer
 from tests.support.waiting import wait_until
 
 
@@ -170,6 +172,30 @@ def test_recorder_killed_in_mid_stream_leaves_a_gap_and_no_damage(redis_url: str
             assert second.reader.gaps()[0].ended is not None
 
 
+def test_a_broker_that_restarts_is_a_gap_and_is_read_again(
+    needs: Callable[[Callable[[], RedisServer]], RedisServer], tmp_path: Path
+) -> None:
+    with needs(RedisServer) as server, Recording(server.url, history=tmp_path / "h.sqlite") as recording:
+        server.kill()
+        wait_until(lambda: recording.status().state == "disconnected", 10, "the loss to be told")
+        assert recording.status().message
+        server.restart()
+        wait_until(lambda: recording.status().state == "recording", 10, "the recorder to be back")
+        with sample_client(server.url) as client, CeleryWorker(server.url, pool="threads"):
+            recording.wait_for_state(client.send_task("sample.add", (1, 2)).id, "SUCCESS")
+        (gap,) = recording.reader.gaps()
+        assert gap.ended is not None
+        assert gap.cause
+        assert recording.stop()["gaps"] == 1
+
+
+def test_a_window_s_recorder_ends_when_its_standard_input_closes(redis_url: str, tmp_path: Path) -> None:
+    profile = Profile.from_url(redis_url, history=str(tmp_path / "h.sqlite"))
+    result = deskq("record", "--child", stdin=profile_to_json(profile) + "\n")
+    assert result.returncode == 0, result.stderr
+    assert json.loads(result.stdout)["gaps"] == 0
+
+
 def test_second_recorder_on_one_history_refuses(redis_url: str) -> None:
     with Recording(redis_url) as recording:
         refused = deskq("record", redis_url, "--history", str(recording.history))
@@ -190,8 +216,6 @@ def test_a_refused_login_is_one_clear_sentence(
 ) -> None:
     if "{redis}" in url:
         server = request.getfixturevalue("needs")
-        from tests.support.servers import RedisServer
-
         with server(lambda: RedisServer("redis")) as own:
             with own.new_client() as client:
                 client.config_set("requirepass", "right")
