@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import qasync
+from PySide6.QtCore import qInstallMessageHandler
 from PySide6.QtGui import QIcon
 from PySide6.QtWidgets import QApplication
 
@@ -146,6 +147,7 @@ def _run(main: Any) -> int:
     application.setQuitOnLastWindowClosed(False)
     if application.platformName() == "offscreen":
         application.setStyle("Fusion")
+        qInstallMessageHandler(_without_offscreen_chatter)
     theme.apply_scheme(window_state.load_text("window/theme", "system"))  # type: ignore[arg-type]
     loop = qasync.QEventLoop(application)
     asyncio.set_event_loop(loop)
@@ -156,6 +158,12 @@ def _run(main: Any) -> int:
     finally:
         loop.close()
         collector.stop()
+
+
+def _without_offscreen_chatter(_kind: object, _context: object, text: str) -> None:
+    """Without a screen Qt says of every window what it cannot do with it; all else is passed on."""
+    if not text.startswith("This plugin does not support"):
+        print(text, file=sys.stderr)
 
 
 async def _window(profiles: list[Profile]) -> int:
