@@ -81,7 +81,7 @@ class QueueWatch:
         reported = set(names) | set(in_use) | self._watched
         gone = sorted(self.names - reported) if complete else []
         for name in gone:
-            del self._queues[name]
+            self._queues.pop(name, None)
         self.names = reported if complete else self.names | reported
         return gone
 

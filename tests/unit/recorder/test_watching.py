@@ -1,0 +1,243 @@
+"""What a recorder makes of heartbeats, silence, samples and garbage: worked out without a broker."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from deskq.brokers.base import QueueSample
+from deskq.history.store import History
+from deskq.protocol.events import Event, MalformedEvent
+from deskq.protocol.task_summary import derive
+from deskq.recorder.endings import ASK_AFTER, SilentEndings
+from deskq.recorder.pipeline import Pipeline
+from deskq.recorder.queue_watch import QueueWatch
+from deskq.recorder.worker_watch import WorkerWatch
+
+NOW = 1_795_000_000.0
+TASK = "00000000-0000-4000-8000-000000000001"
+
+
+def beat(at: float, *, kind: str = "heartbeat", pid: int = 1, lead: float = 0.0, **fields: Any) -> Event:
+    return Event(type=f"worker-{kind}", hostname="w1", pid=pid, timestamp=at + lead, freq=2.0, **fields)
+
+
+def started(at: float, number: int = 1, pid: int = 1) -> Event:
+    uuid = f"00000000-0000-4000-8000-{number:012}"
+    return Event(type="task-started", hostname="w1", pid=pid, clock=number, timestamp=at, uuid=uuid)
+
+
+@pytest.fixture
+def history(tmp_path: Path) -> Iterator[History]:
+    opened = History(tmp_path / "h.sqlite")
+    yield opened
+    opened.close()
+
+
+def test_a_worker_that_falls_silent_is_offline() -> None:
+    watch = WorkerWatch()
+    watch.worker_event(beat(NOW, kind="online"), NOW)
+    watch.check(NOW + 9.9)
+    assert watch.online() == ["w1"]
+    watch.check(NOW + 10.1)
+    assert watch.online() == []
+    (row,) = watch.take_changed()
+    assert (row.online, row.since, row.active) == (False, NOW, None)
+    watch.worker_event(beat(NOW + 60), NOW + 60)
+    assert watch.online() == ["w1"]
+    assert watch.workers["w1"].since == NOW + 60
+
+
+def test_who_never_sent_a_heartbeat_is_not_judged_by_silence() -> None:
+    watch = WorkerWatch()
+    watch.task_event(started(NOW), NOW)
+    watch.check(NOW + 10_000)
+    assert watch.online() == ["w1"]
+    assert watch.is_alive("w1", 1) is None
+
+
+def test_nobody_is_blamed_for_our_own_deafness() -> None:
+    watch = WorkerWatch()
+    watch.worker_event(beat(NOW), NOW)
+    watch.deaf_until(NOW + 300)
+    watch.check(NOW + 301)
+    assert watch.online() == ["w1"]
+
+
+def test_a_goodbye_is_believed_at_once() -> None:
+    watch = WorkerWatch()
+    watch.worker_event(beat(NOW), NOW)
+    watch.worker_event(beat(NOW + 1, kind="offline"), NOW + 1)
+    assert watch.online() == []
+    assert watch.is_alive("w1", 1) is False
+
+
+def test_a_restarted_worker_is_another_process() -> None:
+    watch = WorkerWatch()
+    watch.worker_event(beat(NOW, pid=1), NOW)
+    for second in range(5, 15, 2):
+        watch.worker_event(beat(NOW + second, pid=2), NOW + second)
+    assert watch.is_alive("w1", 1) is False
+    assert watch.is_alive("w1", 2) is True
+    assert not watch.workers["w1"].duplicate_name
+
+
+def test_two_processes_of_one_name() -> None:
+    watch = WorkerWatch()
+    for second in range(10):
+        watch.worker_event(beat(NOW + second, pid=1 + second % 2), NOW + second)
+    assert watch.workers["w1"].row().duplicate_name
+    assert watch.is_alive("w1", 1) is True
+
+
+def test_a_clock_that_is_ahead() -> None:
+    watch = WorkerWatch()
+    for second, delay in enumerate((0.8, 0.01, 0.3)):
+        watch.worker_event(beat(NOW + second, lead=3_600 - delay), NOW + second)
+    assert watch.workers["w1"].clock_difference == pytest.approx(3_599.99, abs=0.01)
+
+
+def test_tasks_that_were_accepted_but_not_told_of() -> None:
+    watch = WorkerWatch()
+    watch.worker_event(beat(NOW, processed=10), NOW)
+    watch.task_event(started(NOW + 1), NOW + 1)
+    watch.worker_event(beat(NOW + 2, processed=14), NOW + 2)
+    assert watch.take_missed() == []  # their events may still be under way
+    watch.worker_event(beat(NOW + 4, processed=14), NOW + 4)
+    (missed,) = watch.take_missed()
+    assert (missed.count, missed.since, missed.until) == (3, NOW + 2, NOW + 4)
+    watch.worker_event(beat(NOW + 6, processed=14), NOW + 6)
+    assert watch.take_missed() == []
+
+
+def test_events_that_are_off_are_no_gap() -> None:
+    watch = WorkerWatch()
+    for second in range(0, 12, 2):
+        watch.worker_event(beat(NOW + second, processed=second), NOW + second)
+    assert watch.take_missed() == []
+    assert watch.workers["w1"].events_enabled is False
+    watch.task_event(started(NOW + 20), NOW + 20)
+    assert watch.workers["w1"].events_enabled is True
+
+
+def test_queue_rows() -> None:
+    watch = QueueWatch(watched=["celery"])
+    watch.sent("emails", NOW)
+    watch.sent("emails", NOW + 1)
+    watch.received("emails", NOW + 1)
+    samples = [QueueSample("celery", NOW + 2, 0, None, None), QueueSample("emails", NOW + 2, 7, 1, None)]
+    rows, kept = watch.rows(samples, {"celery": ["w1"]}, {"emails": NOW}, NOW + 2)
+    celery, emails = rows
+    assert (celery.consumers, celery.no_consumer, celery.workers) == (1, False, ("w1",))
+    assert (celery.in_rate, celery.out_rate, celery.oldest) == (None, None, None)
+    assert (emails.consumers, emails.no_consumer, emails.oldest) == (0, True, NOW)
+    assert (emails.in_rate, emails.out_rate) == (0.2, 0.1)
+    assert [sample[0] for sample in kept] == ["celery", "emails", ""]
+    assert kept[-1][2:4] == (7, 1)
+    again, unchanged = watch.rows(samples, {"celery": ["w1"]}, {}, NOW + 4)
+    assert unchanged == []
+    assert len(again) == 2
+
+
+def test_consumers_are_unknown_until_somebody_tells() -> None:
+    rows, _ = QueueWatch().rows([QueueSample("celery", NOW, 3, None, None)], None, {}, NOW)
+    assert (rows[0].consumers, rows[0].no_consumer) == (None, False)
+
+
+def test_a_line_of_depths_has_holes() -> None:
+    watch = QueueWatch()
+    for second, ready in ((0, 1), (3, 2), (10, 3), (40, 4)):
+        (row,), _ = watch.rows([QueueSample("q", NOW + second, ready, None, None)], None, {}, NOW + second)
+    assert row.spark == (2, 3, None, None, 4)
+
+
+def test_queues_that_are_gone_and_those_that_stay() -> None:
+    watch = QueueWatch(watched=["celery"])
+    watch.sent("old", NOW)
+    assert watch.found({"new"}, ["used"], complete=False) == []
+    assert watch.names == {"celery", "old", "new", "used"}
+    assert watch.found({"new"}, [], complete=True) == ["old", "used"]
+    assert watch.names == {"celery", "new"}
+
+
+def begin(history: History, workers: WorkerWatch) -> SilentEndings:
+    workers.worker_event(beat(NOW), NOW)
+    history.record(TASK, NOW).add(started(NOW))
+    history.commit(NOW)
+    return SilentEndings(history, workers)
+
+
+def state_of(history: History) -> str:
+    return derive(history.record(TASK, NOW)).state
+
+
+def test_a_task_dies_with_its_worker(history: History) -> None:
+    workers = WorkerWatch()
+    endings = begin(history, workers)
+    endings.check(NOW + 5)
+    assert state_of(history) == "STARTED"
+    workers.check(NOW + 30)
+    endings.check(NOW + 30)
+    assert state_of(history) == "LOST"
+
+
+@pytest.mark.parametrize(("gap_since", "expected"), [(None, "IGNORED"), (NOW - 1, "IGNORED"), (NOW + 5, "UNSEEN")])
+def test_a_task_that_its_worker_no_longer_runs(history: History, gap_since: float | None, expected: str) -> None:
+    workers = WorkerWatch()
+    endings = begin(history, workers)
+    endings.check(NOW)
+    assert endings.worth_asking(NOW + 1) == []
+    now = NOW + ASK_AFTER + 1
+    assert endings.worth_asking(now) == ["w1"]
+    endings.active({"w1": set()}, now, gap_since)
+    assert state_of(history) == "STARTED"  # its ending may be under way
+    endings.active({"w1": set()}, now + 3, gap_since)
+    assert state_of(history) == expected
+
+
+def test_a_task_that_still_runs_is_asked_for_ever_more_seldom(history: History) -> None:
+    workers = WorkerWatch()
+    endings = begin(history, workers)
+    endings.check(NOW)
+    now, pauses = NOW, []
+    for _ in range(8):
+        before = now
+        while not endings.worth_asking(now):
+            now += 1
+        pauses.append(now - before)
+        endings.active({"w1": {TASK}}, now, None)
+    assert state_of(history) == "STARTED"
+    assert pauses[0] == ASK_AFTER
+    assert pauses == sorted(pauses)
+    assert pauses[-1] == 300
+
+
+def test_silence_is_no_answer(history: History) -> None:
+    workers = WorkerWatch()
+    endings = begin(history, workers)
+    endings.check(NOW)
+    for second in (11, 14, 17):
+        endings.active({}, NOW + second, None)
+    assert state_of(history) == "STARTED"
+
+
+def test_the_pipeline_counts_and_bounds_what_is_wrong(history: History) -> None:
+    workers, queues = WorkerWatch(), QueueWatch()
+    pipeline = Pipeline(history, workers, queues)
+
+    def decode(payload: Any) -> list[Event]:
+        if isinstance(payload, bytes):
+            raise MalformedEvent("garbage", payload)
+        return [payload]
+
+    sent = Event(type="task-sent", hostname="client", timestamp=NOW, uuid=TASK, queue="emails", name="t", retries=0)
+    received = Event(type="task-received", hostname="w1", pid=1, clock=1, timestamp=NOW, uuid=TASK, retries=0)
+    pipeline.take([sent, received, received, *[b"x"] * 150], decode, NOW)
+    assert (pipeline.events, pipeline.duplicates, pipeline.malformed) == (3, 1, 150)
+    assert list(workers.workers) == ["w1"]  # a client is no worker
+    assert queues.names == {"emails"}
+    assert len(pipeline.committed()) == 100
+    assert pipeline.pending == 0
