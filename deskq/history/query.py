@@ -66,8 +66,10 @@ class Sort:
 SORTS: Final = {
     "seen": "id",
     "runtime": "runtime",
+    "state": "state_id",
+    "name": "name_id",
 }
-"""What the table can sort by, and the indexed expression that does it."""
+"""What the table can sort by, and the indexed column that does it. States sort by their place in a task's life."""
 
 
 @dataclass(slots=True)

@@ -140,22 +140,24 @@ class HistoryReader:
         self, chosen: TaskFilter, sort: Sort | None = None, limit: int = 5_000_000, *, least: int = 0
     ) -> array[int]:
         """Return the ids, from ``least`` on, in the order of the table; 8 bytes each, so millions are fine."""
-        condition = self._where(chosen)
-        if least:
-            condition.add("id >= ?", least)
         found = array("q")
-        found.extend(
-            number
-            for (number,) in self._run(
-                f"SELECT id FROM tasks WHERE {condition} {_order(sort or Sort())} LIMIT ?", (*condition.values, limit)
+        for condition, order in self._parts(chosen, sort or Sort(), least):
+            rows = self._run(
+                f"SELECT id FROM tasks WHERE {condition} {order} LIMIT ?", (*condition.values, limit - len(found))
             )
-        )
+            found.extend(number for (number,) in rows)
+            if len(found) >= limit:
+                break
         return found
 
     def tasks(self, chosen: TaskFilter, sort: Sort | None = None, limit: int = 200) -> list[TaskRow]:
         """Return the first rows of the table."""
-        condition = self._where(chosen)
-        return self._rows(f"WHERE {condition} {_order(sort or Sort())} LIMIT ?", (*condition.values, limit))
+        found: list[TaskRow] = []
+        for condition, order in self._parts(chosen, sort or Sort()):
+            found += self._rows(f"WHERE {condition} {order} LIMIT ?", (*condition.values, limit - len(found)))
+            if len(found) >= limit:
+                break
+        return found
 
     def rows(self, ids: Sequence[int]) -> list[TaskRow]:
         """Return the rows with these ids, in no order; those that are gone are absent."""
@@ -204,10 +206,10 @@ class HistoryReader:
 
     def facets(self) -> Facets:
         """Return the names, queues, workers and states that occur, sorted."""
-        queues = {row.name for row in self.queues()} | set(self._distinct("queue_id"))
+        queues = {row.name for row in self.queues()} | set(self._recent("queue_id"))
         states = [self._text(state) for (state,) in self._all("SELECT state_id FROM state_counts WHERE n > 0", ())]
         return Facets(
-            tuple(sorted(self._distinct("name_id"))),
+            tuple(sorted(self._text(number) for number in self._name_ids())),
             tuple(sorted(queues)),
             tuple(row.hostname for row in self.workers()),
             tuple(sorted(states)),
@@ -254,21 +256,13 @@ class HistoryReader:
             text = self._texts[number] = rows[0][0] if rows else ""
         return text
 
-    def _distinct(self, column: str, limit: int = 5_000) -> list[str]:
-        """The texts that occur in an indexed column (a skip scan), or in the newest rows of another."""
-        if column == "name_id":
-            found = self._all(
-                "WITH RECURSIVE d(x) AS (SELECT min(name_id) FROM tasks UNION ALL "
-                "SELECT (SELECT min(name_id) FROM tasks WHERE name_id > x) FROM d WHERE x IS NOT NULL) "
-                "SELECT x FROM d WHERE x IS NOT NULL LIMIT ?",
-                (limit,),
-            )
-        else:
-            found = self._all(
-                f"SELECT DISTINCT {column} FROM (SELECT {column} FROM tasks ORDER BY id DESC LIMIT ?) "
-                f"WHERE {column} IS NOT NULL",
-                (limit,),
-            )
+    def _recent(self, column: str, limit: int = 5_000) -> list[str]:
+        """The texts of a column that has no index, in the newest rows."""
+        found = self._all(
+            f"SELECT DISTINCT {column} FROM (SELECT {column} FROM tasks ORDER BY id DESC LIMIT ?) "
+            f"WHERE {column} IS NOT NULL",
+            (limit,),
+        )
         return [self._text(number) for (number,) in found]
 
     def _where(self, chosen: TaskFilter) -> Where:
@@ -278,6 +272,33 @@ class HistoryReader:
         if chosen.until is not None:
             condition.add("id < ?", self._id_seen_at(chosen.until))
         return condition
+
+    def _parts(self, chosen: TaskFilter, sort: Sort, least: int = 0) -> Iterator[tuple[Where, str]]:
+        """Yield the conditions, with their order, whose rows behind each other make up the table.
+
+        It is one, but for the order by name: there each name is a part, since the index orders names by their ids.
+        """
+        condition = self._where(chosen)
+        if least:
+            condition.add("id >= ?", least)
+        if sort.key != "name":
+            yield condition, _order(sort)
+            return
+        named = sorted((self._text(number), number) for number in self._name_ids())
+        for _, number in reversed(named) if sort.descending else named:
+            part = Where(list(condition.terms), list(condition.values))
+            part.add("name_id = ?", number)
+            yield part, "ORDER BY id DESC"
+
+    def _name_ids(self, limit: int = 5_000) -> list[int]:
+        """The ids of the names that occur, by a skip scan of their index."""
+        rows = self._all(
+            "WITH RECURSIVE d(x) AS (SELECT min(name_id) FROM tasks UNION ALL "
+            "SELECT (SELECT min(name_id) FROM tasks WHERE name_id > x) FROM d WHERE x IS NOT NULL) "
+            "SELECT x FROM d WHERE x IS NOT NULL LIMIT ?",
+            (limit,),
+        )
+        return [number for (number,) in rows]
 
     def _id_seen_at(self, moment: float) -> int:
         """The first id that was seen at or after a moment: ids grow with time, so this is a binary search."""

@@ -31,7 +31,8 @@ _RESTART_SECONDS: Final = (1.0, 2.0, 5.0, 10.0, 30.0)
 class ProfileSession(QObject):
     """Everything of one profile. All methods are called on the GUI thread; nothing blocks it.
 
-    ``status`` is None until the history has been read; ``problem`` is "" or a sentence for people.
+    ``status`` is None until the history has been read; ``problem`` is "" or a sentence for people. ``screen_delay``:
+    seconds from an event's arrival at the recorder to the row in the table, None while no table follows.
     """
 
     revision_moved = Signal()
@@ -43,6 +44,7 @@ class ProfileSession(QObject):
         self.status: RecorderStatus | None = None
         self.problem = ""
         self.connected = False
+        self.screen_delay: float | None = None
         self._history = HistoryLink(profile.history_path())
         self._control = ThreadPoolExecutor(1, thread_name_prefix=f"control {profile.name}")
         self._queue_io = ThreadPoolExecutor(1, thread_name_prefix=f"broker {profile.name}")

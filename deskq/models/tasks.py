@@ -117,6 +117,8 @@ class TasksModel(QAbstractTableModel):
     def set_active(self, active: bool) -> None:
         """A view that is not on screen asks nothing."""
         self._active = active
+        if not active:
+            self._session.screen_delay = None
         if active:
             self.refresh()
 
@@ -294,6 +296,10 @@ class TasksModel(QAbstractTableModel):
         return question
 
     def _apply(self, answer: _Answer) -> None:
+        newest = self._ids[-1] if self._ids else 0
+        arrived = [row.seen for row in answer.rows if row.id > newest]
+        if arrived and answer.ids is not None:
+            self._session.screen_delay = max(0.0, time.time() - max(arrived))
         if answer.ids is not None:
             if self._sort.key == "seen":
                 self._adopt_ids(answer.ids, answer.least)

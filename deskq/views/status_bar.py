@@ -52,7 +52,9 @@ def describe(session: ProfileSession) -> tuple[str, str, str]:
     if status.state != "recording":
         return status.state, f"{status.state} {status.message}".strip(), status.message
     parts = ["recording", f"{formats.rate(status.events_per_second)} events/s"]
-    if status.delay is not None:
+    if session.screen_delay is not None:
+        parts.append(f"{formats.duration(session.screen_delay)} to the screen")
+    elif status.delay is not None:
         parts.append(f"{formats.duration(status.delay)} behind")
     parts.append(formats.count(status.gaps, "gap") if status.gaps else "no gaps")
     if status.malformed:
@@ -62,7 +64,7 @@ def describe(session: ProfileSession) -> tuple[str, str, str]:
     tip = (
         f"{status.server}\n{formats.count(status.events, 'event')} since {formats.exact_time(status.since)}\n"
         f"{formats.count(status.duplicates, 'duplicate')}, {status.malformed:,} malformed\n"
-        f"recorder process {status.pid}"
+        f"{formats.duration(status.delay)} from a worker's event to the history\nrecorder process {status.pid}"
     )
     return "recording", " · ".join(parts), tip
 

@@ -107,6 +107,12 @@ def test_filters_sorts_and_counts(reader: HistoryReader) -> None:
         uuid_of(19),
         uuid_of(18),
     ]
+    by_name = reader.tasks(TaskFilter(), Sort("name", descending=False), limit=20)
+    assert [row.name for row in by_name] == sorted(row.name for row in by_name)
+    assert [row.id for row in by_name] == list(reader.task_ids(TaskFilter(), Sort("name", descending=False)))
+    assert len(reader.tasks(TaskFilter(states=("FAILURE",)), Sort("name"), limit=3)) == 3
+    by_state = reader.tasks(TaskFilter(), Sort("state"), limit=5)
+    assert [row.state for row in by_state] == ["FAILURE"] * 4 + ["SUCCESS"]
     assert len(reader.tasks(TaskFilter(since=NOW + 11, until=NOW + 16))) == 5
     assert [row.uuid for row in reader.tasks(TaskFilter(text="valueerror(15)"))] == [uuid_of(15)]
     assert len(reader.tasks(TaskFilter(text=uuid_of(3)))) == 1
