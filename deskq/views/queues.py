@@ -145,6 +145,7 @@ class QueuesView(QWidget):
         self.line.textChanged.connect(self._filter)
         self.totals = plain_label(muted=True)
         bar.addWidget(self.line, 1)
+        bar.addSpacing(theme.GAP)
         bar.addWidget(self.totals)
         layout.addLayout(bar)
         self.model = SmallTableModel(
