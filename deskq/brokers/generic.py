@@ -13,6 +13,7 @@ import kombu.exceptions
 from kombu.connection import Connection
 from kombu.entity import Exchange, Queue
 from kombu.messaging import Consumer
+from kombu.transport import virtual
 
 from deskq.brokers.base import Binding, BrokerError, ConnectionLost, QueueSample, Refused, Server
 from deskq.brokers.rabbitmq_events import Delivery
@@ -30,6 +31,7 @@ class GenericEventSource:
         self._profile = profile
         self._connection: Any = None
         self._consumer: Any = None
+        self._queue: Any = None
         self._arrived: list[Delivery] = []
 
     def connect(self) -> None:
@@ -43,6 +45,7 @@ class GenericEventSource:
             queue = Queue(
                 f"celeryev.deskq.{uuid4()}", exchange, routing_key="#", durable=False, auto_delete=True, exclusive=True
             )
+            self._queue = queue(channel)
             self._consumer = Consumer(channel, [queue], no_ack=True, on_message=self._deliver)
             self._consumer.consume()
         except Exception as error:  # noqa: BLE001 - each transport raises its client's own
@@ -72,6 +75,8 @@ class GenericEventSource:
         if self._connection is not None:
             with contextlib.suppress(Exception):
                 self._consumer.cancel()
+            with contextlib.suppress(Exception):
+                self._queue.delete()  # where the transport keeps it, workers would fill it for ever
             with contextlib.suppress(Exception):
                 self._connection.release()
             self._connection = None
@@ -132,6 +137,8 @@ class GenericBroker:
         try:
             channel = connection.channel()
             try:
+                if not _declares_passively(channel):
+                    return QueueSample(name, at, None, None, None)
                 found = channel.queue_declare(queue=name, passive=True)
             finally:
                 channel.close()
@@ -160,6 +167,14 @@ def _connection(profile: Profile) -> Any:
     )
     connection.ensure_connection(max_retries=1, timeout=5)
     return connection
+
+
+def _declares_passively(channel: Any) -> bool:
+    """On some virtual transports (SQS) a passive declare makes the queue: then nothing is asked."""
+    if not isinstance(channel, virtual.Channel):
+        return True
+    kind = type(channel)
+    return kind._has_queue is not virtual.Channel._has_queue or kind._new_queue is virtual.Channel._new_queue
 
 
 def _sentence(error: Exception, profile: Profile) -> BrokerError:

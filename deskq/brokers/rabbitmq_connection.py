@@ -9,6 +9,7 @@ from urllib.parse import unquote, urlsplit
 
 import pika
 import pika.exceptions
+from pika.adapters.utils.connection_workflow import AMQPConnectorException
 
 from deskq.brokers.base import BrokerError, ConnectionLost, LoginRefused, PermissionRefused, Refused, TlsFailed
 from deskq.profiles import Profile
@@ -60,7 +61,7 @@ def connect(profile: Profile) -> Any:
     """Return an open BlockingConnection; raises BrokerError."""
     try:
         return pika.BlockingConnection(parameters(profile))
-    except (pika.exceptions.AMQPError, OSError) as error:
+    except (pika.exceptions.AMQPError, AMQPConnectorException, OSError) as error:
         raise translate(error, profile) from None
 
 

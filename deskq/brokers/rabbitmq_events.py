@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from typing import Any, Final, NamedTuple
+from uuid import uuid4
 
 import pika.exceptions
 
@@ -57,7 +58,8 @@ class RabbitEventSource:
                 raise
             channel = self._connection.channel()  # as celery/events/event.py declares it
             channel.exchange_declare(exchange, exchange_type="topic", durable=True)
-        queue = channel.queue_declare("", exclusive=True, auto_delete=True, arguments=QUEUE_ARGUMENTS).method.queue
+        queue = f"deskq.{uuid4()}"  # the prefix tells our own queue from a task queue
+        channel.queue_declare(queue, exclusive=True, auto_delete=True, arguments=QUEUE_ARGUMENTS)
         channel.queue_bind(queue, exchange, routing_key="#")
         self._arrived = []
         channel.basic_consume(queue, self._deliver, auto_ack=True, exclusive=True)

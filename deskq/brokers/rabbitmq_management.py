@@ -7,7 +7,7 @@ import ssl
 from typing import Any, Final
 from urllib.error import HTTPError, URLError
 from urllib.parse import quote, urlsplit
-from urllib.request import HTTPSHandler, ProxyHandler, Request, build_opener
+from urllib.request import HTTPRedirectHandler, HTTPSHandler, ProxyHandler, Request, build_opener
 
 import msgspec
 
@@ -21,6 +21,13 @@ _QUEUE_COLUMNS: Final = (
     "name,type,messages_ready,messages_unacknowledged,consumers,"
     "message_stats.publish_details.rate,message_stats.deliver_get_details.rate"
 )
+
+
+class _NoRedirect(HTTPRedirectHandler):
+    """A redirect would carry the login to another host: it is an error instead."""
+
+    def redirect_request(self, *_arguments: Any) -> None:
+        return None
 
 
 class Management:
@@ -37,7 +44,7 @@ class Management:
         if not profile.tls.verify:
             context.check_hostname = False
             context.verify_mode = ssl.CERT_NONE
-        self._opener = build_opener(ProxyHandler({}), HTTPSHandler(context=context))
+        self._opener = build_opener(ProxyHandler({}), HTTPSHandler(context=context), _NoRedirect())
 
     def queues(self) -> list[dict[str, Any]]:
         """Return every queue of the virtual host."""

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from deskq.brokers.base import ConnectionLost, LoginRefused, PermissionRefused, Refused
+from deskq.brokers.base import BrokerError, ConnectionLost, LoginRefused, PermissionRefused, Refused
 from deskq.brokers.generic import GenericBroker
 from deskq.brokers.rabbitmq import RabbitBroker
 from deskq.brokers.rabbitmq_connection import virtual_host
+from deskq.brokers.rabbitmq_management import Management
 from deskq.profiles import Profile
 from deskq.protocol.events import Event
 from tests.support.celery_worker import CeleryWorker
@@ -91,7 +94,7 @@ def test_watching_leaves_everything_as_it_was(rabbit_vhost_url: str, rabbit_serv
     source = broker.event_source()
     source.connect()
     source.read(0.1)
-    broker.queue_names()
+    assert broker.queue_names() == {"emails"}  # not the queue of our own
     broker.bindings()
     source.close()
     broker.close()
@@ -144,6 +147,35 @@ def test_virtual_hosts(url: str, host: str) -> None:
     assert virtual_host(Profile.from_url(url)) == host
 
 
+def test_a_redirect_does_not_carry_the_login_away() -> None:
+    """The management API's answer may name any host; the password goes only to the one in the profile."""
+    seen: list[str | None] = []
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            seen.append(self.path)
+            self.send_response(302)
+            self.send_header("Location", f"http://127.0.0.1:{port}/elsewhere")
+            self.end_headers()
+
+        def log_message(self, *_arguments: Any) -> None:
+            return
+
+    server = HTTPServer(("127.0.0.1", 0), Handler)
+    port = server.server_address[1]
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    try:
+        management = Management(Profile.from_url("amqp://a:b@h//", management_url=f"http://127.0.0.1:{port}"))
+        with pytest.raises(BrokerError, match="answered 302"):
+            management.queues()
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
+    assert len(seen) == 1
+
+
 def test_the_filesystem_transport_of_kombu(tmp_path: Path) -> None:
     """A transport that deskq has no module for: depths by kombu, and its limits are said."""
     options = {"data_folder_in": str(tmp_path), "data_folder_out": str(tmp_path), "control_folder": str(tmp_path / "c")}
@@ -157,5 +189,7 @@ def test_the_filesystem_transport_of_kombu(tmp_path: Path) -> None:
     source = broker.event_source()
     source.connect()
     assert source.read(0.05) == []
+    own = source._queue.name
     source.close()
+    assert not [path for path in tmp_path.rglob("*") if path.is_file() and own in path.read_text()]
     broker.close()
