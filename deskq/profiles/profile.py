@@ -34,6 +34,7 @@ OTHER_SCHEMES: Final = frozenset(
     }
 )
 _DEFAULT_HISTORY_DAYS: Final = 30.0
+_DEFAULT_FAILURE_DAYS: Final = 90.0
 
 
 class Environment(StrEnum):
@@ -114,7 +115,11 @@ class Tls:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Profile:
-    """How to reach one broker and what deskq may do there. ``url`` never holds a password."""
+    """How to reach one broker and what deskq may do there. ``url`` never holds a password.
+
+    ``retention_days`` and ``retention_failed_days`` (tasks that did not succeed): 0 keeps all; ``retention_megabytes``:
+    the largest size of the history, 0 for no limit. ``schedule_stores``: URLs beside the broker that beats read.
+    """
 
     name: str
     url: str
@@ -132,6 +137,9 @@ class Profile:
     silent: bool = False
     history: str | None = None
     retention_days: float = _DEFAULT_HISTORY_DAYS
+    retention_failed_days: float = _DEFAULT_FAILURE_DAYS
+    retention_megabytes: float = 0.0
+    schedule_stores: tuple[str, ...] = ()
 
     @property
     def scheme(self) -> str:
