@@ -9,25 +9,32 @@ import os
 import signal
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
 import qasync
-from PySide6.QtCore import qInstallMessageHandler
+from PySide6.QtCore import Qt, qInstallMessageHandler
 from PySide6.QtGui import QIcon
-from PySide6.QtWidgets import QApplication
+from PySide6.QtWidgets import QApplication, QFileDialog
 
 from deskq import __version__, paths
+from deskq.crash import CrashLog
 from deskq.demo.services import DemoServices
 from deskq.errors import UserError
+from deskq.history.reader import HistoryReader
+from deskq.instance import FirstInstance, hand_over
 from deskq.models.garbage import GuiThreadCollector
+from deskq.models.handover import Handover
 from deskq.models.session import ProfileSession
-from deskq.profiles import Environment, PasswordStore, Profile, ProfileFile
+from deskq.profiles import Environment, PasswordStore, Profile, ProfileFile, Secret
 from deskq.views import theme, window_state
+from deskq.views.crash_report import CrashReports
 from deskq.views.main_window import MainWindow
 from deskq.views.overview import OverviewView
+from deskq.views.password_dialog import PasswordDialog
 from deskq.views.pictures import take_pictures
 from deskq.views.profile_dialog import ProfileDialog
 from deskq.views.queues import QueuesView
@@ -40,8 +47,9 @@ STOP_SECONDS: Final = 12.0
 class App:
     """One run of the window."""
 
-    def __init__(self, application: QApplication) -> None:
+    def __init__(self, application: QApplication, crash_log: CrashLog | None = None) -> None:
         self.application = application
+        self._crash_log = crash_log
         self.sessions: dict[str, ProfileSession] = {}
         self.profiles = ProfileFile()
         self.passwords = PasswordStore()
@@ -58,16 +66,75 @@ class App:
         self.window.closing.connect(self.closed.set)
         self.window.add_profile_requested.connect(self.open_profiles)
         self.window.connect_requested.connect(self.connect)
+        self.window.history_requested.connect(self.choose_history)
         self._dialog: ProfileDialog | None = None
+        self._tasks: set[asyncio.Task[None]] = set()
 
     def add(self, profile: Profile, *, start: bool = True) -> ProfileSession:
         """Show a profile in the window, and connect it."""
+        if self._crash_log is not None:
+            self._crash_log.hide(*profile.private_texts())
         session = ProfileSession(profile)
+        session.login_refused.connect(partial(self._ask_password, session))
         self.sessions[profile.name] = session
         self.window.add_session(session)
         if start:
             session.start()
         return session
+
+    def open(self, profiles: Sequence[Profile], activation: str = "") -> None:
+        """Come to the front, and show these: what another start of deskq was asked for."""
+        for profile in profiles:
+            known = self.sessions.get(profile.name)
+            if known is None:
+                self.add(profile)
+            elif known.profile.url != profile.url:
+                self.add(replace(profile, name=self._free_name(profile.name)))
+            else:
+                known.start()
+        if profiles:
+            name = next(n for n, s in reversed(self.sessions.items()) if s.profile.url == profiles[-1].url)
+            self.window.show_view(name, "tasks")
+        self.window.come_to_front(activation)
+
+    def _free_name(self, name: str) -> str:
+        return next(found for n in range(2, 10_000) if (found := f"{name} ({n})") not in self.sessions)
+
+    def choose_history(self) -> None:
+        """Let a person choose a history file to look at."""
+        chooser = QFileDialog(self.window, "Open a history", str(paths.history_dir()), "Histories (*.sqlite);;All (*)")
+        chooser.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        chooser.setFileMode(QFileDialog.FileMode.ExistingFile)
+        chooser.fileSelected.connect(lambda path: self._spawn(self.open_history(Path(path)), "open history"))
+        chooser.open()
+
+    async def open_history(self, path: Path) -> None:
+        """Show a history file as it is, without a broker; says in the status bar why it cannot be."""
+        try:
+            await asyncio.get_running_loop().run_in_executor(None, lambda: HistoryReader(path).close())
+        except UserError as error:
+            self.window.bar.showMessage(str(error), 15_000)
+        else:
+            self.open([Profile.of_history(path)])
+
+    def _ask_password(self, session: ProfileSession, reason: str) -> None:
+        """Ask once for each refusal; what is given is kept where passwords are kept, and used."""
+        name = session.profile.name
+        where = self.passwords.problem or "It is kept in the system's keyring."
+        dialog = PasswordDialog(session.profile, reason, where, self.window)
+        dialog.given.connect(lambda secret: self._spawn(self._use_password(name, secret), f"password of {name}"))
+        dialog.open()
+
+    async def _use_password(self, name: str, password: Secret) -> None:
+        session = self.sessions.get(name)
+        if session is not None:
+            await asyncio.get_running_loop().run_in_executor(None, self.passwords.set, name, password)
+            await self._reconnect(replace(session.profile, password=password))
+
+    def _spawn(self, work: Coroutine[Any, Any, None], name: str) -> None:
+        task = asyncio.get_running_loop().create_task(work, name=name)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
 
     def connect(self, name: str) -> None:
         """Connect a profile that is not."""
@@ -98,7 +165,7 @@ class App:
             self._dialog = None
 
     def _connect_saved(self, profile: Profile) -> None:
-        asyncio.get_running_loop().create_task(self._reconnect(profile), name=f"connect {profile.name}")
+        self._spawn(self._reconnect(profile), f"connect {profile.name}")
 
     async def _reconnect(self, profile: Profile) -> None:
         await self.remove(profile.name)
@@ -106,7 +173,7 @@ class App:
         self.window.show_view(profile.name, "tasks")
 
     def _removed(self, name: str) -> None:
-        asyncio.get_running_loop().create_task(self.remove(name), name=f"remove {name}")
+        self._spawn(self.remove(name), f"remove {name}")
 
     async def stop(self) -> None:
         """End every session; their recorders end with them."""
@@ -115,8 +182,20 @@ class App:
 
 
 def run_window(profiles: Sequence[Profile]) -> int:
-    """Open the window on the saved profiles and on these; returns the exit status."""
-    return _run(_window(list(profiles)))
+    """Open the window on the saved profiles and on these; returns the exit status.
+
+    A window that runs already is brought to the front instead, and shows these.
+    """
+    first = FirstInstance()
+    if not first.claim(lambda: hand_over(profiles)):
+        return 0
+    log = CrashLog("window")
+    log.begin()
+    try:
+        return _run(partial(_window, list(profiles), log), log)
+    finally:
+        log.end()
+        first.release()
 
 
 def run_demo(*, headless: bool, seconds: float, pictures: Path | None, broker_url: str | None, rate: float) -> int:
@@ -129,7 +208,7 @@ def run_demo(*, headless: bool, seconds: float, pictures: Path | None, broker_ur
                 os.environ["QT_QPA_PLATFORM"] = "offscreen"
             with DemoServices(broker_url=broker_url, rate=rate) as services:
                 services.ready()
-                return _run(_demo(services, headless, seconds, pictures))
+                return _run(partial(_demo, services, headless, seconds, pictures))
         finally:
             if before is None:
                 del os.environ["DESKQ_HOME"]
@@ -137,7 +216,7 @@ def run_demo(*, headless: bool, seconds: float, pictures: Path | None, broker_ur
                 os.environ["DESKQ_HOME"] = before
 
 
-def _run(main: Any) -> int:
+def _run(main: Callable[[], Coroutine[Any, Any, int]], log: CrashLog | None = None) -> int:
     application = QApplication.instance() or QApplication(sys.argv[:1])
     assert isinstance(application, QApplication)
     application.setApplicationName("deskq")
@@ -147,29 +226,50 @@ def _run(main: Any) -> int:
     application.setQuitOnLastWindowClosed(False)
     if application.platformName() == "offscreen":
         application.setStyle("Fusion")
-        qInstallMessageHandler(_without_offscreen_chatter)
+    qInstallMessageHandler(partial(_say_message, log))
     theme.apply_scheme(window_state.load_text("window/theme", "system"))  # type: ignore[arg-type]
     loop = qasync.QEventLoop(application)
     asyncio.set_event_loop(loop)
+    if log is not None:
+        loop.set_exception_handler(partial(_unheard, log))
     collector = GuiThreadCollector()
     collector.start()
     try:
-        return int(loop.run_until_complete(main))
+        return int(loop.run_until_complete(main()))
     finally:
         loop.close()
         collector.stop()
+        qInstallMessageHandler(None)
 
 
-def _without_offscreen_chatter(_kind: object, _context: object, text: str) -> None:
-    """Without a screen Qt says of every window what it cannot do with it; all else is passed on."""
+def _say_message(log: CrashLog | None, _kind: object, _context: object, text: str) -> None:
+    """Print what Qt says, and keep it for a crash report.
+
+    Without a screen Qt says of every window what it cannot do with it: that is left out.
+    """
     if not text.startswith("This plugin does not support"):
+        if log is not None:
+            log.note(f"Qt: {text}")
         print(text, file=sys.stderr)
 
 
-async def _window(profiles: list[Profile]) -> int:
+def _unheard(log: CrashLog, loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+    """An exception that no task's owner waited for."""
+    error = context.get("exception")
+    if isinstance(error, Exception):
+        log.report(error, str(context.get("message", "the event loop")))
+    loop.default_exception_handler(context)
+
+
+async def _window(profiles: list[Profile], log: CrashLog) -> int:
     application = QApplication.instance()
     assert isinstance(application, QApplication)
-    app = App(application)
+    app = App(application, log)
+    handover = Handover()
+    handover.opened.connect(app.open)
+    handover.listen()
+    reports = CrashReports(log, app.window)
+    reports.offer_earlier()
     loop = asyncio.get_running_loop()
     _close_on_signals(app)
     app.window.show()
@@ -184,6 +284,8 @@ async def _window(profiles: list[Profile]) -> int:
     except UserError as error:
         app.window.welcome.say("The profiles cannot be read", str(error))
     await app.closed.wait()
+    handover.close()
+    reports.stop()
     await app.stop()
     return 0
 

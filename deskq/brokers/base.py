@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, ClassVar, Protocol
 
 from deskq.errors import UserError
 from deskq.protocol.events import Event
@@ -20,6 +20,9 @@ class Refused(BrokerError):
 
 class LoginRefused(BrokerError):
     """Wrong user or password. Not to be tried again."""
+
+    EXIT_STATUS: ClassVar = 3
+    """Of a recorder that a window started, so that it asks for another password."""
 
 
 class PermissionRefused(BrokerError):

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from deskq.brokers.base import Broker
+from deskq.brokers.base import Broker, BrokerError
 from deskq.profiles import Profile
 
 
 def open_broker(profile: Profile) -> Broker:
-    """Return the broker of a profile; it connects with its first question."""
+    """Return the broker of a profile; it connects with its first question. Raises BrokerError without one."""
+    if not profile.has_broker:
+        raise BrokerError(f"“{profile.name}” is a history without a broker: nothing can be asked.")
     if profile.transport == "redis":
         from deskq.brokers.redis import RedisBroker
 

@@ -61,7 +61,12 @@ def _window(commands: Any) -> None:
     parser = _command(
         commands, "window", "Open the window (the default).", "deskq redis://localhost:6379/0", "window:run_window"
     )
-    parser.add_argument("profiles", nargs="*", metavar="URL|PROFILE", help="what to connect to besides saved profiles")
+    parser.add_argument(
+        "profiles",
+        nargs="*",
+        metavar="URL|PROFILE|PATH",
+        help="what to show besides saved profiles",
+    )
     add_profile_options(parser)
 
 

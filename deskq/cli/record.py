@@ -6,7 +6,9 @@ import argparse
 import json
 import sys
 
+from deskq.brokers.base import LoginRefused
 from deskq.cli.common import profile_of
+from deskq.crash import CrashLog
 from deskq.errors import UserError
 from deskq.profiles import profile_from_json
 
@@ -22,8 +24,19 @@ def run(options: argparse.Namespace) -> int:
     else:
         raise UserError("Say what to record: deskq record URL|PROFILE")
     path = profile.history_path()
+    log = CrashLog("recorder")
+    log.begin()
+    log.hide(*profile.private_texts())
     if not options.child:
         print(f"deskq: recording {profile.name} into {path}; end with Ctrl+C", file=sys.stderr, flush=True)
-    summary = record(profile, path, status_stream=sys.stderr, child=options.child)
+    try:
+        summary = record(profile, path, status_stream=sys.stderr, child=options.child)
+    except LoginRefused as error:
+        if not options.child:
+            raise
+        print(f"deskq: {error}", file=sys.stderr, flush=True)
+        return LoginRefused.EXIT_STATUS
+    finally:
+        log.end()
     print(json.dumps(summary), flush=True)
     return 0

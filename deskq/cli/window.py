@@ -8,14 +8,30 @@ from pathlib import Path
 
 from deskq.cli.common import profile_of
 from deskq.errors import UserError
+from deskq.instance import hand_over
+from deskq.profiles import Profile
 
 
 def run_window(options: argparse.Namespace) -> int:
     """Open the window on saved profiles and on those that were named."""
+    profiles = [_opened(text, options) for text in options.profiles]
+    if hand_over(profiles):  # before Qt is loaded
+        return 0
     _need_qt()
     from deskq.app import run_window as run
 
-    return run([profile_of(text, options) for text in options.profiles])
+    return run(profiles)
+
+
+def _opened(text: str, options: argparse.Namespace) -> Profile:
+    """Return the profile of a name, a URL or a history file."""
+    path = Path(text).expanduser()
+    if "://" in text or not (path.is_file() or path.suffix == ".sqlite"):
+        return profile_of(text, options)
+    from deskq.history.reader import HistoryReader
+
+    HistoryReader(path).close()  # says at once what is wrong with it
+    return Profile.of_history(path.absolute())
 
 
 def run_demo(options: argparse.Namespace) -> int:

@@ -10,11 +10,12 @@ from PySide6.QtGui import QStandardItem, QStandardItemModel
 
 from deskq.errors import UserError
 from deskq.history.rows import QueueRow, WorkerRow
-from deskq.models.formats import number, plain
+from deskq.models.formats import clock_time, number, plain
 from deskq.models.session import ProfileSession
 
 KindRole: Final = Qt.ItemDataRole.UserRole + 10
-"""What the node stands for: "profile", "overview", "tasks", "workers", "queues", "queue" or "everything"."""
+"""What the node stands for: "profile", "overview", "tasks", "workers", "queues", "queue", "everything" or
+"problem": why the broker is not heard."""
 ProfileRole: Final = Qt.ItemDataRole.UserRole + 11
 QueueRole: Final = Qt.ItemDataRole.UserRole + 12
 NoteRole: Final = Qt.ItemDataRole.UserRole + 13
@@ -38,7 +39,7 @@ class BrokerTree(QStandardItemModel):
         """Show a profile."""
         name = session.profile.name
         node = _item(plain(name), "profile", name)
-        node.setData(session.profile.environment.short, NoteRole)
+        node.setData(session.profile.environment.short if session.profile.has_broker else "FILE", NoteRole)
         for kind, title in _VIEWS:
             node.appendRow(_item(title, kind, name))
         self._sessions[name], self._nodes[name] = session, node
@@ -86,6 +87,23 @@ class BrokerTree(QStandardItemModel):
         _set(node, StateRole, state)
         place = session.profile.url
         _set(node, Qt.ItemDataRole.ToolTipRole, "\n".join(part for part in (plain(place), session.problem) if part))
+        self._show_problem(node, session)
+
+    def _show_problem(self, node: QStandardItem, session: ProfileSession) -> None:
+        """The first line below a profile says since when and why it is not heard."""
+        there = node.child(0).data(KindRole) == "problem"
+        if not session.problem or not session.connected:
+            if there:
+                node.removeRow(0)
+            return
+        if not there:
+            node.insertRow(0, [_item("", "problem", session.profile.name)])
+        line = node.child(0)
+        since = session.status.since if session.status is not None and session.status.state != "recording" else None
+        text = f"since {clock_time(since)}: {session.problem}" if since else session.problem
+        _set(line, Qt.ItemDataRole.DisplayRole, plain(text))
+        _set(line, Qt.ItemDataRole.ToolTipRole, plain(text))
+        _set(line, WarnRole, True)
 
     def _refresh(self, session: ProfileSession) -> None:
         session.spawn(self._read(session), "tree")

@@ -5,13 +5,14 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import sys
+import time
 from collections.abc import Callable, Coroutine
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Final, TypeVar
 
 from PySide6.QtCore import QObject, Signal
 
-from deskq.brokers.base import Broker
+from deskq.brokers.base import Broker, LoginRefused
 from deskq.brokers.opening import open_broker
 from deskq.brokers.remote_control import RemoteControl
 from deskq.errors import UserError
@@ -24,6 +25,8 @@ from deskq.profiles import Profile, profile_to_json
 T = TypeVar("T")
 POLL_SECONDS: Final = 0.1
 STATUS_SECONDS: Final = 1.0
+SILENT_SECONDS: Final = 10.0
+"""A recorder writes its status every second: one that is silent for so long stands still."""
 STOP_SECONDS: Final = 8.0
 _RESTART_SECONDS: Final = (1.0, 2.0, 5.0, 10.0, 30.0)
 
@@ -37,6 +40,7 @@ class ProfileSession(QObject):
 
     revision_moved = Signal()
     status_changed = Signal()
+    login_refused = Signal(str)
 
     def __init__(self, profile: Profile, parent: QObject | None = None) -> None:
         super().__init__(parent)
@@ -59,7 +63,8 @@ class ProfileSession(QObject):
         if not self._started:
             self._started = True
             self.connected = True
-            self.spawn(self._keep_recording(), "recorder")
+            if self.profile.has_broker:
+                self.spawn(self._keep_recording(), "recorder")
             self.spawn(self._watch(), "watch")
             self.status_changed.emit()
 
@@ -82,6 +87,12 @@ class ProfileSession(QObject):
         self._control.shutdown(wait=False)
         self._queue_io.shutdown(wait=False)
         self.status_changed.emit()
+
+    def now(self) -> float:
+        """Return the time up to which views show: now, but for a history file the last that is recorded in it."""
+        if not self.profile.has_broker and self.status is not None and not self.status.writer_alive:
+            return self.status.updated
+        return time.time()
 
     async def ask(self, question: Callable[[HistoryReader], T], *, slot: str) -> T:
         """Ask the history; see HistoryLink.ask."""
@@ -134,6 +145,10 @@ class ProfileSession(QObject):
                 continue
             began = loop.time()
             code, last_words = await self._run_recorder()
+            if code == LoginRefused.EXIT_STATUS:
+                self._say(last_words)
+                self.login_refused.emit(last_words)
+                return
             if code == 2:  # said clearly what is wrong; a wrong password is not tried again
                 self._say(last_words or "The recorder refused to start.")
                 return
@@ -179,7 +194,10 @@ class ProfileSession(QObject):
                 if loop.time() >= next_status:
                     next_status = loop.time() + STATUS_SECONDS
                     status = await self.ask(lambda reader: reader.status(), slot="status")
-                    if status != self.status:
+                    silent = time.time() - status.updated
+                    if status.writer_alive and silent > SILENT_SECONDS:
+                        self._say(f"The recorder has said nothing for {silent:.0f} s. What is shown may be old.")
+                    elif status != self.status:
                         self.status = status
                         if status.state == "recording":
                             self.problem = ""
@@ -189,11 +207,15 @@ class ProfileSession(QObject):
                 if now != revision:
                     revision = now
                     self.revision_moved.emit()
-            except UserError:
+            except UserError as error:
+                if not self.profile.has_broker:
+                    self._say(str(error))
                 await asyncio.sleep(0.3)  # the recorder has not made the file yet
             await asyncio.sleep(POLL_SECONDS)
 
     def _with_remote(self, verb: Callable[[RemoteControl], T]) -> T:
+        if not self.profile.has_broker:
+            raise UserError(f"“{self.profile.name}” is a history without a broker: no worker can be asked.")
         if self._remote is None:
             self._remote = RemoteControl(self.profile)
         return verb(self._remote)

@@ -33,6 +33,7 @@ OTHER_SCHEMES: Final = frozenset(
         *("azurestoragequeues", "pyro", "slmq", "qpid", "confluentkafka", "kafka", "gcpubsub", "sqlite", "db+sqlite"),
     }
 )
+_HISTORY_SCHEME: Final = "history"
 _DEFAULT_HISTORY_DAYS: Final = 30.0
 _DEFAULT_FAILURE_DAYS: Final = 90.0
 
@@ -163,6 +164,19 @@ class Profile:
         """Only then does anything of deskq broadcast by itself."""
         return not self.read_only and not self.silent
 
+    def private_texts(self) -> tuple[str, ...]:
+        """Return what must not leave this machine in a report: password, user, hosts."""
+        parts = urlsplit(self.url.partition(";")[0])
+        hosts = [place.rpartition("@")[2] for place in re.findall(r"://([^/?;]+)", f"{self.url};{self.management_url}")]
+        names = [host.rpartition(":")[0] if re.search(r":\d+$", host) else host for host in hosts]
+        texts = (self.password.reveal(), unquote(parts.username or ""), *names)
+        return tuple(text for text in texts if text and text != "localhost")
+
+    @property
+    def has_broker(self) -> bool:
+        """False for a history file that was opened by itself: nothing can be asked or recorded."""
+        return self.scheme != _HISTORY_SCHEME
+
     def connection_url(self) -> str:
         """Return the URL with the password: for opening connections, never for showing or logging."""
         if not self.password:
@@ -178,6 +192,20 @@ class Profile:
             return Path(self.history).expanduser()
         slug = re.sub(r"[^\w.-]+", "_", self.name).strip("._") or "history"
         return paths.history_dir() / f"{slug}.sqlite"
+
+    @classmethod
+    def of_history(cls, path: Path) -> Profile:
+        """Make a profile that shows a history file and has no broker."""
+        return cls(
+            name=path.name,
+            url=f"{_HISTORY_SCHEME}://{path}",
+            history=str(path),
+            safety=Safety.READ_ONLY,
+            silent=True,
+            watch_queues=(),
+            retention_days=0,
+            retention_failed_days=0,
+        )
 
     @classmethod
     def from_url(cls, url: str, *, name: str | None = None, **given: Any) -> Profile:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -181,7 +180,6 @@ SPANS = (("15 min", 900.0), ("1 hour", 3_600.0), ("6 hours", 21_600.0), ("24 hou
 LINE_COLOURS = ("running", "retry", "success", "revoked", "failure", "other", "waiting")
 
 
-def span_until_now(seconds: float) -> tuple[float, float]:
+def span_until(now: float, seconds: float) -> tuple[float, float]:
     """Return the span that ends now."""
-    now = time.time()
     return now - seconds, now

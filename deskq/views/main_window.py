@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any, Final
@@ -58,6 +59,9 @@ class EnvironmentBand(QWidget):
         painter.setPen(colour)
         painter.setFont(theme.bold_font())
         area = self.rect().adjusted(theme.GAP, 4, -theme.GAP, 0)
+        if not self._session.profile.has_broker:
+            painter.drawText(area, Qt.AlignmentFlag.AlignVCenter, "HISTORY FILE · read-only")
+            return
         safety = "" if not self._session.profile.read_only else " · read-only"
         painter.drawText(area, Qt.AlignmentFlag.AlignVCenter, f"{environment.short}{safety}")
 
@@ -68,6 +72,7 @@ class MainWindow(QMainWindow):
     add_profile_requested = Signal()
     demo_requested = Signal()
     connect_requested = Signal(str)
+    history_requested = Signal()
     closing = Signal()
 
     def __init__(
@@ -210,6 +215,16 @@ class MainWindow(QMainWindow):
             if hasattr(view, "theme_changed"):
                 view.theme_changed()
 
+    def come_to_front(self, activation: str = "") -> None:
+        """Show the window before all others; ``activation`` is the token that Wayland wants for it, "" if none."""
+        if activation:
+            os.environ["XDG_ACTIVATION_TOKEN"] = activation  # Qt looks for it there
+        if self.isMinimized():
+            self.showNormal()
+        self.show()
+        self.raise_()
+        self.activateWindow()
+
     def closeEvent(self, event: QCloseEvent) -> None:
         window_state.save("window/geometry", self.saveGeometry())
         window_state.save("window/splitter", self.splitter.saveState())
@@ -253,6 +268,8 @@ class MainWindow(QMainWindow):
             self.show_everything()
         elif kind == "queue":
             self.show_queue(profile, queue)
+        elif kind == "problem":
+            self.show_view(profile, "overview")
         elif kind == "profile":
             self.connect_requested.emit(profile)
             self.show_view(profile, "overview")
@@ -266,7 +283,8 @@ class MainWindow(QMainWindow):
         if view is not self.welcome:
             parts.append(str(getattr(view, "title", "")))
         if session is not None:
-            parts.append(f"{session.profile.name} ({session.profile.environment.value})")
+            kind = session.profile.environment.value if session.profile.has_broker else "history file"
+            parts.append(f"{session.profile.name} ({kind})")
         self.setWindowTitle(" — ".join(parts))
 
     def _show_status(self) -> None:
@@ -283,6 +301,7 @@ class MainWindow(QMainWindow):
             "queues": partial(self.show_view, name, "queues"),
             "everything": self.show_everything,
             "profiles": self.add_profile_requested.emit,
+            "open_history": self.history_requested.emit,
             "theme": lambda: self.set_theme("light" if theme.is_dark() else "dark"),
             "sidebar": lambda: self.sidebar.setVisible(not self.sidebar.isVisible()),
             "quit": self.close,

@@ -16,7 +16,7 @@ from deskq.models.overview import OverviewFacts, read_overview
 from deskq.models.session import ProfileSession
 from deskq.models.small_table import SmallTableModel
 from deskq.views import theme, window_state
-from deskq.views.charts import LINE_COLOURS, SPANS, Series, TimeChart, span_until_now
+from deskq.views.charts import LINE_COLOURS, SPANS, Series, TimeChart, span_until
 from deskq.views.empty import plain_label
 from deskq.views.tables import Table
 
@@ -126,7 +126,7 @@ class OverviewView(QWidget):
         self._timer.stop()
 
     async def _read(self, session: ProfileSession) -> None:
-        since, until = span_until_now(self.span.currentData())
+        since, until = span_until(session.now(), self.span.currentData())
         try:
             facts = await session.ask(lambda reader: read_overview(reader, since, until), slot=f"overview {id(self)}")
         except UserError:

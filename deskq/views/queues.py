@@ -18,7 +18,7 @@ from deskq.models.columns import Column
 from deskq.models.session import ProfileSession
 from deskq.models.small_table import SmallTableModel
 from deskq.views import theme, window_state
-from deskq.views.charts import SPANS, Series, TimeChart, span_until_now
+from deskq.views.charts import SPANS, Series, TimeChart, span_until
 from deskq.views.empty import EmptyPane, plain_label
 from deskq.views.tables import Table
 
@@ -267,7 +267,7 @@ class QueuesView(QWidget):
         self._update_empty()
 
     async def _read_detail(self, name: str) -> None:
-        since, until = span_until_now(self.span.currentData())
+        since, until = span_until(self._session.now(), self.span.currentData())
         try:
             since, samples, gaps = await self._session.ask(
                 lambda reader: read_depth(reader, name, since, until),

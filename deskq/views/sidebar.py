@@ -11,6 +11,7 @@ from deskq.profiles import Environment
 from deskq.views import theme
 from deskq.views.tables import draw_dot
 
+_ELIDE = {False: Qt.TextElideMode.ElideMiddle, True: Qt.TextElideMode.ElideRight}
 _SHORT = {environment.short: environment for environment in Environment}
 
 
@@ -66,9 +67,10 @@ class _NodeDelegate(QStyledItemDelegate):
         font = theme.bold_font() if index.data(KindRole) in ("profile", "everything") else own.font
         painter.setFont(font)
         note_width = painter.fontMetrics().horizontalAdvance(note) + theme.GAP if note else 0
-        painter.setPen(own.palette.text().color())
+        problem = index.data(KindRole) == "problem"
+        painter.setPen(theme.state_colour("failure") if problem else own.palette.text().color())
         room = area.width() - note_width
-        shown = painter.fontMetrics().elidedText(text, Qt.TextElideMode.ElideMiddle, room)
+        shown = painter.fontMetrics().elidedText(text, _ELIDE[problem], room)
         painter.drawText(area, Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignLeft, shown)
         if note:
             warn = bool(index.data(WarnRole))

@@ -47,6 +47,8 @@ def describe(session: ProfileSession) -> tuple[str, str, str]:
         return "connecting", session.problem or "starting the recorder …", ""
     if session.problem:
         return "disconnected", f"{session.problem} (since {formats.clock_time(status.since)})", session.problem
+    if status.state == "stopped" and not session.profile.has_broker:
+        return "stopped", f"a history as it was on {formats.clock_time(status.updated)}; nobody records into it", ""
     if status.state == "stopped":
         return "stopped", "no recorder is running", ""
     if status.state != "recording":

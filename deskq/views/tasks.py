@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import time
 from collections.abc import Callable
 from dataclasses import asdict, replace
 
@@ -211,7 +210,7 @@ class TasksView(QWidget):
     def _choose(self, chosen: TaskFilter, span: float | None) -> None:
         self._span = span
         if span is not None:
-            chosen = replace(chosen, since=time.time() - span)
+            chosen = replace(chosen, since=self._session.now() - span)
         self.model.choose(chosen)
         self.counts_bar.show_counts(self.model.counts, chosen.states)
 

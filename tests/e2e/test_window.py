@@ -1,0 +1,57 @@
+"""The window as a program: started twice, killed, and started on a history file."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import socket
+import sys
+from pathlib import Path
+
+from deskq.instance import socket_path
+from tests.gui.conftest import Recorded
+from tests.support.processes import Process
+from tests.support.recording import deskq
+from tests.support.waiting import wait_until
+
+_ROOT = Path(__file__).resolve().parents[2]
+
+
+def window(log: Path, *arguments: str) -> Process:
+    return Process([sys.executable, "-m", "deskq", *arguments], log=log, cwd=_ROOT, env=dict(os.environ))
+
+
+def listening() -> bool:
+    with contextlib.suppress(OSError), socket.socket(socket.AF_UNIX) as link:
+        link.connect(str(socket_path()))
+        return True
+    return False
+
+
+def test_a_second_start_hands_over_and_a_killed_window_stands_in_nobody_s_way(tmp_path: Path) -> None:
+    recorded = Recorded(tmp_path)
+    recorded.add(2)
+    recorded.history.close()
+    file = str(recorded.profile.history_path())
+    first = window(tmp_path / "first.log", file)
+    try:
+        wait_until(listening, 30, "the window to listen")
+        second = deskq(file)
+        assert (second.returncode, second.stderr) == (0, "")
+        assert first.returncode is None
+    finally:
+        first.kill()
+    third = window(tmp_path / "third.log", file)
+    try:
+        wait_until(listening, 30, "the third to take over")
+        assert deskq(file).returncode == 0
+        assert third.returncode is None, third.log()
+    finally:
+        assert third.end() == 0, third.log()
+    assert not listening()
+
+
+def test_a_history_that_is_none_is_told_before_any_window() -> None:
+    refused = deskq("nowhere.sqlite")
+    assert refused.returncode == 2
+    assert "There is no history at" in refused.stderr

@@ -1,0 +1,118 @@
+"""Crash reports: written when something goes wrong, redacted, found by the next run, and absent when all is well."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from deskq import crash, paths
+from deskq.crash import CrashLog, redact
+from deskq.profiles import Profile
+
+_ROOT = Path(__file__).resolve().parents[2]
+
+
+@pytest.fixture
+def log() -> Iterator[CrashLog]:
+    one = CrashLog("test")
+    yield one
+    one.end()
+
+
+def raised(text: str) -> Exception:
+    try:
+        raise RuntimeError(text)
+    except RuntimeError as error:
+        return error
+
+
+def test_a_good_run_leaves_nothing(log: CrashLog) -> None:
+    log.begin()
+    assert list((paths.log_dir() / "crashes").iterdir()) != []
+    log.end()
+    assert list((paths.log_dir() / "crashes").iterdir()) == []
+    assert crash.pending() == []
+
+
+def test_an_exception_is_reported_once_with_what_qt_said_and_without_secrets(log: CrashLog) -> None:
+    profile = Profile.from_url("amqp://anna:canary-password@rabbit.internal.example:5672/shop")
+    log.begin()
+    log.hide(*profile.private_texts())
+    log.note("Qt: QObject::startTimer: no event loop")
+    error = raised("rabbit.internal.example refused anna with canary-password")
+    heard: list[str] = []
+    log.listen(lambda report: heard.append(report.text))
+    assert log.report(error, "a test") is not None
+    assert log.report(error, "a test") is None
+    (report,) = crash.pending()
+    assert heard == [report.text]
+    assert "RuntimeError: ••• refused ••• with •••" in report.text
+    assert "QObject::startTimer" in report.text
+    assert report.path.stat().st_mode & 0o777 == 0o600
+    for secret in ("canary", "anna", "rabbit.internal"):
+        assert secret not in report.text
+    crash.discard(report)
+    assert crash.pending() == []
+
+
+def test_an_exception_in_a_thread_is_reported(log: CrashLog, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(threading, "__excepthook__", lambda _: None)
+    log.begin()
+
+    def fail() -> None:
+        raise ZeroDivisionError("in a thread")
+
+    thread = threading.Thread(target=fail, name="sampler")
+    thread.start()
+    thread.join()
+    (report,) = crash.pending()
+    assert "In: thread sampler" in report.text
+    assert "ZeroDivisionError: in a thread" in report.text
+
+
+def test_a_killed_interpreter_leaves_its_stack() -> None:
+    """A segmentation fault, as a broken library causes it."""
+    program = (
+        "import faulthandler\nfrom deskq.crash import CrashLog\nCrashLog('window').begin()\n"
+        "def culprit():\n    faulthandler._sigsegv()\nculprit()\n"
+    )
+    ran = subprocess.run([sys.executable, "-c", program], cwd=_ROOT, env=dict(os.environ), check=False, timeout=60)
+    assert ran.returncode < 0
+    (report,) = crash.pending()
+    assert "In: the interpreter itself" in report.text
+    assert "Segmentation fault" in report.text
+    assert "in culprit" in report.text
+    assert not list((paths.log_dir() / "crashes").glob("running-*"))
+
+
+def test_a_killed_process_leaves_no_report() -> None:
+    program = "import os\nfrom deskq.crash import CrashLog\nCrashLog('window').begin()\nos.kill(os.getpid(), 9)\n"
+    subprocess.run([sys.executable, "-c", program], cwd=_ROOT, env=dict(os.environ), check=False, timeout=60)
+    assert list((paths.log_dir() / "crashes").glob("running-*")) != []
+    assert crash.pending() == []
+    assert list((paths.log_dir() / "crashes").iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("text", "safe"),
+    [
+        ("amqp://anna:s3cret@rabbit.example:5672/shop", "amqp://•••@‹host›:5672/shop"),
+        ("redis://:p%40w@[::1]:6379/0 failed", "redis://•••@‹host›:6379/0 failed"),
+        ("redis://broker.example/0", "redis://‹host›/0"),
+        ("connect to 10.1.2.3:6379", "connect to ‹address›:6379"),
+        ("login(password='hunter2', db=1)", "login(password='•••', db=1)"),
+        ("nothing secret, 1.2.3 of 4", "nothing secret, 1.2.3 of 4"),
+    ],
+)
+def test_redaction(text: str, safe: str) -> None:
+    assert redact(text) == safe
+
+
+def test_the_home_folder_is_not_named() -> None:
+    assert redact(f'File "{Path.home()}/shop/x.py"') == 'File "~/shop/x.py"'
