@@ -104,7 +104,7 @@ def test_errors_are_one_line(arguments: list[str], says: str, capsys: pytest.Cap
 def test_a_file_that_is_no_history(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "x.sqlite").write_bytes(b"garbage" * 500)
     assert main(["tasks", str(tmp_path / "x.sqlite")]) == 2
-    assert "damaged or not a history" in capsys.readouterr().err
+    assert "is not a history of deskq" in capsys.readouterr().err
 
 
 def test_csv_is_safe_against_formulas() -> None:
