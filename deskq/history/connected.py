@@ -58,6 +58,24 @@ class Connected:
         """Return a number that changes whenever a writer committed since, or another file took this one's place."""
         return self._query(lambda: int(self._connection.pragma("data_version"))) + (self._file << 32)
 
+    def number(self, sql: str) -> int:
+        """Return what a query of one number says, for this package."""
+        return int(self._all(sql, ())[0][0])
+
+    def integrity(self, most: int) -> list[str]:
+        """Return what SQLite's integrity_check says of the whole file: ["ok"], or at most so many lines."""
+        return [str(line) for (line,) in self._run(f"PRAGMA integrity_check({most:d})", ())]
+
+    @contextlib.contextmanager
+    def snapshot(self) -> Iterator[None]:
+        """All questions within see the same revision."""
+        self._query(lambda: self._connection.execute("BEGIN"))
+        try:
+            yield
+        finally:
+            with contextlib.suppress(apsw.Error):
+                self._connection.execute("ROLLBACK")
+
     def _query(self, question: Callable[[], T]) -> T:
         try:
             return question()

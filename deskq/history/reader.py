@@ -70,6 +70,12 @@ class HistoryReader(Connected):
             created = float(rows[0][0])
         return created
 
+    def ends(self) -> tuple[float | None, float | None]:
+        """Return when the oldest and the newest task were first seen."""
+        oldest = self._all("SELECT seen FROM tasks ORDER BY id LIMIT 1", ())
+        newest = self._all("SELECT seen FROM tasks ORDER BY id DESC LIMIT 1", ())
+        return (oldest[0][0] if oldest else None, newest[0][0] if newest else None)
+
     def queue_samples(self, name: str | None, since: float, until: float, points: int = 300) -> list[SamplePoint]:
         """Return at most ``points`` depths of a queue, or of all together; times without a sample are holes."""
         return self._series(charts.queue_samples, name, since, until, points)

@@ -94,14 +94,17 @@ class Retention:
         connection = self._history.connection
         if self._bytes:
             pages, free, size = (int(connection.pragma(name)) for name in ("page_count", "freelist_count", "page_size"))
-            if (pages - free) * size > self._bytes:
-                if any(self._delete(way, None) for way in self._by_size):
+            excess = (pages - free) * size - self._bytes
+            if excess > 0:
+                tasks = max(connection.execute("SELECT sum(n) FROM state_counts").get or 0, 1)
+                most = excess * tasks // ((pages - free) * size) + 1  # a slice could be the whole of a small file
+                if any(self._delete(way, None, most) for way in self._by_size):
                     return True
             elif pages * size > self._bytes and self._give_back(free):
                 return True
         return self._trim(now) or self._forget_texts(now) or self._shrink()
 
-    def _delete(self, way: _Pass, before: float | None) -> bool:
+    def _delete(self, way: _Pass, before: float | None, most: int = _MOST) -> bool:
         """Look through the next rows of a way; False if there is none that is old enough."""
         connection = self._history.connection
         newest = int(connection.execute("SELECT coalesce(max(id), 0) FROM tasks").get)
@@ -110,7 +113,7 @@ class Retention:
         rows: list[Any] = connection.execute(
             "SELECT t.id, t.seen, t.state_id, s.text FROM tasks t LEFT JOIN texts s ON s.id = t.state_id "
             "WHERE t.id > ? AND t.id <= ? ORDER BY t.id LIMIT ?",
-            (way.cursor, last, self._rows),
+            (way.cursor, last, min(self._rows, most)),
         ).fetchall()
         old = [row for row in rows if row[1] < ripe]
         if not old:

@@ -14,7 +14,7 @@ from deskq.cli import main
 from deskq.cli.common import plain, table
 from deskq.cli.parser import COMMANDS, with_default_command
 from deskq.cli.profile_options import OPTIONS
-from deskq.cli.tasks import _safe
+from deskq.cli.task_output import safe_cell
 from deskq.profiles import PasswordStore, Profile, ProfileFile
 
 
@@ -28,7 +28,7 @@ def test_version_imports_neither_qt_nor_celery() -> None:
     assert result.stdout.splitlines() == [f"deskq {__version__}", "[]"]
 
 
-@pytest.mark.parametrize("command", [*COMMANDS, "profiles list", "profiles add", "profiles remove"])
+@pytest.mark.parametrize("command", [*COMMANDS, "profiles list", "profiles add", "history info", "history export"])
 def test_every_command_has_help(command: str, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as ended:
         main([*command.split(), "--help"])
@@ -108,7 +108,7 @@ def test_a_file_that_is_no_history(tmp_path: Path, capsys: pytest.CaptureFixture
 
 
 def test_csv_is_safe_against_formulas() -> None:
-    assert [_safe(cell) for cell in ("=1+1", "+x", "-x", "@x", "\tx", "plain", -5, 1.5, None)] == [
+    assert [safe_cell(cell) for cell in ("=1+1", "+x", "-x", "@x", "\tx", "plain", -5, 1.5, None)] == [
         *("'=1+1", "'+x", "'-x", "'@x", "'\tx", "plain", -5, 1.5, None),
     ]
 
