@@ -10,8 +10,8 @@ import apsw
 
 from deskq.history.codec import are_numbers
 from deskq.history.rows import PercentilePoint, RatePoint, SamplePoint
-from deskq.history.runtimes import percentile
-from deskq.history.tallies import RATE_SECONDS, RUNTIME_SECONDS
+from deskq.history.runtimes import middle_of, percentile
+from deskq.history.tallies import RATE_SECONDS, RUNTIME_SECONDS, TASK_RUNTIME_SECONDS
 
 SAMPLE_AGE: Final = 75.0
 """A depth that did not change is written once a minute: one older than this many seconds is no longer known."""
@@ -56,6 +56,21 @@ def runtime_percentiles(connection: apsw.Connection, since: float, until: float,
         )
         for slot, bins in sorted(slots.items())
     ]
+
+
+def task_runtimes(
+    connection: apsw.Connection, since: float, until: float, limit: int
+) -> list[tuple[int, dict[int, dict[int, int]]]]:
+    """Return (name_id, hour -> bins) of the ``limit`` tasks on which most time was spent in the hours of a span."""
+    start, end = int(since // TASK_RUNTIME_SECONDS) * TASK_RUNTIME_SECONDS, math.ceil(until)
+    found: dict[int, dict[int, dict[int, int]]] = {}
+    spent: dict[int, float] = {}
+    for at, name, number, n in connection.execute(
+        f"SELECT at, name_id, bin, n FROM task_runtimes WHERE at >= ? AND at < ? AND {SANE_BIN}", (start, end)
+    ):
+        found.setdefault(name, {}).setdefault(at, {})[number] = n
+        spent[name] = spent.get(name, 0.0) + n * middle_of(number)
+    return [(name, found[name]) for name in sorted(spent, key=lambda name: -spent[name])[:limit]]
 
 
 def queue_samples(

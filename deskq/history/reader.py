@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import contextlib
 from array import array
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
+from functools import reduce
 from typing import Any, Final, TypeVar
 
 from deskq.history import charts
@@ -26,8 +27,10 @@ from deskq.history.rows import (
     SamplePoint,
     StateCounts,
     TaskRow,
+    TaskRuntimes,
     WorkerRow,
 )
+from deskq.history.runtimes import merged, percentile
 from deskq.protocol.task_record import TaskRecord
 from deskq.protocol.task_summary import derive
 
@@ -87,6 +90,18 @@ class HistoryReader(Connected):
     def runtime_percentiles(self, since: float, until: float, points: int = 300) -> list[PercentilePoint]:
         """Return at most ``points`` percentiles of runtimes, at least 10 s wide; spans without an ending are absent."""
         return self._series(charts.runtime_percentiles, since, until, points)
+
+    def task_runtimes(self, since: float, until: float, limit: int = 50) -> list[TaskRuntimes]:
+        """Return the tasks on which most time was spent in the hours that touch a span, the costliest first."""
+        found = self._series(charts.task_runtimes, since, until, limit)
+        return [
+            TaskRuntimes(
+                self._text(name),
+                *_percentiles(reduce(merged, hours.values())),
+                [_point(float(at), bins) for at, bins in sorted(hours.items())],
+            )
+            for name, hours in found
+        ]
 
     def gaps(self, since: float = 0, until: float | None = None) -> list[Gap]:
         """Return the gaps that touch a span, oldest first."""
@@ -283,3 +298,13 @@ def _order(sort: Sort) -> str:
     if column == "id":
         return f"ORDER BY id {direction}"
     return f"AND {column} IS NOT NULL ORDER BY {column} {direction}, id {direction}"
+
+
+def _percentiles(bins: Mapping[int, int]) -> tuple[int, float, float, float]:
+    """How many, p50, p90, p99."""
+    return sum(bins.values()), percentile(bins, 0.5), percentile(bins, 0.9), percentile(bins, 0.99)
+
+
+def _point(at: float, bins: Mapping[int, int]) -> PercentilePoint:
+    count, p50, p90, p99 = _percentiles(bins)
+    return PercentilePoint(at, p50, p90, p99, count)

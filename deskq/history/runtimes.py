@@ -22,6 +22,14 @@ def middle_of(number: int) -> float:
     return 2 * math.exp(number * _LOG_WIDTH) / (1 + WIDTH)
 
 
+def merged(one: Mapping[int, int], other: Mapping[int, int]) -> dict[int, int]:
+    """Return the bins of both together; the order in which any number of them is merged does not matter."""
+    result = dict(one)
+    for number, n in other.items():
+        result[number] = result.get(number, 0) + n
+    return result
+
+
 def percentile(bins: Mapping[int, int], share: float) -> float:
     """Return the runtime below which ``share`` (0 to 1) of the counted tasks lie; 0.0 if nothing was counted."""
     total = sum(bins.values())
