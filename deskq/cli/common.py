@@ -6,6 +6,7 @@ import argparse
 import shutil
 import unicodedata
 from collections.abc import Iterable, Sequence
+from pathlib import Path
 
 from deskq.cli.profile_options import given_fields
 from deskq.profiles import PasswordStore, Profile, ProfileFile, resolve
@@ -16,6 +17,14 @@ def profile_of(text: str, options: argparse.Namespace) -> Profile:
     """Return the profile that a URL or a name stands for, with the options given; raises UserError."""
     profile = resolve(text, profiles=ProfileFile(), passwords=PasswordStore())
     return overridden(profile, given_fields(options))
+
+
+def history_of(text: str, options: argparse.Namespace) -> Path:
+    """Return the history file that a path, a profile's name or a URL stands for; raises UserError."""
+    path = Path(text).expanduser()
+    if "://" not in text and (path.exists() or path.suffix or "/" in text):
+        return path
+    return profile_of(text, options).history_path()
 
 
 def plain(text: str) -> str:

@@ -10,7 +10,7 @@ from typing import Any, Final
 from deskq import __version__
 from deskq.cli.profile_options import add_profile_options
 
-COMMANDS: Final = ("window", "demo", "record", "tasks", "profiles")
+COMMANDS: Final = ("window", "demo", "record", "tasks", "history", "profiles")
 _STATES: Final = "SENT RECEIVED STARTED SUCCESS FAILURE RETRY REJECTED REVOKED LOST IGNORED UNSEEN"
 
 
@@ -35,6 +35,7 @@ def build_parser() -> argparse.ArgumentParser:
     _demo(commands)
     _record(commands)
     _tasks(commands)
+    _history(commands)
     _profiles(commands)
     return parser
 
@@ -107,14 +108,60 @@ def _tasks(commands: Any) -> None:
         "tasks:run",
     )
     parser.add_argument("history", metavar="HISTORY|PROFILE", help="a history file, a profile's name, or its URL")
+    _add_task_filter(parser)
+    parser.add_argument("--limit", type=int, default=100, metavar="N", help="at most so many (100); 0 means all")
+    parser.add_argument("--format", choices=("table", "json", "csv"), default="table")
+    add_profile_options(parser)
+
+
+def _add_task_filter(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--state", action="append", default=[], metavar="S", help=f"one of {_STATES}, or a custom one")
     parser.add_argument("--name", action="append", default=[], metavar="N", help="task name; * is a wildcard")
     parser.add_argument("--queue", action="append", default=[], metavar="Q", help="queue name; * is a wildcard")
     parser.add_argument("--worker", action="append", default=[], metavar="W", help="worker name; * is a wildcard")
     parser.add_argument("--text", default="", metavar="T", help="words in id, name, arguments or exception")
-    parser.add_argument("--limit", type=int, default=100, metavar="N", help="at most so many (100); 0 means all")
-    parser.add_argument("--format", choices=("table", "json", "csv"), default="table")
-    add_profile_options(parser)
+    parser.add_argument("--since", default="", metavar="SPAN", help="first seen in the last 90s, 15m, 6h or 7d")
+
+
+def _history(commands: Any) -> None:
+    parser: argparse.ArgumentParser = commands.add_parser(
+        "history", help="Look after a history file.", description="Look after a history file."
+    )
+    verbs = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
+    about = _command(
+        verbs, "info", "Say what a history holds.", "deskq history info shop.sqlite", "history:print_description"
+    )
+    about.add_argument("--format", choices=("table", "json"), default="table")
+    checking = _command(
+        verbs,
+        "check",
+        "Look through a whole history for damage; exit status 1 if there is any.",
+        "deskq history check shop.sqlite",
+        "history:check",
+    )
+    checking.add_argument(
+        "--salvage", action="store_true", help="if it is damaged, set it aside and begin anew with what is readable"
+    )
+    compacting = _command(
+        verbs,
+        "compact",
+        "Make a history as small as it can be; no recorder may be at work on it.",
+        "deskq history compact shop.sqlite",
+        "history:compact_file",
+    )
+    exporting = _command(
+        verbs,
+        "export",
+        "Write all tasks, or those that match, newest first.",
+        "deskq history export shop.sqlite --state FAILURE --since 7d --format csv --output failures.csv",
+        "history:export",
+    )
+    _add_task_filter(exporting)
+    exporting.add_argument("--format", choices=("json", "csv"), default="json")
+    exporting.add_argument("--output", metavar="FILE", help="write there, all or nothing, instead of to the terminal")
+    for verb in (about, checking, compacting, exporting):
+        verb.add_argument("history", metavar="HISTORY|PROFILE", help="a history file, a profile's name, or its URL")
+        add_profile_options(verb)
 
 
 def _profiles(commands: Any) -> None:

@@ -8,12 +8,16 @@ from typing import Any, Final
 
 import apsw
 
+from deskq.history.codec import are_numbers
 from deskq.history.rows import PercentilePoint, RatePoint, SamplePoint
-from deskq.history.runtimes import percentile
-from deskq.history.tallies import RATE_SECONDS, RUNTIME_SECONDS
+from deskq.history.runtimes import middle_of, percentile
+from deskq.history.tallies import RATE_SECONDS, RUNTIME_SECONDS, TASK_RUNTIME_SECONDS
 
 SAMPLE_AGE: Final = 75.0
 """A depth that did not change is written once a minute: one older than this many seconds is no longer known."""
+
+SANE_BIN: Final = "bin BETWEEN -40000 AND 40000 AND n BETWEEN 1 AND 1000000000000"
+"""Any runtime that is a number has such a bin; a damaged row may have another."""
 
 
 def _width(since: float, until: float, points: int, least: int) -> int:
@@ -41,7 +45,8 @@ def runtime_percentiles(connection: apsw.Connection, since: float, until: float,
     start = int(since // width) * width
     slots: dict[int, Counter[int]] = {}
     for slot, number, n in connection.execute(
-        "SELECT at / ?1 * ?1 AS slot, bin, sum(n) FROM runtimes WHERE at >= ?2 AND at < ?3 GROUP BY slot, bin",
+        "SELECT at / ?1 * ?1 AS slot, bin, sum(n) FROM runtimes WHERE at >= ?2 AND at < ?3 "
+        f"AND {SANE_BIN} GROUP BY slot, bin",
         (width, start, until),
     ):
         slots.setdefault(slot, Counter())[number] += n
@@ -51,6 +56,21 @@ def runtime_percentiles(connection: apsw.Connection, since: float, until: float,
         )
         for slot, bins in sorted(slots.items())
     ]
+
+
+def task_runtimes(
+    connection: apsw.Connection, since: float, until: float, limit: int
+) -> list[tuple[int, dict[int, dict[int, int]]]]:
+    """Return (name_id, hour -> bins) of the ``limit`` tasks on which most time was spent in the hours of a span."""
+    start, end = int(since // TASK_RUNTIME_SECONDS) * TASK_RUNTIME_SECONDS, math.ceil(until)
+    found: dict[int, dict[int, dict[int, int]]] = {}
+    spent: dict[int, float] = {}
+    for at, name, number, n in connection.execute(
+        f"SELECT at, name_id, bin, n FROM task_runtimes WHERE at >= ? AND at < ? AND {SANE_BIN}", (start, end)
+    ):
+        found.setdefault(name, {}).setdefault(at, {})[number] = n
+        spent[name] = spent.get(name, 0.0) + n * middle_of(number)
+    return [(name, found[name]) for name in sorted(spent, key=lambda name: -spent[name])[:limit]]
 
 
 def queue_samples(
@@ -69,7 +89,7 @@ def queue_samples(
         "SELECT at, ready, unacked, consumers FROM queue_samples WHERE queue_id = ? AND at BETWEEN ? AND ? ORDER BY at",
         (queue, since - SAMPLE_AGE, until),
     ).fetchall()
-    samples = iter(rows)
+    samples = (row for row in rows if are_numbers(*row))
     result: list[SamplePoint] = []
     latest: tuple[float, int | None, int | None, int | None] | None = None
     following = next(samples, None)

@@ -10,6 +10,8 @@ from deskq.protocol.task_record import Message, Observation, Outcome, Route, Tas
 
 RAN_TWICE: Final = 1
 ROOT_IS_SELF: Final = 2
+UNREADABLE: Final = (msgspec.MsgspecError, ValueError, TypeError, AttributeError, OverflowError)
+"""What reading a damaged row may raise: text that is no UTF-8, a blob that is none, any type in any column."""
 _DASHES: Final = (8, 13, 18, 23)
 
 
@@ -40,6 +42,11 @@ class Texts(NamedTuple):
 
 _encode = msgspec.msgpack.Encoder().encode
 _decode: Any = msgspec.msgpack.Decoder(Blob).decode
+
+
+def are_numbers(*values: object) -> bool:
+    """True if each value is a number or None: in a damaged column may stand anything."""
+    return all(value is None or isinstance(value, int | float) for value in values)
 
 
 def pack_uuid(text: str) -> bytes | str:

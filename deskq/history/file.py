@@ -3,33 +3,49 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import shutil
 import time
-from collections.abc import Callable
 from importlib import resources
 from pathlib import Path
 from typing import Final
+from urllib.parse import quote
 
 import apsw
 
 from deskq.errors import UserError
+from deskq.history.lock import is_locked
 from deskq.history.query import STATES
+from deskq.history.upgrades import UPGRADES
 
-VERSION: Final = 1
+VERSION: Final = 2
 APPLICATION_ID: Final = 0x6465736B  # "desk"
 BUSY_MS: Final = 5_000
-
-UPGRADES: Final[dict[int, Callable[[apsw.Connection], None]]] = {}
-"""From version N to N+1, each run in one transaction after a copy of the file was set aside."""
+WAL_BYTES: Final = 32_000_000
+_MAGIC: Final = b"SQLite format 3\0"
+_HEAD_BYTES: Final = 65_536
+_OWN_WORDS: Final = (
+    b"CREATE TABLE tasks (",
+    b"CREATE TABLE texts (",
+    b"CREATE INDEX tasks_by_",
+    b"CREATE TABLE facts (",
+)
+_PLAUSIBLE_VERSIONS: Final = 20
+"""A format that is newer by more than so many is no format but damage."""
 
 
 class HistoryDamaged(UserError):
-    """The file is no history of deskq, or SQLite finds it damaged."""
+    """SQLite finds a history of deskq damaged."""
 
 
-def open_for_writing(path: Path) -> apsw.Connection:
-    """Open or create a history and bring it to VERSION; raises UserError. The caller holds the writer's lock."""
+def open_for_writing(path: Path, *, check_seconds: float = 0.0) -> apsw.Connection:
+    """Open or create a history and bring it to VERSION. The caller holds the writer's lock.
+
+    ``check_seconds``: how long to look for damage; ten times as long after a writer that did not end in order.
+    Raises HistoryDamaged, and UserError where the file is foreign, newer or not to be opened; then it is as it was.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
+    refuse_foreign(path)
     try:
         connection = apsw.Connection(str(path))
     except apsw.Error as error:
@@ -38,10 +54,12 @@ def open_for_writing(path: Path) -> apsw.Connection:
         connection.set_busy_timeout(BUSY_MS)
         with contextlib.suppress(OSError):
             path.chmod(0o600)  # arguments of tasks may hold secrets
-        _prepare(connection, path)
+        _prepare(connection, path, check_seconds)
     except apsw.Error as error:
         connection.close()
-        raise _damaged(path, error) from None
+        if not is_damage(error):
+            raise UserError(f"The history {path} cannot be written: {error}. Choose another with --history.") from None
+        raise damaged(path, error) from None
     except BaseException:
         connection.close()
         raise
@@ -49,34 +67,116 @@ def open_for_writing(path: Path) -> apsw.Connection:
 
 
 def open_for_reading(path: Path) -> apsw.Connection:
-    """Open a history that somebody else may be writing; raises UserError if it is absent, foreign or newer."""
+    """Open a history that somebody else may be writing; raises UserError if it is absent, foreign, newer or damaged."""
     if not path.exists():
         raise UserError(f"There is no history at {path}. Record one with: deskq record URL --history {path}")
+    refuse_foreign(path)
+    connection: apsw.Connection | None = None
     try:
-        connection = apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READONLY)
+        connection = _connect_for_reading(path)
         connection.set_busy_timeout(BUSY_MS)
         connection.pragma("query_only", True)
         _check(connection, path)
     except apsw.Error as error:
-        raise _damaged(path, error) from None
+        if connection is not None:
+            connection.close()
+        raise damaged(path, error) from None
+    except BaseException:
+        if connection is not None:
+            connection.close()
+        raise
     return connection
 
 
-def _prepare(connection: apsw.Connection, path: Path) -> None:
+def is_damage(error: apsw.Error) -> bool:
+    """Does the error say that the file's content is wrong (and not that a disk is full, or a file in use)?"""
+    absurd = isinstance(error, apsw.SQLError) and str(error) == "integer overflow"
+    return absurd or isinstance(error, apsw.CorruptError | apsw.NotADBError | apsw.FormatError)
+
+
+def damaged(path: Path, error: object) -> HistoryDamaged:
+    """What to tell a person."""
+    return HistoryDamaged(
+        f"The history {path} is damaged ({error}). The next recorder sets it aside and salvages what is readable: "
+        f"deskq record URL --history {path}"
+    )
+
+
+def find_damage(connection: apsw.Connection, seconds: float) -> str:
+    """Return the first damage that SQLite's quick_check finds in so many seconds, else "". Raises apsw.Error."""
+    deadline = time.monotonic() + seconds
+    connection.set_progress_handler(lambda: time.monotonic() > deadline, 20_000)
+    try:
+        found = connection.execute("PRAGMA quick_check(1)").get
+    except apsw.InterruptError:
+        return ""
+    finally:
+        connection.set_progress_handler(None)
+    return "" if found == "ok" else str(found)
+
+
+def refuse_foreign(path: Path) -> None:
+    """Raise UserError if the file is somebody else's; an empty one, and a history whose header is destroyed, pass."""
+    try:
+        with path.open("rb") as file:
+            head = file.read(_HEAD_BYTES)
+    except FileNotFoundError:
+        return
+    except OSError as error:
+        raise UserError(f"The history {path} cannot be opened: {error.strerror}. Choose another file.") from None
+    own_id = head[68:72] == APPLICATION_ID.to_bytes(4, "big")
+    if head.startswith(_MAGIC) and (own_id or len(head) < 100):
+        return
+    with contextlib.suppress(OSError), path.with_name(path.name + "-wal").open("rb") as wal:
+        head += wal.read(_HEAD_BYTES)  # what was written first may stand there alone
+    own_words = sum(word in head for word in _OWN_WORDS)
+    if head and not (own_words >= 2 and b"\0" in head):
+        raise UserError(f"{path} is not a history of deskq. Choose another file.")
+
+
+def _connect_for_reading(path: Path) -> apsw.Connection:
+    """In WAL mode even a reader writes, into the -shm file; where it cannot, the file must stand still.
+
+    That is so on a read-only medium: nobody records there. A folder of somebody else's is read like that only while
+    no -wal file says that there is more than the file itself holds.
+    """
+    wal = path.with_name(path.name + "-wal")
+    may_write = os.access(path.parent, os.W_OK) and not _on_read_only_medium(path)
+    still = not may_write and not is_locked(path) and not (wal.exists() and wal.stat().st_size)
+    if not still:
+        return apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READONLY)
+    uri = f"file:{quote(str(path.absolute()))}?immutable=1"
+    return apsw.Connection(uri, flags=apsw.SQLITE_OPEN_READONLY | apsw.SQLITE_OPEN_URI)
+
+
+def _on_read_only_medium(path: Path) -> bool:
+    if not hasattr(os, "statvfs"):
+        return False
+    return bool(os.statvfs(path).f_flag & os.ST_RDONLY)
+
+
+def _prepare(connection: apsw.Connection, path: Path, check_seconds: float) -> None:
     if connection.pragma("user_version") == 0 and connection.pragma("schema_version") == 0:
+        connection.pragma("auto_vacuum", "incremental")
+        connection.pragma("application_id", APPLICATION_ID)
         connection.pragma("journal_mode", "wal")
         with connection:
             script = resources.files("deskq.history").joinpath("schema.sql").read_text(encoding="utf-8")
             connection.execute(script)
             connection.executemany("INSERT INTO texts (text) VALUES (?)", [(state,) for state in STATES])
             connection.execute("INSERT INTO facts VALUES ('created', ?)", (str(time.time()),))
-            connection.pragma("application_id", APPLICATION_ID)
             connection.pragma("user_version", VERSION)
     _check(connection, path)
+    if check_seconds:
+        in_order = connection.execute("SELECT count(*) FROM facts WHERE key = 'writing'").get == 0
+        found = find_damage(connection, check_seconds if in_order else 10 * check_seconds)
+        if found:
+            raise damaged(path, found)
     version = connection.pragma("user_version")
     if version < VERSION:
         _upgrade(connection, path, version)
     connection.pragma("journal_mode", "wal")
+    connection.pragma("journal_size_limit", WAL_BYTES)
     connection.pragma("synchronous", "normal")
     connection.pragma("cache_size", -32_000)
     connection.pragma("temp_store", "memory")
@@ -85,10 +185,12 @@ def _prepare(connection: apsw.Connection, path: Path) -> None:
 
 def _check(connection: apsw.Connection, path: Path) -> None:
     version = connection.pragma("user_version")
-    if connection.pragma("application_id") != APPLICATION_ID or version < 1:
-        raise HistoryDamaged(f"{path} is not a history of deskq. Choose another file.")
-    if version > VERSION:
+    own = connection.pragma("application_id") == APPLICATION_ID
+    if own and VERSION < version <= VERSION + _PLAUSIBLE_VERSIONS:
         raise UserError(f"{path} was written by a newer deskq: format {version}, not {VERSION}. Upgrade deskq.")
+    if not own or not 1 <= version <= VERSION:
+        raise damaged(path, "its header is destroyed")
+    connection.execute("SELECT count(*) FROM sqlite_schema").fetchall()
 
 
 def _upgrade(connection: apsw.Connection, path: Path, version: int) -> None:
@@ -99,7 +201,3 @@ def _upgrade(connection: apsw.Connection, path: Path, version: int) -> None:
             UPGRADES[version](connection)
             version += 1
             connection.pragma("user_version", version)
-
-
-def _damaged(path: Path, error: apsw.Error) -> HistoryDamaged:
-    return HistoryDamaged(f"The history {path} is damaged or not a history ({error}). Move it away and start again.")

@@ -4,17 +4,15 @@ from __future__ import annotations
 
 import contextlib
 from array import array
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
-from pathlib import Path
+from functools import reduce
 from typing import Any, Final, TypeVar
 
-import apsw
-import msgspec
-
 from deskq.history import charts
-from deskq.history.codec import RAN_TWICE, ROOT_IS_SELF, Texts, pack_uuid, unpack_record, unpack_uuid
-from deskq.history.file import open_for_reading
+from deskq.history.codec import are_numbers, pack_uuid
+from deskq.history.connected import Connected
+from deskq.history.file import damaged
 from deskq.history.lock import is_locked
 from deskq.history.query import SORTS, Sort, TaskFilter, Where, where, without_states
 from deskq.history.rows import (
@@ -29,17 +27,15 @@ from deskq.history.rows import (
     SamplePoint,
     StateCounts,
     TaskRow,
+    TaskRuntimes,
     WorkerRow,
 )
+from deskq.history.runtimes import merged, percentile
 from deskq.protocol.task_record import TaskRecord
 from deskq.protocol.task_summary import derive
 
 T = TypeVar("T")
 COUNT_LIMIT: Final = 200_000
-_ROW: Final = (
-    "id, uuid, name_id, state_id, queue_id, worker_id, seen, sent, received, started, finished, runtime, eta, expires, "
-    "args, kwargs, result, exception, retries, deliveries, root, parent, revoked, flags"
-)
 EXPORT_KEYS: Final = (
     *("uuid", "name", "state", "args", "kwargs", "result", "exception", "traceback", "retries", "queue", "worker"),
     *("root_id", "parent_id", "received", "started", "finished", "runtime", "deliveries"),
@@ -47,33 +43,12 @@ EXPORT_KEYS: Final = (
 """The keys of an exported task, in order."""
 
 
-class Interrupted(Exception):
-    """The query was interrupted, because its answer is no longer wanted."""
-
-
-class HistoryReader:
+class HistoryReader(Connected):
     """One read-only connection: blocking, one thread at a time; only ``interrupt`` may be called from another.
 
-    Raises UserError where the file is absent, foreign or damaged, Interrupted from a query that was interrupted.
+    Raises UserError where the file is absent, foreign or damaged, Interrupted from a query that was interrupted. Of a
+    task whose row is damaged a line remains that says so.
     """
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        self._connection = open_for_reading(path)
-        self._texts: dict[int | None, str] = {None: ""}
-
-    def close(self) -> None:
-        """Close the connection."""
-        self._connection.close()
-
-    def interrupt(self) -> None:
-        """Make the query that runs now raise Interrupted; no effect if none does. Any thread."""
-        with contextlib.suppress(apsw.ConnectionClosedError):
-            self._connection.interrupt()
-
-    def revision(self) -> int:
-        """Return a number that changes whenever a writer committed since."""
-        return int(self._connection.pragma("data_version"))
 
     def status(self) -> RecorderStatus:
         """Return what the recorder last said of itself, and whether one is at work."""
@@ -93,19 +68,40 @@ class HistoryReader:
     def created(self) -> float:
         """Return when the history was begun: nothing is known of the time before."""
         rows = self._all("SELECT value FROM facts WHERE key = 'created'", ())
-        return float(rows[0][0]) if rows else 0.0
+        created = 0.0
+        with contextlib.suppress(ValueError, IndexError):
+            created = float(rows[0][0])
+        return created
+
+    def ends(self) -> tuple[float | None, float | None]:
+        """Return when the oldest and the newest task were first seen."""
+        oldest = self._all("SELECT seen FROM tasks ORDER BY id LIMIT 1", ())
+        newest = self._all("SELECT seen FROM tasks ORDER BY id DESC LIMIT 1", ())
+        return (oldest[0][0] if oldest else None, newest[0][0] if newest else None)
 
     def queue_samples(self, name: str | None, since: float, until: float, points: int = 300) -> list[SamplePoint]:
         """Return at most ``points`` depths of a queue, or of all together; times without a sample are holes."""
-        return charts.queue_samples(self._connection, name, since, until, points)
+        return self._series(charts.queue_samples, name, since, until, points)
 
     def throughput(self, since: float, until: float, points: int = 300) -> list[RatePoint]:
         """Return at most ``points`` counts of what happened, at least 10 s wide."""
-        return charts.throughput(self._connection, since, until, points)
+        return self._series(charts.throughput, since, until, points)
 
     def runtime_percentiles(self, since: float, until: float, points: int = 300) -> list[PercentilePoint]:
         """Return at most ``points`` percentiles of runtimes, at least 10 s wide; spans without an ending are absent."""
-        return charts.runtime_percentiles(self._connection, since, until, points)
+        return self._series(charts.runtime_percentiles, since, until, points)
+
+    def task_runtimes(self, since: float, until: float, limit: int = 50) -> list[TaskRuntimes]:
+        """Return the tasks on which most time was spent in the hours that touch a span, the costliest first."""
+        found = self._series(charts.task_runtimes, since, until, limit)
+        return [
+            TaskRuntimes(
+                self._text(name),
+                *_percentiles(reduce(merged, hours.values())),
+                [_point(float(at), bins) for at, bins in sorted(hours.items())],
+            )
+            for name, hours in found
+        ]
 
     def gaps(self, since: float = 0, until: float | None = None) -> list[Gap]:
         """Return the gaps that touch a span, oldest first."""
@@ -114,18 +110,18 @@ class HistoryReader:
             "ORDER BY started",
             (since, 1e12 if until is None else until),
         )
-        return [Gap(*row) for row in rows]
+        return [Gap(*row) for row in rows if are_numbers(row[1], row[2], row[4]) and isinstance(row[3], str)]
 
     def malformed(self, limit: int = 100) -> list[MalformedRow]:
         """Return the newest deliveries that were no events."""
         rows = self._all("SELECT at, reason, size, raw FROM malformed ORDER BY id DESC LIMIT ?", (limit,))
-        return [MalformedRow(*row) for row in rows]
+        return [MalformedRow(*row) for row in rows if are_numbers(row[0], row[2]) and isinstance(row[3], bytes)]
 
     def counts(self, chosen: TaskFilter | None = None) -> StateCounts:
         """Count tasks by state under the other conditions of a filter; stops at COUNT_LIMIT and says so."""
         others = without_states(chosen or TaskFilter())
         if others.empty:
-            rows = self._all("SELECT state_id, n FROM state_counts WHERE n > 0", ())
+            rows = self._all("SELECT state_id, n FROM state_counts WHERE typeof(n) = 'integer' AND n > 0", ())
             return StateCounts({self._text(state): n for state, n in rows})
         condition = self._where(others)
         rows = self._all(
@@ -145,7 +141,10 @@ class HistoryReader:
             rows = self._run(
                 f"SELECT id FROM tasks WHERE {condition} {order} LIMIT ?", (*condition.values, limit - len(found))
             )
-            found.extend(number for (number,) in rows)
+            try:
+                found.extend(number for (number,) in rows)
+            except TypeError:
+                raise damaged(self.path, "an index is wrong") from None
             if len(found) >= limit:
                 break
         return found
@@ -185,9 +184,7 @@ class HistoryReader:
 
     def task(self, uuid: str) -> TaskRecord | None:
         """Return all that was observed of one task."""
-        for _, record in self._records("WHERE uuid = ?", (pack_uuid(uuid),)):
-            return record
-        return None
+        return next((record for _, record in self._records("WHERE uuid = ?", (pack_uuid(uuid),))), None)
 
     def related(self, uuid: str, limit: int = 200) -> list[TaskRow]:
         """Return the root, the parent, the children and the rest of the canvas of a task, oldest first, without it."""
@@ -219,7 +216,7 @@ class HistoryReader:
         """Return the most frequent failures among the newest 20,000 in a span."""
         condition = self._where(TaskFilter(states=("FAILURE",), since=since, until=until))
         rows = self._all(
-            "SELECT name_id, exception, count(*), max(coalesce(finished, seen)) FROM "
+            "SELECT name_id, CAST(exception AS TEXT), count(*), max(CAST(coalesce(finished, seen) AS REAL)) FROM "
             f"(SELECT name_id, exception, finished, seen FROM tasks WHERE {condition} ORDER BY id DESC LIMIT 20000) "
             "GROUP BY name_id, substr(exception, 1, instr(exception || '(', '(')) ORDER BY 3 DESC LIMIT ?",
             (*condition.values, limit),
@@ -236,25 +233,6 @@ class HistoryReader:
             exported: dict[str, Any] = {key: getattr(row, key, None) for key in EXPORT_KEYS}
             exported["traceback"] = derive(record).traceback if row.exception else None
             yield {key: None if value == "" else value for key, value in exported.items()}
-
-    def _run(self, sql: str, values: tuple[Any, ...]) -> Iterator[Any]:
-        try:
-            yield from self._connection.execute(sql, values)
-        except apsw.InterruptError:
-            raise Interrupted from None
-
-    def _all(self, sql: str, values: tuple[Any, ...]) -> list[Any]:
-        return list(self._run(sql, values))
-
-    def _json(self, sql: str, kind: type[T]) -> list[T]:
-        return [msgspec.json.decode(row, type=kind) for (row,) in self._run(sql, ())]
-
-    def _text(self, number: int | None) -> str:
-        text = self._texts.get(number)
-        if text is None:
-            rows = self._all("SELECT text FROM texts WHERE id = ?", (number,))
-            text = self._texts[number] = rows[0][0] if rows else ""
-        return text
 
     def _recent(self, column: str, limit: int = 5_000) -> list[str]:
         """The texts of a column that has no index, in the newest rows."""
@@ -298,7 +276,7 @@ class HistoryReader:
             "SELECT x FROM d WHERE x IS NOT NULL LIMIT ?",
             (limit,),
         )
-        return [number for (number,) in rows]
+        return [number for (number,) in rows if isinstance(number, int)]
 
     def _id_seen_at(self, moment: float) -> int:
         """The first id that was seen at or after a moment: ids grow with time, so this is a binary search."""
@@ -307,56 +285,11 @@ class HistoryReader:
         while low < high:
             middle = (low + high) // 2
             found = self._all("SELECT id, seen FROM tasks WHERE id >= ? ORDER BY id LIMIT 1", (middle,))
-            if found and found[0][1] < moment:
+            if found and are_numbers(*found[0]) and found[0][1] < moment:
                 low = found[0][0] + 1
             else:
                 high = middle
         return int(low)
-
-    def _rows(self, rest: str, values: tuple[Any, ...]) -> list[TaskRow]:
-        return [self._row(row) for row in self._all(f"SELECT {_ROW} FROM tasks {rest}", values)]
-
-    def _row(self, row: Any) -> TaskRow:
-        text = self._text
-        number, packed, name, state_id, queue, worker, seen, sent, received, started, finished, runtime = row[:12]
-        eta, expires, args, kwargs, result, exception, retries, deliveries, root, parent, revoked, flags = row[12:]
-        uuid = unpack_uuid(packed)
-        state = text(state_id)
-        return TaskRow(
-            id=number,
-            uuid=uuid,
-            name=text(name),
-            state=state,
-            queue=text(queue),
-            worker=text(worker),
-            seen=seen,
-            sent=sent,
-            received=received,
-            started=started,
-            finished=finished,
-            runtime=runtime,
-            eta=eta,
-            expires=expires,
-            args=args or "",
-            kwargs=kwargs or "",
-            result=(result or "") if state == "SUCCESS" else "",
-            exception=exception or "",
-            retries=retries,
-            deliveries=deliveries,
-            root_id=uuid if flags & ROOT_IS_SELF else unpack_uuid(root),
-            parent_id=unpack_uuid(parent),
-            revoked=revoked or "",
-            ran_twice=bool(flags & RAN_TWICE),
-        )
-
-    def _records(self, rest: str, values: tuple[Any, ...]) -> Iterator[tuple[TaskRow, TaskRecord]]:
-        for row in self._run(f"SELECT {_ROW}, observations, exchange_id, routing_key_id FROM tasks {rest}", values):
-            line = self._row(row[:24])
-            texts = Texts(
-                *(line.name, line.args, line.kwargs, line.root_id, line.parent_id, line.eta, line.expires, line.queue),
-                *(self._text(row[25]), self._text(row[26]), row[16] or ""),
-            )
-            yield line, unpack_record(line.uuid, row[24], texts)
 
 
 def _order(sort: Sort) -> str:
@@ -365,3 +298,13 @@ def _order(sort: Sort) -> str:
     if column == "id":
         return f"ORDER BY id {direction}"
     return f"AND {column} IS NOT NULL ORDER BY {column} {direction}, id {direction}"
+
+
+def _percentiles(bins: Mapping[int, int]) -> tuple[int, float, float, float]:
+    """How many, p50, p90, p99."""
+    return sum(bins.values()), percentile(bins, 0.5), percentile(bins, 0.9), percentile(bins, 0.99)
+
+
+def _point(at: float, bins: Mapping[int, int]) -> PercentilePoint:
+    count, p50, p90, p99 = _percentiles(bins)
+    return PercentilePoint(at, p50, p90, p99, count)

@@ -130,6 +130,18 @@ class PercentilePoint:
 
 
 @dataclass(frozen=True, slots=True)
+class TaskRuntimes:
+    """Runtimes, in s, of one task in a span, and the same for each hour in which one ended."""
+
+    name: str
+    count: int
+    p50: float
+    p90: float
+    p99: float
+    hours: list[PercentilePoint] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
 class Gap:
     """A span in which events were lost; ``estimate`` of how many, where something tells."""
 

@@ -6,8 +6,9 @@ import math
 from collections.abc import Mapping
 from typing import Final
 
-_WIDTH: Final = 1.02
-_LOG_WIDTH: Final = math.log(_WIDTH)
+WIDTH: Final = 1.02
+"""The ratio of a bin's bounds: its middle errs by at most 1 %."""
+_LOG_WIDTH: Final = math.log(WIDTH)
 _SHORTEST: Final = 1e-6
 
 
@@ -18,7 +19,15 @@ def bin_of(runtime: float) -> int:
 
 def middle_of(number: int) -> float:
     """Return the runtime, in seconds, that stands for a bin."""
-    return 2 * math.exp(number * _LOG_WIDTH) / (1 + _WIDTH)
+    return 2 * math.exp(number * _LOG_WIDTH) / (1 + WIDTH)
+
+
+def merged(one: Mapping[int, int], other: Mapping[int, int]) -> dict[int, int]:
+    """Return the bins of both together; the order in which any number of them is merged does not matter."""
+    result = dict(one)
+    for number, n in other.items():
+        result[number] = result.get(number, 0) + n
+    return result
 
 
 def percentile(bins: Mapping[int, int], share: float) -> float:

@@ -1,4 +1,4 @@
--- deskq's history, version 1. Times are epoch seconds UTC. Columns that end in _id refer to texts.id.
+-- deskq's history, version 2. Times are epoch seconds UTC. Columns that end in _id refer to texts.id.
 CREATE TABLE texts (id INTEGER PRIMARY KEY, text TEXT NOT NULL UNIQUE);
 
 -- id grows in the order in which tasks were first seen: paging and time spans rest on it.
@@ -33,6 +33,12 @@ CREATE TABLE rates (
 -- Runtimes every 10 s, in logarithmic bins 2 % wide: mergeable, 1 % error (deskq/history/runtimes.py).
 CREATE TABLE runtimes (
   at INTEGER NOT NULL, bin INTEGER NOT NULL, n INTEGER NOT NULL, PRIMARY KEY (at, bin)
+) WITHOUT ROWID;
+
+-- The same by task and hour: what was slow when, for as long as the history goes back.
+CREATE TABLE task_runtimes (
+  at INTEGER NOT NULL, name_id INTEGER NOT NULL, bin INTEGER NOT NULL, n INTEGER NOT NULL,
+  PRIMARY KEY (at, name_id, bin)
 ) WITHOUT ROWID;
 
 -- The latest of each worker and queue, as JSON of deskq.history.rows.

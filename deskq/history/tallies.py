@@ -14,6 +14,7 @@ from deskq.protocol.task_summary import TaskSummary
 
 RATE_SECONDS: Final = 10
 RUNTIME_SECONDS: Final = 10
+TASK_RUNTIME_SECONDS: Final = 3_600
 _RECEIVED, _SUCCEEDED, _FAILED, _RETRIED = range(4)
 _COUNTED_AS: Final = {kinds.SUCCEEDED: _SUCCEEDED, kinds.FAILED: _FAILED, kinds.RETRIED: _RETRIED}
 
@@ -25,6 +26,7 @@ class Tallies:
         self._states: Counter[str] = Counter()
         self._rates: dict[int, list[int]] = {}
         self._runtimes: Counter[tuple[int, int]] = Counter()
+        self._task_runtimes: Counter[tuple[int, str, int]] = Counter()
 
     @staticmethod
     def endings_of(summary: TaskSummary) -> tuple[int, int]:
@@ -47,7 +49,11 @@ class Tallies:
             at = attempt.finished or 0.0
             self._rate(at)[_COUNTED_AS[attempt.ending]] += 1
             if attempt.runtime is not None:
-                self._runtimes[int(at // RUNTIME_SECONDS) * RUNTIME_SECONDS, bin_of(attempt.runtime)] += 1
+                number = bin_of(attempt.runtime)
+                self._runtimes[int(at // RUNTIME_SECONDS) * RUNTIME_SECONDS, number] += 1
+                if summary.name:
+                    hour = int(at // TASK_RUNTIME_SECONDS) * TASK_RUNTIME_SECONDS
+                    self._task_runtimes[hour, summary.name, number] += 1
         return max(len(ended), endings), max(summary.deliveries, received)
 
     def _rate(self, at: float) -> list[int]:
@@ -70,9 +76,14 @@ class Tallies:
             "INSERT INTO runtimes VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET n = n + excluded.n",
             [(at, number, n) for (at, number), n in self._runtimes.items()],
         )
+        connection.executemany(
+            "INSERT INTO task_runtimes VALUES (?, ?, ?, ?) ON CONFLICT DO UPDATE SET n = n + excluded.n",
+            [(at, text_id(name), number, n) for (at, name, number), n in self._task_runtimes.items()],
+        )
 
     def clear(self) -> None:
         """Forget what was counted, written or not."""
         self._states.clear()
         self._rates.clear()
         self._runtimes.clear()
+        self._task_runtimes.clear()

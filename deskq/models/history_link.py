@@ -8,7 +8,8 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, TypeVar
 
-from deskq.history.reader import HistoryReader, Interrupted
+from deskq.history.connected import Interrupted
+from deskq.history.reader import HistoryReader
 
 T = TypeVar("T")
 
@@ -44,6 +45,8 @@ class HistoryLink:
     def _answer(self, question: Callable[[HistoryReader], T], slot: str, token: int) -> T:
         if self._outdated(slot, token):
             raise Interrupted
+        if self._reader is not None and self._reader.replaced:  # a recorder salvaged it, or it was compacted
+            self._close_reader()
         if self._reader is None:
             self._reader = HistoryReader(self.path)
         self._running = slot

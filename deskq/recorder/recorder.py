@@ -7,21 +7,23 @@ import os
 import threading
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 import apsw
 
 from deskq.brokers.base import BrokerError, ConnectionLost, EventSource, LoginRefused, PermissionRefused
 from deskq.brokers.opening import open_broker
 from deskq.history.rows import RecorderStatus
+from deskq.history.salvage import Salvage
 from deskq.history.store import History
 from deskq.profiles import Profile
 from deskq.recorder.endings import SilentEndings
 from deskq.recorder.pipeline import Pipeline
 from deskq.recorder.queue_watch import QueueWatch
 from deskq.recorder.sampler import FACTS_SECONDS, Sampled, Sampler, Wanted
+from deskq.recorder.upkeep import Upkeep
 from deskq.recorder.worker_watch import Missed, WorkerWatch
 
 COMMIT_SECONDS: Final = 0.1
@@ -29,7 +31,6 @@ COMMIT_EVENTS: Final = 5_000
 HELD_EVENTS: Final = 50_000
 """Events that are held in memory while the history cannot be written; beyond, the broker is no longer read."""
 HOUSEKEEPING_SECONDS: Final = 1.0
-RETENTION_SECONDS: Final = 60.0
 _RECONNECT_SECONDS: Final = (0.2, 0.5, 1.0, 2.0)
 
 
@@ -46,9 +47,16 @@ class Summary:
 
 
 class Recorder:
-    """Runs in the thread that calls ``run`` until ``stop`` is set."""
+    """Runs in the thread that calls ``run`` until ``stop`` is set. ``salvage``: what became of a damaged history."""
 
-    def __init__(self, profile: Profile, history: History, stop: threading.Event, say: Callable[[str], None]) -> None:
+    def __init__(
+        self,
+        profile: Profile,
+        history: History,
+        stop: threading.Event,
+        say: Callable[[str], None],
+        salvage: Salvage | None = None,
+    ) -> None:
         self._profile = profile
         self._history = history
         self._stop = stop
@@ -70,12 +78,16 @@ class Recorder:
         self._facts_at: dict[str, float] = {}
         self._wanted = Wanted(tuple(profile.watch_queues))
         self._oldest: dict[str, float] = {}
-        self._next_check = self._next_retention = self._next_oldest = 0.0
+        self._next_check = self._next_oldest = 0.0
         self._full = ""
+        self._salvage = salvage
+        self._upkeep = Upkeep(profile, history, say)
 
     def run(self) -> Summary:
         """Record until told to stop; raises LoginRefused and PermissionRefused, and BrokerError of the first try."""
         self._note_absence()
+        if self._salvage is not None:
+            self._upkeep.tell(self._salvage, self._began)
         started = False
         try:
             self._put_status()
@@ -99,8 +111,9 @@ class Recorder:
         """Return what was done so far."""
         pipeline = self._pipeline
         seconds = round(time.time() - self._began, 3)
+        gaps = self._gaps + self._upkeep.gaps
         return Summary(
-            pipeline.events, self._history.tasks_seen, pipeline.malformed, pipeline.duplicates, self._gaps, seconds
+            pipeline.events, self._history.tasks_seen, pipeline.malformed, pipeline.duplicates, gaps, seconds
         )
 
     def status_line(self) -> str:
@@ -110,7 +123,7 @@ class Recorder:
         workers = len(self._workers.online())
         return (
             f"{status.state} · {status.events:,} events · {status.events_per_second:,.0f}/s{delay} · "
-            f"{workers} workers online · {self._gaps} gaps{' · ' + status.message if status.message else ''}"
+            f"{workers} workers online · {status.gaps} gaps{' · ' + status.message if status.message else ''}"
         )
 
     def _read(self) -> None:
@@ -118,11 +131,25 @@ class Recorder:
         while self._pipeline.pending < HELD_EVENTS:
             payloads = self._source.read(max(0.0, deadline - time.monotonic()))
             if payloads:
-                self._pipeline.take(payloads, self._source.decode, time.time())
+                self._take(payloads)
             if time.monotonic() >= deadline or self._pipeline.pending >= COMMIT_EVENTS:
                 break
         self._housekeeping()
         self._commit()
+
+    def _take(self, payloads: Sequence[Any]) -> None:
+        """Merge what was read; should the history prove to be damaged, again, which changes nothing twice."""
+        events, duplicates = self._pipeline.events, self._pipeline.duplicates
+        while True:
+            try:
+                self._pipeline.take(payloads, self._source.decode, time.time())
+            except apsw.Error as error:
+                self._failed(error)
+                if self._stop.is_set():
+                    return
+                self._pipeline.events, self._pipeline.duplicates = events, duplicates
+            else:
+                return
 
     def _commit(self) -> None:
         now = time.time()
@@ -131,7 +158,7 @@ class Recorder:
             for reason, raw in self._pipeline.committed():
                 self._history.put_malformed(reason, raw, now)
         except apsw.Error as error:
-            self._cannot_write(error)
+            self._failed(error)
             return
         if self._full:
             self._full = ""
@@ -141,6 +168,11 @@ class Recorder:
             worker = self._workers.workers.get(hostname)
             lead = (worker.clock_difference if worker is not None else None) or 0.0
             self._delay = max(0.0, time.time() - (at - lead))
+
+    def _failed(self, error: apsw.Error) -> None:
+        """A damaged history is exchanged at once; with anything else, such as a full disk, patience helps."""
+        if not self._upkeep.repaired(error):
+            self._cannot_write(error)
 
     def _cannot_write(self, error: apsw.Error) -> None:
         """Hold on to what was read: the next commit writes it."""
@@ -155,6 +187,10 @@ class Recorder:
         while not self._sampler.results.empty():
             self._sampled(self._sampler.results.get())
         now = time.time()
+        try:
+            self._upkeep.retain(now, busy=self._pipeline.pending >= COMMIT_EVENTS)
+        except apsw.Error as error:
+            self._failed(error)
         if now < self._next_check:
             return
         self._next_check = now + HOUSEKEEPING_SECONDS
@@ -169,11 +205,8 @@ class Recorder:
             if now >= self._next_oldest:
                 self._next_oldest = now + 5.0
                 self._oldest = self._history.oldest_waiting()
-            if now >= self._next_retention and self._profile.retention_days > 0:
-                deleted = self._history.forget_before(now - self._profile.retention_days * 86_400)
-                self._next_retention = now + (HOUSEKEEPING_SECONDS if deleted else RETENTION_SECONDS)
         except apsw.Error as error:
-            self._cannot_write(error)
+            self._failed(error)
 
     def _want(self, now: float) -> Wanted:
         """What the sampler should ask in its next round."""
@@ -200,7 +233,7 @@ class Recorder:
             if result.active is not None:
                 self._endings.active(result.active, now, self._gap_ended)
         except apsw.Error as error:
-            self._cannot_write(error)
+            self._failed(error)
 
     def _consumers(self) -> dict[str, list[str]] | None:
         """Worker names by queue; None until some worker has told its queues."""
@@ -295,14 +328,14 @@ class Recorder:
         return RecorderStatus(
             state=self._state,
             since=self._since,
-            message=self._message,
+            message=self._message or self._upkeep.notice,
             pid=os.getpid(),
             events=self._pipeline.events,
             events_per_second=per_second,
             delay=self._delay,
             malformed=self._pipeline.malformed,
             duplicates=self._pipeline.duplicates,
-            gaps=self._gaps,
+            gaps=self._gaps + self._upkeep.gaps,
             server=self._server,
             updated=now,
         )

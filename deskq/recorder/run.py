@@ -13,7 +13,7 @@ from pathlib import Path
 from types import FrameType
 from typing import Any, Final, TextIO
 
-from deskq.history.store import History
+from deskq.history.salvage import open_history
 from deskq.profiles import Profile
 from deskq.recorder.recorder import Recorder
 
@@ -28,10 +28,10 @@ def record(
     Raises UserError: another recorder writes the history, or the broker refuses the login.
     """
     stop = threading.Event()
-    history = History(history_path)
+    history, salvage = open_history(history_path)
     try:
         with _signals(stop):
-            recorder = Recorder(profile, history, stop, lambda text: _print(status_stream, text))
+            recorder = Recorder(profile, history, stop, lambda text: _print(status_stream, text), salvage)
             if child:
                 _stop_with_parent(stop)
             ticker = threading.Thread(

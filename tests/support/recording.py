@@ -41,6 +41,8 @@ class Recording:
     @property
     def reader(self) -> HistoryReader:
         """The history, read-only."""
+        if self._reader is not None and self._reader.replaced:
+            self.close_reader()
         if self._reader is None:
             self._reader = HistoryReader(self.history)
         return self._reader
@@ -100,11 +102,15 @@ class Recording:
         assert self._process is not None
         self._process.kill()
 
-    def close(self) -> None:
-        """End it, if it still runs, and close the history."""
+    def close_reader(self) -> None:
+        """Close the history; it is opened again when it is read next."""
         if self._reader is not None:
             self._reader.close()
             self._reader = None
+
+    def close(self) -> None:
+        """End it, if it still runs, and close the history."""
+        self.close_reader()
         if self._process is not None and self._process.returncode is None:
             self._process.end(10)
 

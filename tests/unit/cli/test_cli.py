@@ -14,7 +14,7 @@ from deskq.cli import main
 from deskq.cli.common import plain, table
 from deskq.cli.parser import COMMANDS, with_default_command
 from deskq.cli.profile_options import OPTIONS
-from deskq.cli.tasks import _safe
+from deskq.cli.task_output import safe_cell
 from deskq.profiles import PasswordStore, Profile, ProfileFile
 
 
@@ -28,7 +28,7 @@ def test_version_imports_neither_qt_nor_celery() -> None:
     assert result.stdout.splitlines() == [f"deskq {__version__}", "[]"]
 
 
-@pytest.mark.parametrize("command", [*COMMANDS, "profiles list", "profiles add", "profiles remove"])
+@pytest.mark.parametrize("command", [*COMMANDS, "profiles list", "profiles add", "history info", "history export"])
 def test_every_command_has_help(command: str, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as ended:
         main([*command.split(), "--help"])
@@ -104,11 +104,11 @@ def test_errors_are_one_line(arguments: list[str], says: str, capsys: pytest.Cap
 def test_a_file_that_is_no_history(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "x.sqlite").write_bytes(b"garbage" * 500)
     assert main(["tasks", str(tmp_path / "x.sqlite")]) == 2
-    assert "damaged or not a history" in capsys.readouterr().err
+    assert "is not a history of deskq" in capsys.readouterr().err
 
 
 def test_csv_is_safe_against_formulas() -> None:
-    assert [_safe(cell) for cell in ("=1+1", "+x", "-x", "@x", "\tx", "plain", -5, 1.5, None)] == [
+    assert [safe_cell(cell) for cell in ("=1+1", "+x", "-x", "@x", "\tx", "plain", -5, 1.5, None)] == [
         *("'=1+1", "'+x", "'-x", "'@x", "'\tx", "plain", -5, 1.5, None),
     ]
 

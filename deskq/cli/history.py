@@ -1,0 +1,155 @@
+"""``deskq history``: what a history file holds, whether it is sound, making it small, and taking tasks out of it."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+from collections.abc import Callable
+from datetime import datetime
+from pathlib import Path
+from typing import TextIO
+
+from deskq.cli.common import history_of, plain
+from deskq.cli.task_output import WRITERS, filter_of
+from deskq.cli.tasks import say_unreadable
+from deskq.errors import UserError
+from deskq.history.inspection import Description, Progress, as_values, compact, describe, problems
+from deskq.history.lock import WriterLock
+from deskq.history.reader import HistoryReader
+from deskq.history.rows import Gap
+from deskq.history.salvage import set_aside_and_salvage
+
+_GAPS_SHOWN = 20
+
+
+def print_description(options: argparse.Namespace) -> int:
+    """Print what a history holds."""
+    description = describe(history_of(options.history, options))
+    if options.format == "json":
+        print(json.dumps(as_values(description), indent=2, ensure_ascii=False))
+    else:
+        lines = _lines(description)
+        width = max(len(title) for title, _ in lines)
+        for title, text in lines:
+            print(f"{title:<{width}}  {plain(text)}".rstrip())
+    return 0
+
+
+def check(options: argparse.Namespace) -> int:
+    """Print what is wrong with a history; 1 if anything is."""
+    path = history_of(options.history, options)
+    found = problems(path, _progress("checked"))
+    if not found:
+        print(f"{path} is sound.")
+        return 0
+    for problem in found:
+        print(plain(problem))
+    if options.salvage:
+        print(salvage(path))
+        return 0
+    print(f"To begin anew with what is readable, keeping the damaged file: deskq history check --salvage {path}")
+    return 1
+
+
+def salvage(path: Path) -> str:
+    """Exchange a damaged history; what became of it. Raises UserError while a recorder writes it."""
+    lock = WriterLock(path)
+    if not lock.acquire():
+        raise UserError(f"A recorder writes {path}. Stop it first.")
+    try:
+        return str(set_aside_and_salvage(path))
+    finally:
+        lock.release()
+
+
+def compact_file(options: argparse.Namespace) -> int:
+    """Make a history small."""
+    path = history_of(options.history, options)
+    before, after = compact(path, _progress("compacted"))
+    print(f"{path}: {_megabytes(before)} before, {_megabytes(after)} after.")
+    return 0
+
+
+def export(options: argparse.Namespace) -> int:
+    """Write tasks to the terminal or to a file."""
+    chosen = filter_of(options)
+    reader = HistoryReader(history_of(options.history, options))
+    try:
+        if options.output is None:
+            WRITERS[options.format](reader.export(chosen), sys.stdout)
+        else:
+            place = Path(options.output).expanduser()
+            count = _write_whole(place, lambda stream: WRITERS[options.format](reader.export(chosen), stream))
+            print(f"{count:,} tasks written to {place}.", file=sys.stderr)
+        say_unreadable(reader)
+    finally:
+        reader.close()
+    return 0
+
+
+def _write_whole(place: Path, write: Callable[[TextIO], int]) -> int:
+    """Write a file that appears when it is complete; only its owner can read it, since arguments may hold secrets."""
+    part = place.with_name(f"{place.name}.part")
+    try:
+        part.touch(0o600)
+        with part.open("w", encoding="utf-8") as stream:
+            count = write(stream)
+            stream.flush()
+            os.fsync(stream.fileno())
+        part.replace(place)
+    except OSError as error:
+        raise UserError(f"{place} cannot be written: {error.strerror}. Choose another --output.") from None
+    finally:
+        part.unlink(missing_ok=True)
+    return count
+
+
+def _lines(description: Description) -> list[tuple[str, str]]:
+    status = description.status
+    total = sum(description.tasks.values())
+    states = ", ".join(f"{state} {n:,}" for state, n in sorted(description.tasks.items(), key=lambda item: -item[1]))
+    wal = f" + {_megabytes(description.wal)} not yet merged" if description.wal else ""
+    free = f", {_megabytes(description.free)} of it unused" if description.free else ""
+    recorder = "at work" if status.writer_alive else f"last seen {_time(status.updated or None)}"
+    lines = [
+        ("File", f"{description.path} (format {description.version})"),
+        ("Size", f"{_megabytes(description.size)}{wal}{free}"),
+        ("Tasks", f"{total:,}{': ' if states else ''}{states}"),
+        ("Begun", _time(description.created or None)),
+        ("First seen", f"{_time(description.oldest)} to {_time(description.newest)}"),
+        ("Recorder", f"{recorder}; {status.events:,} events, {status.malformed:,} malformed"),
+        ("Malformed", f"{description.malformed:,} kept"),
+        ("Gaps", f"{len(description.gaps):,}"),
+    ]
+    lines += [("", _gap(gap)) for gap in description.gaps[-_GAPS_SHOWN:]]
+    if len(description.gaps) > _GAPS_SHOWN:
+        lines.append(("", f"and {len(description.gaps) - _GAPS_SHOWN:,} older ones; all: --format json"))
+    if status.message:
+        lines.append(("It says", status.message))
+    return lines
+
+
+def _gap(gap: Gap) -> str:
+    lost = f" ({gap.estimate:,} lost)" if gap.estimate is not None else ""
+    return f"{_time(gap.started)} to {_time(gap.ended) if gap.ended is not None else 'now'}: {gap.cause}{lost}"
+
+
+def _time(moment: float | None) -> str:
+    return "never" if moment is None else datetime.fromtimestamp(moment).astimezone().strftime("%Y-%m-%d %H:%M:%S")
+
+
+def _megabytes(size: int) -> str:
+    return f"{size / 1e6:,.1f} MB"
+
+
+def _progress(verb: str) -> Progress:
+    """Say on a terminal, and only there, how far it is."""
+    if not sys.stderr.isatty():
+        return lambda _done, _all: None
+
+    def say(done: int, total: int) -> None:
+        print(f"\r{verb} {100 * done // max(total, 1)} %", end="\r", file=sys.stderr, flush=True)
+
+    return say

@@ -1,0 +1,75 @@
+"""Tasks as JSON lines, CSV or a table, and the options that choose them: for every command that prints tasks."""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import json
+import time
+from collections.abc import Iterator
+from datetime import datetime
+from typing import Any, Final, TextIO
+
+from deskq.cli.common import table
+from deskq.history.query import TaskFilter, seconds_of
+from deskq.history.reader import EXPORT_KEYS
+
+_FORMULA: Final = ("=", "+", "-", "@", "\t", "\r")
+_SHOWN: Final = ("state", "name", "queue", "worker", "received", "runtime", "retries", "uuid", "args", "exception")
+
+
+def filter_of(options: argparse.Namespace) -> TaskFilter:
+    """Return the filter that the options of ``parser.add_task_filter`` stand for; raises UserError."""
+    return TaskFilter(
+        states=tuple(state.upper() for state in options.state),
+        names=tuple(options.name),
+        queues=tuple(options.queue),
+        workers=tuple(options.worker),
+        text=options.text,
+        since=time.time() - seconds_of(options.since) if options.since else None,
+    )
+
+
+def write_json(tasks: Iterator[dict[str, Any]], stream: TextIO) -> int:
+    """Write one JSON object a line; returns how many."""
+    count = 0
+    for task in tasks:
+        stream.write(json.dumps(task, ensure_ascii=False) + "\n")
+        count += 1
+    return count
+
+
+def write_csv(tasks: Iterator[dict[str, Any]], stream: TextIO) -> int:
+    """Write CSV with a line of titles; returns how many tasks."""
+    writer = csv.writer(stream, lineterminator="\n")
+    writer.writerow(EXPORT_KEYS)
+    count = 0
+    for task in tasks:
+        writer.writerow([safe_cell(task[key]) for key in EXPORT_KEYS])
+        count += 1
+    return count
+
+
+def write_table(tasks: Iterator[dict[str, Any]], stream: TextIO) -> int:
+    """Write aligned columns for a terminal; returns how many tasks."""
+    rows = [[_cell(key, task[key]) for key in _SHOWN] for task in tasks]
+    print(table([key.upper() for key in _SHOWN], rows) if rows else "No task matches.", file=stream)
+    return len(rows)
+
+
+WRITERS: Final = {"table": write_table, "json": write_json, "csv": write_csv}
+
+
+def safe_cell(cell: object) -> object:
+    """Text that a spreadsheet would take for a formula gets an apostrophe; numbers stay numbers."""
+    return f"'{cell}" if isinstance(cell, str) and cell.startswith(_FORMULA) else cell
+
+
+def _cell(key: str, value: Any) -> str:
+    if value is None:
+        return ""
+    if key == "received":
+        return datetime.fromtimestamp(value).astimezone().strftime("%Y-%m-%d %H:%M:%S")
+    if key == "runtime":
+        return f"{value:.3f} s"
+    return str(value).splitlines()[0] if str(value) else ""

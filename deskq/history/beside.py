@@ -1,0 +1,117 @@
+"""What a history keeps beside tasks: workers, queues and their samples, the recorder's own status, gaps, garbage."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections.abc import Iterable
+from typing import Any, Final, TypeVar
+
+import apsw
+import msgspec
+
+from deskq.history.rows import Gap, QueueRow, RecorderStatus, WorkerRow
+
+T = TypeVar("T")
+MALFORMED_KEPT: Final = 1_000
+MALFORMED_BYTES: Final = 4_096
+
+
+def readable(rows: Iterable[Any], kind: type[T]) -> list[T]:
+    """Return what the JSON of one-column rows says; a damaged row is left out."""
+    found = []
+    for (row,) in rows:
+        with contextlib.suppress(msgspec.MsgspecError, TypeError):
+            found.append(msgspec.json.decode(row, type=kind))
+    return found
+
+
+class Beside:
+    """The part of the writer that knows no tasks. Every method may raise apsw.Error (full disk, damage)."""
+
+    _connection: apsw.Connection
+
+    def _text_id(self, text: str) -> int | None:
+        raise NotImplementedError
+
+    def put_workers(self, rows: Iterable[WorkerRow]) -> None:
+        """Write the latest of these workers."""
+        encoded = [(row.hostname, msgspec.json.encode(row)) for row in rows]
+        with self._connection:
+            self._connection.executemany("INSERT OR REPLACE INTO workers VALUES (?, ?)", encoded)
+
+    def workers(self) -> list[WorkerRow]:
+        """Return the workers as they were written last."""
+        return readable(self._connection.execute("SELECT row FROM workers"), WorkerRow)
+
+    def put_queues(self, rows: Iterable[QueueRow], samples: Iterable[tuple[str, float, Any, Any, Any]]) -> None:
+        """Write the latest of these queues, and samples (name, at, ready, unacked, consumers); name "" is the sum."""
+        encoded = [(row.name, msgspec.json.encode(row)) for row in rows]
+        with self._connection:
+            numbered = [(self._text_id(name) if name else 0, *rest) for name, *rest in samples]
+            self._connection.executemany("INSERT OR REPLACE INTO queues VALUES (?, ?)", encoded)
+            self._connection.executemany("INSERT OR REPLACE INTO queue_samples VALUES (?, ?, ?, ?, ?)", numbered)
+
+    def queues(self) -> list[QueueRow]:
+        """Return the queues as they were written last."""
+        return readable(self._connection.execute("SELECT row FROM queues"), QueueRow)
+
+    def drop_queues(self, names: Iterable[str]) -> None:
+        """Forget queues that are gone; their samples stay."""
+        with self._connection:
+            self._connection.executemany("DELETE FROM queues WHERE name = ?", [(name,) for name in names])
+
+    def put_status(self, status: RecorderStatus) -> None:
+        """Write what the recorder says of itself."""
+        with self._connection:
+            self._connection.execute("INSERT OR REPLACE INTO status VALUES (1, ?)", (msgspec.json.encode(status),))
+
+    def status(self) -> RecorderStatus | None:
+        """Return what the last recorder said of itself, if there was one."""
+        rows = readable(self._connection.execute("SELECT row FROM status"), RecorderStatus)
+        return rows[0] if rows else None
+
+    def open_gap(self, started: float, cause: str) -> int:
+        """Note that events have been lost since ``started``; returns the gap's id."""
+        with self._connection:
+            self._connection.execute("INSERT INTO gaps (started, cause) VALUES (?, ?)", (started, cause))
+        return self._connection.last_insert_rowid()
+
+    def close_gap(self, gap: int, ended: float, estimate: int | None = None) -> None:
+        """Note the end of a gap and, where something tells, how many events were lost in it."""
+        with self._connection:
+            self._connection.execute(
+                "UPDATE gaps SET ended = ?, estimate = coalesce(?, estimate) WHERE id = ?", (ended, estimate, gap)
+            )
+
+    def close_open_gaps(self, ended: float) -> None:
+        """End the gaps that a recorder left open when it died."""
+        with self._connection:
+            self._connection.execute("UPDATE gaps SET ended = ? WHERE ended IS NULL", (ended,))
+
+    def put_gaps(self, gaps: Iterable[Gap]) -> None:
+        """Write gaps of another history, with their ids."""
+        with self._connection:
+            self._connection.executemany(
+                "INSERT OR REPLACE INTO gaps VALUES (?, ?, ?, ?, ?)",
+                [(gap.id, gap.started, gap.ended, gap.cause, gap.estimate) for gap in gaps],
+            )
+
+    def put_created(self, created: float) -> None:
+        """Say since when the history knows."""
+        self._connection.execute("INSERT OR REPLACE INTO facts VALUES ('created', ?)", (str(created),))
+
+    def gap_count(self) -> int:
+        """Return how many gaps the history has."""
+        return int(self._connection.execute("SELECT count(*) FROM gaps").get)
+
+    def put_malformed(self, reason: str, raw: bytes, at: float | None = None) -> None:
+        """Keep the beginning of a delivery that was no event; only the newest MALFORMED_KEPT stay."""
+        with self._connection:
+            self._connection.execute(
+                "INSERT INTO malformed (at, reason, size, raw) VALUES (?, ?, ?, ?)",
+                (time.time() if at is None else at, reason, len(raw), raw[:MALFORMED_BYTES]),
+            )
+            self._connection.execute(
+                "DELETE FROM malformed WHERE id <= (SELECT max(id) FROM malformed) - ?", (MALFORMED_KEPT,)
+            )

@@ -1,0 +1,83 @@
+"""One task as a row: its columns, the statements that write and load it, and what the writer keeps of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Final
+
+import msgspec
+
+from deskq.history import codec
+from deskq.history.codec import RAN_TWICE, ROOT_IS_SELF, pack_uuid
+from deskq.protocol.task_record import TaskRecord
+from deskq.protocol.task_summary import TaskSummary
+
+COLUMNS: Final = (
+    "id, uuid, state_id, name_id, queue_id, worker_id, seen, sent, received, started, finished, runtime, eta, expires, "
+    "retries, deliveries, flags, exchange_id, routing_key_id, root, parent, args, kwargs, result, exception, revoked, "
+    "observations"
+)
+INSERT: Final = f"INSERT INTO tasks ({COLUMNS}) VALUES ({', '.join('?' * 27)})"
+UPDATE: Final = (
+    "UPDATE tasks SET state_id=?3, name_id=?4, queue_id=?5, worker_id=?6, sent=?8, received=?9, started=?10, "
+    "finished=?11, runtime=?12, eta=?13, expires=?14, retries=?15, deliveries=?16, flags=?17, exchange_id=?18, "
+    "routing_key_id=?19, root=?20, parent=?21, args=?22, kwargs=?23, result=?24, exception=?25, revoked=?26, "
+    "observations=?27 WHERE id=?1 AND ?2 IS NOT NULL AND ?7 IS NOT NULL"
+)
+
+
+def _text_of(column: str) -> str:
+    return f"(SELECT text FROM texts WHERE id = {column})"
+
+
+LOAD: Final = (  # sub-selects, since six joins take five times as long to find that there is no such task
+    f"SELECT id, seen, {_text_of('state_id')}, {_text_of('name_id')}, args, kwargs, root, parent, eta, expires, "
+    f"{_text_of('queue_id')}, {_text_of('exchange_id')}, {_text_of('routing_key_id')}, result, observations, flags "
+    "FROM tasks WHERE uuid = ?"
+)
+
+
+class Kept(msgspec.Struct, gc=False):
+    """A record in the writer's hands, with what is in the file of it already. ``id`` 0: not in the file yet."""
+
+    record: TaskRecord
+    seen: float
+    id: int = 0
+    state: str = ""
+    endings: int = 0
+    received: int = 0
+
+
+def row_of(row_id: int, kept: Kept, summary: TaskSummary, text_id: Callable[[str], int | None]) -> tuple[Any, ...]:
+    """Return the values of INSERT and UPDATE, in the order of COLUMNS."""
+    uuid, root, parent = summary.uuid, summary.root_id, summary.parent_id
+    record = kept.record
+    return (
+        row_id,
+        pack_uuid(uuid),
+        text_id(summary.state),
+        text_id(summary.name),
+        text_id(summary.queue),
+        text_id(summary.worker),
+        kept.seen,
+        summary.sent,
+        summary.received,
+        summary.started,
+        summary.finished,
+        summary.runtime,
+        summary.eta,
+        summary.expires,
+        summary.retries,
+        summary.deliveries,
+        (RAN_TWICE if summary.ran_twice else 0) | (ROOT_IS_SELF if root == uuid else 0),
+        text_id(summary.exchange),
+        text_id(summary.routing_key),
+        pack_uuid(root) if root and root != uuid else None,
+        pack_uuid(parent) if parent else None,
+        summary.args or None,
+        summary.kwargs or None,
+        (record.outcome.result or None) if record.outcome is not None else None,
+        summary.exception or None,
+        summary.revoked or None,
+        codec.pack_record(record),
+    )

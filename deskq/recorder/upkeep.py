@@ -1,0 +1,77 @@
+"""What a recorder does for its history besides writing: keep it to its limits, and exchange it when it is damaged."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections import deque
+from collections.abc import Callable
+from typing import Final
+
+import apsw
+
+from deskq.errors import UserError
+from deskq.history.file import is_damage
+from deskq.history.retention import Retention
+from deskq.history.salvage import Salvage, repair
+from deskq.history.store import History
+from deskq.profiles import Profile
+
+RETENTION_SECONDS: Final = 10.0
+CHECK_SECONDS: Final = 20.0
+REPAIRS: Final = 3
+REPAIRS_WITHIN: Final = 60.0
+"""A history that is damaged so often within so many seconds lies on a disk that fails."""
+NOTICE_SECONDS: Final = 600.0
+"""For how long the status tells where a damaged history went."""
+
+
+class Upkeep:
+    """Used by the recorder's thread, between commits. ``gaps``: how many it noted."""
+
+    def __init__(self, profile: Profile, history: History, say: Callable[[str], None]) -> None:
+        self._history = history
+        self._say = say
+        self._retention = Retention(
+            history, profile.retention_days, profile.retention_failed_days, profile.retention_megabytes
+        )
+        self._next_retention = 0.0
+        self._repairs: deque[float] = deque([-REPAIRS_WITHIN] * REPAIRS, maxlen=REPAIRS)
+        self._notice, self._notice_until = "", 0.0
+        self.gaps = 0
+
+    @property
+    def notice(self) -> str:
+        """What the status should tell for a while, "" if nothing."""
+        return self._notice if time.time() < self._notice_until else ""
+
+    def retain(self, now: float, *, busy: bool) -> None:
+        """Delete one slice of what is to go, unless there is more to read than to forget. Raises apsw.Error."""
+        if now >= self._next_retention and not busy and not self._retention.step(now):
+            self._next_retention = now + RETENTION_SECONDS
+
+    def repaired(self, error: apsw.Error) -> bool:
+        """Exchange the history if the error means damage, else return False; what was not committed is kept.
+
+        Raises UserError if it cannot be exchanged, or is damaged again and again.
+        """
+        refused = isinstance(error, apsw.ConstraintError)  # by an index that contradicts its table
+        if not is_damage(error) and not (refused and self._history.damage(CHECK_SECONDS)):
+            return False
+        began = time.time()
+        if time.monotonic() - self._repairs[0] < REPAIRS_WITHIN:
+            raise UserError(f"The history is damaged again and again ({error}). Check its disk, or use another.")
+        self._repairs.append(time.monotonic())
+        self._say(f"The history is damaged ({error}); what is readable is being salvaged.")
+        salvage = repair(self._history)
+        self._retention.reset()
+        self.tell(salvage, began)
+        return True
+
+    def tell(self, salvage: Salvage, began: float) -> None:
+        """Say where the damaged file is: in the log, in the status, and as a gap since ``began``."""
+        self._say(str(salvage))
+        self._notice, self._notice_until = str(salvage), time.time() + NOTICE_SECONDS
+        with contextlib.suppress(apsw.Error):
+            self._history.close_gap(self._history.open_gap(began, salvage.cause), time.time())
+            self.gaps += 1

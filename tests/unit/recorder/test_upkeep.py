@@ -1,0 +1,78 @@
+"""A recorder whose history is damaged at work: it exchanges the file, and what it has read is in the new one."""
+
+from __future__ import annotations
+
+import os
+import threading
+from pathlib import Path
+
+import apsw
+import pytest
+
+from deskq.errors import UserError
+from deskq.history.reader import HistoryReader
+from deskq.history.store import History
+from deskq.profiles import Profile
+from deskq.protocol.events import Event
+from deskq.recorder.recorder import Recorder
+from deskq.recorder.upkeep import REPAIRS, Upkeep
+from tests.unit.history.test_history import NOW, add_task, uuid_of
+
+
+def filled(path: Path) -> History:
+    history = History(path)
+    for number in range(1, 2_001):
+        add_task(history, number)
+    history.commit(NOW)
+    history.connection.pragma("wal_checkpoint", "truncate")
+    return history
+
+
+def destroy(history: History) -> None:
+    """The middle of the file, of which the connection remembers nothing."""
+    history.connection.pragma("shrink_memory")
+    history._kept.clear()
+    with history.path.open("r+b") as file:
+        file.seek(8_192)
+        file.write(os.urandom(history.path.stat().st_size // 2))
+
+
+def test_what_was_read_is_in_the_new_history(tmp_path: Path) -> None:
+    history = filled(tmp_path / "history.sqlite")
+    said: list[str] = []
+    recorder = Recorder(Profile.from_url("redis://127.0.0.1:1/0", name="shop"), history, threading.Event(), said.append)
+    gap = history.open_gap(NOW, "the broker restarted")
+    destroy(history)
+    events = [
+        Event(type="task-received", timestamp=NOW, clock=number, uuid=uuid_of(number), hostname="w1", name="again")
+        for number in range(1, 3_001)
+    ]
+    recorder._source.decode = lambda payload: [payload]  # type: ignore[method-assign]
+    recorder._take(events)
+    recorder._commit()
+    history.close_gap(gap, NOW + 5)
+    (kept,) = tmp_path.glob("history.sqlite.damaged-*.sqlite")
+    assert any(str(kept) in text for text in said)
+    assert str(kept) in recorder.status_line()
+    reader = HistoryReader(history.path)
+    assert all(reader.task_row(uuid_of(number)) is not None for number in range(1, 3_001))
+    causes = {found.cause: found.ended for found in reader.gaps()}
+    assert any(cause.startswith("the history was damaged; ") for cause in causes)
+    assert causes.get("the broker restarted", NOW + 5) == NOW + 5
+    assert recorder.summary().gaps == 1
+    assert recorder.summary().events == 3_000
+    reader.close()
+    history.close()
+
+
+def test_a_full_disk_is_no_damage_and_a_disk_that_fails_is_an_end(tmp_path: Path) -> None:
+    history = filled(tmp_path / "history.sqlite")
+    upkeep = Upkeep(Profile.from_url("redis://127.0.0.1:1/0", name="shop"), history, lambda _: None)
+    assert not upkeep.repaired(apsw.FullError("database or disk is full"))
+    assert not upkeep.repaired(apsw.ConstraintError("UNIQUE"))
+    for _ in range(REPAIRS):
+        assert upkeep.repaired(apsw.CorruptError("database disk image is malformed"))
+    with pytest.raises(UserError, match="Check its disk"):
+        upkeep.repaired(apsw.CorruptError("database disk image is malformed"))
+    assert len(list(tmp_path.glob("*.damaged-*.sqlite"))) == REPAIRS
+    history.close()
