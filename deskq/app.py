@@ -10,7 +10,6 @@ import signal
 import sys
 import tempfile
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -179,8 +178,8 @@ async def _window(profiles: list[Profile]) -> int:
     try:
         for saved in await loop.run_in_executor(None, app.profiles.load):
             if saved.name not in known:
-                password = await loop.run_in_executor(None, app.passwords.get, saved.name)
-                app.add(_with_password(saved, password), start=saved.connect_at_start)
+                complete = await loop.run_in_executor(None, app.passwords.completed, saved)
+                app.add(complete, start=saved.connect_at_start)
     except UserError as error:
         app.window.welcome.say("The profiles cannot be read", str(error))
     await app.closed.wait()
@@ -231,10 +230,6 @@ async def _summary(session: ProfileSession) -> dict[str, object]:
         "queues": {queue.name: queue.ready for queue in queues},
         "workers": {worker.hostname: "online" if worker.online else "offline" for worker in workers},
     }
-
-
-def _with_password(profile: Profile, password: Any) -> Profile:
-    return replace(profile, password=password) if password is not None else profile
 
 
 def _close_on_signals(app: App) -> None:

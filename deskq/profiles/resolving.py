@@ -1,4 +1,4 @@
-"""From what a person types, a URL or a profile's name, to a profile with its password."""
+"""From what a person types, a URL or a profile's name, to a profile with its passwords."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from deskq.errors import UserError
 from deskq.profiles.passwords import PasswordStore
 from deskq.profiles.profile import Profile
 from deskq.profiles.profile_file import ProfileFile
+from deskq.profiles.urls import shown
 
 
 def resolve(text: str, *, profiles: ProfileFile, passwords: PasswordStore, **given: Any) -> Profile:
@@ -25,8 +26,5 @@ def resolve(text: str, *, profiles: ProfileFile, passwords: PasswordStore, **giv
             hint = f"There are: {', '.join(sorted(known))}."
         else:
             hint = "Give a URL, or add one with: deskq profiles add NAME URL"
-        raise UserError(f"There is no profile “{text}”. {hint}")
-    profile = replace(known[text], **given)
-    if not profile.password and (password := passwords.get(profile.name)) is not None:
-        profile = replace(profile, password=password)
-    return profile
+        raise UserError(f"There is no profile “{shown(text)}”. {hint}")
+    return passwords.completed(replace(known[text], **given))
