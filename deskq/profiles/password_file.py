@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import stat
+import sys
 from pathlib import Path
 from typing import Final
 
@@ -32,7 +33,7 @@ class PasswordFile:
     def load(self) -> dict[str, str]:
         """Return every password by its key; nothing where there is no file."""
         try:
-            number = os.open(self.path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+            number = os.open(self.path, os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0))
         except FileNotFoundError:
             return {}
         except OSError as error:
@@ -70,6 +71,8 @@ class PasswordFile:
     def _check(self, status: os.stat_result) -> None:
         if not stat.S_ISREG(status.st_mode):
             raise UserError(f"{self.path} is no file. Remove it.")
+        if sys.platform == "win32":
+            return  # the folder of a person is theirs alone there, and modes say nothing
         if status.st_uid != os.getuid():
             raise UserError(f"{self.path} belongs to somebody else: deskq does not use it. Remove it.")
         if stat.S_IMODE(status.st_mode) & 0o177:

@@ -19,6 +19,7 @@ from deskq.profiles.urls import (
     SENTINEL_SCHEMES,
     TLS_SCHEMES,
     join_password,
+    server_of,
     shown,
     split_password,
     take_tls_query,
@@ -222,6 +223,18 @@ class Profile:
                 found[place] = getattr(self, secret)
         passwords = dict(self.schedule_passwords)
         return found | {f"schedule_stores/{url}": passwords.get(url, Secret()) for url in self.schedule_stores}
+
+    def moved_secrets(self, before: Profile) -> list[str]:
+        """Return the places whose password, as it was ``before``, would go to another server now."""
+        return [
+            place for place in before.secrets() if server_of(self._url_of(place)) != server_of(before._url_of(place))
+        ]
+
+    def _url_of(self, place: str) -> str:
+        kind, _, url = place.partition("/")
+        if kind == "schedule_stores":
+            return url if url in self.schedule_stores else ""
+        return getattr(self, kind or "url") or ""
 
     def with_secrets(self, secrets: Mapping[str, Secret]) -> Profile:
         """Return the profile with these passwords, by the places of :meth:`secrets`; others stay."""

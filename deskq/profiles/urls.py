@@ -63,6 +63,12 @@ def join_password(url: str, password: str) -> str:
     return f"{scheme}{user}:{quote(password, safe='')}@{place}{rest}"
 
 
+def server_of(url: str) -> str:
+    """Return what of a URL says who gets its password: scheme, user, host and port."""
+    fits = _LOGIN.fullmatch(url)
+    return "" if fits is None else f"{fits[1].lower()}{fits[2]}"
+
+
 def without_password(url: str) -> str:
     """Return the URL as it may be shown."""
     return split_password(url)[0]
