@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+import sys
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, Final
@@ -12,7 +13,7 @@ from deskq.errors import UserError
 from deskq.profiles.fields import Field
 from deskq.profiles.profile import Environment, Profile, Safety, Secret
 
-_ESCAPE: Final = re.compile(r"\\(x[0-9a-fA-F]{2}|u[0-9a-fA-F]{4}|[\\nrt])")
+_ESCAPE: Final = re.compile(r"\\(x[0-9a-fA-F]{2}|u[0-9a-fA-F]{4}|U[0-9a-fA-F]{8}|[\\nrt])")
 _NAMED: Final = {"n": "\n", "r": "\r", "t": "\t", "\\": "\\"}
 
 
@@ -100,9 +101,14 @@ def _escaped(character: str) -> str:
     if character.isprintable():
         return character
     number = ord(character)
-    return f"\\x{number:02x}" if number < 256 else f"\\u{number:04x}"
+    if number < 256:
+        return f"\\x{number:02x}"
+    return f"\\u{number:04x}" if number < 65_536 else f"\\U{number:08x}"
 
 
 def _unescaped(found: re.Match[str]) -> str:
     code = found[1]
-    return _NAMED[code] if code in _NAMED else chr(int(code[1:], 16))
+    number = int(code[1:], 16) if code not in _NAMED else 0
+    if number > sys.maxunicode:
+        return found[0]
+    return _NAMED.get(code) or chr(number)

@@ -73,8 +73,8 @@ def main() -> None:
     except BaseException as error:  # noqa: BLE001 - a project may raise anything, SystemExit too
         traceback.print_exc()
         outcome = {"error": "".join(traceback.format_exception_only(type(error), error)).strip()}
-        if isinstance(error, ImportError) and (error.name or "").partition(".")[0] in ("celery", "django"):
-            outcome["missing"] = (error.name or "").partition(".")[0]
+        if isinstance(error, ModuleNotFoundError) and error.name in ("celery", "django"):
+            outcome["missing"] = error.name
     text = (MARK + json.dumps(outcome) + "\n").encode()
     while text:
         text = text[os.write(answer, text) :]
@@ -86,7 +86,12 @@ def of_app(name: str) -> dict[str, Any]:
     """Return the settings of an app, found as ``celery -A`` finds it."""
     from celery.app.utils import find_app
 
-    conf = find_app(name).conf
+    try:
+        conf = find_app(name).conf
+    except AttributeError:
+        if ":" not in name:  # find_app hides why it could not import the module
+            importlib.import_module(name + ".celery")
+        raise
     return settings_of(lambda key: getattr(conf, key, None))
 
 

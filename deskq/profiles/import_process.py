@@ -70,7 +70,9 @@ def read_settings(
 
 def last_words(words: str) -> str:
     """Return the last lines of what a process said, with dots for whatever looks like a password."""
-    lines = [line.rstrip() for line in words.splitlines() if line.strip()]
+    lines = [
+        line.rstrip() for line in words.splitlines() if line.strip() and "<frozen " not in line and line.strip("~^ ")
+    ]
     return scrubbed("\n".join(lines[-_LINES:]))
 
 

@@ -22,7 +22,7 @@ SENTINEL_SCHEMES: Final = frozenset({"sentinel", "redis+sentinel"})
 _SEVERAL: Final = re.compile(r";(?=[A-Za-z][\w+.-]*://)")
 _LOGIN: Final = re.compile(r"([A-Za-z][\w+.-]*://)([^/?#;]*)(.*)", re.DOTALL)
 _WELL_FORMED: Final = re.compile(
-    r"[A-Za-z][\w+.-]*://(?:[^\s@:/;]*@)?(?:\[[0-9A-Fa-f:.]+\]|[^\s@:/;?#\[\]]*)(?::\d*)?(?:[/?#;][^@]*)?"
+    r"[A-Za-z][\w+.-]*://(?:[^\s@:/;\[\]]*@)?(?:\[[0-9A-Fa-f:.]+\]|[^\s@:/;?#\[\]]*)(?::\d*)?(?:[/?#;][^@]*)?"
 )
 _PASSWORD_KEYS: Final = frozenset({"password", "passwd"})
 _TLS_KEYS: Final = {"ssl_ca_certs": "ca", "ssl_certfile": "certificate", "ssl_keyfile": "key"}
