@@ -11,7 +11,7 @@ from dataclasses import replace
 from deskq.cli.common import table
 from deskq.cli.profile_options import given_fields
 from deskq.errors import UserError
-from deskq.history.moving import move_history
+from deskq.history.moving import save_with_history
 from deskq.profiles import PasswordStore, Profile, ProfileFile, SavedProfiles, Secret, Tls
 from deskq.profiles.fields import BY_PLACE, problems
 from deskq.profiles.saved import find
@@ -75,18 +75,9 @@ def edit(options: argparse.Namespace) -> int:
 def rename(options: argparse.Namespace) -> int:
     """Give a profile another name; its passwords go along, and its history if it has no place of its own."""
     saved = SavedProfiles(ProfileFile(), PasswordStore())
-    before = find(saved.load(), options.name)
-    after = replace(before, name=options.new)
-    if before.history is None and before.history_path().exists() and after.history_path().exists():
-        raise UserError(f"There is a history at {after.history_path()} already. Move it away, or choose another name.")
-    saved.rename(options.name, options.new)
-    print(f"“{options.name}” is “{options.new}” now.")
-    if before.history is None and before.history_path().exists():
-        if move_history(before.history_path(), after.history_path()):
-            print("Its history has moved along.")
-        else:
-            saved.put(replace(saved.named(after.name), history=str(before.history_path())), was=after.name)
-            print(f"Its history is being recorded, so it stays in {before.history_path()}.")
+    profile = replace(saved.named(options.name), name=options.new)
+    _, about_history = save_with_history(saved, profile, options.name)
+    print(f"“{options.name}” is “{options.new}” now. {about_history}".rstrip())
     return 0
 
 

@@ -1,11 +1,13 @@
-"""Moves a history to another file, while nobody writes it."""
+"""Moves a history to another file while nobody writes it, as when its profile gets another name."""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 from deskq.errors import UserError
 from deskq.history.lock import WriterLock
+from deskq.profiles import Profile, SavedProfiles
 
 _PARTS = ("-wal", "-shm", "")
 
@@ -32,3 +34,23 @@ def move_history(old: Path, new: Path) -> bool:
     finally:
         lock.release()
     return True
+
+
+def save_with_history(saved: SavedProfiles, profile: Profile, was: str) -> tuple[Profile, str]:
+    """Save a profile that ``was`` called so; its history follows the name unless the profile says where it is.
+
+    Returns the profile as it is saved, and a sentence about the history, which may be empty. Raises UserError before
+    anything is changed if there is a history of the new name.
+    """
+    old, new = replace(profile, name=was).history_path(), profile.history_path()
+    follows = bool(was) and was != profile.name and profile.history is None and old != new and old.exists()
+    if follows and new.exists():
+        raise UserError(f"There is a history at {new} already. Move it away, or choose another name.")
+    saved.put(profile, was=was)
+    if not follows:
+        return profile, ""
+    if move_history(old, new):
+        return profile, "Its history has moved along."
+    profile = replace(profile, history=str(old))
+    saved.put(profile, was=profile.name)
+    return profile, f"Its history is being recorded, so it stays in {old}."
