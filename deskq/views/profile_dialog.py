@@ -55,18 +55,21 @@ class ProfileDialog(QDialog):
         self._clean: dict[str, str] = {}
         self._drafts: dict[str, dict[str, str]] = {}
         self._busy = ""
+        self._problem = ""
+        self._file_lock = asyncio.Lock()
         self._tasks: set[asyncio.Task[Any]] = set()
         self.list = ProfileList()
         self.list.setMaximumWidth(260)
         self.form = ProfileForm()
         self.exchange = ProfileExchange(self._saved, self._start, self)
         self.url, self.name, self.password = (self._line(place) for place in ("url", "name", "password"))
+        if passwords.has_keyring:
+            self.password.setPlaceholderText("kept in the system's keyring")
         self.message = plain_label(wrap=True)
         self.message.setMinimumHeight(self.fontMetrics().height() * 2)
         self.message.setAlignment(Qt.AlignmentFlag.AlignTop)
         self.keep_in_file = QCheckBox("Keep passwords in a file that only you can read")
         self.keep_in_file.setToolTip(f"This system has no keyring. The file: {passwords.file_path}")
-        self.keep_in_file.setVisible(not passwords.has_keyring)
         self.keep_in_file.setChecked(passwords.file_allowed)
         layout = QHBoxLayout(self)
         layout.setSpacing(theme.GAP_L)
@@ -223,7 +226,7 @@ class ProfileDialog(QDialog):
                     self._say("Changed, not saved yet.")
 
     async def _load(self) -> None:
-        self._profiles = await self._off_thread(self._saved.load)
+        self._profiles = await self._one_by_one(self._saved.load)
         if not self.url.text():
             if self._profiles:
                 self._show_list(self._profiles[0].name)
@@ -252,8 +255,8 @@ class ProfileDialog(QDialog):
 
     async def _save(self, profile: Profile, then: Callable[[Profile], object] | None) -> None:
         was = self._editing
-        profile, about_history = await self._off_thread(lambda: save_with_history(self._saved, profile, was))
-        self._profiles = await self._off_thread(self._saved.load)
+        profile, about_history = await self._one_by_one(lambda: save_with_history(self._saved, profile, was))
+        self._profiles = await self._one_by_one(self._saved.load)
         self._drafts.pop(was, None)
         self._editing = profile.name
         self._show(profile)
@@ -280,11 +283,11 @@ class ProfileDialog(QDialog):
             self.test.setEnabled(True)
 
     async def _move(self, name: str, before: str) -> None:
-        self._profiles = await self._off_thread(lambda: self._saved.move(name, before=before or None))
+        self._profiles = await self._one_by_one(lambda: self._saved.move(name, before=before or None))
         self._show_list(self._editing)
 
     async def _delete(self, name: str) -> None:
-        self._profiles = await self._off_thread(lambda: self._saved.remove(name))
+        self._profiles = await self._one_by_one(lambda: self._saved.remove(name))
         self._drafts.pop(name, None)
         self._clean = self.form.texts()
         if self._profiles:
@@ -305,7 +308,7 @@ class ProfileDialog(QDialog):
         self._say(where if agreed else self._passwords.problem)
 
     async def _import(self, profiles: list[Profile]) -> None:
-        self._profiles = await self._off_thread(lambda: self._saved.add_all(profiles))
+        self._profiles = await self._one_by_one(lambda: self._saved.add_all(profiles))
         names = [profile.name for profile in profiles]
         for name in names:
             self._drafts.pop(name, None)
@@ -342,7 +345,11 @@ class ProfileDialog(QDialog):
         for button in (self.save, self.connect_button, self.test):
             button.setEnabled(not reason and not self._busy)
             button.setToolTip(reason or self._busy)
-        self._say(reason if reason and self.url.text() else "")
+        shown = reason if self.url.text() else ""
+        if shown or self.message.text() == self._problem:  # what else was said stays
+            self._say(shown)
+        self._problem = shown
+        self.keep_in_file.setVisible(not self._passwords.has_keyring)
         for tool in (self.delete, self.up, self.down):
             tool.setEnabled(bool(self._editing))
 
@@ -352,6 +359,11 @@ class ProfileDialog(QDialog):
 
     def _say(self, text: str) -> None:
         self.message.setText(text)
+
+    async def _one_by_one(self, work: Callable[[], Any]) -> Any:
+        """What reads and writes the file, in the order in which it was asked for."""
+        async with self._file_lock:
+            return await self._off_thread(work)
 
     async def _off_thread(self, work: Callable[[], Any]) -> Any:
         return await asyncio.get_running_loop().run_in_executor(None, work)

@@ -42,6 +42,7 @@ class FieldEditor(QWidget):
         self.line: QLineEdit | None = None
         self.box: QComboBox | None = None
         self.check: QCheckBox | None = None
+        self.title: QWidget | None = None
         self._row = QHBoxLayout()
         self._row.setContentsMargins(0, 0, 0, 0)
         self._row.setSpacing(theme.GAP_S)
@@ -86,6 +87,8 @@ class FieldEditor(QWidget):
         for part in self.findChildren(QWidget):
             if part is not self.problem:
                 part.setEnabled(not reason)
+        if self.title is not None:
+            self.title.setEnabled(not reason)
         tip = f"{self.field.tip}.\n{reason}" if reason else f"{self.field.tip}."
         self.setToolTip(tip)
         widget.setToolTip(tip)

@@ -113,8 +113,9 @@ class ProfileForm(QTabWidget):
             if field.tab == tab:
                 editor = self.editors[field.place] = FieldEditor(field)
                 form.addRow("" if field.kind == "switch" else field.title, editor)
+                editor.title = form.labelForField(editor)
                 if field.place == "tls.verify":
-                    form.addRow("", self.tls_warning)
+                    form.addRow(self.tls_warning)
         area = QScrollArea()
         area.setWidgetResizable(True)
         area.setFrameShape(QScrollArea.Shape.NoFrame)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 
-from PySide6.QtCore import Qt, Signal
+from PySide6.QtCore import QSize, Qt, Signal
 from PySide6.QtGui import QPalette
 from PySide6.QtWidgets import QDialog, QHBoxLayout, QListWidget, QListWidgetItem, QPushButton, QVBoxLayout, QWidget
 
@@ -60,6 +60,7 @@ class ImportPreview(QDialog):
         wrong = next(iter(problems(profile).values()), "")
         fate = wrong or ("overwrites the saved profile" if overwrites else "new")
         item = QListWidgetItem(f"{plain(profile.name)} ({fate})   {plain(profile.url)}")
+        item.setSizeHint(QSize(0, round(self.fontMetrics().height() * 1.6)))
         item.setFlags(Qt.ItemFlag.ItemIsUserCheckable | Qt.ItemFlag.ItemIsEnabled | Qt.ItemFlag.ItemIsSelectable)
         item.setCheckState(Qt.CheckState.Unchecked if overwrites or wrong else Qt.CheckState.Checked)
         if wrong:

@@ -14,6 +14,7 @@ from PySide6.QtWidgets import (
     QFormLayout,
     QHBoxLayout,
     QLineEdit,
+    QPlainTextEdit,
     QPushButton,
     QVBoxLayout,
     QWidget,
@@ -59,7 +60,9 @@ class ImportSource(QDialog):
             muted=True,
         )
         self.problem = problem_label()
-        self.words = plain_label(wrap=True, muted=True)
+        self.words = QPlainTextEdit()
+        self.words.setReadOnly(True)
+        self.words.setAccessibleName("The project's last words")
         self.words.setFont(theme.mono_font())
         self.words.hide()
         self.cancel = QPushButton("Cancel")
@@ -72,9 +75,10 @@ class ImportSource(QDialog):
         layout = QVBoxLayout(self)
         layout.setSpacing(theme.GAP)
         layout.addLayout(form)
-        for label in (self.note, self.problem, self.words):
-            layout.addWidget(label)
-        layout.addStretch(1)
+        layout.addWidget(self.note)
+        layout.addWidget(self.problem)
+        layout.addWidget(self.words, 1)
+        layout.addStretch(0)
         layout.addLayout(bottom)
         self.cancel.clicked.connect(self.reject)
         self.read.clicked.connect(self.start)
@@ -85,7 +89,11 @@ class ImportSource(QDialog):
     def start(self) -> None:
         """Read the project."""
         if self._task is None:
-            self._task = asyncio.get_running_loop().create_task(self._read(), name="import: read settings")
+            texts = [line.text().strip() for line in (self.name, self.folder, self.python)]
+            self._task = asyncio.get_running_loop().create_task(self._read(*texts), name="import: read settings")
+            self._say("Reading …", "")
+            self.problem.hide()
+            self._check()
 
     def done(self, result: int) -> None:
         """Close, and end what is being read."""
@@ -116,12 +124,8 @@ class ImportSource(QDialog):
         self.read.setEnabled(not reason and self._task is None)
         self.read.setToolTip(reason)
 
-    async def _read(self) -> None:
-        self._say("Reading …", "")
-        self.problem.hide()
-        self.read.setEnabled(False)
+    async def _read(self, name: str, folder: str, python: str) -> None:
         reader: Any = from_app if self._source == "app" else from_django
-        name, folder, python = (line.text().strip() for line in (self.name, self.folder, self.python))
 
         def work() -> Proposal:
             proposal: Proposal = reader(
@@ -149,7 +153,7 @@ class ImportSource(QDialog):
     def _say(self, note: str, words: str) -> None:
         self.note.setText(note)
         self.note.setVisible(bool(note))
-        self.words.setText(plain_lines(words))
+        self.words.setPlainText(plain_lines(words))
         self.words.setVisible(bool(words))
 
 

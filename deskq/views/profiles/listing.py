@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from PySide6.QtCore import Qt, Signal
+from PySide6.QtCore import QSize, Qt, Signal
 from PySide6.QtGui import QDropEvent, QKeyEvent
 from PySide6.QtWidgets import QAbstractItemView, QListWidget, QListWidgetItem, QWidget
 
@@ -45,6 +45,7 @@ class ProfileList(QListWidget):
             mark = " •" if profile.name in marked else ""
             item = QListWidgetItem(f"{plain(profile.name)}{mark}   {profile.environment.short}")
             item.setData(NameRole, profile.name)
+            item.setSizeHint(QSize(0, round(self.fontMetrics().height() * 1.6)))
             item.setForeground(theme.environment_colour(profile.environment))
             item.setToolTip(plain(profile.url) + ("\nChanged, not saved yet" if mark else ""))
             self.addItem(item)
@@ -58,12 +59,7 @@ class ProfileList(QListWidget):
         target = row + step
         if row < 0 or not 0 <= target < self.count():
             return
-        self.blockSignals(True)
-        item = self.takeItem(row)
-        self.insertItem(target, item)
-        self.setCurrentItem(item)
-        self.blockSignals(False)
-        self._announce(item)
+        self._put(row, target)
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
         steps = {Qt.Key.Key_Up: -1, Qt.Key.Key_Down: 1}
@@ -73,14 +69,26 @@ class ProfileList(QListWidget):
         super().keyPressEvent(event)
 
     def dropEvent(self, event: QDropEvent) -> None:
-        name = self.current_name()
+        """Put the dragged row where the pointer is; Qt must not remove it afterwards, as it does with what it moved."""
+        place = event.position().toPoint()
+        target = self.indexAt(place).row()
+        if target < 0:
+            target = self.count()
+        elif place.y() > self.visualItemRect(self.item(target)).center().y():
+            target += 1
+        row = self.currentRow()
+        event.setDropAction(Qt.DropAction.IgnoreAction)
+        event.accept()
+        if row >= 0 and target not in (row, row + 1):
+            self._put(row, target - 1 if target > row else target)
+
+    def _put(self, row: int, target: int) -> None:
         self.blockSignals(True)
-        super().dropEvent(event)
+        item = self.takeItem(row)
+        self.insertItem(target, item)
+        self.setCurrentItem(item)
         self.blockSignals(False)
-        for row in range(self.count()):
-            if self.item(row).data(NameRole) == name:
-                self.setCurrentRow(row)
-                self._announce(self.item(row))
+        self._announce(item)
 
     def _announce(self, item: QListWidgetItem) -> None:
         below = self.names()[self.row(item) + 1 :]
