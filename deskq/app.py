@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import qasync
-from PySide6.QtCore import Qt, qInstallMessageHandler
+from PySide6.QtCore import QProcess, Qt, qInstallMessageHandler
 from PySide6.QtGui import QIcon
 from PySide6.QtWidgets import QApplication, QFileDialog
 
@@ -67,6 +67,9 @@ class App:
         self.window.add_profile_requested.connect(self.open_profiles)
         self.window.connect_requested.connect(self.connect)
         self.window.history_requested.connect(self.choose_history)
+        self.window.connect_url_requested.connect(self.connect_url)
+        self.window.import_requested.connect(self.import_profile)
+        self.window.demo_requested.connect(self.start_demo)
         self._dialog: ProfileDialog | None = None
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -156,8 +159,34 @@ class App:
             self._dialog = ProfileDialog(self.profiles, self.passwords, self.window)
             self._dialog.connect_requested.connect(self._connect_saved)
             self._dialog.removed.connect(self._removed)
+            self._dialog.saved.connect(self._saved)
             self._dialog.finished.connect(self._dialog_done)
             self._dialog.open()
+            if self.window.view() is self.window.welcome and self.window.welcome.typed():
+                self._dialog.add_new(self.window.welcome.typed())
+
+    def connect_url(self, url: str) -> None:
+        """Connect a broker for this run, without saving it."""
+        profile = Profile.from_url(url)
+        if profile.name not in self.sessions:
+            self.add(profile)
+        self.window.show_view(profile.name, "tasks")
+
+    def import_profile(self) -> None:
+        """Open the dialog of profiles, and ask there which Celery app to read."""
+        self.open_profiles()
+        assert self._dialog is not None
+        self._dialog.exchange.import_from("app")
+
+    def start_demo(self) -> None:
+        """Start the demo as a program of its own, which this one does not end."""
+        module = [] if getattr(sys, "frozen", False) else ["-m", "deskq"]
+        started, _process_id = QProcess.startDetached(sys.executable, [*module, "demo"])
+        self.window.welcome.tell(
+            "The demo starts in a window of its own; close it to end it."
+            if started
+            else "The demo cannot be started. Run  deskq demo  in a terminal to see why."
+        )
 
     def _dialog_done(self, _result: int) -> None:
         if self._dialog is not None:
@@ -174,6 +203,16 @@ class App:
 
     def _removed(self, name: str) -> None:
         self._spawn(self.remove(name), f"remove {name}")
+
+    def _saved(self, profile: Profile, was: str) -> None:
+        asyncio.get_running_loop().create_task(self._refresh(profile, was), name=f"saved {profile.name}")
+
+    async def _refresh(self, profile: Profile, was: str) -> None:
+        """Show a profile as it is saved now; it is connected if it was."""
+        before = self.sessions.get(was or profile.name)
+        connected = before is not None and before.connected
+        await self.remove(was or profile.name)
+        self.add(profile, start=connected)
 
     async def stop(self) -> None:
         """End every session; their recorders end with them."""
@@ -279,8 +318,8 @@ async def _window(profiles: list[Profile], log: CrashLog) -> int:
     try:
         for saved in await loop.run_in_executor(None, app.profiles.load):
             if saved.name not in known:
-                password = await loop.run_in_executor(None, app.passwords.get, saved.name)
-                app.add(_with_password(saved, password), start=saved.connect_at_start)
+                complete = await loop.run_in_executor(None, app.passwords.completed, saved)
+                app.add(complete, start=saved.connect_at_start)
     except UserError as error:
         app.window.welcome.say("The profiles cannot be read", str(error))
     await app.closed.wait()
@@ -333,10 +372,6 @@ async def _summary(session: ProfileSession) -> dict[str, object]:
         "queues": {queue.name: queue.ready for queue in queues},
         "workers": {worker.hostname: "online" if worker.online else "offline" for worker in workers},
     }
-
-
-def _with_password(profile: Profile, password: Any) -> Profile:
-    return replace(profile, password=password) if password is not None else profile
 
 
 def _close_on_signals(app: App) -> None:

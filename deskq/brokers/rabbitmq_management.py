@@ -36,9 +36,10 @@ class Management:
     def __init__(self, profile: Profile) -> None:
         url = urlsplit(profile.management_url or "")
         host = urlsplit(profile.url).hostname or "127.0.0.1"
-        self.url = profile.management_url or f"http://{f'[{host}]' if ':' in host else host}:15672"
+        own, self.url = profile.management_login(), url._replace(netloc=url.netloc.rpartition("@")[2]).geturl()
+        self.url = self.url or f"http://{f'[{host}]' if ':' in host else host}:15672"
         self._host = quote(virtual_host(profile), safe="")
-        token = base64.b64encode(":".join(login(profile)).encode()).decode()
+        token = base64.b64encode(":".join(own if own[0] else login(profile)).encode()).decode()
         self._headers = {"Authorization": f"Basic {token}", "Accept": "application/json", "User-Agent": "deskq"}
         context = ssl.create_default_context(cafile=profile.tls.ca if url.scheme == "https" else None)
         if not profile.tls.verify:

@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from deskq import __version__
 from deskq.cli.profile_options import add_profile_options
+from deskq.cli.profiles_parser import add_profile_verbs, allow_password_file
 
 COMMANDS: Final = ("window", "demo", "record", "tasks", "history", "profiles")
 _STATES: Final = "SENT RECEIVED STARTED SUCCESS FAILURE RETRY REJECTED REVOKED LOST IGNORED UNSEEN"
@@ -166,7 +167,9 @@ def _history(commands: Any) -> None:
 
 def _profiles(commands: Any) -> None:
     parser: argparse.ArgumentParser = commands.add_parser(
-        "profiles", help="List, add and remove saved profiles.", description="List, add and remove saved profiles."
+        "profiles",
+        help="List, add, change and import saved profiles.",
+        description="List, add, change and import them.",
     )
     verbs = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
     listing = _command(verbs, "list", "List the saved profiles.", "deskq profiles list", "profiles:list_profiles")
@@ -182,6 +185,7 @@ def _profiles(commands: Any) -> None:
     adding.add_argument("url", metavar="URL")
     adding.add_argument("--password-stdin", action="store_true", help="read the password from standard input")
     add_profile_options(adding)
+    allow_password_file(adding)
     removing = _command(verbs, "remove", "Remove a saved profile.", "deskq profiles remove shop", "profiles:remove")
     removing.add_argument("name", metavar="NAME")
     setting = _command(
@@ -193,3 +197,5 @@ def _profiles(commands: Any) -> None:
     )
     setting.add_argument("name", metavar="NAME")
     setting.add_argument("--password-stdin", action="store_true", help="read the password from standard input")
+    allow_password_file(setting)
+    add_profile_verbs(verbs, _command)

@@ -1,4 +1,4 @@
-"""``deskq profiles``: list, add and remove saved profiles from a terminal."""
+"""``deskq profiles``: list, add, change, order and remove saved profiles from a terminal."""
 
 from __future__ import annotations
 
@@ -6,11 +6,15 @@ import argparse
 import getpass
 import json
 import sys
+from dataclasses import replace
 
 from deskq.cli.common import table
 from deskq.cli.profile_options import given_fields
 from deskq.errors import UserError
-from deskq.profiles import PasswordStore, Profile, ProfileFile, Secret
+from deskq.history.moving import save_with_history
+from deskq.profiles import PasswordStore, Profile, ProfileFile, SavedProfiles, Secret, Tls
+from deskq.profiles.fields import BY_PLACE, problems
+from deskq.profiles.saved import find
 from deskq.profiles.wire import overridden, to_values
 
 
@@ -29,47 +33,110 @@ def list_profiles(options: argparse.Namespace) -> int:
 
 def add(options: argparse.Namespace) -> int:
     """Save a new profile."""
-    file = ProfileFile()
-    profiles = file.load()
-    if any(profile.name == options.name for profile in profiles):
+    saved = saved_profiles(options)
+    if any(profile.name == options.name for profile in saved.load()):
         raise UserError(f"There is a profile “{options.name}” already. Remove it first, or choose another name.")
     profile = overridden(Profile.from_url(options.url, name=options.name), given_fields(options))
-    password = Secret(sys.stdin.readline().rstrip("\n")) if options.password_stdin else profile.password
-    file.save([*profiles, profile])
-    if password:
-        _keep(profile.name, password)
+    if options.password_stdin:
+        profile = replace(profile, password=Secret(sys.stdin.readline().rstrip("\n")))
+    check(profile)
+    saved.put(profile)
     print(f"Saved “{profile.name}”. Open it with: deskq {profile.name}")
+    say_if_not_kept(saved.passwords, profile)
+    return 0
+
+
+def edit(options: argparse.Namespace) -> int:
+    """Change fields of a profile; its passwords stay, but for that of a URL which is another one now."""
+    saved = saved_profiles(options)
+    before = saved.named(options.name)
+    given = given_fields(options)
+    if not given and options.url is None:
+        raise UserError("Say what to change, for example: --safety read-only")
+    changed = overridden(before, given)
+    if options.url is not None:
+        made = Profile.from_url(options.url)
+        tls = made.tls if made.tls != Tls() else changed.tls
+        changed = replace(changed, url=made.url, password=made.password or before.password, tls=tls)
+    now = changed.secrets()
+    forgotten = [
+        place for place in changed.moved_secrets(before) if now.get(place) and now[place] == before.secrets()[place]
+    ]
+    changed = changed.with_secrets(dict.fromkeys(forgotten, Secret()))
+    check(changed)
+    saved.put(changed, was=before.name)
+    print(f"Saved “{changed.name}”.")
+    if "" in forgotten:
+        print(f"Its server is another one now: give its password with: deskq profiles set-password {changed.name}")
+    say_if_not_kept(saved.passwords, changed)
+    return 0
+
+
+def rename(options: argparse.Namespace) -> int:
+    """Give a profile another name; its passwords go along, and its history if it has no place of its own."""
+    saved = SavedProfiles(ProfileFile(), PasswordStore())
+    profile = replace(saved.named(options.name), name=options.new)
+    _, about_history = save_with_history(saved, profile, options.name)
+    print(f"“{options.name}” is “{options.new}” now. {about_history}".rstrip())
+    return 0
+
+
+def duplicate(options: argparse.Namespace) -> int:
+    """Save a copy of a profile, with its passwords and without its history."""
+    SavedProfiles(ProfileFile(), PasswordStore()).duplicate(options.name, options.new)
+    print(f"Saved “{options.new}”.")
+    return 0
+
+
+def move(options: argparse.Namespace) -> int:
+    """Change the order of profiles."""
+    moved = SavedProfiles(ProfileFile(), PasswordStore()).move(
+        options.name, before=None if options.last else options.before
+    )
+    print("\n".join(profile.name for profile in moved))
     return 0
 
 
 def remove(options: argparse.Namespace) -> int:
-    """Remove a profile and its password; its history stays."""
-    file = ProfileFile()
-    profiles = file.load()
-    left = [profile for profile in profiles if profile.name != options.name]
-    if len(left) == len(profiles):
-        raise UserError(f"There is no profile “{options.name}”.")
-    file.save(left)
-    PasswordStore().delete(options.name)
+    """Remove a profile and its passwords; its history stays."""
+    SavedProfiles(ProfileFile(), PasswordStore()).remove(options.name)
     print(f"Removed “{options.name}”. Its history stays.")
     return 0
 
 
 def set_password(options: argparse.Namespace) -> int:
     """Ask for a password and keep it."""
-    if not any(profile.name == options.name for profile in ProfileFile().load()):
-        raise UserError(f"There is no profile “{options.name}”.")
+    saved = saved_profiles(options)
+    profile = find(saved.load(), options.name)
     text = (
         sys.stdin.readline().rstrip("\n")
         if options.password_stdin
         else getpass.getpass(f"Password of {options.name}: ")
     )
-    _keep(options.name, Secret(text))
+    saved.passwords.keep(profile.name, {"": Secret(text)})
+    say_if_not_kept(saved.passwords, replace(profile, password=Secret(text)))
     return 0
 
 
-def _keep(name: str, password: Secret) -> None:
+def saved_profiles(options: argparse.Namespace) -> SavedProfiles:
+    """Return the saved profiles; with --password-file-ok, passwords go into a file where there is no keyring."""
     passwords = PasswordStore()
-    passwords.set(name, password)
-    if not passwords.persistent:
-        raise UserError(f"The password was not kept. {passwords.problem} Give it in the URL when you start deskq.")
+    if options.password_file_ok and not passwords.has_keyring and not passwords.file_allowed:
+        passwords.allow_file()
+    return SavedProfiles(ProfileFile(), passwords)
+
+
+def check(profile: Profile) -> None:
+    """Raise UserError for the first thing that does not go together in a profile."""
+    for place, sentence in problems(profile).items():
+        option = BY_PLACE[place].flag
+        raise UserError(f"{sentence} ({option})" if option else sentence)
+
+
+def say_if_not_kept(passwords: PasswordStore, profile: Profile) -> None:
+    """Raise UserError if there is a password and nowhere to keep it."""
+    if any(profile.secrets().values()) and not passwords.persistent:
+        raise UserError(
+            f"The password was not kept. {passwords.problem} Say --password-file-ok to have it kept in "
+            f"{passwords.file_path}, which only you can read, or give it in the URL when you start deskq."
+        )

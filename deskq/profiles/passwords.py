@@ -1,70 +1,134 @@
-"""Passwords in the operating system's keyring; where there is none, in memory for this run."""
+"""Passwords in the operating system's keyring; where there is none, in memory, or in a file if the person says so."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from pathlib import Path
 from typing import Final
 
 import keyring
 import keyring.errors
 from keyring.backends.fail import Keyring as NoKeyring
+from keyring.backends.null import Keyring as NullKeyring
 
-from deskq.profiles.profile import Secret
+from deskq import paths
+from deskq.profiles.password_file import PasswordFile
+from deskq.profiles.profile import Profile, Secret
 
 SERVICE: Final = "deskq"
 
 
 class PasswordStore:
-    """Get, set and delete the password of a profile, by its name. Blocking: D-Bus may ask the user.
+    """Get, set and delete passwords by key: a profile's name, or "NAME/PLACE" as :meth:`Profile.secrets` has them.
 
-    ``persistent`` is False when passwords last only for this run; ``problem`` then says why.
+    Blocking: D-Bus may ask the user. ``persistent`` is False when passwords last only for this run; ``problem`` then
+    says why. Every method raises UserError if there is a file of passwords that others can read.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, path: Path | None = None) -> None:
         self._memory: dict[str, Secret] = {}
-        self.problem = ""
-        if isinstance(keyring.get_keyring(), NoKeyring):
-            self.problem = "This system has no keyring: passwords are kept for this run only."
+        self._file = PasswordFile(path or paths.config_dir() / "passwords.toml")
+        self.has_keyring = not isinstance(keyring.get_keyring(), NoKeyring | NullKeyring)
+        self._why = "" if self.has_keyring else "This system has no keyring: passwords are kept for this run only."
+
+    @property
+    def problem(self) -> str:
+        """Why passwords last only for this run; "" if they are kept."""
+        return "" if self.persistent else self._why
 
     @property
     def persistent(self) -> bool:
         """True if passwords survive this run."""
-        return not self.problem
+        return self.has_keyring or self.file_allowed
 
-    def get(self, profile: str) -> Secret | None:
+    @property
+    def file_allowed(self) -> bool:
+        """Did the person say that passwords may be kept in a file? The file's existence remembers it."""
+        return not self.has_keyring and self._file.exists()
+
+    @property
+    def file_path(self) -> Path:
+        """Where the file of passwords is, or would be."""
+        return self._file.path
+
+    def allow_file(self) -> None:
+        """Keep passwords in the file from now on, those in memory too; nothing changes where there is a keyring."""
+        if not self.has_keyring:
+            self._file.save(self._file.load() | {key: secret.reveal() for key, secret in self._memory.items()})
+            self._memory.clear()
+
+    def forget_file(self) -> None:
+        """Remove the file; its passwords stay in memory for this run, if it can be read."""
+        if self.file_allowed:
+            self._memory |= {key: Secret(text) for key, text in self._file.load().items()}
+        self._file.remove()
+
+    def get(self, key: str) -> Secret | None:
         """Return the password, None if none is kept."""
-        if profile in self._memory:
-            return self._memory[profile]
-        if self.persistent:
+        if key in self._memory:
+            return self._memory[key]
+        if self.has_keyring:
             try:
-                text = keyring.get_password(SERVICE, profile)
+                text = keyring.get_password(SERVICE, key)
             except Exception as error:  # noqa: BLE001 - a keyring may raise anything of its backend's
                 self._failed(error)
-                return None
+            else:
+                return Secret(text) if text is not None else None
+        if self.file_allowed:
+            text = self._file.load().get(key)
             return Secret(text) if text is not None else None
         return None
 
-    def set(self, profile: str, password: Secret) -> None:
+    def set(self, key: str, password: Secret) -> None:
         """Keep the password."""
-        if self.persistent:
+        if self.has_keyring:
             try:
-                keyring.set_password(SERVICE, profile, password.reveal())
+                keyring.set_password(SERVICE, key, password.reveal())
             except Exception as error:  # noqa: BLE001 - see get
                 self._failed(error)
             else:
-                self._memory.pop(profile, None)
+                self._memory.pop(key, None)
                 return
-        self._memory[profile] = password
+        if self.file_allowed:
+            self._file.save(self._file.load() | {key: password.reveal()})
+            self._memory.pop(key, None)
+        else:
+            self._memory[key] = password
 
-    def delete(self, profile: str) -> None:
+    def delete(self, key: str) -> None:
         """Forget the password, if there is one."""
-        self._memory.pop(profile, None)
-        if self.persistent:
+        self._memory.pop(key, None)
+        if self.has_keyring:
             try:
-                keyring.delete_password(SERVICE, profile)
+                keyring.delete_password(SERVICE, key)
             except keyring.errors.PasswordDeleteError:
                 pass
             except Exception as error:  # noqa: BLE001 - see get
                 self._failed(error)
+        elif self.file_allowed and key in (kept := self._file.load()):
+            del kept[key]
+            self._file.save(kept)
+
+    def completed(self, profile: Profile) -> Profile:
+        """Return the profile with the passwords that are kept for it, where it has none of its own."""
+        found: dict[str, Secret] = {}
+        for place, secret in profile.secrets().items():
+            if not secret and (kept := self.get(_key(profile.name, place))) is not None:
+                found[place] = kept
+        return profile.with_secrets(found)
+
+    def keep(self, name: str, secrets: Mapping[str, Secret]) -> None:
+        """Keep a profile's passwords, as :meth:`Profile.secrets` gives them; an empty one is forgotten."""
+        for place, secret in secrets.items():
+            if secret:
+                self.set(_key(name, place), secret)
+            else:
+                self.delete(_key(name, place))
 
     def _failed(self, error: Exception) -> None:
-        self.problem = f"The keyring cannot be used ({error}): passwords are kept for this run only."
+        self.has_keyring = False
+        self._why = f"The keyring cannot be used ({type(error).__name__}): passwords are kept for this run only."
+
+
+def _key(name: str, place: str) -> str:
+    return f"{name}/{place}" if place else name

@@ -1,39 +1,38 @@
-"""The profile of one broker, as a value; its password never shows unless asked for by name."""
+"""The profile of one broker, as a value; its passwords never show unless asked for by name."""
 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from pathlib import Path
 from typing import Any, Final, Literal
-from urllib.parse import quote, unquote, urlsplit, urlunsplit
+from urllib.parse import unquote, urlsplit
 
 from deskq import paths
 from deskq.errors import UserError
+from deskq.profiles.urls import (
+    AMQP_SCHEMES,
+    OTHER_SCHEMES,
+    REDIS_SCHEMES,
+    SENTINEL_SCHEMES,
+    TLS_SCHEMES,
+    join_password,
+    server_of,
+    shown,
+    split_password,
+    take_tls_query,
+)
 
-REDIS_SCHEMES: Final = frozenset(
-    {"redis", "rediss", "valkey", "valkeys", "sentinel", "redis+socket", "unix", "redis+sentinel"}
-)
-AMQP_SCHEMES: Final = frozenset({"amqp", "amqps", "pyamqp", "librabbitmq"})
-OTHER_SCHEMES: Final = frozenset(
-    {
-        *(
-            "memory",
-            "filesystem",
-            "sqla",
-            "sqlalchemy",
-            "sqs",
-            "mongodb",
-            "zookeeper",
-            "consul",
-            "etcd",
-            "azureservicebus",
-        ),
-        *("azurestoragequeues", "pyro", "slmq", "qpid", "confluentkafka", "kafka", "gcpubsub", "sqlite", "db+sqlite"),
-    }
-)
 _HISTORY_SCHEME: Final = "history"
+SECRETS: Final = frozenset({"password", "result_password", "management_password", "schedule_passwords"})
+"""The fields that hold passwords."""
+_SECRET_OF: Final = {
+    "url": "password",
+    "result_backend": "result_password",
+    "management_url": "management_password",
+}
 _DEFAULT_HISTORY_DAYS: Final = 30.0
 _DEFAULT_FAILURE_DAYS: Final = 90.0
 
@@ -116,10 +115,11 @@ class Tls:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Profile:
-    """How to reach one broker and what deskq may do there. ``url`` never holds a password.
+    """How to reach one broker and what deskq may do there. None of its URLs holds a password: it is moved out.
 
     ``retention_days`` and ``retention_failed_days`` (tasks that did not succeed): 0 keeps all; ``retention_megabytes``:
-    the largest size of the history, 0 for no limit. ``schedule_stores``: URLs beside the broker that beats read.
+    the largest size of the history, 0 for no limit. ``schedule_stores``: URLs beside the broker that beats read;
+    ``schedule_passwords``: such a URL and its password.
     """
 
     name: str
@@ -141,6 +141,26 @@ class Profile:
     retention_failed_days: float = _DEFAULT_FAILURE_DAYS
     retention_megabytes: float = 0.0
     schedule_stores: tuple[str, ...] = ()
+    result_password: Secret = field(default_factory=Secret)
+    management_password: Secret = field(default_factory=Secret)
+    schedule_passwords: tuple[tuple[str, Secret], ...] = ()
+
+    def __post_init__(self) -> None:
+        for place, secret in _SECRET_OF.items():
+            bare, password = split_password(getattr(self, place) or "")
+            if password:
+                object.__setattr__(self, place, bare)
+                object.__setattr__(self, secret, Secret(password))
+        kept = dict(self.schedule_passwords)
+        stores = []
+        for url in self.schedule_stores:
+            bare, password = split_password(url)
+            stores.append(bare)
+            if password:
+                kept[bare] = Secret(password)
+        object.__setattr__(self, "schedule_stores", tuple(stores))
+        pairs = tuple((url, kept[url]) for url in dict.fromkeys(stores) if kept.get(url))
+        object.__setattr__(self, "schedule_passwords", pairs)
 
     @property
     def scheme(self) -> str:
@@ -165,11 +185,12 @@ class Profile:
         return not self.read_only and not self.silent
 
     def private_texts(self) -> tuple[str, ...]:
-        """Return what must not leave this machine in a report: password, user, hosts."""
-        parts = urlsplit(self.url.partition(";")[0])
-        hosts = [place.rpartition("@")[2] for place in re.findall(r"://([^/?;]+)", f"{self.url};{self.management_url}")]
-        names = [host.rpartition(":")[0] if re.search(r":\d+$", host) else host for host in hosts]
-        texts = (self.password.reveal(), unquote(parts.username or ""), *names)
+        """Return what must not leave this machine in a report: passwords, users and hosts."""
+        texts = [self.password.reveal(), self.result_password.reveal(), self.management_password.reveal()]
+        for url in (self.url, self.result_backend or "", self.management_url or "", *self.schedule_stores):
+            for place in re.findall(r"://([^/?;]+)", url):
+                user, _, host = place.rpartition("@")
+                texts += [unquote(user), re.sub(r":\d+$", "", host)]
         return tuple(text for text in texts if text and text != "localhost")
 
     @property
@@ -177,14 +198,70 @@ class Profile:
         """False for a history file that was opened by itself: nothing can be asked or recorded."""
         return self.scheme != _HISTORY_SCHEME
 
+    @property
+    def tls_in_use(self) -> bool:
+        """True if the URL's scheme means TLS."""
+        return self.scheme in TLS_SCHEMES
+
+    @property
+    def by_sentinel(self) -> bool:
+        """True if sentinels are asked where the master is."""
+        return self.scheme in SENTINEL_SCHEMES
+
     def connection_url(self) -> str:
         """Return the URL with the password: for opening connections, never for showing or logging."""
-        if not self.password:
-            return self.url
-        parts = urlsplit(self.url)
-        user, _, place = parts.netloc.rpartition("@")
-        login = f"{user}:{quote(self.password.reveal(), safe='')}"
-        return urlunsplit(parts._replace(netloc=f"{login}@{place}"))
+        return join_password(self.url, self.password.reveal())
+
+    def result_backend_url(self) -> str:
+        """Return the result backend's URL with its password, "" if none is known; for opening connections only."""
+        return join_password(self.result_backend or "", self.result_password.reveal())
+
+    def management_login(self) -> tuple[str, str]:
+        """Return user and password of the management URL, ("", "") where the broker's login is meant."""
+        user = unquote(urlsplit(self.management_url or "").username or "")
+        return user, self.management_password.reveal()
+
+    def schedule_store_urls(self) -> tuple[str, ...]:
+        """Return the schedule stores with their passwords: for opening connections only."""
+        passwords = dict(self.schedule_passwords)
+        return tuple(join_password(url, passwords.get(url, Secret()).reveal()) for url in self.schedule_stores)
+
+    def secrets(self) -> dict[str, Secret]:
+        """Return every place that can have a password, and the password there, which may be empty.
+
+        The places, as they follow the profile's name in a PasswordStore: "" is the broker's own, then
+        "result_backend", "management_url", and "schedule_stores/URL" for each store.
+        """
+        found = {"": self.password}
+        for place, secret in _SECRET_OF.items():
+            if place != "url" and "://" in (getattr(self, place) or ""):
+                found[place] = getattr(self, secret)
+        passwords = dict(self.schedule_passwords)
+        return found | {f"schedule_stores/{url}": passwords.get(url, Secret()) for url in self.schedule_stores}
+
+    def moved_secrets(self, before: Profile) -> list[str]:
+        """Return the places whose password, as it was ``before``, would go to another server now."""
+        return [
+            place for place in before.secrets() if server_of(self._url_of(place)) != server_of(before._url_of(place))
+        ]
+
+    def _url_of(self, place: str) -> str:
+        kind, _, url = place.partition("/")
+        if kind == "schedule_stores":
+            return url if url in self.schedule_stores else ""
+        return getattr(self, kind or "url") or ""
+
+    def with_secrets(self, secrets: Mapping[str, Secret]) -> Profile:
+        """Return the profile with these passwords, by the places of :meth:`secrets`; others stay."""
+        changes: dict[str, Any] = {}
+        stores = dict(self.schedule_passwords)
+        for place, secret in secrets.items():
+            kind, _, url = place.partition("/")
+            if kind == "schedule_stores":
+                stores[url] = secret
+            else:
+                changes[_SECRET_OF[kind or "url"]] = secret
+        return replace(self, **changes, schedule_passwords=tuple(stores.items()))
 
     def history_path(self) -> Path:
         """Return where its history is kept."""
@@ -214,21 +291,26 @@ class Profile:
         scheme, found, rest = text.partition("://")
         scheme = scheme.lower()
         if not found or not scheme:
-            raise UserError(f"“{without_password(text)}” is no broker URL. Write one like redis://host:6379/0.")
+            raise UserError(f"“{shown(text)}” is no broker URL. Write one like redis://host:6379/0.")
         known = REDIS_SCHEMES | AMQP_SCHEMES | OTHER_SCHEMES
         if scheme.partition("+")[0] not in known and scheme not in known:
             names = "redis, rediss, valkey, sentinel, amqp or amqps"
-            raise UserError(
-                f"deskq does not know the scheme “{scheme}”. Use {names}, or another of Celery's transports."
-            )
+            said = f"the scheme “{scheme}”" if re.fullmatch(r"[a-z][a-z0-9+.-]{0,30}", scheme) else "this scheme"
+            raise UserError(f"deskq does not know {said}. Use {names}, or another of Celery's transports.")
         bare, password = split_password(f"{scheme}://{rest}")
+        bare, tls = take_tls_query(bare)
+        if tls and "tls" not in given:
+            given["tls"] = Tls(**tls)
+        several = ";" in bare  # sentinel://one:26379;sentinel://two:26379
         try:
             parts = urlsplit(bare)
-            several = ";" in bare  # sentinel://one:26379;sentinel://two:26379
             place = parts.netloc.partition(";")[0].rpartition("@")[2] if several else parts.hostname or ""
             port = None if several else parts.port
-        except ValueError as error:
-            raise UserError(f"“{bare}” is no broker URL: {error}.") from None
+        except ValueError:  # its text quotes what may be a password
+            raise UserError(
+                f"“{shown(bare)}” is no broker URL: check its host and port. Write it like "
+                f"{scheme}://user:password@host:port, with special characters quoted, as %40 for @."
+            ) from None
         if name is None:
             name = place or scheme
             if port:
@@ -239,21 +321,3 @@ class Profile:
         if password and "password" not in given:
             given["password"] = Secret(password)
         return cls(name=name, url=bare, **given)
-
-
-def split_password(url: str) -> tuple[str, str]:
-    """Return the URL without its password, and the password, unquoted."""
-    scheme, _, rest = url.partition("://")
-    at = rest.rfind("@")
-    if at < 0:
-        return url, ""
-    login, place = rest[:at], rest[at + 1 :]
-    user, colon, password = login.partition(":")
-    if not colon:
-        return url, ""
-    return f"{scheme}://{user}@{place}" if user else f"{scheme}://{place}", unquote(password)
-
-
-def without_password(url: str) -> str:
-    """Return the URL as it may be shown."""
-    return split_password(url)[0]

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import os
-import tempfile
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 import tomlkit
 from tomlkit.exceptions import TOMLKitError
@@ -14,12 +12,9 @@ from tomlkit.exceptions import TOMLKitError
 from deskq import paths
 from deskq.errors import UserError
 from deskq.profiles.profile import Profile
-from deskq.profiles.wire import NESTED, from_values, to_values
-
-VERSION: Final = 1
-UPGRADES: Final[dict[int, Callable[[tomlkit.TOMLDocument], None]]] = {}
-"""From version N to N+1, on the parsed file."""
-_KEYS: Final = frozenset(Profile.__dataclass_fields__)
+from deskq.profiles.upgrades import UPGRADES, VERSION
+from deskq.profiles.wire import KEYS, TABLES, from_values, to_values
+from deskq.profiles.writing import write_private
 
 
 class ProfileFile:
@@ -34,10 +29,13 @@ class ProfileFile:
         self._stamp = self._current_stamp()
         document = self._parse()
         profiles: list[Profile] = []
-        for number, table in enumerate(document.get("profile", []), start=1):
+        tables = document.get("profile", [])
+        if not isinstance(tables, list) or not all(isinstance(table, dict) for table in tables):
+            raise UserError(f"{self.path} holds no profiles: begin each one with a line [[profile]].")
+        for number, table in enumerate(tables, start=1):
             try:
                 profiles.append(from_values(_unwrapped(table)))
-            except (UserError, AttributeError) as error:
+            except UserError as error:
                 raise UserError(f"Profile {number} in {self.path} is wrong: {error}") from None
         names = [profile.name for profile in profiles]
         for name in names:
@@ -45,16 +43,20 @@ class ProfileFile:
                 raise UserError(f"{self.path} has two profiles named “{name}”. Rename one.")
         return profiles
 
-    def save(self, profiles: Iterable[Profile]) -> None:
-        """Write these profiles; raises UserError if the file there is broken, or cannot be written."""
+    def save(self, profiles: Iterable[Profile], *, renamed: Mapping[str, str] | None = None) -> None:
+        """Write these profiles; raises UserError if the file there is broken, or cannot be written.
+
+        ``renamed``: new name -> the old one, whose unknown keys and comments stay.
+        """
         document = self._parse()
         document["version"] = VERSION
-        old = {table.get("name"): table for table in document.get("profile", [])}
+        old = {table.get("name"): table for table in document.get("profile", []) if isinstance(table, dict)}
+        before = renamed or {}
         tables = tomlkit.aot()
         for profile in profiles:
-            tables.append(_updated(old.get(profile.name), to_values(profile)))
+            tables.append(_updated(old.get(before.get(profile.name, profile.name)), to_values(profile)))
         document["profile"] = tables
-        self._write(tomlkit.dumps(document))
+        write_private(self.path, tomlkit.dumps(document), "The profiles")
         self._stamp = self._current_stamp()
 
     @property
@@ -75,31 +77,15 @@ class ProfileFile:
             raise UserError(
                 f"{self.path} is not TOML: {error}. Mend or remove it; deskq does not overwrite it."
             ) from None
-        version = document.get("version", VERSION)
-        if not isinstance(version, int) or version > VERSION:
+        version = document.get("version", 1 if "profile" in document else VERSION)
+        if not isinstance(version, int) or version < 1:
+            raise UserError(f"The version of {self.path} is no whole number. Mend it; deskq writes {VERSION}.")
+        if version > VERSION:
             raise UserError(f"{self.path} was written by a newer deskq (version {version}). Upgrade deskq.")
         while version < VERSION:
             UPGRADES[version](document)
             version += 1
         return document
-
-    def _write(self, text: str) -> None:
-        """Write to a file beside it, bring that to disk, and rename it over the old one."""
-        try:
-            self.path.parent.mkdir(parents=True, exist_ok=True)
-            number, name = tempfile.mkstemp(prefix=f".{self.path.name}.", dir=self.path.parent)
-            temporary = Path(name)
-            try:
-                with os.fdopen(number, "w", encoding="utf-8") as file:
-                    file.write(text)
-                    file.flush()
-                    os.fsync(file.fileno())
-                temporary.replace(self.path)
-            except BaseException:
-                temporary.unlink(missing_ok=True)
-                raise
-        except OSError as error:
-            raise UserError(f"The profiles cannot be written to {self.path}: {error.strerror}.") from None
 
     def _current_stamp(self) -> tuple[int, int] | None:
         try:
@@ -118,25 +104,35 @@ def _updated(table: Any, values: dict[str, Any]) -> Any:
     """Bring an existing table (or a new one) to these values, leaving unknown keys and comments alone."""
     if table is None:
         table = tomlkit.table()
-    for key in [key for key in table if key in _KEYS and key not in values]:
-        if key not in NESTED:
+    _bring(table, {key: value for key, value in values.items() if key not in TABLES}, KEYS)
+    for key, known in TABLES.items():
+        inner = table.get(key)
+        if inner is None and key not in values:
+            continue
+        if not isinstance(inner, dict):
+            inner = tomlkit.table()
+            table[key] = inner
+        _bring(inner, values.get(key, {}), known)
+        if not inner:
             del table[key]
-    for key, value in values.items():
-        if key in NESTED:
-            inner = table.get(key)
-            if inner is None:
-                inner = tomlkit.table()
-                table[key] = inner
-            for name in [name for name in inner if name in NESTED[key].__dataclass_fields__ and name not in value]:
-                del inner[name]
-            for name, item in value.items():
-                inner[name] = item
-        elif table.get(key) != value:
-            table[key] = value
-    for key in NESTED:
-        if key in table and key not in values:
-            for name in [name for name in table[key] if name in NESTED[key].__dataclass_fields__]:
-                del table[key][name]
-            if not table[key]:
-                del table[key]
     return table
+
+
+def _bring(table: Any, values: dict[str, Any], known: frozenset[str]) -> None:
+    for key in [key for key in table if key in known and key not in values]:
+        del table[key]
+    for key, value in values.items():
+        if key not in table or table[key] != value:
+            table[key] = value
+
+
+def exported(profiles: Iterable[Profile]) -> str:
+    """Return these profiles as the text of a file, for somebody else; it holds no password."""
+    document = tomlkit.document()
+    document.add(tomlkit.comment("Profiles of deskq, without passwords. Read them with: deskq profiles import FILE"))
+    document["version"] = VERSION
+    tables = tomlkit.aot()
+    for profile in profiles:
+        tables.append(_updated(None, to_values(profile)))
+    document["profile"] = tables
+    return tomlkit.dumps(document)

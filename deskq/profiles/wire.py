@@ -1,25 +1,40 @@
-"""A profile as plain values: for the TOML file (without the password) and for a child's standard input (with it)."""
+"""A profile as plain values: for the TOML file (without passwords) and for a child's standard input (with them)."""
 
 from __future__ import annotations
 
 import json
+import math
 from dataclasses import MISSING, asdict, fields, replace
 from enum import StrEnum
 from typing import Any, Final
 
 from deskq.errors import UserError
-from deskq.profiles.profile import Environment, Profile, RedisOptions, Safety, Secret, Tls
+from deskq.profiles.profile import SECRETS, Environment, Profile, RedisOptions, Safety, Secret, Tls
+from deskq.profiles.urls import split_password
 
 NESTED: Final[dict[str, type[Any]]] = {"tls": Tls, "redis": RedisOptions}
 ENUMS: Final[dict[str, type[StrEnum]]] = {"environment": Environment, "safety": Safety}
+PLACES: Final[dict[str, tuple[str, str]]] = {
+    "retention_days": ("retention", "days"),
+    "retention_failed_days": ("retention", "failed_days"),
+    "retention_megabytes": ("retention", "megabytes"),
+}
+"""Fields that stand in a table: field -> (table, key)."""
+TABLES: Final[dict[str, frozenset[str]]] = {
+    **{name: frozenset(kind.__dataclass_fields__) for name, kind in NESTED.items()},
+    "retention": frozenset(key for _, key in PLACES.values()),
+}
+"""The tables of a profile and their keys."""
+KEYS: Final = frozenset(Profile.__dataclass_fields__) - PLACES.keys() - SECRETS - TABLES.keys()
+"""The keys of a profile that are no tables."""
 
 
 def to_values(profile: Profile) -> dict[str, Any]:
-    """Return what differs from the defaults, without the password, as TOML and JSON can hold it."""
+    """Return what differs from the defaults, without passwords, as TOML and JSON can hold it."""
     values: dict[str, Any] = {}
     for spec in fields(Profile):
         value = getattr(profile, spec.name)
-        if spec.name == "password":
+        if spec.name in SECRETS:
             continue
         if spec.name in NESTED:
             inner = {
@@ -28,7 +43,11 @@ def to_values(profile: Profile) -> dict[str, Any]:
             if inner:
                 values[spec.name] = inner
         elif spec.default is MISSING or value != spec.default:
-            values[spec.name] = _plain(value)
+            if spec.name in PLACES:
+                table, key = PLACES[spec.name]
+                values.setdefault(table, {})[key] = _plain(value)
+            else:
+                values[spec.name] = _plain(value)
     return values
 
 
@@ -36,22 +55,29 @@ def from_values(values: dict[str, Any]) -> Profile:
     """Return the profile of such values, unknown keys aside; raises UserError that names what is wrong."""
     known: dict[str, Any] = {}
     for spec in fields(Profile):
-        if spec.name in values and spec.name != "password":
-            known[spec.name] = _typed(spec.name, values[spec.name])
+        if spec.name in SECRETS:
+            continue
+        table, key = PLACES.get(spec.name, ("", spec.name))
+        place = values.get(table, {}) if table else values
+        if not isinstance(place, dict):
+            raise UserError(f"“{table}” is a table.")
+        if key in place:
+            known[spec.name] = _typed(spec.name, place[key])
     for name in ("name", "url"):
         if not isinstance(known.get(name), str) or not known[name]:
             raise UserError(f"A profile needs “{name}”.")
-    checked = Profile.from_url(known["url"])
-    if checked.password:
+    urls = [known["url"], known.get("result_backend"), known.get("management_url"), *known.get("schedule_stores", ())]
+    if any(split_password(url or "")[1] for url in urls):
         raise UserError(
-            f"The URL of “{known['name']}” holds a password: take it out and run deskq profiles set-password."
+            f"A URL of “{known['name']}” holds a password: take it out and run deskq profiles set-password."
         )
-    return replace(Profile(**known), url=checked.url)
+    return replace(Profile(**known), url=Profile.from_url(known["url"]).url)
 
 
 def profile_to_json(profile: Profile) -> str:
-    """Return one line that holds everything, the password too: for the pipe to a child, nothing else."""
-    return json.dumps({**to_values(profile), "password": profile.password.reveal()})
+    """Return one line that holds everything, the passwords too: for the pipe to a child, nothing else."""
+    secrets = {place: secret.reveal() for place, secret in profile.secrets().items() if secret}
+    return json.dumps({**to_values(profile), "secrets": secrets})
 
 
 def profile_from_json(text: str) -> Profile:
@@ -62,7 +88,11 @@ def profile_from_json(text: str) -> Profile:
         raise UserError("The profile on standard input is not JSON.") from None
     if not isinstance(values, dict):
         raise UserError("The profile on standard input is not an object.")
-    return replace(from_values(values), password=Secret(str(values.get("password", ""))))
+    secrets = values.get("secrets", {})
+    if not isinstance(secrets, dict):
+        raise UserError("The passwords on standard input are not an object.")
+    profile = from_values(values)
+    return profile.with_secrets({place: Secret(str(secrets[place])) for place in profile.secrets() if place in secrets})
 
 
 def _typed(name: str, value: Any) -> Any:
@@ -89,18 +119,22 @@ def _typed(name: str, value: Any) -> Any:
 
 
 def _checked(name: str, value: Any, default: Any) -> Any:
+    shown = "".join(f"{part}." for part in PLACES.get(name, (name,)))[:-1]
     if isinstance(default, tuple):
-        if not isinstance(value, list | tuple):
-            raise UserError(f"“{name}” is a list.")
+        kind = int if default and isinstance(default[0], int) else str
+        if not isinstance(value, list | tuple) or not all(type(item) is kind for item in value):
+            raise UserError(f"“{shown}” is a list of {'whole numbers' if kind is int else 'texts'}.")
         return tuple(value)
     if isinstance(default, bool):
         fits = isinstance(value, bool)
     elif isinstance(default, int | float):
         fits = isinstance(value, int | float) and not isinstance(value, bool)
+        if fits and not (math.isfinite(value) and value >= 0):
+            raise UserError(f"“{shown}” is a number that is not negative.")
     else:
         fits = isinstance(value, str) or (default is None and value is None)
     if not fits:
-        raise UserError(f"“{name}” is {value!r}, which is not of its kind.")
+        raise UserError(f"“{shown}” is {value!r}, which is not of its kind.")
     return value
 
 

@@ -26,11 +26,11 @@ from deskq.models.broker_tree import BrokerTree
 from deskq.models.session import ProfileSession
 from deskq.views import theme, window_state
 from deskq.views.commands import BY_KEY, COMMANDS
-from deskq.views.empty import EmptyPane
 from deskq.views.keys_overlay import KeysOverlay
 from deskq.views.palette import Entry, Palette
 from deskq.views.sidebar import Sidebar
 from deskq.views.status_bar import RecorderBar
+from deskq.views.welcome import WelcomePane
 
 ViewFactory = Callable[[ProfileSession], QWidget]
 KINDS: Final = ("overview", "tasks", "workers", "queues")
@@ -70,7 +70,9 @@ class MainWindow(QMainWindow):
     """Views are made when they are first shown, by ``factories`` (kind -> session -> widget)."""
 
     add_profile_requested = Signal()
+    import_requested = Signal()
     demo_requested = Signal()
+    connect_url_requested = Signal(str)
     connect_requested = Signal(str)
     history_requested = Signal()
     closing = Signal()
@@ -94,13 +96,11 @@ class MainWindow(QMainWindow):
         self.band = EnvironmentBand()
         self.band.hide()
         self.stack = QStackedWidget()
-        self.welcome = EmptyPane(
-            "No broker yet",
-            "Add a profile with the broker's URL, for example redis://localhost:6379/0,\n"
-            "or see deskq at work on the demo: run  deskq demo  in a terminal.",
-            "Add a profile…",
-        )
-        self.welcome.action.connect(self.add_profile_requested)
+        self.welcome = WelcomePane()
+        self.welcome.add_profile_requested.connect(self.add_profile_requested)
+        self.welcome.url_given.connect(self.connect_url_requested)
+        self.welcome.import_requested.connect(self.import_requested)
+        self.welcome.demo_requested.connect(self.demo_requested)
         self.stack.addWidget(self.welcome)
         centre = QWidget()
         layout = QVBoxLayout(centre)

@@ -1,76 +1,118 @@
-"""The dialog of profiles: list, add, edit, duplicate, delete, test, connect."""
+"""The dialog of profiles: the list at the left, the form of one at the right, and what can be done with it."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Coroutine
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import (
     QCheckBox,
-    QComboBox,
     QDialog,
-    QFormLayout,
     QHBoxLayout,
     QLineEdit,
-    QListWidget,
-    QListWidgetItem,
     QMessageBox,
     QPushButton,
+    QToolButton,
     QVBoxLayout,
     QWidget,
 )
 
 from deskq.brokers.opening import open_broker
 from deskq.errors import UserError
+from deskq.history.moving import save_with_history
 from deskq.models.formats import count, plain
-from deskq.profiles import Environment, PasswordStore, Profile, ProfileFile, Safety, Secret
+from deskq.profiles import PasswordStore, Profile, ProfileFile, SavedProfiles
+from deskq.profiles.fields import BY_PLACE, SAFETY_WORDS, lowers_safety
+from deskq.profiles.saved import find, free_name
 from deskq.views import theme
 from deskq.views.empty import plain_label
-
-_ENVIRONMENTS = tuple(Environment)
-_SAFETIES = (
-    (Safety.READ_ONLY, "Read-only: deskq changes nothing"),
-    (Safety.ASK, "Ask before every change"),
-    (Safety.ASK_NAME, "Ask, and have the name typed"),
-    (Safety.FREE, "Do not ask"),
-)
+from deskq.views.profiles.exchange import ProfileExchange
+from deskq.views.profiles.form import ProfileForm
+from deskq.views.profiles.listing import ProfileList
 
 
 class ProfileDialog(QDialog):
-    """Edits the file of profiles; ``connect_requested`` carries a Profile with its password, ``removed`` a name."""
+    """Edits the file of profiles; ``connect_requested`` carries a Profile with its passwords, ``removed`` a name.
+
+    ``saved`` carries such a Profile and the name that it had before, "" if it is new.
+    """
 
     connect_requested = Signal(object)
     removed = Signal(str)
+    saved = Signal(object, str)
 
     def __init__(self, file: ProfileFile, passwords: PasswordStore, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.setWindowTitle("Profiles")
-        self.resize(820, 520)
-        self._file, self._passwords = file, passwords
+        self.resize(900, 600)
+        self._saved, self._passwords = SavedProfiles(file, passwords), passwords
         self._profiles: list[Profile] = []
         self._editing = ""
+        self._clean: dict[str, str] = {}
+        self._drafts: dict[str, dict[str, str]] = {}
+        self._busy = ""
+        self._problem = ""
+        self._file_lock = asyncio.Lock()
         self._tasks: set[asyncio.Task[Any]] = set()
-        self.list = QListWidget()
-        self.list.setAccessibleName("Profiles")
-        self.list.setMaximumWidth(220)
-        self.add = QPushButton(theme.icon("plus"), "Add")
-        self.duplicate = QPushButton(theme.icon("copy"), "Duplicate")
-        self.delete = QPushButton(theme.icon("trash-2"), "Delete…")
+        self.list = ProfileList()
+        self.list.setMaximumWidth(260)
+        self.form = ProfileForm()
+        self.exchange = ProfileExchange(self._saved, self._start, self)
+        self.url, self.name, self.password = (self._line(place) for place in ("url", "name", "password"))
+        if passwords.has_keyring:
+            self.password.setPlaceholderText("kept in the system's keyring")
+        self.message = plain_label(wrap=True)
+        self.message.setMinimumHeight(self.fontMetrics().height() * 2)
+        self.message.setAlignment(Qt.AlignmentFlag.AlignTop)
+        self.keep_in_file = QCheckBox("Keep passwords in a file that only you can read")
+        self.keep_in_file.setToolTip(f"This system has no keyring. The file: {passwords.file_path}")
+        self.keep_in_file.setChecked(passwords.file_allowed)
+        layout = QHBoxLayout(self)
+        layout.setSpacing(theme.GAP_L)
+        layout.addLayout(self._make_left(), 1)
+        layout.addLayout(self._make_right(), 3)
+        self.list.chosen.connect(self._chosen)
+        self.list.moved.connect(lambda name, before: self._start(self._move(name, before), "move"))
+        self.form.changed.connect(self._check)
+        self.exchange.said.connect(self._say)
+        self.exchange.chosen.connect(lambda profiles: self._start(self._import(profiles), "import"))
+        self.keep_in_file.toggled.connect(lambda agreed: self._start(self._allow_file(agreed), "password file"))
+        self._show(Profile(name="", url=""))
+        self._start(self._load(), "load")
+
+    def _line(self, place: str) -> QLineEdit:
+        line = self.form.editors[place].line
+        assert line is not None
+        return line
+
+    def _make_left(self) -> QVBoxLayout:
+        self.add = self._tool("plus", "Add a profile", self.add_new)
+        self.duplicate = self._tool("copy", "Duplicate this profile", self.duplicate_current)
+        self.delete = self._tool("trash-2", "Delete this profile…", self._ask_delete)
+        self.up = self._tool("arrow-up", "Move up (Alt+Up)", lambda: self.list.move_current(-1))
+        self.down = self._tool("arrow-down", "Move down (Alt+Down)", lambda: self.list.move_current(1))
+        tools = QHBoxLayout()
+        tools.setSpacing(theme.GAP_S)
+        for button in (self.add, self.duplicate, self.delete, self.up, self.down):
+            tools.addWidget(button)
+        tools.addStretch(1)
+        menus = QHBoxLayout()
+        for title, menu in (("Import…", self.exchange.import_menu), ("Export…", self.exchange.export_menu)):
+            opener = QPushButton(title)
+            opener.setAutoDefault(False)
+            opener.setMenu(menu)
+            menus.addWidget(opener)
         left = QVBoxLayout()
         left.addWidget(self.list, 1)
-        buttons = QHBoxLayout()
-        for button in (self.add, self.duplicate, self.delete):
-            buttons.addWidget(button)
-        left.addLayout(buttons)
-        right = QVBoxLayout()
-        right.addLayout(self._make_form())
-        self.message = plain_label(wrap=True)
-        self.message.setMinimumHeight(self.fontMetrics().height() * 3)
-        self.message.setAlignment(Qt.AlignmentFlag.AlignTop)
-        right.addWidget(self.message, 1)
+        left.addLayout(tools)
+        left.addLayout(menus)
+        return left
+
+    def _make_right(self) -> QVBoxLayout:
         self.test = QPushButton(theme.icon("plug"), "Test connection")
         self.save = QPushButton("Save")
         self.connect_button = QPushButton("Save and connect")
@@ -81,137 +123,157 @@ class ProfileDialog(QDialog):
         bottom.addStretch(1)
         for button in (self.close_button, self.save, self.connect_button):
             bottom.addWidget(button)
+        right = QVBoxLayout()
+        right.addWidget(self.form, 1)
+        right.addWidget(self.keep_in_file)
+        right.addWidget(self.message)
         right.addLayout(bottom)
-        layout = QHBoxLayout(self)
-        layout.setSpacing(theme.GAP_L)
-        layout.addLayout(left, 1)
-        layout.addLayout(right, 3)
-        self.list.currentItemChanged.connect(self._chosen)
-        self.add.clicked.connect(self.add_new)
-        self.duplicate.clicked.connect(self.duplicate_current)
-        self.delete.clicked.connect(self._ask_delete)
         self.test.clicked.connect(lambda: self._start(self._test(), "test"))
-        self.save.clicked.connect(lambda: self._start(self._save(None), "save"))
-        self.connect_button.clicked.connect(lambda: self._start(self._save(self.connect_requested.emit), "save"))
-        self.close_button.clicked.connect(self.reject)
-        self.url.textChanged.connect(self._url_changed)
-        self.name.textChanged.connect(self._check)
-        self._start(self._load(), "load")
+        self.save.clicked.connect(lambda: self._ask_save(None))
+        self.connect_button.clicked.connect(lambda: self._ask_save(self.connect_requested.emit))
+        self.close_button.clicked.connect(self.close)
+        return right
 
-    def _make_form(self) -> QFormLayout:
-        form = QFormLayout()
-        form.setVerticalSpacing(theme.GAP)
-        self.url = QLineEdit()
-        self.url.setPlaceholderText("redis://user:password@host:6379/0 or amqp://…")
-        self.name = QLineEdit()
-        self.password = QLineEdit()
-        self.password.setEchoMode(QLineEdit.EchoMode.Password)
-        self.password.setPlaceholderText("kept in the system's keyring")
-        self.environment = QComboBox()
-        for environment in _ENVIRONMENTS:
-            self.environment.addItem(f"{environment.value.capitalize()} ({environment.short})", environment)
-        self.safety = QComboBox()
-        for safety, text in _SAFETIES:
-            self.safety.addItem(text, safety)
-        self.result_backend = QLineEdit()
-        self.watch_queues = QLineEdit()
-        self.watch_queues.setPlaceholderText("celery, emails")
-        self.management_url = QLineEdit()
-        self.management_url.setPlaceholderText("RabbitMQ: http://host:15672 unless told otherwise")
-        self.global_keyprefix = QLineEdit()
-        self.global_keyprefix.setPlaceholderText("Redis: global_keyprefix of the workers, if any")
-        self.tls_ca = QLineEdit()
-        self.tls_ca.setPlaceholderText("file of the certificate authority")
-        self.tls_verify = QCheckBox("Check the server's certificate")
-        self.connect_at_start = QCheckBox("Connect at start")
-        self.silent = QCheckBox("Silent: never ask workers anything")
-        rows: tuple[tuple[str, QWidget], ...] = (
-            ("&URL", self.url),
-            ("&Name", self.name),
-            ("&Password", self.password),
-            ("&Environment", self.environment),
-            ("Sa&fety", self.safety),
-            ("&Result backend", self.result_backend),
-            ("&Watch queues", self.watch_queues),
-            ("&Management API", self.management_url),
-            ("Key prefi&x", self.global_keyprefix),
-            ("TLS &authority", self.tls_ca),
-        )
-        for title, widget in rows:
-            form.addRow(title, widget)
-        for box in (self.tls_verify, self.connect_at_start, self.silent):
-            form.addRow("", box)
-        return form
+    def _tool(self, icon: str, title: str, slot: Callable[[], object]) -> QToolButton:
+        button = QToolButton()
+        button.setIcon(theme.icon(icon))
+        button.setToolTip(title)
+        button.setAccessibleName(title)
+        button.clicked.connect(lambda _checked=False: slot())
+        return button
 
-    def add_new(self) -> None:
-        """Begin a new profile."""
-        self.list.setCurrentRow(-1)
-        self._editing = ""
-        self._fill(Profile(name="", url=""))
+    def add_new(self, url: str = "") -> None:
+        """Begin a new profile, of a URL if there is one."""
+        self._begin(Profile(name="", url=""))
         self.url.setFocus()
         self._say("Paste a broker URL; the rest fills in.")
+        if url:
+            self.url.setText(url)
+        elif "" in self._drafts:
+            self.form.set_texts(self._drafts.pop(""))
 
     def duplicate_current(self) -> None:
         """Begin a new profile with the values of this one."""
         try:
-            profile = self.profile()
+            profile = self.form.profile()
         except UserError as error:
             self._say(str(error))
             return
-        self.list.setCurrentRow(-1)
-        self._editing = ""
-        self._fill(replace(profile, name=f"{profile.name} copy"))
+        name = free_name(f"{profile.name} copy", [other.name for other in self._profiles])
+        self._begin(replace(profile, name=name, history=None))
+        self._say("A copy, not saved yet.")
 
-    def profile(self) -> Profile:
-        """Return the profile as it is written in the form; raises UserError that says what is missing."""
-        base = next((p for p in self._profiles if p.name == self._editing), Profile(name="x", url="x"))
-        made = Profile.from_url(self.url.text(), name=self.name.text().strip() or None)
-        queues = tuple(part.strip() for part in self.watch_queues.text().split(",") if part.strip())
-        return replace(
-            base,
-            name=made.name,
-            url=made.url,
-            password=Secret(self.password.text()) if self.password.text() else made.password,
-            environment=Environment(self.environment.currentData()),
-            safety=Safety(self.safety.currentData()),
-            result_backend=self.result_backend.text().strip() or None,
-            watch_queues=queues,
-            management_url=self.management_url.text().strip() or None,
-            redis=replace(base.redis, global_keyprefix=self.global_keyprefix.text()),
-            tls=replace(base.tls, ca=self.tls_ca.text().strip() or None, verify=self.tls_verify.isChecked()),
-            connect_at_start=self.connect_at_start.isChecked(),
-            silent=self.silent.isChecked(),
+    def reject(self) -> None:
+        """Close; what is not saved is asked about."""
+        self._keep_draft()
+        if not self._drafts:
+            super().reject()
+            return
+        box = self._box(
+            f"Close without saving {count(len(self._drafts), 'changed profile')}?",
+            ", ".join(plain(name or "the new one") for name in self._drafts),
         )
+        discard = box.addButton("Discard changes", QMessageBox.ButtonRole.DestructiveRole)
+        discard.clicked.connect(self._discard)
+        box.open()
+
+    def _discard(self) -> None:
+        self._drafts.clear()
+        self._clean = self.form.texts()
+        super().reject()
+
+    def _begin(self, profile: Profile) -> None:
+        self._keep_draft()
+        self.list.show_profiles(self._profiles, "", self._drafts)
+        self._editing, self._busy = "", ""
+        self._show(profile)
+
+    def _show(self, profile: Profile) -> None:
+        self.exchange.show_profiles(self._profiles, self._editing)
+        self.form.taken = {other.name for other in self._profiles if other.name != self._editing}
+        self.form.show_profile(profile, new=not self._editing)
+        self._clean = self.form.texts()
+
+    def _keep_draft(self) -> None:
+        """What was typed and not saved stays until the dialog is closed."""
+        texts = self.form.texts()
+        if self._busy:
+            return
+        if texts != self._clean:
+            self._drafts[self._editing] = texts
+        else:
+            self._drafts.pop(self._editing, None)
+
+    def _chosen(self, name: str) -> None:
+        self._keep_draft()
+        self._editing = name
+        self._busy = "Reading the passwords …"
+        self._show(find(self._profiles, name))
+        self.list.show_profiles(self._profiles, name, self._drafts)
+        self._say("")
+        self._start(self._fetch_passwords(name), "passwords")
+
+    async def _fetch_passwords(self, name: str) -> None:
+        profile = find(self._profiles, name)
+        try:
+            profile = await self._off_thread(partial(self._passwords.completed, profile))
+        finally:
+            if name == self._editing:
+                self._busy = ""
+                self._show(profile)
+                if name in self._drafts:
+                    self.form.set_texts(self._drafts.pop(name))
+                    self._say("Changed, not saved yet.")
 
     async def _load(self) -> None:
-        self._profiles = await self._off_thread(self._file.load)
-        self._show_list(self._editing)
-        if not self._profiles:
-            self.add_new()
+        self._profiles = await self._one_by_one(self._saved.load)
+        if not self.url.text():
+            if self._profiles:
+                self._show_list(self._profiles[0].name)
+                self._chosen(self._profiles[0].name)
+            else:
+                self.add_new()
 
-    async def _save(self, then: Callable[[Profile], object] | None) -> None:
-        profile = self.profile()
-        if any(other.name == profile.name for other in self._profiles) and profile.name != self._editing:
-            raise UserError(f"There is a profile “{profile.name}” already. Choose another name.")
-        others = list(self._profiles)
-        place = next((n for n, p in enumerate(others) if p.name == self._editing), len(others))
-        renamed = self._editing if self._editing and self._editing != profile.name else ""
-        others[place : place + 1] = [profile]
-        await self._off_thread(lambda: self._file.save(others))
-        if profile.password:
-            await self._off_thread(lambda: self._passwords.set(profile.name, profile.password))
-        if renamed:
-            await self._off_thread(lambda: self._passwords.delete(renamed))
-            self.removed.emit(renamed)
-        self._profiles, self._editing = others, profile.name
+    def _ask_save(self, then: Callable[[Profile], object] | None) -> None:
+        """Save, unless the level of safety sinks: that is asked about."""
+        try:
+            profile = self.form.profile()
+        except UserError as error:
+            self._say(str(error))
+            return
+        before = next((p for p in self._profiles if p.name == self._editing), None)
+        if before is None or not lowers_safety(before, profile):
+            self._start(self._save(profile, then), "save")
+            return
+        box = self._box(
+            f"Make “{plain(profile.name)}” ({profile.environment.value}) less safe?",
+            f"Now: {SAFETY_WORDS[before.safety]}.\nThen: {SAFETY_WORDS[profile.safety]}.",
+        )
+        lower = box.addButton("Lower safety", QMessageBox.ButtonRole.DestructiveRole)
+        lower.clicked.connect(lambda: self._start(self._save(profile, then), "save"))
+        box.open()
+
+    async def _save(self, profile: Profile, then: Callable[[Profile], object] | None) -> None:
+        was = self._editing
+        profile, about_history = await self._one_by_one(lambda: save_with_history(self._saved, profile, was))
+        self._profiles = await self._one_by_one(self._saved.load)
+        self._drafts.pop(was, None)
+        self._editing = profile.name
+        self._show(profile)
         self._show_list(profile.name)
-        self._say(f"Saved “{profile.name}”. {self._passwords.problem}".strip())
+        said = self._passwords.problem if any(profile.secrets().values()) else ""
+        self._say(" ".join(part for part in (f"Saved “{profile.name}”.", about_history, said) if part))
         if then is not None:
+            if was and was != profile.name:
+                self.removed.emit(was)
             then(profile)
-            self.accept()
+            self.close()
+        else:
+            self.saved.emit(profile, was)
 
     async def _test(self) -> None:
-        profile = self.profile()
+        """Try the connection as it is written in the form; the one place to show more of it."""
+        profile = self.form.profile()
         self.test.setEnabled(False)
         self._say("Testing …")
         try:
@@ -220,104 +282,88 @@ class ProfileDialog(QDialog):
         finally:
             self.test.setEnabled(True)
 
+    async def _move(self, name: str, before: str) -> None:
+        self._profiles = await self._one_by_one(lambda: self._saved.move(name, before=before or None))
+        self._show_list(self._editing)
+
     async def _delete(self, name: str) -> None:
-        left = [profile for profile in self._profiles if profile.name != name]
-        await self._off_thread(lambda: self._file.save(left))
-        await self._off_thread(lambda: self._passwords.delete(name))
-        self._profiles, self._editing = left, ""
-        self._show_list("")
+        self._profiles = await self._one_by_one(lambda: self._saved.remove(name))
+        self._drafts.pop(name, None)
+        self._clean = self.form.texts()
+        if self._profiles:
+            self._chosen(self._profiles[0].name)
+        else:
+            self.add_new()
         self._say(f"Deleted “{name}”. Its history stays.")
         self.removed.emit(name)
+
+    async def _allow_file(self, agreed: bool) -> None:
+        try:
+            await self._off_thread(self._passwords.allow_file if agreed else self._passwords.forget_file)
+        finally:
+            self.keep_in_file.blockSignals(True)
+            self.keep_in_file.setChecked(self._passwords.file_allowed)
+            self.keep_in_file.blockSignals(False)
+        where = f"Passwords are kept in {self._passwords.file_path}."
+        self._say(where if agreed else self._passwords.problem)
+
+    async def _import(self, profiles: list[Profile]) -> None:
+        self._profiles = await self._one_by_one(lambda: self._saved.add_all(profiles))
+        names = [profile.name for profile in profiles]
+        for name in names:
+            self._drafts.pop(name, None)
+        self._clean = self.form.texts()
+        self._chosen(names[0])
+        missing = "" if any(p.password for p in profiles) else " Passwords are not in it: type them."
+        self._say(f"Imported {', '.join(names)}.{missing} {self._passwords.problem}".strip())
 
     def _ask_delete(self) -> None:
         if not self._editing:
             return
         name = self._editing
-        box = QMessageBox(self)
-        box.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        box.setTextFormat(Qt.TextFormat.PlainText)
-        box.setText(f"Delete the profile “{plain(name)}” and its password?")
-        box.setInformativeText("Its history stays.")
+        box = self._box(f"Delete the profile “{plain(name)}” and its passwords?", "Its history stays.")
         delete = box.addButton("Delete profile", QMessageBox.ButtonRole.DestructiveRole)
-        box.setDefaultButton(box.addButton(QMessageBox.StandardButton.Cancel))
         delete.clicked.connect(lambda: self._start(self._delete(name), "delete"))
         box.open()
 
-    def _chosen(self, item: QListWidgetItem | None) -> None:
-        if item is None:
-            return
-        name = str(item.data(Qt.ItemDataRole.UserRole))
-        profile = next((p for p in self._profiles if p.name == name), None)
-        if profile is not None:
-            self._editing = name
-            self._fill(profile)
-            self._say("")
-            self._start(self._fetch_password(name), "password")
-
-    async def _fetch_password(self, name: str) -> None:
-        secret = await self._off_thread(lambda: self._passwords.get(name))
-        if secret is not None and name == self._editing and not self.password.text():
-            self.password.setText(secret.reveal())
-
-    def _fill(self, profile: Profile) -> None:
-        self.url.setText(profile.url)
-        self.name.setText(profile.name)
-        self.password.setText(profile.password.reveal())
-        self.environment.setCurrentIndex(_ENVIRONMENTS.index(profile.environment))
-        self.safety.setCurrentIndex([safety for safety, _ in _SAFETIES].index(profile.safety))
-        self.result_backend.setText(profile.result_backend or "")
-        self.watch_queues.setText(", ".join(profile.watch_queues))
-        self.management_url.setText(profile.management_url or "")
-        self.global_keyprefix.setText(profile.redis.global_keyprefix)
-        self.tls_ca.setText(profile.tls.ca or "")
-        self.tls_verify.setChecked(profile.tls.verify)
-        self.connect_at_start.setChecked(profile.connect_at_start)
-        self.silent.setChecked(profile.silent)
-        self._check()
-
-    def _url_changed(self, text: str) -> None:
-        """A password in a pasted URL moves to its own field, a name is proposed."""
-        try:
-            made = Profile.from_url(text)
-        except UserError:
-            self._check()
-            return
-        if made.password:
-            self.password.setText(made.password.reveal())
-            self.url.setText(made.url)
-            return
-        if not self._editing:
-            self.name.setText(made.name)
-        self.management_url.setEnabled(made.transport == "amqp")
-        self.global_keyprefix.setEnabled(made.transport == "redis")
-        self._check()
+    def _box(self, text: str, more: str) -> QMessageBox:
+        """A question whose safe answer is the default."""
+        box = QMessageBox(self)
+        box.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        box.setTextFormat(Qt.TextFormat.PlainText)
+        box.setText(text)
+        box.setInformativeText(more)
+        box.setDefaultButton(box.addButton(QMessageBox.StandardButton.Cancel))
+        return box
 
     def _check(self) -> None:
-        try:
-            self.profile()
-        except UserError as error:
-            self._say(str(error) if self.url.text() else "")
-            fits = False
-        else:
-            fits = True
+        """Say at once what is wrong; what cannot be saved is disabled, with the reason in the tooltip."""
+        _, wrong = self.form.evaluate()
+        self.form.show_problems(wrong)
+        place = next(iter(wrong), "")
+        reason = f"{BY_PLACE[place].name}: {wrong[place]}" if place and place != "url" else wrong.get(place, "")
         for button in (self.save, self.connect_button, self.test):
-            button.setEnabled(fits)
+            button.setEnabled(not reason and not self._busy)
+            button.setToolTip(reason or self._busy)
+        shown = reason if self.url.text() else ""
+        if shown or self.message.text() == self._problem:  # what else was said stays
+            self._say(shown)
+        self._problem = shown
+        self.keep_in_file.setVisible(not self._passwords.has_keyring)
+        for tool in (self.delete, self.up, self.down):
+            tool.setEnabled(bool(self._editing))
 
     def _show_list(self, current: str) -> None:
-        self.list.clear()
-        for profile in self._profiles:
-            item = QListWidgetItem(f"{plain(profile.name)}   {profile.environment.short}")
-            item.setData(Qt.ItemDataRole.UserRole, profile.name)
-            item.setForeground(theme.environment_colour(profile.environment))
-            item.setToolTip(plain(profile.url))
-            self.list.addItem(item)
-            if profile.name == current:
-                self.list.setCurrentItem(item)
-        if not current and self._profiles:
-            self.list.setCurrentRow(0)
+        self.exchange.show_profiles(self._profiles, self._editing)
+        self.list.show_profiles(self._profiles, current, self._drafts)
 
     def _say(self, text: str) -> None:
         self.message.setText(text)
+
+    async def _one_by_one(self, work: Callable[[], Any]) -> Any:
+        """What reads and writes the file, in the order in which it was asked for."""
+        async with self._file_lock:
+            return await self._off_thread(work)
 
     async def _off_thread(self, work: Callable[[], Any]) -> Any:
         return await asyncio.get_running_loop().run_in_executor(None, work)

@@ -131,6 +131,9 @@ def _palette(dark: bool) -> QPalette:
     faded = QColor(PALETTES[dark][QPalette.ColorRole.PlaceholderText])
     for role in (QPalette.ColorRole.WindowText, QPalette.ColorRole.Text, QPalette.ColorRole.ButtonText):
         palette.setColor(QPalette.ColorGroup.Disabled, role, faded)
+    palette.setColor(
+        QPalette.ColorGroup.Disabled, QPalette.ColorRole.Base, QColor(PALETTES[dark][QPalette.ColorRole.Window])
+    )
     return palette
 
 

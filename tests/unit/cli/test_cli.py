@@ -47,7 +47,7 @@ def test_every_option_is_a_field_of_a_profile() -> None:
     profile = Profile.from_url("redis://h/0")
     for option in OPTIONS:
         place: object = profile
-        for part in option.field.split("."):
+        for part in option.place.split("."):
             assert hasattr(place, part), option
             place = getattr(place, part)
 

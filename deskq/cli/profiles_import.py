@@ -1,0 +1,115 @@
+"""``deskq profiles import`` and ``export``: profiles from what people have, and for others to have."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from deskq.cli.common import plain
+from deskq.cli.profiles import check, saved_profiles, say_if_not_kept
+from deskq.errors import UserError
+from deskq.profiles import ProfileFile
+from deskq.profiles.importing import Proposal, from_app, from_django, from_environment
+from deskq.profiles.profile_file import exported
+from deskq.profiles.saved import find
+from deskq.profiles.writing import write_private
+
+
+def run(options: argparse.Namespace) -> int:
+    """Say what there is to import, and save it unless it would overwrite something and nobody said yes."""
+    try:
+        proposals = _proposals(options)
+    except UserError as error:
+        for line in error.details.splitlines():
+            print(f"  {plain(line)}", file=sys.stderr)
+        raise
+    if options.name:
+        if len(proposals) > 1:
+            raise UserError(f"There are {len(proposals)} profiles: one name does not do for them.")
+        proposals = [replace(one, profile=replace(one.profile, name=options.name)) for one in proposals]
+    known = {profile.name for profile in ProfileFile().load()}
+    for proposal in proposals:
+        check(proposal.profile)
+        _say(proposal, known)
+    if options.dry_run:
+        print("Nothing was saved (--dry-run).")
+        return 0
+    overwritten = [one.profile.name for one in proposals if one.profile.name in known]
+    if overwritten and not options.yes and not _agreed(overwritten):
+        print("Nothing was saved.")
+        return 1
+    saved = saved_profiles(options)
+    saved.add_all(proposal.profile for proposal in proposals)
+    print(f"Saved: {', '.join(plain(proposal.profile.name) for proposal in proposals)}")
+    for proposal in proposals:
+        say_if_not_kept(saved.passwords, proposal.profile)
+    return 0
+
+
+def export(options: argparse.Namespace) -> int:
+    """Write profiles to a file or to standard output; passwords stay here."""
+    names, target = _split(options.names)
+    profiles = ProfileFile().load()
+    chosen = [find(profiles, name) for name in names] if names else profiles
+    text = exported(chosen)
+    if target == "-":
+        sys.stdout.write(text)
+        return 0
+    path = Path(target).expanduser()
+    if path.exists():
+        raise UserError(f"There is a file {path} already. Remove it, or choose another name.")
+    write_private(path, text, "The profiles")
+    print(f"Wrote {len(chosen)} of {len(profiles)} profiles to {path}, without passwords.")
+    return 0
+
+
+def _proposals(options: argparse.Namespace) -> list[Proposal]:
+    folder = Path(options.folder).expanduser().absolute()
+    python = Path(options.python) if options.python else None
+    if options.app:
+        return [from_app(options.app, folder=folder, python=python, timeout=options.timeout)]
+    if options.django:
+        return [from_django(options.django, folder=folder, python=python, timeout=options.timeout)]
+    if options.env:
+        found = from_environment(os.environ)
+        if not found:
+            raise UserError("The environment names no broker: there is no CELERY_BROKER_URL, nor the like.")
+        return found
+    path = Path(options.file).expanduser()
+    if not path.exists():
+        raise UserError(f"There is no file {path}.")
+    found = [Proposal(profile, (("url", str(path)),)) for profile in ProfileFile(path).load()]
+    if not found:
+        raise UserError(f"{path} holds no profiles.")
+    return found
+
+
+def _say(proposal: Proposal, known: set[str]) -> None:
+    profile = proposal.profile
+    fate = "overwrites the profile of this name" if profile.name in known else "is new"
+    print(f"“{plain(profile.name)}” {fate}: {plain(profile.url)}")
+    for field, where in proposal.sources:
+        print(f"  {field} from {plain(where)}")
+    for note in proposal.notes:
+        print(f"  {plain(note)}")
+
+
+def _agreed(names: Sequence[str]) -> bool:
+    if not sys.stdin.isatty():
+        raise UserError(f"It would overwrite {', '.join(names)}: say --yes, or give it a --name of its own.")
+    return input(f"Overwrite {', '.join(plain(name) for name in names)}? [y/N] ").strip().lower() in ("y", "yes")
+
+
+def _split(words: Sequence[str]) -> tuple[list[str], str]:
+    """Names, and the file that is the last word if it looks like one."""
+    if words and (words[-1] == "-" or words[-1].endswith(".toml") or ("/" in words[-1] and not _is_name(words[-1]))):
+        return list(words[:-1]), words[-1]
+    return list(words), "-"
+
+
+def _is_name(text: str) -> bool:
+    return any(profile.name == text for profile in ProfileFile().load())

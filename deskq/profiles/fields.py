@@ -1,0 +1,184 @@
+"""The one table of a profile's fields: form, tooltips and options of the command line are made of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final, Literal
+from urllib.parse import urlsplit
+
+from deskq.profiles.profile import Environment, Profile, Safety
+
+Kind = Literal["url", "text", "optional", "file", "secret", "list", "urls", "steps", "escaped", "number", "switch"]
+Tab = Literal["General", "Broker", "TLS", "History", "Stores"]
+Fit = Literal["any", "redis", "sentinel", "amqp", "tls"]
+
+TABS: Final[tuple[Tab, ...]] = ("General", "Broker", "TLS", "History", "Stores")
+SAFETY_WORDS: Final = {
+    Safety.READ_ONLY: "Read-only: deskq changes nothing",
+    Safety.ASK: "Ask before every change",
+    Safety.ASK_NAME: "Ask, and have the name typed",
+    Safety.FREE: "Do not ask",
+}
+SAFETY_ORDER: Final = (Safety.READ_ONLY, Safety.ASK_NAME, Safety.ASK, Safety.FREE)
+"""From the safest to the least safe."""
+ENVIRONMENT_WORDS: Final = {each: f"{each.value.capitalize()} ({each.short})" for each in Environment}
+TLS_OFF: Final = (
+    "Whoever sits between this machine and the broker can read and change everything, the password too: "
+    "the server's certificate is not checked."
+)
+_NOT_FITTING: Final[dict[Fit, str]] = {
+    "any": "",
+    "redis": "Only for Redis and Valkey: the URL names another kind of broker.",
+    "sentinel": "Only for a URL of sentinels, like sentinel://host:26379.",
+    "amqp": "Only for RabbitMQ: the URL names another kind of broker.",
+    "tls": "Only for a URL with TLS: rediss://, valkeys:// or amqps://.",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """One field. ``place``: its name in a Profile, or ``redis.x`` or ``tls.x`` for one of its parts.
+
+    ``title`` marks its key with &; ``flag``: the option of the command line, "" for none; a switch has --no-… too.
+    ``words``: value -> text, for a field that is a choice of these. ``fits``: the brokers that it is for.
+    """
+
+    place: str
+    title: str
+    tip: str
+    tab: Tab
+    kind: Kind = "text"
+    flag: str = ""
+    metavar: str = "TEXT"
+    placeholder: str = ""
+    fits: Fit = "any"
+    words: dict[Environment, str] | dict[Safety, str] | None = None
+    repeated: bool = False
+
+    @property
+    def name(self) -> str:
+        """The title as a word: without & and …"""
+        return self.title.replace("&", "")
+
+
+FIELDS: Final = (
+    Field("url", "&URL", "Where the broker is; a password in it moves to its own field", "General", "url",
+          placeholder="redis://user:password@host:6379/0 or amqp://…"),
+    Field("name", "&Name", "What you call it; the command line takes it too", "General"),
+    Field("password", "&Password", "Kept apart from the profile, never in its file", "General", "secret"),
+    Field("environment", "&Environment", "What it is for: shown by colour and word wherever something can be changed",
+          "General", flag="--environment", words=ENVIRONMENT_WORDS),
+    Field("safety", "Sa&fety", "What deskq may change there, and how it asks", "General", flag="--safety",
+          words=SAFETY_WORDS),
+    Field("connect_at_start", "&Connect at start", "Record as soon as the window opens", "General", "switch",
+          "--connect-at-start"),
+    Field("silent", "S&ilent: never ask workers anything", "Nothing is broadcast, so nothing is inspected", "General",
+          "switch", "--silent"),
+    Field("watch_queues", "&Watch queues", "Queues to watch besides those that are found", "Broker", "list",
+          "--watch-queue", "Q", "celery, emails", repeated=True),
+    Field("event_exchange", "&Event exchange", "Celery's event_exchange", "Broker", "text", "--event-exchange", "NAME",
+          "celeryev"),
+    Field("control_exchange", "&Control exchange", "Celery's control_exchange", "Broker", "text",
+          "--control-exchange", "NAME", "celery"),
+    Field("redis.global_keyprefix", "Key prefi&x", "global_keyprefix of the workers", "Broker", "text",
+          "--global-keyprefix", "PREFIX", "none", "redis"),
+    Field("redis.fanout_prefix", "&Fanout prefix", "fanout_prefix of the workers; nothing means False", "Broker",
+          "text", "--fanout-prefix", "PREFIX", "none", "redis"),
+    Field("redis.fanout_patterns", "Fanout &patterns", "fanout_patterns of the workers", "Broker", "switch",
+          "--fanout-patterns", fits="redis"),
+    Field("redis.priority_steps", "P&riority steps", "priority_steps of the workers", "Broker", "steps",
+          "--priority-steps", "N,N", "0, 3, 6, 9", "redis"),
+    Field("redis.sep", "Sep&arator", r"sep of the workers, between queue and priority; \x06 stands for a control "
+          "character", "Broker", "escaped", "--sep", "TEXT", r"\x06\x16", "redis"),
+    Field("redis.unacked_key", "Unac&ked key", "unacked_key of the workers", "Broker", "text", "--unacked-key", "KEY",
+          "unacked", "redis"),
+    Field("redis.visibility_timeout", "&Visibility timeout", "visibility_timeout of the workers, in seconds", "Broker",
+          "number", "--visibility-timeout", "S", "3600", "redis"),
+    Field("redis.sentinel_master", "Sentinel &master", "The master's name at the sentinels (master_name)", "Broker",
+          "optional", "--sentinel-master", "NAME", "mymaster", "sentinel"),
+    Field("management_url", "Mana&gement API", "RabbitMQ's management API: depths and rates in one request", "Broker",
+          "optional", "--management-url", "URL", "http://host:15672, unless told otherwise", "amqp"),
+    Field("management_password", "API pass&word", "For a user in the API's URL; else the broker's login is used",
+          "Broker", "secret", fits="amqp"),
+    Field("tls.ca", "&Authority", "File of the certificate authority, where the system does not know it", "TLS",
+          "file", "--tls-ca", "PATH", "the system's", "tls"),
+    Field("tls.certificate", "&Certificate", "File of the client's certificate, where the server asks for one", "TLS",
+          "file", "--tls-certificate", "PATH", "none", "tls"),
+    Field("tls.key", "&Key", "File of the certificate's key, unless it is in the same file", "TLS", "file",
+          "--tls-key", "PATH", "in the certificate's file", "tls"),
+    Field("tls.verify", "Check the ser&ver's certificate", "Without it, nobody knows who answers", "TLS", "switch",
+          "--tls-verify", fits="tls"),
+    Field("retention_days", "&Days", "Days that tasks are kept; 0 keeps all", "History", "number", "--retention-days",
+          "N", "30"),
+    Field("retention_failed_days", "Days of &failures", "The same for tasks that did not succeed", "History",
+          "number", "--retention-failed-days", "N", "90"),
+    Field("retention_megabytes", "&Megabytes", "Largest size of the history; 0 for no limit", "History", "number",
+          "--retention-megabytes", "N", "0"),
+    Field("history", "&History file", "Where the history is kept", "History", "file", "--history", "PATH",
+          "deskq's own folder"),
+    Field("result_backend", "&Result backend", "Celery's result_backend; a password in it moves to its own field",
+          "Stores", "optional", "--result-backend", "URL", "redis://host:6379/1, db+postgresql://user@host/name"),
+    Field("result_password", "&Password", "Kept apart from the profile, never in its file", "Stores", "secret"),
+    Field("schedule_stores", "&Schedule stores", "Stores besides the broker that beats read; spaces between several",
+          "Stores", "urls", "--schedule-store", "URL", "db+postgresql://user:password@host/name", repeated=True),
+)  # fmt: skip
+BY_PLACE: Final = {field.place: field for field in FIELDS}
+
+
+def unfit(field: Field, profile: Profile) -> str:
+    """Return why a field means nothing to this profile's broker, "" if it does."""
+    fits = {
+        "any": True,
+        "redis": profile.transport == "redis",
+        "sentinel": profile.by_sentinel,
+        "amqp": profile.transport == "amqp",
+        "tls": profile.tls_in_use,
+    }
+    return "" if fits[field.fits] else _NOT_FITTING[field.fits]
+
+
+def problems(profile: Profile) -> dict[str, str]:
+    """Return what does not go together in a profile: place -> sentence."""
+    found: dict[str, str] = {}
+    if problem := name_problem(profile.name):
+        found["name"] = problem
+    if profile.by_sentinel and not profile.redis.sentinel_master:
+        found["redis.sentinel_master"] = "A sentinel URL needs the master's name."
+    if profile.transport == "redis" and not profile.redis.sep:
+        found["redis.sep"] = r"The workers' separator cannot be empty; Celery's own is \x06\x16."
+    if profile.transport == "redis" and profile.redis.visibility_timeout <= 0:
+        found["redis.visibility_timeout"] = "The visibility timeout is more than 0 seconds."
+    if profile.tls.key and not profile.tls.certificate:
+        found["tls.certificate"] = "A key needs its certificate."
+    if profile.management_url is not None and not _is_web(profile.management_url):
+        found["management_url"] = "The management API's URL begins with http:// or https:// and names a host."
+    if profile.result_backend is not None and "://" not in profile.result_backend:
+        found["result_backend"] = "Write the result backend as a URL, like redis://host:6379/1."
+    if any("://" not in url for url in profile.schedule_stores):
+        found["schedule_stores"] = "Write each schedule store as a URL."
+    for place in ("event_exchange", "control_exchange"):
+        if not getattr(profile, place):
+            found[place] = "An exchange has a name."
+    return found
+
+
+def name_problem(name: str) -> str:
+    """Return what is wrong with a profile's name, "" if nothing is."""
+    if not name.strip() or name != name.strip():
+        return "A profile needs a name, without spaces around it."
+    if not name.isprintable() or "://" in name:
+        return "The name of a profile is plain text, and no URL."
+    return ""
+
+
+def lowers_safety(before: Profile, after: Profile) -> bool:
+    """Is the new level less safe than the old one?"""
+    return SAFETY_ORDER.index(after.safety) > SAFETY_ORDER.index(before.safety)
+
+
+def _is_web(url: str) -> bool:
+    try:
+        parts = urlsplit(url)
+        return parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        return False

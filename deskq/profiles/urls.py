@@ -1,0 +1,117 @@
+"""URLs as text: passwords taken out and put in, TLS options of a query, and what of a wrong one may be shown."""
+
+from __future__ import annotations
+
+import re
+from typing import Any, Final
+from urllib.parse import parse_qsl, quote, unquote
+
+REDIS_SCHEMES: Final = frozenset(
+    {"redis", "rediss", "valkey", "valkeys", "sentinel", "redis+socket", "unix", "redis+sentinel"}
+)
+AMQP_SCHEMES: Final = frozenset({"amqp", "amqps", "pyamqp", "librabbitmq"})
+OTHER_SCHEMES: Final = frozenset(
+    {
+        *("memory", "filesystem", "sqla", "sqlalchemy", "sqs", "mongodb", "zookeeper", "consul", "etcd"),
+        *("azureservicebus", "azurestoragequeues", "pyro", "slmq", "qpid", "confluentkafka", "kafka", "gcpubsub"),
+        *("sqlite", "db+sqlite"),
+    }
+)
+TLS_SCHEMES: Final = frozenset({"rediss", "valkeys", "amqps"})
+SENTINEL_SCHEMES: Final = frozenset({"sentinel", "redis+sentinel"})
+_SEVERAL: Final = re.compile(r";(?=[A-Za-z][\w+.-]*://)")
+_LOGIN: Final = re.compile(r"([A-Za-z][\w+.-]*://)([^/?#;]*)(.*)", re.DOTALL)
+_WELL_FORMED: Final = re.compile(
+    r"[A-Za-z][\w+.-]*://(?:[^\s@:/;\[\]]*@)?(?:\[[0-9A-Fa-f:.]+\]|[^\s@:/;?#\[\]]*)(?::\d*)?(?:[/?#;][^@]*)?"
+)
+_PASSWORD_KEYS: Final = frozenset({"password", "passwd"})
+_TLS_KEYS: Final = {"ssl_ca_certs": "ca", "ssl_certfile": "certificate", "ssl_keyfile": "key"}
+
+
+def split_password(url: str) -> tuple[str, str]:
+    """Return the URL without its password, and the password, unquoted; of several URLs (``a;b``) the first one's.
+
+    A password is what stands before the last @ of what precedes the query, even if it holds characters that should
+    have been quoted; also ``?password=``, as redis-py reads it.
+    """
+    several = _SEVERAL.split(url)
+    if len(several) > 1:
+        parts = [split_password(part) for part in several]
+        return ";".join(bare for bare, _ in parts), next((password for _, password in parts if password), "")
+    scheme, found, rest = url.partition("://")
+    if not found:
+        return url, ""
+    rest, asked = _without_query_password(rest)
+    head = rest.partition("?")[0]
+    at = (head if "@" in head else rest).rfind("@")
+    if at < 0 or rest.startswith("/"):
+        return f"{scheme}://{rest}", asked
+    login, place = rest[:at], rest[at + 1 :]
+    user, colon, password = login.partition(":")
+    if not colon:
+        return f"{scheme}://{rest}", asked
+    return f"{scheme}://{user}@{place}" if user else f"{scheme}://{place}", unquote(password) or asked
+
+
+def join_password(url: str, password: str) -> str:
+    """Return the URL with a password in it, quoted; of several URLs (``a;b``) in the first one."""
+    fits = _LOGIN.fullmatch(url)
+    if not password or fits is None:
+        return url
+    scheme, login, rest = fits.groups()
+    user, _, place = login.rpartition("@")
+    return f"{scheme}{user}:{quote(password, safe='')}@{place}{rest}"
+
+
+def server_of(url: str) -> str:
+    """Return what of a URL says who gets its password: scheme, user, host and port."""
+    fits = _LOGIN.fullmatch(url)
+    return "" if fits is None else f"{fits[1].lower()}{fits[2]}"
+
+
+def without_password(url: str) -> str:
+    """Return the URL as it may be shown."""
+    return split_password(url)[0]
+
+
+def shown(text: str) -> str:
+    """Return of a text that should be a URL what may be shown: dots wherever a password could still be in it."""
+    bare = without_password(text)
+    if _WELL_FORMED.fullmatch(bare) or not re.search(r"[@:]", bare):
+        return bare
+    scheme, found, _ = bare.partition("://")
+    return f"{scheme}://…" if found and re.fullmatch(r"[A-Za-z][\w+.-]{0,30}", scheme) else "…"
+
+
+def take_tls_query(url: str) -> tuple[str, dict[str, Any]]:
+    """Return a TLS URL without ``?ssl_…``, which Celery's users write there, and the same as fields of ``Tls``."""
+    bare, mark, query = url.partition("?")
+    if not mark or url.partition("://")[0].lower() not in TLS_SCHEMES:
+        return url, {}
+    fields: dict[str, Any] = {}
+    left = []
+    for part in query.split("&"):
+        for key, value in parse_qsl(part):
+            if key in _TLS_KEYS:
+                fields[_TLS_KEYS[key]] = value
+            elif key == "ssl_cert_reqs":
+                fields["verify"] = value.lower().removeprefix("cert_") not in ("none", "optional")
+            else:
+                left.append(part)
+    return (f"{bare}?{'&'.join(left)}" if left else bare), fields
+
+
+def _without_query_password(rest: str) -> tuple[str, str]:
+    head, mark, query = rest.partition("?")
+    if not mark:
+        return rest, ""
+    password, left = "", []
+    for part in query.split("&"):
+        key, equals, value = part.partition("=")
+        if equals and key.lower() in _PASSWORD_KEYS:
+            password = password or unquote(value)
+        else:
+            left.append(part)
+    if len(left) == len(query.split("&")):
+        return rest, ""
+    return (f"{head}?{'&'.join(left)}" if left else head), password

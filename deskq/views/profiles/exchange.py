@@ -1,0 +1,108 @@
+"""Menus of import and export: from files, apps, settings and the environment; to files without passwords."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Callable, Coroutine, Iterable
+from pathlib import Path
+from typing import Any
+
+from PySide6.QtCore import QObject, Signal
+from PySide6.QtWidgets import QFileDialog, QMenu, QWidget
+
+from deskq.errors import UserError
+from deskq.models.formats import count
+from deskq.profiles import Profile, ProfileFile, SavedProfiles
+from deskq.profiles.importing import Proposal, from_environment
+from deskq.profiles.profile_file import exported
+from deskq.profiles.saved import find
+from deskq.profiles.writing import write_private
+from deskq.views.profiles.import_preview import ImportPreview
+from deskq.views.profiles.import_source import ImportSource, Source
+
+Start = Callable[[Coroutine[Any, Any, None], str], None]
+
+
+class ProfileExchange(QObject):
+    """Emits ``chosen`` with the Profiles to save, and ``said`` with a sentence. ``start`` runs what takes time."""
+
+    chosen = Signal(list)
+    said = Signal(str)
+
+    def __init__(self, saved: SavedProfiles, start: Start, parent: QWidget) -> None:
+        super().__init__(parent)
+        self._saved, self._start, self._window = saved, start, parent
+        self.current = ""
+        self.known: list[str] = []
+        self.import_menu = QMenu("Import", parent)
+        self.import_menu.addAction("From a file…", self.import_file)
+        self.import_menu.addAction("From a Celery app…", lambda: self.import_from("app"))
+        self.import_menu.addAction("From Django settings…", lambda: self.import_from("django"))
+        self.import_menu.addAction("From this environment…", self.import_environment)
+        self.export_menu = QMenu("Export", parent)
+        self.export_menu.addAction("This profile…", lambda: self.export([self.current] if self.current else []))
+        self.export_menu.addAction("All profiles…", lambda: self.export(self.known))
+
+    def show_profiles(self, profiles: Iterable[Profile], current: str) -> None:
+        """Tell which profiles there are, and which one is meant by "this profile"."""
+        self.known, self.current = [profile.name for profile in profiles], current
+
+    def import_environment(self) -> None:
+        """Show what the environment's variables name."""
+        found = from_environment(os.environ)
+        if found:
+            self.preview(found)
+        else:
+            self.said.emit("The environment names no broker: there is no CELERY_BROKER_URL, nor the like.")
+
+    def import_from(self, source: Source) -> ImportSource:
+        """Ask for an app or a settings module, and show what it says."""
+        dialog = ImportSource(source, self._window)
+        dialog.found.connect(self.preview)
+        dialog.open()
+        return dialog
+
+    def import_file(self) -> None:
+        """Choose a file that was exported, and show what is in it."""
+        chooser = QFileDialog(self._window, "Import profiles", "", "Profiles (*.toml);;All files (*)")
+        chooser.setFileMode(QFileDialog.FileMode.ExistingFile)
+        chooser.fileSelected.connect(lambda path: self._start(self.read_file(Path(path)), "import"))
+        chooser.finished.connect(chooser.deleteLater)
+        chooser.open()
+
+    async def read_file(self, path: Path) -> None:
+        """Show what is in an exported file."""
+        profiles = await asyncio.get_running_loop().run_in_executor(None, ProfileFile(path).load)
+        if not profiles:
+            raise UserError(f"{path} holds no profiles.")
+        self.preview([Proposal(profile, (("url", str(path)),)) for profile in profiles])
+
+    def preview(self, proposals: list[Proposal]) -> ImportPreview:
+        """Show what would be saved, and ask."""
+        preview = ImportPreview(proposals, self.known, self._window)
+        preview.chosen.connect(self.chosen)
+        preview.open()
+        return preview
+
+    def export(self, names: list[str]) -> None:
+        """Choose a file, and write these profiles there, as they are saved, without passwords."""
+        if not names:
+            self.said.emit("Save the profile first; then it can be exported.")
+            return
+        chooser = QFileDialog(self._window, "Export profiles without passwords", "", "Profiles (*.toml)")
+        chooser.setAcceptMode(QFileDialog.AcceptMode.AcceptSave)
+        chooser.setDefaultSuffix("toml")
+        chooser.fileSelected.connect(lambda path: self._start(self.write_file(Path(path), names), "export"))
+        chooser.finished.connect(chooser.deleteLater)
+        chooser.open()
+
+    async def write_file(self, path: Path, names: list[str]) -> None:
+        """Write these profiles to a file."""
+
+        def write() -> None:
+            profiles = self._saved.load()
+            write_private(path, exported(find(profiles, name) for name in names), "The profiles")
+
+        await asyncio.get_running_loop().run_in_executor(None, write)
+        self.said.emit(f"Wrote {count(len(names), 'profile')} to {path}, without passwords.")

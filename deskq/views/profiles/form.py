@@ -1,0 +1,182 @@
+"""The form of one profile: tabs of fields, built from the table of fields, which say at once what does not fit."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Final
+
+from PySide6.QtCore import Signal
+from PySide6.QtWidgets import QFormLayout, QScrollArea, QTabWidget, QWidget
+
+from deskq.errors import UserError
+from deskq.profiles import Profile
+from deskq.profiles.field_text import from_text, to_text, value_of, with_values
+from deskq.profiles.fields import BY_PLACE, FIELDS, TABS, TLS_OFF, problems, unfit
+from deskq.profiles.urls import split_password
+from deskq.views import theme
+from deskq.views.profiles.editors import FieldEditor, problem_label
+
+_EMPTY: Final = Profile(name="", url="")
+_MOVES: Final = {"result_backend": "result_password", "management_url": "management_password"}
+
+
+class ProfileForm(QTabWidget):
+    """Shows a profile and reads it back. Emits ``changed`` when anything was typed or shown."""
+
+    changed = Signal()
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.editors: dict[str, FieldEditor] = {}
+        self.taken: set[str] = set()
+        self._base = _EMPTY
+        self._filling = False
+        self._new = True
+        self.tls_warning = problem_label()
+        self.tls_warning.setText(f"▲ {TLS_OFF}")
+        self.tls_warning.setFont(theme.bold_font())
+        for tab in TABS:
+            self.addTab(self._make_tab(tab), tab)
+        self.editors["url"].changed.connect(self._url_changed)
+        for place in _MOVES:
+            self.editors[place].changed.connect(self._move_passwords)
+        self.editors["schedule_stores"].finished.connect(self._take_store_passwords)
+        for editor in self.editors.values():
+            editor.changed.connect(self._edited)
+
+    def show_profile(self, profile: Profile, *, new: bool) -> None:
+        """Show a profile with its passwords; a ``new`` one gets its name from its URL as that is typed."""
+        self._base, self._new = profile, new
+        self.set_texts({field.place: to_text(field, value_of(field, profile)) for field in FIELDS})
+
+    def texts(self) -> dict[str, str]:
+        """Return what stands in the fields: place -> text."""
+        return {place: editor.text() for place, editor in self.editors.items()}
+
+    def set_texts(self, texts: dict[str, str]) -> None:
+        """Show what :meth:`texts` returned."""
+        self._filling = True
+        try:
+            for place, text in texts.items():
+                self.editors[place].set_text(text)
+        finally:
+            self._filling = False
+        self._edited()
+
+    def evaluate(self) -> tuple[Profile | None, dict[str, str]]:
+        """Return the profile, None if it cannot be made, and what is wrong: place -> sentence."""
+        wrong: dict[str, str] = {}
+        try:
+            made = Profile.from_url(self.editors["url"].text())
+        except UserError as error:
+            return None, {"url": str(error)}
+        base = replace(self._base, url=made.url)
+        values: dict[str, object] = {}
+        for place, editor in self.editors.items():
+            if place == "url" or unfit(BY_PLACE[place], made):
+                continue
+            try:
+                values[place] = from_text(BY_PLACE[place], editor.text())
+            except UserError as error:
+                wrong[place] = str(error)
+        profile = with_values(base, values)
+        wrong |= problems(profile)
+        if profile.name in self.taken:
+            wrong["name"] = f"There is a profile “{profile.name}” already."
+        return profile, wrong
+
+    def profile(self) -> Profile:
+        """Return the profile as it is written; raises UserError for the first thing that is wrong."""
+        profile, wrong = self.evaluate()
+        for place, sentence in wrong.items():
+            raise UserError(sentence if place == "url" else f"{BY_PLACE[place].name}: {sentence}")
+        assert profile is not None
+        return profile
+
+    def show_problems(self, wrong: dict[str, str]) -> None:
+        """Say each problem beside its field, and mark the tabs where there are some."""
+        quiet = "url" in wrong and not self.editors["url"].text()  # nothing typed is not wrong yet
+        for place, editor in self.editors.items():
+            editor.set_problem("" if quiet else wrong.get(place, ""))
+        tabs = {BY_PLACE[place].tab for place in wrong} if not quiet else set()
+        for number, tab in enumerate(TABS):
+            unsafe = tab == "TLS" and not self.tls_warning.isHidden()
+            self.setTabText(number, f"{tab} ▲" if tab in tabs or unsafe else tab)
+
+    def _make_tab(self, tab: str) -> QWidget:
+        page = QWidget()
+        form = QFormLayout(page)
+        form.setContentsMargins(theme.GAP_M, theme.GAP_M, theme.GAP_M, theme.GAP_M)
+        form.setVerticalSpacing(theme.GAP)
+        form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.ExpandingFieldsGrow)
+        for field in FIELDS:
+            if field.tab == tab:
+                editor = self.editors[field.place] = FieldEditor(field)
+                form.addRow("" if field.kind == "switch" else field.title, editor)
+                editor.title = form.labelForField(editor)
+                if field.place == "tls.verify":
+                    form.addRow(self.tls_warning)
+        area = QScrollArea()
+        area.setWidgetResizable(True)
+        area.setFrameShape(QScrollArea.Shape.NoFrame)
+        area.setWidget(page)
+        return area
+
+    def _edited(self) -> None:
+        if self._filling:
+            return
+        try:
+            made = Profile.from_url(self.editors["url"].text())
+        except UserError:
+            made = None
+        for place, editor in self.editors.items():
+            editor.set_reason(unfit(BY_PLACE[place], made) if made is not None else "")
+        unchecked = self.editors["tls.verify"].text() == "no"
+        self.tls_warning.setVisible(unchecked and made is not None and made.tls_in_use)
+        self.changed.emit()
+
+    def _url_changed(self) -> None:
+        """A password in a pasted URL moves to its own field, TLS options to theirs, and a name is proposed."""
+        if self._filling:
+            return
+        text = self.editors["url"].text()
+        try:
+            made = Profile.from_url(text)
+        except UserError:
+            return
+        proposed: dict[str, str] = {}
+        if made.password:
+            proposed["password"] = made.password.reveal()
+        for place in ("tls.ca", "tls.certificate", "tls.key", "tls.verify"):
+            if value_of(BY_PLACE[place], made) != value_of(BY_PLACE[place], _EMPTY):
+                proposed[place] = to_text(BY_PLACE[place], value_of(BY_PLACE[place], made))
+        if made.url.partition("://")[2] != text.strip().partition("://")[2]:
+            proposed["url"] = made.url
+        if self._new:
+            proposed["name"] = made.name
+        if proposed:
+            self._fill(proposed)
+
+    def _move_passwords(self) -> None:
+        if self._filling:
+            return
+        for place, secret in _MOVES.items():
+            bare, password = split_password(self.editors[place].text())
+            if password:
+                self._fill({place: bare, secret: password})
+
+    def _take_store_passwords(self) -> None:
+        """Passwords of schedule stores are kept aside as soon as the field is left."""
+        stores = tuple(self.editors["schedule_stores"].text().split())
+        self._base = replace(self._base, schedule_stores=stores)
+        if self._base.schedule_stores != stores:
+            self._fill({"schedule_stores": " ".join(self._base.schedule_stores)})
+            self._edited()
+
+    def _fill(self, texts: dict[str, str]) -> None:
+        self._filling = True
+        try:
+            for place, text in texts.items():
+                self.editors[place].set_text(text)
+        finally:
+            self._filling = False

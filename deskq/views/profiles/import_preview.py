@@ -1,0 +1,98 @@
+"""What an import would save: which profiles are new, which would be overwritten; nothing happens before a click."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+
+from PySide6.QtCore import QSize, Qt, Signal
+from PySide6.QtGui import QPalette
+from PySide6.QtWidgets import QDialog, QHBoxLayout, QListWidget, QListWidgetItem, QPushButton, QVBoxLayout, QWidget
+
+from deskq.models.formats import count, plain
+from deskq.profiles.fields import BY_PLACE, problems
+from deskq.profiles.importing import Proposal
+from deskq.views import theme
+from deskq.views.empty import plain_label
+
+
+class ImportPreview(QDialog):
+    """Emits ``chosen`` with the list of Profiles to save."""
+
+    chosen = Signal(list)
+
+    def __init__(self, proposals: Sequence[Proposal], known: Collection[str], parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        self.setWindowTitle("Import profiles")
+        self.resize(640, 420)
+        self._proposals, self._known = list(proposals), known
+        self.list = QListWidget()
+        self.list.setAccessibleName("Profiles to import")
+        for proposal in proposals:
+            self.list.addItem(self._item(proposal))
+        self.detail = plain_label(wrap=True, muted=True)
+        self.detail.setAlignment(Qt.AlignmentFlag.AlignTop)
+        self.warning = plain_label(wrap=True)
+        self.warning.setForegroundRole(QPalette.ColorRole.BrightText)
+        self.cancel = QPushButton("Cancel")
+        self.accept_button = QPushButton()
+        self.accept_button.setDefault(True)
+        bottom = QHBoxLayout()
+        bottom.addStretch(1)
+        bottom.addWidget(self.cancel)
+        bottom.addWidget(self.accept_button)
+        layout = QVBoxLayout(self)
+        layout.setSpacing(theme.GAP)
+        layout.addWidget(self.list, 2)
+        layout.addWidget(self.detail, 1)
+        layout.addWidget(self.warning)
+        layout.addLayout(bottom)
+        self.cancel.clicked.connect(self.reject)
+        self.accept_button.clicked.connect(self._accept)
+        self.list.itemChanged.connect(self._changed)
+        self.list.currentRowChanged.connect(self._show_detail)
+        self.list.setCurrentRow(0)
+        self._changed()
+
+    def _item(self, proposal: Proposal) -> QListWidgetItem:
+        profile = proposal.profile
+        overwrites = profile.name in self._known
+        wrong = next(iter(problems(profile).values()), "")
+        fate = wrong or ("overwrites the saved profile" if overwrites else "new")
+        item = QListWidgetItem(f"{plain(profile.name)} ({fate})   {plain(profile.url)}")
+        item.setSizeHint(QSize(0, round(self.fontMetrics().height() * 1.6)))
+        item.setFlags(Qt.ItemFlag.ItemIsUserCheckable | Qt.ItemFlag.ItemIsEnabled | Qt.ItemFlag.ItemIsSelectable)
+        item.setCheckState(Qt.CheckState.Unchecked if overwrites or wrong else Qt.CheckState.Checked)
+        if wrong:
+            item.setFlags(Qt.ItemFlag.ItemIsSelectable | Qt.ItemFlag.ItemIsEnabled)
+        return item
+
+    def _checked(self) -> list[Proposal]:
+        return [
+            proposal
+            for row, proposal in enumerate(self._proposals)
+            if self.list.item(row).checkState() == Qt.CheckState.Checked
+        ]
+
+    def _changed(self) -> None:
+        chosen = self._checked()
+        overwritten = [plain(one.profile.name) for one in chosen if one.profile.name in self._known]
+        self.accept_button.setText(f"Import {count(len(chosen), 'profile')}")
+        self.accept_button.setEnabled(bool(chosen))
+        self.warning.setText(f"▲ Overwritten: {', '.join(overwritten)}" if overwritten else "")
+        self.warning.setVisible(bool(overwritten))
+
+    def _show_detail(self, row: int) -> None:
+        if not 0 <= row < len(self._proposals):
+            return
+        proposal = self._proposals[row]
+        lines = [f"{_title(field)}: {plain(where)}" for field, where in proposal.sources]
+        self.detail.setText("\n".join([*lines, *(plain(note) for note in proposal.notes)]))
+
+    def _accept(self) -> None:
+        self.chosen.emit([proposal.profile for proposal in self._checked()])
+        self.accept()
+
+
+def _title(field: str) -> str:
+    return BY_PLACE[field].name if field in BY_PLACE else {"redis": "Redis options", "tls": "TLS"}.get(field, field)

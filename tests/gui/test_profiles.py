@@ -1,0 +1,403 @@
+"""The dialog of profiles by its public actions: saving, ordering, importing, exporting; and no secret in files."""
+
+from __future__ import annotations
+
+import contextlib
+import tomllib
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import keyring
+import pytest
+from keyring.backends.fail import Keyring as NoKeyring
+from PySide6.QtCore import QPoint, QPointF, Qt
+from PySide6.QtGui import QDropEvent
+from PySide6.QtTest import QTest
+from PySide6.QtWidgets import QApplication, QFileDialog, QMessageBox, QWidget
+
+from deskq.history.lock import WriterLock
+from deskq.history.store import History
+from deskq.profiles import Environment, PasswordStore, Profile, ProfileFile, Safety, SavedProfiles, Secret, Tls
+from deskq.profiles.fields import FIELDS, TABS
+from deskq.profiles.profile_file import exported
+from deskq.views.profile_dialog import ProfileDialog
+from deskq.views.profiles.import_preview import ImportPreview
+from tests.gui.conftest import Run, until
+from tests.support.processes import children
+
+SHOP = Profile.from_url(
+    "rediss://anna:c4n4ry@h:6380/2",
+    name="shop",
+    environment=Environment.PRODUCTION,
+    safety=Safety.READ_ONLY,
+    result_backend="redis://:c4n4ry@r/1",
+    schedule_stores=("db+postgresql://bea:c4n4ry@d/x",),
+)
+BANK = Profile.from_url("amqp://anna:c4n4ry@h//", name="bank", management_url="http://admin:c4n4ry@h:15672")
+
+
+@contextlib.asynccontextmanager
+async def opened(*profiles: Profile) -> AsyncIterator[ProfileDialog]:
+    """The dialog on a file with these profiles."""
+    saved = SavedProfiles(ProfileFile(), PasswordStore())
+    for profile in profiles:
+        saved.put(profile)
+    dialog = ProfileDialog(saved.file, saved.passwords)
+    dialog.show()
+    try:
+        if profiles:
+            await until(dialog.save.isEnabled, what="the first profile")
+        else:
+            await until(lambda: not dialog._tasks)
+        yield dialog
+    finally:
+        await until(lambda: not dialog._tasks, what="the dialog's tasks")
+        dialog._discard()
+        dialog.deleteLater()
+
+
+def choose(dialog: ProfileDialog, name: str) -> None:
+    dialog.list.setCurrentRow(dialog.list.names().index(name))
+
+
+def press(parent: QWidget, text: str) -> None:
+    """Answer the question that is open."""
+    box = next(box for box in parent.findChildren(QMessageBox) if box.isVisible())
+    next(button for button in box.buttons() if button.text().replace("&", "") == text).click()
+
+
+def stored(name: str) -> Profile:
+    return SavedProfiles(ProfileFile(), PasswordStore()).named(name)
+
+
+def set_text(dialog: ProfileDialog, place: str, text: str) -> None:
+    dialog.form.editors[place].set_text(text)
+
+
+def test_every_field_of_the_table_is_in_a_tab_and_read_back(run: Run) -> None:
+    async def scenario() -> None:
+        async with opened(SHOP, BANK) as dialog:
+            assert [dialog.form.tabText(number).split()[0] for number in range(5)] == list(TABS)
+            assert dialog.form.editors.keys() == {field.place for field in FIELDS}
+            assert dialog.form.profile() == SHOP
+            choose(dialog, "bank")
+            await until(dialog.save.isEnabled)
+            assert dialog.form.profile() == BANK
+            for place, reason in (("redis.sep", "Redis"), ("tls.ca", "TLS"), ("redis.sentinel_master", "sentinels")):
+                assert not dialog.form.editors[place].line.isEnabled()  # type: ignore[union-attr]
+                assert reason in dialog.form.editors[place].toolTip()
+            assert dialog.form.editors["management_url"].line.isEnabled()  # type: ignore[union-attr]
+
+    run(scenario())
+
+
+def test_a_pasted_url_makes_half_a_profile(run: Run) -> None:
+    async def scenario() -> None:
+        async with opened() as dialog:
+            assert not dialog.save.isEnabled()
+            dialog.url.setText("rediss://anna:c4n4ry@h:6380/2?ssl_cert_reqs=none&ssl_ca_certs=/ca.pem")
+            assert dialog.url.text() == "rediss://anna@h:6380/2"
+            assert (dialog.name.text(), dialog.password.text()) == ("h:6380/2", "c4n4ry")
+            assert dialog.form.editors["tls.ca"].text() == "/ca.pem"
+            assert dialog.form.editors["tls.verify"].text() == "no"
+            assert not dialog.form.tls_warning.isHidden()
+            assert "read and change everything" in dialog.form.tls_warning.text()
+            assert dialog.form.tabText(TABS.index("TLS")) == "TLS ▲"
+            dialog.form.editors["tls.verify"].set_text("yes")
+            assert dialog.form.tls_warning.isHidden()
+            set_text(dialog, "result_backend", "redis://:c4n4ry@r/1")
+            assert dialog.form.editors["result_backend"].text() == "redis://r/1"
+            assert dialog.form.editors["result_password"].text() == "c4n4ry"
+            stores = dialog.form.editors["schedule_stores"]
+            assert stores.line is not None
+            stores.line.setText("db+postgresql://bea:c4n4ry@d/x")
+            stores.line.editingFinished.emit()
+            assert stores.text() == "db+postgresql://bea@d/x"
+            dialog.save.click()
+            await until(lambda: "Saved" in dialog.message.text())
+            profile = stored("h:6380/2")
+            assert profile.tls == Tls(ca="/ca.pem")
+            assert {secret.reveal() for secret in profile.secrets().values()} == {"c4n4ry"}
+            assert "c4n4ry" not in ProfileFile().path.read_text()
+            assert "c4n4ry" not in dialog.message.text()
+
+    run(scenario())
+
+
+@pytest.mark.parametrize(
+    ("place", "text", "tab", "says"),
+    [
+        ("name", "", "General", "needs a name"),
+        ("name", "bank", "General", "already"),
+        ("url", "gopher://x", "General", "does not know the scheme"),
+        ("url", "sentinel://a:1", "Broker", "needs the master"),
+        ("redis.priority_steps", "one", "Broker", "whole numbers"),
+        ("redis.visibility_timeout", "0", "Broker", "more than 0"),
+        ("tls.key", "/k.pem", "TLS", "needs its certificate"),
+        ("retention_days", "-1", "History", "not negative"),
+        ("result_backend", "mine", "Stores", "as a URL"),
+    ],
+)
+def test_what_is_wrong_is_said_at_once(run: Run, place: str, text: str, tab: Any, says: str) -> None:
+    async def scenario() -> None:
+        async with opened(SHOP, BANK) as dialog:
+            set_text(dialog, place, text)
+            assert says in dialog.message.text()
+            assert says in dialog.save.toolTip()
+            for button in (dialog.save, dialog.connect_button, dialog.test):
+                assert not button.isEnabled()
+            assert dialog.form.tabText(TABS.index(tab)).endswith("▲")
+            assert any(says in editor.problem.text() for editor in dialog.form.editors.values())
+            set_text(dialog, place, "\x00")
+            dialog.form.show_profile(SHOP, new=False)
+            assert dialog.save.isEnabled()
+            assert dialog.message.text() == ""
+
+    run(scenario())
+
+
+def test_less_safety_is_asked_about(run: Run) -> None:
+    async def scenario() -> None:
+        async with opened(SHOP) as dialog:
+            set_text(dialog, "safety", "free")
+            dialog.save.click()
+            box = next(iter(dialog.findChildren(QMessageBox)))
+            assert "shop" in box.text()
+            assert "Read-only" in box.informativeText()
+            assert "Do not ask" in box.informativeText()
+            press(dialog, "Cancel")
+            assert stored("shop").safety is Safety.READ_ONLY
+            dialog.save.click()
+            press(dialog, "Lower safety")
+            await until(lambda: "Saved" in dialog.message.text())
+            assert stored("shop").safety is Safety.FREE
+            set_text(dialog, "safety", "ask")  # safer again: no question
+            dialog.save.click()
+            await until(lambda: stored("shop").safety is Safety.ASK)
+            assert stored("shop").password == SHOP.password
+
+    run(scenario())
+
+
+def test_order_by_keys_and_by_dragging(run: Run, qapp: QApplication) -> None:
+    async def scenario() -> None:
+        third = Profile.from_url("redis://x/0", name="third")
+        async with opened(SHOP, BANK, third) as dialog:
+            QTest.keyClick(dialog.list, Qt.Key.Key_Down, Qt.KeyboardModifier.AltModifier)
+            await until(lambda: [p.name for p in ProfileFile().load()] == ["bank", "shop", "third"])
+            QTest.keyClick(dialog.list, Qt.Key.Key_Down, Qt.KeyboardModifier.AltModifier)
+            await until(lambda: [p.name for p in ProfileFile().load()] == ["bank", "third", "shop"])
+            QTest.keyClick(dialog.list, Qt.Key.Key_Down, Qt.KeyboardModifier.AltModifier)  # no further
+            dialog.up.click()
+            await until(lambda: [p.name for p in ProfileFile().load()] == ["bank", "shop", "third"])
+            drop(dialog, "shop", 0)
+            await until(lambda: [p.name for p in ProfileFile().load()] == ["shop", "bank", "third"])
+            assert dialog.list.names() == ["shop", "bank", "third"]
+            assert dialog.list.current_name() == "shop"
+            drop(dialog, "shop", 2, below=True)
+            await until(lambda: [p.name for p in ProfileFile().load()] == ["bank", "third", "shop"])
+            drop(dialog, "shop", 2)  # where it is
+            assert dialog.list.names() == ["bank", "third", "shop"]
+
+    run(scenario())
+
+
+def drop(dialog: ProfileDialog, name: str, row: int, *, below: bool = False) -> None:
+    """Drop a row above another one, or below it, as the list sees it at the end of a drag."""
+    items = dialog.list
+    choose(dialog, name)
+    area = items.visualItemRect(items.item(row))
+    place = (area.bottomLeft() if below else area.topLeft()) + QPoint(5, 0)
+    mime = items.mimeData([items.currentItem()])
+    event = QDropEvent(
+        QPointF(place), Qt.DropAction.MoveAction, mime, Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier
+    )
+    items.dropEvent(event)
+
+
+def test_copies_renames_and_deletions(run: Run) -> None:
+    async def scenario() -> None:
+        async with opened(SHOP, BANK) as dialog:
+            removed: list[str] = []
+            saved: list[tuple[str, str]] = []
+            dialog.removed.connect(removed.append)
+            dialog.saved.connect(lambda profile, was: saved.append((profile.name, was)))
+            History(SHOP.history_path()).close()
+            dialog.duplicate.click()
+            assert dialog.name.text() == "shop copy"
+            dialog.save.click()
+            await until(lambda: "Saved" in dialog.message.text())
+            assert stored("shop copy").password == SHOP.password
+            choose(dialog, "shop")
+            await until(dialog.save.isEnabled)
+            dialog.name.setText("books")
+            dialog.save.click()
+            await until(lambda: "history has moved along" in dialog.message.text())
+            assert stored("books").history_path().exists()
+            assert stored("books").password == SHOP.password
+            lock = WriterLock(stored("books").history_path())
+            assert lock.acquire()
+            dialog.name.setText("bookshop")
+            dialog.save.click()
+            await until(lambda: "so it stays in" in dialog.message.text())
+            lock.release()
+            assert stored("bookshop").history_path().name == "books.sqlite"
+            dialog.delete.click()
+            press(dialog, "Delete profile")
+            await until(lambda: "Deleted" in dialog.message.text())
+            assert [profile.name for profile in ProfileFile().load()] == ["bank", "shop copy"]
+            assert PasswordStore().get("bookshop") is None
+            assert removed == ["bookshop"]
+            assert saved == [("shop copy", ""), ("books", "shop"), ("bookshop", "books")]
+
+    run(scenario())
+
+
+def test_what_is_typed_stays_until_it_is_saved_or_discarded(run: Run) -> None:
+    async def scenario() -> None:
+        async with opened(SHOP, BANK) as dialog:
+            set_text(dialog, "watch_queues", "emails, slow")
+            choose(dialog, "bank")
+            await until(dialog.save.isEnabled)
+            assert "•" in dialog.list.item(0).text()
+            dialog.close()
+            assert dialog.isVisible()
+            press(dialog, "Cancel")
+            choose(dialog, "shop")
+            await until(lambda: "not saved yet" in dialog.message.text())
+            dialog.save.click()
+            await until(lambda: "Saved" in dialog.message.text())
+            assert stored("shop").watch_queues == ("emails", "slow")
+            assert stored("shop").password == SHOP.password
+            dialog.close()
+            assert not dialog.isVisible()
+
+    run(scenario())
+
+
+def test_export_and_import_of_files(run: Run, tmp_path: Path) -> None:
+    async def scenario() -> None:
+        async with opened(SHOP, BANK) as dialog:
+            path = tmp_path / "all.toml"
+            dialog.exchange.export(["shop", "bank"])
+            chooser = dialog.findChild(QFileDialog)
+            assert chooser is not None
+            chooser.fileSelected.emit(str(path))
+            chooser.close()
+            await until(lambda: "Wrote 2 profiles" in dialog.message.text())
+            assert "c4n4ry" not in path.read_text()
+            assert len(tomllib.loads(path.read_text())["profile"]) == 2
+            other = Profile.from_url("redis://elsewhere/0", name="shop")
+            path.write_text(exported([other, Profile.from_url("redis://n/0", name="new")]))
+            await dialog.exchange.read_file(path)
+            preview = dialog.findChild(ImportPreview)
+            assert preview is not None
+            assert "overwrites" in preview.list.item(0).text()
+            assert preview.list.item(0).checkState() == Qt.CheckState.Unchecked
+            assert preview.accept_button.text() == "Import 1 profile"
+            preview.list.item(0).setCheckState(Qt.CheckState.Checked)
+            assert "Overwritten: shop" in preview.warning.text()
+            preview.accept_button.click()
+            await until(lambda: "Imported shop, new" in dialog.message.text())
+            assert [profile.name for profile in ProfileFile().load()] == ["shop", "bank", "new"]
+            assert not stored("shop").password  # it was another server's
+
+    run(scenario())
+
+
+def test_import_from_an_app_and_from_the_environment(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "proj.py").write_text("from celery import Celery\napp = Celery('p', broker='redis://:c4n4ry@h/3')")
+    (tmp_path / "broken.py").write_text("raise ValueError('c4n4ry is no number: redis://:c4n4ry@h')")
+    monkeypatch.setenv("CLOUDAMQP_URL", "amqp://anna:c4n4ry@mq/shop")
+
+    async def scenario() -> None:
+        async with opened(BANK) as dialog:
+            source = dialog.exchange.import_from("app")
+            assert not source.read.isEnabled()
+            source.name.setText("broken")
+            source.folder.setText(str(tmp_path))
+            source.read.click()
+            await until(lambda: not source.problem.isHidden(), 30)
+            assert "ValueError" in source.problem.text()
+            assert "redis://:•••@h" in source.words.toPlainText()
+            source.name.setText("proj")
+            source.read.click()
+            await until(lambda: dialog.findChild(ImportPreview) is not None, 30)
+            preview: Any = dialog.findChild(ImportPreview)
+            assert "proj in" in preview.detail.text()
+            preview.accept_button.click()
+            await until(lambda: "Imported proj" in dialog.message.text())
+            assert stored("proj").password == Secret("c4n4ry")
+            await until(lambda: dialog.save.isEnabled() and dialog.name.text() == "proj")
+            dialog.exchange.import_environment()
+            preview = next(one for one in dialog.findChildren(ImportPreview) if one.isVisible())
+            assert "mq/shop" in preview.list.item(preview.list.count() - 1).text()
+            preview.cancel.click()
+
+    run(scenario())
+
+
+def test_a_reading_ends_with_its_dialog(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "proj.py").write_text("import time\ntime.sleep(600)")
+    before = set(children())
+
+    async def scenario() -> None:
+        async with opened(BANK) as dialog:
+            source = dialog.exchange.import_from("app")
+            source.name.setText("proj")
+            source.folder.setText(str(tmp_path))
+            source.read.click()
+            task = source._task
+            assert task is not None
+            await until(lambda: children().keys() - before, what="the process that reads")
+            source.cancel.click()
+            await until(task.done)
+            assert set(children()) == before
+
+    run(scenario())
+
+
+def test_a_file_of_passwords_is_offered_only_without_a_keyring(run: Run) -> None:
+    async def scenario() -> None:
+        async with opened(BANK) as dialog:
+            assert dialog.keep_in_file.isHidden()
+        keyring.set_keyring(NoKeyring())  # type: ignore[no-untyped-call]
+        async with opened() as dialog:
+            assert not dialog.keep_in_file.isHidden()
+            dialog.url.setText("redis://:c4n4ry@h/0")
+            dialog.name.setText("mine")
+            dialog.save.click()
+            await until(lambda: "for this run only" in dialog.message.text())
+            dialog.keep_in_file.click()
+            await until(lambda: "passwords.toml" in dialog.message.text())
+            assert PasswordStore().get("mine") == Secret("c4n4ry")
+            dialog.keep_in_file.click()
+            await until(lambda: not PasswordStore().file_allowed)
+            assert PasswordStore().get("mine") is None
+
+    run(scenario())
+
+
+def test_choosing_a_file(run: Run, tmp_path: Path) -> None:
+    async def scenario() -> None:
+        async with opened(SHOP) as dialog:
+            chooser = dialog.form.editors["tls.ca"].choose()
+            assert chooser.isVisible()
+            chooser.fileSelected.emit(str(tmp_path / "ca.pem"))
+            chooser.close()
+            assert dialog.form.profile().tls.ca == str(tmp_path / "ca.pem")
+
+    run(scenario())
+
+
+def test_the_connection_is_tried(redis_url: str, run: Run) -> None:
+    async def scenario() -> None:
+        async with opened(Profile.from_url(redis_url, name="real")) as dialog:
+            dialog.test.click()
+            await until(lambda: "It works: Redis" in dialog.message.text())
+            dialog.url.setText("redis://127.0.0.1:1/0")
+            dialog.test.click()
+            await until(lambda: "Nothing listens" in dialog.message.text())
+
+    run(scenario())

@@ -1,0 +1,147 @@
+"""``deskq profiles``: edit, rename, duplicate, move, import, export."""
+
+from __future__ import annotations
+
+import io
+import stat
+import tomllib
+from pathlib import Path
+
+import keyring
+import pytest
+from keyring.backends.fail import Keyring as NoKeyring
+
+from deskq.cli import main
+from deskq.history.lock import WriterLock
+from deskq.history.store import History
+from deskq.profiles import PasswordStore, Profile, ProfileFile, SavedProfiles, Secret
+
+
+@pytest.fixture
+def saved() -> SavedProfiles:
+    made = SavedProfiles(ProfileFile(), PasswordStore())
+    made.put(Profile.from_url("redis://anna:c4n4ry@h/0", name="shop", result_backend="redis://:c4n4ry@r/1"))
+    made.put(Profile.from_url("amqp://h//", name="bank"))
+    return made
+
+
+def test_editing(saved: SavedProfiles, capsys: pytest.CaptureFixture[str]) -> None:
+    arguments = ["--safety", "read-only", "--no-connect-at-start", "--sep", r"\x06", "--watch-queue", "a,b"]
+    assert main(["profiles", "edit", "shop", *arguments, "--retention-days", "7"]) == 0
+    profile = saved.named("shop")
+    assert profile.read_only
+    assert not profile.connect_at_start
+    assert (profile.redis.sep, profile.watch_queues, profile.retention_days) == ("\x06", ("a", "b"), 7)
+    assert profile.password.reveal() == profile.result_password.reveal() == "c4n4ry"
+    assert main(["profiles", "edit", "shop", "--result-backend", "", "--url", "redis://anna@h/5"]) == 0
+    profile = saved.named("shop")
+    assert (profile.url, profile.result_backend, profile.password.reveal()) == ("redis://anna@h/5", None, "c4n4ry")
+    assert saved.passwords.get("shop/result_backend") is None
+    assert main(["profiles", "edit", "shop", "--url", "redis://elsewhere/0"]) == 0
+    assert "set-password shop" in capsys.readouterr().out
+    assert not saved.named("shop").password
+    for wrong in (["--url", "sentinel://h:1"], ["--management-url", "h:1"], []):
+        assert main(["profiles", "edit", "shop", *wrong]) == 2
+    assert "Say what to change" in capsys.readouterr().err
+    with pytest.raises(SystemExit):
+        main(["profiles", "edit", "shop", "--retention-days", "-3"])
+    assert "not negative" in capsys.readouterr().err
+
+
+def test_renaming_takes_password_and_history_along(saved: SavedProfiles, capsys: pytest.CaptureFixture[str]) -> None:
+    old = saved.named("shop").history_path()
+    History(old).close()
+    assert main(["profiles", "rename", "shop", "bookshop"]) == 0
+    assert "history has moved" in capsys.readouterr().out
+    new = saved.named("bookshop").history_path()
+    assert new.exists()
+    assert not old.exists()
+    assert saved.named("bookshop").password.reveal() == "c4n4ry"
+    assert main(["profiles", "rename", "bookshop", "bank"]) == 2
+    assert "already" in capsys.readouterr().err
+    lock = WriterLock(new)
+    assert lock.acquire()
+    try:
+        assert main(["profiles", "rename", "bookshop", "books"]) == 0
+    finally:
+        lock.release()
+    assert "so it stays in" in capsys.readouterr().out
+    assert saved.named("books").history_path() == new
+    assert saved.named("books").password.reveal() == "c4n4ry"
+
+
+def test_a_history_is_never_overwritten(saved: SavedProfiles, capsys: pytest.CaptureFixture[str]) -> None:
+    History(saved.named("shop").history_path()).close()
+    History(Profile.from_url("redis://h", name="other").history_path()).close()
+    assert main(["profiles", "rename", "shop", "other"]) == 2
+    assert "There is a history at" in capsys.readouterr().err
+    assert saved.named("shop").password.reveal() == "c4n4ry"
+
+
+def test_order_and_copies(saved: SavedProfiles, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["profiles", "duplicate", "shop", "shop-2"]) == 0
+    assert main(["profiles", "move", "bank", "--before", "shop"]) == 0
+    capsys.readouterr()
+    assert main(["profiles", "move", "shop", "--last"]) == 0
+    assert capsys.readouterr().out.split() == ["bank", "shop-2", "shop"]
+    assert saved.named("shop-2").password.reveal() == "c4n4ry"
+
+
+def test_export_and_import(saved: SavedProfiles, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["profiles", "export", "shop"]) == 0
+    out = capsys.readouterr().out
+    assert "c4n4ry" not in out
+    assert [profile["name"] for profile in tomllib.loads(out)["profile"]] == ["shop"]
+    path = tmp_path / "all.toml"
+    assert main(["profiles", "export", str(path)]) == 0
+    assert main(["profiles", "export", str(path)]) == 2
+    assert "c4n4ry" not in path.read_text()
+    assert main(["profiles", "remove", "bank"]) == 0
+    capsys.readouterr()
+    assert main(["profiles", "import", str(path), "--dry-run"]) == 0
+    out = capsys.readouterr().out
+    assert "“shop” overwrites the profile of this name" in out
+    assert "“bank” is new" in out
+    assert [profile.name for profile in saved.load()] == ["shop"]
+    assert main(["profiles", "import", str(path)]) == 2  # nobody is there to ask
+    assert "say --yes" in capsys.readouterr().err
+    assert main(["profiles", "import", str(path), "--yes"]) == 0
+    assert [profile.name for profile in saved.load()] == ["shop", "bank"]
+    assert saved.named("shop").password.reveal() == "c4n4ry"
+    assert main(["profiles", "import", str(path), "--name", "x"]) == 2
+    assert "one name does not do" in capsys.readouterr().err
+
+
+def test_import_of_the_environment(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["profiles", "import", "--env"]) == 2
+    monkeypatch.setenv("CELERY_BROKER_URL", "redis://:c4n4ry@h:6380/2")
+    assert main(["profiles", "import", "--env", "--name", "here"]) == 0
+    assert "c4n4ry" not in "".join(capsys.readouterr())
+    assert SavedProfiles(ProfileFile(), PasswordStore()).named("here").password.reveal() == "c4n4ry"
+
+
+def test_import_of_an_app_says_its_last_words(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "proj.py").write_text("print('before')\nraise RuntimeError('redis://:c4n4ry@h')")
+    assert main(["profiles", "import", "--app", "proj", "--folder", str(tmp_path)]) == 2
+    error = capsys.readouterr().err
+    assert "RuntimeError: redis://:•••@h" in error
+    assert error.splitlines()[-1].startswith("deskq: “proj” cannot be imported")
+    assert "c4n4ry" not in error
+    (tmp_path / "proj.py").write_text("from celery import Celery\napp = Celery('p', broker='redis://:c4n4ry@h/3')")
+    assert main(["profiles", "import", "--app", "proj", "--folder", str(tmp_path)]) == 0
+    assert SavedProfiles(ProfileFile(), PasswordStore()).named("proj").password.reveal() == "c4n4ry"
+
+
+def test_without_a_keyring_a_file_only_if_the_person_says_so(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    keyring.set_keyring(NoKeyring())  # type: ignore[no-untyped-call]
+    assert main(["profiles", "add", "shop", "redis://:c4n4ry@h/0"]) == 2
+    assert "--password-file-ok" in capsys.readouterr().err
+    file = PasswordStore().file_path
+    assert not file.exists()
+    monkeypatch.setattr("sys.stdin", io.StringIO("c4n4ry\n"))
+    assert main(["profiles", "set-password", "shop", "--password-stdin", "--password-file-ok"]) == 0
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
+    assert PasswordStore().get("shop") == Secret("c4n4ry")
+    assert main(["profiles", "add", "bank", "redis://:c4n4ry@h/1"]) == 0  # the file remembers the consent
