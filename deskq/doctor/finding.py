@@ -1,0 +1,63 @@
+"""What an examination says: steps that went well or not, and findings with the line that mends them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
+from typing import Any, Literal
+
+State = Literal["ok", "warning", "failed", "skipped", "not-asked"]
+Level = Literal["error", "warning", "advice", "ok"]
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One thing that was tried. ``evidence``: what was seen; ``remedy``: a sentence, "" where nothing is to be done.
+
+    ``skipped``: it could not be tried, ``not-asked``: the profile forbids to ask; the evidence says why.
+    """
+
+    key: str
+    title: str
+    state: State
+    evidence: str = ""
+    remedy: str = ""
+    seconds: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What one check found. ``evidence``: what makes it so; ``setting``: the literal line that mends it, or ""."""
+
+    key: str
+    level: Level
+    title: str
+    evidence: str = ""
+    remedy: str = ""
+    setting: str = ""
+
+
+def is_fine(reported: Iterable[Step | Finding]) -> bool:
+    """True if no step failed and no finding is an error or a warning."""
+    return not any(
+        one.state == "failed" if isinstance(one, Step) else one.level in ("error", "warning") for one in reported
+    )
+
+
+def to_values(one: Step | Finding) -> dict[str, Any]:
+    """Return it as JSON can hold it."""
+    values = asdict(one)
+    if "seconds" in values:
+        values["seconds"] = round(values["seconds"], 3)
+    return values
+
+
+def word(one: Step | Finding) -> str:
+    """Return the one word that says how it went: the state of a step, the level of a finding."""
+    return one.state if isinstance(one, Step) else one.level
+
+
+def lines(one: Step | Finding) -> list[str]:
+    """Return it as text: the word and the title, then, indented, the evidence, the remedy and the setting."""
+    below = [one.evidence, one.remedy, one.setting if isinstance(one, Finding) else ""]
+    return [f"[{word(one)}] {one.title}", *(f"    {line}" for line in below if line)]

@@ -1,0 +1,75 @@
+"""Probes and the order in which they are tried: what needs a thing that failed is skipped, with the reason."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+from urllib.parse import unquote, urlsplit
+
+from deskq.doctor.finding import State, Step
+from deskq.errors import UserError
+from deskq.profiles import Profile
+
+
+class Outcome(NamedTuple):
+    """How a probe ended, if it did not raise; see Step."""
+
+    state: State
+    evidence: str = ""
+    remedy: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Probe:
+    """``work`` blocks, with a deadline of its own; its UserError is a failed step. ``needs``: keys of others."""
+
+    key: str
+    title: str
+    work: Callable[[], Outcome]
+    needs: tuple[str, ...] = ()
+
+
+def run(probes: Sequence[Probe], profile: Profile, cancelled: Callable[[], bool]) -> Iterator[Step]:
+    """Try them one by one; yields each step as it ends, none after ``cancelled`` says so."""
+    titles = {probe.key: probe.title for probe in probes}
+    broken: set[str] = set()
+    for probe in probes:
+        if cancelled():
+            return
+        missing = next((need for need in probe.needs if need in broken), None)
+        if missing is not None:
+            broken.add(probe.key)
+            yield Step(probe.key, probe.title, "skipped", f"It needs “{titles[missing]}” first.")
+            continue
+        step = _tried(probe, profile)
+        if step.state == "failed":
+            broken.add(probe.key)
+        if cancelled():
+            return
+        yield step
+
+
+def _tried(probe: Probe, profile: Profile) -> Step:
+    began = time.monotonic()
+    try:
+        outcome = probe.work()
+    except UserError as error:
+        outcome = Outcome("failed", error.details, str(error))
+    seconds = time.monotonic() - began
+    return Step(
+        probe.key,
+        probe.title,
+        outcome.state,
+        discreet(outcome.evidence, profile),
+        discreet(outcome.remedy, profile),
+        seconds,
+    )
+
+
+def discreet(text: str, profile: Profile) -> str:
+    """Return the text with the profile's password hidden: a server's own words may repeat what it was sent."""
+    secret = profile.password.reveal()
+    known = unquote(urlsplit(profile.url).username or "") == secret  # guest:guest hides nothing
+    return text if known or len(secret) < 3 else text.replace(secret, "•••")
