@@ -1,5 +1,6 @@
 # make demo     see deskq at work, on a broker of its own
 # make test     lint, types, layers, then the tests
+# make soak     the faults of tests/faults again and again: many minutes
 # make bench    the benchmarks' figures
 # make pictures the pictures of the README, from the demo
 # make package  a folder that starts without Python, in build/dist/deskq
@@ -23,7 +24,7 @@ PICTURES := build/pictures
 pip_install = mkdir -p build $(STAMPS); $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-input $(1) \
 	>build/pip.log 2>&1 || { cat build/pip.log >&2; exit 1; }
 
-.PHONY: help demo test lint bench pictures package clean
+.PHONY: help demo test lint soak bench pictures package clean
 
 help:
 	@sed -n '/^# make/s/^# //p' Makefile
@@ -68,6 +69,9 @@ lint: $(STAMPS)/test
 
 test: lint
 	@$(PYTEST)
+
+soak: $(STAMPS)/test
+	@DESKQ_SOAK=1 $(PYTEST) tests/faults --timeout=0
 
 bench: $(STAMPS)/test
 	@$(PYTEST) tests/benchmarks --timeout=0 --quiet --capture=no

@@ -9,6 +9,7 @@ import os
 import shutil
 import signal
 import socket
+import subprocess
 import tempfile
 import urllib.request
 from collections.abc import Callable, Iterator, Sequence
@@ -18,6 +19,7 @@ from typing import Any, Literal, Self
 
 import redis
 
+from tests.support.certificates import Certificates, Pair
 from tests.support.processes import Process, free_port, shared_pids
 from tests.support.waiting import wait_until
 
@@ -150,7 +152,10 @@ class _Server:
 
 
 class RedisServer(_Server):
-    """A Redis or Valkey server with 64 databases that keeps nothing on disk: a restarted one is empty."""
+    """A Redis or Valkey server with 64 databases that keeps nothing on disk: a restarted one is empty.
+
+    With `tls` it listens at `tls_port` as well, with a `certificate` of those, and asks clients for theirs if so told.
+    """
 
     def __init__(
         self,
@@ -158,11 +163,15 @@ class RedisServer(_Server):
         *,
         password: str = "",
         extra: Sequence[str] = (),
+        tls: Certificates | None = None,
+        certificate: Pair | None = None,
+        client_certificates: bool = False,
         shared: bool = False,
     ) -> None:
         self._binary = redis_binary(flavour)
         super().__init__(shared=shared)
-        self.port = free_port()
+        self.port, self.tls_port = free_port(), free_port()
+        self._tls, self._certificate, self._client_certificates = tls, certificate, client_certificates
         self.password = password
         self._extra = extra
         self._clients: dict[int, redis.Redis] = {}
@@ -197,6 +206,15 @@ class RedisServer(_Server):
         }
         if self.password:
             options["requirepass"] = self.password
+        if self._tls is not None:
+            pair = self._certificate or self._tls.server
+            options |= {
+                "tls-port": str(self.tls_port),
+                "tls-ca-cert-file": str(self._tls.ca),
+                "tls-cert-file": str(pair.certificate),
+                "tls-key-file": str(pair.key),
+                "tls-auth-clients": "yes" if self._client_certificates else "no",
+            }
         args = [part for key, value in options.items() for part in (f"--{key}", value)]
         self._spawn([self._binary, *args, *self._extra], "redis", dict(os.environ))
 
@@ -214,12 +232,16 @@ class RedisServer(_Server):
 
 
 class RabbitServer(_Server):
-    """A RabbitMQ node of its own with the management plugin, and an epmd of its own."""
+    """A RabbitMQ node of its own with the management plugin, and an epmd of its own.
 
-    def __init__(self, *, management: bool = True, shared: bool = False) -> None:
+    With `tls` it listens at `tls_port` as well and asks clients for a certificate; `present` changes its own.
+    """
+
+    def __init__(self, *, management: bool = True, tls: Certificates | None = None, shared: bool = False) -> None:
         self._binary = rabbitmq_binary()
         super().__init__(shared=shared)
-        self.port, self.management_port = free_port(), free_port()
+        self.port, self.management_port, self.tls_port = free_port(), free_port(), free_port()
+        self._tls = tls
         self._management = management
         self._dist_port, self._epmd_port = free_port(), free_port()
 
@@ -252,6 +274,42 @@ class RabbitServer(_Server):
             text = answer.read()
         return json.loads(text) if text else None
 
+    def ctl(self, *arguments: str) -> str:
+        """What `rabbitmqctl` says, such as `ctl("stop_app")`."""
+        program = self._binary.with_name("rabbitmqctl")
+        result = subprocess.run(
+            [program, "--quiet", *arguments],
+            env=self._environment(),
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+        if result.returncode != 0:
+            raise RuntimeError(f"rabbitmqctl {' '.join(arguments)}: {result.stdout}{result.stderr}")
+        return result.stdout
+
+    def present(self, pair: Pair) -> None:
+        """New TLS connections are shown this certificate."""
+        shutil.copy(pair.certificate, self.directory / "tls.pem")
+        shutil.copy(pair.key, self.directory / "tls.key")
+        if self.running:
+            self.ctl("eval", "ssl:clear_pem_cache().")
+
+    def _tls_settings(self) -> str:
+        if self._tls is None:
+            return ""
+        if not (self.directory / "tls.pem").exists():
+            self.present(self._tls.server)
+        return (
+            f"listeners.ssl.local = 127.0.0.1:{self.tls_port}\n"
+            f"ssl_options.cacertfile = {self._tls.ca}\n"
+            f"ssl_options.certfile = {self.directory / 'tls.pem'}\n"
+            f"ssl_options.keyfile = {self.directory / 'tls.key'}\n"
+            "ssl_options.verify = verify_peer\n"
+            "ssl_options.fail_if_no_peer_cert = true\n"
+        )
+
     def _environment(self) -> dict[str, str]:
         base = self.directory
         (base / "enabled_plugins").write_text("[rabbitmq_management].\n" if self._management else "[].\n")
@@ -260,6 +318,7 @@ class RabbitServer(_Server):
             f"listeners.tcp.local = 127.0.0.1:{self.port}\n"
             "collect_statistics_interval = 500\n"
             "disk_free_limit.absolute = 1MB\n"
+            + self._tls_settings()
             + (
                 f"management.tcp.ip = 127.0.0.1\nmanagement.tcp.port = {self.management_port}\n"
                 if self._management
