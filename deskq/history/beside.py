@@ -44,6 +44,11 @@ class Beside:
         """Return the workers as they were written last."""
         return readable(self._connection.execute("SELECT row FROM workers"), WorkerRow)
 
+    def drop_workers(self, names: Iterable[str]) -> None:
+        """Forget workers that are gone for long."""
+        with self._connection:
+            self._connection.executemany("DELETE FROM workers WHERE hostname = ?", [(name,) for name in names])
+
     def put_queues(self, rows: Iterable[QueueRow], samples: Iterable[tuple[str, float, Any, Any, Any]]) -> None:
         """Write the latest of these queues, and samples (name, at, ready, unacked, consumers); name "" is the sum."""
         encoded = [(row.name, msgspec.json.encode(row)) for row in rows]

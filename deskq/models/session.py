@@ -19,6 +19,7 @@ from deskq.errors import UserError
 from deskq.history.lock import is_locked
 from deskq.history.reader import HistoryReader
 from deskq.history.rows import RecorderStatus
+from deskq.models.formats import clock_time
 from deskq.models.history_link import HistoryLink
 from deskq.profiles import Profile, profile_to_json
 
@@ -170,8 +171,9 @@ class ProfileSession(QObject):
         try:
             process.stdin.write(profile_to_json(self.profile).encode() + b"\n")
             await process.stdin.drain()
-            while line := await process.stderr.readline():
+            while line := await _line_of(process.stderr):
                 last = line.decode("utf-8", "replace").strip() or last
+                self._say(last.removeprefix("deskq: "))  # until the status says that it records again
             return await process.wait(), last.removeprefix("deskq: ")
         except (BrokenPipeError, ConnectionResetError):
             return await process.wait(), last
@@ -195,8 +197,9 @@ class ProfileSession(QObject):
                     next_status = loop.time() + STATUS_SECONDS
                     status = await self.ask(lambda reader: reader.status(), slot="status")
                     silent = time.time() - status.updated
-                    if status.writer_alive and silent > SILENT_SECONDS:
-                        self._say(f"The recorder has said nothing for {silent:.0f} s. What is shown may be old.")
+                    if status.writer_alive and silent > SILENT_SECONDS and not self.problem:
+                        last = clock_time(status.updated)
+                        self._say(f"The recorder has said nothing since {last}. What is shown may be old.")
                     elif status != self.status:
                         self.status = status
                         if status.state == "recording":
@@ -238,6 +241,14 @@ class ProfileSession(QObject):
         if self._broker is not None:
             self._broker.close()
             self._broker = None
+
+
+async def _line_of(stream: asyncio.StreamReader) -> bytes:
+    """Return the next line, without its end if it is overlong; b"" at the end."""
+    try:
+        return await stream.readline()
+    except ValueError:  # longer than the reader's limit, which it then has thrown away
+        return b"(an overlong message)\n"
 
 
 def recorder_command() -> list[str]:

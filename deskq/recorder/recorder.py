@@ -19,17 +19,21 @@ from deskq.history.rows import RecorderStatus
 from deskq.history.salvage import Salvage
 from deskq.history.store import History
 from deskq.profiles import Profile
+from deskq.protocol.events import MalformedEvent
 from deskq.recorder.endings import SilentEndings
+from deskq.recorder.gaps import Gaps
 from deskq.recorder.pipeline import Pipeline
 from deskq.recorder.queue_watch import QueueWatch
 from deskq.recorder.sampler import FACTS_SECONDS, Sampled, Sampler, Wanted
+from deskq.recorder.standstill import Standstill
 from deskq.recorder.upkeep import Upkeep
 from deskq.recorder.worker_watch import Missed, WorkerWatch
 
 COMMIT_SECONDS: Final = 0.1
 COMMIT_EVENTS: Final = 5_000
 HELD_EVENTS: Final = 50_000
-"""Events that are held in memory while the history cannot be written; beyond, the broker is no longer read."""
+"""Events that are held in memory while the history cannot be written. What comes beyond is counted and dropped: a
+reader that stopped reading would be cut off by Redis, and a queue at RabbitMQ would overflow, without a count."""
 HOUSEKEEPING_SECONDS: Final = 1.0
 _RECONNECT_SECONDS: Final = (0.2, 0.5, 1.0, 2.0)
 
@@ -70,9 +74,9 @@ class Recorder:
         self._source: EventSource = self._broker.event_source()
         self._began = time.time()
         self._state, self._since, self._message, self._server = "connecting", self._began, "", ""
-        self._gaps = 0
-        self._gap: int | None = None
-        self._gap_ended: float | None = None
+        self._gaps = Gaps(history)
+        self._standstill = Standstill()
+        self._dropped, self._dropped_since = 0, 0.0
         self._rate: deque[tuple[float, int]] = deque(maxlen=6)
         self._delay: float | None = None
         self._facts_at: dict[str, float] = {}
@@ -85,7 +89,7 @@ class Recorder:
 
     def run(self) -> Summary:
         """Record until told to stop; raises LoginRefused and PermissionRefused, and BrokerError of the first try."""
-        self._note_absence()
+        self._gaps.after_absence(self._history.status())
         if self._salvage is not None:
             self._upkeep.tell(self._salvage, self._began)
         started = False
@@ -111,7 +115,7 @@ class Recorder:
         """Return what was done so far."""
         pipeline = self._pipeline
         seconds = round(time.time() - self._began, 3)
-        gaps = self._gaps + self._upkeep.gaps
+        gaps = self._gaps.count + self._upkeep.gaps
         return Summary(
             pipeline.events, self._history.tasks_seen, pipeline.malformed, pipeline.duplicates, gaps, seconds
         )
@@ -127,15 +131,35 @@ class Recorder:
         )
 
     def _read(self) -> None:
+        self._look_for_standstill()
         deadline = time.monotonic() + COMMIT_SECONDS
-        while self._pipeline.pending < HELD_EVENTS:
+        while True:
             payloads = self._source.read(max(0.0, deadline - time.monotonic()))
-            if payloads:
+            if payloads and self._pipeline.pending < HELD_EVENTS:
                 self._take(payloads)
+            elif payloads:
+                self._drop(payloads)
             if time.monotonic() >= deadline or self._pipeline.pending >= COMMIT_EVENTS:
                 break
+        self._gaps.end(time.time())
         self._housekeeping()
         self._commit()
+
+    def _look_for_standstill(self) -> None:
+        """After a sleep the silence of workers says nothing, and events may be lost: the next reading ends the gap."""
+        seconds = self._standstill.passed()
+        if seconds:
+            now = time.time()
+            cause = f"this machine slept, or the recorder was stopped, for {seconds:,.0f} s"
+            self._gaps.begin(now - seconds, cause, joins=True)
+            self._workers.deaf_until(now)
+
+    def _drop(self, payloads: Sequence[Any]) -> None:
+        """Count what comes while the disk is full and memory holds as much as it may."""
+        self._dropped_since = self._dropped_since or time.time()
+        for payload in payloads:
+            with contextlib.suppress(MalformedEvent):
+                self._dropped += len(self._source.decode(payload))
 
     def _take(self, payloads: Sequence[Any]) -> None:
         """Merge what was read; should the history prove to be damaged, again, which changes nothing twice."""
@@ -162,21 +186,35 @@ class Recorder:
             return
         if self._full:
             self._full = ""
-            self._set_state("recording", "")
+            self._can_write(now)
         if written and self._pipeline.last_event is not None:
             at, hostname = self._pipeline.last_event
             worker = self._workers.workers.get(hostname)
             lead = (worker.clock_difference if worker is not None else None) or 0.0
             self._delay = max(0.0, time.time() - (at - lead))
 
+    def _can_write(self, now: float) -> None:
+        """There is space again: what was held is written, what was dropped becomes a gap."""
+        self._gaps.flush()
+        if self._dropped:
+            cause = f"the disk was full: {self._dropped:,} events beyond the {HELD_EVENTS:,} held were dropped"
+            self._gaps.note(self._dropped_since, now, cause, self._dropped)
+            self._dropped, self._dropped_since = 0, 0.0
+        self._say("The history can be written again.")
+        self._set_state("recording", "")
+        self._put_status()
+
     def _failed(self, error: apsw.Error) -> None:
         """A damaged history is exchanged at once; with anything else, such as a full disk, patience helps."""
-        if not self._upkeep.repaired(error):
+        if self._upkeep.repaired(error):
+            self._standstill.reset()
+        else:
             self._cannot_write(error)
 
     def _cannot_write(self, error: apsw.Error) -> None:
         """Hold on to what was read: the next commit writes it."""
-        problem = f"The history cannot be written ({error}). Free some space; what was read is kept in memory."
+        reason = error.__context__ if isinstance(error.__context__, apsw.Error) else error  # what rolled it back
+        problem = f"The history cannot be written ({reason}). Free some space; what was read is kept in memory."
         if problem != self._full:
             self._full = problem
             self._say(problem)
@@ -201,6 +239,8 @@ class Recorder:
                 self._missed(missed)
             self._wanted = self._want(now)
             self._history.put_workers(self._workers.take_changed())
+            if forgotten := self._workers.forget(now):
+                self._history.drop_workers(forgotten)
             self._put_status()
             if now >= self._next_oldest:
                 self._next_oldest = now + 5.0
@@ -231,7 +271,7 @@ class Recorder:
             if rows:
                 self._history.put_queues(rows, kept)
             if result.active is not None:
-                self._endings.active(result.active, now, self._gap_ended)
+                self._endings.active(result.active, now, self._gaps.ended)
         except apsw.Error as error:
             self._failed(error)
 
@@ -261,10 +301,8 @@ class Recorder:
                 continue
             now = time.time()
             self._workers.deaf_until(now)
-            if self._gap is not None:
-                with contextlib.suppress(apsw.Error):
-                    self._history.close_gap(self._gap, now)
-                self._gap, self._gap_ended = None, now
+            self._gaps.end(now)
+            self._standstill.reset()
             self._set_state("recording", "")
             return
 
@@ -287,31 +325,13 @@ class Recorder:
         now = time.time()
         self._commit()
         self._source.close()
-        self._open_gap(now, str(error))
+        self._gaps.begin(now, str(error))
         self._set_state("disconnected", str(error))
         self._say(str(error))
 
-    def _open_gap(self, started: float, cause: str) -> None:
-        with contextlib.suppress(apsw.Error):
-            self._gap = self._history.open_gap(started, cause)
-            self._gaps += 1
-
     def _missed(self, missed: Missed) -> None:
         cause = f"{missed.hostname} accepted {missed.count} tasks whose events did not arrive"
-        self._history.close_gap(self._history.open_gap(missed.since, cause), missed.until, missed.count)
-        self._gaps += 1
-        self._gap_ended = missed.until
-
-    def _note_absence(self) -> None:
-        """While no recorder ran, events were lost: that is a gap from the last sign of the one before."""
-        before = self._history.status()
-        if before is None:
-            return
-        self._history.close_open_gaps(before.updated)
-        if before.updated:
-            gap = self._history.open_gap(before.updated, "the recorder was not running")
-            self._gap = gap
-            self._gaps += 1
+        self._gaps.note(missed.since, missed.until, cause, missed.count)
 
     def _set_state(self, state: str, message: str) -> None:
         if (state, message) != (self._state, self._message):
@@ -335,7 +355,7 @@ class Recorder:
             delay=self._delay,
             malformed=self._pipeline.malformed,
             duplicates=self._pipeline.duplicates,
-            gaps=self._gaps + self._upkeep.gaps,
+            gaps=self._gaps.count + self._upkeep.gaps,
             server=self._server,
             updated=now,
         )
@@ -351,8 +371,7 @@ class Recorder:
         self._broker.close()
         self._commit()
         with contextlib.suppress(apsw.Error):
-            if self._gap is not None:
-                self._history.close_gap(self._gap, time.time())
+            self._gaps.end(time.time())
             self._history.put_workers(self._workers.take_changed())
         if self._state != "disconnected":
             self._set_state("stopped", "")

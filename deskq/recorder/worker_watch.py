@@ -18,6 +18,11 @@ BEATS_MISSED: Final = 5
 LEAST_SILENCE: Final = 8.0
 """Seconds without a sign of life after which a worker that used to send heartbeats counts as offline, at least."""
 _SAME_NAME_SECONDS: Final = 20.0
+LONGEST_NAME: Final = 1_000
+MOST_WORKERS: Final = 5_000
+"""Names that are kept: a stream of ever new ones, by error or by malice, must not grow memory."""
+FORGOTTEN_AFTER: Final = 7 * 86_400.0
+"""Seconds offline after which a worker is forgotten: in containers each start has a new name."""
 
 
 @dataclass(slots=True)
@@ -100,6 +105,7 @@ class WorkerWatch:
         self.workers: dict[str, Worker] = {}
         self.changed: set[str] = set()
         self.missed: list[Missed] = []
+        self.refused = 0
         for row in known:
             worker = Worker(row.hostname, row.first_seen, row.online, row.since, heard=0.0)
             worker.heartbeat, worker.pid, worker.software = row.last_heartbeat, row.pid, row.software
@@ -116,9 +122,9 @@ class WorkerWatch:
 
     def task_event(self, event: Event, now: float) -> None:
         """Take note of a sign of life (not of task-sent: a client sent that)."""
-        worker = self.workers.get(event.hostname)
+        worker = self.workers.get(event.hostname) or self._new(event.hostname, now)
         if worker is None:
-            worker = self._new(event.hostname, now)
+            return
         worker.heard = now
         if event.type == "task-started":
             worker.started += 1
@@ -131,6 +137,8 @@ class WorkerWatch:
     def worker_event(self, event: Event, now: float) -> None:
         """Take in worker-online, worker-heartbeat or worker-offline."""
         worker = self.workers.get(event.hostname) or self._new(event.hostname, now)
+        if worker is None:
+            return
         self.changed.add(worker.hostname)
         worker.heard = now
         if event.pid >= 0:
@@ -210,7 +218,23 @@ class WorkerWatch:
             return True
         return worker.duplicate_name
 
-    def _new(self, hostname: str, now: float) -> Worker:
+    def forget(self, now: float) -> list[str]:
+        """Forget who is offline for a week, and, where there are too many, who is offline for longest; their names."""
+        offline = sorted((worker.since, name) for name, worker in self.workers.items() if not worker.online)
+        excess = max(0, len(self.workers) - MOST_WORKERS * 9 // 10) if self.refused else 0
+        gone = [name for n, (since, name) in enumerate(offline) if n < excess or now - since > FORGOTTEN_AFTER]
+        for name in gone:
+            del self.workers[name]
+            self.changed.discard(name)
+        if gone:
+            self.refused = 0
+        return gone
+
+    def _new(self, hostname: str, now: float) -> Worker | None:
+        """Take note of a new name; None, and counted in ``refused``, if there are too many."""
+        if len(self.workers) >= MOST_WORKERS or len(hostname) > LONGEST_NAME:
+            self.refused += 1
+            return None
         worker = self.workers[hostname] = Worker(hostname, now, since=now)
         self.changed.add(hostname)
         return worker

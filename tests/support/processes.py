@@ -124,8 +124,8 @@ class Process:
         return code
 
 
-def children() -> dict[int, str]:
-    """The living direct children of this process and their command lines, on Linux; empty elsewhere."""
+def children(of: int | None = None) -> dict[int, str]:
+    """The living direct children of a process (this one) and their command lines, on Linux; empty elsewhere."""
     found = {}
     for entry in Path("/proc").glob("[0-9]*"):
         try:
@@ -134,6 +134,6 @@ def children() -> dict[int, str]:
             command = (entry / "cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace").strip()
         except OSError:
             continue
-        if int(parent) == os.getpid() and state != "Z":
+        if int(parent) == (of or os.getpid()) and state != "Z":
             found[int(entry.name)] = command
     return found
