@@ -11,7 +11,7 @@ from deskq import __version__
 from deskq.cli.profile_options import add_profile_options
 from deskq.cli.profiles_parser import add_profile_verbs, allow_password_file
 
-COMMANDS: Final = ("window", "demo", "record", "tasks", "history", "profiles")
+COMMANDS: Final = ("window", "demo", "record", "tasks", "result", "history", "profiles")
 _STATES: Final = "SENT RECEIVED STARTED SUCCESS FAILURE RETRY REJECTED REVOKED LOST IGNORED UNSEEN"
 
 
@@ -36,6 +36,7 @@ def build_parser() -> argparse.ArgumentParser:
     _demo(commands)
     _record(commands)
     _tasks(commands)
+    _result(commands)
     _history(commands)
     _profiles(commands)
     return parser
@@ -163,6 +164,20 @@ def _history(commands: Any) -> None:
     for verb in (about, checking, compacting, exporting):
         verb.add_argument("history", metavar="HISTORY|PROFILE", help="a history file, a profile's name, or its URL")
         add_profile_options(verb)
+
+
+def _result(commands: Any) -> None:
+    parser = _command(
+        commands,
+        "result",
+        "Show what the result backend keeps of a task; nothing is unpickled.",
+        "deskq result shop 5b2c… --result-backend redis://localhost:6379/1",
+        "result:run",
+    )
+    parser.add_argument("profile", metavar="URL|PROFILE")
+    parser.add_argument("id", metavar="UUID")
+    parser.add_argument("--format", choices=("table", "json"), default="table")
+    add_profile_options(parser)
 
 
 def _profiles(commands: Any) -> None:

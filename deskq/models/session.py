@@ -8,7 +8,7 @@ import sys
 import time
 from collections.abc import Callable, Coroutine
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any, Final, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from PySide6.QtCore import QObject, Signal
 
@@ -22,6 +22,10 @@ from deskq.history.rows import RecorderStatus
 from deskq.models.formats import clock_time
 from deskq.models.history_link import HistoryLink
 from deskq.profiles import Profile, profile_to_json
+
+if TYPE_CHECKING:
+    from deskq.results.record import ResultRecord
+    from deskq.results.store import ResultStore
 
 T = TypeVar("T")
 POLL_SECONDS: Final = 0.1
@@ -53,6 +57,8 @@ class ProfileSession(QObject):
         self._history = HistoryLink(profile.history_path())
         self._control = ThreadPoolExecutor(1, thread_name_prefix=f"control {profile.name}")
         self._queue_io = ThreadPoolExecutor(1, thread_name_prefix=f"broker {profile.name}")
+        self._results_io = ThreadPoolExecutor(1, thread_name_prefix=f"results {profile.name}")
+        self._results: ResultStore | None = None
         self._remote: RemoteControl | None = None
         self._broker: Broker | None = None
         self._tasks: set[asyncio.Task[Any]] = set()
@@ -84,7 +90,9 @@ class ProfileSession(QObject):
         await asyncio.gather(
             loop.run_in_executor(self._control, self._close_remote),
             loop.run_in_executor(self._queue_io, self._close_broker),
+            loop.run_in_executor(self._results_io, self._close_results),
         )
+        self._results_io.shutdown(wait=False)
         self._control.shutdown(wait=False)
         self._queue_io.shutdown(wait=False)
         self.status_changed.emit()
@@ -112,6 +120,10 @@ class ProfileSession(QObject):
     async def broker(self, verb: Callable[[Broker], T]) -> T:
         """Run a question to the broker in the session's broker thread."""
         return await asyncio.get_running_loop().run_in_executor(self._queue_io, self._with_broker, verb)
+
+    async def result(self, task_id: str) -> tuple[ResultRecord | None, str]:
+        """Read what the result backend keeps of a task, and where; None if it keeps nothing. Raises UserError."""
+        return await asyncio.get_running_loop().run_in_executor(self._results_io, self._read_result, task_id)
 
     def spawn(self, work: Coroutine[Any, Any, None], name: str) -> None:
         """Start a task that lives at most as long as the session; what it raises reaches the loop's handler."""
@@ -231,6 +243,22 @@ class ProfileSession(QObject):
         except UserError:
             self._close_broker()
             raise
+
+    def _read_result(self, task_id: str) -> tuple[ResultRecord | None, str]:
+        from deskq.results.store import open_results
+
+        if self._results is None:
+            self._results = open_results(self.profile)
+        try:
+            return self._results.get(task_id), self._results.place
+        except UserError:
+            self._close_results()
+            raise
+
+    def _close_results(self) -> None:
+        if self._results is not None:
+            self._results.close()
+            self._results = None
 
     def _close_remote(self) -> None:
         if self._remote is not None:

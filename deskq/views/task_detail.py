@@ -26,6 +26,7 @@ from deskq.protocol.task_summary import Attempt
 from deskq.views import theme
 from deskq.views.empty import EmptyPane, plain_label
 from deskq.views.tables import Table, copy_text, draw_dot
+from deskq.views.task_result import TaskResult
 
 _RELATED: Final = tuple(
     c for c in TASK_COLUMNS if c.key in ("state", "name", "worker", "seen", "runtime", "args", "uuid")
@@ -92,6 +93,7 @@ class TaskDetailPane(QWidget):
         self.related_table.setModel(self.related)
         self.related_table.lay_out()
         self.related_table.activated.connect(self._open_related)
+        self.result = TaskResult()
         self.raw = _text_pane()
         panes: tuple[tuple[QWidget, str], ...] = (
             (scroll, "Summary"),
@@ -100,6 +102,7 @@ class TaskDetailPane(QWidget):
             (self.traceback, "Traceback"),
             (self.related_table, "Related"),
             (self.raw, "Raw"),
+            (self.result, "Result"),
         )
         for pane, title in panes:
             self.tabs.addTab(pane, title)
@@ -138,6 +141,7 @@ class TaskDetailPane(QWidget):
         self.tabs.setTabText(4, f"Related {len(detail.related)}")
         self.tabs.setTabEnabled(4, bool(detail.related))
         _set_text(self.raw, formats.plain_lines(detail.raw))
+        self.result.show_task(detail.row.uuid)
 
     def copy_id(self) -> None:
         """Copy the id of the task that is shown."""

@@ -47,6 +47,7 @@ class TasksView(QWidget):
         self._restore_sort()
         self.detail = TaskDetailPane()
         self.detail.hide()
+        self.detail.result.serve(session.result, session.spawn)
         self.newer = QPushButton(theme.icon("arrow-up"), "", self.table)
         self.newer.hide()
         self.empty = EmptyPane("", "")
