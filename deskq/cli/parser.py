@@ -10,7 +10,7 @@ from typing import Any, Final
 from deskq import __version__
 from deskq.cli.profile_options import add_profile_options
 
-COMMANDS: Final = ("window", "demo", "record", "tasks", "profiles")
+COMMANDS: Final = ("window", "demo", "record", "tasks", "doctor", "profiles")
 _STATES: Final = "SENT RECEIVED STARTED SUCCESS FAILURE RETRY REJECTED REVOKED LOST IGNORED UNSEEN"
 
 
@@ -35,6 +35,7 @@ def build_parser() -> argparse.ArgumentParser:
     _demo(commands)
     _record(commands)
     _tasks(commands)
+    _doctor(commands)
     _profiles(commands)
     return parser
 
@@ -112,9 +113,24 @@ def _tasks(commands: Any) -> None:
     add_profile_options(parser)
 
 
+def _doctor(commands: Any) -> None:
+    parser = _command(
+        commands,
+        "doctor",
+        "Examine a broker and its workers, and say what to change.",
+        "deskq doctor redis://localhost:6379/0",
+        "doctor:run",
+    )
+    parser.add_argument("profile", metavar="URL|PROFILE")
+    parser.add_argument("--format", choices=("table", "json"), default="table")
+    add_profile_options(parser)
+
+
 def _profiles(commands: Any) -> None:
     parser: argparse.ArgumentParser = commands.add_parser(
-        "profiles", help="List, add and remove saved profiles.", description="List, add and remove saved profiles."
+        "profiles",
+        help="List, add, test and remove saved profiles.",
+        description="List, add, test and remove saved profiles.",
     )
     verbs = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
     listing = _command(verbs, "list", "List the saved profiles.", "deskq profiles list", "profiles:list_profiles")
@@ -130,6 +146,10 @@ def _profiles(commands: Any) -> None:
     adding.add_argument("url", metavar="URL")
     adding.add_argument("--password-stdin", action="store_true", help="read the password from standard input")
     add_profile_options(adding)
+    testing = _command(verbs, "test", "Test a connection in steps.", "deskq profiles test shop", "doctor:test")
+    testing.add_argument("profile", metavar="NAME|URL")
+    testing.add_argument("--format", choices=("table", "json"), default="table")
+    add_profile_options(testing)
     removing = _command(verbs, "remove", "Remove a saved profile.", "deskq profiles remove shop", "profiles:remove")
     removing.add_argument("name", metavar="NAME")
     setting = _command(
