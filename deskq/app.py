@@ -26,6 +26,7 @@ from deskq.models.garbage import GuiThreadCollector
 from deskq.models.session import ProfileSession
 from deskq.profiles import Environment, PasswordStore, Profile, ProfileFile
 from deskq.views import theme, window_state
+from deskq.views.doctor import DoctorView
 from deskq.views.main_window import MainWindow
 from deskq.views.overview import OverviewView
 from deskq.views.pictures import take_pictures
@@ -51,6 +52,7 @@ class App:
                 "tasks": TasksView,
                 "workers": WorkersView,
                 "queues": QueuesView,
+                "doctor": DoctorView,
             },
             OverviewView,
         )

@@ -15,8 +15,8 @@ def without_consumer(ready: Mapping[str, int | None], consumers: Mapping[str, in
         Finding(
             "no-consumer",
             "warning",
-            f"Nobody consumes {name}",
-            f"{ready[name]:,} {'message is' if ready[name] == 1 else 'messages are'} ready, and no worker takes them.",
+            f"Nobody consumes “{name}”",
+            f"{ready[name]:,} {'message' if ready[name] == 1 else 'messages'} ready, and no worker takes from it.",
             "Start a worker on it, let one consume it, or purge it.",
             f"celery worker --queues={shlex.quote(name)}",
         )
@@ -46,7 +46,7 @@ def unreachable(
                     Finding(
                         "no-queue",
                         "warning",
-                        f"{worker} consumes {name}, which is not there",
+                        f"{worker} consumes “{name}”, which is not there",
                         "The broker knows no queue of this name: it was deleted under the worker.",
                         "Restart the worker, which declares it anew.",
                     )
@@ -56,7 +56,7 @@ def unreachable(
                     Finding(
                         "no-queue",
                         "warning",
-                        f"Nothing leads to {name}, which {worker} consumes",
+                        f"Nothing leads to “{name}”, which {worker} consumes",
                         "No exchange is bound to the queue: no message can reach it.",
                         "Restart the worker, which declares the binding anew, or look at task_queues.",
                     )

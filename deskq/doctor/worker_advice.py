@@ -144,7 +144,7 @@ def stalled(idlers: Sequence[Idler], now: float) -> list[Finding]:
                 Finding(
                     "stalled",
                     "error",
-                    f"{one.hostname} takes nothing, though {one.queue} waits",
+                    f"{one.hostname} takes nothing, though “{one.queue}” waits",
                     f"It sends heartbeats and runs no task; at least {one.ready} messages were ready all the last "
                     f"minute, and it received nothing for {now - heard:.0f} s.",
                     "Look into its log and restart it; Celery with a lost Redis connection is known for this.",

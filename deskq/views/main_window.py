@@ -32,7 +32,7 @@ from deskq.views.sidebar import Sidebar
 from deskq.views.status_bar import RecorderBar
 
 ViewFactory = Callable[[ProfileSession], QWidget]
-KINDS: Final = ("overview", "tasks", "workers", "queues")
+KINDS: Final = ("overview", "tasks", "workers", "queues", "doctor")
 
 
 class EnvironmentBand(QWidget):
@@ -281,6 +281,7 @@ class MainWindow(QMainWindow):
             "tasks": partial(self.show_view, name, "tasks"),
             "workers": partial(self.show_view, name, "workers"),
             "queues": partial(self.show_view, name, "queues"),
+            "doctor": partial(self.show_view, name, "doctor"),
             "everything": self.show_everything,
             "profiles": self.add_profile_requested.emit,
             "theme": lambda: self.set_theme("light" if theme.is_dark() else "dark"),
