@@ -32,6 +32,7 @@ from deskq.models.session import ProfileSession
 from deskq.profiles import Environment, PasswordStore, Profile, ProfileFile, Secret
 from deskq.views import theme, window_state
 from deskq.views.crash_report import CrashReports
+from deskq.views.doctor import DoctorView
 from deskq.views.main_window import MainWindow
 from deskq.views.overview import OverviewView
 from deskq.views.password_dialog import PasswordDialog
@@ -59,6 +60,7 @@ class App:
                 "tasks": TasksView,
                 "workers": WorkersView,
                 "queues": QueuesView,
+                "doctor": DoctorView,
             },
             OverviewView,
         )

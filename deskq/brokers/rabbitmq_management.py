@@ -57,6 +57,11 @@ class Management:
         found = self._get(f"/api/bindings/{self._host}")
         return [binding for binding in found if isinstance(binding, dict)] if isinstance(found, list) else []
 
+    def deprecated_features(self) -> list[dict[str, Any]]:
+        """Return what RabbitMQ from 3.13 on will no longer allow: ``name`` and ``deprecation_phase`` of each."""
+        found = self._get("/api/deprecated-features")
+        return [feature for feature in found if isinstance(feature, dict)] if isinstance(found, list) else []
+
     def _get(self, path: str) -> Any:
         request = Request(self.url.rstrip("/") + path, headers=self._headers)
         try:

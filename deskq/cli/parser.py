@@ -11,7 +11,7 @@ from deskq import __version__
 from deskq.cli.profile_options import add_profile_options
 from deskq.cli.profiles_parser import add_profile_verbs, allow_password_file
 
-COMMANDS: Final = ("window", "demo", "record", "tasks", "result", "history", "profiles")
+COMMANDS: Final = ("window", "demo", "record", "tasks", "result", "history", "doctor", "profiles")
 _STATES: Final = "SENT RECEIVED STARTED SUCCESS FAILURE RETRY REJECTED REVOKED LOST IGNORED UNSEEN"
 
 
@@ -38,6 +38,7 @@ def build_parser() -> argparse.ArgumentParser:
     _tasks(commands)
     _result(commands)
     _history(commands)
+    _doctor(commands)
     _profiles(commands)
     return parser
 
@@ -180,11 +181,24 @@ def _result(commands: Any) -> None:
     add_profile_options(parser)
 
 
+def _doctor(commands: Any) -> None:
+    parser = _command(
+        commands,
+        "doctor",
+        "Examine a broker and its workers, and say what to change.",
+        "deskq doctor redis://localhost:6379/0",
+        "doctor:run",
+    )
+    parser.add_argument("profile", metavar="URL|PROFILE")
+    parser.add_argument("--format", choices=("table", "json"), default="table")
+    add_profile_options(parser)
+
+
 def _profiles(commands: Any) -> None:
     parser: argparse.ArgumentParser = commands.add_parser(
         "profiles",
-        help="List, add, change and import saved profiles.",
-        description="List, add, change and import them.",
+        help="List, add, change, import and test saved profiles.",
+        description="List, add, change, import, export and test saved profiles.",
     )
     verbs = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
     listing = _command(verbs, "list", "List the saved profiles.", "deskq profiles list", "profiles:list_profiles")
@@ -201,6 +215,10 @@ def _profiles(commands: Any) -> None:
     adding.add_argument("--password-stdin", action="store_true", help="read the password from standard input")
     add_profile_options(adding)
     allow_password_file(adding)
+    testing = _command(verbs, "test", "Test a connection in steps.", "deskq profiles test shop", "doctor:test")
+    testing.add_argument("profile", metavar="NAME|URL")
+    testing.add_argument("--format", choices=("table", "json"), default="table")
+    add_profile_options(testing)
     removing = _command(verbs, "remove", "Remove a saved profile.", "deskq profiles remove shop", "profiles:remove")
     removing.add_argument("name", metavar="NAME")
     setting = _command(

@@ -14,7 +14,7 @@ from deskq.models.formats import clock_time, number, plain
 from deskq.models.session import ProfileSession
 
 KindRole: Final = Qt.ItemDataRole.UserRole + 10
-"""What the node stands for: "profile", "overview", "tasks", "workers", "queues", "queue", "everything" or
+"""What the node stands for: "profile", "overview", "tasks", "workers", "queues", "doctor", "queue", "everything", or
 "problem": why the broker is not heard."""
 ProfileRole: Final = Qt.ItemDataRole.UserRole + 11
 QueueRole: Final = Qt.ItemDataRole.UserRole + 12
@@ -22,7 +22,13 @@ NoteRole: Final = Qt.ItemDataRole.UserRole + 13
 """Text at the right edge: a count, or the word of the environment."""
 StateRole: Final = Qt.ItemDataRole.UserRole + 14
 WarnRole: Final = Qt.ItemDataRole.UserRole + 15
-_VIEWS: Final = (("overview", "Overview"), ("tasks", "Tasks"), ("workers", "Workers"), ("queues", "Queues"))
+_VIEWS: Final = (
+    ("overview", "Overview"),
+    ("tasks", "Tasks"),
+    ("workers", "Workers"),
+    ("queues", "Queues"),
+    ("doctor", "Doctor"),
+)
 _MOST_QUEUES: Final = 500
 
 

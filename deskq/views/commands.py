@@ -32,6 +32,7 @@ COMMANDS: Final = (
     Command("tasks", "Tasks", "Go", ("G, T",), "Every task, live"),
     Command("workers", "Workers", "Go", ("G, W",), "Who works, and on what"),
     Command("queues", "Queues", "Go", ("G, Q",), "What waits"),
+    Command("doctor", "Doctor", "Go", ("G, D",), "Test the connection, and what should be set otherwise"),
     Command("everything", "All brokers", "Go", ("G, A",), "The overview of all brokers"),
     Command("copy_row", "Copy row", "Edit", ("Ctrl+Shift+C",), "The selected rows, tab-separated"),
     Command("copy_cell", "Copy cell", "Edit", (), "The current cell, in full"),

@@ -33,7 +33,7 @@ from deskq.views.status_bar import RecorderBar
 from deskq.views.welcome import WelcomePane
 
 ViewFactory = Callable[[ProfileSession], QWidget]
-KINDS: Final = ("overview", "tasks", "workers", "queues")
+KINDS: Final = ("overview", "tasks", "workers", "queues", "doctor")
 
 
 class EnvironmentBand(QWidget):
@@ -299,6 +299,7 @@ class MainWindow(QMainWindow):
             "tasks": partial(self.show_view, name, "tasks"),
             "workers": partial(self.show_view, name, "workers"),
             "queues": partial(self.show_view, name, "queues"),
+            "doctor": partial(self.show_view, name, "doctor"),
             "everything": self.show_everything,
             "profiles": self.add_profile_requested.emit,
             "open_history": self.history_requested.emit,

@@ -16,12 +16,12 @@ from PySide6.QtWidgets import (
     QLineEdit,
     QMessageBox,
     QPushButton,
+    QStackedWidget,
     QToolButton,
     QVBoxLayout,
     QWidget,
 )
 
-from deskq.brokers.opening import open_broker
 from deskq.errors import UserError
 from deskq.history.moving import save_with_history
 from deskq.models.formats import count, plain
@@ -33,6 +33,7 @@ from deskq.views.empty import plain_label
 from deskq.views.profiles.exchange import ProfileExchange
 from deskq.views.profiles.form import ProfileForm
 from deskq.views.profiles.listing import ProfileList
+from deskq.views.steps_list import StepsList
 
 
 class ProfileDialog(QDialog):
@@ -124,11 +125,15 @@ class ProfileDialog(QDialog):
         for button in (self.close_button, self.save, self.connect_button):
             bottom.addWidget(button)
         right = QVBoxLayout()
-        right.addWidget(self.form, 1)
+        self.steps = StepsList()
+        self.centre = QStackedWidget()
+        self.centre.addWidget(self.form)
+        self.centre.addWidget(self.steps)
+        right.addWidget(self.centre, 1)
         right.addWidget(self.keep_in_file)
         right.addWidget(self.message)
         right.addLayout(bottom)
-        self.test.clicked.connect(lambda: self._start(self._test(), "test"))
+        self.test.clicked.connect(self._test)
         self.save.clicked.connect(lambda: self._ask_save(None))
         self.connect_button.clicked.connect(lambda: self._ask_save(self.connect_requested.emit))
         self.close_button.clicked.connect(self.close)
@@ -189,6 +194,7 @@ class ProfileDialog(QDialog):
         self._show(profile)
 
     def _show(self, profile: Profile) -> None:
+        self._show_form()
         self.exchange.show_profiles(self._profiles, self._editing)
         self.form.taken = {other.name for other in self._profiles if other.name != self._editing}
         self.form.show_profile(profile, new=not self._editing)
@@ -271,16 +277,25 @@ class ProfileDialog(QDialog):
         else:
             self.saved.emit(profile, was)
 
-    async def _test(self) -> None:
-        """Try the connection as it is written in the form; the one place to show more of it."""
-        profile = self.form.profile()
-        self.test.setEnabled(False)
-        self._say("Testing …")
+    def _test(self) -> None:
+        """Try the connection as it is written in the form, step by step; again: back to the form."""
+        if self.centre.currentWidget() is self.steps:
+            self._show_form()
+            return
         try:
-            product, version, queues = await self._off_thread(lambda: _look(profile))
-            self._say(f"It works: {product} {version}, {count(queues, 'queue')} found.")
-        finally:
-            self.test.setEnabled(True)
+            profile = self.form.profile()
+        except UserError as error:
+            self._say(str(error))
+            return
+        self.centre.setCurrentWidget(self.steps)
+        self.test.setText("Back to the profile")
+        self._say("")
+        self.steps.run(profile)
+
+    def _show_form(self) -> None:
+        self.steps.stop()
+        self.centre.setCurrentWidget(self.form)
+        self.test.setText("Test connection")
 
     async def _move(self, name: str, before: str) -> None:
         self._profiles = await self._one_by_one(lambda: self._saved.move(name, before=before or None))
@@ -378,12 +393,3 @@ class ProfileDialog(QDialog):
             await work
         except UserError as error:
             self._say(str(error))
-
-
-def _look(profile: Profile) -> tuple[str, str, int]:
-    broker = open_broker(profile)
-    try:
-        server = broker.server()
-        return server.product, server.version, len(broker.queue_names())
-    finally:
-        broker.close()

@@ -395,9 +395,12 @@ def test_the_connection_is_tried(redis_url: str, run: Run) -> None:
     async def scenario() -> None:
         async with opened(Profile.from_url(redis_url, name="real")) as dialog:
             dialog.test.click()
-            await until(lambda: "It works: Redis" in dialog.message.text())
+            await until(lambda: "Server" in dialog.steps.report())
+            dialog.test.click()
+            assert dialog.centre.currentWidget() is dialog.form
             dialog.url.setText("redis://127.0.0.1:1/0")
             dialog.test.click()
-            await until(lambda: "Nothing listens" in dialog.message.text())
+            await until(lambda: "Nothing listens" in dialog.steps.report())
+            dialog.list.setCurrentRow(0)
 
     run(scenario())
