@@ -44,6 +44,10 @@ def read_settings(
         raise UserError(f"There is no folder {folder}.")
     interpreter = _interpreter(folder, python)
     environment = {**os.environ, "PYTHONDONTWRITEBYTECODE": "1", "PYTHONIOENCODING": "utf-8"}
+    if getattr(sys, "frozen", False):  # the libraries of the packaged program are not those of the project's Python
+        environment.pop("LD_LIBRARY_PATH", None)
+        if before := environment.pop("LD_LIBRARY_PATH_ORIG", None):
+            environment["LD_LIBRARY_PATH"] = before
     try:
         process = subprocess.Popen(
             [interpreter, str(_SCRIPT), *arguments],

@@ -49,6 +49,8 @@ class ProfileFile:
         ``renamed``: new name -> the old one, whose unknown keys and comments stay.
         """
         document = self._parse()
+        if not document:
+            document.add(tomlkit.comment("Profiles of deskq, without passwords. Edit them here or in the window."))
         document["version"] = VERSION
         old = {table.get("name"): table for table in document.get("profile", []) if isinstance(table, dict)}
         before = renamed or {}

@@ -92,6 +92,21 @@ def test_more_broken_files(tmp_path: Path, text: str, says: str) -> None:
     assert "c4n4ry" not in str(raised.value)
 
 
+def test_tls_options_that_stand_in_a_url_of_the_file_are_understood(tmp_path: Path) -> None:
+    path = tmp_path / "profiles.toml"
+    path.write_text('[[profile]]\nname = "x"\nurl = "rediss://h/0?ssl_cert_reqs=none"\n')
+    (profile,) = ProfileFile(path).load()
+    assert (profile.url, profile.tls) == ("rediss://h/0", Tls(verify=False))
+
+
+def test_a_new_file_says_what_it_is(tmp_path: Path) -> None:
+    file = ProfileFile(tmp_path / "profiles.toml")
+    file.save([Profile.from_url("redis://h/0", name="shop")])
+    assert file.path.read_text().splitlines()[0].startswith("# Profiles of deskq, without passwords")
+    file.save(file.load())
+    assert file.path.read_text().count("#") == 1
+
+
 @pytest.fixture
 def saved(tmp_path: Path) -> SavedProfiles:
     made = SavedProfiles(ProfileFile(tmp_path / "p.toml"), PasswordStore())
