@@ -58,7 +58,7 @@ class ProfileFile:
         for profile in profiles:
             tables.append(_updated(old.get(before.get(profile.name, profile.name)), to_values(profile)))
         document["profile"] = tables
-        write_private(self.path, tomlkit.dumps(document), "The profiles")
+        write_private(self.path.resolve(), tomlkit.dumps(document), "The profiles")  # a link to it stays a link
         self._stamp = self._current_stamp()
 
     @property

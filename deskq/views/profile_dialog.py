@@ -77,6 +77,7 @@ class ProfileDialog(QDialog):
         layout.addLayout(self._make_right(), 3)
         self.list.chosen.connect(self._chosen)
         self.list.moved.connect(lambda name, before: self._start(self._move(name, before), "move"))
+        self.list.delete_requested.connect(self._ask_delete)
         self.form.changed.connect(self._check)
         self.exchange.said.connect(self._say)
         self.exchange.chosen.connect(lambda profiles: self._start(self._import(profiles), "import"))

@@ -243,6 +243,8 @@ def test_copies_renames_and_deletions(run: Run) -> None:
             await until(lambda: "so it stays in" in dialog.message.text())
             lock.release()
             assert stored("bookshop").history_path().name == "books.sqlite"
+            QTest.keyClick(dialog.list, Qt.Key.Key_Delete)
+            press(dialog, "Cancel")
             dialog.delete.click()
             press(dialog, "Delete profile")
             await until(lambda: "Deleted" in dialog.message.text())

@@ -145,3 +145,18 @@ def test_without_a_keyring_a_file_only_if_the_person_says_so(
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
     assert PasswordStore().get("shop") == Secret("c4n4ry")
     assert main(["profiles", "add", "bank", "redis://:c4n4ry@h/1"]) == 0  # the file remembers the consent
+
+
+@pytest.mark.parametrize(
+    ("place", "key"),
+    [("broker", ""), ("result-backend", "result_backend"), ("redis://s/3", "schedule_stores/redis://s/3")],
+)
+def test_passwords_of_other_urls(
+    saved: SavedProfiles, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], place: str, key: str
+) -> None:
+    assert main(["profiles", "edit", "shop", "--schedule-store", "redis://s/3"]) == 0
+    monkeypatch.setattr("sys.stdin", io.StringIO("an0ther\n"))
+    assert main(["profiles", "set-password", "shop", "--for", place, "--password-stdin"]) == 0
+    assert saved.named("shop").secrets()[key] == Secret("an0ther")
+    assert main(["profiles", "set-password", "shop", "--for", "management-url", "--password-stdin"]) == 2
+    assert "redis://s/3" in capsys.readouterr().err

@@ -99,6 +99,18 @@ def test_tls_options_that_stand_in_a_url_of_the_file_are_understood(tmp_path: Pa
     assert (profile.url, profile.tls) == ("rediss://h/0", Tls(verify=False))
 
 
+def test_a_link_to_the_file_stays_a_link(tmp_path: Path) -> None:
+    """People keep their configuration in a folder of its own and link to it."""
+    link, target = tmp_path / "profiles.toml", tmp_path / "dotfiles" / "profiles.toml"
+    target.parent.mkdir()
+    target.write_text("version = 2\n# mine\n")
+    link.symlink_to(target)
+    ProfileFile(link).save([Profile.from_url("redis://h/0", name="shop")])
+    assert link.is_symlink()
+    assert "# mine" in target.read_text()
+    assert [profile.name for profile in ProfileFile(target).load()] == ["shop"]
+
+
 def test_a_new_file_says_what_it_is(tmp_path: Path) -> None:
     file = ProfileFile(tmp_path / "profiles.toml")
     file.save([Profile.from_url("redis://h/0", name="shop")])
