@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -129,12 +130,12 @@ def _bring(table: Any, values: dict[str, Any], known: frozenset[str]) -> None:
 
 
 def exported(profiles: Iterable[Profile]) -> str:
-    """Return these profiles as the text of a file, for somebody else; it holds no password."""
+    """Return these profiles as the text of a file, for somebody else: without passwords and places of histories."""
     document = tomlkit.document()
     document.add(tomlkit.comment("Profiles of deskq, without passwords. Read them with: deskq profiles import FILE"))
     document["version"] = VERSION
     tables = tomlkit.aot()
     for profile in profiles:
-        tables.append(_updated(None, to_values(profile)))
+        tables.append(_updated(None, to_values(replace(profile, history=None))))
     document["profile"] = tables
     return tomlkit.dumps(document)

@@ -299,7 +299,10 @@ def test_export_and_import_of_files(run: Run, tmp_path: Path) -> None:
             assert preview.list.item(0).checkState() == Qt.CheckState.Unchecked
             assert preview.accept_button.text() == "Import 1 profile"
             preview.list.item(0).setCheckState(Qt.CheckState.Checked)
-            assert "Overwritten: shop" in preview.warning.text()
+            assert (
+                "“shop” overwrites the saved profile, and is less safe: ask instead of read-only"
+                in preview.warning.text()
+            )
             preview.accept_button.click()
             await until(lambda: "Imported shop, new" in dialog.message.text())
             assert [profile.name for profile in ProfileFile().load()] == ["shop", "bank", "new"]

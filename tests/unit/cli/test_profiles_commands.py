@@ -100,14 +100,17 @@ def test_export_and_import(saved: SavedProfiles, tmp_path: Path, capsys: pytest.
     capsys.readouterr()
     assert main(["profiles", "import", str(path), "--dry-run"]) == 0
     out = capsys.readouterr().out
-    assert "“shop” overwrites the profile of this name" in out
-    assert "“bank” is new" in out
+    assert "shop (overwrites the saved profile): redis://anna@h/0" in out
+    assert "bank (new): amqp://h//" in out
     assert [profile.name for profile in saved.load()] == ["shop"]
     assert main(["profiles", "import", str(path)]) == 2  # nobody is there to ask
     assert "say --yes" in capsys.readouterr().err
     assert main(["profiles", "import", str(path), "--yes"]) == 0
     assert [profile.name for profile in saved.load()] == ["shop", "bank"]
     assert saved.named("shop").password.reveal() == "c4n4ry"
+    path.write_text(path.read_text().replace('name = "shop"', 'name = "shop"\nsafety = "free"'))
+    assert main(["profiles", "import", str(path), "--dry-run"]) == 0
+    assert "less safe: free instead of ask" in capsys.readouterr().out
     assert main(["profiles", "import", str(path), "--name", "x"]) == 2
     assert "one name does not do" in capsys.readouterr().err
 
