@@ -117,7 +117,7 @@ def _profiles(commands: Any) -> None:
     parser: argparse.ArgumentParser = commands.add_parser(
         "profiles",
         help="List, add, change and import saved profiles.",
-        description="List, add, change and import them.",
+        description="List, add, change and import profiles.",
     )
     verbs = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
     listing = _command(verbs, "list", "List the saved profiles.", "deskq profiles list", "profiles:list_profiles")
