@@ -122,7 +122,7 @@ class App:
 
     def _dialog_done(self, _result: int) -> None:
         if self._dialog is not None:
-            self._dialog.deleteLater()
+            self._dialog.release()
             self._dialog = None
 
     def _connect_saved(self, profile: Profile) -> None:
