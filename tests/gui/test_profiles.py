@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import threading
 import tomllib
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -23,6 +24,7 @@ from deskq.profiles.fields import FIELDS, TABS
 from deskq.profiles.profile_file import exported
 from deskq.views.profile_dialog import ProfileDialog
 from deskq.views.profiles.import_preview import ImportPreview
+from tests.conftest import MemoryKeyring
 from tests.gui.conftest import Run, until
 from tests.support.processes import children
 
@@ -281,6 +283,65 @@ def test_what_is_typed_stays_until_it_is_saved_or_discarded(run: Run) -> None:
             assert stored("shop").password == SHOP.password
             dialog.close()
             assert not dialog.isVisible()
+
+    run(scenario())
+
+
+class SlowKeyring(MemoryKeyring):
+    """Answers when it is told to, as one that asks the person first."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.asked, self.may_answer = threading.Event(), threading.Event()
+
+    def get_password(self, service: str, username: str) -> str | None:
+        self.asked.set()
+        assert self.may_answer.wait(30)
+        return super().get_password(service, username)
+
+
+def test_what_is_typed_while_the_keyring_thinks_stays(run: Run) -> None:
+    async def scenario() -> None:
+        slow = SlowKeyring()
+        keyring.set_keyring(slow)
+        saved = SavedProfiles(ProfileFile(), PasswordStore())
+        saved.put(SHOP)
+        dialog = ProfileDialog(saved.file, saved.passwords)
+        dialog.show()
+        await until(slow.asked.is_set)
+        await until(lambda: dialog.name.text() == "shop")
+        assert not dialog.save.isEnabled()
+        assert "passwords" in dialog.save.toolTip()
+        set_text(dialog, "watch_queues", "emails")
+        slow.may_answer.set()
+        await until(dialog.save.isEnabled)
+        assert dialog.form.profile().watch_queues == ("emails",)
+        dialog.save.click()
+        await until(lambda: "Saved" in dialog.message.text())
+        assert {secret.reveal() for secret in stored("shop").secrets().values()} == {"c4n4ry"}
+        await until(lambda: not dialog._tasks)
+        dialog.deleteLater()
+
+    run(scenario())
+
+
+def test_a_dialog_that_is_closed_early_lives_until_its_work_is_done(run: Run) -> None:
+    async def scenario() -> None:
+        slow = SlowKeyring()
+        keyring.set_keyring(slow)
+        saved = SavedProfiles(ProfileFile(), PasswordStore())
+        saved.put(SHOP)
+        dialog = ProfileDialog(saved.file, saved.passwords)
+        gone: list[bool] = []
+        dialog.destroyed.connect(lambda: gone.append(True))
+        dialog.finished.connect(lambda _: dialog.release())
+        dialog.show()
+        await until(slow.asked.is_set)
+        dialog.close()
+        assert not dialog.isVisible()
+        assert gone == []
+        slow.may_answer.set()
+        await until(lambda: gone == [True])
 
     run(scenario())
 
