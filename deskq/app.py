@@ -125,7 +125,7 @@ class App:
     def _ask_password(self, session: ProfileSession, reason: str) -> None:
         """Ask once for each refusal; what is given is kept where passwords are kept, and used."""
         name = session.profile.name
-        where = self.passwords.problem or "It is kept in the system's keyring."
+        where = self.passwords.where
         dialog = PasswordDialog(session.profile, reason, where, self.window)
         dialog.given.connect(lambda secret: self._spawn(self._use_password(name, secret), f"password of {name}"))
         dialog.open()
@@ -192,7 +192,7 @@ class App:
 
     def _dialog_done(self, _result: int) -> None:
         if self._dialog is not None:
-            self._dialog.deleteLater()
+            self._dialog.release()
             self._dialog = None
 
     def _connect_saved(self, profile: Profile) -> None:

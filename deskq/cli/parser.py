@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from deskq import __version__
 from deskq.cli.profile_options import add_profile_options
-from deskq.cli.profiles_parser import add_profile_verbs, allow_password_file
+from deskq.cli.profiles_parser import add_password_place, add_profile_verbs, allow_password_file
 
 COMMANDS: Final = ("window", "demo", "record", "tasks", "result", "history", "doctor", "profiles")
 _STATES: Final = "SENT RECEIVED STARTED SUCCESS FAILURE RETRY REJECTED REVOKED LOST IGNORED UNSEEN"
@@ -230,5 +230,6 @@ def _profiles(commands: Any) -> None:
     )
     setting.add_argument("name", metavar="NAME")
     setting.add_argument("--password-stdin", action="store_true", help="read the password from standard input")
+    add_password_place(setting)
     allow_password_file(setting)
     add_profile_verbs(verbs, _command)
