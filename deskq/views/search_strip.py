@@ -36,6 +36,7 @@ class SearchStrip(QWidget):
         layout.setSpacing(theme.GAP)
         layout.addWidget(self.text)
         layout.addWidget(self.bar, 1)
+        layout.addStretch(0)  # in the place of the bar when it is hidden
         layout.addWidget(self.button)
         self._patience = QTimer(self, singleShot=True, interval=SHOWN_AFTER_MS)
         self._patience.timeout.connect(self.show)
