@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from typing import Final
+from typing import Any, Final
 
+from PySide6.QtCore import Qt
+
+from deskq.history.query import SORTS
 from deskq.history.rows import TaskRow
 from deskq.models import formats
 from deskq.models.columns import Column
@@ -145,3 +148,13 @@ TASK_COLUMNS: Final[tuple[Column[TaskRow], ...]] = (
     _text("root_id", "Root", "The first task of its canvas", lambda row: row.root_id, 130, mono=True, shown=False),
     _text("parent_id", "Parent", "The task that sent it", lambda row: row.parent_id, 130, mono=True, shown=False),
 )
+
+
+def header(column: Column[TaskRow], role: int) -> Any:
+    """What the header of a column says."""
+    if role == Qt.ItemDataRole.DisplayRole:
+        return column.title
+    if role == Qt.ItemDataRole.ToolTipRole:
+        sortable = column.key in SORTS
+        return f"{column.tip}\n{'Click to sort.' if sortable else 'Not sortable: the history has no index on it.'}"
+    return column.alignment if role == Qt.ItemDataRole.TextAlignmentRole else None

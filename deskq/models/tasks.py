@@ -5,46 +5,31 @@ The list of ids is kept newest last, so that new tasks are appended to the array
 
 from __future__ import annotations
 
+import asyncio
 import time
 from array import array
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, Final
 
 from PySide6.QtCore import QAbstractTableModel, QModelIndex, QObject, QPersistentModelIndex, Qt, QTimer, Signal
 
 from deskq.errors import UserError
-from deskq.history.query import SORTS, Sort, TaskFilter
+from deskq.history.query import Sort, TaskFilter
 from deskq.history.reader import HistoryReader
 from deskq.history.rows import StateCounts, TaskRow
+from deskq.history.search import Progress, Search
 from deskq.models.columns import ExactRole, RowRole, StateRole
 from deskq.models.session import ProfileSession
-from deskq.models.task_columns import TASK_COLUMNS
-from deskq.models.task_diff import Change, changes
+from deskq.models.task_columns import TASK_COLUMNS, header
+from deskq.models.task_diff import Change, changes, runs
+from deskq.models.task_questions import HEAD, MILLIONS, SMALL, Answer, Refresh, head, needs_search, next_slice
 
-HEAD: Final = 200
-"""Rows at the top that are looked through anew with every revision."""
-SMALL: Final = 20_000
-"""A list of at most so many ids is compared as a whole, so that no row lingers that the filter no longer lets in."""
 CACHED: Final = 4_000
-SEARCHED_AGAIN: Final = 5_000
-"""Under a text filter, the newest tasks that are looked through anew with every revision."""
-SEARCH_SECONDS: Final = 3.0
-"""Under a text filter, how often tasks are counted by state."""
+COUNT_SECONDS: Final = 0.2
+"""How often counts and progress are told anew while a search runs."""
 _ROOT: Final = QModelIndex()
 Index = QModelIndex | QPersistentModelIndex
-
-
-@dataclass(slots=True)
-class _Answer:
-    """What one question to the history brings: ids from ``least`` on (None: not asked), rows, counts."""
-
-    ids: array[int] | None
-    least: int
-    rows: list[TaskRow] = field(default_factory=list)
-    counts: StateCounts = field(default_factory=StateCounts)
-    newer: int = 0
-    more: bool = False
 
 
 class TasksModel(QAbstractTableModel):
@@ -53,6 +38,7 @@ class TasksModel(QAbstractTableModel):
     counts_changed = Signal(object)
     newer_changed = Signal(int)
     loading_changed = Signal(bool)
+    search_changed = Signal(object)
     problem = Signal(str)
 
     def __init__(self, session: ProfileSession, parent: QObject | None = None) -> None:
@@ -70,7 +56,7 @@ class TasksModel(QAbstractTableModel):
         self._busy = False
         self._again = False
         self._fresh = True
-        self._counts_until = 0.0
+        self._search: Search | None = None
         self.counts = StateCounts()
         self.newer = 0
         self._fetch = QTimer(self, singleShot=True, interval=0)
@@ -92,7 +78,6 @@ class TasksModel(QAbstractTableModel):
         sort = sort or self._sort
         if (chosen, sort) != (self._filter, self._sort):
             self._filter, self._sort = chosen, sort
-            self._counts_until = 0.0
             self.reload()
 
     def reload(self) -> None:
@@ -101,6 +86,22 @@ class TasksModel(QAbstractTableModel):
         self._following = True
         self.loading_changed.emit(True)
         self._session.spawn(self._load(), "task list")
+
+    @property
+    def search(self) -> Progress | None:
+        """How far the search is under a filter for which every row must be read, else None."""
+        return self._search.progress if self._search is not None else None
+
+    def stop_search(self) -> None:
+        """Search no further back; what was found stays and goes on living."""
+        if self._search is not None:
+            self._search.stopped = True
+
+    def continue_search(self) -> None:
+        """Go on with a search that was stopped."""
+        if self._search is not None and self._search.stopped:
+            self._search.stopped = False
+            self._session.spawn(self._search_on(self._search), "task list")
 
     def set_following(self, following: bool) -> None:
         """Whether the newest row is in sight: if not, rows stay where they are and ``newer_changed`` counts."""
@@ -173,15 +174,7 @@ class TasksModel(QAbstractTableModel):
     def headerData(self, section: int, orientation: Qt.Orientation, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
         if orientation != Qt.Orientation.Horizontal or not 0 <= section < len(TASK_COLUMNS):
             return None
-        column = TASK_COLUMNS[section]
-        if role == Qt.ItemDataRole.DisplayRole:
-            return column.title
-        if role == Qt.ItemDataRole.ToolTipRole:
-            sortable = column.key in SORTS
-            return f"{column.tip}\n{'Click to sort.' if sortable else 'Not sortable: the history has no index on it.'}"
-        if role == Qt.ItemDataRole.TextAlignmentRole:
-            return column.alignment
-        return None
+        return header(TASK_COLUMNS[section], role)
 
     def data(self, index: Index, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
         if not index.isValid():
@@ -209,13 +202,13 @@ class TasksModel(QAbstractTableModel):
 
     async def _load(self) -> None:
         chosen, sort = self._filter, self._sort
+        search = self._search = Search(chosen) if needs_search(chosen, sort) else None
 
-        def head(reader: HistoryReader) -> _Answer:
-            rows = reader.tasks(chosen, sort, HEAD)
-            return _Answer(array("q", [row.id for row in rows]), 0, rows, reader.counts(chosen), more=len(rows) == HEAD)
+        def question(reader: HistoryReader) -> Answer:
+            return head(reader, chosen, sort) if search is None else next_slice(reader, search, 0, count=True)
 
         try:
-            answer = await self._session.ask(head, slot="task list")
+            answer = await self._session.ask(question, slot="task list")
         except UserError as error:
             self.loading_changed.emit(False)
             self.problem.emit(str(error))
@@ -229,12 +222,55 @@ class TasksModel(QAbstractTableModel):
         self.endResetModel()
         self._told(answer)
         self.loading_changed.emit(False)
-        if answer.more:
+        self.search_changed.emit(self.search)
+        if search is not None:
+            await self._search_on(search)
+        elif answer.more:
             await self._load_rest(chosen, sort)
+
+    async def _search_on(self, search: Search) -> None:
+        """Slice after slice, each a question of its own: others are answered in between, and a new filter ends it."""
+        loop = asyncio.get_running_loop()
+        next_count = loop.time() + COUNT_SECONDS
+        try:
+            while not search.stopped and not search.progress.done:
+                count = loop.time() >= next_count
+                if count:
+                    next_count = loop.time() + COUNT_SECONDS
+                ask = partial(next_slice, search=search, shown=len(self._ids), count=count)
+                answer = await self._session.ask(ask, slot="task list")
+                if answer.ids:
+                    self._append(answer.ids)
+                    self._adopt_rows(answer.rows)
+                self._told(answer)
+                if count:
+                    self.search_changed.emit(search.progress)
+            self.search_changed.emit(search.progress)
+            while not search.stopped and await self._session.ask(search.count_slice, slot="task list"):
+                if loop.time() >= next_count:
+                    next_count = loop.time() + COUNT_SECONDS
+                    self._told(
+                        Answer(None, 0, counts=await self._session.ask(search.counts, slot="task counts"), newer=None)
+                    )
+            self._told(Answer(None, 0, counts=await self._session.ask(search.counts, slot="task counts"), newer=None))
+        except UserError as error:
+            self.problem.emit(str(error))
+
+    async def _tell_counts(self, search: Search) -> None:
+        counts = await self._session.ask(search.counts, slot="task counts")
+        self._told(Answer(None, 0, counts=counts, newer=None))
+
+    def _append(self, ids: array[int]) -> None:
+        """Older rows below those that are there."""
+        first = len(self._ids)
+        self.beginInsertRows(_ROOT, first, first + len(ids) - 1)
+        ids.reverse()
+        self._ids = ids + self._ids
+        self.endInsertRows()
 
     async def _load_rest(self, chosen: TaskFilter, sort: Sort) -> None:
         """The head is on screen; now the ids below it, however many."""
-        limit = SMALL if sort.key != "seen" else 5_000_000
+        limit = SMALL if sort.key != "seen" else MILLIONS
         ids = await self._session.ask(lambda reader: reader.task_ids(chosen, sort, limit), slot="task list")
         known = set(self._ids)
         rest = array("q", (number for number in ids if number not in known)) if known else ids
@@ -242,15 +278,11 @@ class TasksModel(QAbstractTableModel):
             edge = self._ids[0]
             rest = array("q", (n for n in rest if (n < edge) == sort.descending and n != edge))
         if rest:
-            first = len(self._ids)
-            self.beginInsertRows(_ROOT, first, first + len(rest) - 1)
-            rest.reverse()
-            self._ids = rest + self._ids
-            self.endInsertRows()
+            self._append(rest)
 
     async def _refresh(self) -> None:
         try:
-            answer = await self._session.ask(self._question(), slot="task refresh")
+            answer = await self._session.ask(self._question().ask, slot="task refresh")
             if not self._fresh:
                 self._apply(answer)
         except UserError as error:
@@ -261,41 +293,21 @@ class TasksModel(QAbstractTableModel):
                 self._again = False
                 self.refresh()
 
-    def _question(self) -> Any:
-        chosen, sort = self._filter, self._sort
+    def _question(self) -> Refresh:
         total = len(self._ids)
-        still = self._paused or not self._following
-        top = max(self._ids[-1] if total else 0, self._ids[0] if total else 0)
         first, last = self._shown
-        seen = [self.id_at(row) for row in range(min(first, total), min(last + 1, total))]
-        by_age = sort.key == "seen"
-        least = 0
-        if by_age and sort.descending and total > SMALL:
-            least = self.id_at(HEAD - 1)
-        whole = not by_age or not sort.descending
-        searched = bool(chosen.text)  # every row is read for it: what is old is not searched again and again
-        now = time.monotonic()
-        known_counts = self.counts if searched and now < self._counts_until else None
-        if known_counts is None:
-            self._counts_until = now + SEARCH_SECONDS
+        return Refresh(
+            self._filter,
+            self._sort,
+            self._search,
+            total,
+            top=max(self._ids[-1], self._ids[0]) if total else 0,
+            edge=self.id_at(HEAD - 1) if total > SMALL else 0,
+            seen=[self.id_at(row) for row in range(min(first, total), min(last + 1, total))],
+            still=self._paused or not self._following,
+        )
 
-        def question(reader: HistoryReader) -> _Answer:
-            nonlocal least
-            counts = reader.counts(chosen) if known_counts is None else known_counts
-            if searched and by_age and sort.descending:
-                least = max(least, reader.newest_id() - SEARCHED_AGAIN, 1)
-            if still:
-                return _Answer(None, 0, reader.rows(seen), counts, reader.newer(chosen, top))
-            if whole and total > SMALL:
-                return _Answer(None, 0, reader.rows(seen), counts)
-            ids = reader.task_ids(chosen, sort, SMALL if whole else 5_000_000, least=least)
-            rows = reader.tasks(chosen, sort, HEAD)
-            known = {row.id for row in rows}
-            return _Answer(ids, least, rows + reader.rows([n for n in seen if n not in known]), counts)
-
-        return question
-
-    def _apply(self, answer: _Answer) -> None:
+    def _apply(self, answer: Answer) -> None:
         newest = self._ids[-1] if self._ids else 0
         arrived = [row.seen for row in answer.rows if row.id > newest]
         if arrived and answer.ids is not None:
@@ -359,13 +371,8 @@ class TasksModel(QAbstractTableModel):
         """Emit dataChanged for these ids where they are in sight or near, adjoining rows together."""
         first, last = self._shown
         near = {self.id_at(row): row for row in range(max(first - HEAD, 0), min(last + HEAD, len(self._ids)))}
-        rows = sorted(near[number] for number in numbers if number in near)
-        start = 0
-        for at in range(1, len(rows) + 1):
-            if at == len(rows) or rows[at] != rows[at - 1] + 1:
-                if at > start:
-                    self.dataChanged.emit(self.index(rows[start], 0), self.index(rows[at - 1], len(TASK_COLUMNS) - 1))
-                start = at
+        for start, end in runs(sorted(near[number] for number in numbers if number in near)):
+            self.dataChanged.emit(self.index(start, 0), self.index(end, len(TASK_COLUMNS) - 1))
 
     def _forget_rows(self) -> None:
         first, last = self._shown
@@ -382,10 +389,10 @@ class TasksModel(QAbstractTableModel):
         rows = await self._session.ask(lambda reader: reader.rows(numbers), slot="task rows")
         self._adopt_rows(rows)
 
-    def _told(self, answer: _Answer) -> None:
-        if answer.counts != self.counts:
+    def _told(self, answer: Answer) -> None:
+        if answer.counts is not None and answer.counts != self.counts:
             self.counts = answer.counts
             self.counts_changed.emit(answer.counts)
-        if answer.newer != self.newer:
+        if answer.newer is not None and answer.newer != self.newer:
             self.newer = answer.newer
             self.newer_changed.emit(answer.newer)

@@ -28,7 +28,7 @@ def record(
     Raises UserError: another recorder writes the history, or the broker refuses the login.
     """
     stop = threading.Event()
-    history, salvage = open_history(history_path)
+    history, salvage = open_history(history_path, lambda text: _print(status_stream, text))
     try:
         with _signals(stop):
             recorder = Recorder(profile, history, stop, lambda text: _print(status_stream, text), salvage)

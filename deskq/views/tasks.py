@@ -21,6 +21,7 @@ from deskq.views import theme, window_state
 from deskq.views.commands import BY_KEY
 from deskq.views.empty import EmptyPane
 from deskq.views.filter_bar import CountsBar, FilterBar
+from deskq.views.search_strip import SearchStrip
 from deskq.views.tables import Table, copy_text
 from deskq.views.task_detail import TaskDetailPane
 
@@ -39,8 +40,10 @@ class TasksView(QWidget):
         self.filter_bar = FilterBar()
         self.counts_bar = CountsBar()
         self.model = TasksModel(session, self)
+        self.search = SearchStrip(self.model)
         self.table = Table("tasks", TASK_COLUMNS)
         self.table.setModel(self.model)
+        self._show_sort(self.model.sort_by)  # Qt's own default would be the first column, the state
         self.table.lay_out()
         self.table.horizontalHeader().setSectionsClickable(True)
         self.table.horizontalHeader().setSortIndicatorShown(True)
@@ -68,6 +71,7 @@ class TasksView(QWidget):
         layout.setSpacing(0)
         layout.addWidget(self.filter_bar)
         layout.addWidget(self.counts_bar)
+        layout.addWidget(self.search)
         layout.addWidget(self.splitter, 1)
         self._loading = True
         self._problem = ""
@@ -91,6 +95,7 @@ class TasksView(QWidget):
         self.model.newer_changed.connect(self._show_newer)
         self.model.counts_changed.connect(self._counted)
         self.model.loading_changed.connect(self._loading_changed)
+        self.model.search_changed.connect(self._update_empty)
         self.model.problem.connect(self._told_problem)
         self.model.rowsInserted.connect(self._update_empty)
         self.model.rowsRemoved.connect(self._update_empty)
@@ -159,8 +164,10 @@ class TasksView(QWidget):
         self.table.setFocus()
 
     def go_back(self) -> None:
-        """Leave the filter line, else close the detail, else clear the filter."""
-        if self.filter_bar.line.hasFocus():
+        """Stop the search, else leave the filter line, else close the detail, else clear the filter."""
+        if self.search.running:
+            self.search.stop()
+        elif self.filter_bar.line.hasFocus():
             self.table.setFocus()
         elif self.detail.isVisible():
             self.close_detail()
@@ -288,6 +295,10 @@ class TasksView(QWidget):
         status = self._session.status
         if self._loading and status is None:
             self.empty.say("Waiting for the history", self._session.problem or "The recorder is starting.")
+        elif self.search.running:
+            self.empty.say("Searching", "No task was found yet.")
+        elif self.model.search is not None and self.model.search.stopped:
+            self.empty.say("No task found", "The search was stopped: older tasks were not searched.", "Clear filter")
         elif not self.model.chosen.empty:
             self.empty.say("No task matches", "Nothing in the history fits this filter.", "Clear filter")
         elif self._session.problem or self._problem:
