@@ -31,6 +31,8 @@ HELD_EVENTS: Final = 50_000
 HOUSEKEEPING_SECONDS: Final = 1.0
 RETENTION_SECONDS: Final = 60.0
 _RECONNECT_SECONDS: Final = (0.2, 0.5, 1.0, 2.0)
+_REFUSED_SECONDS: Final = (1.0, 2.0, 2.0, 5.0, 10.0, 30.0)
+"""After a login that was good before is refused: a server may do that while it starts, an account may be locked."""
 
 
 @dataclass(slots=True)
@@ -74,7 +76,7 @@ class Recorder:
         self._full = ""
 
     def run(self) -> Summary:
-        """Record until told to stop; raises LoginRefused and PermissionRefused, and BrokerError of the first try."""
+        """Record until told to stop; raises LoginRefused and PermissionRefused of the first connection."""
         self._note_absence()
         started = False
         try:
@@ -121,6 +123,7 @@ class Recorder:
                 self._pipeline.take(payloads, self._source.decode, time.time())
             if time.monotonic() >= deadline or self._pipeline.pending >= COMMIT_EVENTS:
                 break
+        self._note_losses()
         self._housekeeping()
         self._commit()
 
@@ -137,10 +140,16 @@ class Recorder:
             self._full = ""
             self._set_state("recording", "")
         if written and self._pipeline.last_event is not None:
-            at, hostname = self._pipeline.last_event
-            worker = self._workers.workers.get(hostname)
-            lead = (worker.clock_difference if worker is not None else None) or 0.0
-            self._delay = max(0.0, time.time() - (at - lead))
+            self._delay = max(0.0, time.time() - self._last_event_at())
+
+    def _last_event_at(self) -> float:
+        """When the newest worker's event was sent, by the local clock; 0.0 before there was one."""
+        if self._pipeline.last_event is None:
+            return 0.0
+        at, hostname = self._pipeline.last_event
+        worker = self._workers.workers.get(hostname)
+        lead = (worker.clock_difference if worker is not None else None) or 0.0
+        return at - lead
 
     def _cannot_write(self, error: apsw.Error) -> None:
         """Hold on to what was read: the next commit writes it."""
@@ -214,12 +223,18 @@ class Recorder:
         return consumers
 
     def _connect(self, *, first: bool) -> None:
-        attempt = 0
+        attempt = refusals = 0
         while not self._stop.is_set():
             try:
                 self._source.connect()
-            except (LoginRefused, PermissionRefused):
-                raise
+            except (LoginRefused, PermissionRefused) as error:
+                if first:
+                    raise
+                pause = _REFUSED_SECONDS[min(refusals, len(_REFUSED_SECONDS) - 1)]
+                refusals += 1
+                self._set_state("disconnected", f"{error} It was accepted before: deskq tries again now and then.")
+                self._wait(pause)
+                continue
             except BrokerError as error:
                 self._set_state("connecting" if first else "disconnected", str(error))
                 pause = _RECONNECT_SECONDS[min(attempt, len(_RECONNECT_SECONDS) - 1)]
@@ -254,7 +269,9 @@ class Recorder:
         now = time.time()
         self._commit()
         self._source.close()
-        self._open_gap(now, str(error))
+        self._note_losses()
+        since = now if error.since is None else error.since
+        self._open_gap(min(now, max(since, self._last_event_at())), str(error))
         self._set_state("disconnected", str(error))
         self._say(str(error))
 
@@ -262,6 +279,14 @@ class Recorder:
         with contextlib.suppress(apsw.Error):
             self._gap = self._history.open_gap(started, cause)
             self._gaps += 1
+
+    def _note_losses(self) -> None:
+        for loss in self._source.losses():
+            with contextlib.suppress(apsw.Error):
+                self._history.close_gap(self._history.open_gap(loss.since, loss.cause), loss.until, loss.count)
+                self._gaps += 1
+                self._gap_ended = loss.until
+                self._say(loss.cause)
 
     def _missed(self, missed: Missed) -> None:
         cause = f"{missed.hostname} accepted {missed.count} tasks whose events did not arrive"
@@ -315,6 +340,7 @@ class Recorder:
         if sampling:
             self._sampler.stop()
         self._source.close()
+        self._note_losses()
         self._broker.close()
         self._commit()
         with contextlib.suppress(apsw.Error):
