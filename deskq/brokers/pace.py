@@ -14,24 +14,21 @@ class Pace:
     """Told of each read of one connection. Times are epoch seconds."""
 
     def __init__(self) -> None:
-        self._ended = time.time()
+        self._ticked = time.time()
         self._still = (0.0, 0.0)
 
-    def begin(self) -> None:
-        """A read begins."""
+    def tick(self, allowed: float = 0.0) -> None:
+        """A read begins, or ends and may have waited for ``allowed`` s: a process may be stopped in its midst as well."""
         now = time.time()
-        if now - self._ended > STILL_SECONDS:
-            since = self._still[0] if self.stood_still() is not None else self._ended
+        if now - self._ticked > STILL_SECONDS + allowed:
+            since = self._still[0] if self.stood_still() is not None else self._ticked
             self._still = (since, now)
-
-    def end(self) -> None:
-        """A read is over."""
-        self._ended = time.time()
+        self._ticked = now
 
     @property
     def last_read(self) -> float:
-        """When the last read was over."""
-        return self._ended
+        """When the last read began or was over."""
+        return self._ticked
 
     def stood_still(self) -> tuple[float, float] | None:
         """From when to when nobody read, if that was a moment ago."""

@@ -72,7 +72,7 @@ class RabbitEventSource:
         except (pika.exceptions.AMQPError, OSError) as error:
             self._drop()
             raise translate(error, self._profile) from None
-        self._pace.end()
+        self._pace.tick()
         self._silent, self._heard, self._checked = 0.0, time.time(), time.monotonic()
 
     def _subscribe(self) -> None:
@@ -116,14 +116,15 @@ class RabbitEventSource:
         """Return what has arrived; see EventSource."""
         if self._connection is None:
             raise ConnectionLost("There is no connection.")
-        self._pace.begin()
+        self._pace.tick()
         try:
             if len(self._arrived) < _MOST_PAYLOADS:
                 self._connection.process_data_events(time_limit=timeout)
         except (pika.exceptions.AMQPError, OSError) as error:
+            self._pace.tick(timeout)
             raise self._lost(translate(error, self._profile)) from None
+        self._pace.tick(timeout)
         self._check_alive()
-        self._pace.end()
         arrived, self._arrived = self._arrived[:_MOST_PAYLOADS], self._arrived[_MOST_PAYLOADS:]
         return arrived
 
@@ -160,7 +161,7 @@ class RabbitEventSource:
                 f"The broker of “{name}” has sent nothing for {self._silent:.0f} s, not even a heartbeat.", self._heard
             )
         if self._cancelled or not self._channel.is_open:
-            raise ConnectionLost(f"The broker of “{name}” ended the subscription: somebody deleted deskq's queue.")
+            raise ConnectionLost(f"The broker of “{name}” ended the subscription: deskq's queue is gone, or its node.")
 
     def _lost(self, error: BrokerError) -> ConnectionLost:
         still = self._pace.stood_still()

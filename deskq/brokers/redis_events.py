@@ -77,13 +77,13 @@ class RedisEventSource:
         """Return payloads that are there; see EventSource."""
         if self._connection is None:
             raise ConnectionLost("There is no connection.")
-        self._pace.begin()
+        self._pace.tick()
         try:
-            return self._read(timeout)
+            payloads = self._read(timeout)
         except (redis.RedisError, hiredis.ProtocolError, OSError) as error:
-            raise self._lost(error) from None
-        finally:
-            self._pace.end()
+            raise self._lost(error, timeout) from None
+        self._pace.tick(timeout)
+        return payloads
 
     def _read(self, timeout: float) -> list[bytes]:
         deadline = time.monotonic() + timeout
@@ -155,7 +155,8 @@ class RedisEventSource:
                 f"The broker of “{self._profile.name}” has not answered for {silent:.0f} s.", self._heard_at
             )
 
-    def _lost(self, error: Exception) -> ConnectionLost:
+    def _lost(self, error: Exception, timeout: float) -> ConnectionLost:
+        self._pace.tick(timeout)
         if not (isinstance(error, ConnectionError) or "closed" in str(error)):
             lost = translate(error, self._profile)
             return lost if isinstance(lost, ConnectionLost) else ConnectionLost(str(lost))

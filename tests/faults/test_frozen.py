@@ -1,0 +1,77 @@
+"""Brokers that hang: the connection stays open and nothing comes. It is noticed, and nothing waits for them."""
+
+from __future__ import annotations
+
+import time
+
+from deskq.brokers.base import ConnectionLost
+from deskq.brokers.opening import open_broker
+from deskq.brokers.rabbitmq import RabbitBroker
+from deskq.profiles import Profile
+from tests.faults.conftest import within
+from tests.support.events import send_events
+from tests.support.recording import Recording
+from tests.support.servers import RabbitServer, RedisServer
+from tests.support.waiting import wait_until
+
+
+def test_it_is_noticed_and_another_profile_is_not_disturbed(
+    own_server: RedisServer | RabbitServer, valkey_url: str
+) -> None:
+    with Recording(own_server.url) as frozen, Recording(valkey_url) as other:
+        before = time.time()
+        own_server.freeze()
+        try:
+            wait_until(lambda: frozen.status().state == "disconnected", 15 + 5, "the silence to be noticed")
+            took = time.time() - before
+            assert "has not answered for" in frozen.status().message or "has sent nothing" in frozen.status().message
+            (uuid,) = send_events(valkey_url)
+            wait_until(lambda: other.task(uuid) is not None, 10, "the other profile's event")
+            assert other.status().state == "recording"
+            wait_until(lambda: "does not answer" in frozen.status().message, 15, "the next try to be told")
+        finally:
+            own_server.thaw()
+        wait_until(lambda: frozen.status().state == "recording", 15, "the recorder to be back")
+        (uuid,) = send_events(own_server.url)
+        wait_until(lambda: frozen.task(uuid) is not None, 10, "an event")
+        (gap,) = frozen.reader.gaps()
+        assert gap.ended is not None
+        # The gap begins with the last sign of life, not when the silence was understood.
+        assert gap.started < before + 5
+        assert other.reader.gaps() == []
+    print(f"frozen: noticed after {took:.1f} s")
+
+
+def test_connecting_to_it_and_leaving_it_do_not_block(own_server: RedisServer | RabbitServer) -> None:
+    profile = Profile.from_url(own_server.url)
+    open_source, late = open_broker(profile).event_source(), open_broker(profile).event_source()
+    open_source.connect()
+    assert open_source.read(0.05) == []
+    own_server.freeze()
+    try:
+        lost = within(15, late.connect)
+        assert isinstance(lost, ConnectionLost)
+        assert "does not answer" in str(lost)
+        assert within(5, open_source.close) is None
+        assert within(5, late.close) is None
+        broker = open_broker(profile)
+        assert isinstance(within(15, broker.server), ConnectionLost)
+        assert within(5, broker.close) is None
+    finally:
+        own_server.thaw()
+
+
+def test_a_question_that_rabbitmq_does_not_answer(own_rabbit: RabbitServer) -> None:
+    """The connection was good before; pika itself would wait for two minutes."""
+    broker = RabbitBroker(Profile.from_url(own_rabbit.url, management_url="http://127.0.0.1:1"))
+    assert broker.server().product == "RabbitMQ"
+    own_rabbit.freeze()
+    try:
+        lost = within(15, lambda: broker.sample(["celery"]))
+        assert isinstance(lost, ConnectionLost)
+        assert "does not answer" in str(lost)
+    finally:
+        own_rabbit.thaw()
+    (sample,) = wait_until(lambda: broker.sample(["celery"]), 15)
+    assert sample.exists is False
+    broker.close()
