@@ -18,7 +18,7 @@ class Pace:
         self._still = (0.0, 0.0)
 
     def tick(self, allowed: float = 0.0) -> None:
-        """A read begins, or ends and may have waited for ``allowed`` s: a process may be stopped in its midst as well."""
+        """A read begins, or ends and may have waited for ``allowed`` s: a process may be stopped in its midst too."""
         now = time.time()
         if now - self._ticked > STILL_SECONDS + allowed:
             since = self._still[0] if self.stood_still() is not None else self._ticked

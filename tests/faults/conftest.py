@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+import time
 from collections.abc import Callable, Iterator
 from typing import TypeVar
 
@@ -49,20 +51,21 @@ def own_server(request: pytest.FixtureRequest) -> RedisServer | RabbitServer:
     return server
 
 
-def within(seconds: float, call: Callable[[], object]) -> BaseException | None:
-    """What the call raised, or None; a call that blocks for longer is a failure."""
-    import threading
+def within(seconds: float, *calls: Callable[[], object]) -> list[BaseException | None]:
+    """What each call raised, or None, when all have run at once; one that blocks for longer is a failure."""
+    raised: list[BaseException | None] = [None] * len(calls)
 
-    raised: list[BaseException] = []
-
-    def run() -> None:
+    def run(number: int) -> None:
         try:
-            call()
+            calls[number]()
         except Exception as error:  # noqa: BLE001 - handed to the test
-            raised.append(error)
+            raised[number] = error
 
-    thread = threading.Thread(target=run, daemon=True)
-    thread.start()
-    thread.join(seconds)
-    assert not thread.is_alive(), f"it still blocks after {seconds:g} s"
-    return raised[0] if raised else None
+    threads = [threading.Thread(target=run, args=(number,), daemon=True) for number in range(len(calls))]
+    deadline = time.monotonic() + seconds
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(max(0.0, deadline - time.monotonic()))
+        assert not thread.is_alive(), f"it still blocks after {seconds:g} s"
+    return raised

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import time
 
-from deskq.brokers.base import ConnectionLost
+from deskq.brokers.base import BrokerError, ConnectionLost
 from deskq.brokers.opening import open_broker
 from deskq.brokers.rabbitmq import RabbitBroker
+from deskq.brokers.remote_control import RemoteControl
 from deskq.profiles import Profile
 from tests.faults.conftest import within
 from tests.support.events import send_events
@@ -44,19 +45,28 @@ def test_it_is_noticed_and_another_profile_is_not_disturbed(
 
 def test_connecting_to_it_and_leaving_it_do_not_block(own_server: RedisServer | RabbitServer) -> None:
     profile = Profile.from_url(own_server.url)
-    open_source, late = open_broker(profile).event_source(), open_broker(profile).event_source()
+    broker = open_broker(profile)
+    open_source, late = broker.event_source(), broker.event_source()
     open_source.connect()
     assert open_source.read(0.05) == []
     own_server.freeze()
     try:
-        lost = within(15, late.connect)
-        assert isinstance(lost, ConnectionLost)
-        assert "does not answer" in str(lost)
-        assert within(5, open_source.close) is None
-        assert within(5, late.close) is None
-        broker = open_broker(profile)
-        assert isinstance(within(15, broker.server), ConnectionLost)
-        assert within(5, broker.close) is None
+        for lost in within(15, late.connect, broker.server):
+            assert isinstance(lost, ConnectionLost)
+            assert "does not answer" in str(lost)
+        assert within(5, open_source.close, late.close, broker.close) == [None, None, None]
+    finally:
+        own_server.thaw()
+
+
+def test_workers_behind_it_are_asked_in_vain_but_not_for_ever(own_server: RedisServer | RabbitServer) -> None:
+    remote, late = (RemoteControl(Profile.from_url(own_server.url)) for _ in range(2))
+    assert remote.inspect("ping", timeout=0.2) == {}
+    own_server.freeze()
+    try:
+        for lost in within(40, lambda: remote.inspect("ping"), lambda: late.inspect("ping")):
+            assert isinstance(lost, BrokerError)
+        within(15, remote.close, late.close)
     finally:
         own_server.thaw()
 
@@ -67,7 +77,7 @@ def test_a_question_that_rabbitmq_does_not_answer(own_rabbit: RabbitServer) -> N
     assert broker.server().product == "RabbitMQ"
     own_rabbit.freeze()
     try:
-        lost = within(15, lambda: broker.sample(["celery"]))
+        (lost,) = within(15, lambda: broker.sample(["celery"]))
         assert isinstance(lost, ConnectionLost)
         assert "does not answer" in str(lost)
     finally:
