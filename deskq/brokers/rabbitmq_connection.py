@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import re
 import socket
 import ssl
 from collections.abc import Iterator
@@ -14,7 +15,7 @@ import pika.exceptions
 from pika.adapters.utils.connection_workflow import AMQPConnectorException, AMQPConnectorStackTimeout
 
 from deskq.brokers.base import BrokerError, ConnectionLost, LoginRefused, PermissionRefused, Refused, TlsFailed
-from deskq.brokers.tls import tls_context, tls_sentence
+from deskq.brokers.tls import ENDED, tls_context, tls_sentence
 from deskq.profiles import Profile
 
 CONNECT_SECONDS: Final = 5.0
@@ -123,8 +124,10 @@ def translate(error: BaseException, profile: Profile) -> BrokerError:
             f"{place} does not allow it in “{host}”{_refused_part(text)}. Give the user the permissions configure and "
             f"write for “deskq\\..*”, read for “deskq\\..*” and “{profile.event_exchange}”."
         )
-    if has(ssl.SSLError) or "SSLError" in text:
+    if has(ssl.SSLError) or re.search(r"SSL\w*Error", text):  # pika may keep but its text
         return TlsFailed(tls_sentence(text, place, plain="amqp"))
+    if profile.scheme == "amqps" and has(kinds.IncompatibleProtocolError) and "StreamLostError" in text:
+        return TlsFailed(tls_sentence(ENDED, place, plain="amqp"))
     if has(socket.gaierror):
         return Refused(f"There is no host “{url.hostname}”. Check its spelling, or your network.")
     if has(ConnectionRefusedError):

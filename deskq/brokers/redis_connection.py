@@ -144,10 +144,16 @@ def translate(error: Exception, profile: Profile) -> BrokerError:
         return ConnectionLost(f"{place} does not answer. {hint}It may be frozen, overloaded, or behind a firewall.")
     if isinstance(error, redis.InvalidResponse) or "Protocol Error" in text:
         return BrokerError(f"What answers at {place} is no Redis. Check the port.")
-    if profile.scheme in ("redis", "valkey") and ("reset by peer" in text or "closed by server" in text):
-        return ConnectionLost(
-            f"{place} closed the connection: it restarts, or it speaks TLS: then use {profile.scheme}s://."
-        )
+    if "reset by peer" in text or "closed by server" in text:
+        if profile.scheme in ("redis", "valkey"):
+            return ConnectionLost(
+                f"{place} closed the connection: it restarts, or it speaks TLS: then use {profile.scheme}s://."
+            )
+        if profile.scheme in ("rediss", "valkeys") and not profile.tls.certificate:
+            return ConnectionLost(
+                f"{place} closed the connection: it restarts, or it may want a client certificate. "
+                "Set certificate and key in the profile."
+            )
     if isinstance(error, redis.ConnectionError | OSError):
         return ConnectionLost(f"The connection to {place} was lost: {text or type(error).__name__}.")
     return BrokerError(f"{place} says: {text}")

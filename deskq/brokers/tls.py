@@ -9,6 +9,7 @@ from typing import Final
 from deskq.brokers.base import TlsFailed
 from deskq.profiles import Profile
 
+ENDED: Final = "EOF occurred"
 _SENTENCES: Final = (
     (("certificate has expired",), "The certificate of {place} has expired. Have it renewed."),
     (("not yet valid",), "The certificate of {place} is not valid yet. Check the clocks here and there."),
@@ -21,7 +22,7 @@ _SENTENCES: Final = (
         "The certificate is not for {place}. Use the name that it was made for.",
     ),
     (
-        ("CERTIFICATE_REQUIRED", "certificate required", "HANDSHAKE_FAILURE", "EOF occurred", "ALERT_BAD_CERTIFICATE"),
+        ("CERTIFICATE_REQUIRED", "certificate required", "HANDSHAKE_FAILURE", ENDED, "ALERT_BAD_CERTIFICATE"),
         "{place} ended TLS at once: it may want a client certificate. Set certificate and key in the profile.",
     ),
     (

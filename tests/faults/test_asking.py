@@ -80,6 +80,7 @@ def test_the_management_api_must_answer_within_a_deadline(head: bytes, monkeypat
 
 def test_a_depth_that_kombu_cannot_tell_is_not_no_queue(tmp_path: Path) -> None:
     folder = tmp_path / "messages"
+    folder.mkdir()
     query = f"data_folder_in={folder}&data_folder_out={folder}&control_folder={folder}/control"
     broker = GenericBroker(Profile.from_url(f"filesystem://?{query}"))
     (known,) = broker.sample(["emails"])

@@ -11,6 +11,7 @@ from deskq.brokers.remote_control import RemoteControl
 from deskq.profiles import Profile
 from tests.faults.conftest import within
 from tests.support.events import send_events
+from tests.support.middle import Middle
 from tests.support.recording import Recording
 from tests.support.servers import RabbitServer, RedisServer
 from tests.support.waiting import wait_until
@@ -29,7 +30,6 @@ def test_it_is_noticed_and_another_profile_is_not_disturbed(
             (uuid,) = send_events(valkey_url)
             wait_until(lambda: other.task(uuid) is not None, 10, "the other profile's event")
             assert other.status().state == "recording"
-            wait_until(lambda: "does not answer" in frozen.status().message, 15, "the next try to be told")
         finally:
             own_server.thaw()
         wait_until(lambda: frozen.status().state == "recording", 15, "the recorder to be back")
@@ -43,32 +43,46 @@ def test_it_is_noticed_and_another_profile_is_not_disturbed(
     print(f"frozen: noticed after {took:.1f} s")
 
 
-def test_connecting_to_it_and_leaving_it_do_not_block(own_server: RedisServer | RabbitServer) -> None:
+def test_nothing_waits_for_it(own_server: RedisServer | RabbitServer) -> None:
+    """Connecting, asking it, asking the workers behind it, and leaving it."""
     profile = Profile.from_url(own_server.url)
     broker = open_broker(profile)
     open_source, late = broker.event_source(), broker.event_source()
+    remote, late_remote = RemoteControl(profile), RemoteControl(profile)
     open_source.connect()
     assert open_source.read(0.05) == []
-    own_server.freeze()
-    try:
-        for lost in within(15, late.connect, broker.server):
-            assert isinstance(lost, ConnectionLost)
-            assert "does not answer" in str(lost)
-        assert within(5, open_source.close, late.close, broker.close) == [None, None, None]
-    finally:
-        own_server.thaw()
-
-
-def test_workers_behind_it_are_asked_in_vain_but_not_for_ever(own_server: RedisServer | RabbitServer) -> None:
-    remote, late = (RemoteControl(Profile.from_url(own_server.url)) for _ in range(2))
     assert remote.inspect("ping", timeout=0.2) == {}
     own_server.freeze()
     try:
-        for lost in within(40, lambda: remote.inspect("ping"), lambda: late.inspect("ping")):
-            assert isinstance(lost, BrokerError)
-        within(15, remote.close, late.close)
+        asked = [late.connect, broker.server, lambda: remote.inspect("ping"), lambda: late_remote.inspect("ping")]
+        lost = within(30, *asked)
+        assert [isinstance(error, BrokerError) for error in lost] == [True] * 4
+        assert ["does not answer" in str(error) for error in lost[:2]] == [True] * 2
+        leave = (open_source.close, late.close, broker.close, remote.close, late_remote.close)
+        assert set(within(5, *leave)) == {None}
     finally:
         own_server.thaw()
+
+
+def test_a_route_that_is_lost(own_server: RedisServer | RabbitServer) -> None:
+    """Both ends keep their half of the connection open. The events of that time are a gap."""
+    with Middle(own_server.port) as middle:
+        url = own_server.url.replace(str(own_server.port), str(middle.port))
+        with Recording(url) as recording:
+            (seen,) = send_events(own_server.url)
+            wait_until(lambda: recording.task(seen) is not None, 10, "an event")
+            before = time.time()
+            middle.swallow()
+            (unseen,) = send_events(own_server.url)
+            wait_until(lambda: recording.status().state == "disconnected", 15 + 5, "the silence to be noticed")
+            middle.heal()
+            wait_until(lambda: recording.status().state == "recording", 15, "the recorder to be back")
+            (after,) = send_events(own_server.url)
+            wait_until(lambda: recording.task(after) is not None, 10, "an event")
+            assert recording.task(unseen) is None
+            (gap,) = recording.reader.gaps()
+            assert gap.started <= before + 1
+            assert gap.ended is not None
 
 
 def test_a_question_that_rabbitmq_does_not_answer(own_rabbit: RabbitServer) -> None:
