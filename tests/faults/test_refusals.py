@@ -16,6 +16,7 @@ from tests.support.certificates import Certificates
 from tests.support.events import send_events
 from tests.support.recording import deskq
 from tests.support.servers import RabbitServer, RedisServer
+from tests.support.waiting import wait_until
 
 SECRET = "s3cr3t-word"
 Start = Callable[[Callable[[], RedisServer]], RedisServer]
@@ -166,6 +167,26 @@ def test_rabbitmq_and_certificates(own_rabbit: RabbitServer, certificates: Certi
             _matches(says, error)
     finally:
         own_rabbit.present(certificates.server)
+
+
+@pytest.mark.parametrize(("fixture", "url"), [("tls_redis", "rediss://{place}/0"), ("own_rabbit", "amqps://{place}//")])
+def test_events_come_over_tls(
+    fixture: str, url: str, certificates: Certificates, request: pytest.FixtureRequest
+) -> None:
+    server: RedisServer | RabbitServer = request.getfixturevalue(fixture)
+    profile = Profile.from_url(url.format(place=f"127.0.0.1:{server.tls_port}"), tls=client_tls(certificates))
+    source = open_broker(profile).event_source()
+    source.connect()
+    sent = set(send_events(server.url, 200, size=1_000))
+    seen: set[str | None] = set()
+
+    def complete() -> bool:
+        for payload in source.read(0.1):
+            seen.update(event.uuid for event in source.decode(payload))
+        return sent <= seen
+
+    wait_until(complete, 20, "the events")
+    source.close()
 
 
 @pytest.mark.parametrize("scheme", ["rediss", "amqps"])
