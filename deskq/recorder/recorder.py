@@ -36,6 +36,8 @@ HELD_EVENTS: Final = 50_000
 reader that stopped reading would be cut off by Redis, and a queue at RabbitMQ would overflow, without a count."""
 HOUSEKEEPING_SECONDS: Final = 1.0
 _RECONNECT_SECONDS: Final = (0.2, 0.5, 1.0, 2.0)
+_REFUSED_SECONDS: Final = (1.0, 2.0, 2.0, 5.0, 10.0, 30.0)
+"""After a login that was good before is refused: a server may do that while it starts, an account may be locked."""
 
 
 @dataclass(slots=True)
@@ -88,7 +90,7 @@ class Recorder:
         self._upkeep = Upkeep(profile, history, say)
 
     def run(self) -> Summary:
-        """Record until told to stop; raises LoginRefused and PermissionRefused, and BrokerError of the first try."""
+        """Record until told to stop; raises LoginRefused and PermissionRefused of the first connection."""
         self._gaps.after_absence(self._history.status())
         if self._salvage is not None:
             self._upkeep.tell(self._salvage, self._began)
@@ -142,6 +144,7 @@ class Recorder:
             if time.monotonic() >= deadline or self._pipeline.pending >= COMMIT_EVENTS:
                 break
         self._gaps.end(time.time())
+        self._note_losses()
         self._housekeeping()
         self._commit()
 
@@ -188,10 +191,16 @@ class Recorder:
             self._full = ""
             self._can_write(now)
         if written and self._pipeline.last_event is not None:
-            at, hostname = self._pipeline.last_event
-            worker = self._workers.workers.get(hostname)
-            lead = (worker.clock_difference if worker is not None else None) or 0.0
-            self._delay = max(0.0, time.time() - (at - lead))
+            self._delay = max(0.0, time.time() - self._last_event_at())
+
+    def _last_event_at(self) -> float:
+        """When the newest worker's event was sent, by the local clock; 0.0 before there was one."""
+        if self._pipeline.last_event is None:
+            return 0.0
+        at, hostname = self._pipeline.last_event
+        worker = self._workers.workers.get(hostname)
+        lead = (worker.clock_difference if worker is not None else None) or 0.0
+        return at - lead
 
     def _can_write(self, now: float) -> None:
         """There is space again: what was held is written, what was dropped becomes a gap."""
@@ -287,12 +296,18 @@ class Recorder:
         return consumers
 
     def _connect(self, *, first: bool) -> None:
-        attempt = 0
+        attempt = refusals = 0
         while not self._stop.is_set():
             try:
                 self._source.connect()
-            except (LoginRefused, PermissionRefused):
-                raise
+            except (LoginRefused, PermissionRefused) as error:
+                if first:
+                    raise
+                pause = _REFUSED_SECONDS[min(refusals, len(_REFUSED_SECONDS) - 1)]
+                refusals += 1
+                self._set_state("disconnected", f"{error} It was accepted before: deskq tries again now and then.")
+                self._wait(pause)
+                continue
             except BrokerError as error:
                 self._set_state("connecting" if first else "disconnected", str(error))
                 pause = _RECONNECT_SECONDS[min(attempt, len(_RECONNECT_SECONDS) - 1)]
@@ -325,9 +340,16 @@ class Recorder:
         now = time.time()
         self._commit()
         self._source.close()
-        self._gaps.begin(now, str(error))
+        self._note_losses()
+        since = now if error.since is None else error.since
+        self._gaps.begin(min(now, max(since, self._last_event_at())), str(error))
         self._set_state("disconnected", str(error))
         self._say(str(error))
+
+    def _note_losses(self) -> None:
+        for loss in self._source.losses():
+            self._gaps.note(loss.since, loss.until, loss.cause, loss.count)
+            self._say(loss.cause)
 
     def _missed(self, missed: Missed) -> None:
         cause = f"{missed.hostname} accepted {missed.count} tasks whose events did not arrive"
@@ -368,6 +390,7 @@ class Recorder:
         if sampling:
             self._sampler.stop()
         self._source.close()
+        self._note_losses()
         self._broker.close()
         self._commit()
         with contextlib.suppress(apsw.Error):

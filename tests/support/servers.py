@@ -83,6 +83,8 @@ class _Server:
     def _ready(self) -> bool:
         for process in self._processes:
             if process.returncode is not None:
+                if "Failed finding TLS support" in process.log():
+                    raise ServerMissing("no server with TLS: install the package redis-server")
                 raise RuntimeError(f"a server ended with {process.returncode} while starting:\n{process.log()[-3000:]}")
         return self._answers()
 
