@@ -76,6 +76,8 @@ def _prepare(connection: apsw.Connection, path: Path) -> None:
     version = connection.pragma("user_version")
     if version < VERSION:
         _upgrade(connection, path, version)
+    # Else SQLite prepares statements anew for each value that is bound to them.
+    connection.config(apsw.SQLITE_DBCONFIG_ENABLE_QPSG, 1)
     connection.pragma("journal_mode", "wal")
     connection.pragma("synchronous", "normal")
     connection.pragma("cache_size", -32_000)

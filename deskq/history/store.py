@@ -44,8 +44,9 @@ _LOAD: Final = (
     "q.text, e.text, r.text, t.result, t.observations, t.flags FROM tasks t "
     "LEFT JOIN texts s ON s.id = t.state_id LEFT JOIN texts n ON n.id = t.name_id "
     "LEFT JOIN texts q ON q.id = t.queue_id LEFT JOIN texts e ON e.id = t.exchange_id "
-    "LEFT JOIN texts r ON r.id = t.routing_key_id WHERE t.uuid = ?"
+    "LEFT JOIN texts r ON r.id = t.routing_key_id WHERE t.id = ?"
 )
+_FIND: Final = "SELECT id FROM tasks WHERE uuid = ?"
 
 
 class HistoryLocked(UserError):
@@ -309,9 +310,10 @@ class History:
         )
 
     def _load(self, uuid: str) -> Kept | None:
-        row = self._connection.execute(_LOAD, (pack_uuid(uuid),)).fetchone()
-        if row is None:
+        found = self._connection.execute(_FIND, (pack_uuid(uuid),)).get
+        if found is None:  # as for every new task: the joins alone would cost more than all else that is done for it
             return None
+        row: Any = self._connection.execute(_LOAD, (found,)).fetchone()
         number, seen, state, name, args, kwargs, root, parent, eta, expires = row[:10]
         queue, exchange, key, result, blob, flags = row[10:]
         root_id = uuid if flags & ROOT_IS_SELF else codec.unpack_uuid(root)
