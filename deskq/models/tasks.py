@@ -186,6 +186,8 @@ class TasksModel(QAbstractTableModel):
     def data(self, index: Index, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
         if not index.isValid():
             return None
+        if role == RowRole:  # asked for every cell that is painted
+            return self._rows.get(self.id_at(index.row()))
         column = TASK_COLUMNS[index.column()]
         if role == Qt.ItemDataRole.TextAlignmentRole:
             return column.alignment
@@ -199,8 +201,6 @@ class TasksModel(QAbstractTableModel):
             return None
         if role == Qt.ItemDataRole.DisplayRole:
             return column.text(task)
-        if role == RowRole:
-            return task
         if role == StateRole:
             return column.state(task) if column.state is not None else None
         if role in (Qt.ItemDataRole.ToolTipRole, ExactRole):
