@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import time
 from array import array
+from bisect import bisect_left
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -235,17 +236,24 @@ class TasksModel(QAbstractTableModel):
     async def _load_rest(self, chosen: TaskFilter, sort: Sort) -> None:
         """The head is on screen; now the ids below it, however many."""
         limit = SMALL if sort.key != "seen" else 5_000_000
-        ids = await self._session.ask(lambda reader: reader.task_ids(chosen, sort, limit), slot="task list")
-        known = set(self._ids)
-        rest = array("q", (number for number in ids if number not in known)) if known else ids
-        if sort.key == "seen" and self._ids:
-            edge = self._ids[0]
-            rest = array("q", (n for n in rest if (n < edge) == sort.descending and n != edge))
-        if rest:
+        edge = self._ids[0] if self._ids and sort.key == "seen" else None
+
+        def below(reader: HistoryReader) -> array[int]:
+            """The last row first; cut in the reader's thread, for there may be millions."""
+            ids = reader.task_ids(chosen, sort, limit)
+            if edge is not None:
+                place = bisect_left(ids, -edge, key=int.__neg__) if sort.descending else bisect_left(ids, edge)
+                ids = ids[place + (ids[place : place + 1] == array("q", (edge,))) :]
+            ids.reverse()
+            return ids
+
+        rest = await self._session.ask(below, slot="task list")
+        if sort.key != "seen" and (known := set(self._ids)):
+            rest = array("q", (number for number in rest if number not in known))
+        if rest and (edge is None or self._ids[0] == edge):  # else a refresh has brought the whole list
             first = len(self._ids)
             self.beginInsertRows(_ROOT, first, first + len(rest) - 1)
-            rest.reverse()
-            self._ids = rest + self._ids
+            self._ids[:0] = rest
             self.endInsertRows()
 
     async def _refresh(self) -> None:
@@ -310,12 +318,11 @@ class TasksModel(QAbstractTableModel):
 
     def _adopt_ids(self, ids: array[int], least: int) -> None:
         """Change the part of the list from ``least`` on into ``ids`` by as few inserts and removals as it takes."""
-        kept = len(self._ids)
-        if least:
-            kept = 0
-            while kept < len(self._ids) and self.id_at(kept) >= least:
-                kept += 1
-        current = [self.id_at(row) for row in range(kept)]
+        kept = len(self._ids) - bisect_left(self._ids, least) if least else len(self._ids)
+        current = self._ids[len(self._ids) - kept :]
+        current.reverse()
+        if current == ids:
+            return
         for change in changes(current, ids):
             self._carry_out(change)
 
@@ -334,12 +341,13 @@ class TasksModel(QAbstractTableModel):
 
     def _adopt_order(self, ids: array[int]) -> None:
         """Take over a list in any order; selection and current row stay with their tasks."""
-        if list(ids) == list(reversed(self._ids)):
+        mirrored = ids[::-1]
+        if mirrored == self._ids:
             return
         self.layoutAboutToBeChanged.emit()
         before = self.persistentIndexList()
         numbers = [self.id_at(index.row()) for index in before]
-        self._ids = array("q", reversed(ids))
+        self._ids = mirrored
         rows = {number: row for row, number in enumerate(ids)}
         after = [
             self.index(rows[number], index.column()) if number in rows else QModelIndex()

@@ -26,6 +26,8 @@ ROW_HEIGHT: Final = 1.6
 _SPARK_WIDTH: Final = 72
 # Looked up once: an enum of Qt costs more to reach than to use, and these are used for every cell.
 _SELECTED: Final = QStyle.StateFlag.State_Selected.value
+_CHOSEN_OR_UNDER_MOUSE: Final = _SELECTED | QStyle.StateFlag.State_MouseOver.value
+_PANEL: Final = QStyle.PrimitiveElement.PE_PanelItemViewItem
 _SINGLE_LINE: Final = Qt.TextFlag.TextSingleLine.value
 _TEXT, _HIGHLIGHTED_TEXT = QPalette.ColorRole.Text, QPalette.ColorRole.HighlightedText
 _MIDDLE, _RIGHT = Qt.TextElideMode.ElideMiddle, Qt.TextElideMode.ElideRight
@@ -43,6 +45,7 @@ class CellDelegate(QStyledItemDelegate):
         super().__init__(parent)
         self._columns = columns
         self._alignments = [column.alignment.value | _SINGLE_LINE for column in columns]
+        self._widest = parent.fontMetrics().horizontalAdvance("W")  # no ASCII text needs more for each character
         self._margin = parent.style().pixelMetric(QStyle.PixelMetric.PM_FocusFrameHMargin) + 1
 
     def initStyleOption(self, option: QStyleOptionViewItem, index: Index) -> None:
@@ -60,8 +63,10 @@ class CellDelegate(QStyledItemDelegate):
             return
         number = index.column()
         column = self._columns[number]
-        widget = option.widget
-        widget.style().drawPrimitive(QStyle.PrimitiveElement.PE_PanelItemViewItem, option, painter, widget)
+        looks = option.state.value
+        if looks & _CHOSEN_OR_UNDER_MOUSE:
+            widget = option.widget
+            widget.style().drawPrimitive(_PANEL, option, painter, widget)
         state = column.state(row) if column.state is not None else None
         spark = column.spark(row) if column.spark is not None else None
         area = option.rect
@@ -84,13 +89,17 @@ class CellDelegate(QStyledItemDelegate):
         if state:
             painter.setPen(theme.state_colour(state))
         else:
-            chosen = option.state.value & _SELECTED
-            painter.setPen(option.palette.color(_HIGHLIGHTED_TEXT if chosen else _TEXT))
-        font = theme.mono_font() if column.mono else option.font
-        metrics = QFontMetrics(font) if column.mono else option.fontMetrics
-        painter.setFont(font)
-        elided = metrics.elidedText(text, _MIDDLE if column.mono else _RIGHT, area.width())
-        painter.drawText(area, self._alignments[number], elided)
+            painter.setPen(option.palette.color(_HIGHLIGHTED_TEXT if looks & _SELECTED else _TEXT))
+        if column.mono:
+            font = theme.mono_font()
+            text = QFontMetrics(font).elidedText(text, _MIDDLE, area.width())
+            painter.setFont(font)
+            painter.drawText(area, self._alignments[number], text)
+            painter.setFont(option.font)
+            return
+        if len(text) * self._widest > area.width() or not text.isascii():
+            text = option.fontMetrics.elidedText(text, _RIGHT, area.width())
+        painter.drawText(area, self._alignments[number], text)
 
     def sizeHint(self, option: QStyleOptionViewItem, index: Index) -> QSize:
         return QSize(80, round(option.fontMetrics.height() * ROW_HEIGHT))
