@@ -186,6 +186,8 @@ def _prepare(connection: apsw.Connection, path: Path, check_seconds: float) -> N
     version = connection.pragma("user_version")
     if version < VERSION:
         _upgrade(connection, path, version)
+    # Else SQLite prepares statements anew for each value that is bound to them.
+    connection.config(apsw.SQLITE_DBCONFIG_ENABLE_QPSG, 1)
     connection.pragma("journal_mode", "wal")
     connection.pragma("journal_size_limit", WAL_BYTES)
     connection.pragma("synchronous", "normal")

@@ -18,7 +18,7 @@ from deskq.history.file import find_damage, open_for_writing
 from deskq.history.lock import WriterLock
 from deskq.history.query import STATES
 from deskq.history.tallies import Tallies
-from deskq.history.task_rows import INSERT, LOAD, UPDATE, Kept, row_of
+from deskq.history.task_rows import FIND, INSERT, LOAD, UPDATE, Kept, row_of
 from deskq.protocol.task_record import TaskRecord
 from deskq.protocol.task_summary import derive
 
@@ -212,12 +212,13 @@ class History(Beside):
         return number
 
     def _load(self, uuid: str, now: float) -> Kept | None:
-        packed = pack_uuid(uuid)
+        number = self._connection.execute(FIND, (pack_uuid(uuid),)).get
+        if number is None:  # as for every new task: the joins alone would cost more than all else that is done for it
+            return None
         try:
-            row = self._connection.execute(LOAD, (packed,)).fetchone()
-            return None if row is None else self._kept_of(uuid, row)
+            row: Any = self._connection.execute(LOAD, (number,)).fetchone()
+            return self._kept_of(uuid, row)
         except UNREADABLE:  # a damaged row is written anew with what is told from now on
-            number = self._connection.execute("SELECT id FROM tasks WHERE uuid = ?", (packed,)).get
             return Kept(TaskRecord(uuid), now, number)
 
     def _kept_of(self, uuid: str, row: Any) -> Kept:

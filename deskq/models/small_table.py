@@ -88,14 +88,14 @@ class SmallTableModel(QAbstractTableModel, Generic[R]):
     def data(self, index: Index, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
         if not index.isValid():
             return None
-        column = self.columns[index.column()]
         row = self._rows[index.row()]
+        if role == RowRole:  # asked for every cell that is painted
+            return row
+        column = self.columns[index.column()]
         if role == Qt.ItemDataRole.DisplayRole:
             return column.text(row)
         if role == Qt.ItemDataRole.TextAlignmentRole:
             return column.alignment
-        if role == RowRole:
-            return row
         if role == StateRole:
             return column.state(row) if column.state is not None else None
         if role == SparkRole:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from array import array
+from bisect import bisect_left
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -80,3 +81,16 @@ class Refresh:
         rows = reader.rows(ids[:HEAD]) if search is not None else reader.tasks(chosen, sort, HEAD)
         known = {row.id for row in rows}
         return Answer(ids, least, rows + reader.rows([n for n in self.seen if n not in known]), counts)
+
+
+def below(reader: HistoryReader, *, chosen: TaskFilter, sort: Sort, limit: int, edge: int | None) -> array[int]:
+    """Return the ids below the row of ``edge``, or all, the last row first.
+
+    Cut and turned round here, in the reader's thread, for there may be millions.
+    """
+    ids = reader.task_ids(chosen, sort, limit)
+    if edge is not None:
+        place = bisect_left(ids, -edge, key=int.__neg__) if sort.descending else bisect_left(ids, edge)
+        ids = ids[place + (ids[place : place + 1] == array("q", (edge,))) :]
+    ids.reverse()
+    return ids

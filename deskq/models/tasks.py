@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import time
 from array import array
+from bisect import bisect_left
 from collections.abc import Iterable, Sequence
 from functools import partial
 from typing import Any, Final
@@ -23,7 +24,7 @@ from deskq.models.columns import ExactRole, RowRole, StateRole
 from deskq.models.session import ProfileSession
 from deskq.models.task_columns import TASK_COLUMNS, header
 from deskq.models.task_diff import Change, changes, runs
-from deskq.models.task_questions import HEAD, MILLIONS, SMALL, Answer, Refresh, head, needs_search, next_slice
+from deskq.models.task_questions import HEAD, MILLIONS, SMALL, Answer, Refresh, below, head, needs_search, next_slice
 
 CACHED: Final = 4_000
 COUNT_SECONDS: Final = 0.2
@@ -179,6 +180,8 @@ class TasksModel(QAbstractTableModel):
     def data(self, index: Index, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
         if not index.isValid():
             return None
+        if role == RowRole:  # asked for every cell that is painted
+            return self._rows.get(self.id_at(index.row()))
         column = TASK_COLUMNS[index.column()]
         if role == Qt.ItemDataRole.TextAlignmentRole:
             return column.alignment
@@ -192,8 +195,6 @@ class TasksModel(QAbstractTableModel):
             return None
         if role == Qt.ItemDataRole.DisplayRole:
             return column.text(task)
-        if role == RowRole:
-            return task
         if role == StateRole:
             return column.state(task) if column.state is not None else None
         if role in (Qt.ItemDataRole.ToolTipRole, ExactRole):
@@ -240,6 +241,7 @@ class TasksModel(QAbstractTableModel):
                 ask = partial(next_slice, search=search, shown=len(self._ids), count=count)
                 answer = await self._session.ask(ask, slot="task list")
                 if answer.ids:
+                    answer.ids.reverse()
                     self._append(answer.ids)
                     self._adopt_rows(answer.rows)
                 self._told(answer)
@@ -261,23 +263,22 @@ class TasksModel(QAbstractTableModel):
         self._told(Answer(None, 0, counts=counts, newer=None))
 
     def _append(self, ids: array[int]) -> None:
-        """Older rows below those that are there."""
+        """Add rows below those that are there; the last row comes first."""
         first = len(self._ids)
         self.beginInsertRows(_ROOT, first, first + len(ids) - 1)
-        ids.reverse()
-        self._ids = ids + self._ids
+        self._ids[:0] = ids
         self.endInsertRows()
 
     async def _load_rest(self, chosen: TaskFilter, sort: Sort) -> None:
         """The head is on screen; now the ids below it, however many."""
         limit = SMALL if sort.key != "seen" else MILLIONS
-        ids = await self._session.ask(lambda reader: reader.task_ids(chosen, sort, limit), slot="task list")
-        known = set(self._ids)
-        rest = array("q", (number for number in ids if number not in known)) if known else ids
-        if sort.key == "seen" and self._ids:
-            edge = self._ids[0]
-            rest = array("q", (n for n in rest if (n < edge) == sort.descending and n != edge))
-        if rest:
+        edge = self._ids[0] if self._ids and sort.key == "seen" else None
+        rest = await self._session.ask(
+            partial(below, chosen=chosen, sort=sort, limit=limit, edge=edge), slot="task list"
+        )
+        if sort.key != "seen" and (known := set(self._ids)):
+            rest = array("q", (number for number in rest if number not in known))
+        if rest and (edge is None or self._ids[0] == edge):  # else a refresh has brought the whole list
             self._append(rest)
 
     async def _refresh(self) -> None:
@@ -322,12 +323,11 @@ class TasksModel(QAbstractTableModel):
 
     def _adopt_ids(self, ids: array[int], least: int) -> None:
         """Change the part of the list from ``least`` on into ``ids`` by as few inserts and removals as it takes."""
-        kept = len(self._ids)
-        if least:
-            kept = 0
-            while kept < len(self._ids) and self.id_at(kept) >= least:
-                kept += 1
-        current = [self.id_at(row) for row in range(kept)]
+        kept = len(self._ids) - bisect_left(self._ids, least) if least else len(self._ids)
+        current = self._ids[len(self._ids) - kept :]
+        current.reverse()
+        if current == ids:
+            return
         for change in changes(current, ids):
             self._carry_out(change)
 
@@ -346,12 +346,13 @@ class TasksModel(QAbstractTableModel):
 
     def _adopt_order(self, ids: array[int]) -> None:
         """Take over a list in any order; selection and current row stay with their tasks."""
-        if list(ids) == list(reversed(self._ids)):
+        mirrored = ids[::-1]
+        if mirrored == self._ids:
             return
         self.layoutAboutToBeChanged.emit()
         before = self.persistentIndexList()
         numbers = [self.id_at(index.row()) for index in before]
-        self._ids = array("q", reversed(ids))
+        self._ids = mirrored
         rows = {number: row for row, number in enumerate(ids)}
         after = [
             self.index(rows[number], index.column()) if number in rows else QModelIndex()
