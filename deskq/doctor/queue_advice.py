@@ -6,6 +6,7 @@ import shlex
 from collections.abc import Collection, Mapping, Sequence
 
 from deskq.doctor.finding import Finding
+from deskq.doctor.worker_steps import some
 
 
 def without_consumer(ready: Mapping[str, int | None], consumers: Mapping[str, int | None]) -> list[Finding]:
@@ -26,7 +27,11 @@ def without_consumer(ready: Mapping[str, int | None], consumers: Mapping[str, in
     if found or not known:
         return found
     waiting = sum(ready.get(name) or 0 for name in known)
-    return [Finding("no-consumer", "ok", "What waits has a consumer", f"{waiting:,} ready in {len(known)} queues.")]
+    return [
+        Finding(
+            "no-consumer", "ok", "What waits has a consumer", f"{waiting:,} ready; looked at {some(sorted(known))}."
+        )
+    ]
 
 
 def unreachable(
@@ -55,12 +60,19 @@ def unreachable(
                 found.append(
                     Finding(
                         "no-queue",
-                        "warning",
-                        f"Nothing leads to “{name}”, which {worker} consumes",
-                        "No exchange is bound to the queue: no message can reach it.",
-                        "Restart the worker, which declares the binding anew, or look at task_queues.",
+                        "advice",
+                        f"No binding leads to “{name}”, which {worker} consumes",
+                        "No exchange is bound to the queue: only what is sent straight to its name arrives.",
+                        "If it has an exchange in task_queues, restart the worker, which declares the binding anew.",
                     )
                 )
     if found or not looked:
         return found
-    return [Finding("no-queue", "ok", "What workers consume is there", f"{looked} queues of {len(consumed)} workers.")]
+    return [
+        Finding(
+            "no-queue",
+            "ok",
+            "What workers consume is there",
+            some(sorted({name for queues in consumed.values() for name in queues})),
+        )
+    ]

@@ -32,7 +32,8 @@ from deskq.views.empty import plain_label
 from deskq.views.tables import draw_dot
 
 Spawn = Callable[[Coroutine[Any, Any, None], str], object]
-_WIDEST: Final = 640
+_WIDEST: Final = 560
+_TITLE_CHARACTERS: Final = 32
 _LOOKS: Final = {  # word: (shown, group of colours)
     "ok": ("OK", "success"),
     "warning": ("Warning", "retry"),
@@ -75,10 +76,11 @@ class StepsList(QWidget):
         self._inner.setAutoFillBackground(True)
         self._rows = QVBoxLayout(self._inner)
         self._rows.setContentsMargins(theme.GAP_M, theme.GAP_M, theme.GAP_M, theme.GAP_M)
-        self._rows.setSpacing(theme.GAP_M)
+        self._rows.setSpacing(theme.GAP)
         self._rows.addStretch(1)
         self.area = QScrollArea()
         self.area.setWidgetResizable(True)
+        self.area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.area.setWidget(self._inner)
         self.area.setAccessibleName("Steps and findings")
         layout = QVBoxLayout(self)
@@ -201,26 +203,30 @@ class _Row(QWidget):
         super().__init__()
         grid = QGridLayout(self)
         grid.setContentsMargins(0, 0, 0, 0)
-        grid.setVerticalSpacing(theme.GAP_S // 2)
-        grid.setColumnStretch(1, 1)
+        grid.setHorizontalSpacing(theme.GAP_M)
+        grid.setColumnStretch(2, 1)
         grid.addWidget(_Mark(word(one)), 0, 0, Qt.AlignmentFlag.AlignTop)
         title = plain_label(plain(one.title), wrap=True)
         title.setFont(theme.bold_font())
-        grid.addWidget(title, 0, 1)
+        title.setFixedWidth(self.fontMetrics().averageCharWidth() * _TITLE_CHARACTERS)
+        grid.addWidget(title, 0, 1, Qt.AlignmentFlag.AlignTop)
+        beside = QVBoxLayout()
+        beside.setSpacing(theme.GAP_S // 2)
         if one.evidence:
-            grid.addWidget(plain_label(plain(one.evidence), wrap=True, muted=True), 1, 1)
+            beside.addWidget(plain_label(plain(one.evidence), wrap=True, muted=True))
         if one.remedy:
-            grid.addWidget(plain_label(plain(one.remedy), wrap=True), 2, 1)
-        setting = one.setting if isinstance(one, Finding) else ""
-        if setting:
-            grid.addLayout(self._copyable(plain(setting)), 3, 1)
+            beside.addWidget(plain_label(plain(one.remedy), wrap=True))
+        if isinstance(one, Finding) and one.setting:
+            beside.addLayout(self._copyable(plain(one.setting)))
+        beside.addStretch(1)
+        grid.addLayout(beside, 0, 2)
 
     def _copyable(self, setting: str) -> QHBoxLayout:
         line = QLineEdit(setting)
         line.setReadOnly(True)
         line.setFont(theme.mono_font())
         line.setAccessibleName("The line that mends it")
-        line.setFixedWidth(min(line.fontMetrics().horizontalAdvance(setting) + 2 * theme.GAP_L, _WIDEST))
+        line.setMaximumWidth(min(line.fontMetrics().horizontalAdvance(setting) + 2 * theme.GAP_L, _WIDEST))
         line.setCursorPosition(0)
         button = QPushButton(theme.icon("copy"), "")
         button.setFlat(True)
@@ -229,9 +235,9 @@ class _Row(QWidget):
         button.clicked.connect(lambda: QApplication.clipboard().setText(setting))
         box = QHBoxLayout()
         box.setSpacing(theme.GAP)
-        box.addWidget(line)
+        box.addWidget(line, 1)
         box.addWidget(button)
-        box.addStretch(1)
+        box.addStretch(0)
         return box
 
 

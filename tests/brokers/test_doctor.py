@@ -12,6 +12,7 @@ import pika
 import pytest
 import redis
 
+from deskq.brokers.redis_events import RedisEventSource
 from deskq.doctor.advice import examine
 from deskq.doctor.finding import Finding, Step, is_fine
 from deskq.doctor.steps import examine_connection
@@ -261,6 +262,10 @@ def test_a_silent_profile_publishes_nothing(needs: Callable[[Callable[[], RedisS
     with needs(RedisServer) as server, CeleryWorker(server.url, pool="threads", config=GOOD):
         seen: list[str] = []
         profile = Profile.from_url(server.url, silent=True)
+        source = RedisEventSource(profile)
+        source.connect()
+        wait_until(lambda: source.read(0.5), what="a heartbeat: the worker has all its connections")
+        source.close()
         with server.new_client() as watcher, watcher.monitor() as monitor:
             others = {client["addr"] for client in server.client().client_list()}
             steps, findings = examined(profile)

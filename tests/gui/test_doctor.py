@@ -68,6 +68,28 @@ def test_cancel(needs: Callable[[Callable[[], RedisServer]], RedisServer], run: 
         run(scenario())
 
 
+def test_a_list_that_is_deleted_while_it_runs(
+    needs: Callable[[Callable[[], RedisServer]], RedisServer], run: Run
+) -> None:
+    with needs(RedisServer) as server:
+
+        async def scenario() -> None:
+            steps = StepsList()
+            steps.show()
+            server.freeze()
+            steps.run(Profile.from_url(server.url), advice=True)
+            await until(lambda: len(steps.shown) == 3, 15, "what comes before the login")
+            gone: list[bool] = []
+            steps.destroyed.connect(lambda: gone.append(True))
+            tasks = steps._tasks
+            steps.deleteLater()
+            await until(lambda: gone, 10, "the widget to be gone")
+            server.thaw()
+            await until(lambda: not tasks, 30, "its thread to end")
+
+        run(scenario())
+
+
 def test_hostile_text_stays_plain(run: Run) -> None:
     async def scenario() -> None:
         steps = StepsList()

@@ -189,7 +189,7 @@ def test_consumers_of_nothing() -> None:
     gone = queue_advice.unreachable({"w": ["q", "r", "s"]}, {"q"}, {"s"})
     assert [(one.level, one.title) for one in gone] == [
         ("warning", "w consumes “q”, which is not there"),
-        ("warning", "Nothing leads to “r”, which w consumes"),
+        ("advice", "No binding leads to “r”, which w consumes"),
     ]
 
 
