@@ -24,6 +24,9 @@ from deskq.protocol.task_record import TaskRecord
 from deskq.protocol.task_summary import TaskSummary, derive
 
 CACHED_RECORDS: Final = 20_000
+CACHED_BYTES: Final = 16_384
+"""Characters of a record above which it is read again when it is needed, so that few large ones fill no memory."""
+_CACHED_TEXT: Final = 1_000
 MALFORMED_KEPT: Final = 1_000
 MALFORMED_BYTES: Final = 4_096
 
@@ -46,6 +49,15 @@ _LOAD: Final = (
     "LEFT JOIN texts q ON q.id = t.queue_id LEFT JOIN texts e ON e.id = t.exchange_id "
     "LEFT JOIN texts r ON r.id = t.routing_key_id WHERE t.uuid = ?"
 )
+
+
+def size_of(record: TaskRecord) -> int:
+    """Return about how many characters a record holds."""
+    message, outcome = record.message, record.outcome
+    size = sum(len(seen.text) + len(seen.traceback) for seen in record.observations)
+    if message is not None:
+        size += len(message.args) + len(message.kwargs) + len(message.name)
+    return size + (len(outcome.result) if outcome is not None else 0)
 
 
 class HistoryLocked(UserError):
@@ -115,34 +127,37 @@ class History:
         next_id = self._next_id
         tallies = self._tallies
         after: list[tuple[Kept, int, str, int, int]] = []
-        with self._connection:
-            for kept in self._changed.values():
-                summary = derive(kept.record)
-                row_id = kept.id
-                if row_id:
-                    updates.append(self._row(row_id, kept, summary))
-                else:
-                    row_id = self._next_id
-                    self._next_id += 1
-                    inserts.append(self._row(row_id, kept, summary))
-                after.append(
-                    (kept, row_id, summary.state, *tallies.count(kept.state, kept.endings, kept.received, summary))
-                )
-            try:
+        try:
+            with self._connection:
+                for kept in self._changed.values():
+                    summary = derive(kept.record)
+                    row_id = kept.id
+                    if row_id:
+                        updates.append(self._row(row_id, kept, summary))
+                    else:
+                        row_id = self._next_id
+                        self._next_id += 1
+                        inserts.append(self._row(row_id, kept, summary))
+                    after.append(
+                        (kept, row_id, summary.state, *tallies.count(kept.state, kept.endings, kept.received, summary))
+                    )
                 if inserts:
                     self._connection.executemany(_INSERT, inserts)
                 if updates:
                     self._connection.executemany(_UPDATE, updates)
                 tallies.write(self._connection, self._text_id)
-            except BaseException:
-                self._texts = known_texts
-                self._next_id = next_id
-                tallies.clear()
-                raise
+        except BaseException:  # also of the COMMIT, where a full disk shows
+            self._texts = known_texts
+            self._next_id = next_id
+            tallies.clear()
+            raise
         tallies.clear()
         for kept, row_id, state, endings, received in after:
             kept.id, kept.state, kept.endings, kept.received = row_id, state, endings, received
-        self._kept.update(self._changed)
+            if size_of(kept.record) <= CACHED_BYTES:
+                self._kept[kept.record.uuid] = kept
+            else:
+                self._kept.pop(kept.record.uuid, None)
         self._changed = {}
         while len(self._kept) > CACHED_RECORDS:
             self._kept.popitem(last=False)
@@ -179,6 +194,11 @@ class History:
         with self._connection:
             self._connection.executemany("INSERT OR REPLACE INTO workers VALUES (?, ?)", encoded)
 
+    def drop_workers(self, names: Iterable[str]) -> None:
+        """Forget workers."""
+        with self._connection:
+            self._connection.executemany("DELETE FROM workers WHERE hostname = ?", [(name,) for name in names])
+
     def workers(self) -> list[WorkerRow]:
         """Return the workers as they were written last."""
         rows: list[Any] = self._connection.execute("SELECT row FROM workers").fetchall()
@@ -187,10 +207,15 @@ class History:
     def put_queues(self, rows: Iterable[QueueRow], samples: Iterable[tuple[str, float, Any, Any, Any]]) -> None:
         """Write the latest of these queues, and samples (name, at, ready, unacked, consumers); name "" is the sum."""
         encoded = [(row.name, msgspec.json.encode(row)) for row in rows]
-        with self._connection:
-            numbered = [(self._text_id(name) if name else 0, *rest) for name, *rest in samples]
-            self._connection.executemany("INSERT OR REPLACE INTO queues VALUES (?, ?)", encoded)
-            self._connection.executemany("INSERT OR REPLACE INTO queue_samples VALUES (?, ?, ?, ?, ?)", numbered)
+        known_texts = dict(self._texts)
+        try:
+            with self._connection:
+                numbered = [(self._text_id(name) if name else 0, *rest) for name, *rest in samples]
+                self._connection.executemany("INSERT OR REPLACE INTO queues VALUES (?, ?)", encoded)
+                self._connection.executemany("INSERT OR REPLACE INTO queue_samples VALUES (?, ?, ?, ?, ?)", numbered)
+        except BaseException:
+            self._texts = known_texts
+            raise
 
     def queues(self) -> list[QueueRow]:
         """Return the queues as they were written last."""
@@ -212,10 +237,13 @@ class History:
         row = self._connection.execute("SELECT row FROM status").get
         return msgspec.json.decode(row, type=RecorderStatus) if row is not None else None
 
-    def open_gap(self, started: float, cause: str) -> int:
-        """Note that events have been lost since ``started``; returns the gap's id."""
+    def open_gap(self, started: float, cause: str, ended: float | None = None, estimate: int | None = None) -> int:
+        """Note that events have been lost since ``started``, or were until ``ended``; returns the gap's id."""
         with self._connection:
-            self._connection.execute("INSERT INTO gaps (started, cause) VALUES (?, ?)", (started, cause))
+            self._connection.execute(
+                "INSERT INTO gaps (started, ended, cause, estimate) VALUES (?, ?, ?, ?)",
+                (started, ended, cause, estimate),
+            )
         return self._connection.last_insert_rowid()
 
     def close_gap(self, gap: int, ended: float, estimate: int | None = None) -> None:
@@ -234,12 +262,20 @@ class History:
         """Return how many gaps the history has."""
         return int(self._connection.execute("SELECT count(*) FROM gaps").get)
 
-    def put_malformed(self, reason: str, raw: bytes, at: float | None = None) -> None:
-        """Keep the beginning of a delivery that was no event; only the newest MALFORMED_KEPT stay."""
+    def put_malformed(self, reason: str, raw: bytes, at: float | None = None, size: int | None = None) -> None:
+        """Keep the beginning of a delivery that was no event; only the newest MALFORMED_KEPT stay.
+
+        ``size``: bytes of the whole, if ``raw`` is only its beginning.
+        """
         with self._connection:
             self._connection.execute(
                 "INSERT INTO malformed (at, reason, size, raw) VALUES (?, ?, ?, ?)",
-                (time.time() if at is None else at, reason, len(raw), raw[:MALFORMED_BYTES]),
+                (
+                    time.time() if at is None else at,
+                    reason,
+                    len(raw) if size is None else size,
+                    raw[:MALFORMED_BYTES],
+                ),
             )
             self._connection.execute(
                 "DELETE FROM malformed WHERE id <= (SELECT max(id) FROM malformed) - ?", (MALFORMED_KEPT,)
@@ -271,7 +307,8 @@ class History:
                 self._texts.clear()
             self._connection.execute("INSERT OR IGNORE INTO texts (text) VALUES (?)", (text,))
             number = int(self._connection.execute("SELECT id FROM texts WHERE text = ?", (text,)).get)
-            self._texts[text] = number
+            if len(text) <= _CACHED_TEXT:
+                self._texts[text] = number
         return number
 
     def _row(self, row_id: int, kept: Kept, summary: TaskSummary) -> tuple[Any, ...]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import sys
+import time
 from collections.abc import Callable, Coroutine
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Final, TypeVar
@@ -20,11 +21,13 @@ from deskq.history.reader import HistoryReader
 from deskq.history.rows import RecorderStatus
 from deskq.models.history_link import HistoryLink
 from deskq.profiles import Profile, profile_to_json
+from deskq.recorder import RECOVERED
 
 T = TypeVar("T")
 POLL_SECONDS: Final = 0.1
 STATUS_SECONDS: Final = 1.0
 STOP_SECONDS: Final = 8.0
+_SAYS: Final = "deskq: "
 _RESTART_SECONDS: Final = (1.0, 2.0, 5.0, 10.0, 30.0)
 
 
@@ -43,6 +46,7 @@ class ProfileSession(QObject):
         self.profile = profile
         self.status: RecorderStatus | None = None
         self.problem = ""
+        self._problem_at = 0.0
         self.connected = False
         self.screen_delay: float | None = None
         self._history = HistoryLink(profile.history_path())
@@ -121,7 +125,14 @@ class ProfileSession(QObject):
     def _say(self, problem: str) -> None:
         if problem != self.problem:
             self.problem = problem
+            self._problem_at = time.time()
             self.status_changed.emit()
+
+    def _heard(self, line: str) -> None:
+        """The recorder says on standard error what it may not be able to write into the history."""
+        if line.startswith(_SAYS):
+            said = line.removeprefix(_SAYS)
+            self._say("" if said == RECOVERED else said)
 
     async def _keep_recording(self) -> None:
         """Keep a recorder alive, unless a service writes this history already."""
@@ -157,7 +168,8 @@ class ProfileSession(QObject):
             await process.stdin.drain()
             while line := await process.stderr.readline():
                 last = line.decode("utf-8", "replace").strip() or last
-            return await process.wait(), last.removeprefix("deskq: ")
+                self._heard(last)
+            return await process.wait(), last.removeprefix(_SAYS)
         except (BrokenPipeError, ConnectionResetError):
             return await process.wait(), last
         finally:
@@ -181,7 +193,7 @@ class ProfileSession(QObject):
                     status = await self.ask(lambda reader: reader.status(), slot="status")
                     if status != self.status:
                         self.status = status
-                        if status.state == "recording":
+                        if status.state == "recording" and status.updated > self._problem_at:
                             self.problem = ""
                         elif status.state == "disconnected":
                             self.problem = status.message

@@ -63,7 +63,7 @@ class QueueWatch:
 
     def sent(self, name: str, now: float) -> None:
         """Count a message that was sent to the queue."""
-        if len(self.names) < MAX_QUEUES:
+        if len(self.names) < MAX_QUEUES and (name in self._queues or len(self._queues) < MAX_QUEUES):
             self.names.add(name)
             queue = self._queue(name)
             queue.sent = queue.sent or _Flow()
@@ -71,7 +71,7 @@ class QueueWatch:
 
     def received(self, name: str, now: float) -> None:
         """Count a message that a worker took from the queue."""
-        if len(self.names) < MAX_QUEUES:
+        if name in self._queues or len(self._queues) < MAX_QUEUES:
             queue = self._queue(name)
             queue.received = queue.received or _Flow()
             queue.received.add(now)
@@ -80,8 +80,8 @@ class QueueWatch:
         """Take in the names that the broker and the workers report; returns those that are gone for good."""
         reported = set(names) | set(in_use) | self._watched
         gone = sorted(self.names - reported) if complete else []
-        for name in gone:
-            self._queues.pop(name, None)
+        for name in [name for name in self._queues if name not in reported] if complete else ():
+            del self._queues[name]
         self.names = reported if complete else self.names | reported
         return gone
 

@@ -9,6 +9,7 @@ import time
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Final
 
 import apsw
@@ -18,16 +19,17 @@ from deskq.brokers.opening import open_broker
 from deskq.history.rows import RecorderStatus
 from deskq.history.store import History
 from deskq.profiles import Profile
+from deskq.recorder import RECOVERED
 from deskq.recorder.endings import SilentEndings
-from deskq.recorder.pipeline import Pipeline
+from deskq.recorder.gaps import Gaps
+from deskq.recorder.pipeline import HELD_EVENTS, Pipeline
 from deskq.recorder.queue_watch import QueueWatch
 from deskq.recorder.sampler import FACTS_SECONDS, Sampled, Sampler, Wanted
-from deskq.recorder.worker_watch import Missed, WorkerWatch
+from deskq.recorder.standstill import Standstill, StandstillWatch
+from deskq.recorder.worker_watch import MAX_WORKERS, Missed, WorkerWatch
 
 COMMIT_SECONDS: Final = 0.1
 COMMIT_EVENTS: Final = 5_000
-HELD_EVENTS: Final = 50_000
-"""Events that are held in memory while the history cannot be written; beyond, the broker is no longer read."""
 HOUSEKEEPING_SECONDS: Final = 1.0
 RETENTION_SECONDS: Final = 60.0
 _RECONNECT_SECONDS: Final = (0.2, 0.5, 1.0, 2.0)
@@ -62,9 +64,7 @@ class Recorder:
         self._source: EventSource = self._broker.event_source()
         self._began = time.time()
         self._state, self._since, self._message, self._server = "connecting", self._began, "", ""
-        self._gaps = 0
-        self._gap: int | None = None
-        self._gap_ended: float | None = None
+        self._gaps = Gaps(history)
         self._rate: deque[tuple[float, int]] = deque(maxlen=6)
         self._delay: float | None = None
         self._facts_at: dict[str, float] = {}
@@ -72,6 +72,8 @@ class Recorder:
         self._oldest: dict[str, float] = {}
         self._next_check = self._next_retention = self._next_oldest = 0.0
         self._full = ""
+        self._next_try = 0.0
+        self.standstill = StandstillWatch()
 
     def run(self) -> Summary:
         """Record until told to stop; raises LoginRefused and PermissionRefused, and BrokerError of the first try."""
@@ -100,7 +102,12 @@ class Recorder:
         pipeline = self._pipeline
         seconds = round(time.time() - self._began, 3)
         return Summary(
-            pipeline.events, self._history.tasks_seen, pipeline.malformed, pipeline.duplicates, self._gaps, seconds
+            pipeline.events,
+            self._history.tasks_seen,
+            pipeline.malformed,
+            pipeline.duplicates,
+            self._gaps.count,
+            seconds,
         )
 
     def status_line(self) -> str:
@@ -110,32 +117,43 @@ class Recorder:
         workers = len(self._workers.online())
         return (
             f"{status.state} · {status.events:,} events · {status.events_per_second:,.0f}/s{delay} · "
-            f"{workers} workers online · {self._gaps} gaps{' · ' + status.message if status.message else ''}"
+            f"{workers} workers online · {self._gaps.count} gaps{' · ' + status.message if status.message else ''}"
         )
 
     def _read(self) -> None:
+        stood_still = self.standstill.round(time.time())
+        if stood_still is not None:
+            self._woke(stood_still)
         deadline = time.monotonic() + COMMIT_SECONDS
-        while self._pipeline.pending < HELD_EVENTS:
+        while True:
             payloads = self._source.read(max(0.0, deadline - time.monotonic()))
             if payloads:
                 self._pipeline.take(payloads, self._source.decode, time.time())
-            if time.monotonic() >= deadline or self._pipeline.pending >= COMMIT_EVENTS:
+            if time.monotonic() >= deadline or (self._pipeline.pending >= COMMIT_EVENTS and not self._full):
                 break
         self._housekeeping()
         self._commit()
 
     def _commit(self) -> None:
         now = time.time()
+        if now < self._next_try and not self._stop.is_set():
+            return
         try:
             written = self._history.commit(now)
-            for reason, raw in self._pipeline.committed():
-                self._history.put_malformed(reason, raw, now)
+            for reason, raw, size in self._pipeline.committed():
+                self._gaps.later(partial(self._history.put_malformed, reason, raw, now, size))
+            self._note_dropped(now)
+            self._gaps.write()
+            if self._full:
+                self._history.put_status(self._status())  # nothing may have been there to write
         except apsw.Error as error:
             self._cannot_write(error)
+            self._next_try = time.time() + min(4.0, 1.0 + 2 * (time.time() - now))  # the socket must be read meanwhile
             return
         if self._full:
             self._full = ""
-            self._set_state("recording", "")
+            self._say(RECOVERED)
+            self._set_state(self._state, "")
         if written and self._pipeline.last_event is not None:
             at, hostname = self._pipeline.last_event
             worker = self._workers.workers.get(hostname)
@@ -148,8 +166,30 @@ class Recorder:
         if problem != self._full:
             self._full = problem
             self._say(problem)
-        self._state, self._message = "recording", problem
-        self._stop.wait(COMMIT_SECONDS)
+        self._message = problem
+
+    def _note_dropped(self, now: float) -> None:
+        dropped = self._pipeline.take_dropped()
+        if dropped is not None:
+            since, count = dropped
+            cause = f"the history could not be written, and no more than {HELD_EVENTS:,} events are kept in memory"
+            self._gaps.note(since, now, cause, count)
+
+    def _woke(self, still: Standstill) -> None:
+        """Nobody read the events: a gap, up to a new connection, since the old one may be dead without a word."""
+        cause = f"this machine slept, or the recorder stood still, for {_span(still.seconds)}"
+        self._say(f"{cause[0].upper()}{cause[1:]}.")
+        self._gaps.begin(still.since, cause)
+        self._workers.deaf_until(time.time())
+        with contextlib.suppress(ConnectionLost):
+            for _ in range(100):  # what the system kept for us meanwhile
+                payloads = self._source.read(0.0)
+                if not payloads:
+                    break
+                self._pipeline.take(payloads, self._source.decode, time.time())
+        self._commit()
+        self._source.close()
+        self._connect(first=False)
 
     def _housekeeping(self) -> None:
         while not self._sampler.results.empty():
@@ -164,7 +204,7 @@ class Recorder:
             for missed in self._workers.take_missed():
                 self._missed(missed)
             self._wanted = self._want(now)
-            self._history.put_workers(self._workers.take_changed())
+            self._put_workers()
             self._put_status()
             if now >= self._next_oldest:
                 self._next_oldest = now + 5.0
@@ -174,6 +214,17 @@ class Recorder:
                 self._next_retention = now + (HOUSEKEEPING_SECONDS if deleted else RETENTION_SECONDS)
         except apsw.Error as error:
             self._cannot_write(error)
+
+    def _put_workers(self) -> None:
+        rows = self._workers.take_changed()
+        forgotten = self._workers.take_forgotten()
+        if forgotten:
+            self._gaps.later(partial(self._history.drop_workers, forgotten))
+        try:
+            self._history.put_workers(rows)
+        except apsw.Error:
+            self._workers.changed.update(row.hostname for row in rows if row.hostname in self._workers.workers)
+            raise
 
     def _want(self, now: float) -> Wanted:
         """What the sampler should ask in its next round."""
@@ -198,7 +249,7 @@ class Recorder:
             if rows:
                 self._history.put_queues(rows, kept)
             if result.active is not None:
-                self._endings.active(result.active, now, self._gap_ended)
+                self._endings.active(result.active, now, self._gaps.ended)
         except apsw.Error as error:
             self._cannot_write(error)
 
@@ -228,10 +279,8 @@ class Recorder:
                 continue
             now = time.time()
             self._workers.deaf_until(now)
-            if self._gap is not None:
-                with contextlib.suppress(apsw.Error):
-                    self._history.close_gap(self._gap, now)
-                self._gap, self._gap_ended = None, now
+            self.standstill.restart()
+            self._gaps.end(now)
             self._set_state("recording", "")
             return
 
@@ -248,37 +297,30 @@ class Recorder:
         now = time.time()
         if now >= self._next_check:
             self._next_check = now + HOUSEKEEPING_SECONDS
+            if self._full:
+                self._commit()
             self._put_status()
 
     def _lost(self, error: ConnectionLost) -> None:
         now = time.time()
         self._commit()
         self._source.close()
-        self._open_gap(now, str(error))
+        self._gaps.begin(now, str(error))
         self._set_state("disconnected", str(error))
         self._say(str(error))
 
-    def _open_gap(self, started: float, cause: str) -> None:
-        with contextlib.suppress(apsw.Error):
-            self._gap = self._history.open_gap(started, cause)
-            self._gaps += 1
-
     def _missed(self, missed: Missed) -> None:
         cause = f"{missed.hostname} accepted {missed.count} tasks whose events did not arrive"
-        self._history.close_gap(self._history.open_gap(missed.since, cause), missed.until, missed.count)
-        self._gaps += 1
-        self._gap_ended = missed.until
+        self._gaps.note(missed.since, missed.until, cause, missed.count)
 
     def _note_absence(self) -> None:
         """While no recorder ran, events were lost: that is a gap from the last sign of the one before."""
         before = self._history.status()
         if before is None:
             return
-        self._history.close_open_gaps(before.updated)
+        self._gaps.later(partial(self._history.close_open_gaps, before.updated))
         if before.updated:
-            gap = self._history.open_gap(before.updated, "the recorder was not running")
-            self._gap = gap
-            self._gaps += 1
+            self._gaps.begin(before.updated, "the recorder was not running")
 
     def _set_state(self, state: str, message: str) -> None:
         if (state, message) != (self._state, self._message):
@@ -295,17 +337,21 @@ class Recorder:
         return RecorderStatus(
             state=self._state,
             since=self._since,
-            message=self._message,
+            message=self._message or self._refusals(),
             pid=os.getpid(),
             events=self._pipeline.events,
             events_per_second=per_second,
             delay=self._delay,
             malformed=self._pipeline.malformed,
             duplicates=self._pipeline.duplicates,
-            gaps=self._gaps,
+            gaps=self._gaps.count,
             server=self._server,
             updated=now,
         )
+
+    def _refusals(self) -> str:
+        refused = self._workers.refused
+        return f"More than {MAX_WORKERS:,} worker names: {refused:,} events of others are not kept." if refused else ""
 
     def _put_status(self) -> None:
         with contextlib.suppress(apsw.Error):  # a full disk is told by the commit
@@ -317,10 +363,15 @@ class Recorder:
         self._source.close()
         self._broker.close()
         self._commit()
+        self._gaps.end(time.time())
         with contextlib.suppress(apsw.Error):
-            if self._gap is not None:
-                self._history.close_gap(self._gap, time.time())
-            self._history.put_workers(self._workers.take_changed())
+            self._put_workers()
         if self._state != "disconnected":
             self._set_state("stopped", "")
         self._put_status()
+
+
+def _span(seconds: float) -> str:
+    """600 -> "10 min 0 s"."""
+    whole = round(seconds)
+    return f"{whole // 60} min {whole % 60} s" if whole >= 60 else f"{whole} s"

@@ -31,7 +31,7 @@ def record(
     history = History(history_path)
     try:
         with _signals(stop):
-            recorder = Recorder(profile, history, stop, lambda text: _print(status_stream, text))
+            recorder = Recorder(profile, history, stop, lambda text: _print(status_stream, f"deskq: {text}"))
             if child:
                 _stop_with_parent(stop)
             ticker = threading.Thread(

@@ -18,6 +18,9 @@ BEATS_MISSED: Final = 5
 LEAST_SILENCE: Final = 8.0
 """Seconds without a sign of life after which a worker that used to send heartbeats counts as offline, at least."""
 _SAME_NAME_SECONDS: Final = 20.0
+MAX_WORKERS: Final = 5_000
+"""Names of workers that are kept: beyond, those longest offline make room, and a new one is not taken if none is."""
+_MOST_PIDS: Final = 64
 
 
 @dataclass(slots=True)
@@ -100,6 +103,8 @@ class WorkerWatch:
         self.workers: dict[str, Worker] = {}
         self.changed: set[str] = set()
         self.missed: list[Missed] = []
+        self.forgotten: list[str] = []
+        self.refused = 0
         for row in known:
             worker = Worker(row.hostname, row.first_seen, row.online, row.since, heard=0.0)
             worker.heartbeat, worker.pid, worker.software = row.last_heartbeat, row.pid, row.software
@@ -113,12 +118,15 @@ class WorkerWatch:
         for worker in self.workers.values():
             worker.heard = max(worker.heard, now) if worker.online else worker.heard
             worker.base = worker.previous = None
+            worker.leads.clear()  # what was read late says nothing of a clock
 
     def task_event(self, event: Event, now: float) -> None:
         """Take note of a sign of life (not of task-sent: a client sent that)."""
         worker = self.workers.get(event.hostname)
         if worker is None:
             worker = self._new(event.hostname, now)
+            if worker is None:
+                return
         worker.heard = now
         if event.type == "task-started":
             worker.started += 1
@@ -131,6 +139,8 @@ class WorkerWatch:
     def worker_event(self, event: Event, now: float) -> None:
         """Take in worker-online, worker-heartbeat or worker-offline."""
         worker = self.workers.get(event.hostname) or self._new(event.hostname, now)
+        if worker is None:
+            return
         self.changed.add(worker.hostname)
         worker.heard = now
         if event.pid >= 0:
@@ -190,6 +200,11 @@ class WorkerWatch:
         self.changed.clear()
         return rows
 
+    def take_forgotten(self) -> list[str]:
+        """Return the names that made room since the last call."""
+        forgotten, self.forgotten = self.forgotten, []
+        return forgotten
+
     def take_missed(self) -> list[Missed]:
         """Return what was missed since the last call."""
         missed, self.missed = self.missed, []
@@ -210,10 +225,22 @@ class WorkerWatch:
             return True
         return worker.duplicate_name
 
-    def _new(self, hostname: str, now: float) -> Worker:
+    def _new(self, hostname: str, now: float) -> Worker | None:
+        if len(self.workers) >= MAX_WORKERS and not self._make_room():
+            self.refused += 1
+            return None
         worker = self.workers[hostname] = Worker(hostname, now, since=now)
         self.changed.add(hostname)
         return worker
+
+    def _make_room(self) -> bool:
+        """Forget a tenth of the names, those longest offline; False if every worker is online."""
+        offline = sorted((w for w in self.workers.values() if not w.online), key=lambda w: w.since)
+        for worker in offline[: MAX_WORKERS // 10]:
+            del self.workers[worker.hostname]
+            self.changed.discard(worker.hostname)
+            self.forgotten.append(worker.hostname)
+        return bool(offline)
 
     def _online(self, worker: Worker, now: float) -> None:
         worker.online, worker.since = True, now
@@ -228,6 +255,8 @@ class WorkerWatch:
         worker.pid = pid
         for old in [other for other, seen in worker.pids.items() if now - seen > LEAST_SILENCE and other != pid]:
             del worker.pids[old]
+        while len(worker.pids) > _MOST_PIDS:
+            del worker.pids[next(iter(worker.pids))]
 
     def _processed(self, worker: Worker, processed: int, now: float) -> None:
         """Compare what it says to have accepted with the starts that it told of, one heartbeat late: order is loose."""

@@ -1,0 +1,46 @@
+"""Notices that the machine slept, or that this process stood still: nobody read the events meanwhile."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final
+
+STANDSTILL_SECONDS: Final = 10.0
+"""Seconds between two rounds of reading from which on it was a standstill: a round takes a tenth of a second."""
+
+
+def awake_or_not() -> float:
+    """Return seconds that pass also while the machine is suspended, and that setting the clock does not change."""
+    clock = getattr(time, "CLOCK_BOOTTIME", None)  # Linux; elsewhere CLOCK_MONOTONIC goes on in sleep
+    if clock is None:
+        clock = getattr(time, "CLOCK_MONOTONIC", None)
+    return time.monotonic() if clock is None else time.clock_gettime(clock)
+
+
+@dataclass(frozen=True, slots=True)
+class Standstill:
+    """From the last sign of life, in epoch seconds by the clock of now, and for how many seconds."""
+
+    since: float
+    seconds: float
+
+
+class StandstillWatch:
+    """Told of every round; ``clock`` gives seconds that never stop."""
+
+    def __init__(self, threshold: float = STANDSTILL_SECONDS, clock: Callable[[], float] = awake_or_not) -> None:
+        self._threshold = threshold
+        self._clock = clock
+        self._last = clock()
+
+    def round(self, now: float) -> Standstill | None:
+        """Say that a round begins at ``now`` (epoch seconds); returns the standstill that it ends, if it ends one."""
+        moment = self._clock()
+        passed, self._last = moment - self._last, moment
+        return Standstill(now - passed, passed) if passed >= self._threshold else None
+
+    def restart(self) -> None:
+        """What has passed since the last round was no standstill."""
+        self._last = self._clock()
