@@ -10,7 +10,7 @@ from PySide6.QtGui import QStandardItem, QStandardItemModel
 
 from deskq.errors import UserError
 from deskq.history.rows import QueueRow, WorkerRow
-from deskq.models.formats import number, plain
+from deskq.models.formats import number, plain, tooltip
 from deskq.models.session import ProfileSession
 
 KindRole: Final = Qt.ItemDataRole.UserRole + 10
@@ -85,7 +85,7 @@ class BrokerTree(QStandardItemModel):
             state = "disconnected"
         _set(node, StateRole, state)
         place = session.profile.url
-        _set(node, Qt.ItemDataRole.ToolTipRole, "\n".join(part for part in (plain(place), session.problem) if part))
+        _set(node, Qt.ItemDataRole.ToolTipRole, tooltip("\n".join(part for part in (place, session.problem) if part)))
 
     def _refresh(self, session: ProfileSession) -> None:
         session.spawn(self._read(session), "tree")

@@ -17,7 +17,9 @@ from deskq.errors import UserError
 from deskq.history.query import SORTS, Sort, TaskFilter
 from deskq.history.reader import HistoryReader
 from deskq.history.rows import StateCounts, TaskRow
-from deskq.models.columns import ExactRole, RowRole, StateRole
+from deskq.models.columns import ExactRole, GapRole, RowRole, StateRole
+from deskq.models.formats import tooltip
+from deskq.models.gap_marks import GapMarks
 from deskq.models.session import ProfileSession
 from deskq.models.task_columns import TASK_COLUMNS
 from deskq.models.task_diff import Change, changes
@@ -73,6 +75,7 @@ class TasksModel(QAbstractTableModel):
         self._counts_until = 0.0
         self.counts = StateCounts()
         self.newer = 0
+        self.gaps = GapMarks(session, self)
         self._fetch = QTimer(self, singleShot=True, interval=0)
         self._fetch.timeout.connect(self._fetch_missing)
         session.revision_moved.connect(self.refresh)
@@ -203,7 +206,11 @@ class TasksModel(QAbstractTableModel):
             return task
         if role == StateRole:
             return column.state(task) if column.state is not None else None
-        if role in (Qt.ItemDataRole.ToolTipRole, ExactRole):
+        if role == GapRole:
+            return self.gaps.text(task, self.task_at(index.row() + 1)) if self._sort.key == "seen" else None
+        if role == Qt.ItemDataRole.ToolTipRole:
+            return tooltip(column.exact_text(task))
+        if role == ExactRole:
             return column.exact_text(task)
         return None
 

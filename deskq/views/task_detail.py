@@ -215,7 +215,7 @@ class AttemptsTimeline(QWidget):
             draw_dot(painter, area, attempt.state)
             painter.setPen(self.palette().text().color())
             title = "First" if attempt.retries == 0 else f"Retry {attempt.retries}"
-            word = STATE_WORDS.get(attempt.state, attempt.state)
+            word = STATE_WORDS.get(attempt.state) or formats.plain(attempt.state)
             middle = Qt.AlignmentFlag.AlignVCenter
             painter.drawText(area.adjusted(14, 0, 0, 0), middle, f"{title} · {word}")
             ended = attempt.finished or attempt.last_time

@@ -42,6 +42,7 @@ class TasksView(QWidget):
         self.model = TasksModel(session, self)
         self.table = Table("tasks", TASK_COLUMNS)
         self.table.setModel(self.model)
+        self._show_sort(self.model.sort_by)  # Qt's own default would be the first column
         self.table.lay_out()
         self.table.horizontalHeader().setSectionsClickable(True)
         self.table.horizontalHeader().setSortIndicatorShown(True)
@@ -88,6 +89,7 @@ class TasksView(QWidget):
         self.table.selectionModel().currentRowChanged.connect(self._current_changed)
         self.table.setContextMenuPolicy(Qt.ContextMenuPolicy.CustomContextMenu)
         self.table.customContextMenuRequested.connect(self._context_menu)
+        self.model.gaps.changed.connect(self.table.viewport().update)
         self.model.newer_changed.connect(self._show_newer)
         self.model.counts_changed.connect(self._counted)
         self.model.loading_changed.connect(self._loading_changed)
