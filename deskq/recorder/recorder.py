@@ -26,7 +26,7 @@ from deskq.recorder.pipeline import HELD_EVENTS, Pipeline
 from deskq.recorder.queue_watch import QueueWatch
 from deskq.recorder.sampler import FACTS_SECONDS, Sampled, Sampler, Wanted
 from deskq.recorder.standstill import Standstill, StandstillWatch
-from deskq.recorder.worker_watch import MAX_WORKERS, Missed, WorkerWatch
+from deskq.recorder.worker_watch import Missed, WorkerWatch
 
 COMMIT_SECONDS: Final = 0.1
 COMMIT_EVENTS: Final = 5_000
@@ -351,7 +351,9 @@ class Recorder:
 
     def _refusals(self) -> str:
         refused = self._workers.refused
-        return f"More than {MAX_WORKERS:,} worker names: {refused:,} events of others are not kept." if refused else ""
+        if not refused:
+            return ""
+        return f"Too many or too long names of workers: {refused:,} events of theirs are left out of the Workers view."
 
     def _put_status(self) -> None:
         with contextlib.suppress(apsw.Error):  # a full disk is told by the commit

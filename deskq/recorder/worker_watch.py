@@ -20,6 +20,8 @@ LEAST_SILENCE: Final = 8.0
 _SAME_NAME_SECONDS: Final = 20.0
 MAX_WORKERS: Final = 5_000
 """Names of workers that are kept: beyond, those longest offline make room, and a new one is not taken if none is."""
+LONGEST_NAME: Final = 1_024
+"""Characters; a longer name is no worker's."""
 _MOST_PIDS: Final = 64
 
 
@@ -226,7 +228,8 @@ class WorkerWatch:
         return worker.duplicate_name
 
     def _new(self, hostname: str, now: float) -> Worker | None:
-        if len(self.workers) >= MAX_WORKERS and not self._make_room():
+        full = len(self.workers) >= MAX_WORKERS
+        if len(hostname) > LONGEST_NAME or (full and not self._make_room()):
             self.refused += 1
             return None
         worker = self.workers[hostname] = Worker(hostname, now, since=now)

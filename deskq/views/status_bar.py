@@ -23,7 +23,6 @@ class RecorderBar(QStatusBar):
         self.setSizeGripEnabled(False)
         self._dot = _Dot()
         self.text = plain_label()
-        self.text.setTextInteractionFlags(Qt.TextInteractionFlag.NoTextInteraction)
         self.text.setCursor(Qt.CursorShape.PointingHandCursor)
         self.text.installEventFilter(self)
         self.brokers = plain_label(muted=True)
@@ -44,8 +43,12 @@ class RecorderBar(QStatusBar):
         self.text.setToolTip(formats.tooltip(f"{tip}\nClick for gaps and malformed deliveries." if tip else ""))
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
-        released = event.type() == QEvent.Type.MouseButtonRelease
-        if released and isinstance(event, QMouseEvent) and event.button() == Qt.MouseButton.LeftButton:
+        if (
+            event.type() == QEvent.Type.MouseButtonRelease
+            and isinstance(event, QMouseEvent)
+            and event.button() == Qt.MouseButton.LeftButton
+            and not self.text.hasSelectedText()  # somebody marks it, to copy it
+        ):
             self.clicked.emit()
         return super().eventFilter(watched, event)
 

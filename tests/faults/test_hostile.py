@@ -220,6 +220,15 @@ def test_ever_new_names(bench: Bench, field: str) -> None:
     bench.read()
 
 
+def test_names_that_are_too_long_are_neither_worker_nor_queue(bench: Bench) -> None:
+    event = task_events("00000000-0000-4000-8000-000000000001", 1, at=NOW)[0]
+    sent = {**event, "type": "task-sent", "queue": "q" * 2_000}
+    bench.take([envelope(heartbeat(1, hostname="w" * 2_000)), envelope(sent)])
+    assert (bench.workers.workers, bench.workers.refused) == ({}, 1)
+    assert bench.pipeline._queues.names == set()
+    assert bench.reader.counts().total == 1
+
+
 def test_workers_that_are_long_gone_make_room() -> None:
     watch = WorkerWatch()
     for number in range(MAX_WORKERS):
