@@ -115,7 +115,7 @@ class HistoryReader(Connected):
 
     def malformed(self, limit: int = 100) -> list[MalformedRow]:
         """Return the newest deliveries that were no events."""
-        rows = self._all("SELECT at, reason, size, raw FROM malformed ORDER BY id DESC LIMIT ?", (limit,))
+        rows = self._all("SELECT at, reason, size, raw, id FROM malformed ORDER BY id DESC LIMIT ?", (limit,))
         return [MalformedRow(*row) for row in rows if are_numbers(row[0], row[2]) and isinstance(row[3], bytes)]
 
     def counts(self, chosen: TaskFilter | None = None) -> StateCounts:

@@ -24,7 +24,19 @@ from deskq.protocol.task_summary import derive
 
 CACHED_RECORDS: Final = 20_000
 CACHED_TEXTS: Final = 200_000
+CACHED_CHARACTERS: Final = 16_384
+"""Of a record; a larger one is read again when it is needed, so that few large ones fill no memory."""
+_LONGEST_CACHED_TEXT: Final = 1_000
 CHECK_SECONDS: Final = 0.5
+
+
+def size_of(record: TaskRecord) -> int:
+    """Return about how many characters a record holds."""
+    message, outcome = record.message, record.outcome
+    size = sum(len(seen.text) + len(seen.traceback) for seen in record.observations)
+    if message is not None:
+        size += len(message.args) + len(message.kwargs) + len(message.name)
+    return size + (len(outcome.result) if outcome is not None else 0)
 
 
 class HistoryLocked(UserError):
@@ -142,7 +154,7 @@ class History(Beside):
                 if updates:
                     self._connection.executemany(UPDATE, updates)
                 tallies.write(self._connection, text_id)
-        except BaseException:
+        except BaseException:  # also of the COMMIT, where a full disk shows
             self._texts = known_texts
             self._next_id = next_id
             tallies.clear()
@@ -150,7 +162,10 @@ class History(Beside):
         tallies.clear()
         for kept, row_id, state, endings, received in after:
             kept.id, kept.state, kept.endings, kept.received = row_id, state, endings, received
-        self._kept.update(self._changed)
+            if size_of(kept.record) <= CACHED_CHARACTERS:
+                self._kept[kept.record.uuid] = kept
+            else:
+                self._kept.pop(kept.record.uuid, None)
         self._changed = {}
         while len(self._kept) > CACHED_RECORDS:
             self._kept.popitem(last=False)
@@ -208,7 +223,8 @@ class History(Beside):
                 self.texts_cleared += 1
             self._connection.execute("INSERT OR IGNORE INTO texts (text) VALUES (?)", (text,))
             number = int(self._connection.execute("SELECT id FROM texts WHERE text = ?", (text,)).get)
-            self._texts[text] = number
+            if len(text) <= _LONGEST_CACHED_TEXT:
+                self._texts[text] = number
         return number
 
     def _load(self, uuid: str, now: float) -> Kept | None:

@@ -10,7 +10,7 @@ from PySide6.QtGui import QStandardItem, QStandardItemModel
 
 from deskq.errors import UserError
 from deskq.history.rows import QueueRow, WorkerRow
-from deskq.models.formats import clock_time, number, plain
+from deskq.models.formats import clock_time, number, plain, tooltip
 from deskq.models.session import ProfileSession
 
 KindRole: Final = Qt.ItemDataRole.UserRole + 10
@@ -92,7 +92,7 @@ class BrokerTree(QStandardItemModel):
             state = "disconnected"
         _set(node, StateRole, state)
         place = session.profile.url
-        _set(node, Qt.ItemDataRole.ToolTipRole, "\n".join(part for part in (plain(place), session.problem) if part))
+        _set(node, Qt.ItemDataRole.ToolTipRole, tooltip("\n".join(part for part in (place, session.problem) if part)))
         self._show_problem(node, session)
 
     def _show_problem(self, node: QStandardItem, session: ProfileSession) -> None:
@@ -108,7 +108,7 @@ class BrokerTree(QStandardItemModel):
         since = session.status.since if session.status is not None and session.status.state != "recording" else None
         text = f"since {clock_time(since)}: {session.problem}" if since else session.problem
         _set(line, Qt.ItemDataRole.DisplayRole, plain(text))
-        _set(line, Qt.ItemDataRole.ToolTipRole, plain(text))
+        _set(line, Qt.ItemDataRole.ToolTipRole, tooltip(text))
         _set(line, WarnRole, True)
 
     def _refresh(self, session: ProfileSession) -> None:

@@ -22,6 +22,7 @@ from deskq.history.rows import RecorderStatus
 from deskq.models.formats import clock_time
 from deskq.models.history_link import HistoryLink
 from deskq.profiles import Profile, profile_to_json
+from deskq.recorder import RECOVERED
 
 if TYPE_CHECKING:
     from deskq.results.record import ResultRecord
@@ -33,6 +34,7 @@ STATUS_SECONDS: Final = 1.0
 SILENT_SECONDS: Final = 10.0
 """A recorder writes its status every second: one that is silent for so long stands still."""
 STOP_SECONDS: Final = 8.0
+_SAYS: Final = "deskq: "
 _RESTART_SECONDS: Final = (1.0, 2.0, 5.0, 10.0, 30.0)
 
 
@@ -52,6 +54,7 @@ class ProfileSession(QObject):
         self.profile = profile
         self.status: RecorderStatus | None = None
         self.problem = ""
+        self._problem_at = 0.0
         self.connected = False
         self.screen_delay: float | None = None
         self._history = HistoryLink(profile.history_path())
@@ -145,7 +148,14 @@ class ProfileSession(QObject):
     def _say(self, problem: str) -> None:
         if problem != self.problem:
             self.problem = problem
+            self._problem_at = time.time()
             self.status_changed.emit()
+
+    def _heard(self, line: str) -> None:
+        """The recorder says on standard error what it may not be able to write into the history."""
+        if line.startswith(_SAYS):
+            said = line.removeprefix(_SAYS)
+            self._say("" if said == RECOVERED else said)
 
     async def _keep_recording(self) -> None:
         """Keep a recorder alive, unless a service writes this history already."""
@@ -185,8 +195,8 @@ class ProfileSession(QObject):
             await process.stdin.drain()
             while line := await _line_of(process.stderr):
                 last = line.decode("utf-8", "replace").strip() or last
-                self._say(last.removeprefix("deskq: "))  # until the status says that it records again
-            return await process.wait(), last.removeprefix("deskq: ")
+                self._heard(last)
+            return await process.wait(), last.removeprefix(_SAYS)
         except (BrokenPipeError, ConnectionResetError):
             return await process.wait(), last
         finally:
@@ -214,7 +224,7 @@ class ProfileSession(QObject):
                         self._say(f"The recorder has said nothing since {last}. What is shown may be old.")
                     elif status != self.status:
                         self.status = status
-                        if status.state == "recording":
+                        if status.state == "recording" and status.updated > self._problem_at:
                             self.problem = ""
                         elif status.state == "disconnected":
                             self.problem = status.message

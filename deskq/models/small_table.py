@@ -8,6 +8,7 @@ from typing import Any, Generic, TypeVar
 from PySide6.QtCore import QAbstractTableModel, QModelIndex, QObject, QPersistentModelIndex, Qt
 
 from deskq.models.columns import Column, ExactRole, RowRole, SparkRole, StateRole
+from deskq.models.formats import tooltip
 
 R = TypeVar("R")
 Index = QModelIndex | QPersistentModelIndex
@@ -100,7 +101,9 @@ class SmallTableModel(QAbstractTableModel, Generic[R]):
             return column.state(row) if column.state is not None else None
         if role == SparkRole:
             return column.spark(row) if column.spark is not None else None
-        if role in (Qt.ItemDataRole.ToolTipRole, ExactRole):
+        if role == Qt.ItemDataRole.ToolTipRole:
+            return tooltip(column.exact_text(row))
+        if role == ExactRole:
             return column.exact_text(row)
         return None
 

@@ -66,7 +66,7 @@ def runtime_text(row: TaskRow) -> str:
 
 def state_text(row: TaskRow) -> str:
     """The state as a word, with what it hides."""
-    word = STATE_WORDS.get(row.state, row.state.capitalize())
+    word = STATE_WORDS.get(row.state) or formats.plain(row.state.capitalize())
     if row.ran_twice:
         return f"{word} (ran twice)"
     if row.revoked and row.revoked != "revoked":

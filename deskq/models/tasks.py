@@ -20,7 +20,9 @@ from deskq.history.query import Sort, TaskFilter
 from deskq.history.reader import HistoryReader
 from deskq.history.rows import StateCounts, TaskRow
 from deskq.history.search import Progress, Search
-from deskq.models.columns import ExactRole, RowRole, StateRole
+from deskq.models.columns import ExactRole, GapRole, RowRole, StateRole
+from deskq.models.formats import tooltip
+from deskq.models.gap_marks import GapMarks
 from deskq.models.session import ProfileSession
 from deskq.models.task_columns import TASK_COLUMNS, header
 from deskq.models.task_diff import Change, changes, runs
@@ -60,6 +62,7 @@ class TasksModel(QAbstractTableModel):
         self._search: Search | None = None
         self.counts = StateCounts()
         self.newer = 0
+        self.gaps = GapMarks(session, self)
         self._fetch = QTimer(self, singleShot=True, interval=0)
         self._fetch.timeout.connect(self._fetch_missing)
         session.revision_moved.connect(self.refresh)
@@ -197,7 +200,11 @@ class TasksModel(QAbstractTableModel):
             return column.text(task)
         if role == StateRole:
             return column.state(task) if column.state is not None else None
-        if role in (Qt.ItemDataRole.ToolTipRole, ExactRole):
+        if role == GapRole:
+            return self.gaps.text(task, self.task_at(index.row() + 1)) if self._sort.key == "seen" else None
+        if role == Qt.ItemDataRole.ToolTipRole:
+            return tooltip(column.exact_text(task))
+        if role == ExactRole:
             return column.exact_text(task)
         return None
 
@@ -251,10 +258,8 @@ class TasksModel(QAbstractTableModel):
             while not search.stopped and await self._session.ask(search.count_slice, slot="task list"):
                 if loop.time() >= next_count:
                     next_count = loop.time() + COUNT_SECONDS
-                    self._told(
-                        Answer(None, 0, counts=await self._session.ask(search.counts, slot="task counts"), newer=None)
-                    )
-            self._told(Answer(None, 0, counts=await self._session.ask(search.counts, slot="task counts"), newer=None))
+                    await self._tell_counts(search)
+            await self._tell_counts(search)
         except UserError as error:
             self.problem.emit(str(error))
 

@@ -18,11 +18,13 @@ BEATS_MISSED: Final = 5
 LEAST_SILENCE: Final = 8.0
 """Seconds without a sign of life after which a worker that used to send heartbeats counts as offline, at least."""
 _SAME_NAME_SECONDS: Final = 20.0
-LONGEST_NAME: Final = 1_000
-MOST_WORKERS: Final = 5_000
-"""Names that are kept: a stream of ever new ones, by error or by malice, must not grow memory."""
+MAX_WORKERS: Final = 5_000
+"""Names of workers that are kept: beyond, those longest offline make room, and a new one is not taken if none is."""
+LONGEST_NAME: Final = 1_024
+"""Characters; a longer name is no worker's."""
 FORGOTTEN_AFTER: Final = 7 * 86_400.0
 """Seconds offline after which a worker is forgotten: in containers each start has a new name."""
+_MOST_PIDS: Final = 64
 
 
 @dataclass(slots=True)
@@ -105,6 +107,7 @@ class WorkerWatch:
         self.workers: dict[str, Worker] = {}
         self.changed: set[str] = set()
         self.missed: list[Missed] = []
+        self.forgotten: list[str] = []
         self.refused = 0
         for row in known:
             worker = Worker(row.hostname, row.first_seen, row.online, row.since, heard=0.0)
@@ -119,12 +122,15 @@ class WorkerWatch:
         for worker in self.workers.values():
             worker.heard = max(worker.heard, now) if worker.online else worker.heard
             worker.base = worker.previous = None
+            worker.leads.clear()  # what was read late says nothing of a clock
 
     def task_event(self, event: Event, now: float) -> None:
         """Take note of a sign of life (not of task-sent: a client sent that)."""
-        worker = self.workers.get(event.hostname) or self._new(event.hostname, now)
+        worker = self.workers.get(event.hostname)
         if worker is None:
-            return
+            worker = self._new(event.hostname, now)
+            if worker is None:
+                return
         worker.heard = now
         if event.type == "task-started":
             worker.started += 1
@@ -181,8 +187,16 @@ class WorkerWatch:
                 worker.queues = tuple(sorted(name for name in names if isinstance(name, str)))
                 self.changed.add(hostname)
 
+    def _forget_long_gone(self, now: float) -> None:
+        gone = [w.hostname for w in self.workers.values() if not w.online and now - w.since > FORGOTTEN_AFTER]
+        for name in gone:
+            del self.workers[name]
+            self.changed.discard(name)
+        self.forgotten += gone
+
     def check(self, now: float) -> None:
         """Mark as offline who has been silent for too long; who sends no heartbeats is never judged by silence."""
+        self._forget_long_gone(now)
         for worker in self.workers.values():
             if not worker.online or worker.frequency is None:
                 continue
@@ -197,6 +211,11 @@ class WorkerWatch:
         rows = [self.workers[hostname].row() for hostname in sorted(self.changed)]
         self.changed.clear()
         return rows
+
+    def take_forgotten(self) -> list[str]:
+        """Return the names that made room since the last call."""
+        forgotten, self.forgotten = self.forgotten, []
+        return forgotten
 
     def take_missed(self) -> list[Missed]:
         """Return what was missed since the last call."""
@@ -218,26 +237,23 @@ class WorkerWatch:
             return True
         return worker.duplicate_name
 
-    def forget(self, now: float) -> list[str]:
-        """Forget who is offline for a week, and, where there are too many, who is offline for longest; their names."""
-        offline = sorted((worker.since, name) for name, worker in self.workers.items() if not worker.online)
-        excess = max(0, len(self.workers) - MOST_WORKERS * 9 // 10) if self.refused else 0
-        gone = [name for n, (since, name) in enumerate(offline) if n < excess or now - since > FORGOTTEN_AFTER]
-        for name in gone:
-            del self.workers[name]
-            self.changed.discard(name)
-        if gone:
-            self.refused = 0
-        return gone
-
     def _new(self, hostname: str, now: float) -> Worker | None:
-        """Take note of a new name; None, and counted in ``refused``, if there are too many."""
-        if len(self.workers) >= MOST_WORKERS or len(hostname) > LONGEST_NAME:
+        full = len(self.workers) >= MAX_WORKERS
+        if len(hostname) > LONGEST_NAME or (full and not self._make_room()):
             self.refused += 1
             return None
         worker = self.workers[hostname] = Worker(hostname, now, since=now)
         self.changed.add(hostname)
         return worker
+
+    def _make_room(self) -> bool:
+        """Forget a tenth of the names, those longest offline; False if every worker is online."""
+        offline = sorted((w for w in self.workers.values() if not w.online), key=lambda w: w.since)
+        for worker in offline[: MAX_WORKERS // 10]:
+            del self.workers[worker.hostname]
+            self.changed.discard(worker.hostname)
+            self.forgotten.append(worker.hostname)
+        return bool(offline)
 
     def _online(self, worker: Worker, now: float) -> None:
         worker.online, worker.since = True, now
@@ -252,6 +268,8 @@ class WorkerWatch:
         worker.pid = pid
         for old in [other for other, seen in worker.pids.items() if now - seen > LEAST_SILENCE and other != pid]:
             del worker.pids[old]
+        while len(worker.pids) > _MOST_PIDS:
+            del worker.pids[next(iter(worker.pids))]
 
     def _processed(self, worker: Worker, processed: int, now: float) -> None:
         """Compare what it says to have accepted with the starts that it told of, one heartbeat late: order is loose."""

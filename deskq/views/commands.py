@@ -41,6 +41,7 @@ COMMANDS: Final = (
     Command("copy_call", "Copy as send_task(…)", "Edit", (), "The call that would send it anew"),
     Command("profiles", "Profiles…", "File", ("Ctrl+,",), "Add, edit, connect and delete profiles", True),
     Command("open_history", "Open a history…", "File", ("Ctrl+O",), "Show a history file, without a broker", True),
+    Command("stream_log", "Gaps and malformed…", "View", (), "What was missed, and what was no event"),
     Command("theme", "Light or dark", "View", ("Ctrl+Shift+L",), "Switch the theme", True),
     Command("sidebar", "Sidebar", "View", ("Ctrl+B",), "Show or hide the tree", True),
     Command("quit", "Quit", "File", ("Ctrl+Q",), "End deskq; its own recorders end with it", True),

@@ -4,8 +4,20 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from PySide6.QtCore import QModelIndex, QPersistentModelIndex, QPoint, QRect, QRectF, QSize, Qt
-from PySide6.QtGui import QAction, QBrush, QColor, QFontMetrics, QKeySequence, QPainter, QPalette, QPen, QPolygonF
+from PySide6.QtCore import QEvent, QModelIndex, QPersistentModelIndex, QPoint, QRect, QRectF, QSize, Qt
+from PySide6.QtGui import (
+    QAction,
+    QBrush,
+    QColor,
+    QFontMetrics,
+    QHelpEvent,
+    QKeySequence,
+    QPainter,
+    QPaintEvent,
+    QPalette,
+    QPen,
+    QPolygonF,
+)
 from PySide6.QtWidgets import (
     QAbstractItemView,
     QApplication,
@@ -15,11 +27,12 @@ from PySide6.QtWidgets import (
     QStyledItemDelegate,
     QStyleOptionViewItem,
     QTableView,
+    QToolTip,
     QWidget,
 )
 
-from deskq.models.columns import Column, ExactRole, RowRole
-from deskq.models.formats import plain
+from deskq.models.columns import Column, ExactRole, GapRole, RowRole
+from deskq.models.formats import plain, tooltip
 from deskq.views import theme, window_state
 
 ROW_HEIGHT: Final = 1.6
@@ -31,6 +44,7 @@ _PANEL: Final = QStyle.PrimitiveElement.PE_PanelItemViewItem
 _SINGLE_LINE: Final = Qt.TextFlag.TextSingleLine.value
 _TEXT, _HIGHLIGHTED_TEXT = QPalette.ColorRole.Text, QPalette.ColorRole.HighlightedText
 _MIDDLE, _RIGHT = Qt.TextElideMode.ElideMiddle, Qt.TextElideMode.ElideRight
+_GAP_HEIGHT: Final = 6
 Index = QModelIndex | QPersistentModelIndex
 
 
@@ -210,6 +224,46 @@ class Table(QTableView):
             cells = (model.index(line, number).data(ExactRole) for number in shown)
             lines.append("\t".join(plain(str(cell or "")) for cell in cells))
         copy_text("\n".join(lines))
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        super().paintEvent(event)
+        self._draw_gaps()
+
+    def viewportEvent(self, event: QEvent) -> bool:
+        if event.type() == QEvent.Type.ToolTip and isinstance(event, QHelpEvent):
+            text = self.gap_at(event.pos().y())
+            if text:
+                QToolTip.showText(event.globalPos(), tooltip(text), self.viewport())
+                return True
+        return super().viewportEvent(event)
+
+    def gap_at(self, y: int) -> str:
+        """Return what the hatched line at this height of the viewport stands for, "" if there is none."""
+        line = self.rowAt(y)
+        for row in (line, line - 1):
+            if row >= 0 and abs(self.rowViewportPosition(row) + self.rowHeight(row) - y) <= _GAP_HEIGHT:
+                text = self.model().index(row, 0).data(GapRole)
+                if text:
+                    return str(text)
+        return ""
+
+    def _draw_gaps(self) -> None:
+        """Hatch the border between two rows between which events were lost: one question for each row in sight."""
+        model = self.model()
+        first = self.rowAt(0)
+        if first < 0:
+            return
+        last = self.rowAt(self.viewport().height() - 1)
+        rows = range(first, (last if last >= 0 else model.rowCount() - 1) + 1)
+        marked = [row for row in rows if model.index(row, 0).data(GapRole)]
+        if marked:
+            painter = QPainter(self.viewport())
+            brush = QBrush(theme.state_colour("lost"), Qt.BrushStyle.BDiagPattern)
+            for row in marked:
+                edge = self.rowViewportPosition(row) + self.rowHeight(row)
+                area = QRect(0, edge - _GAP_HEIGHT // 2, self.viewport().width(), _GAP_HEIGHT)
+                painter.fillRect(area, self.palette().base())
+                painter.fillRect(area, brush)
 
     def keyPressEvent(self, event: Any) -> None:
         if event.matches(QKeySequence.StandardKey.Copy):

@@ -92,6 +92,7 @@ class TasksView(QWidget):
         self.table.selectionModel().currentRowChanged.connect(self._current_changed)
         self.table.setContextMenuPolicy(Qt.ContextMenuPolicy.CustomContextMenu)
         self.table.customContextMenuRequested.connect(self._context_menu)
+        self.model.gaps.changed.connect(self.table.viewport().update)
         self.model.newer_changed.connect(self._show_newer)
         self.model.counts_changed.connect(self._counted)
         self.model.loading_changed.connect(self._loading_changed)
