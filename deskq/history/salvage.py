@@ -73,7 +73,7 @@ class _Found:
 def open_history(path: Path, say: Callable[[str], None] = lambda _: None) -> tuple[History, Salvage | None]:
     """Open a history for writing; a damaged one is set aside first and what is readable of it salvaged.
 
-    ``say`` is told before the salvaging, which takes a minute for a million tasks. Raises what History raises.
+    ``say`` is told before the salvaging, which takes minutes for a million tasks. Raises what History raises.
     """
     try:
         history = History(path)
