@@ -36,7 +36,7 @@ def test_a_recorder_that_is_killed_again_and_again(redis_url: str, tmp_path: Pat
                 began = time.time()
                 first = recording.count()
                 wait_until(lambda: recording.count() > first, 20, "tasks to be recorded")  # noqa: B023
-                wait = time.monotonic() + 1.0 + chance.random() * 0.4
+                wait = time.monotonic() + 1.4 + chance.random() * 0.4
                 wait_until(lambda: time.monotonic() >= wait, 5, "a moment in mid-stream")  # noqa: B023
                 recording.kill()
                 kills.append(time.time())
