@@ -32,6 +32,7 @@ CACHED: Final = 4_000
 COUNT_SECONDS: Final = 0.2
 """How often counts and progress are told anew while a search runs."""
 _ROOT: Final = QModelIndex()
+_LAST: Final = len(TASK_COLUMNS) - 1
 Index = QModelIndex | QPersistentModelIndex
 
 
@@ -122,10 +123,10 @@ class TasksModel(QAbstractTableModel):
     def set_active(self, active: bool) -> None:
         """A view that is not on screen asks nothing."""
         self._active = active
-        if not active:
-            self._session.screen_delay = None
         if active:
             self.refresh()
+        else:
+            self._session.screen_delay = None
 
     def set_shown(self, first: int, last: int) -> None:
         """Say which rows are in sight, inclusive."""
@@ -137,9 +138,7 @@ class TasksModel(QAbstractTableModel):
         for row in range(first, min(last + 1, len(self._ids))):
             task = self._rows.get(self.id_at(row))
             if task is not None and task.state == "STARTED":
-                self.dataChanged.emit(
-                    self.index(row, 0), self.index(row, len(TASK_COLUMNS) - 1), [Qt.ItemDataRole.DisplayRole]
-                )
+                self.dataChanged.emit(self.index(row, 0), self.index(row, _LAST), [Qt.ItemDataRole.DisplayRole])
 
     def refresh(self) -> None:
         """Bring the table up to the history's newest revision; many calls become one."""
@@ -351,8 +350,7 @@ class TasksModel(QAbstractTableModel):
 
     def _adopt_order(self, ids: array[int]) -> None:
         """Take over a list in any order; selection and current row stay with their tasks."""
-        mirrored = ids[::-1]
-        if mirrored == self._ids:
+        if (mirrored := ids[::-1]) == self._ids:
             return
         self.layoutAboutToBeChanged.emit()
         before = self.persistentIndexList()
@@ -373,17 +371,18 @@ class TasksModel(QAbstractTableModel):
         if len(self._rows) > CACHED:
             self._forget_rows()
 
+    def _near(self) -> range:
+        first, last = self._shown
+        return range(max(first - HEAD, 0), min(last + HEAD, len(self._ids)))
+
     def _announce(self, numbers: Sequence[int]) -> None:
         """Emit dataChanged for these ids where they are in sight or near, adjoining rows together."""
-        first, last = self._shown
-        near = {self.id_at(row): row for row in range(max(first - HEAD, 0), min(last + HEAD, len(self._ids)))}
+        near = {self.id_at(row): row for row in self._near()}
         for start, end in runs(sorted(near[number] for number in numbers if number in near)):
-            self.dataChanged.emit(self.index(start, 0), self.index(end, len(TASK_COLUMNS) - 1))
+            self.dataChanged.emit(self.index(start, 0), self.index(end, _LAST))
 
     def _forget_rows(self) -> None:
-        first, last = self._shown
-        keep = {self.id_at(row) for row in range(max(first - HEAD, 0), min(last + HEAD, len(self._ids)))}
-        keep |= {self.id_at(row) for row in range(min(HEAD, len(self._ids)))}
+        keep = {self.id_at(row) for row in (*self._near(), *range(min(HEAD, len(self._ids))))}
         self._rows = {number: row for number, row in self._rows.items() if number in keep}
 
     def _fetch_missing(self) -> None:
@@ -392,8 +391,7 @@ class TasksModel(QAbstractTableModel):
             self._session.spawn(self._read_rows(wanted), "task rows")
 
     async def _read_rows(self, numbers: list[int]) -> None:
-        rows = await self._session.ask(lambda reader: reader.rows(numbers), slot="task rows")
-        self._adopt_rows(rows)
+        self._adopt_rows(await self._session.ask(lambda reader: reader.rows(numbers), slot="task rows"))
 
     def _told(self, answer: Answer) -> None:
         if answer.counts is not None and answer.counts != self.counts:
