@@ -12,7 +12,7 @@ import tempfile
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import qasync
 from PySide6.QtCore import qInstallMessageHandler
@@ -20,7 +20,6 @@ from PySide6.QtGui import QIcon
 from PySide6.QtWidgets import QApplication
 
 from deskq import __version__, paths
-from deskq.demo.services import DemoServices
 from deskq.errors import UserError
 from deskq.models.garbage import GuiThreadCollector
 from deskq.models.session import ProfileSession
@@ -33,6 +32,9 @@ from deskq.views.profile_dialog import ProfileDialog
 from deskq.views.queues import QueuesView
 from deskq.views.tasks import TasksView
 from deskq.views.workers import WorkersView
+
+if TYPE_CHECKING:
+    from deskq.demo.services import DemoServices
 
 STOP_SECONDS: Final = 12.0
 
@@ -121,6 +123,8 @@ def run_window(profiles: Sequence[Profile]) -> int:
 
 def run_demo(*, headless: bool, seconds: float, pictures: Path | None, broker_url: str | None, rate: float) -> int:
     """Start the demo's services and show them: in a window, or in pictures."""
+    from deskq.demo.services import DemoServices  # it needs a client of Redis, the window does not
+
     before = os.environ.get("DESKQ_HOME")
     with tempfile.TemporaryDirectory(prefix="deskq-demo-", ignore_cleanup_errors=True) as home:
         os.environ["DESKQ_HOME"] = home  # nothing of the user's own is touched
