@@ -25,7 +25,7 @@ from deskq.app import App
 from deskq.models.garbage import GuiThreadCollector
 from deskq.models.session import ProfileSession
 from deskq.profiles import Profile
-from deskq.views import theme
+from deskq.views import theme, window_state
 from tests.benchmarks.figures import quantile
 from tests.gui.conftest import until
 
@@ -238,6 +238,7 @@ def measure(scenario: str, url: str, history: Path, seconds: float, while_it_run
 
 
 async def _main(application: QApplication, chosen: argparse.Namespace) -> Result:
+    window_state.save_text("window/kind", "overview")  # nobody has looked at the tasks yet
     app = App(application)
     app.window.show()
     session = app.add(Profile.from_url(chosen.url, name="bench", history=chosen.history))
