@@ -13,16 +13,15 @@ from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import qasync
 from PySide6.QtCore import QProcess, Qt, qInstallMessageHandler
 from PySide6.QtGui import QIcon
-from PySide6.QtWidgets import QApplication, QFileDialog
+from PySide6.QtWidgets import QApplication, QFileDialog, QWidget
 
 from deskq import __version__, paths
 from deskq.crash import CrashLog
-from deskq.demo.services import DemoServices
 from deskq.errors import UserError
 from deskq.history.reader import HistoryReader
 from deskq.instance import FirstInstance, hand_over
@@ -32,15 +31,17 @@ from deskq.models.session import ProfileSession
 from deskq.profiles import Environment, PasswordStore, Profile, ProfileFile, Secret
 from deskq.views import theme, window_state
 from deskq.views.crash_report import CrashReports
-from deskq.views.doctor import DoctorView
 from deskq.views.main_window import MainWindow
 from deskq.views.overview import OverviewView
 from deskq.views.password_dialog import PasswordDialog
 from deskq.views.pictures import take_pictures
-from deskq.views.profile_dialog import ProfileDialog
 from deskq.views.queues import QueuesView
 from deskq.views.tasks import TasksView
 from deskq.views.workers import WorkersView
+
+if TYPE_CHECKING:
+    from deskq.demo.services import DemoServices
+    from deskq.views.profile_dialog import ProfileDialog
 
 STOP_SECONDS: Final = 12.0
 
@@ -60,7 +61,7 @@ class App:
                 "tasks": TasksView,
                 "workers": WorkersView,
                 "queues": QueuesView,
-                "doctor": DoctorView,
+                "doctor": _doctor_view,
             },
             OverviewView,
         )
@@ -157,6 +158,8 @@ class App:
 
     def open_profiles(self) -> None:
         """Open the dialog of profiles."""
+        from deskq.views.profile_dialog import ProfileDialog  # as large as it is rarely used
+
         if self._dialog is None:
             self._dialog = ProfileDialog(self.profiles, self.passwords, self.window)
             self._dialog.connect_requested.connect(self._connect_saved)
@@ -222,6 +225,12 @@ class App:
         self.window.deleteLater()
 
 
+def _doctor_view(session: ProfileSession) -> QWidget:
+    from deskq.views.doctor import DoctorView  # it needs the clients of brokers, the window does not
+
+    return DoctorView(session)
+
+
 def run_window(profiles: Sequence[Profile]) -> int:
     """Open the window on the saved profiles and on these; returns the exit status.
 
@@ -241,6 +250,8 @@ def run_window(profiles: Sequence[Profile]) -> int:
 
 def run_demo(*, headless: bool, seconds: float, pictures: Path | None, broker_url: str | None, rate: float) -> int:
     """Start the demo's services and show them: in a window, or in pictures."""
+    from deskq.demo.services import DemoServices  # it needs a client of Redis, the window does not
+
     before = os.environ.get("DESKQ_HOME")
     with tempfile.TemporaryDirectory(prefix="deskq-demo-", ignore_cleanup_errors=True) as home:
         os.environ["DESKQ_HOME"] = home  # nothing of the user's own is touched

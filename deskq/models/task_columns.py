@@ -11,7 +11,7 @@ from PySide6.QtCore import Qt
 from deskq.history.query import SORTS
 from deskq.history.rows import TaskRow
 from deskq.models import formats
-from deskq.models.columns import Column
+from deskq.models.columns import Column, ExactRole, StateRole
 
 
 def _clock(
@@ -158,3 +158,14 @@ def header(column: Column[TaskRow], role: int) -> Any:
         sortable = column.key in SORTS
         return f"{column.tip}\n{'Click to sort.' if sortable else 'Not sortable: the history has no index on it.'}"
     return column.alignment if role == Qt.ItemDataRole.TextAlignmentRole else None
+
+
+def cell(column: Column[TaskRow], task: TaskRow, role: int) -> Any:
+    """Return what a cell answers for a role."""
+    if role == Qt.ItemDataRole.DisplayRole:
+        return column.text(task)
+    if role == StateRole:
+        return column.state(task) if column.state is not None else None
+    if role == Qt.ItemDataRole.ToolTipRole:
+        return formats.tooltip(column.exact_text(task))
+    return column.exact_text(task) if role == ExactRole else None

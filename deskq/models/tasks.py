@@ -20,11 +20,10 @@ from deskq.history.query import Sort, TaskFilter
 from deskq.history.reader import HistoryReader
 from deskq.history.rows import StateCounts, TaskRow
 from deskq.history.search import Progress, Search
-from deskq.models.columns import ExactRole, GapRole, RowRole, StateRole
-from deskq.models.formats import tooltip
+from deskq.models.columns import GapRole, RowRole
 from deskq.models.gap_marks import GapMarks
 from deskq.models.session import ProfileSession
-from deskq.models.task_columns import TASK_COLUMNS, header
+from deskq.models.task_columns import TASK_COLUMNS, cell, header
 from deskq.models.task_diff import Change, changes, runs
 from deskq.models.task_questions import HEAD, MILLIONS, SMALL, Answer, Refresh, below, head, needs_search, next_slice
 
@@ -87,8 +86,8 @@ class TasksModel(QAbstractTableModel):
 
     def reload(self) -> None:
         """Read the list anew from the top."""
-        self._fresh = True
-        self._following = True
+        self._fresh = self._following = True
+        self._search = None  # one that goes on must ask nothing more: its question would outdate the new one
         self.loading_changed.emit(True)
         self._session.spawn(self._load(), "task list")
 
@@ -195,17 +194,9 @@ class TasksModel(QAbstractTableModel):
                 if not self._fetch.isActive():
                     self._fetch.start()
             return None
-        if role == Qt.ItemDataRole.DisplayRole:
-            return column.text(task)
-        if role == StateRole:
-            return column.state(task) if column.state is not None else None
         if role == GapRole:
             return self.gaps.text(task, self.task_at(index.row() + 1)) if self._sort.key == "seen" else None
-        if role == Qt.ItemDataRole.ToolTipRole:
-            return tooltip(column.exact_text(task))
-        if role == ExactRole:
-            return column.exact_text(task)
-        return None
+        return cell(column, task, role)
 
     async def _load(self) -> None:
         chosen, sort = self._filter, self._sort
@@ -236,11 +227,11 @@ class TasksModel(QAbstractTableModel):
             await self._load_rest(chosen, sort)
 
     async def _search_on(self, search: Search) -> None:
-        """Slice after slice, each a question of its own: others are answered in between, and a new filter ends it."""
+        """Slice after slice, each a question of its own: others are answered in between; a new filter ends it."""
         loop = asyncio.get_running_loop()
         next_count = loop.time() + COUNT_SECONDS
         try:
-            while not search.stopped and not search.progress.done:
+            while self._search is search and not search.stopped and not search.progress.done:
                 count = loop.time() >= next_count
                 if count:
                     next_count = loop.time() + COUNT_SECONDS
@@ -253,12 +244,18 @@ class TasksModel(QAbstractTableModel):
                 self._told(answer)
                 if count:
                     self.search_changed.emit(search.progress)
-            self.search_changed.emit(search.progress)
-            while not search.stopped and await self._session.ask(search.count_slice, slot="task list"):
+            if self._search is search:
+                self.search_changed.emit(search.progress)
+            while (
+                self._search is search
+                and not search.stopped
+                and await self._session.ask(search.count_slice, slot="task list")
+            ):
                 if loop.time() >= next_count:
                     next_count = loop.time() + COUNT_SECONDS
                     await self._tell_counts(search)
-            await self._tell_counts(search)
+            if self._search is search:
+                await self._tell_counts(search)
         except UserError as error:
             self.problem.emit(str(error))
 

@@ -45,6 +45,7 @@ class Plot(QWidget):
         self._span = (0.0, 1.0)
         self._top = 1.0
         self._cursor: float | None = None
+        self._lines = QRect()  # where the lines were painted
         self.setMouseTracking(True)
         self.setMinimumHeight(110)
 
@@ -61,7 +62,7 @@ class Plot(QWidget):
         painter.fillRect(self.rect(), palette.color(QPalette.ColorRole.Base))
         ticks = list(value_ticks(self._top, max(2, self.height() // (3 * self.fontMetrics().height()))))
         texts = [self._unit(value) if value else "0" for value in ticks]
-        area = self._area(texts)
+        area = self._lines = self._area(texts)
         self._paint_values(painter, area, ticks, texts)
         self._paint_times(painter, area)
         painter.setClipRect(area.adjusted(0, 0, 1, 1))
@@ -77,8 +78,7 @@ class Plot(QWidget):
         painter.end()
 
     def mouseMoveEvent(self, event: QMouseEvent) -> None:
-        area = self._area([self._unit(self._top)])
-        place = (event.position().x() - area.left()) / max(area.width(), 1)
+        place = (event.position().x() - self._lines.left()) / max(self._lines.width(), 1)
         self._point(self._span[0] + place * (self._span[1] - self._span[0]) if 0 <= place <= 1 else None)
 
     def leaveEvent(self, event: QEvent) -> None:

@@ -72,15 +72,17 @@ class CellDelegate(QStyledItemDelegate):
 
     def paint(self, painter: QPainter, option: QStyleOptionViewItem, index: Index) -> None:
         row = index.data(RowRole)
-        if row is None:  # not read yet, or a line that is no row
+        looks = option.state.value
+        if row is None and index.data() is not None:  # a line that is no row
             super().paint(painter, option, index)
             return
-        number = index.column()
-        column = self._columns[number]
-        looks = option.state.value
         if looks & _CHOSEN_OR_UNDER_MOUSE:
             widget = option.widget
             widget.style().drawPrimitive(_PANEL, option, painter, widget)
+        if row is None:  # not read yet: asking for its text had the model fetch it
+            return
+        number = index.column()
+        column = self._columns[number]
         state = column.state(row) if column.state is not None else None
         spark = column.spark(row) if column.spark is not None else None
         area = option.rect

@@ -44,3 +44,5 @@ def test_stalls(patient_redis: RedisServer, tmp_path: Path, figures: Figures) ->
     figures.note("gap of the window's loop, 20,000 events/s, median", found["gap median"], "ms")
     figures.at_most("gap of the window's loop, 20,000 events/s, p99", found["gap p99"], 20, "ms")
     figures.at_most("gap of the window's loop, 20,000 events/s, max", found["gap max"], 60, "ms")
+    figures.at_most("own CPU in one turn of the loop, 20,000 events/s, p99", found["gap own p99"], 20, "ms")
+    figures.at_most("own CPU in one turn of the loop, 20,000 events/s, max", found["gap own max"], 60, "ms")

@@ -13,7 +13,7 @@ import random
 import subprocess
 import sys
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -25,7 +25,7 @@ from deskq.app import App
 from deskq.models.garbage import GuiThreadCollector
 from deskq.models.session import ProfileSession
 from deskq.profiles import Profile
-from deskq.views import theme
+from deskq.views import theme, window_state
 from tests.benchmarks.figures import quantile
 from tests.gui.conftest import until
 
@@ -137,8 +137,28 @@ async def delay(app: App, session: ProfileSession, seconds: float) -> Result:
 
 async def stalls(app: App, session: ProfileSession, seconds: float) -> Result:
     """Views are switched twice a second and scrolled all the while; how long the loop is away."""
+    return await _switch(app, session, seconds, ("tasks", "overview", "workers", "tasks", "queues"))
+
+
+async def many(app: App, session: ProfileSession, seconds: float) -> Result:
+    """The same with the views that grow with queues and workers, once all of these are known."""
+    found = {"queues": 0.0, "workers": 0.0}
+
+    async def grown() -> bool:
+        sizes = await session.ask(lambda reader: (len(reader.queues()), len(reader.workers())), slot="sizes")
+        grew = sizes != (found["queues"], found["workers"])
+        found["queues"], found["workers"] = sizes
+        return grew or min(sizes) == 0
+
+    for _ in range(15):
+        if not await grown():
+            break
+        await asyncio.sleep(4)
+    return found | await _switch(app, session, seconds, ("queues", "workers", "overview"))
+
+
+async def _switch(app: App, session: ProfileSession, seconds: float, kinds: Sequence[str]) -> Result:
     window, name = app.window, session.profile.name
-    kinds = ("tasks", "overview", "workers", "tasks", "queues")
     for kind in kinds:  # made now: what making a view costs is measured by `first`
         window.show_view(name, kind)
         await asyncio.sleep(0.5)
@@ -200,7 +220,7 @@ async def browse(app: App, session: ProfileSession, seconds: float) -> Result:
     return results
 
 
-SCENARIOS: Final[dict[str, Scenario]] = {"delay": delay, "stalls": stalls, "browse": browse}
+SCENARIOS: Final[dict[str, Scenario]] = {"delay": delay, "stalls": stalls, "many": many, "browse": browse}
 
 
 def measure(scenario: str, url: str, history: Path, seconds: float, while_it_runs: Callable[[], object]) -> Result:
@@ -218,6 +238,7 @@ def measure(scenario: str, url: str, history: Path, seconds: float, while_it_run
 
 
 async def _main(application: QApplication, chosen: argparse.Namespace) -> Result:
+    window_state.save_text("window/kind", "overview")  # nobody has looked at the tasks yet
     app = App(application)
     app.window.show()
     session = app.add(Profile.from_url(chosen.url, name="bench", history=chosen.history))
