@@ -6,10 +6,13 @@ import argparse
 import shutil
 import unicodedata
 from collections.abc import Iterable, Sequence
+from typing import Final
 
 from deskq.cli.profile_options import given_fields
 from deskq.profiles import PasswordStore, Profile, ProfileFile, resolve
 from deskq.profiles.wire import overridden
+
+_FORMULA: Final = ("=", "+", "-", "@", "\t", "\r")
 
 
 def profile_of(text: str, options: argparse.Namespace) -> Profile:
@@ -36,6 +39,11 @@ def table(titles: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
         parts = [_fitted(cell, width) for cell, width in zip(row, widths, strict=True)]
         lines.append("  ".join(parts).rstrip()[:columns])
     return "\n".join(lines)
+
+
+def csv_cell(cell: object) -> object:
+    """Text that a spreadsheet would take for a formula gets an apostrophe; numbers stay numbers."""
+    return f"'{cell}" if isinstance(cell, str) and cell.startswith(_FORMULA) else cell
 
 
 def _fitted(cell: str, width: int) -> str:

@@ -8,9 +8,10 @@ from importlib import import_module
 from typing import Any, Final
 
 from deskq import __version__
+from deskq.cli.acting_options import add_acting
 from deskq.cli.profile_options import add_profile_options
 
-COMMANDS: Final = ("window", "demo", "record", "tasks", "profiles")
+COMMANDS: Final = ("window", "demo", "record", "tasks", "send", "retry", "journal", "profiles")
 _STATES: Final = "SENT RECEIVED STARTED SUCCESS FAILURE RETRY REJECTED REVOKED LOST IGNORED UNSEEN"
 
 
@@ -35,6 +36,7 @@ def build_parser() -> argparse.ArgumentParser:
     _demo(commands)
     _record(commands)
     _tasks(commands)
+    add_acting(commands, _command)
     _profiles(commands)
     return parser
 

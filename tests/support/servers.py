@@ -9,6 +9,7 @@ import os
 import shutil
 import signal
 import socket
+import subprocess
 import tempfile
 import urllib.request
 from collections.abc import Callable, Iterator, Sequence
@@ -303,6 +304,14 @@ class RabbitServer(_Server):
                 return greeting.recv(1) == b"\x01"  # the method frame connection.start
         except OSError:
             return False
+
+    def evaluate(self, expression: str) -> str:
+        """Evaluates an Erlang expression in the node, such as "node()."; what it printed."""
+        ctl = self._binary.with_name("rabbitmqctl")
+        ran = subprocess.run(
+            [ctl, "eval", expression], env=self._environment(), capture_output=True, text=True, timeout=60, check=True
+        )
+        return ran.stdout
 
     @contextlib.contextmanager
     def vhost(self, name: str) -> Iterator[str]:
