@@ -8,10 +8,14 @@ from importlib import import_module
 from typing import Any, Final
 
 from deskq import __version__
+from deskq.cli.acting_options import add_acting
 from deskq.cli.profile_options import add_profile_options
 from deskq.cli.profiles_parser import add_password_place, add_profile_verbs, allow_password_file
 
-COMMANDS: Final = ("window", "demo", "record", "tasks", "result", "history", "doctor", "profiles")
+COMMANDS: Final = (
+    *("window", "demo", "record", "tasks", "result", "history", "doctor"),
+    *("send", "retry", "journal", "profiles"),
+)
 _STATES: Final = "SENT RECEIVED STARTED SUCCESS FAILURE RETRY REJECTED REVOKED LOST IGNORED UNSEEN"
 
 
@@ -39,6 +43,7 @@ def build_parser() -> argparse.ArgumentParser:
     _result(commands)
     _history(commands)
     _doctor(commands)
+    add_acting(commands, _command)
     _profiles(commands)
     return parser
 

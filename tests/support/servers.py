@@ -365,6 +365,14 @@ class RabbitServer(_Server):
         except OSError:
             return False
 
+    def evaluate(self, expression: str) -> str:
+        """Evaluates an Erlang expression in the node, such as "node()."; what it printed."""
+        ctl = self._binary.with_name("rabbitmqctl")
+        ran = subprocess.run(
+            [ctl, "eval", expression], env=self._environment(), capture_output=True, text=True, timeout=60, check=True
+        )
+        return ran.stdout
+
     @contextlib.contextmanager
     def vhost(self, name: str) -> Iterator[str]:
         """A vhost for one test; yields its URL."""
