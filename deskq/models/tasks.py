@@ -13,7 +13,7 @@ from collections.abc import Iterable, Sequence
 from functools import partial
 from typing import Any, Final
 
-from PySide6.QtCore import QAbstractTableModel, QModelIndex, QObject, QPersistentModelIndex, Qt, QTimer, Signal
+from PySide6.QtCore import QModelIndex, QObject, QPersistentModelIndex, Qt, QTimer, Signal
 
 from deskq.errors import UserError
 from deskq.history.query import Sort, TaskFilter
@@ -21,6 +21,7 @@ from deskq.history.reader import HistoryReader
 from deskq.history.rows import StateCounts, TaskRow
 from deskq.history.search import Progress, Search
 from deskq.models.columns import GapRole, RowRole
+from deskq.models.draggable import DraggableRows
 from deskq.models.gap_marks import GapMarks
 from deskq.models.session import ProfileSession
 from deskq.models.task_columns import TASK_COLUMNS, cell, header
@@ -35,7 +36,7 @@ _LAST: Final = len(TASK_COLUMNS) - 1
 Index = QModelIndex | QPersistentModelIndex
 
 
-class TasksModel(QAbstractTableModel):
+class TasksModel(DraggableRows):
     """Live rows of one session's history under a filter and a sort."""
 
     counts_changed = Signal(object)

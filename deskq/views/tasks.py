@@ -22,8 +22,9 @@ from deskq.views.commands import BY_KEY
 from deskq.views.empty import EmptyPane
 from deskq.views.filter_bar import CountsBar, FilterBar
 from deskq.views.search_strip import SearchStrip
-from deskq.views.tables import Table, copy_text
+from deskq.views.tables import copy_text
 from deskq.views.task_detail import TaskDetailPane
+from deskq.views.task_drag import TaskTable
 
 
 class TasksView(QWidget):
@@ -31,6 +32,7 @@ class TasksView(QWidget):
 
     open_queue = Signal(str)
     open_worker = Signal(str)
+    retry_tasks = Signal(list, bool)
 
     def __init__(self, session: ProfileSession, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -41,7 +43,7 @@ class TasksView(QWidget):
         self.counts_bar = CountsBar()
         self.model = TasksModel(session, self)
         self.search = SearchStrip(self.model)
-        self.table = Table("tasks", TASK_COLUMNS)
+        self.table = TaskTable("tasks", TASK_COLUMNS, session.profile.name)
         self.table.setModel(self.model)
         self._show_sort(self.model.sort_by)  # Qt's own default would be the first column, the state
         self.table.lay_out()
@@ -117,6 +119,8 @@ class TasksView(QWidget):
             "detail": self.show_detail,
             "back": self.go_back,
             "detail_place": self.move_detail,
+            "retry": lambda: self._retry(choose=False),
+            "retry_to": lambda: self._retry(choose=True),
             "copy_row": self.table.copy_rows,
             "copy_cell": self.table.copy_cell,
             "copy_uuid": lambda: self._copy(lambda row: row.uuid),
@@ -326,12 +330,18 @@ class TasksView(QWidget):
     def _context_menu(self, place: QPoint) -> None:
         menu = QMenu(self)
         actions = self.commands()
-        for key in ("detail", "copy_cell", "copy_row", "copy_uuid", "copy_json", "copy_call"):
+        for key in ("detail", "retry", "retry_to", "copy_cell", "copy_row", "copy_uuid", "copy_json", "copy_call"):
             action = QAction(BY_KEY[key].title, menu)
             action.triggered.connect(actions[key])
             menu.addAction(action)
         menu.aboutToHide.connect(menu.deleteLater)
         menu.popup(self.table.viewport().mapToGlobal(place))
+
+    def _retry(self, *, choose: bool) -> None:
+        """Ask for a retry of the selected tasks: where each came from, or on a queue that is chosen."""
+        uuids = self.table.selected_ids()
+        if uuids:
+            self.retry_tasks.emit(uuids, choose)
 
     def _copy(self, text_of: Callable[[TaskRow], str]) -> None:
         rows = (self.model.task_at(line) for line in self.table.selected_lines())
