@@ -34,6 +34,14 @@ async def take_pictures(window: MainWindow, session: ProfileSession, folder: Pat
                 view.show_queue("emails")
             await _settle(view, kind)
             saved.append(_save(window, folder / f"{kind}-{scheme}.png"))
+        if failed:
+            preview: Any = window.retry(name, [task.uuid for task in failed[:12]], name, "")
+            for _ in range(round(_SETTLE_SECONDS / 0.05)):
+                if preview.model.rowCount():
+                    break
+                await asyncio.sleep(0.05)
+            saved.append(_save(preview, folder / f"retry-{scheme}.png"))
+            preview.reject()
         window.run_command("palette")
         palette = next((child for child in window.findChildren(QWidget) if type(child).__name__ == "Palette"), None)
         if palette is not None:
