@@ -177,6 +177,13 @@ class HistoryReader(Connected):
         rows = self._all("SELECT coalesce(max(id), 0) FROM tasks", ())
         return int(rows[0][0])
 
+    def first_id(self, since: float | None = None) -> int:
+        """Return an id below which there is no task that was seen at or after ``since``; None: no task at all."""
+        if since is not None:
+            return self._id_seen_at(since)
+        rows = self._all("SELECT coalesce(min(id), 0) FROM tasks", ())
+        return int(rows[0][0])
+
     def task_row(self, uuid: str) -> TaskRow | None:
         """Return the row of one task."""
         rows = self._rows("WHERE uuid = ?", (pack_uuid(uuid),))

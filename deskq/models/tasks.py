@@ -7,44 +7,27 @@ from __future__ import annotations
 
 import time
 from array import array
+from bisect import bisect_left
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import replace
 from typing import Any, Final
 
 from PySide6.QtCore import QAbstractTableModel, QModelIndex, QObject, QPersistentModelIndex, Qt, QTimer, Signal
 
 from deskq.errors import UserError
 from deskq.history.query import SORTS, Sort, TaskFilter
-from deskq.history.reader import HistoryReader
 from deskq.history.rows import StateCounts, TaskRow
 from deskq.models.columns import ExactRole, RowRole, StateRole
 from deskq.models.session import ProfileSession
 from deskq.models.task_columns import TASK_COLUMNS
 from deskq.models.task_diff import Change, changes
+from deskq.models.task_question import HEAD, SMALL, Answer, Refresh, place_by_age, read_head, read_rest
 
-HEAD: Final = 200
-"""Rows at the top that are looked through anew with every revision."""
-SMALL: Final = 20_000
-"""A list of at most so many ids is compared as a whole, so that no row lingers that the filter no longer lets in."""
 CACHED: Final = 4_000
-SEARCHED_AGAIN: Final = 5_000
-"""Under a text filter, the newest tasks that are looked through anew with every revision."""
 SEARCH_SECONDS: Final = 3.0
 """Under a text filter, how often tasks are counted by state."""
 _ROOT: Final = QModelIndex()
 Index = QModelIndex | QPersistentModelIndex
-
-
-@dataclass(slots=True)
-class _Answer:
-    """What one question to the history brings: ids from ``least`` on (None: not asked), rows, counts."""
-
-    ids: array[int] | None
-    least: int
-    rows: list[TaskRow] = field(default_factory=list)
-    counts: StateCounts = field(default_factory=StateCounts)
-    newer: int = 0
-    more: bool = False
 
 
 class TasksModel(QAbstractTableModel):
@@ -70,6 +53,11 @@ class TasksModel(QAbstractTableModel):
         self._busy = False
         self._again = False
         self._fresh = True
+        self._loads = 0
+        self._loading = False
+        self._reading_rows = False
+        self._newest = 0
+        self._followed_since = time.time()
         self._counts_until = 0.0
         self.counts = StateCounts()
         self.newer = 0
@@ -97,10 +85,16 @@ class TasksModel(QAbstractTableModel):
 
     def reload(self) -> None:
         """Read the list anew from the top."""
-        self._fresh = True
-        self._following = True
+        self._fresh = self._following = self._loading = True
+        self._loads += 1
         self.loading_changed.emit(True)
-        self._session.spawn(self._load(), "task list")
+        self._session.spawn(self._load(self._loads), "task list")
+
+    def slide(self, since: float) -> None:
+        """Let the beginning of the filter's span move with time; rows that fall out of it go, the others stay."""
+        if self._filter.since is not None:
+            self._filter = replace(self._filter, since=since)
+            self.refresh()
 
     def set_following(self, following: bool) -> None:
         """Whether the newest row is in sight: if not, rows stay where they are and ``newer_changed`` counts."""
@@ -117,9 +111,9 @@ class TasksModel(QAbstractTableModel):
     def set_active(self, active: bool) -> None:
         """A view that is not on screen asks nothing."""
         self._active = active
-        if not active:
-            self._session.screen_delay = None
+        self._session.screen_delay = None
         if active:
+            self._followed_since = time.time()
             self.refresh()
 
     def set_shown(self, first: int, last: int) -> None:
@@ -140,7 +134,7 @@ class TasksModel(QAbstractTableModel):
         """Bring the table up to the history's newest revision; many calls become one."""
         if not self._active:
             return
-        if self._busy:
+        if self._busy or self._loading:  # a list that is being read is not asked for again with each revision
             self._again = True
             return
         if self._fresh:
@@ -155,10 +149,11 @@ class TasksModel(QAbstractTableModel):
 
     def row_of(self, number: int) -> int | None:
         """The row that shows an id."""
-        try:
-            return len(self._ids) - 1 - self._ids.index(number)
-        except ValueError:
-            return None
+        if self._sort.key == "seen":
+            at = place_by_age(self._ids, number, newest_last=self._sort.descending)
+        else:
+            at = self._ids.index(number) if number in self._ids else None
+        return None if at is None else len(self._ids) - 1 - at
 
     def task_at(self, row: int) -> TaskRow | None:
         """The task of a row, None until it was read."""
@@ -207,40 +202,35 @@ class TasksModel(QAbstractTableModel):
             return column.exact_text(task)
         return None
 
-    async def _load(self) -> None:
-        chosen, sort = self._filter, self._sort
-
-        def head(reader: HistoryReader) -> _Answer:
-            rows = reader.tasks(chosen, sort, HEAD)
-            return _Answer(array("q", [row.id for row in rows]), 0, rows, reader.counts(chosen), more=len(rows) == HEAD)
-
+    async def _load(self, number: int) -> None:
         try:
-            answer = await self._session.ask(head, slot="task list")
+            await self._read_list()
         except UserError as error:
             self.loading_changed.emit(False)
             self.problem.emit(str(error))
-            return
-        assert answer.ids is not None
+        finally:
+            if number == self._loads:
+                self._loading = False
+        if number == self._loads:
+            self._go_on()
+
+    async def _read_list(self) -> None:
+        """Show the head at once, then the ids below it, however many."""
+        chosen, sort = self._filter, self._sort
+        answer = await self._session.ask(lambda reader: read_head(reader, chosen, sort), slot="task list")
+        head = answer.ids
+        assert head is not None
         self._fresh = False
         self.beginResetModel()
-        answer.ids.reverse()
-        self._ids = answer.ids
+        self._ids = head[::-1]
         self._rows = {row.id: row for row in answer.rows}
+        self._newest, self._followed_since = answer.newest, time.time()
         self.endResetModel()
         self._told(answer)
         self.loading_changed.emit(False)
-        if answer.more:
-            await self._load_rest(chosen, sort)
-
-    async def _load_rest(self, chosen: TaskFilter, sort: Sort) -> None:
-        """The head is on screen; now the ids below it, however many."""
-        limit = SMALL if sort.key != "seen" else 5_000_000
-        ids = await self._session.ask(lambda reader: reader.task_ids(chosen, sort, limit), slot="task list")
-        known = set(self._ids)
-        rest = array("q", (number for number in ids if number not in known)) if known else ids
-        if sort.key == "seen" and self._ids:
-            edge = self._ids[0]
-            rest = array("q", (n for n in rest if (n < edge) == sort.descending and n != edge))
+        if not answer.more:
+            return
+        rest = await self._session.ask(lambda reader: read_rest(reader, chosen, sort, head), slot="task list")
         if rest:
             first = len(self._ids)
             self.beginInsertRows(_ROOT, first, first + len(rest) - 1)
@@ -257,56 +247,62 @@ class TasksModel(QAbstractTableModel):
             self.problem.emit(str(error))
         finally:
             self._busy = False
-            if self._again:
-                self._again = False
-                self.refresh()
+        self._go_on()
 
-    def _question(self) -> Any:
-        chosen, sort = self._filter, self._sort
+    def _go_on(self) -> None:
+        """Refresh if that was asked for meanwhile."""
+        if self._again:
+            self._again = False
+            self.refresh()
+
+    def _question(self) -> Refresh:
         total = len(self._ids)
-        still = self._paused or not self._following
-        top = max(self._ids[-1] if total else 0, self._ids[0] if total else 0)
         first, last = self._shown
-        seen = [self.id_at(row) for row in range(min(first, total), min(last + 1, total))]
-        by_age = sort.key == "seen"
-        least = 0
-        if by_age and sort.descending and total > SMALL:
-            least = self.id_at(HEAD - 1)
-        whole = not by_age or not sort.descending
-        searched = bool(chosen.text)  # every row is read for it: what is old is not searched again and again
+        by_age = self._sort.key == "seen" and self._sort.descending
         now = time.monotonic()
-        known_counts = self.counts if searched and now < self._counts_until else None
+        known_counts = self.counts if self._filter.text and now < self._counts_until else None
         if known_counts is None:
             self._counts_until = now + SEARCH_SECONDS
+        return Refresh(
+            self._filter,
+            self._sort,
+            total,
+            still=self._paused or not self._following,
+            newest=self._newest,
+            head_least=self.id_at(HEAD - 1) if by_age and total > SMALL else 0,
+            seen=[self.id_at(row) for row in range(min(first, total), min(last + 1, total))],
+            counts=known_counts,
+        )
 
-        def question(reader: HistoryReader) -> _Answer:
-            nonlocal least
-            counts = reader.counts(chosen) if known_counts is None else known_counts
-            if searched and by_age and sort.descending:
-                least = max(least, reader.newest_id() - SEARCHED_AGAIN, 1)
-            if still:
-                return _Answer(None, 0, reader.rows(seen), counts, reader.newer(chosen, top))
-            if whole and total > SMALL:
-                return _Answer(None, 0, reader.rows(seen), counts)
-            ids = reader.task_ids(chosen, sort, SMALL if whole else 5_000_000, least=least)
-            rows = reader.tasks(chosen, sort, HEAD)
-            known = {row.id for row in rows}
-            return _Answer(ids, least, rows + reader.rows([n for n in seen if n not in known]), counts)
-
-        return question
-
-    def _apply(self, answer: _Answer) -> None:
-        newest = self._ids[-1] if self._ids else 0
-        arrived = [row.seen for row in answer.rows if row.id > newest]
-        if arrived and answer.ids is not None:
-            self._session.screen_delay = max(0.0, time.time() - max(arrived))
-        if answer.ids is not None:
+    def _apply(self, answer: Answer) -> None:
+        if answer.ids is None:
+            self._session.screen_delay, self._followed_since = None, time.time()
+        else:
+            arrived = [row.seen for row in answer.rows if row.id > self._newest and row.seen >= self._followed_since]
+            if arrived:
+                self._session.screen_delay = max(0.0, time.time() - max(arrived))
             if self._sort.key == "seen":
                 self._adopt_ids(answer.ids, answer.least)
             else:
                 self._adopt_order(answer.ids)
+        self._newest = answer.newest
+        self._drop_older(answer.oldest)
+        self._drop(answer.gone)
         self._adopt_rows(answer.rows)
         self._told(answer)
+
+    def _drop_older(self, oldest: int) -> None:
+        """The history has forgotten these, or they have left the filter's span."""
+        count = bisect_left(self._ids, oldest) if (self._sort.key, self._sort.descending) == ("seen", True) else 0
+        if count:
+            self.beginRemoveRows(_ROOT, len(self._ids) - count, len(self._ids) - 1)
+            del self._ids[:count]
+            self.endRemoveRows()
+
+    def _drop(self, gone: set[int]) -> None:
+        """What was asked for and not found is no longer in the history."""
+        for row in sorted((row for row in map(self.row_of, gone) if row is not None), reverse=True):
+            self._carry_out(Change(False, row, [self.id_at(row)]))
 
     def _adopt_ids(self, ids: array[int], least: int) -> None:
         """Change the part of the list from ``least`` on into ``ids`` by as few inserts and removals as it takes."""
@@ -374,15 +370,26 @@ class TasksModel(QAbstractTableModel):
         self._rows = {number: row for number, row in self._rows.items() if number in keep}
 
     def _fetch_missing(self) -> None:
-        wanted, self._missing = sorted(self._missing)[-2 * HEAD :], set()
-        if wanted:
-            self._session.spawn(self._read_rows(wanted), "task rows")
+        """Read rows that were painted without content, those in sight first; one question at a time."""
+        if self._reading_rows or not self._missing:
+            return
+        first, last = self._shown
+        near = {self.id_at(row) for row in range(min(first, len(self._ids)), min(last + 1, len(self._ids)))}
+        wanted = sorted(self._missing, key=lambda number: (number in near, number))[-2 * HEAD :]
+        self._missing = set()
+        self._reading_rows = True
+        self._session.spawn(self._read_rows(wanted), "task rows")
 
     async def _read_rows(self, numbers: list[int]) -> None:
-        rows = await self._session.ask(lambda reader: reader.rows(numbers), slot="task rows")
+        try:
+            rows = await self._session.ask(lambda reader: reader.rows(numbers), slot="task rows")
+        finally:
+            self._reading_rows = False
+        self._drop(set(numbers) - {row.id for row in rows})
         self._adopt_rows(rows)
+        self._fetch_missing()
 
-    def _told(self, answer: _Answer) -> None:
+    def _told(self, answer: Answer) -> None:
         if answer.counts != self.counts:
             self.counts = answer.counts
             self.counts_changed.emit(answer.counts)
