@@ -13,7 +13,7 @@ from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 import qasync
 from PySide6.QtCore import QProcess, Qt, qInstallMessageHandler
@@ -29,6 +29,7 @@ from deskq.instance import FirstInstance, hand_over
 from deskq.models.garbage import GuiThreadCollector
 from deskq.models.handover import Handover
 from deskq.models.session import ProfileSession
+from deskq.models.summary import read_summary
 from deskq.profiles import Environment, PasswordStore, Profile, ProfileFile, Secret
 from deskq.views import theme, window_state
 from deskq.views.crash_report import CrashReports
@@ -40,8 +41,6 @@ from deskq.views.profile_dialog import ProfileDialog
 from deskq.views.queues import QueuesView
 from deskq.views.tasks import TasksView
 from deskq.views.workers import WorkersView
-
-STOP_SECONDS: Final = 12.0
 
 
 class App:
@@ -72,9 +71,14 @@ class App:
         self.window.demo_requested.connect(self.start_demo)
         self._dialog: ProfileDialog | None = None
         self._tasks: set[asyncio.Task[None]] = set()
+        self._endings: set[asyncio.Task[None]] = set()
+        self._changing = asyncio.Lock()  # a name is given up by one session before the next one has it
 
     def add(self, profile: Profile, *, start: bool = True) -> ProfileSession:
-        """Show a profile in the window, and connect it."""
+        """Show a profile in the window, and connect it; if one of its name is shown already, that is returned."""
+        known = self.sessions.get(profile.name)
+        if known is not None:
+            return known
         if self._crash_log is not None:
             self._crash_log.hide(*profile.private_texts())
         session = ProfileSession(profile)
@@ -108,7 +112,7 @@ class App:
         chooser = QFileDialog(self.window, "Open a history", str(paths.history_dir()), "Histories (*.sqlite);;All (*)")
         chooser.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         chooser.setFileMode(QFileDialog.FileMode.ExistingFile)
-        chooser.fileSelected.connect(lambda path: self._spawn(self.open_history(Path(path)), "open history"))
+        chooser.fileSelected.connect(lambda path: self.spawn(self.open_history(Path(path)), "open history"))
         chooser.open()
 
     async def open_history(self, path: Path) -> None:
@@ -125,7 +129,7 @@ class App:
         name = session.profile.name
         where = self.passwords.problem or "It is kept in the system's keyring."
         dialog = PasswordDialog(session.profile, reason, where, self.window)
-        dialog.given.connect(lambda secret: self._spawn(self._use_password(name, secret), f"password of {name}"))
+        dialog.given.connect(lambda secret: self.spawn(self._use_password(name, secret), f"password of {name}"))
         dialog.open()
 
     async def _use_password(self, name: str, password: Secret) -> None:
@@ -134,10 +138,36 @@ class App:
             await asyncio.get_running_loop().run_in_executor(None, self.passwords.set, name, password)
             await self._reconnect(replace(session.profile, password=password))
 
-    def _spawn(self, work: Coroutine[Any, Any, None], name: str) -> None:
+    def spawn(self, work: Coroutine[Any, Any, None], name: str) -> None:
+        """Start a task that ends with the window; what it has to say for people stands in the status bar."""
         task = asyncio.get_running_loop().create_task(work, name=name)
         self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        task.add_done_callback(self._ended)
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        if task.cancelled() or (error := task.exception()) is None:
+            return
+        if isinstance(error, UserError):
+            self.window.bar.showMessage(str(error), 15_000)
+        else:
+            task.get_loop().call_exception_handler({"message": task.get_name(), "exception": error, "task": task})
+
+    async def load_saved(self) -> None:
+        """Show the saved profiles, and connect those that are to be connected at the start."""
+        loop = asyncio.get_running_loop()
+        try:
+            saved = await loop.run_in_executor(None, self.profiles.load)
+        except UserError as error:
+            self.window.welcome.say("The profiles cannot be read", str(error))
+            return
+        for profile in saved:
+            try:
+                complete = await loop.run_in_executor(None, self.passwords.completed, profile)
+            except UserError as error:  # the others are shown all the same
+                complete = profile
+                self.window.bar.showMessage(str(error), 15_000)
+            self.add(complete, start=profile.connect_at_start)
 
     def connect(self, name: str) -> None:
         """Connect a profile that is not."""
@@ -147,10 +177,17 @@ class App:
 
     async def remove(self, name: str) -> None:
         """End a session and forget it."""
+        async with self._changing:
+            await self._remove(name)
+
+    async def _remove(self, name: str) -> None:
         session = self.sessions.pop(name, None)
         if session is not None:
             self.window.remove_session(name)
-            await session.stop()
+            ending = asyncio.get_running_loop().create_task(session.stop(), name=f"end {name}")
+            self._endings.add(ending)
+            ending.add_done_callback(self._endings.discard)
+            await asyncio.shield(ending)
             session.deleteLater()
 
     def open_profiles(self) -> None:
@@ -158,7 +195,7 @@ class App:
         if self._dialog is None:
             self._dialog = ProfileDialog(self.profiles, self.passwords, self.window)
             self._dialog.connect_requested.connect(self._connect_saved)
-            self._dialog.removed.connect(self._removed)
+            self._dialog.removed.connect(lambda name: self.spawn(self.remove(name), f"remove {name}"))
             self._dialog.saved.connect(self._saved)
             self._dialog.finished.connect(self._dialog_done)
             self._dialog.open()
@@ -194,29 +231,33 @@ class App:
             self._dialog = None
 
     def _connect_saved(self, profile: Profile) -> None:
-        self._spawn(self._reconnect(profile), f"connect {profile.name}")
+        self.spawn(self._reconnect(profile), f"connect {profile.name}")
 
     async def _reconnect(self, profile: Profile) -> None:
-        await self.remove(profile.name)
-        self.add(profile)
+        async with self._changing:
+            await self._remove(profile.name)
+            self.add(profile)
         self.window.show_view(profile.name, "tasks")
 
-    def _removed(self, name: str) -> None:
-        self._spawn(self.remove(name), f"remove {name}")
-
     def _saved(self, profile: Profile, was: str) -> None:
-        asyncio.get_running_loop().create_task(self._refresh(profile, was), name=f"saved {profile.name}")
+        self.spawn(self._refresh(profile, was), f"saved {profile.name}")
 
     async def _refresh(self, profile: Profile, was: str) -> None:
         """Show a profile as it is saved now; it is connected if it was."""
-        before = self.sessions.get(was or profile.name)
-        connected = before is not None and before.connected
-        await self.remove(was or profile.name)
-        self.add(profile, start=connected)
+        async with self._changing:
+            before = self.sessions.get(was or profile.name)
+            connected = before is not None and before.connected
+            for name in {was or profile.name, profile.name}:
+                await self._remove(name)
+            self.add(profile, start=connected)
 
     async def stop(self) -> None:
-        """End every session; their recorders end with them."""
-        await asyncio.gather(*(session.stop() for session in self.sessions.values()))
+        """End what is under way and every session; their recorders end with them."""
+        tasks = list(self._tasks)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*(session.stop() for session in self.sessions.values()), *self._endings)
+        await asyncio.gather(*tasks, return_exceptions=True)
         self.window.deleteLater()
 
 
@@ -255,7 +296,7 @@ def run_demo(*, headless: bool, seconds: float, pictures: Path | None, broker_ur
                 os.environ["DESKQ_HOME"] = before
 
 
-def _run(main: Callable[[], Coroutine[Any, Any, int]], log: CrashLog | None = None) -> int:
+def _run(main: Callable[[QApplication], Coroutine[Any, Any, int]], log: CrashLog | None = None) -> int:
     application = QApplication.instance() or QApplication(sys.argv[:1])
     assert isinstance(application, QApplication)
     application.setApplicationName("deskq")
@@ -274,7 +315,7 @@ def _run(main: Callable[[], Coroutine[Any, Any, int]], log: CrashLog | None = No
     collector = GuiThreadCollector()
     collector.start()
     try:
-        return int(loop.run_until_complete(main()))
+        return int(loop.run_until_complete(main(application)))
     finally:
         loop.close()
         collector.stop()
@@ -300,28 +341,18 @@ def _unheard(log: CrashLog, loop: asyncio.AbstractEventLoop, context: dict[str, 
     loop.default_exception_handler(context)
 
 
-async def _window(profiles: list[Profile], log: CrashLog) -> int:
-    application = QApplication.instance()
-    assert isinstance(application, QApplication)
+async def _window(profiles: list[Profile], log: CrashLog, application: QApplication) -> int:
     app = App(application, log)
     handover = Handover()
     handover.opened.connect(app.open)
     handover.listen()
     reports = CrashReports(log, app.window)
     reports.offer_earlier()
-    loop = asyncio.get_running_loop()
     _close_on_signals(app)
     app.window.show()
-    known = {profile.name for profile in profiles}
     for profile in profiles:
         app.add(profile)
-    try:
-        for saved in await loop.run_in_executor(None, app.profiles.load):
-            if saved.name not in known:
-                complete = await loop.run_in_executor(None, app.passwords.completed, saved)
-                app.add(complete, start=saved.connect_at_start)
-    except UserError as error:
-        app.window.welcome.say("The profiles cannot be read", str(error))
+    app.spawn(app.load_saved(), "saved profiles")  # a keyring that waits to be unlocked keeps nobody from closing
     await app.closed.wait()
     handover.close()
     reports.stop()
@@ -329,9 +360,9 @@ async def _window(profiles: list[Profile], log: CrashLog) -> int:
     return 0
 
 
-async def _demo(services: DemoServices, headless: bool, seconds: float, pictures: Path | None) -> int:
-    application = QApplication.instance()
-    assert isinstance(application, QApplication)
+async def _demo(
+    services: DemoServices, headless: bool, seconds: float, pictures: Path | None, application: QApplication
+) -> int:
     app = App(application)
     _close_on_signals(app)
     profile = Profile.from_url(
@@ -342,36 +373,21 @@ async def _demo(services: DemoServices, headless: bool, seconds: float, pictures
     )
     session = app.add(profile)
     app.window.show()
-    if not headless:
-        await app.closed.wait()
+    try:
+        if not headless:
+            await app.closed.wait()
+            return 0
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(app.closed.wait(), seconds)
+        if pictures is not None:
+            await asyncio.get_running_loop().run_in_executor(None, lambda: pictures.mkdir(parents=True, exist_ok=True))
+            saved = await take_pictures(app.window, session, pictures)
+            print(f"deskq: {len(saved)} pictures in {pictures}", file=sys.stderr)
+        summary = await session.ask(read_summary, slot="summary")
+    finally:
         await app.stop()
-        return 0
-    with contextlib.suppress(TimeoutError):
-        await asyncio.wait_for(app.closed.wait(), seconds)
-    saved = []
-    if pictures is not None:
-        await asyncio.get_running_loop().run_in_executor(None, lambda: pictures.mkdir(parents=True, exist_ok=True))
-        saved = await take_pictures(app.window, session, pictures)
-    summary = await _summary(session)
-    await app.stop()
-    if saved:
-        print(f"deskq: {len(saved)} pictures in {pictures}", file=sys.stderr)
     print(json.dumps(summary))
     return 0
-
-
-async def _summary(session: ProfileSession) -> dict[str, object]:
-    status, counts, queues, workers, gaps = await session.ask(
-        lambda reader: (reader.status(), reader.counts(), reader.queues(), reader.workers(), reader.gaps()),
-        slot="summary",
-    )
-    return {
-        "tasks": counts.by_state,
-        "events": status.events,
-        "gaps": len(gaps),
-        "queues": {queue.name: queue.ready for queue in queues},
-        "workers": {worker.hostname: "online" if worker.online else "offline" for worker in workers},
-    }
 
 
 def _close_on_signals(app: App) -> None:
