@@ -286,7 +286,7 @@ def run_demo(*, headless: bool, seconds: float, pictures: Path | None, broker_ur
         try:
             if headless:
                 os.environ["QT_QPA_PLATFORM"] = "offscreen"
-            with DemoServices(broker_url=broker_url, rate=rate) as services:
+            with DemoServices(broker_url=broker_url, rate=rate, home=Path(home)) as services:
                 services.ready()
                 return _run(partial(_demo, services, headless, seconds, pictures))
         finally:
