@@ -6,6 +6,8 @@ import json
 import time
 from collections.abc import Callable
 from dataclasses import asdict, replace
+from functools import partial
+from typing import Final
 
 from PySide6.QtCore import QModelIndex, QPoint, Qt, QTimer, Signal
 from PySide6.QtGui import QAction
@@ -13,7 +15,9 @@ from PySide6.QtWidgets import QMenu, QPushButton, QSplitter, QStackedWidget, QVB
 
 from deskq.errors import UserError
 from deskq.history.query import SORTS, Sort, TaskFilter
+from deskq.history.reader import HistoryReader
 from deskq.history.rows import StateCounts, TaskRow
+from deskq.models.formats import plain
 from deskq.models.session import ProfileSession
 from deskq.models.task_columns import TASK_COLUMNS
 from deskq.models.task_detail import read_detail, send_task_text
@@ -24,6 +28,9 @@ from deskq.views.empty import EmptyPane
 from deskq.views.filter_bar import CountsBar, FilterBar
 from deskq.views.tables import Table, copy_text
 from deskq.views.task_detail import TaskDetailPane
+
+_READ_AT_ONCE: Final = 500
+"""Rows that are read by one question when they are copied."""
 
 
 class TasksView(QWidget):
@@ -45,6 +52,7 @@ class TasksView(QWidget):
         self.table.lay_out()
         self.table.horizontalHeader().setSectionsClickable(True)
         self.table.horizontalHeader().setSortIndicatorShown(True)
+        self.table.copies_rows = self._copy_rows
         self._restore_sort()
         self.detail = TaskDetailPane()
         self.detail.hide()
@@ -113,7 +121,7 @@ class TasksView(QWidget):
             "detail": self.show_detail,
             "back": self.go_back,
             "detail_place": self.move_detail,
-            "copy_row": self.table.copy_rows,
+            "copy_row": self._copy_rows,
             "copy_cell": self.table.copy_cell,
             "copy_uuid": lambda: self._copy(lambda row: row.uuid),
             "copy_json": lambda: self._copy(lambda row: json.dumps(asdict(row), ensure_ascii=False)),
@@ -340,6 +348,32 @@ class TasksView(QWidget):
         menu.aboutToHide.connect(menu.deleteLater)
         menu.popup(self.table.viewport().mapToGlobal(place))
 
-    def _copy(self, text_of: Callable[[TaskRow], str]) -> None:
-        rows = (self.model.task_at(line) for line in self.table.selected_lines())
-        copy_text("\n".join(text_of(row) for row in rows if row is not None))
+    def _copy_rows(self) -> None:
+        """Copy the selected rows, tab-separated, with the shown columns."""
+        columns = [TASK_COLUMNS[number] for number in self.table.shown_columns()]
+        self._copy(
+            lambda row: "\t".join(plain(column.exact_text(row)) for column in columns),
+            "\t".join(column.title for column in columns),
+        )
+
+    def _copy(self, text_of: Callable[[TaskRow], str], heading: str = "") -> None:
+        """Copy a line for each selected row, and first read those that were never in sight."""
+        numbers = [self.model.id_at(line) for line in self.table.selected_lines()]
+        rows = {row.id: row for row in map(self.model.task_at, self.table.selected_lines()) if row is not None}
+        unread = [number for number in numbers if number not in rows]
+
+        def copy() -> None:
+            lines = [text_of(rows[number]) for number in numbers if number in rows]
+            copy_text("\n".join([heading, *lines] if heading else lines))
+
+        async def read() -> None:
+            for start in range(0, len(unread), _READ_AT_ONCE):
+                part = unread[start : start + _READ_AT_ONCE]
+                found = await self._session.ask(partial(HistoryReader.rows, ids=part), slot="copy")
+                rows.update((row.id, row) for row in found)
+            copy()
+
+        if unread:
+            self._session.spawn(read(), "copy")
+        else:
+            copy()

@@ -5,6 +5,8 @@ from __future__ import annotations
 import time
 from typing import Any
 
+from PySide6.QtCore import Qt
+from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication
 
 from tests.gui.conftest import Recorded, Run, until
@@ -81,5 +83,29 @@ def test_the_detail_of_a_row_that_is_not_read_yet(recorded: Recorded, run: Run, 
             view.table.selectRow(450)
             await until(lambda: view.detail.detail.row.uuid == uuids[49])
             assert view.table.currentIndex().row() == 450
+
+    run(scenario())
+
+
+def test_rows_that_were_never_in_sight_are_copied_too(recorded: Recorded, run: Run, qapp: QApplication) -> None:
+    async def scenario() -> None:
+        uuids = recorded.add(1_200)
+        async with opened(qapp) as app:
+            app.add(recorded.profile)
+            app.window.show()
+            view: Any = app.window.show_view("shop", "tasks")
+            await until(lambda: view.model.rowCount() == 1_200)
+            view.table.selectAll()
+            clipboard = QApplication.clipboard()
+            clipboard.clear()
+            app.window.run_command("copy_uuid")
+            await until(clipboard.text)
+            assert clipboard.text().split("\n") == uuids[::-1]
+            clipboard.clear()
+            QTest.keyClick(view.table, Qt.Key.Key_C, Qt.KeyboardModifier.ControlModifier)
+            await until(clipboard.text)
+            lines = clipboard.text().split("\n")
+            assert lines[0].split("\t")[:2] == ["State", "Task"]
+            assert [line.split("\t")[:2] for line in lines[1:]] == [["Success", "mail.send"]] * 1_200
 
     run(scenario())
