@@ -1,7 +1,7 @@
 # make demo     see deskq at work, on a broker of its own
 # make test     lint, types, layers, then the tests
 # make soak     the faults of tests/faults again and again: many minutes
-# make bench    the benchmarks' figures
+# make bench    the benchmarks' figures and their goals; DESKQ_BENCH=short for a tenth of the sizes
 # make pictures the pictures of the README, from the demo
 # make package  a folder that starts without Python, in build/dist/deskq
 # make clean    removes what these made
@@ -49,6 +49,10 @@ $(STAMPS)/package: pyproject.toml $(STAMPS)/demo
 	@$(call pip_install,-e '.[gui$(,)demo$(,)package]')
 	@touch $@
 
+$(STAMPS)/bench: pyproject.toml $(STAMPS)/test
+	@$(call pip_install,-e '.[gui$(,)demo$(,)dev$(,)bench]')
+	@touch $@
+
 # A comma that does not separate arguments of $(call).
 , := ,
 
@@ -73,7 +77,7 @@ test: lint
 soak: $(STAMPS)/test
 	@DESKQ_SOAK=1 $(PYTEST) tests/faults --timeout=0
 
-bench: $(STAMPS)/test
+bench: $(STAMPS)/bench
 	@$(PYTEST) tests/benchmarks --timeout=0 --quiet --capture=no
 
 pictures: $(STAMPS)/demo

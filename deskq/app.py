@@ -13,16 +13,15 @@ from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import qasync
 from PySide6.QtCore import QProcess, Qt, qInstallMessageHandler
 from PySide6.QtGui import QIcon
-from PySide6.QtWidgets import QApplication, QFileDialog
+from PySide6.QtWidgets import QApplication, QFileDialog, QWidget
 
 from deskq import __version__, paths
 from deskq.crash import CrashLog
-from deskq.demo.services import DemoServices
 from deskq.errors import UserError
 from deskq.history.reader import HistoryReader
 from deskq.instance import FirstInstance, hand_over
@@ -32,15 +31,18 @@ from deskq.models.session import ProfileSession
 from deskq.models.summary import read_summary
 from deskq.profiles import Environment, PasswordStore, Profile, ProfileFile, Secret
 from deskq.views import theme, window_state
-from deskq.views.crash_report import CrashReports
+from deskq.views.crash_report import CrashReports, say_message, unheard
 from deskq.views.main_window import MainWindow
 from deskq.views.overview import OverviewView
 from deskq.views.password_dialog import PasswordDialog
 from deskq.views.pictures import take_pictures
-from deskq.views.profile_dialog import ProfileDialog
 from deskq.views.queues import QueuesView
 from deskq.views.tasks import TasksView
 from deskq.views.workers import WorkersView
+
+if TYPE_CHECKING:
+    from deskq.demo.services import DemoServices
+    from deskq.views.profile_dialog import ProfileDialog
 
 
 class App:
@@ -58,6 +60,7 @@ class App:
                 "tasks": TasksView,
                 "workers": WorkersView,
                 "queues": QueuesView,
+                "doctor": _doctor_view,
             },
             OverviewView,
         )
@@ -127,7 +130,7 @@ class App:
     def _ask_password(self, session: ProfileSession, reason: str) -> None:
         """Ask once for each refusal; what is given is kept where passwords are kept, and used."""
         name = session.profile.name
-        where = self.passwords.problem or "It is kept in the system's keyring."
+        where = self.passwords.where
         dialog = PasswordDialog(session.profile, reason, where, self.window)
         dialog.given.connect(lambda secret: self.spawn(self._use_password(name, secret), f"password of {name}"))
         dialog.open()
@@ -192,6 +195,8 @@ class App:
 
     def open_profiles(self) -> None:
         """Open the dialog of profiles."""
+        from deskq.views.profile_dialog import ProfileDialog  # as large as it is rarely used
+
         if self._dialog is None:
             self._dialog = ProfileDialog(self.profiles, self.passwords, self.window)
             self._dialog.connect_requested.connect(self._connect_saved)
@@ -227,7 +232,7 @@ class App:
 
     def _dialog_done(self, _result: int) -> None:
         if self._dialog is not None:
-            self._dialog.deleteLater()
+            self._dialog.release()
             self._dialog = None
 
     def _connect_saved(self, profile: Profile) -> None:
@@ -261,6 +266,12 @@ class App:
         self.window.deleteLater()
 
 
+def _doctor_view(session: ProfileSession) -> QWidget:
+    from deskq.views.doctor import DoctorView  # it needs the clients of brokers, the window does not
+
+    return DoctorView(session)
+
+
 def run_window(profiles: Sequence[Profile]) -> int:
     """Open the window on the saved profiles and on these; returns the exit status.
 
@@ -280,6 +291,8 @@ def run_window(profiles: Sequence[Profile]) -> int:
 
 def run_demo(*, headless: bool, seconds: float, pictures: Path | None, broker_url: str | None, rate: float) -> int:
     """Start the demo's services and show them: in a window, or in pictures."""
+    from deskq.demo.services import DemoServices  # it needs a client of Redis, the window does not
+
     before = os.environ.get("DESKQ_HOME")
     with tempfile.TemporaryDirectory(prefix="deskq-demo-", ignore_cleanup_errors=True) as home:
         os.environ["DESKQ_HOME"] = home  # nothing of the user's own is touched
@@ -306,12 +319,12 @@ def _run(main: Callable[[QApplication], Coroutine[Any, Any, int]], log: CrashLog
     application.setQuitOnLastWindowClosed(False)
     if application.platformName() == "offscreen":
         application.setStyle("Fusion")
-    qInstallMessageHandler(partial(_say_message, log))
+    qInstallMessageHandler(partial(say_message, log))
     theme.apply_scheme(window_state.load_text("window/theme", "system"))  # type: ignore[arg-type]
     loop = qasync.QEventLoop(application)
     asyncio.set_event_loop(loop)
     if log is not None:
-        loop.set_exception_handler(partial(_unheard, log))
+        loop.set_exception_handler(partial(unheard, log))
     collector = GuiThreadCollector()
     collector.start()
     try:
@@ -320,25 +333,6 @@ def _run(main: Callable[[QApplication], Coroutine[Any, Any, int]], log: CrashLog
         loop.close()
         collector.stop()
         qInstallMessageHandler(None)
-
-
-def _say_message(log: CrashLog | None, _kind: object, _context: object, text: str) -> None:
-    """Print what Qt says, and keep it for a crash report.
-
-    Without a screen Qt says of every window what it cannot do with it: that is left out.
-    """
-    if not text.startswith("This plugin does not support"):
-        if log is not None:
-            log.note(f"Qt: {text}")
-        print(text, file=sys.stderr)
-
-
-def _unheard(log: CrashLog, loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
-    """An exception that no task's owner waited for."""
-    error = context.get("exception")
-    if isinstance(error, Exception):
-        log.report(error, str(context.get("message", "the event loop")))
-    loop.default_exception_handler(context)
 
 
 async def _window(profiles: list[Profile], log: CrashLog, application: QApplication) -> int:

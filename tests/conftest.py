@@ -21,6 +21,7 @@ for _name in ("XDG_CONFIG_HOME", "XDG_STATE_HOME", "XDG_DATA_HOME", "XDG_CACHE_H
     (_HOME / _name).mkdir(mode=0o700)
     os.environ[_name] = str(_HOME / _name)
 
+import hypothesis  # noqa: E402
 import keyring  # noqa: E402
 import keyring.backend  # noqa: E402
 import keyring.errors  # noqa: E402
@@ -29,6 +30,10 @@ import pytest  # noqa: E402
 from tests.support.processes import children, shared_pids  # noqa: E402
 from tests.support.servers import RabbitServer, RedisServer, ServerMissing  # noqa: E402
 from tests.support.waiting import wait_until  # noqa: E402
+
+# On a machine that does other things too, a slow example says nothing.
+hypothesis.settings.register_profile("deskq", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow])
+hypothesis.settings.load_profile("deskq")
 
 S = TypeVar("S")
 _numbers = itertools.count(1)

@@ -34,7 +34,24 @@ class TlsFailed(BrokerError):
 
 
 class ConnectionLost(BrokerError):
-    """The connection ended, or nothing has come over it for too long."""
+    """The connection ended, or nothing has come over it for too long.
+
+    ``since``: epoch seconds from which on events may be missing, None = from now on.
+    """
+
+    def __init__(self, message: str, since: float | None = None) -> None:
+        super().__init__(message)
+        self.since = since
+
+
+@dataclass(frozen=True, slots=True)
+class Loss:
+    """Events that the broker dropped while the connection stayed; ``count`` is None where nothing tells."""
+
+    since: float
+    until: float
+    cause: str
+    count: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,11 +95,14 @@ class EventSource(Protocol):
     def read(self, timeout: float) -> Sequence[Any]:
         """Return at most 5,000 payloads that are there, none after ``timeout`` seconds. Raises ConnectionLost."""
 
+    def losses(self) -> list[Loss]:
+        """Return what the broker dropped and has told of since the last call; asks nobody."""
+
     def decode(self, payload: Any) -> list[Event]:
         """Return the events of a payload; pure. Raises MalformedEvent."""
 
     def close(self) -> None:
-        """End the subscription; never raises."""
+        """End the subscription within seconds, whatever the broker does; never raises."""
 
 
 class Broker(Protocol):

@@ -9,13 +9,12 @@ from collections.abc import Sequence
 from typing import Any, Final
 from uuid import uuid4
 
-import kombu.exceptions
 from kombu.connection import Connection
 from kombu.entity import Exchange, Queue
 from kombu.messaging import Consumer
 from kombu.transport import virtual
 
-from deskq.brokers.base import Binding, BrokerError, ConnectionLost, QueueSample, Refused, Server
+from deskq.brokers.base import Binding, BrokerError, ConnectionLost, Loss, QueueSample, Refused, Server
 from deskq.brokers.rabbitmq_events import Delivery
 from deskq.brokers.transport_options import kombu_url, tls_options, transport_options
 from deskq.profiles import Profile
@@ -65,6 +64,10 @@ class GenericEventSource:
             raise ConnectionLost(f"The event stream was lost: {str(error) or type(error).__name__}.") from None
         arrived, self._arrived = self._arrived, []
         return arrived
+
+    def losses(self) -> list[Loss]:
+        """See EventSource: unknown, so none."""
+        return []
 
     def decode(self, payload: Delivery) -> list[Event]:
         """See EventSource."""
@@ -141,12 +144,14 @@ class GenericBroker:
                     return QueueSample(name, at, None, None, None)
                 found = channel.queue_declare(queue=name, passive=True)
             finally:
-                channel.close()
-        except kombu.exceptions.OperationalError as error:
+                with contextlib.suppress(Exception):  # it may be what failed
+                    channel.close()
+        except connection.channel_errors as error:
+            missing = str(getattr(error, "reply_code", "")) == "404" or "NOT_FOUND" in str(error)
+            return QueueSample(name, at, None, None, None, exists=not missing)
+        except Exception as error:  # noqa: BLE001 - each transport raises its client's own
             self.close()
             raise _sentence(error, self._profile) from None
-        except Exception:  # noqa: BLE001 - not there, or this transport cannot tell
-            return QueueSample(name, at, None, None, None, exists=False)
         return QueueSample(name, at, int(found.message_count), None, None)
 
     def _open(self) -> Any:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import time
 from collections.abc import Sequence
 from typing import Any, Final
@@ -10,7 +9,7 @@ from typing import Any, Final
 import pika.exceptions
 
 from deskq.brokers.base import Binding, BrokerError, QueueSample, Server, is_task_queue
-from deskq.brokers.rabbitmq_connection import connect, translate
+from deskq.brokers.rabbitmq_asking import AskingConnection
 from deskq.brokers.rabbitmq_events import RabbitEventSource
 from deskq.brokers.rabbitmq_management import Management
 from deskq.profiles import Profile
@@ -23,14 +22,15 @@ class RabbitBroker:
 
     def __init__(self, profile: Profile) -> None:
         self._profile = profile
-        self._connection: Any = None
+        self._asking = AskingConnection(profile)
         self._management: Management | None = None
         self._next_try = 0.0
         self.management_problem = ""
 
     def server(self) -> Server:
         """See Broker."""
-        properties = self._open()._impl.server_properties  # pika has no public way to them
+        with self._asking.question() as connection:
+            properties = connection._impl.server_properties  # pika has no public way to them
         return Server(_text(properties.get("product", "RabbitMQ")), _text(properties.get("version", "")))
 
     def event_source(self) -> RabbitEventSource:
@@ -67,18 +67,14 @@ class RabbitBroker:
 
     def close(self) -> None:
         """See Broker."""
-        if self._connection is not None:
-            with contextlib.suppress(pika.exceptions.AMQPError, OSError):
-                if self._connection.is_open:
-                    self._connection.close()
-            self._connection = None
+        self._asking.close()
 
     def _by_management(self) -> list[dict[str, Any]] | None:
         if time.monotonic() < self._next_try:
             return None
-        if self._management is None:
-            self._management = Management(self._profile)
         try:
+            if self._management is None:
+                self._management = Management(self._profile)
             queues = self._management.queues()
         except BrokerError as error:
             self.management_problem = str(error)
@@ -90,29 +86,16 @@ class RabbitBroker:
     def _declared(self, name: str) -> QueueSample:
         """Ask by a passive declare; a queue that is not there closes the channel, nothing more."""
         at = time.time()
-        connection = self._open()
         try:
-            channel = connection.channel()
-            method = channel.queue_declare(name, passive=True).method
-            channel.close()
+            with self._asking.question() as connection:
+                channel = connection.channel()
+                method = channel.queue_declare(name, passive=True).method
+                channel.close()
         except pika.exceptions.ChannelClosedByBroker as error:
             if error.reply_code == 404:
                 return QueueSample(name, at, None, None, None, exists=False)
             return QueueSample(name, at, None, None, None)
-        except (pika.exceptions.AMQPError, OSError) as error:
-            self.close()
-            raise translate(error, self._profile) from None
         return QueueSample(name, at, int(method.message_count), None, int(method.consumer_count))
-
-    def _open(self) -> Any:
-        if self._connection is not None:
-            try:
-                self._connection.process_data_events(time_limit=0)  # heartbeats
-            except (pika.exceptions.AMQPError, OSError):
-                self.close()
-        if self._connection is None or not self._connection.is_open:
-            self._connection = connect(self._profile)
-        return self._connection
 
 
 def _sample(name: str, at: float, queue: dict[str, Any] | None) -> QueueSample:

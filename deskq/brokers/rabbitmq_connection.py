@@ -1,21 +1,27 @@
-"""Connections to RabbitMQ: how to open one, and its failures as sentences that say what to do."""
+"""Connections to RabbitMQ: how to open and end one, and its failures as sentences that say what to do."""
 
 from __future__ import annotations
 
+import contextlib
+import re
 import socket
 import ssl
+from collections.abc import Iterator
 from typing import Any, Final
 from urllib.parse import unquote, urlsplit
 
 import pika
 import pika.exceptions
-from pika.adapters.utils.connection_workflow import AMQPConnectorException
+from pika.adapters.utils.connection_workflow import AMQPConnectorException, AMQPConnectorStackTimeout
 
 from deskq.brokers.base import BrokerError, ConnectionLost, LoginRefused, PermissionRefused, Refused, TlsFailed
+from deskq.brokers.tls import ENDED, tls_context, tls_sentence
 from deskq.profiles import Profile
 
 CONNECT_SECONDS: Final = 5.0
+ANSWER_SECONDS: Final = 5.0
 HEARTBEAT_SECONDS: Final = 5
+_GOODBYE_SECONDS: Final = 1.0
 
 
 def virtual_host(profile: Profile) -> str:
@@ -24,24 +30,16 @@ def virtual_host(profile: Profile) -> str:
     return path[1:] if len(path) > 1 else "/"
 
 
-def parameters(profile: Profile) -> Any:
+def parameters(profile: Profile, heartbeat: int = HEARTBEAT_SECONDS) -> Any:
     """Return pika's parameters: every wait has a deadline."""
     url = urlsplit(profile.url)
-    tls = None
-    if profile.scheme == "amqps":
-        context = ssl.create_default_context(cafile=profile.tls.ca)
-        if not profile.tls.verify:
-            context.check_hostname = False
-            context.verify_mode = ssl.CERT_NONE
-        if profile.tls.certificate:
-            context.load_cert_chain(profile.tls.certificate, profile.tls.key)
-        tls = pika.SSLOptions(context, url.hostname)
+    tls = pika.SSLOptions(tls_context(profile), url.hostname) if profile.scheme == "amqps" else None
     return pika.ConnectionParameters(
         host=url.hostname or "127.0.0.1",
         port=url.port or (5671 if tls is not None else 5672),
         virtual_host=virtual_host(profile),
         credentials=pika.PlainCredentials(*login(profile)),
-        heartbeat=HEARTBEAT_SECONDS,
+        heartbeat=heartbeat,
         blocked_connection_timeout=15,
         socket_timeout=CONNECT_SECONDS,
         stack_timeout=2 * CONNECT_SECONDS,
@@ -57,12 +55,48 @@ def login(profile: Profile) -> tuple[str, str]:
     return user, profile.password.reveal() or ("guest" if user == "guest" else "")
 
 
-def connect(profile: Profile) -> Any:
+def connect(profile: Profile, heartbeat: int = HEARTBEAT_SECONDS) -> Any:
     """Return an open BlockingConnection; raises BrokerError."""
     try:
-        return pika.BlockingConnection(parameters(profile))
+        return pika.BlockingConnection(parameters(profile, heartbeat))
     except (pika.exceptions.AMQPError, AMQPConnectorException, OSError) as error:
         raise translate(error, profile) from None
+
+
+@contextlib.contextmanager
+def deadline(connection: Any, seconds: float = ANSWER_SECONDS) -> Iterator[None]:
+    """Within, what waits for the broker's answer for longer raises AMQPHeartbeatTimeout; the connection is dropped.
+
+    pika's own blocking calls wait until its heartbeats give up, which takes 20 s.
+    """
+    impl = connection._impl
+
+    def give_up() -> None:
+        impl._terminate_stream(pika.exceptions.AMQPHeartbeatTimeout("no answer in time"))
+
+    timer = impl._adapter_call_later(seconds, give_up)
+    try:
+        yield
+    finally:
+        if not connection.is_closed:
+            impl._adapter_remove_timeout(timer)
+
+
+def hang_up(connection: Any, *, politely: bool = True) -> None:
+    """End a connection within a second, whatever the broker does; without a word where it does not answer anyway."""
+    with contextlib.suppress(pika.exceptions.AMQPError, OSError):
+        if connection.is_open and politely:
+            with deadline(connection, _GOODBYE_SECONDS):
+                connection.close()
+    with contextlib.suppress(pika.exceptions.AMQPError, OSError):
+        if not connection.is_closed:
+            connection._impl._terminate_stream(pika.exceptions.AMQPHeartbeatTimeout("hung up"))
+            connection._flush_output(connection._closed_result.is_ready)
+
+
+def bytes_received(connection: Any) -> int:
+    """Return how many bytes came over it so far, heartbeats included."""
+    return int(connection._impl.bytes_received)  # pika has no public way to them
 
 
 def translate(error: BaseException, profile: Profile) -> BrokerError:
@@ -73,23 +107,48 @@ def translate(error: BaseException, profile: Profile) -> BrokerError:
     kinds = pika.exceptions
     reasons = list(_reasons(error))
     text = " ".join(str(reason) or type(reason).__name__ for reason in reasons)
-    if any(isinstance(reason, kinds.AuthenticationError | kinds.ProbableAuthenticationError) for reason in reasons) or (
+
+    def has(*wanted: type[BaseException]) -> bool:
+        return any(isinstance(reason, wanted) for reason in reasons)
+
+    if has(kinds.AuthenticationError, kinds.ProbableAuthenticationError) or (
         "ACCESS_REFUSED" in text and "Login was refused" in text
     ):
         return LoginRefused(f"{place} refuses the login. Check user and password of “{profile.name}”.")
+    if "is down" in text and "vhost" in text:
+        return ConnectionLost(f"The virtual host “{host}” of {place} is down. Look into RabbitMQ's log.")
     if "NOT_ALLOWED" in text or ("not found" in text and "vhost" in text):
         return PermissionRefused(f"{place} has no virtual host “{host}” for this user. Check the end of the URL.")
-    if "ACCESS_REFUSED" in text or any(isinstance(reason, kinds.ProbableAccessDeniedError) for reason in reasons):
-        return PermissionRefused(f"{place} does not allow it in “{host}”: the user needs the permission.")
-    if any(isinstance(reason, ssl.SSLError) for reason in reasons):
-        return TlsFailed(f"TLS with {place} failed: {_tls_reason(text)}")
-    if any(isinstance(reason, socket.gaierror) for reason in reasons):
+    if "ACCESS_REFUSED" in text or has(kinds.ProbableAccessDeniedError):
+        return PermissionRefused(
+            f"{place} does not allow it in “{host}”{_refused_part(text)}. Give the user the permissions configure and "
+            f"write for “deskq\\..*”, read for “deskq\\..*” and “{profile.event_exchange}”."
+        )
+    if has(ssl.SSLError) or re.search(r"SSL\w*Error", text):  # pika may keep but its text
+        return TlsFailed(tls_sentence(text, place, plain="amqp"))
+    if profile.scheme == "amqps" and has(kinds.IncompatibleProtocolError) and "StreamLostError" in text:
+        return TlsFailed(tls_sentence(ENDED, place, plain="amqp"))
+    if has(socket.gaierror):
         return Refused(f"There is no host “{url.hostname}”. Check its spelling, or your network.")
-    if any(isinstance(reason, ConnectionRefusedError) for reason in reasons):
+    if has(ConnectionRefusedError):
         return Refused(f"Nothing listens at {place}. Check host and port, and that the broker runs.")
-    if any(isinstance(reason, kinds.IncompatibleProtocolError) for reason in reasons):
-        return BrokerError(f"What answers at {place} is no RabbitMQ. Check the port.")
+    if has(kinds.AMQPHeartbeatTimeout, AMQPConnectorStackTimeout, TimeoutError):
+        return ConnectionLost(f"{place} does not answer. It may be frozen, overloaded, or behind a firewall.")
+    if has(kinds.IncompatibleProtocolError):
+        tls = "" if profile.scheme == "amqps" else ", or use amqps:// if it speaks TLS"
+        return BrokerError(f"What answers at {place} is no RabbitMQ. Check the port{tls}.")
+    forced = next((reason for reason in reasons if isinstance(reason, kinds.ConnectionClosedByBroker)), None)
+    if forced is not None:
+        return ConnectionLost(f"{place} closed the connection: {forced.reply_text}.")
+    if has(kinds.StreamLostError, ConnectionError) or "EOF" in text:
+        return ConnectionLost(f"{place} closed the connection without a word: it restarted, or was killed.")
     return ConnectionLost(f"The connection to {place} was lost: {text or type(error).__name__}.")
+
+
+def _refused_part(text: str) -> str:
+    """What RabbitMQ names: ``access to queue 'x' in vhost 'y' refused for user 'z'``."""
+    _, found, rest = text.partition("access to ")
+    return f" (access to {rest.partition(' in vhost')[0]})" if found else ""
 
 
 def _reasons(error: BaseException | None) -> Any:
@@ -103,16 +162,3 @@ def _reasons(error: BaseException | None) -> Any:
             yield current
             waiting += [*current.args, getattr(current, "exception", None), current.__cause__, current.__context__]
             waiting += list(getattr(current, "exceptions", ()))
-
-
-def _tls_reason(text: str) -> str:
-    for found, sentence in (
-        ("expired", "the certificate has expired. Have it renewed."),
-        ("self-signed", "the certificate is signed by nobody known. Set the CA's file in the profile."),
-        ("local issuer", "the certificate is signed by nobody known. Set the CA's file in the profile."),
-        ("Hostname mismatch", "the certificate is for another name. Use the name that it was made for."),
-        ("WRONG_VERSION", "there is no TLS on this port. Use amqp://, or the TLS port."),
-    ):
-        if found in text:
-            return sentence
-    return text

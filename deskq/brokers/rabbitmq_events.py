@@ -2,14 +2,25 @@
 
 from __future__ import annotations
 
-import contextlib
+import time
+from collections.abc import Mapping
 from typing import Any, Final, NamedTuple
 from uuid import uuid4
 
 import pika.exceptions
 
-from deskq.brokers.base import ConnectionLost
-from deskq.brokers.rabbitmq_connection import connect, translate
+from deskq.brokers.base import BrokerError, ConnectionLost, Loss
+from deskq.brokers.pace import Pace
+from deskq.brokers.rabbitmq_connection import (
+    CONNECT_SECONDS,
+    HEARTBEAT_SECONDS,
+    bytes_received,
+    connect,
+    deadline,
+    hang_up,
+    translate,
+)
+from deskq.brokers.rabbitmq_losses import LETTER_ARGUMENTS, DroppedEvents
 from deskq.profiles import Profile
 from deskq.protocol.events import Event, decode_body
 
@@ -18,9 +29,13 @@ QUEUE_ARGUMENTS: Final = {
     "x-expires": 60_000,
     "x-message-ttl": 30_000,
     "x-max-length": 200_000,
+    "x-max-length-bytes": 256 * 1024 * 1024,
     "x-overflow": "drop-head",
 }
-"""A deskq that stands still must not fill the broker."""
+"""A deskq that stands still must not fill the broker. The queue is exclusive: RabbitMQ 4.3 and later refuse other
+queues that are not durable."""
+SILENT_SECONDS: Final = 2.0 * HEARTBEAT_SECONDS
+"""RabbitMQ sends something every 2.5 s, be it a heartbeat."""
 
 
 class Delivery(NamedTuple):
@@ -32,21 +47,33 @@ class Delivery(NamedTuple):
 
 
 class RabbitEventSource:
-    """See EventSource."""
+    """See EventSource. ``arguments``: of the event queue."""
 
-    def __init__(self, profile: Profile) -> None:
+    def __init__(self, profile: Profile, *, arguments: Mapping[str, object] = QUEUE_ARGUMENTS) -> None:
         self._profile = profile
+        self._arguments = dict(arguments)
         self._connection: Any = None
+        self._channel: Any = None
         self._arrived: list[Delivery] = []
+        self._cancelled = False
+        self._pace = Pace()
+        self._dropped = DroppedEvents(self._pace)
+        self._bytes = 0
+        self._silent = 0.0
+        self._heard = self._checked = 0.0
 
     def connect(self) -> None:
         """Declare an exclusive queue, bind it, consume it; see EventSource."""
         self.close()
         self._connection = connect(self._profile)
         try:
-            self._subscribe()
+            with deadline(self._connection, CONNECT_SECONDS):
+                self._subscribe()
         except (pika.exceptions.AMQPError, OSError) as error:
+            self._drop()
             raise translate(error, self._profile) from None
+        self._pace.tick()
+        self._silent, self._heard, self._checked = 0.0, time.time(), time.monotonic()
 
     def _subscribe(self) -> None:
         exchange = self._profile.event_exchange
@@ -59,23 +86,51 @@ class RabbitEventSource:
             channel = self._connection.channel()  # as celery/events/event.py declares it
             channel.exchange_declare(exchange, exchange_type="topic", durable=True)
         queue = f"deskq.{uuid4()}"  # the prefix tells our own queue from a task queue
-        channel.queue_declare(queue, exclusive=True, auto_delete=True, arguments=QUEUE_ARGUMENTS)
+        channel = self._declare(channel, queue)
         channel.queue_bind(queue, exchange, routing_key="#")
-        self._arrived = []
+        self._arrived, self._cancelled = [], False
+        channel.add_on_cancel_callback(self._on_cancel)
         channel.basic_consume(queue, self._deliver, auto_ack=True, exclusive=True)
+        self._channel = channel
+
+    def _declare(self, channel: Any, queue: str) -> Any:
+        """Declare the event queue and, where the user may, one for its dead letters; return the channel to go on with.
+
+        Dead letters go through the default exchange, which needs the permission to write to ``amq.default``.
+        """
+        letters = f"{queue}.dropped"
+        dead = {"x-dead-letter-exchange": "", "x-dead-letter-routing-key": letters}
+        try:
+            channel.queue_declare(queue, exclusive=True, auto_delete=True, arguments=self._arguments | dead)
+        except pika.exceptions.ChannelClosedByBroker as error:
+            if error.reply_code != 403:
+                raise
+            channel = self._connection.channel()
+            channel.queue_declare(queue, exclusive=True, auto_delete=True, arguments=self._arguments)
+            return channel
+        channel.queue_declare(letters, exclusive=True, auto_delete=True, arguments=LETTER_ARGUMENTS)
+        channel.basic_consume(letters, self._on_letter, auto_ack=True, exclusive=True)
+        return channel
 
     def read(self, timeout: float) -> list[Delivery]:
         """Return what has arrived; see EventSource."""
         if self._connection is None:
             raise ConnectionLost("There is no connection.")
+        self._pace.tick()
         try:
             if len(self._arrived) < _MOST_PAYLOADS:
                 self._connection.process_data_events(time_limit=timeout)
         except (pika.exceptions.AMQPError, OSError) as error:
-            lost = translate(error, self._profile)
-            raise (lost if isinstance(lost, ConnectionLost) else ConnectionLost(str(lost))) from None
+            self._pace.tick(timeout)
+            raise self._lost(translate(error, self._profile)) from None
+        self._pace.tick(timeout)
+        self._check_alive()
         arrived, self._arrived = self._arrived[:_MOST_PAYLOADS], self._arrived[_MOST_PAYLOADS:]
         return arrived
+
+    def losses(self) -> list[Loss]:
+        """See EventSource."""
+        return self._dropped.take(all_of_it=self._connection is None or not self._connection.is_open)
 
     def decode(self, payload: Delivery) -> list[Event]:
         """See EventSource."""
@@ -84,10 +139,42 @@ class RabbitEventSource:
     def close(self) -> None:
         """See EventSource."""
         if self._connection is not None:
-            with contextlib.suppress(pika.exceptions.AMQPError, OSError):
-                if self._connection.is_open:
-                    self._connection.close()
+            hang_up(self._connection, politely=self._silent < HEARTBEAT_SECONDS)
             self._connection = None
+
+    def _drop(self) -> None:
+        hang_up(self._connection, politely=False)
+        self._connection = None
+
+    def _check_alive(self) -> None:
+        """Count the time in which nothing came although it was looked for: a deskq that stood still proves nothing."""
+        now, received = time.monotonic(), bytes_received(self._connection)
+        if received != self._bytes:
+            self._bytes, self._silent, self._heard = received, 0.0, time.time()
+        else:
+            self._silent += min(now - self._checked, 1.0)
+        self._checked = now
+        name = self._profile.name
+        if self._silent > SILENT_SECONDS:
+            self._drop()
+            raise ConnectionLost(
+                f"The broker of “{name}” has sent nothing for {self._silent:.0f} s, not even a heartbeat.", self._heard
+            )
+        if self._cancelled or not self._channel.is_open:
+            raise ConnectionLost(f"The broker of “{name}” ended the subscription: deskq's queue is gone, or its node.")
+
+    def _lost(self, error: BrokerError) -> ConnectionLost:
+        still = self._pace.stood_still()
+        if still is None:
+            return error if isinstance(error, ConnectionLost) else ConnectionLost(str(error))
+        since, until = still
+        return ConnectionLost(f"{error} deskq had not read for {until - since:.0f} s.", since)
+
+    def _on_cancel(self, _frame: Any) -> None:
+        self._cancelled = True
+
+    def _on_letter(self, _channel: Any, _method: Any, properties: Any, _body: bytes) -> None:
+        self._dropped.letter(properties.headers)
 
     def _deliver(self, _channel: Any, _method: Any, properties: Any, body: bytes) -> None:
         self._arrived.append(Delivery(body, properties.content_type, properties.content_encoding))

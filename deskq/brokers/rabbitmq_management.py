@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import base64
+import http.client
+import io
+import socket
 import ssl
+import time
 from typing import Any, Final
 from urllib.error import HTTPError, URLError
 from urllib.parse import quote, urlsplit
-from urllib.request import HTTPRedirectHandler, HTTPSHandler, ProxyHandler, Request, build_opener
+from urllib.request import HTTPHandler, HTTPRedirectHandler, HTTPSHandler, ProxyHandler, Request, build_opener
 
 import msgspec
 
-from deskq.brokers.base import BrokerError, LoginRefused, Refused
+from deskq.brokers.base import BrokerError, ConnectionLost, LoginRefused, Refused, TlsFailed
 from deskq.brokers.rabbitmq_connection import login, virtual_host
+from deskq.brokers.tls import tls_context, tls_sentence
 from deskq.profiles import Profile
 
 ANSWER_SECONDS: Final = 5.0
@@ -30,6 +35,59 @@ class _NoRedirect(HTTPRedirectHandler):
         return None
 
 
+class _DueAnswer(io.RawIOBase):
+    """Bytes of one answer, all of which must have come by a deadline: drop by drop does not make it later."""
+
+    def __init__(self, raw: io.RawIOBase, connection: socket.socket) -> None:
+        self._raw = raw
+        self._connection = connection
+        self._deadline = time.monotonic() + ANSWER_SECONDS
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int | None:
+        left = self._deadline - time.monotonic()
+        if left <= 0:
+            raise TimeoutError("the answer is not complete")
+        self._connection.settimeout(left)
+        read: int | None = self._raw.readinto(buffer)
+        return read
+
+    def close(self) -> None:
+        self._raw.close()
+        super().close()
+
+
+class _Response(http.client.HTTPResponse):
+    def __init__(self, sock: socket.socket, *arguments: Any, **named: Any) -> None:
+        super().__init__(sock, *arguments, **named)
+        raw = self.fp.detach()
+        self.fp = io.BufferedReader(_DueAnswer(raw, sock))
+
+
+class _Connection(http.client.HTTPConnection):
+    response_class = _Response
+
+
+class _TlsConnection(http.client.HTTPSConnection):
+    response_class = _Response
+
+
+class _Http(HTTPHandler):
+    def http_open(self, request: Request) -> Any:
+        return self.do_open(_Connection, request)
+
+
+class _Https(HTTPSHandler):
+    def __init__(self, context: ssl.SSLContext) -> None:
+        super().__init__(context=context)
+        self._given = context
+
+    def https_open(self, request: Request) -> Any:
+        return self.do_open(_TlsConnection, request, context=self._given)
+
+
 class Management:
     """The API of one profile's server. Blocking, with a deadline; raises BrokerError."""
 
@@ -41,11 +99,8 @@ class Management:
         self._host = quote(virtual_host(profile), safe="")
         token = base64.b64encode(":".join(own if own[0] else login(profile)).encode()).decode()
         self._headers = {"Authorization": f"Basic {token}", "Accept": "application/json", "User-Agent": "deskq"}
-        context = ssl.create_default_context(cafile=profile.tls.ca if url.scheme == "https" else None)
-        if not profile.tls.verify:
-            context.check_hostname = False
-            context.verify_mode = ssl.CERT_NONE
-        self._opener = build_opener(ProxyHandler({}), HTTPSHandler(context=context), _NoRedirect())
+        tls = [_Https(tls_context(profile))] if url.scheme == "https" else []
+        self._opener = build_opener(ProxyHandler({}), _Http(), *tls, _NoRedirect())
 
     def queues(self) -> list[dict[str, Any]]:
         """Return every queue of the virtual host."""
@@ -56,6 +111,11 @@ class Management:
         """Return every binding of the virtual host."""
         found = self._get(f"/api/bindings/{self._host}")
         return [binding for binding in found if isinstance(binding, dict)] if isinstance(found, list) else []
+
+    def deprecated_features(self) -> list[dict[str, Any]]:
+        """Return what RabbitMQ from 3.13 on will no longer allow: ``name`` and ``deprecation_phase`` of each."""
+        found = self._get("/api/deprecated-features")
+        return [feature for feature in found if isinstance(feature, dict)] if isinstance(found, list) else []
 
     def _get(self, path: str) -> Any:
         request = Request(self.url.rstrip("/") + path, headers=self._headers)
@@ -71,7 +131,20 @@ class Management:
             raise BrokerError(
                 f"RabbitMQ's management API answered {error.code}. Check its URL in the profile."
             ) from None
-        except (URLError, OSError, ValueError):
-            raise Refused(
-                f"There is no management API at {self.url}. Enable the plugin rabbitmq_management, or set its URL."
-            ) from None
+        except (URLError, OSError, ValueError, http.client.HTTPException) as error:
+            raise self._sentence(error) from None
+
+    def _sentence(self, error: Exception) -> BrokerError:
+        reason = error.reason if isinstance(error, URLError) else error
+        if isinstance(reason, ssl.SSLError):
+            return TlsFailed(tls_sentence(str(reason), self.url, plain="http"))
+        if isinstance(reason, TimeoutError):
+            seconds = f"{ANSWER_SECONDS:.0f} s"
+            return ConnectionLost(
+                f"RabbitMQ's management API at {self.url} takes more than {seconds}. See to its load."
+            )
+        if isinstance(error, ValueError | http.client.HTTPException):
+            return BrokerError(f"What answers at {self.url} is no management API. Check its URL in the profile.")
+        return Refused(
+            f"There is no management API at {self.url}. Enable the plugin rabbitmq_management, or set its URL."
+        )

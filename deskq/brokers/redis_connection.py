@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import socket
 import ssl
 from collections.abc import Iterator
 from typing import Any, Final
@@ -16,6 +17,7 @@ from redis.retry import Retry
 from redis.sentinel import MasterNotFoundError, Sentinel
 
 from deskq.brokers.base import BrokerError, ConnectionLost, LoginRefused, PermissionRefused, Refused, TlsFailed
+from deskq.brokers.tls import tls_context, tls_sentence
 from deskq.profiles import Profile
 
 CONNECT_SECONDS: Final = 5.0
@@ -49,6 +51,7 @@ def connection_class(profile: Profile) -> tuple[type[AbstractConnection], dict[s
         arguments["host"], arguments["port"] = url.hostname or "127.0.0.1", url.port or 6379
     if profile.scheme in ("rediss", "valkeys"):
         tls = profile.tls
+        tls_context(profile)  # says which file is wrong; redis-py then makes its own
         arguments |= {
             "ssl_cert_reqs": "required" if tls.verify else "none",
             "ssl_check_hostname": tls.verify,
@@ -109,27 +112,56 @@ def translated(profile: Profile) -> Iterator[None]:
 
 def translate(error: Exception, profile: Profile) -> BrokerError:
     """Return the sentence for a failure."""
-    place = urlsplit(profile.url.partition(";")[0]).netloc.rpartition("@")[2] or profile.url
+    place = place_of(profile)
     text = str(error)
     reason = _cause(error, ssl.SSLError)
     if reason is not None:
-        return TlsFailed(_tls_sentence(reason, place))
+        return TlsFailed(tls_sentence(str(reason), place, plain=profile.scheme.removesuffix("s")))
     if isinstance(error, redis.AuthenticationError) or "WRONGPASS" in text or "NOAUTH" in text:
         return LoginRefused(f"{place} refuses the password. Check user and password of “{profile.name}”.")
-    if isinstance(error, NoPermissionError):
-        return PermissionRefused(f"{place} does not allow it: {text}. Give the user the permission (ACL SETUSER).")
+    if isinstance(error, NoPermissionError) or "NOPERM" in text:
+        what = text.removeprefix("NOPERM ").rstrip(".")
+        return PermissionRefused(f"{place} does not allow it: {what}. Give the user the permission (ACL SETUSER).")
+    if any(words in text for words in ("DB index", "invalid DB", "Invalid Database", "not an integer")):  # of SELECT
+        return PermissionRefused(
+            f"{place} has no database {database_of(profile)}. End the URL with a number that it has, often 0 to 15."
+        )
+    if isinstance(error, redis.BusyLoadingError) or "LOADING" in text:
+        return ConnectionLost(f"{place} is still loading its data. Wait until it has.")
+    if "MASTERDOWN" in text:
+        return ConnectionLost(f"{place} is a replica without its master. Wait until it is back, or use the master.")
+    if "max number of clients" in text:
+        return ConnectionLost(f"{place} has as many clients as it allows. Close some, or raise its maxclients.")
+    if "DENIED" in text:
+        return PermissionRefused(f"{place} refuses clients from here: {text.partition('.')[0]}.")
     refused = _cause(error, ConnectionRefusedError)
     if refused is not None or "Connection refused" in text or "No such file" in text:
         return Refused(f"Nothing listens at {place}. Check host and port, and that the broker runs.")
-    if "Name or service not known" in text or "name resolution" in text or "nodename nor servname" in text:
+    if _cause(error, socket.gaierror) is not None:
         return Refused(f"There is no host “{place}”. Check its spelling, or your network.")
     if isinstance(error, redis.TimeoutError | TimeoutError):
-        return ConnectionLost(f"{place} does not answer. It may be frozen, overloaded, or behind a firewall.")
+        hint = "Is there TLS on this port? " if profile.scheme in ("rediss", "valkeys") else ""
+        return ConnectionLost(f"{place} does not answer. {hint}It may be frozen, overloaded, or behind a firewall.")
     if isinstance(error, redis.InvalidResponse) or "Protocol Error" in text:
         return BrokerError(f"What answers at {place} is no Redis. Check the port.")
+    if "reset by peer" in text or "closed by server" in text:
+        if profile.scheme in ("redis", "valkey"):
+            return ConnectionLost(
+                f"{place} closed the connection: it restarts, or it speaks TLS: then use {profile.scheme}s://."
+            )
+        if profile.scheme in ("rediss", "valkeys") and not profile.tls.certificate:
+            return ConnectionLost(
+                f"{place} closed the connection: it restarts, or it may want a client certificate. "
+                "Set certificate and key in the profile."
+            )
     if isinstance(error, redis.ConnectionError | OSError):
         return ConnectionLost(f"The connection to {place} was lost: {text or type(error).__name__}.")
     return BrokerError(f"{place} says: {text}")
+
+
+def place_of(profile: Profile) -> str:
+    """Return host and port as they stand in the URL, or the path of a socket."""
+    return urlsplit(profile.url.partition(";")[0]).netloc.rpartition("@")[2] or profile.url
 
 
 def _cause(error: BaseException | None, kind: type[BaseException]) -> BaseException | None:
@@ -138,16 +170,3 @@ def _cause(error: BaseException | None, kind: type[BaseException]) -> BaseExcept
             return error
         error = error.__cause__ or error.__context__
     return None
-
-
-def _tls_sentence(error: BaseException, place: str) -> str:
-    text = str(error)
-    if "expired" in text:
-        return f"The certificate of {place} has expired. Have it renewed."
-    if "self-signed" in text or "self signed" in text or "unable to get local issuer" in text:
-        return f"The certificate of {place} is signed by nobody known. Set the CA's file in the profile."
-    if "Hostname mismatch" in text or "doesn't match" in text:
-        return f"The certificate is not for {place}. Use the name that it was made for."
-    if "WRONG_VERSION_NUMBER" in text or "record layer" in text:
-        return f"{place} does not speak TLS. Use redis:// instead of rediss://, or the TLS port."
-    return f"TLS with {place} failed: {text}."

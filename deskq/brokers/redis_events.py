@@ -14,13 +14,18 @@ import hiredis
 import redis
 from redis.exceptions import NoPermissionError
 
-from deskq.brokers.base import ConnectionLost
-from deskq.brokers.redis_connection import ANSWER_SECONDS, connection_class, database_of, translate, translated
+from deskq.brokers.base import ConnectionLost, Loss
+from deskq.brokers.pace import Pace
+from deskq.brokers.redis_connection import CONNECT_SECONDS, connection_class, database_of, translate, translated
+from deskq.brokers.redis_ending import Life, ending, life_of
 from deskq.profiles import Profile
 from deskq.protocol.events import Event, decode_redis_envelope
 
 _READ_BYTES: Final = 256 * 1024
 _MOST_PAYLOADS: Final = 5_000
+_ALIVE: Final = ("LOADING", "MASTERDOWN")  # answers to PING of a server that will publish again
+_FULL_BYTES: Final = 16 * 1024  # a TLS record
+_FULL_READS: Final = 100  # in a row: the reader does not keep up
 
 
 class RedisEventSource:
@@ -31,8 +36,12 @@ class RedisEventSource:
         self._ping_after = ping_after
         self._connection: Any = None
         self._reader = hiredis.Reader()
-        self._heard = 0.0
-        self._pinged = False
+        self._heard = self._heard_at = 0.0  # by the monotonic clock, and by the other
+        self._pinged: float | None = None
+        self._pace = Pace()
+        self._full_reads = 0
+        self._full_since = 0.0
+        self._life = Life()
 
     def connect(self) -> None:
         """Subscribe; see EventSource."""
@@ -40,16 +49,19 @@ class RedisEventSource:
         profile = self._profile
         with translated(profile):
             kind, arguments = connection_class(profile)
-            connection = kind(**arguments)
-            connection.connect()
+            connection = kind(**arguments | {"socket_timeout": CONNECT_SECONDS})
             self._connection = connection
+            connection.connect()
+            self._life = life_of(connection)
             channel, pattern = channels(profile)
             connection.send_command("SUBSCRIBE", channel)
             connection.send_command("PSUBSCRIBE", pattern)
             self._reader = hiredis.Reader()
-            self._heard, self._pinged = time.monotonic(), False
+            self._hear()
+            self._pace = Pace()
+            self._full_reads = 0
             confirmed = 0
-            deadline = time.monotonic() + ANSWER_SECONDS
+            deadline = time.monotonic() + CONNECT_SECONDS
             while confirmed < 2:
                 self._receive(max(0.001, deadline - time.monotonic()))
                 while (reply := self._reader.gets()) is not False:
@@ -63,30 +75,37 @@ class RedisEventSource:
 
     def read(self, timeout: float) -> list[bytes]:
         """Return payloads that are there; see EventSource."""
+        if self._connection is None:
+            raise ConnectionLost("There is no connection.")
+        self._pace.tick()
+        try:
+            payloads = self._read(timeout)
+        except (redis.RedisError, hiredis.ProtocolError, OSError) as error:
+            raise self._lost(error, timeout) from None
+        self._pace.tick(timeout)
+        return payloads
+
+    def _read(self, timeout: float) -> list[bytes]:
         deadline = time.monotonic() + timeout
         payloads: list[bytes] = []
-        try:
-            while True:
-                while len(payloads) < _MOST_PAYLOADS and (reply := self._reader.gets()) is not False:
-                    if type(reply) is list:
-                        if reply[0] == b"pmessage" or reply[0] == b"message":
-                            payloads.append(reply[-1])
-                    elif isinstance(reply, hiredis.ReplyError):
-                        raise redis.ConnectionError(str(reply))
-                if payloads:
-                    return payloads
-                left = deadline - time.monotonic()
-                if left <= 0 and timeout > 0:
-                    return payloads
-                if not self._receive(max(left, 0.0)):
-                    return payloads
-        except (redis.RedisError, hiredis.ProtocolError, OSError) as error:
-            if isinstance(error, ConnectionResetError | EOFError) or "closed" in str(error):
-                raise ConnectionLost(
-                    f"The broker of “{self._profile.name}” closed the event stream: it restarted, or cut a slow reader."
-                ) from None
-            lost = translate(error, self._profile)
-            raise (lost if isinstance(lost, ConnectionLost) else ConnectionLost(str(lost))) from None
+        while True:
+            while len(payloads) < _MOST_PAYLOADS and (reply := self._reader.gets()) is not False:
+                if type(reply) is list:
+                    if reply[0] == b"pmessage" or reply[0] == b"message":
+                        payloads.append(reply[-1])
+                elif isinstance(reply, hiredis.ReplyError) and not str(reply).startswith(_ALIVE):
+                    raise redis.ConnectionError(str(reply))
+            if payloads:
+                return payloads
+            left = deadline - time.monotonic()
+            if left <= 0 and timeout > 0:
+                return payloads
+            if not self._receive(max(left, 0.0)):
+                return payloads
+
+    def losses(self) -> list[Loss]:
+        """See EventSource: Redis keeps nothing, so it drops nothing but the connection."""
+        return []
 
     def decode(self, payload: bytes) -> list[Event]:
         """See EventSource."""
@@ -101,26 +120,49 @@ class RedisEventSource:
     def _receive(self, timeout: float) -> bool:
         """Feed the reader with what the socket has; False if nothing came in time."""
         socket = self._connection._sock
+        if socket is None:  # redis-py lets go of it when something fails
+            raise ConnectionResetError("closed")
         socket.settimeout(max(timeout, 0.000_1))
         try:
             piece = socket.recv(_READ_BYTES)
         except (TimeoutError, BlockingIOError):
+            self._full_reads = 0
             self._check_alive(socket)
             return False
         if not piece:
             raise ConnectionResetError("closed by the server")
-        self._heard, self._pinged = time.monotonic(), False
+        if len(piece) < _FULL_BYTES:
+            self._full_reads = 0
+        else:
+            self._full_since = self._full_since if self._full_reads else time.time()
+            self._full_reads += 1
+        self._hear()
         self._reader.feed(piece)
         return True
 
+    def _hear(self) -> None:
+        self._heard, self._heard_at, self._pinged = time.monotonic(), time.time(), None
+
     def _check_alive(self, socket: Any) -> None:
         silent = time.monotonic() - self._heard
-        if silent > 2 * self._ping_after:
-            raise ConnectionLost(f"The broker of “{self._profile.name}” has not answered for {silent:.0f} s.")
-        if silent > self._ping_after and not self._pinged:
-            self._pinged = True
-            socket.settimeout(1.0)
-            socket.sendall(b"*1\r\n$4\r\nPING\r\n")
+        if self._pinged is None:
+            if silent > self._ping_after:
+                self._pinged = time.monotonic()
+                socket.settimeout(1.0)
+                socket.sendall(b"*1\r\n$4\r\nPING\r\n")
+        elif time.monotonic() - self._pinged > self._ping_after:
+            raise ConnectionLost(
+                f"The broker of “{self._profile.name}” has not answered for {silent:.0f} s.", self._heard_at
+            )
+
+    def _lost(self, error: Exception, timeout: float) -> ConnectionLost:
+        self._pace.tick(timeout)
+        if not (isinstance(error, ConnectionError) or "closed" in str(error)):
+            lost = translate(error, self._profile)
+            return lost if isinstance(lost, ConnectionLost) else ConnectionLost(str(lost))
+        still = self._pace.stood_still()
+        since = still[0] if still is not None else self._full_since if self._full_reads > _FULL_READS else None
+        return ConnectionLost(ending(self._profile, self._life, behind=since is not None), since)
 
 
 def channels(profile: Profile) -> tuple[str, str]:

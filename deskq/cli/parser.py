@@ -8,10 +8,14 @@ from importlib import import_module
 from typing import Any, Final
 
 from deskq import __version__
+from deskq.cli.acting_options import add_acting
 from deskq.cli.profile_options import add_profile_options
-from deskq.cli.profiles_parser import add_profile_verbs, allow_password_file
+from deskq.cli.profiles_parser import add_password_place, add_profile_verbs, allow_password_file
 
-COMMANDS: Final = ("window", "demo", "record", "tasks", "history", "profiles")
+COMMANDS: Final = (
+    *("window", "demo", "record", "tasks", "result", "history", "doctor"),
+    *("send", "retry", "journal", "profiles"),
+)
 _STATES: Final = "SENT RECEIVED STARTED SUCCESS FAILURE RETRY REJECTED REVOKED LOST IGNORED UNSEEN"
 
 
@@ -36,7 +40,10 @@ def build_parser() -> argparse.ArgumentParser:
     _demo(commands)
     _record(commands)
     _tasks(commands)
+    _result(commands)
     _history(commands)
+    _doctor(commands)
+    add_acting(commands, _command)
     _profiles(commands)
     return parser
 
@@ -165,11 +172,38 @@ def _history(commands: Any) -> None:
         add_profile_options(verb)
 
 
+def _result(commands: Any) -> None:
+    parser = _command(
+        commands,
+        "result",
+        "Show what the result backend keeps of a task; nothing is unpickled.",
+        "deskq result shop 5b2c… --result-backend redis://localhost:6379/1",
+        "result:run",
+    )
+    parser.add_argument("profile", metavar="URL|PROFILE")
+    parser.add_argument("id", metavar="UUID")
+    parser.add_argument("--format", choices=("table", "json"), default="table")
+    add_profile_options(parser)
+
+
+def _doctor(commands: Any) -> None:
+    parser = _command(
+        commands,
+        "doctor",
+        "Examine a broker and its workers, and say what to change.",
+        "deskq doctor redis://localhost:6379/0",
+        "doctor:run",
+    )
+    parser.add_argument("profile", metavar="URL|PROFILE")
+    parser.add_argument("--format", choices=("table", "json"), default="table")
+    add_profile_options(parser)
+
+
 def _profiles(commands: Any) -> None:
     parser: argparse.ArgumentParser = commands.add_parser(
         "profiles",
-        help="List, add, change and import saved profiles.",
-        description="List, add, change and import them.",
+        help="List, add, change, import and test saved profiles.",
+        description="List, add, change, import, export and test saved profiles.",
     )
     verbs = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
     listing = _command(verbs, "list", "List the saved profiles.", "deskq profiles list", "profiles:list_profiles")
@@ -186,6 +220,10 @@ def _profiles(commands: Any) -> None:
     adding.add_argument("--password-stdin", action="store_true", help="read the password from standard input")
     add_profile_options(adding)
     allow_password_file(adding)
+    testing = _command(verbs, "test", "Test a connection in steps.", "deskq profiles test shop", "doctor:test")
+    testing.add_argument("profile", metavar="NAME|URL")
+    testing.add_argument("--format", choices=("table", "json"), default="table")
+    add_profile_options(testing)
     removing = _command(verbs, "remove", "Remove a saved profile.", "deskq profiles remove shop", "profiles:remove")
     removing.add_argument("name", metavar="NAME")
     setting = _command(
@@ -197,5 +235,6 @@ def _profiles(commands: Any) -> None:
     )
     setting.add_argument("name", metavar="NAME")
     setting.add_argument("--password-stdin", action="store_true", help="read the password from standard input")
+    add_password_place(setting)
     allow_password_file(setting)
     add_profile_verbs(verbs, _command)

@@ -60,8 +60,10 @@ def _dest(field: Field) -> str:
 
 def _help(field: Field) -> str:
     kind = {"redis": "Redis: ", "sentinel": "Redis: ", "amqp": "RabbitMQ: "}.get(field.fits, "")
-    tip = (field.tip if kind else field.tip[:1].lower() + field.tip[1:]).replace("%", "%%")
-    return f"{kind}{tip}{' (repeatable)' if field.repeated else ''}"
+    tip = field.tip if field.tip.startswith("Celery") else field.tip[:1].lower() + field.tip[1:]
+    if field.kind == "switch" and not kind:
+        tip = f"{field.name[:1].lower()}{field.name[1:]}; {tip}"
+    return f"{kind}{tip}{' (repeatable)' if field.repeated else ''}".replace("%", "%%")
 
 
 def _reader(field: Field) -> Callable[[str], Any]:

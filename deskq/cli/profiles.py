@@ -105,16 +105,22 @@ def remove(options: argparse.Namespace) -> int:
 
 
 def set_password(options: argparse.Namespace) -> int:
-    """Ask for a password and keep it."""
+    """Ask for a password and keep it: the broker's, or that of another URL of the profile."""
     saved = saved_profiles(options)
     profile = find(saved.load(), options.name)
+    place = {"broker": "", "result-backend": "result_backend", "management-url": "management_url"}.get(
+        options.place, f"schedule_stores/{options.place}"
+    )
+    if place not in profile.secrets():
+        known = ", ".join(("broker", "result-backend", "management-url", *profile.schedule_stores))
+        raise UserError(f"“{profile.name}” has no such URL. It can be for: {known}.")
     text = (
         sys.stdin.readline().rstrip("\n")
         if options.password_stdin
-        else getpass.getpass(f"Password of {options.name}: ")
+        else getpass.getpass(f"Password of {options.name}{f' ({options.place})' if place else ''}: ")
     )
-    saved.passwords.keep(profile.name, {"": Secret(text)})
-    say_if_not_kept(saved.passwords, replace(profile, password=Secret(text)))
+    saved.passwords.keep(profile.name, {place: Secret(text)})
+    say_if_not_kept(saved.passwords, profile.with_secrets({place: Secret(text)}))
     return 0
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from deskq.cli.common import plain
 from deskq.cli.profiles import check, saved_profiles, say_if_not_kept
 from deskq.errors import UserError
-from deskq.profiles import ProfileFile
+from deskq.profiles import Profile, ProfileFile
 from deskq.profiles.importing import Proposal, from_app, from_django, from_environment
 from deskq.profiles.profile_file import exported
 from deskq.profiles.saved import find
@@ -31,10 +31,10 @@ def run(options: argparse.Namespace) -> int:
         if len(proposals) > 1:
             raise UserError(f"There are {len(proposals)} profiles: one name does not do for them.")
         proposals = [replace(one, profile=replace(one.profile, name=options.name)) for one in proposals]
-    known = {profile.name for profile in ProfileFile().load()}
+    known = {profile.name: profile for profile in ProfileFile().load()}
     for proposal in proposals:
         check(proposal.profile)
-        _say(proposal, known)
+        _say(proposal, known.get(proposal.profile.name))
     if options.dry_run:
         print("Nothing was saved (--dry-run).")
         return 0
@@ -88,10 +88,9 @@ def _proposals(options: argparse.Namespace) -> list[Proposal]:
     return found
 
 
-def _say(proposal: Proposal, known: set[str]) -> None:
+def _say(proposal: Proposal, saved: Profile | None) -> None:
     profile = proposal.profile
-    fate = "overwrites the profile of this name" if profile.name in known else "is new"
-    print(f"“{plain(profile.name)}” {fate}: {plain(profile.url)}")
+    print(f"{plain(profile.name)} ({proposal.fate(saved)}): {plain(profile.url)}")
     for field, where in proposal.sources:
         print(f"  {field} from {plain(where)}")
     for note in proposal.notes:

@@ -92,3 +92,14 @@ def allow_password_file(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="where there is no keyring, keep passwords in a file that only you can read",
     )
+
+
+def add_password_place(parser: argparse.ArgumentParser) -> None:
+    """Add the option that says whose password is meant."""
+    parser.add_argument(
+        "--for",
+        dest="place",
+        default="broker",
+        metavar="PLACE",
+        help="broker (unless told otherwise), result-backend, management-url, or a schedule store's URL",
+    )

@@ -17,6 +17,8 @@ from deskq.protocol.task_record import epoch
 ANSWER_SECONDS: Final = 1.5
 LISTEN_SECONDS: Final = 4.2
 """Two heartbeats, which come every 2 s."""
+_PATIENCE_SECONDS: Final = 7.0
+"""The same for a worker of which only one came: it is busy, not dead."""
 _MOST_NAMES: Final = 5
 
 
@@ -78,9 +80,14 @@ def listen(source: EventSource, observed: Observed, cancelled: Callable[[], bool
     malformed = 0
     try:
         source.connect()
-        while not cancelled() and (left := began + LISTEN_SECONDS - time.monotonic()) > 0:
-            for payload in source.read(min(left, 0.2)):
+        while not cancelled():
+            for payload in source.read(0.2):
                 malformed += _decode(source, payload, observed)
+            seconds = time.monotonic() - began
+            if seconds > _PATIENCE_SECONDS or (
+                seconds > LISTEN_SECONDS and not (in_full and _some_beat_once(observed))
+            ):
+                break
             if not in_full and observed.answering and all(_known(observed, name) for name in observed.answering):
                 break
     finally:
@@ -115,6 +122,10 @@ def _decode(source: EventSource, payload: Any, observed: Observed) -> int:
 
 def _known(observed: Observed, name: str) -> bool:
     return _beats(observed, name) and tells(observed, name)
+
+
+def _some_beat_once(observed: Observed) -> bool:
+    return any(one.heartbeats == 1 for one in observed.heard.values())
 
 
 def _beats(observed: Observed, name: str) -> bool:

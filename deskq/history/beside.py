@@ -76,10 +76,13 @@ class Beside:
         rows = readable(self._connection.execute("SELECT row FROM status"), RecorderStatus)
         return rows[0] if rows else None
 
-    def open_gap(self, started: float, cause: str) -> int:
-        """Note that events have been lost since ``started``; returns the gap's id."""
+    def open_gap(self, started: float, cause: str, ended: float | None = None, estimate: int | None = None) -> int:
+        """Note that events have been lost since ``started``, or were until ``ended``; returns the gap's id."""
         with self._connection:
-            self._connection.execute("INSERT INTO gaps (started, cause) VALUES (?, ?)", (started, cause))
+            self._connection.execute(
+                "INSERT INTO gaps (started, ended, cause, estimate) VALUES (?, ?, ?, ?)",
+                (started, ended, cause, estimate),
+            )
         return self._connection.last_insert_rowid()
 
     def close_gap(self, gap: int, ended: float, estimate: int | None = None) -> None:
@@ -110,12 +113,20 @@ class Beside:
         """Return how many gaps the history has."""
         return int(self._connection.execute("SELECT count(*) FROM gaps").get)
 
-    def put_malformed(self, reason: str, raw: bytes, at: float | None = None) -> None:
-        """Keep the beginning of a delivery that was no event; only the newest MALFORMED_KEPT stay."""
+    def put_malformed(self, reason: str, raw: bytes, at: float | None = None, size: int | None = None) -> None:
+        """Keep the beginning of a delivery that was no event; only the newest MALFORMED_KEPT stay.
+
+        ``size``: bytes of the whole, if ``raw`` is only its beginning.
+        """
         with self._connection:
             self._connection.execute(
                 "INSERT INTO malformed (at, reason, size, raw) VALUES (?, ?, ?, ?)",
-                (time.time() if at is None else at, reason, len(raw), raw[:MALFORMED_BYTES]),
+                (
+                    time.time() if at is None else at,
+                    reason,
+                    len(raw) if size is None else size,
+                    raw[:MALFORMED_BYTES],
+                ),
             )
             self._connection.execute(
                 "DELETE FROM malformed WHERE id <= (SELECT max(id) FROM malformed) - ?", (MALFORMED_KEPT,)

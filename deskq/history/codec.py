@@ -12,7 +12,6 @@ RAN_TWICE: Final = 1
 ROOT_IS_SELF: Final = 2
 UNREADABLE: Final = (msgspec.MsgspecError, ValueError, TypeError, AttributeError, OverflowError)
 """What reading a damaged row may raise: text that is no UTF-8, a blob that is none, any type in any column."""
-_DASHES: Final = (8, 13, 18, 23)
 
 
 class Blob(NamedTuple):
@@ -51,12 +50,13 @@ def are_numbers(*values: object) -> bool:
 
 def pack_uuid(text: str) -> bytes | str:
     """Return the 16 bytes of a canonical UUID; any other id stays text, so that nothing is lost."""
-    if len(text) == 36 and all(text[i] == "-" for i in _DASHES):
+    if len(text) == 36 and text[8] == text[13] == text[18] == text[23] == "-":
+        digits = text.replace("-", "")
         try:
-            packed = bytes.fromhex(text.replace("-", ""))
+            packed = bytes.fromhex(digits)
         except ValueError:
             return text
-        if len(packed) == 16 and unpack_uuid(packed) == text:
+        if packed.hex() == digits and len(digits) == 32:  # else unpacking would not give the same text
             return packed
     return text
 

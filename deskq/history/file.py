@@ -135,24 +135,35 @@ def refuse_foreign(path: Path) -> None:
 
 
 def _connect_for_reading(path: Path) -> apsw.Connection:
-    """In WAL mode even a reader writes, into the -shm file; where it cannot, the file must stand still.
+    """In WAL mode even a reader writes, into the -shm file; where it may not, it reads a file that stands still.
 
-    That is so on a read-only medium: nobody records there. A folder of somebody else's is read like that only while
-    no -wal file says that there is more than the file itself holds.
+    That is so on a read-only medium, where nobody can be recording. What a -wal file holds beside it is lost to view
+    there only if SQLite cannot make the -shm file that it needs.
     """
     wal = path.with_name(path.name + "-wal")
-    may_write = os.access(path.parent, os.W_OK) and not _on_read_only_medium(path)
-    still = not may_write and not is_locked(path) and not (wal.exists() and wal.stat().st_size)
-    if not still:
-        return apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READONLY)
+    merged = not wal.exists() or not wal.stat().st_size
+    if not (merged and _cannot_write_beside(path) and not is_locked(path)):
+        connection = apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READONLY)
+        try:
+            connection.set_busy_timeout(BUSY_MS)
+            connection.pragma("user_version")
+        except apsw.CantOpenError:
+            connection.close()
+            if not _cannot_write_beside(path) or is_locked(path):
+                raise
+        except BaseException:
+            connection.close()
+            raise
+        else:
+            return connection
     uri = f"file:{quote(str(path.absolute()))}?immutable=1"
     return apsw.Connection(uri, flags=apsw.SQLITE_OPEN_READONLY | apsw.SQLITE_OPEN_URI)
 
 
-def _on_read_only_medium(path: Path) -> bool:
-    if not hasattr(os, "statvfs"):
-        return False
-    return bool(os.statvfs(path).f_flag & os.ST_RDONLY)
+def _cannot_write_beside(path: Path) -> bool:
+    read_only = hasattr(os, "statvfs") and bool(os.statvfs(path).f_flag & os.ST_RDONLY)
+    effective = os.access in os.supports_effective_ids
+    return read_only or not os.access(path.parent, os.W_OK, effective_ids=effective)
 
 
 def _prepare(connection: apsw.Connection, path: Path, check_seconds: float) -> None:
@@ -175,6 +186,8 @@ def _prepare(connection: apsw.Connection, path: Path, check_seconds: float) -> N
     version = connection.pragma("user_version")
     if version < VERSION:
         _upgrade(connection, path, version)
+    # Else SQLite prepares statements anew for each value that is bound to them.
+    connection.config(apsw.SQLITE_DBCONFIG_ENABLE_QPSG, 1)
     connection.pragma("journal_mode", "wal")
     connection.pragma("journal_size_limit", WAL_BYTES)
     connection.pragma("synchronous", "normal")

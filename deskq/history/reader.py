@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from array import array
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import reduce
@@ -14,7 +15,7 @@ from deskq.history.codec import are_numbers, pack_uuid
 from deskq.history.connected import Connected
 from deskq.history.file import damaged
 from deskq.history.lock import is_locked
-from deskq.history.query import SORTS, Sort, TaskFilter, Where, where, without_states
+from deskq.history.query import SORTS, Sort, TaskFilter, Where, pattern, where, without_states
 from deskq.history.rows import (
     Facets,
     FailureRow,
@@ -114,7 +115,7 @@ class HistoryReader(Connected):
 
     def malformed(self, limit: int = 100) -> list[MalformedRow]:
         """Return the newest deliveries that were no events."""
-        rows = self._all("SELECT at, reason, size, raw FROM malformed ORDER BY id DESC LIMIT ?", (limit,))
+        rows = self._all("SELECT at, reason, size, raw, id FROM malformed ORDER BY id DESC LIMIT ?", (limit,))
         return [MalformedRow(*row) for row in rows if are_numbers(row[0], row[2]) and isinstance(row[3], bytes)]
 
     def counts(self, chosen: TaskFilter | None = None) -> StateCounts:
@@ -172,16 +173,35 @@ class HistoryReader(Connected):
         )
         return int(rows[0][0])
 
+    def ids_between(self, low: int, below: int, condition: Where) -> list[tuple[int, str]]:
+        """Return (id, state) of the tasks in a range of ids that meet a condition, newest first; for Search."""
+        rows = self._run(
+            f"SELECT id, state_id FROM tasks WHERE id >= ? AND id < ? AND {condition} ORDER BY id DESC",
+            (low, below, *condition.values),
+        )
+        return [(number, self._text(state)) for number, state in rows if isinstance(number, int)]
+
+    def count_between(self, low: int, below: int, condition: Where) -> Counter[str]:
+        """Count the tasks in a range of ids that meet a condition, by state; for Search."""
+        rows = self._run(
+            f"SELECT state_id, count(*) FROM tasks WHERE id >= ? AND id < ? AND {condition} GROUP BY state_id",
+            (low, below, *condition.values),
+        )
+        return Counter({self._text(state): n for state, n in rows})
+
+    def id_range(self, since: float | None, until: float | None) -> tuple[int, int]:
+        """Return the first id that was seen in a span and the first one behind it."""
+        first = self.number("SELECT coalesce(min(id), 1) FROM tasks") if since is None else self._id_seen_at(since)
+        return first, self.newest_id() + 1 if until is None else max(self._id_seen_at(until), first)
+
+    def names_with(self, word: str, limit: int = 500) -> list[int] | None:
+        """Return the ids of the texts that contain a word; None if they are more than ``limit``."""
+        rows = self._all("SELECT id FROM texts WHERE text LIKE ? ESCAPE '\\' LIMIT ?", (pattern(word), limit + 1))
+        return [number for (number,) in rows] if len(rows) <= limit else None
+
     def newest_id(self) -> int:
         """Return the id of the task that was first seen last, 0 if there is none."""
         rows = self._all("SELECT coalesce(max(id), 0) FROM tasks", ())
-        return int(rows[0][0])
-
-    def first_id(self, since: float | None = None) -> int:
-        """Return an id below which there is no task that was seen at or after ``since``; None: no task at all."""
-        if since is not None:
-            return self._id_seen_at(since)
-        rows = self._all("SELECT coalesce(min(id), 0) FROM tasks", ())
         return int(rows[0][0])
 
     def task_row(self, uuid: str) -> TaskRow | None:

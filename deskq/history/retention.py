@@ -71,6 +71,7 @@ class Retention:
         if self._seconds > 0 and self._failed_seconds > 0:
             self._ages.append((limits[-1], _Pass()))
         self._by_size = [_Pass(longer=False), _Pass()]
+        self._shrinking = False
         self._sweep: _Sweep | None = None
         self._next_trim = self._next_sweep = 0.0
         self._trims: list[tuple[str, int | None]] = []
@@ -83,7 +84,8 @@ class Retention:
         took = time.perf_counter() - began
         if worked:
             self.longest_slice = max(self.longest_slice, took)
-            factor = min(max(SLICE_SECONDS * _AIM / max(took, 1e-6), 0.1), 2.0)
+            # not less than half at once: now and then a slice also pays for a checkpoint
+            factor = min(max(SLICE_SECONDS * _AIM / max(took, 1e-6), 0.5), 2.0)
             self._rows = min(max(int(self._rows * factor), _FEWEST), _MOST)
         return worked
 
@@ -228,9 +230,10 @@ class Retention:
         return True
 
     def _shrink(self) -> bool:
-        """Give pages back once a third of the file is free; fewer are soon used again."""
+        """Give pages back once a third of the file is free, until a tenth is; fewer are soon used again."""
         pages, free = (int(self._history.connection.pragma(name)) for name in ("page_count", "freelist_count"))
-        return free > max(2_000, pages // 3) and self._give_back(free - pages // 10)
+        self._shrinking = free > (pages // 10 if self._shrinking else max(2_000, pages // 3))
+        return self._shrinking and self._give_back(free - pages // 10)
 
     def _give_back(self, pages: int) -> bool:
         """Cut free pages off the file's end; a file of format 1 cannot, until it is compacted."""

@@ -170,6 +170,7 @@ class MalformedRow:
     reason: str
     size: int
     raw: bytes
+    id: int = 0
 
 
 @dataclass(frozen=True, slots=True)

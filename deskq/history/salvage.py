@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final, TypeVar
@@ -69,14 +70,15 @@ class _Found:
     expected: int = 0
 
 
-def open_history(path: Path) -> tuple[History, Salvage | None]:
+def open_history(path: Path, say: Callable[[str], None] = lambda _: None) -> tuple[History, Salvage | None]:
     """Open a history for writing; a damaged one is set aside first and what is readable of it salvaged.
 
-    Raises what History raises, but HistoryDamaged.
+    ``say`` is told before the salvaging, which takes minutes for a million tasks. Raises what History raises.
     """
     try:
         history = History(path)
     except HistoryDamaged:
+        say(f"The history {path} is damaged; what is readable is being salvaged.")
         lock = WriterLock(path)
         if not lock.acquire():
             raise

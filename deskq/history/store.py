@@ -18,13 +18,25 @@ from deskq.history.file import find_damage, open_for_writing
 from deskq.history.lock import WriterLock
 from deskq.history.query import STATES
 from deskq.history.tallies import Tallies
-from deskq.history.task_rows import INSERT, LOAD, UPDATE, Kept, row_of
+from deskq.history.task_rows import FIND, INSERT, LOAD, UPDATE, Kept, row_of
 from deskq.protocol.task_record import TaskRecord
 from deskq.protocol.task_summary import derive
 
 CACHED_RECORDS: Final = 20_000
 CACHED_TEXTS: Final = 200_000
+CACHED_CHARACTERS: Final = 16_384
+"""Of a record; a larger one is read again when it is needed, so that few large ones fill no memory."""
+_LONGEST_CACHED_TEXT: Final = 1_000
 CHECK_SECONDS: Final = 0.5
+
+
+def size_of(record: TaskRecord) -> int:
+    """Return about how many characters a record holds."""
+    message, outcome = record.message, record.outcome
+    size = sum(len(seen.text) + len(seen.traceback) for seen in record.observations)
+    if message is not None:
+        size += len(message.args) + len(message.kwargs) + len(message.name)
+    return size + (len(outcome.result) if outcome is not None else 0)
 
 
 class HistoryLocked(UserError):
@@ -147,7 +159,7 @@ class History(Beside):
                 if updates:
                     self._connection.executemany(UPDATE, updates)
                 tallies.write(self._connection, text_id)
-        except BaseException:
+        except BaseException:  # also of the COMMIT, where a full disk shows
             self._texts = known_texts
             self._next_id = next_id
             tallies.clear()
@@ -155,7 +167,10 @@ class History(Beside):
         tallies.clear()
         for kept, row_id, state, endings, received in after:
             kept.id, kept.state, kept.endings, kept.received = row_id, state, endings, received
-        self._kept.update(self._changed)
+            if size_of(kept.record) <= CACHED_CHARACTERS:
+                self._kept[kept.record.uuid] = kept
+            else:
+                self._kept.pop(kept.record.uuid, None)
         self._changed = {}
         while len(self._kept) > CACHED_RECORDS:
             self._kept.popitem(last=False)
@@ -213,16 +228,18 @@ class History(Beside):
                 self.texts_cleared += 1
             self._connection.execute("INSERT OR IGNORE INTO texts (text) VALUES (?)", (text,))
             number = int(self._connection.execute("SELECT id FROM texts WHERE text = ?", (text,)).get)
-            self._texts[text] = number
+            if len(text) <= _LONGEST_CACHED_TEXT:
+                self._texts[text] = number
         return number
 
     def _load(self, uuid: str, now: float) -> Kept | None:
-        packed = pack_uuid(uuid)
+        number = self._connection.execute(FIND, (pack_uuid(uuid),)).get
+        if number is None:  # as for every new task: the joins alone would cost more than all else that is done for it
+            return None
         try:
-            row = self._connection.execute(LOAD, (packed,)).fetchone()
-            return None if row is None else self._kept_of(uuid, row)
+            row: Any = self._connection.execute(LOAD, (number,)).fetchone()
+            return self._kept_of(uuid, row)
         except UNREADABLE:  # a damaged row is written anew with what is told from now on
-            number = self._connection.execute("SELECT id FROM tasks WHERE uuid = ?", (packed,)).get
             return Kept(TaskRecord(uuid), now, number)
 
     def _kept_of(self, uuid: str, row: Any) -> Kept:

@@ -33,8 +33,9 @@ def _text_of(column: str) -> str:
 LOAD: Final = (  # sub-selects, since six joins take five times as long to find that there is no such task
     f"SELECT id, seen, {_text_of('state_id')}, {_text_of('name_id')}, args, kwargs, root, parent, eta, expires, "
     f"{_text_of('queue_id')}, {_text_of('exchange_id')}, {_text_of('routing_key_id')}, result, observations, flags "
-    "FROM tasks WHERE uuid = ?"
+    "FROM tasks WHERE id = ?"
 )
+FIND: Final = "SELECT id FROM tasks WHERE uuid = ?"
 
 
 class Kept(msgspec.Struct, gc=False):

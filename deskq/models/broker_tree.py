@@ -10,11 +10,11 @@ from PySide6.QtGui import QStandardItem, QStandardItemModel
 
 from deskq.errors import UserError
 from deskq.history.rows import QueueRow, WorkerRow
-from deskq.models.formats import clock_time, number, plain
+from deskq.models.formats import clock_time, number, plain, tooltip
 from deskq.models.session import ProfileSession
 
 KindRole: Final = Qt.ItemDataRole.UserRole + 10
-"""What the node stands for: "profile", "overview", "tasks", "workers", "queues", "queue", "everything" or
+"""What the node stands for: "profile", "overview", "tasks", "workers", "queues", "doctor", "queue", "everything", or
 "problem": why the broker is not heard."""
 ProfileRole: Final = Qt.ItemDataRole.UserRole + 11
 QueueRole: Final = Qt.ItemDataRole.UserRole + 12
@@ -22,7 +22,13 @@ NoteRole: Final = Qt.ItemDataRole.UserRole + 13
 """Text at the right edge: a count, or the word of the environment."""
 StateRole: Final = Qt.ItemDataRole.UserRole + 14
 WarnRole: Final = Qt.ItemDataRole.UserRole + 15
-_VIEWS: Final = (("overview", "Overview"), ("tasks", "Tasks"), ("workers", "Workers"), ("queues", "Queues"))
+_VIEWS: Final = (
+    ("overview", "Overview"),
+    ("tasks", "Tasks"),
+    ("workers", "Workers"),
+    ("queues", "Queues"),
+    ("doctor", "Doctor"),
+)
 _MOST_QUEUES: Final = 500
 
 
@@ -86,7 +92,7 @@ class BrokerTree(QStandardItemModel):
             state = "disconnected"
         _set(node, StateRole, state)
         place = session.profile.url
-        _set(node, Qt.ItemDataRole.ToolTipRole, "\n".join(part for part in (plain(place), session.problem) if part))
+        _set(node, Qt.ItemDataRole.ToolTipRole, tooltip("\n".join(part for part in (place, session.problem) if part)))
         self._show_problem(node, session)
 
     def _show_problem(self, node: QStandardItem, session: ProfileSession) -> None:
@@ -102,7 +108,7 @@ class BrokerTree(QStandardItemModel):
         since = session.status.since if session.status is not None and session.status.state != "recording" else None
         text = f"since {clock_time(since)}: {session.problem}" if since else session.problem
         _set(line, Qt.ItemDataRole.DisplayRole, plain(text))
-        _set(line, Qt.ItemDataRole.ToolTipRole, plain(text))
+        _set(line, Qt.ItemDataRole.ToolTipRole, tooltip(text))
         _set(line, WarnRole, True)
 
     def _refresh(self, session: ProfileSession) -> None:

@@ -19,6 +19,9 @@ ExactRole: Final = Qt.ItemDataRole.UserRole + 3
 SparkRole: Final = Qt.ItemDataRole.UserRole + 4
 """Numbers to draw as a line before the text."""
 
+GapRole: Final = Qt.ItemDataRole.UserRole + 5
+"""What lies between this row and the next in the recording: a sentence for each gap, "" or None if nothing does."""
+
 
 @dataclass(frozen=True)
 class Column(Generic[R]):

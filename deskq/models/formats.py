@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import time
 import unicodedata
 from datetime import datetime
@@ -90,6 +91,15 @@ def plain(text: str) -> str:
 def plain_lines(text: str) -> str:
     """The same for text of several lines."""
     return "\n".join(plain(line.replace("\t", "    ")) for line in text.split("\n"))
+
+
+def tooltip(text: str) -> str:
+    """Foreign text for a tooltip, which Qt would show as rich text if it looked like it: cut, and without markup."""
+    shown = plain_lines(text[:4_000])
+    if "<" not in shown:
+        return shown
+    lines = html.escape(shown, quote=False).replace("\n", "<br>")
+    return f"<p style='white-space:pre-wrap'>{lines}</p>"
 
 
 def count(number_of: int, one: str, many: str | None = None) -> str:

@@ -14,6 +14,7 @@ from deskq.history.rows import (
     RatePoint,
     SamplePoint,
     StateCounts,
+    TaskRuntimes,
     WorkerRow,
 )
 
@@ -34,6 +35,7 @@ class OverviewFacts:
     workers: list[WorkerRow] = field(default_factory=list)
     queues: list[QueueRow] = field(default_factory=list)
     failures: list[FailureRow] = field(default_factory=list)
+    runtimes: list[TaskRuntimes] = field(default_factory=list)
 
 
 def read_overview(reader: HistoryReader, since: float, until: float, points: int = 200) -> OverviewFacts:
@@ -52,4 +54,5 @@ def read_overview(reader: HistoryReader, since: float, until: float, points: int
         reader.workers(),
         queues,
         reader.top_failures(since, until, 20),
+        reader.task_runtimes(since, until, 50),
     )

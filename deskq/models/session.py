@@ -8,7 +8,7 @@ import sys
 import time
 from collections.abc import Callable, Coroutine
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any, Final, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from PySide6.QtCore import QObject, Signal
 
@@ -22,6 +22,11 @@ from deskq.history.rows import RecorderStatus
 from deskq.models.formats import clock_time
 from deskq.models.history_link import HistoryLink
 from deskq.profiles import Profile, profile_to_json
+from deskq.recorder import RECOVERED
+
+if TYPE_CHECKING:
+    from deskq.results.record import ResultRecord
+    from deskq.results.store import ResultStore
 
 T = TypeVar("T")
 POLL_SECONDS: Final = 0.1
@@ -29,6 +34,7 @@ STATUS_SECONDS: Final = 1.0
 SILENT_SECONDS: Final = 10.0
 """A recorder writes its status every second: one that is silent for so long stands still."""
 STOP_SECONDS: Final = 8.0
+_SAYS: Final = "deskq: "
 _RESTART_SECONDS: Final = (1.0, 2.0, 5.0, 10.0, 30.0)
 
 
@@ -48,11 +54,14 @@ class ProfileSession(QObject):
         self.profile = profile
         self.status: RecorderStatus | None = None
         self.problem = ""
+        self._problem_at = 0.0
         self.connected = False
         self.screen_delay: float | None = None
         self._history = HistoryLink(profile.history_path())
         self._control = ThreadPoolExecutor(1, thread_name_prefix=f"control {profile.name}")
         self._queue_io = ThreadPoolExecutor(1, thread_name_prefix=f"broker {profile.name}")
+        self._results_io = ThreadPoolExecutor(1, thread_name_prefix=f"results {profile.name}")
+        self._results: ResultStore | None = None
         self._remote: RemoteControl | None = None
         self._broker: Broker | None = None
         self._tasks: set[asyncio.Task[Any]] = set()
@@ -84,7 +93,9 @@ class ProfileSession(QObject):
         await asyncio.gather(
             loop.run_in_executor(self._control, self._close_remote),
             loop.run_in_executor(self._queue_io, self._close_broker),
+            loop.run_in_executor(self._results_io, self._close_results),
         )
+        self._results_io.shutdown(wait=False)
         self._control.shutdown(wait=False)
         self._queue_io.shutdown(wait=False)
         self.status_changed.emit()
@@ -113,6 +124,10 @@ class ProfileSession(QObject):
         """Run a question to the broker in the session's broker thread."""
         return await asyncio.get_running_loop().run_in_executor(self._queue_io, self._with_broker, verb)
 
+    async def result(self, task_id: str) -> tuple[ResultRecord | None, str]:
+        """Read what the result backend keeps of a task, and where; None if it keeps nothing. Raises UserError."""
+        return await asyncio.get_running_loop().run_in_executor(self._results_io, self._read_result, task_id)
+
     def spawn(self, work: Coroutine[Any, Any, None], name: str) -> None:
         """Start a task that lives at most as long as the session; what it raises reaches the loop's handler."""
         if self._stopping:
@@ -133,7 +148,14 @@ class ProfileSession(QObject):
     def _say(self, problem: str) -> None:
         if problem != self.problem:
             self.problem = problem
+            self._problem_at = time.time()
             self.status_changed.emit()
+
+    def _heard(self, line: str) -> None:
+        """The recorder says on standard error what it may not be able to write into the history."""
+        if line.startswith(_SAYS):
+            said = line.removeprefix(_SAYS)
+            self._say("" if said == RECOVERED else said)
 
     async def _keep_recording(self) -> None:
         """Keep a recorder alive, unless a service writes this history already."""
@@ -176,8 +198,8 @@ class ProfileSession(QObject):
             await process.stdin.drain()
             while line := await _line_of(process.stderr):
                 last = line.decode("utf-8", "replace").strip() or last
-                self._say(last.removeprefix("deskq: "))  # until the status says that it records again
-            return await process.wait(), last.removeprefix("deskq: ")
+                self._heard(last)
+            return await process.wait(), last.removeprefix(_SAYS)
         except (BrokenPipeError, ConnectionResetError):
             return await process.wait(), last
         finally:
@@ -205,7 +227,7 @@ class ProfileSession(QObject):
                         self._say(f"The recorder has said nothing since {last}. What is shown may be old.")
                     elif status != self.status:
                         self.status = status
-                        if status.state == "recording":
+                        if status.state == "recording" and status.updated > self._problem_at:
                             self.problem = ""
                         elif status.state == "disconnected":
                             self.problem = status.message
@@ -234,6 +256,22 @@ class ProfileSession(QObject):
         except UserError:
             self._close_broker()
             raise
+
+    def _read_result(self, task_id: str) -> tuple[ResultRecord | None, str]:
+        from deskq.results.store import open_results
+
+        if self._results is None:
+            self._results = open_results(self.profile)
+        try:
+            return self._results.get(task_id), self._results.place
+        except UserError:
+            self._close_results()
+            raise
+
+    def _close_results(self) -> None:
+        if self._results is not None:
+            self._results.close()
+            self._results = None
 
     def _close_remote(self) -> None:
         if self._remote is not None:

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterable, Sequence
-from typing import Any, Generic, TypeVar
+from typing import Any, Final, Generic, TypeVar
 
 from PySide6.QtCore import QAbstractTableModel, QModelIndex, QObject, QPersistentModelIndex, Qt
 
 from deskq.models.columns import Column, ExactRole, RowRole, SparkRole, StateRole
+from deskq.models.formats import tooltip
 
 R = TypeVar("R")
 Index = QModelIndex | QPersistentModelIndex
 _ROOT = QModelIndex()
+_COMPARED: Final = 500
+"""Rows up to which each is compared with what it was."""
 
 
 class SmallTableModel(QAbstractTableModel, Generic[R]):
@@ -31,6 +34,7 @@ class SmallTableModel(QAbstractTableModel, Generic[R]):
         self._key = key
         self._all: list[R] = []
         self._rows: list[R] = []
+        self._keys: list[Hashable] = []
         self._keep: Callable[[R], bool] | None = None
         names = [column.key for column in self.columns]
         self._sort_column = names.index(sort) if sort is not None else -1
@@ -56,7 +60,7 @@ class SmallTableModel(QAbstractTableModel, Generic[R]):
 
     def line_of(self, key: Hashable) -> int | None:
         """Return the line that shows the row with this key."""
-        return next((line for line, row in enumerate(self._rows) if self._key(row) == key), None)
+        return self._keys.index(key) if key in self._keys else None
 
     def tick(self) -> None:
         """Repaint texts that change with time."""
@@ -88,19 +92,21 @@ class SmallTableModel(QAbstractTableModel, Generic[R]):
     def data(self, index: Index, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
         if not index.isValid():
             return None
-        column = self.columns[index.column()]
         row = self._rows[index.row()]
+        if role == RowRole:  # asked for every cell that is painted
+            return row
+        column = self.columns[index.column()]
         if role == Qt.ItemDataRole.DisplayRole:
             return column.text(row)
         if role == Qt.ItemDataRole.TextAlignmentRole:
             return column.alignment
-        if role == RowRole:
-            return row
         if role == StateRole:
             return column.state(row) if column.state is not None else None
         if role == SparkRole:
             return column.spark(row) if column.spark is not None else None
-        if role in (Qt.ItemDataRole.ToolTipRole, ExactRole):
+        if role == Qt.ItemDataRole.ToolTipRole:
+            return tooltip(column.exact_text(row))
+        if role == ExactRole:
             return column.exact_text(row)
         return None
 
@@ -110,37 +116,58 @@ class SmallTableModel(QAbstractTableModel, Generic[R]):
             column = self.columns[self._sort_column]
             value = column.sort or column.text
             wanted.sort(key=lambda row: _orderable(value(row)), reverse=self._descending)
-        keys = {self._key(row) for row in wanted}
-        for line in reversed(range(len(self._rows))):
-            if self._key(self._rows[line]) not in keys:
-                self.beginRemoveRows(_ROOT, line, line)
-                del self._rows[line]
+        keys = [self._key(row) for row in wanted]
+        if keys != self._keys:
+            self._keep_rows(set(keys))
+            self._add_rows(wanted, keys)
+            self._reorder(wanted, keys)
+        before, self._rows = self._rows, wanted
+        self._announce(before, wanted)
+
+    def _keep_rows(self, keys: set[Hashable]) -> None:
+        """Remove all others, neighbours together, from the bottom up."""
+        last = len(self._keys) - 1
+        while last >= 0:
+            first = last
+            while first >= 0 and self._keys[first] not in keys:
+                first -= 1
+            if first < last:
+                self.beginRemoveRows(_ROOT, first + 1, last)
+                del self._rows[first + 1 : last + 1], self._keys[first + 1 : last + 1]
                 self.endRemoveRows()
-        present = {self._key(row) for row in self._rows}
-        new = [row for row in wanted if self._key(row) not in present]
+            last = first - 1
+
+    def _add_rows(self, wanted: list[R], keys: list[Hashable]) -> None:
+        present = set(self._keys)
+        new = [(row, key) for row, key in zip(wanted, keys, strict=True) if key not in present]
         if new:
             self.beginInsertRows(_ROOT, len(self._rows), len(self._rows) + len(new) - 1)
-            self._rows += new
+            self._rows += [row for row, _ in new]
+            self._keys += [key for _, key in new]
             self.endInsertRows()
-        self._reorder(wanted)
-        changed = [line for line, row in enumerate(wanted) if row != self._rows[line]]
-        self._rows = wanted
-        for line in changed:
-            self.dataChanged.emit(self.index(line, 0), self.index(line, len(self.columns) - 1))
 
-    def _reorder(self, wanted: list[R]) -> None:
+    def _reorder(self, wanted: list[R], keys: list[Hashable]) -> None:
         """Bring the rows that are there into the wanted order; selection stays with its rows."""
-        order = [self._key(row) for row in wanted]
-        current = {self._key(row): row for row in self._rows}
-        if order == list(current):
+        if keys == self._keys:
             return
         self.layoutAboutToBeChanged.emit()
-        lines = {key: line for line, key in enumerate(order)}
+        current = dict(zip(self._keys, self._rows, strict=True))
+        lines = {key: line for line, key in enumerate(keys)}
         before = self.persistentIndexList()
-        after = [self.index(lines[self._key(self._rows[index.row()])], index.column()) for index in before]
-        self._rows = [current[key] for key in order]
+        after = [self.index(lines[self._keys[index.row()]], index.column()) for index in before]
+        self._rows, self._keys = [current[key] for key in keys], keys
         self.changePersistentIndexList(before, after)
         self.layoutChanged.emit()
+
+    def _announce(self, before: list[R], now: list[R]) -> None:
+        """Emit dataChanged for what differs; of a long table at once, since only what is in sight is painted."""
+        right = len(self.columns) - 1
+        if len(now) > _COMPARED:
+            self.dataChanged.emit(self.index(0, 0), self.index(len(now) - 1, right))
+            return
+        for line, (old, new) in enumerate(zip(before, now, strict=True)):
+            if old is not new and old != new:
+                self.dataChanged.emit(self.index(line, 0), self.index(line, right))
 
 
 def _orderable(value: Any) -> tuple[bool, Any]:

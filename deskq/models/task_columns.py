@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from typing import Final
+from typing import Any, Final
 
+from PySide6.QtCore import Qt
+
+from deskq.history.query import SORTS
 from deskq.history.rows import TaskRow
 from deskq.models import formats
-from deskq.models.columns import Column
+from deskq.models.columns import Column, ExactRole, StateRole
 
 
 def _clock(
@@ -63,7 +66,7 @@ def runtime_text(row: TaskRow) -> str:
 
 def state_text(row: TaskRow) -> str:
     """The state as a word, with what it hides."""
-    word = STATE_WORDS.get(row.state, row.state.capitalize())
+    word = STATE_WORDS.get(row.state) or formats.plain(row.state.capitalize())
     if row.ran_twice:
         return f"{word} (ran twice)"
     if row.revoked and row.revoked != "revoked":
@@ -145,3 +148,24 @@ TASK_COLUMNS: Final[tuple[Column[TaskRow], ...]] = (
     _text("root_id", "Root", "The first task of its canvas", lambda row: row.root_id, 130, mono=True, shown=False),
     _text("parent_id", "Parent", "The task that sent it", lambda row: row.parent_id, 130, mono=True, shown=False),
 )
+
+
+def header(column: Column[TaskRow], role: int) -> Any:
+    """What the header of a column says."""
+    if role == Qt.ItemDataRole.DisplayRole:
+        return column.title
+    if role == Qt.ItemDataRole.ToolTipRole:
+        sortable = column.key in SORTS
+        return f"{column.tip}\n{'Click to sort.' if sortable else 'Not sortable: the history has no index on it.'}"
+    return column.alignment if role == Qt.ItemDataRole.TextAlignmentRole else None
+
+
+def cell(column: Column[TaskRow], task: TaskRow, role: int) -> Any:
+    """Return what a cell answers for a role."""
+    if role == Qt.ItemDataRole.DisplayRole:
+        return column.text(task)
+    if role == StateRole:
+        return column.state(task) if column.state is not None else None
+    if role == Qt.ItemDataRole.ToolTipRole:
+        return formats.tooltip(column.exact_text(task))
+    return column.exact_text(task) if role == ExactRole else None

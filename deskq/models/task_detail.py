@@ -12,6 +12,7 @@ from PySide6.QtGui import QStandardItem, QStandardItemModel
 from deskq.history.reader import HistoryReader
 from deskq.history.rows import TaskRow
 from deskq.models.formats import plain
+from deskq.models.worker_notes import clock_notes
 from deskq.protocol.reprs import Parsed, parse_repr
 from deskq.protocol.task_summary import TaskSummary, derive
 from deskq.protocol.tracebacks import parse_traceback
@@ -21,7 +22,10 @@ _MOST_ITEMS: Final = 2_000
 
 @dataclass(frozen=True, slots=True)
 class TaskDetail:
-    """One task with its attempts, its arguments where they parse, and its relatives."""
+    """One task with its attempts, its arguments where they parse, and its relatives.
+
+    ``worker_notes``: what makes the times that its worker told doubtful, "" if nothing does.
+    """
 
     row: TaskRow
     summary: TaskSummary
@@ -30,6 +34,7 @@ class TaskDetail:
     traceback: str
     raw: str
     related: list[TaskRow] = field(default_factory=list)
+    worker_notes: str = ""
 
 
 def read_detail(reader: HistoryReader, uuid: str) -> TaskDetail | None:
@@ -51,6 +56,7 @@ def read_detail(reader: HistoryReader, uuid: str) -> TaskDetail | None:
         traceback,
         raw_text(summary),
         reader.related(uuid),
+        next((", ".join(clock_notes(worker)) for worker in reader.workers() if worker.hostname == summary.worker), ""),
     )
 
 

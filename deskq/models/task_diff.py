@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 
@@ -38,3 +38,12 @@ def _runs(numbered: Sequence[tuple[int, int]]) -> list[tuple[int, list[int]]]:
         else:
             runs.append((row, [number]))
     return runs
+
+
+def runs(rows: Sequence[int]) -> Iterator[tuple[int, int]]:
+    """Yield (first, last) of the adjoining rows in a sorted list."""
+    start = 0
+    for at in range(1, len(rows) + 1):
+        if at == len(rows) or rows[at] != rows[at - 1] + 1:
+            yield rows[start], rows[at - 1]
+            start = at

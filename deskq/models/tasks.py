@@ -1,51 +1,58 @@
-"""The task table as a Qt model over a history: it holds ids, and the rows that are looked at; never a copy.
-
-The list of ids is kept newest last, so that new tasks are appended to the array and inserted at row 0.
-"""
+"""The task table as a Qt model over a history: what it asks, when, and what it makes of the answers."""
 
 from __future__ import annotations
 
+import asyncio
 import time
 from array import array
-from bisect import bisect_left
-from collections.abc import Iterable, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Any, Final
 
-from PySide6.QtCore import QAbstractTableModel, QModelIndex, QObject, QPersistentModelIndex, Qt, QTimer, Signal
+from PySide6.QtCore import QModelIndex, QObject, QPersistentModelIndex, Qt, QTimer, Signal
 
 from deskq.errors import UserError
-from deskq.history.query import SORTS, Sort, TaskFilter
-from deskq.history.rows import StateCounts, TaskRow
-from deskq.models.columns import ExactRole, RowRole, StateRole
+from deskq.history.query import Sort, TaskFilter
+from deskq.history.reader import HistoryReader
+from deskq.history.rows import StateCounts
+from deskq.history.search import Progress, Search
+from deskq.models.columns import GapRole, RowRole
+from deskq.models.gap_marks import GapMarks
 from deskq.models.session import ProfileSession
-from deskq.models.task_columns import TASK_COLUMNS
-from deskq.models.task_diff import Change, changes
-from deskq.models.task_question import HEAD, SMALL, Answer, Refresh, place_by_age, read_head, read_rest
+from deskq.models.task_columns import TASK_COLUMNS, cell, header
+from deskq.models.task_list import TaskList
+from deskq.models.task_questions import (
+    HEAD,
+    MILLIONS,
+    SMALL,
+    Answer,
+    Refresh,
+    below,
+    head,
+    needs_search,
+    next_slice,
+)
 
-CACHED: Final = 4_000
-SEARCH_SECONDS: Final = 3.0
-"""Under a text filter, how often tasks are counted by state."""
+COUNT_SECONDS: Final = 0.2
+"""How often counts and progress are told anew while a search runs."""
 _ROOT: Final = QModelIndex()
+_LAST: Final = len(TASK_COLUMNS) - 1
 Index = QModelIndex | QPersistentModelIndex
 
 
-class TasksModel(QAbstractTableModel):
+class TasksModel(TaskList):
     """Live rows of one session's history under a filter and a sort."""
 
     counts_changed = Signal(object)
     newer_changed = Signal(int)
     loading_changed = Signal(bool)
+    search_changed = Signal(object)
     problem = Signal(str)
 
     def __init__(self, session: ProfileSession, parent: QObject | None = None) -> None:
         super().__init__(parent)
         self._session = session
         self._filter = TaskFilter()
-        self._sort = Sort()
-        self._ids: array[int] = array("q")
-        self._rows: dict[int, TaskRow] = {}
-        self._shown: tuple[int, int] = (0, 60)
         self._missing: set[int] = set()
         self._following = True
         self._paused = False
@@ -58,9 +65,10 @@ class TasksModel(QAbstractTableModel):
         self._reading_rows = False
         self._newest = 0
         self._followed_since = time.time()
-        self._counts_until = 0.0
+        self._search: Search | None = None
         self.counts = StateCounts()
         self.newer = 0
+        self.gaps = GapMarks(session, self)
         self._fetch = QTimer(self, singleShot=True, interval=0)
         self._fetch.timeout.connect(self._fetch_missing)
         session.revision_moved.connect(self.refresh)
@@ -80,13 +88,13 @@ class TasksModel(QAbstractTableModel):
         sort = sort or self._sort
         if (chosen, sort) != (self._filter, self._sort):
             self._filter, self._sort = chosen, sort
-            self._counts_until = 0.0
             self.reload()
 
     def reload(self) -> None:
         """Read the list anew from the top."""
         self._fresh = self._following = self._loading = True
         self._loads += 1
+        self._search = None  # one that goes on must ask nothing more: its question would outdate the new one
         self.loading_changed.emit(True)
         self._session.spawn(self._load(self._loads), "task list")
 
@@ -95,6 +103,22 @@ class TasksModel(QAbstractTableModel):
         if self._filter.since is not None:
             self._filter = replace(self._filter, since=since)
             self.refresh()
+
+    @property
+    def search(self) -> Progress | None:
+        """How far the search is under a filter for which every row must be read, else None."""
+        return self._search.progress if self._search is not None else None
+
+    def stop_search(self) -> None:
+        """Search no further back; what was found stays and goes on living."""
+        if self._search is not None:
+            self._search.stopped = True
+
+    def continue_search(self) -> None:
+        """Go on with a search that was stopped."""
+        if self._search is not None and self._search.stopped:
+            self._search.stopped = False
+            self._session.spawn(self._search_on(self._search), "task list")
 
     def set_following(self, following: bool) -> None:
         """Whether the newest row is in sight: if not, rows stay where they are and ``newer_changed`` counts."""
@@ -116,19 +140,13 @@ class TasksModel(QAbstractTableModel):
             self._followed_since = time.time()
             self.refresh()
 
-    def set_shown(self, first: int, last: int) -> None:
-        """Say which rows are in sight, inclusive."""
-        self._shown = (max(first, 0), max(last, first, 0))
-
     def tick(self) -> None:
         """Repaint what changes with time alone: the runtime of running tasks in sight."""
         first, last = self._shown
         for row in range(first, min(last + 1, len(self._ids))):
             task = self._rows.get(self.id_at(row))
             if task is not None and task.state == "STARTED":
-                self.dataChanged.emit(
-                    self.index(row, 0), self.index(row, len(TASK_COLUMNS) - 1), [Qt.ItemDataRole.DisplayRole]
-                )
+                self.dataChanged.emit(self.index(row, 0), self.index(row, _LAST), [Qt.ItemDataRole.DisplayRole])
 
     def refresh(self) -> None:
         """Bring the table up to the history's newest revision; many calls become one."""
@@ -143,44 +161,16 @@ class TasksModel(QAbstractTableModel):
             self._busy = True
             self._session.spawn(self._refresh(), "task refresh")
 
-    def id_at(self, row: int) -> int:
-        """The history's id of a row."""
-        return self._ids[len(self._ids) - 1 - row]
-
-    def row_of(self, number: int) -> int | None:
-        """The row that shows an id."""
-        if self._sort.key == "seen":
-            at = place_by_age(self._ids, number, newest_last=self._sort.descending)
-        else:
-            at = self._ids.index(number) if number in self._ids else None
-        return None if at is None else len(self._ids) - 1 - at
-
-    def task_at(self, row: int) -> TaskRow | None:
-        """The task of a row, None until it was read."""
-        return self._rows.get(self.id_at(row)) if 0 <= row < len(self._ids) else None
-
-    def rowCount(self, parent: Index = _ROOT) -> int:
-        return 0 if parent.isValid() else len(self._ids)
-
-    def columnCount(self, parent: Index = _ROOT) -> int:
-        return 0 if parent.isValid() else len(TASK_COLUMNS)
-
     def headerData(self, section: int, orientation: Qt.Orientation, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
         if orientation != Qt.Orientation.Horizontal or not 0 <= section < len(TASK_COLUMNS):
             return None
-        column = TASK_COLUMNS[section]
-        if role == Qt.ItemDataRole.DisplayRole:
-            return column.title
-        if role == Qt.ItemDataRole.ToolTipRole:
-            sortable = column.key in SORTS
-            return f"{column.tip}\n{'Click to sort.' if sortable else 'Not sortable: the history has no index on it.'}"
-        if role == Qt.ItemDataRole.TextAlignmentRole:
-            return column.alignment
-        return None
+        return header(TASK_COLUMNS[section], role)
 
     def data(self, index: Index, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
         if not index.isValid():
             return None
+        if role == RowRole:  # asked for every cell that is painted
+            return self._rows.get(self.id_at(index.row()))
         column = TASK_COLUMNS[index.column()]
         if role == Qt.ItemDataRole.TextAlignmentRole:
             return column.alignment
@@ -192,55 +182,101 @@ class TasksModel(QAbstractTableModel):
                 if not self._fetch.isActive():
                     self._fetch.start()
             return None
-        if role == Qt.ItemDataRole.DisplayRole:
-            return column.text(task)
-        if role == RowRole:
-            return task
-        if role == StateRole:
-            return column.state(task) if column.state is not None else None
-        if role in (Qt.ItemDataRole.ToolTipRole, ExactRole):
-            return column.exact_text(task)
-        return None
+        if role == GapRole:
+            return self.gaps.text(task, self.task_at(index.row() + 1)) if self._sort.key == "seen" else None
+        return cell(column, task, role)
 
     async def _load(self, number: int) -> None:
+        """Show the head at once, then what is below it, however many. ``number``: only the newest load counts."""
         try:
-            await self._read_list()
+            search = await self._read_list()
         except UserError as error:
+            search = None
             self.loading_changed.emit(False)
             self.problem.emit(str(error))
         finally:
             if number == self._loads:
                 self._loading = False
-        if number == self._loads:
-            self._go_on()
+        self._go_on()
+        if search is not None:
+            await self._search_on(search)
 
-    async def _read_list(self) -> None:
-        """Show the head at once, then the ids below it, however many."""
+    async def _read_list(self) -> Search | None:
         chosen, sort = self._filter, self._sort
-        answer = await self._session.ask(lambda reader: read_head(reader, chosen, sort), slot="task list")
-        head = answer.ids
-        assert head is not None
+        search = self._search = Search(chosen) if needs_search(chosen, sort) else None
+
+        def question(reader: HistoryReader) -> Answer:
+            return head(reader, chosen, sort) if search is None else next_slice(reader, search, 0, count=True)
+
+        answer = await self._session.ask(question, slot="task list")
+        assert answer.ids is not None
         self._fresh = False
         self.beginResetModel()
-        self._ids = head[::-1]
+        answer.ids.reverse()
+        self._ids = answer.ids
         self._rows = {row.id: row for row in answer.rows}
         self._newest, self._followed_since = answer.newest, time.time()
         self.endResetModel()
         self._told(answer)
         self.loading_changed.emit(False)
-        if not answer.more:
-            return
-        rest = await self._session.ask(lambda reader: read_rest(reader, chosen, sort, head), slot="task list")
-        if rest:
-            first = len(self._ids)
-            self.beginInsertRows(_ROOT, first, first + len(rest) - 1)
-            rest.reverse()
-            self._ids = rest + self._ids
-            self.endInsertRows()
+        self.search_changed.emit(self.search)
+        if search is None and answer.more:
+            await self._load_rest(chosen, sort)
+        return search
+
+    async def _search_on(self, search: Search) -> None:
+        """Slice after slice, each a question of its own: others are answered in between; a new filter ends it."""
+        loop = asyncio.get_running_loop()
+        next_count = loop.time() + COUNT_SECONDS
+        try:
+            while self._search is search and not search.stopped and not search.progress.done:
+                count = loop.time() >= next_count
+                if count:
+                    next_count = loop.time() + COUNT_SECONDS
+                ask = partial(next_slice, search=search, shown=len(self._ids), count=count)
+                answer = await self._session.ask(ask, slot="task list")
+                if answer.ids:
+                    answer.ids.reverse()
+                    self.append(answer.ids)
+                    self.adopt_rows(answer.rows)
+                self._told(answer)
+                if count:
+                    self.search_changed.emit(search.progress)
+            if self._search is search:
+                self.search_changed.emit(search.progress)
+            while (
+                self._search is search
+                and not search.stopped
+                and await self._session.ask(search.count_slice, slot="task list")
+            ):
+                if loop.time() >= next_count:
+                    next_count = loop.time() + COUNT_SECONDS
+                    await self._tell_counts(search)
+            if self._search is search:
+                await self._tell_counts(search)
+        except UserError as error:
+            self.problem.emit(str(error))
+
+    async def _tell_counts(self, search: Search) -> None:
+        counts = await self._session.ask(search.counts, slot="task counts")
+        self._told(Answer(None, 0, counts=counts, newer=None))
+
+    async def _load_rest(self, chosen: TaskFilter, sort: Sort) -> None:
+        """The head is on screen; now the ids below it, however many."""
+        limit = SMALL if sort.key != "seen" else MILLIONS
+        edge = self._ids[0] if self._ids and sort.key == "seen" else None
+        rest = await self._session.ask(
+            partial(below, chosen=chosen, sort=sort, limit=limit, edge=edge), slot="task list"
+        )
+        if sort.key != "seen" and (known := set(self._ids)):
+            rest = array("q", (number for number in rest if number not in known))
+            del rest[: max(0, len(rest) + len(known) - SMALL)]  # a longer list would not be compared any more
+        if rest and (edge is None or self._ids[0] == edge):  # else a refresh has brought the whole list
+            self.append(rest)
 
     async def _refresh(self) -> None:
         try:
-            answer = await self._session.ask(self._question(), slot="task refresh")
+            answer = await self._session.ask(self._question().ask, slot="task refresh")
             if not self._fresh:
                 self._apply(answer)
         except UserError as error:
@@ -258,20 +294,15 @@ class TasksModel(QAbstractTableModel):
     def _question(self) -> Refresh:
         total = len(self._ids)
         first, last = self._shown
-        by_age = self._sort.key == "seen" and self._sort.descending
-        now = time.monotonic()
-        known_counts = self.counts if self._filter.text and now < self._counts_until else None
-        if known_counts is None:
-            self._counts_until = now + SEARCH_SECONDS
         return Refresh(
             self._filter,
             self._sort,
+            self._search,
             total,
-            still=self._paused or not self._following,
             newest=self._newest,
-            head_least=self.id_at(HEAD - 1) if by_age and total > SMALL else 0,
+            edge=self.id_at(HEAD - 1) if total > SMALL else 0,
             seen=[self.id_at(row) for row in range(min(first, total), min(last + 1, total))],
-            counts=known_counts,
+            still=self._paused or not self._following,
         )
 
     def _apply(self, answer: Answer) -> None:
@@ -282,102 +313,22 @@ class TasksModel(QAbstractTableModel):
             if arrived:
                 self._session.screen_delay = max(0.0, time.time() - max(arrived))
             if self._sort.key == "seen":
-                self._adopt_ids(answer.ids, answer.least)
+                self.adopt_ids(answer.ids, answer.least)
             else:
-                self._adopt_order(answer.ids)
+                self.adopt_order(answer.ids)
         self._newest = answer.newest
-        self._drop_older(answer.oldest)
-        self._drop(answer.gone)
-        self._adopt_rows(answer.rows)
+        self.drop_older(answer.oldest)
+        self.drop(answer.gone)
+        self.adopt_rows(answer.rows)
         self._told(answer)
-
-    def _drop_older(self, oldest: int) -> None:
-        """The history has forgotten these, or they have left the filter's span."""
-        count = bisect_left(self._ids, oldest) if (self._sort.key, self._sort.descending) == ("seen", True) else 0
-        if count:
-            self.beginRemoveRows(_ROOT, len(self._ids) - count, len(self._ids) - 1)
-            del self._ids[:count]
-            self.endRemoveRows()
-
-    def _drop(self, gone: set[int]) -> None:
-        """What was asked for and not found is no longer in the history."""
-        for row in sorted((row for row in map(self.row_of, gone) if row is not None), reverse=True):
-            self._carry_out(Change(False, row, [self.id_at(row)]))
-
-    def _adopt_ids(self, ids: array[int], least: int) -> None:
-        """Change the part of the list from ``least`` on into ``ids`` by as few inserts and removals as it takes."""
-        kept = len(self._ids)
-        if least:
-            kept = 0
-            while kept < len(self._ids) and self.id_at(kept) >= least:
-                kept += 1
-        current = [self.id_at(row) for row in range(kept)]
-        for change in changes(current, ids):
-            self._carry_out(change)
-
-    def _carry_out(self, change: Change) -> None:
-        count = len(change.ids)
-        if change.insert:
-            self.beginInsertRows(_ROOT, change.row, change.row + count - 1)
-            at = len(self._ids) - change.row
-            self._ids[at:at] = array("q", reversed(change.ids))
-            self.endInsertRows()
-        else:
-            self.beginRemoveRows(_ROOT, change.row, change.row + count - 1)
-            end = len(self._ids) - change.row
-            del self._ids[end - count : end]
-            self.endRemoveRows()
-
-    def _adopt_order(self, ids: array[int]) -> None:
-        """Take over a list in any order; selection and current row stay with their tasks."""
-        if list(ids) == list(reversed(self._ids)):
-            return
-        self.layoutAboutToBeChanged.emit()
-        before = self.persistentIndexList()
-        numbers = [self.id_at(index.row()) for index in before]
-        self._ids = array("q", reversed(ids))
-        rows = {number: row for row, number in enumerate(ids)}
-        after = [
-            self.index(rows[number], index.column()) if number in rows else QModelIndex()
-            for number, index in zip(numbers, before, strict=True)
-        ]
-        self.changePersistentIndexList(before, after)
-        self.layoutChanged.emit()
-
-    def _adopt_rows(self, rows: Iterable[TaskRow]) -> None:
-        changed = [row.id for row in rows if self._rows.get(row.id) != row]
-        self._rows.update((row.id, row) for row in rows)
-        self._announce(changed)
-        if len(self._rows) > CACHED:
-            self._forget_rows()
-
-    def _announce(self, numbers: Sequence[int]) -> None:
-        """Emit dataChanged for these ids where they are in sight or near, adjoining rows together."""
-        first, last = self._shown
-        near = {self.id_at(row): row for row in range(max(first - HEAD, 0), min(last + HEAD, len(self._ids)))}
-        rows = sorted(near[number] for number in numbers if number in near)
-        start = 0
-        for at in range(1, len(rows) + 1):
-            if at == len(rows) or rows[at] != rows[at - 1] + 1:
-                if at > start:
-                    self.dataChanged.emit(self.index(rows[start], 0), self.index(rows[at - 1], len(TASK_COLUMNS) - 1))
-                start = at
-
-    def _forget_rows(self) -> None:
-        first, last = self._shown
-        keep = {self.id_at(row) for row in range(max(first - HEAD, 0), min(last + HEAD, len(self._ids)))}
-        keep |= {self.id_at(row) for row in range(min(HEAD, len(self._ids)))}
-        self._rows = {number: row for number, row in self._rows.items() if number in keep}
 
     def _fetch_missing(self) -> None:
         """Read rows that were painted without content, those in sight first; one question at a time."""
         if self._reading_rows or not self._missing:
             return
-        first, last = self._shown
-        near = {self.id_at(row) for row in range(min(first, len(self._ids)), min(last + 1, len(self._ids)))}
+        near = {self.id_at(row) for row in self.near()}
         wanted = sorted(self._missing, key=lambda number: (number in near, number))[-2 * HEAD :]
-        self._missing = set()
-        self._reading_rows = True
+        self._missing, self._reading_rows = set(), True
         self._session.spawn(self._read_rows(wanted), "task rows")
 
     async def _read_rows(self, numbers: list[int]) -> None:
@@ -385,14 +336,14 @@ class TasksModel(QAbstractTableModel):
             rows = await self._session.ask(lambda reader: reader.rows(numbers), slot="task rows")
         finally:
             self._reading_rows = False
-        self._drop(set(numbers) - {row.id for row in rows})
-        self._adopt_rows(rows)
+        self.drop(set(numbers) - {row.id for row in rows})
+        self.adopt_rows(rows)
         self._fetch_missing()
 
     def _told(self, answer: Answer) -> None:
-        if answer.counts != self.counts:
+        if answer.counts is not None and answer.counts != self.counts:
             self.counts = answer.counts
             self.counts_changed.emit(answer.counts)
-        if answer.newer != self.newer:
+        if answer.newer is not None and answer.newer != self.newer:
             self.newer = answer.newer
             self.newer_changed.emit(answer.newer)

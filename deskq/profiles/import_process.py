@@ -44,6 +44,10 @@ def read_settings(
         raise UserError(f"There is no folder {folder}.")
     interpreter = _interpreter(folder, python)
     environment = {**os.environ, "PYTHONDONTWRITEBYTECODE": "1", "PYTHONIOENCODING": "utf-8"}
+    if getattr(sys, "frozen", False):  # the libraries of the packaged program are not those of the project's Python
+        environment.pop("LD_LIBRARY_PATH", None)
+        if before := environment.pop("LD_LIBRARY_PATH_ORIG", None):
+            environment["LD_LIBRARY_PATH"] = before
     try:
         process = subprocess.Popen(
             [interpreter, str(_SCRIPT), *arguments],
@@ -62,7 +66,7 @@ def read_settings(
         _end(process)
     said = last_words(words)
     if cancelled():
-        raise UserError(f"Reading “{what}” was cancelled.")
+        raise UserError(f"Reading “{what}” was cancelled.", said)
     if not in_time:
         raise UserError(f"“{what}” did not answer within {timeout:g} s, as it was imported in {folder}.", said)
     return _outcome(answer, what, interpreter, said)
@@ -123,11 +127,11 @@ def _listen(process: subprocess.Popen[bytes], deadline: float, cancelled: Callab
                     return _decoded(answer), _decoded(words + _rest(process)), True
                 else:
                     answer = (answer + chunk)[-_MOST_ANSWER:]
-    return _decoded(answer), _decoded(words), False
+    return _decoded(answer), _decoded(words + _rest(process)), False
 
 
 def _rest(process: subprocess.Popen[bytes]) -> bytes:
-    """What stands in the pipe of errors when the answer has ended."""
+    """What stands in the pipe of errors when nobody listens any more."""
     assert process.stderr is not None
     os.set_blocking(process.stderr.fileno(), False)
     rest = b""

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from deskq.errors import UserError
+from deskq.profiles.fields import lowers_safety
 from deskq.profiles.import_process import read_settings
 from deskq.profiles.profile import Profile, RedisOptions, Tls
 from deskq.profiles.saved import free_name
@@ -37,6 +38,14 @@ class Proposal:
     profile: Profile
     sources: tuple[tuple[str, str], ...]
     notes: tuple[str, ...] = ()
+
+    def fate(self, saved: Profile | None) -> str:
+        """Say in a few words what saving it would do, where ``saved`` is the profile of its name, if there is one."""
+        if saved is None:
+            return "new"
+        if lowers_safety(saved, self.profile):
+            return f"overwrites the saved profile, and is less safe: {self.profile.safety} instead of {saved.safety}"
+        return "overwrites the saved profile"
 
 
 def from_environment(env: Mapping[str, str]) -> list[Proposal]:

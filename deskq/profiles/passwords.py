@@ -42,6 +42,13 @@ class PasswordStore:
         return self.has_keyring or self.file_allowed
 
     @property
+    def where(self) -> str:
+        """A sentence for people: where a password that is given now will be kept."""
+        if self.has_keyring:
+            return "It is kept in the system's keyring."
+        return f"It is kept in {self.file_path}." if self.file_allowed else "It is kept for this run only."
+
+    @property
     def file_allowed(self) -> bool:
         """Did the person say that passwords may be kept in a file? The file's existence remembers it."""
         return not self.has_keyring and self._file.exists()

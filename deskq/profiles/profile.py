@@ -186,7 +186,7 @@ class Profile:
 
     def private_texts(self) -> tuple[str, ...]:
         """Return what must not leave this machine in a report: passwords, users and hosts."""
-        texts = [self.password.reveal(), self.result_password.reveal(), self.management_password.reveal()]
+        texts = [secret.reveal() for secret in self.secrets().values()]
         for url in (self.url, self.result_backend or "", self.management_url or "", *self.schedule_stores):
             for place in re.findall(r"://([^/?;]+)", url):
                 user, _, host = place.rpartition("@")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -49,6 +50,8 @@ class ProfileFile:
         ``renamed``: new name -> the old one, whose unknown keys and comments stay.
         """
         document = self._parse()
+        if not document:
+            document.add(tomlkit.comment("Profiles of deskq, without passwords. Edit them here or in the window."))
         document["version"] = VERSION
         old = {table.get("name"): table for table in document.get("profile", []) if isinstance(table, dict)}
         before = renamed or {}
@@ -56,7 +59,7 @@ class ProfileFile:
         for profile in profiles:
             tables.append(_updated(old.get(before.get(profile.name, profile.name)), to_values(profile)))
         document["profile"] = tables
-        write_private(self.path, tomlkit.dumps(document), "The profiles")
+        write_private(self.path.resolve(), tomlkit.dumps(document), "The profiles")  # a link to it stays a link
         self._stamp = self._current_stamp()
 
     @property
@@ -127,12 +130,12 @@ def _bring(table: Any, values: dict[str, Any], known: frozenset[str]) -> None:
 
 
 def exported(profiles: Iterable[Profile]) -> str:
-    """Return these profiles as the text of a file, for somebody else; it holds no password."""
+    """Return these profiles as the text of a file, for somebody else: without passwords and places of histories."""
     document = tomlkit.document()
     document.add(tomlkit.comment("Profiles of deskq, without passwords. Read them with: deskq profiles import FILE"))
     document["version"] = VERSION
     tables = tomlkit.aot()
     for profile in profiles:
-        tables.append(_updated(None, to_values(profile)))
+        tables.append(_updated(None, to_values(replace(profile, history=None))))
     document["profile"] = tables
     return tomlkit.dumps(document)

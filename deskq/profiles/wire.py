@@ -71,7 +71,8 @@ def from_values(values: dict[str, Any]) -> Profile:
         raise UserError(
             f"A URL of “{known['name']}” holds a password: take it out and run deskq profiles set-password."
         )
-    return replace(Profile(**known), url=Profile.from_url(known["url"]).url)
+    made = Profile.from_url(known["url"])
+    return replace(Profile(**{"tls": made.tls, **known}), url=made.url)
 
 
 def profile_to_json(profile: Profile) -> str:

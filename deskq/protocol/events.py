@@ -16,7 +16,15 @@ import msgspec
 MAX_PAYLOAD: Final = 16 * 1024 * 1024
 """Bytes of one delivery above which it is not decoded (Celery's own events are below 64 KiB)."""
 
-_LATEST: Final = 32_503_680_000.0  # the year 3000: a larger timestamp is not epoch seconds
+LATEST: Final = 32_503_680_000.0
+"""The year 3000: a larger timestamp is not epoch seconds."""
+
+LONGEST_NAME: Final = 65_536
+"""Characters of a name, an id or a software's version above which the delivery counts as malformed."""
+
+LONGEST_TEXT: Final = 262_144
+"""Characters of arguments, a result, an exception or a traceback; what is longer is cut, as workers cut at 1,024."""
+
 _LARGEST_INTEGER: Final = 2**53  # what fits every JSON reader, and SQLite
 
 
@@ -96,6 +104,8 @@ _TEXT: Final = {
     *("type", "hostname", "uuid", "name", "args", "kwargs", "result", "exception", "traceback", "root_id", "parent_id"),
     *("eta", "expires", "queue", "exchange", "routing_key", "sw_ident", "sw_ver", "sw_sys"),
 }
+_LONG: Final = ("args", "kwargs", "result", "exception", "traceback")
+_NAMES: Final = tuple(sorted(_TEXT - set(_LONG)))
 _WHOLE: Final = {"clock", "pid", "retries", "active", "processed"}
 _REAL: Final = {"timestamp", "runtime", "freq"}
 _FLAG: Final = {"requeue", "terminated", "expired"}
@@ -108,7 +118,7 @@ def decode_redis_envelope(payload: bytes) -> list[Event]:
     try:
         quick = _decode_base64_envelope(payload)
         if quick.properties.body_encoding == "base64":
-            return _checked(_decode_events(quick.body))
+            return _checked(_decode_events(quick.body), len(quick.body))
     except (msgspec.MsgspecError, ValueError, RecursionError):
         pass
     return _decode_unusual_envelope(payload)
@@ -121,7 +131,7 @@ def decode_body(body: bytes, content_type: str | None, content_encoding: str | N
     if content_type not in (None, "", "application/json"):
         raise MalformedEvent(f"content type {content_type!r}; only application/json is read", body)
     try:
-        return _checked(_decode_events(body))
+        return _checked(_decode_events(body), len(body))
     except (msgspec.MsgspecError, ValueError, RecursionError):
         return _decode_leniently(body, content_encoding, body)
 
@@ -141,11 +151,16 @@ def _decode_unusual_envelope(payload: bytes) -> list[Event]:
         raise MalformedEvent(error.reason, payload) from None
 
 
-def _checked(decoded: list[Event] | Event) -> list[Event]:
+def _checked(decoded: list[Event] | Event, size: int) -> list[Event]:
+    """Return the events if their numbers are ones that can be kept; ``size``: bytes that they were decoded from."""
     events = decoded if isinstance(decoded, list) else [decoded]
     for event in events:
+        if size > LONGEST_NAME:
+            _shorten(event)
+        if event.type.startswith("worker-"):
+            _check_worker(event)
         if not (
-            0.0 <= event.timestamp < _LATEST
+            0.0 <= event.timestamp < LATEST
             and -1 <= event.clock < _LARGEST_INTEGER
             and -1 <= event.pid < _LARGEST_INTEGER
         ):
@@ -153,7 +168,34 @@ def _checked(decoded: list[Event] | Event) -> list[Event]:
         retries = event.retries
         if retries is not None and not 0 <= retries < 2**31:
             raise ValueError("a number of retries out of range")
+        if event.runtime is not None and not 0.0 <= event.runtime < LATEST:
+            event.runtime = None
     return events
+
+
+def _check_worker(event: Event) -> None:
+    """A heartbeat with an impossible number is still a sign of life: the number alone is dropped."""
+    if event.processed is not None and not 0 <= event.processed < _LARGEST_INTEGER:
+        event.processed = None
+    if event.active is not None and not 0 <= event.active < _LARGEST_INTEGER:
+        event.active = None
+    if event.freq is not None and not 0.0 < event.freq < 86_400.0:
+        event.freq = None
+    if event.loadavg is not None and not all(0.0 <= load < _LARGEST_INTEGER for load in event.loadavg):
+        event.loadavg = None
+
+
+def _shorten(event: Event) -> None:
+    for name in _NAMES:
+        value = getattr(event, name)
+        if value is not None and len(value) > LONGEST_NAME:
+            raise ValueError(f"{name} has {len(value)} characters")
+    for name in _LONG:
+        value = getattr(event, name)
+        if value is not None and len(value) > LONGEST_TEXT:
+            setattr(event, name, value[:LONGEST_TEXT] + "...")
+    if isinstance(event.signum, str) and len(event.signum) > 64:
+        event.signum = event.signum[:64]
 
 
 def _decode_leniently(body: bytes, encoding: str | None, raw: bytes) -> list[Event]:
@@ -164,7 +206,7 @@ def _decode_leniently(body: bytes, encoding: str | None, raw: bytes) -> list[Eve
         raise MalformedEvent(f"not JSON: {_short(error)}", raw) from None
     items = decoded if isinstance(decoded, list) else [decoded]
     try:
-        return _checked([_coerced(item) for item in items])
+        return _checked([_coerced(item) for item in items], len(body))
     except (ValueError, OverflowError, RecursionError) as error:
         raise MalformedEvent(_short(error), raw) from None
 

@@ -12,7 +12,7 @@ from typing import Final, NamedTuple, TypeVar
 
 import msgspec
 
-from deskq.protocol.events import Event
+from deskq.protocol.events import LATEST, Event
 
 # Kinds of observation, in the order in which they sort when a worker's clock does not tell them apart.
 SENT: Final = 0
@@ -203,9 +203,10 @@ def epoch(text: str | None) -> float:
         return -1
     try:
         moment = datetime.fromisoformat(text)
-    except ValueError:
+        seconds = (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
+    except (ValueError, OverflowError):
         return -1
-    return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
+    return seconds if 0 <= seconds < LATEST else -1
 
 
 _LAST_LINE = re.compile(r"^([\w.]+)(?:: (.*))?$")

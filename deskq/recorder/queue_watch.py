@@ -15,6 +15,8 @@ SPARK_SECONDS: Final = 10.0
 SPARK_POINTS: Final = 60
 UNCHANGED_SECONDS: Final = 60.0
 MAX_QUEUES: Final = 20_000
+LONGEST_NAME: Final = 1_024
+"""Characters; a longer name that an event brings is no queue's (AMQP allows 255 bytes)."""
 
 Sample = tuple[str, float, int | None, int | None, int | None]
 
@@ -63,7 +65,7 @@ class QueueWatch:
 
     def sent(self, name: str, now: float) -> None:
         """Count a message that was sent to the queue."""
-        if len(self.names) < MAX_QUEUES:
+        if len(self.names) < MAX_QUEUES and self._has_room(name):
             self.names.add(name)
             queue = self._queue(name)
             queue.sent = queue.sent or _Flow()
@@ -71,7 +73,7 @@ class QueueWatch:
 
     def received(self, name: str, now: float) -> None:
         """Count a message that a worker took from the queue."""
-        if len(self.names) < MAX_QUEUES:
+        if self._has_room(name):
             queue = self._queue(name)
             queue.received = queue.received or _Flow()
             queue.received.add(now)
@@ -80,8 +82,8 @@ class QueueWatch:
         """Take in the names that the broker and the workers report; returns those that are gone for good."""
         reported = set(names) | set(in_use) | self._watched
         gone = sorted(self.names - reported) if complete else []
-        for name in gone:
-            self._queues.pop(name, None)
+        for name in [name for name in self._queues if name not in reported] if complete else ():
+            del self._queues[name]
         self.names = reported if complete else self.names | reported
         return gone
 
@@ -131,6 +133,9 @@ class QueueWatch:
                 self._sum = total
                 kept.append(total)
         return rows, kept
+
+    def _has_room(self, name: str) -> bool:
+        return name in self._queues or (len(self._queues) < MAX_QUEUES and len(name) <= LONGEST_NAME)
 
     def _queue(self, name: str) -> _Queue:
         queue = self._queues.get(name)

@@ -9,6 +9,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Final
 
 import apsw
@@ -19,23 +20,23 @@ from deskq.history.rows import RecorderStatus
 from deskq.history.salvage import Salvage
 from deskq.history.store import History
 from deskq.profiles import Profile
-from deskq.protocol.events import MalformedEvent
+from deskq.recorder import RECOVERED
 from deskq.recorder.endings import SilentEndings
 from deskq.recorder.gaps import Gaps
-from deskq.recorder.pipeline import Pipeline
+from deskq.recorder.pipeline import HELD_EVENTS, Pipeline
 from deskq.recorder.queue_watch import QueueWatch
-from deskq.recorder.sampler import FACTS_SECONDS, Sampled, Sampler, Wanted
-from deskq.recorder.standstill import Standstill
+from deskq.recorder.sampler import Sampler, Wanted
+from deskq.recorder.samples import Samples
+from deskq.recorder.standstill import Standstill, StandstillWatch
 from deskq.recorder.upkeep import Upkeep
 from deskq.recorder.worker_watch import Missed, WorkerWatch
 
 COMMIT_SECONDS: Final = 0.1
 COMMIT_EVENTS: Final = 5_000
-HELD_EVENTS: Final = 50_000
-"""Events that are held in memory while the history cannot be written. What comes beyond is counted and dropped: a
-reader that stopped reading would be cut off by Redis, and a queue at RabbitMQ would overflow, without a count."""
 HOUSEKEEPING_SECONDS: Final = 1.0
 _RECONNECT_SECONDS: Final = (0.2, 0.5, 1.0, 2.0)
+_REFUSED_SECONDS: Final = (1.0, 2.0, 2.0, 5.0, 10.0, 30.0)
+"""After a login that was good before is refused: a server may do that while it starts, an account may be locked."""
 
 
 @dataclass(slots=True)
@@ -51,7 +52,7 @@ class Summary:
 
 
 class Recorder:
-    """Runs in the thread that calls ``run`` until ``stop`` is set. ``salvage``: what became of a damaged history."""
+    """Runs in the thread that calls ``run`` until ``stop`` is set."""
 
     def __init__(
         self,
@@ -73,23 +74,22 @@ class Recorder:
         self._broker = open_broker(profile)
         self._source: EventSource = self._broker.event_source()
         self._began = time.time()
-        self._state, self._since, self._message, self._server = "connecting", self._began, "", ""
+        self._state, self._since, self._message = "connecting", self._began, ""
         self._gaps = Gaps(history)
-        self._standstill = Standstill()
-        self._dropped, self._dropped_since = 0, 0.0
         self._rate: deque[tuple[float, int]] = deque(maxlen=6)
         self._delay: float | None = None
-        self._facts_at: dict[str, float] = {}
         self._wanted = Wanted(tuple(profile.watch_queues))
-        self._oldest: dict[str, float] = {}
-        self._next_check = self._next_oldest = 0.0
+        self._samples = Samples(history, self._workers, self._queues, self._endings)
+        self._next_check = 0.0
         self._full = ""
+        self._next_try = 0.0
+        self.standstill = StandstillWatch()
         self._salvage = salvage
         self._upkeep = Upkeep(profile, history, say)
 
     def run(self) -> Summary:
-        """Record until told to stop; raises LoginRefused and PermissionRefused, and BrokerError of the first try."""
-        self._gaps.after_absence(self._history.status())
+        """Record until told to stop; raises LoginRefused and PermissionRefused of the first connection."""
+        self._gaps.begin_after_absence(self._history.status())
         if self._salvage is not None:
             self._upkeep.tell(self._salvage, self._began)
         started = False
@@ -115,9 +115,13 @@ class Recorder:
         """Return what was done so far."""
         pipeline = self._pipeline
         seconds = round(time.time() - self._began, 3)
-        gaps = self._gaps.count + self._upkeep.gaps
         return Summary(
-            pipeline.events, self._history.tasks_seen, pipeline.malformed, pipeline.duplicates, gaps, seconds
+            pipeline.events,
+            self._history.tasks_seen,
+            pipeline.malformed,
+            pipeline.duplicates,
+            self._gaps.count + self._upkeep.gaps,
+            seconds,
         )
 
     def status_line(self) -> str:
@@ -131,85 +135,75 @@ class Recorder:
         )
 
     def _read(self) -> None:
-        self._look_for_standstill()
+        stood_still = self.standstill.round(time.time())
+        if stood_still is not None:
+            self._woke(stood_still)
         deadline = time.monotonic() + COMMIT_SECONDS
         while True:
             payloads = self._source.read(max(0.0, deadline - time.monotonic()))
-            if payloads and self._pipeline.pending < HELD_EVENTS:
+            if payloads:
                 self._take(payloads)
-            elif payloads:
-                self._drop(payloads)
-            if time.monotonic() >= deadline or self._pipeline.pending >= COMMIT_EVENTS:
+            if time.monotonic() >= deadline or (self._pipeline.pending >= COMMIT_EVENTS and not self._full):
                 break
-        self._gaps.end(time.time())
+        self._note_losses()
         self._housekeeping()
         self._commit()
 
-    def _look_for_standstill(self) -> None:
-        """After a sleep the silence of workers says nothing, and events may be lost: the next reading ends the gap."""
-        seconds = self._standstill.passed()
-        if seconds:
-            now = time.time()
-            cause = f"this machine slept, or the recorder was stopped, for {seconds:,.0f} s"
-            self._gaps.begin(now - seconds, cause, joins=True)
-            self._workers.deaf_until(now)
-
-    def _drop(self, payloads: Sequence[Any]) -> None:
-        """Count what comes while the disk is full and memory holds as much as it may."""
-        self._dropped_since = self._dropped_since or time.time()
-        for payload in payloads:
-            with contextlib.suppress(MalformedEvent):
-                self._dropped += len(self._source.decode(payload))
-
     def _take(self, payloads: Sequence[Any]) -> None:
         """Merge what was read; should the history prove to be damaged, again, which changes nothing twice."""
-        events, duplicates = self._pipeline.events, self._pipeline.duplicates
+        before = self._pipeline.counts()
         while True:
             try:
                 self._pipeline.take(payloads, self._source.decode, time.time())
             except apsw.Error as error:
-                self._failed(error)
+                if not self._failed(error):
+                    self._stop.wait(COMMIT_SECONDS)
                 if self._stop.is_set():
                     return
-                self._pipeline.events, self._pipeline.duplicates = events, duplicates
+                self._pipeline.restore(before)
             else:
                 return
 
     def _commit(self) -> None:
         now = time.time()
+        if now < self._next_try and not self._stop.is_set():
+            return
         try:
             written = self._history.commit(now)
-            for reason, raw in self._pipeline.committed():
-                self._history.put_malformed(reason, raw, now)
+            for reason, raw, size in self._pipeline.committed():
+                self._gaps.later(partial(self._history.put_malformed, reason, raw, now, size))
+            self._note_dropped(now)
+            self._gaps.write()
+            if self._full:
+                self._history.put_status(self._status())  # nothing may have been there to write
         except apsw.Error as error:
-            self._failed(error)
+            if self._failed(error):
+                return
+            self._next_try = time.time() + min(4.0, 1.0 + 2 * (time.time() - now))  # the socket must be read meanwhile
             return
         if self._full:
             self._full = ""
-            self._can_write(now)
+            self._say(RECOVERED)
+            self._set_state(self._state, "")
         if written and self._pipeline.last_event is not None:
-            at, hostname = self._pipeline.last_event
-            worker = self._workers.workers.get(hostname)
-            lead = (worker.clock_difference if worker is not None else None) or 0.0
-            self._delay = max(0.0, time.time() - (at - lead))
+            self._delay = max(0.0, time.time() - self._last_event_at())
 
-    def _can_write(self, now: float) -> None:
-        """There is space again: what was held is written, what was dropped becomes a gap."""
-        self._gaps.flush()
-        if self._dropped:
-            cause = f"the disk was full: {self._dropped:,} events beyond the {HELD_EVENTS:,} held were dropped"
-            self._gaps.note(self._dropped_since, now, cause, self._dropped)
-            self._dropped, self._dropped_since = 0, 0.0
-        self._say("The history can be written again.")
-        self._set_state("recording", "")
-        self._put_status()
+    def _last_event_at(self) -> float:
+        """When the newest worker's event was sent, by the local clock; 0.0 before there was one."""
+        if self._pipeline.last_event is None:
+            return 0.0
+        at, hostname = self._pipeline.last_event
+        worker = self._workers.workers.get(hostname)
+        lead = (worker.clock_difference if worker is not None else None) or 0.0
+        return at - lead
 
-    def _failed(self, error: apsw.Error) -> None:
-        """A damaged history is exchanged at once; with anything else, such as a full disk, patience helps."""
+    def _failed(self, error: apsw.Error) -> bool:
+        """Exchange a damaged history at once and return True; with anything else, a full disk, patience helps."""
         if self._upkeep.repaired(error):
-            self._standstill.reset()
-        else:
-            self._cannot_write(error)
+            self.standstill.restart()
+            return True
+        self._cannot_write(error)
+        return False
 
     def _cannot_write(self, error: apsw.Error) -> None:
         """Hold on to what was read: the next commit writes it."""
@@ -218,15 +212,37 @@ class Recorder:
         if problem != self._full:
             self._full = problem
             self._say(problem)
-        self._state, self._message = "recording", problem
-        self._stop.wait(COMMIT_SECONDS)
+        self._message = problem
+
+    def _note_dropped(self, now: float) -> None:
+        dropped = self._pipeline.take_dropped()
+        if dropped is not None:
+            since, count = dropped
+            cause = f"the history could not be written, and no more than {HELD_EVENTS:,} events are kept in memory"
+            self._gaps.note(since, now, cause, count)
+
+    def _woke(self, still: Standstill) -> None:
+        """Nobody read the events: a gap, up to a new connection, since the old one may be dead without a word."""
+        cause = f"this machine slept, or the recorder stood still, for {_span(still.seconds)}"
+        self._say(f"{cause[0].upper()}{cause[1:]}.")
+        self._gaps.begin(still.since, cause)
+        self._workers.deaf_until(time.time())
+        with contextlib.suppress(ConnectionLost):
+            for _ in range(100):  # what the system kept for us meanwhile
+                payloads = self._source.read(0.0)
+                if not payloads:
+                    break
+                self._take(payloads)
+        self._commit()
+        self._source.close()
+        self._connect(first=False)
 
     def _housekeeping(self) -> None:
-        while not self._sampler.results.empty():
-            self._sampled(self._sampler.results.get())
+        self._sampled()
         now = time.time()
         try:
-            self._upkeep.retain(now, busy=self._pipeline.pending >= COMMIT_EVENTS)
+            if not self._full:
+                self._upkeep.retain(now, busy=self._pipeline.pending >= COMMIT_EVENTS)
         except apsw.Error as error:
             self._failed(error)
         if now < self._next_check:
@@ -237,62 +253,43 @@ class Recorder:
             self._endings.check(now)
             for missed in self._workers.take_missed():
                 self._missed(missed)
-            self._wanted = self._want(now)
-            self._history.put_workers(self._workers.take_changed())
-            if forgotten := self._workers.forget(now):
-                self._history.drop_workers(forgotten)
+            self._wanted = self._samples.wanted(now)
+            self._put_workers()
             self._put_status()
-            if now >= self._next_oldest:
-                self._next_oldest = now + 5.0
-                self._oldest = self._history.oldest_waiting()
         except apsw.Error as error:
             self._failed(error)
 
-    def _want(self, now: float) -> Wanted:
-        """What the sampler should ask in its next round."""
-        online = self._workers.online()
-        facts = tuple(name for name in online if now - self._facts_at.get(name, 0.0) >= FACTS_SECONDS)
-        return Wanted(tuple(self._queues.names), facts, tuple(self._endings.worth_asking(now)))
-
-    def _sampled(self, result: Sampled) -> None:
-        now = time.time()
-        if result.server:
-            self._server = result.server
-        if result.stats is not None or result.active_queues is not None:
-            self._facts_at.update(dict.fromkeys(result.asked.facts_of, now))
-            self._workers.replies(result.stats or {}, result.active_queues or {})
-        consumers = self._consumers()
+    def _put_workers(self) -> None:
+        rows = self._workers.take_changed()
+        forgotten = self._workers.take_forgotten()
+        if forgotten:
+            self._gaps.later(partial(self._history.drop_workers, forgotten))
         try:
-            if result.names is not None:
-                in_use = [name for worker in self._workers.workers.values() if worker.online for name in worker.queues]
-                self._history.drop_queues(self._queues.found(result.names, in_use, complete=bool(result.names)))
-            wanted = [sample for sample in result.samples if sample.name in self._queues.names]
-            rows, kept = self._queues.rows(wanted, consumers, self._oldest, now)
-            if rows:
-                self._history.put_queues(rows, kept)
-            if result.active is not None:
-                self._endings.active(result.active, now, self._gaps.ended)
+            self._history.put_workers(rows)
+        except apsw.Error:
+            self._workers.changed.update(row.hostname for row in rows if row.hostname in self._workers.workers)
+            raise
+
+    def _sampled(self) -> None:
+        try:
+            while not self._sampler.results.empty():
+                self._samples.take(self._sampler.results.get(), self._gaps.ended)
         except apsw.Error as error:
             self._failed(error)
-
-    def _consumers(self) -> dict[str, list[str]] | None:
-        """Worker names by queue; None until some worker has told its queues."""
-        if not any(worker.queues for worker in self._workers.workers.values()):
-            return None
-        consumers: dict[str, list[str]] = {}
-        for worker in self._workers.workers.values():
-            if worker.online:
-                for name in worker.queues:
-                    consumers.setdefault(name, []).append(worker.hostname)
-        return consumers
 
     def _connect(self, *, first: bool) -> None:
-        attempt = 0
+        attempt = refusals = 0
         while not self._stop.is_set():
             try:
                 self._source.connect()
-            except (LoginRefused, PermissionRefused):
-                raise
+            except (LoginRefused, PermissionRefused) as error:
+                if first:
+                    raise
+                pause = _REFUSED_SECONDS[min(refusals, len(_REFUSED_SECONDS) - 1)]
+                refusals += 1
+                self._set_state("disconnected", f"{error} It was accepted before: deskq tries again now and then.")
+                self._wait(pause)
+                continue
             except BrokerError as error:
                 self._set_state("connecting" if first else "disconnected", str(error))
                 pause = _RECONNECT_SECONDS[min(attempt, len(_RECONNECT_SECONDS) - 1)]
@@ -301,8 +298,8 @@ class Recorder:
                 continue
             now = time.time()
             self._workers.deaf_until(now)
+            self.standstill.restart()
             self._gaps.end(now)
-            self._standstill.reset()
             self._set_state("recording", "")
             return
 
@@ -314,20 +311,28 @@ class Recorder:
 
     def _housekeeping_while_deaf(self) -> None:
         """Without a connection nobody's silence means anything; only the status goes on."""
-        while not self._sampler.results.empty():
-            self._sampled(self._sampler.results.get())
+        self._sampled()
         now = time.time()
         if now >= self._next_check:
             self._next_check = now + HOUSEKEEPING_SECONDS
+            if self._full:
+                self._commit()
             self._put_status()
 
     def _lost(self, error: ConnectionLost) -> None:
         now = time.time()
         self._commit()
         self._source.close()
-        self._gaps.begin(now, str(error))
+        self._note_losses()
+        since = now if error.since is None else error.since
+        self._gaps.begin(min(now, max(since, self._last_event_at())), str(error))
         self._set_state("disconnected", str(error))
         self._say(str(error))
+
+    def _note_losses(self) -> None:
+        for loss in self._source.losses():
+            self._gaps.note(loss.since, loss.until, loss.cause, loss.count)
+            self._say(loss.cause)
 
     def _missed(self, missed: Missed) -> None:
         cause = f"{missed.hostname} accepted {missed.count} tasks whose events did not arrive"
@@ -348,7 +353,7 @@ class Recorder:
         return RecorderStatus(
             state=self._state,
             since=self._since,
-            message=self._message or self._upkeep.notice,
+            message=self._message or self._upkeep.notice or self._refusals(),
             pid=os.getpid(),
             events=self._pipeline.events,
             events_per_second=per_second,
@@ -356,9 +361,15 @@ class Recorder:
             malformed=self._pipeline.malformed,
             duplicates=self._pipeline.duplicates,
             gaps=self._gaps.count + self._upkeep.gaps,
-            server=self._server,
+            server=self._samples.server,
             updated=now,
         )
+
+    def _refusals(self) -> str:
+        refused = self._workers.refused
+        if not refused:
+            return ""
+        return f"Too many or too long names of workers: {refused:,} events of theirs are left out of the Workers view."
 
     def _put_status(self) -> None:
         with contextlib.suppress(apsw.Error):  # a full disk is told by the commit
@@ -370,9 +381,15 @@ class Recorder:
         self._source.close()
         self._broker.close()
         self._commit()
+        self._gaps.end(time.time())
         with contextlib.suppress(apsw.Error):
-            self._gaps.end(time.time())
-            self._history.put_workers(self._workers.take_changed())
+            self._put_workers()
         if self._state != "disconnected":
             self._set_state("stopped", "")
         self._put_status()
+
+
+def _span(seconds: float) -> str:
+    """600 -> "10 min 0 s"."""
+    whole = round(seconds)
+    return f"{whole // 60} min {whole % 60} s" if whole >= 60 else f"{whole} s"

@@ -28,10 +28,10 @@ def record(
     Raises UserError: another recorder writes the history, or the broker refuses the login.
     """
     stop = threading.Event()
-    history, salvage = open_history(history_path)
+    history, salvage = open_history(history_path, lambda text: _print(status_stream, text))
     try:
         with _signals(stop):
-            recorder = Recorder(profile, history, stop, lambda text: _print(status_stream, text), salvage)
+            recorder = Recorder(profile, history, stop, lambda text: _print(status_stream, f"deskq: {text}"), salvage)
             if child:
                 _stop_with_parent(stop)
             ticker = threading.Thread(

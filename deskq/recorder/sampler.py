@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
-from deskq.brokers.base import Broker, QueueSample
+from deskq.brokers.base import Broker, LoginRefused, QueueSample
 from deskq.brokers.opening import open_broker
 from deskq.brokers.remote_control import RemoteControl
 from deskq.errors import UserError
@@ -19,6 +19,7 @@ SAMPLE_SECONDS: Final = 2.0
 NAMES_SECONDS: Final = 10.0
 FACTS_SECONDS: Final = 30.0
 RETRY_SECONDS: Final = 5.0
+REFUSED_SECONDS: Final = 30.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +79,7 @@ class Sampler:
             except UserError as error:
                 result.problem = str(error)
                 self._close()
-                pause = RETRY_SECONDS
+                pause = REFUSED_SECONDS if isinstance(error, LoginRefused) else RETRY_SECONDS
             self.results.put(result)
             took = time.monotonic() - began
             pause = max(pause - took, 4 * took - took, 0.2)  # a slow broker is asked less often

@@ -1,34 +1,46 @@
-"""Notices that the recorder itself stood still: its machine slept, or somebody stopped the process."""
+"""Notices that the machine slept, or that this process stood still: nobody read the events meanwhile."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Final
 
 STANDSTILL_SECONDS: Final = 10.0
+"""Seconds between two rounds of reading from which on it was a standstill: a round takes a tenth of a second."""
 
 
-def running_time() -> float:
-    """Return seconds that nobody sets and that go on while the machine sleeps, where the system has them."""
-    clock = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)  # on macOS CLOCK_MONOTONIC goes on
-    return time.clock_gettime(clock)
+def awake_or_not() -> float:
+    """Return seconds that pass also while the machine is suspended, and that setting the clock does not change."""
+    clock = getattr(time, "CLOCK_BOOTTIME", None)  # Linux; elsewhere CLOCK_MONOTONIC goes on in sleep
+    if clock is None:
+        clock = getattr(time, "CLOCK_MONOTONIC", None)
+    return time.monotonic() if clock is None else time.clock_gettime(clock)
 
 
+@dataclass(frozen=True, slots=True)
 class Standstill:
-    """Compares the rounds of the read loop, which come ten times a second."""
+    """From the last sign of life, in epoch seconds by the clock of now, and for how many seconds."""
 
-    def __init__(self, clock: Callable[[], float] = running_time, limit: float = STANDSTILL_SECONDS) -> None:
+    since: float
+    seconds: float
+
+
+class StandstillWatch:
+    """Told of every round; ``clock`` gives seconds that never stop."""
+
+    def __init__(self, threshold: float = STANDSTILL_SECONDS, clock: Callable[[], float] = awake_or_not) -> None:
+        self._threshold = threshold
         self._clock = clock
-        self._limit = limit
         self._last = clock()
 
-    def passed(self) -> float:
-        """Return for how many seconds nothing was done since the last call, 0.0 if that is no longer than usual."""
-        now = self._clock()
-        silent, self._last = now - self._last, now
-        return silent if silent > self._limit else 0.0
+    def round(self, now: float) -> Standstill | None:
+        """Say that a round begins at ``now`` (epoch seconds); returns the standstill that it ends, if it ends one."""
+        moment = self._clock()
+        passed, self._last = moment - self._last, moment
+        return Standstill(now - passed, passed) if passed >= self._threshold else None
 
-    def reset(self) -> None:
-        """What took long was work: it does not count."""
+    def restart(self) -> None:
+        """What has passed since the last round was no standstill."""
         self._last = self._clock()

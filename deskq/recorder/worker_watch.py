@@ -21,9 +21,10 @@ MOST_PROCESSES: Final = 16
 """Processes of one name that are told apart."""
 SILENT_BEATS: Final = 3
 """Heartbeats in a row with tasks accepted and none told of, after which task events are known to be off."""
-LONGEST_NAME: Final = 1_000
-MOST_WORKERS: Final = 5_000
-"""Names that are kept: a stream of ever new ones, by error or by malice, must not grow memory."""
+MAX_WORKERS: Final = 5_000
+"""Names of workers that are kept: beyond, those longest offline make room, and a new one is not taken if none is."""
+LONGEST_NAME: Final = 1_024
+"""Characters; a longer name is no worker's."""
 FORGOTTEN_AFTER: Final = 7 * 86_400.0
 """Seconds offline after which a worker is forgotten: in containers each start has a new name."""
 
@@ -121,6 +122,7 @@ class WorkerWatch:
         self.workers: dict[str, Worker] = {}
         self.changed: set[str] = set()
         self.missed: list[Missed] = []
+        self.forgotten: list[str] = []
         self.refused = 0
         self._checked: float | None = None
         for row in known:
@@ -138,14 +140,17 @@ class WorkerWatch:
             worker.pids = dict.fromkeys(worker.pids, now)
             worker.came = dict.fromkeys(worker.pids, now)
             worker.base = worker.previous = None
+            worker.leads.clear()  # what was read late says nothing of a clock
 
     def task_event(self, event: Event, now: float) -> None:
         """Take note of a sign of life (not of task-sent: a client sent that)."""
         if not event.hostname:
             return
-        worker = self.workers.get(event.hostname) or self._new(event.hostname, now)
+        worker = self.workers.get(event.hostname)
         if worker is None:
-            return
+            worker = self._new(event.hostname, now)
+            if worker is None:
+                return
         worker.heard = now
         worker.silent_beats = 0
         if event.type == "task-started":
@@ -203,11 +208,19 @@ class WorkerWatch:
                 worker.queues = tuple(sorted(name for name in names if isinstance(name, str)))
                 self.changed.add(hostname)
 
+    def _forget_long_gone(self, now: float) -> None:
+        gone = [w.hostname for w in self.workers.values() if not w.online and now - w.since > FORGOTTEN_AFTER]
+        for name in gone:
+            del self.workers[name]
+            self.changed.discard(name)
+        self.forgotten += gone
+
     def check(self, now: float) -> None:
         """Mark as offline who has been silent for too long; who sends no heartbeats is never judged by silence."""
         if self._checked is not None and not -1.0 <= now - self._checked <= LEAST_SILENCE:
             self.deaf_until(now)  # it is asked every second: the clock was set, and silence cannot be told by it
         self._checked = now
+        self._forget_long_gone(now)
         for worker in self.workers.values():
             if not worker.online or worker.frequency is None:
                 continue
@@ -222,6 +235,11 @@ class WorkerWatch:
         rows = [self.workers[hostname].row() for hostname in sorted(self.changed)]
         self.changed.clear()
         return rows
+
+    def take_forgotten(self) -> list[str]:
+        """Return the names that made room since the last call."""
+        forgotten, self.forgotten = self.forgotten, []
+        return forgotten
 
     def take_missed(self) -> list[Missed]:
         """Return what was missed since the last call."""
@@ -243,26 +261,23 @@ class WorkerWatch:
             return True
         return False if len(worker.pids) == 1 else None
 
-    def forget(self, now: float) -> list[str]:
-        """Forget who is offline for a week, and, where there are too many, who is offline for longest; their names."""
-        offline = sorted((worker.since, name) for name, worker in self.workers.items() if not worker.online)
-        excess = max(0, len(self.workers) - MOST_WORKERS * 9 // 10) if self.refused else 0
-        gone = [name for n, (since, name) in enumerate(offline) if n < excess or now - since > FORGOTTEN_AFTER]
-        for name in gone:
-            del self.workers[name]
-            self.changed.discard(name)
-        if gone:
-            self.refused = 0
-        return gone
-
     def _new(self, hostname: str, now: float) -> Worker | None:
-        """Take note of a new name; None, and counted in ``refused``, if there are too many."""
-        if len(self.workers) >= MOST_WORKERS or len(hostname) > LONGEST_NAME:
+        full = len(self.workers) >= MAX_WORKERS
+        if len(hostname) > LONGEST_NAME or (full and not self._make_room()):
             self.refused += 1
             return None
         worker = self.workers[hostname] = Worker(hostname, now, since=now)
         self.changed.add(hostname)
         return worker
+
+    def _make_room(self) -> bool:
+        """Forget a tenth of the names, those longest offline; False if every worker is online."""
+        offline = sorted((w for w in self.workers.values() if not w.online), key=lambda w: w.since)
+        for worker in offline[: MAX_WORKERS // 10]:
+            del self.workers[worker.hostname]
+            self.changed.discard(worker.hostname)
+            self.forgotten.append(worker.hostname)
+        return bool(offline)
 
     def _online(self, worker: Worker, now: float) -> None:
         worker.online, worker.since = True, now

@@ -2,29 +2,19 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import Any
 
 from PySide6.QtCore import Qt
-from PySide6.QtGui import QBrush, QColor, QPalette
-from PySide6.QtWidgets import QApplication, QHBoxLayout, QVBoxLayout, QWidget
+from PySide6.QtGui import QColor, QPalette
+from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 
 from deskq.history.rows import Gap
 from deskq.models import formats
 from deskq.views import theme
 from deskq.views.empty import plain_label
+from deskq.views.plot import Plot, Series, series_colour
 
-
-@dataclass(frozen=True, slots=True)
-class Series:
-    """A line: ``colour`` is a state group or "#rrggbb"; None among ``values`` is a hole."""
-
-    name: str
-    colour: str
-    times: Sequence[float]
-    values: Sequence[float | None]
+__all__ = ("LINE_COLOURS", "SPANS", "Series", "TimeChart", "span_until")
 
 
 class TimeChart(QWidget):
@@ -32,13 +22,11 @@ class TimeChart(QWidget):
 
     def __init__(self, title: str, unit: Callable[[float], str], parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        import pyqtgraph
-
-        self._pg: Any = pyqtgraph
         self._unit = unit
         self._series: list[Series] = []
         self._gaps: list[Gap] = []
         self._span = (0.0, 1.0)
+        self._written: list[tuple[str, QColor]] = []
         self.setAccessibleName(title)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(theme.GAP_M, theme.GAP, theme.GAP_M, theme.GAP_S)
@@ -55,18 +43,8 @@ class TimeChart(QWidget):
         self.reading = plain_label(muted=True)
         head.addWidget(self.reading)
         layout.addLayout(head)
-        self._plot: Any = pyqtgraph.PlotWidget(
-            axisItems={"bottom": pyqtgraph.DateAxisItem(), "left": _UnitAxis(pyqtgraph, unit)}
-        )
-        self._plot.setMenuEnabled(False)
-        self._plot.setMouseEnabled(x=False, y=False)
-        self._plot.hideButtons()
-        self._plot.setAntialiasing(True)
-        self._plot.setMinimumHeight(110)
-        self._plot.setFrameShape(self._plot.Shape.NoFrame)
-        self._cursor = pyqtgraph.InfiniteLine(angle=90, movable=False)
-        self._cursor.hide()
-        self._plot.scene().sigMouseMoved.connect(self._moved)
+        self._plot = Plot(unit)
+        self._plot.hovered.connect(self._read_off)
         layout.addWidget(self._plot, 1)
         self.nothing = plain_label("Nothing was recorded in this span.", muted=True)
         self.nothing.setAlignment(Qt.AlignmentFlag.AlignCenter)
@@ -80,42 +58,8 @@ class TimeChart(QWidget):
 
     def draw(self) -> None:
         """Draw everything in the colours of the theme."""
-        pg, palette = self._pg, QApplication.palette()
-        self._plot.clear()
-        self._plot.setBackground(palette.color(QPalette.ColorRole.Base))
-        grey = theme.muted()
-        for side in ("left", "bottom"):
-            axis = self._plot.getAxis(side)
-            axis.setPen(palette.color(QPalette.ColorRole.Mid))
-            axis.setTextPen(grey)
-        self._plot.showGrid(x=False, y=True, alpha=0.15)
-        highest = 0.0
-        known = False
-        for series in self._series:
-            values = [math.nan if value is None else value for value in series.values]
-            known = known or any(value is not None for value in series.values)
-            highest = max([highest, *(value for value in series.values if value is not None)])
-            pen = pg.mkPen(_colour(series.colour), width=1.6)
-            single = sum(value is not None for value in series.values) < 3
-            marks = (
-                {"symbol": "o", "symbolSize": 5, "symbolBrush": _colour(series.colour), "symbolPen": None}
-                if single
-                else {}
-            )
-            self._plot.plot(list(series.times), values, pen=pen, connect="finite", **marks)
-        for gap in self._gaps:
-            end = gap.ended if gap.ended is not None else self._span[1]
-            region = pg.LinearRegionItem((max(gap.started, self._span[0]), end), movable=False)
-            colour = QColor(theme.state_colour("lost"))
-            colour.setAlpha(90)
-            region.setBrush(QBrush(colour, Qt.BrushStyle.BDiagPattern))
-            for line in region.lines:
-                line.setPen(pg.mkPen(colour))
-            self._plot.addItem(region)
-        self._plot.addItem(self._cursor, ignoreBounds=True)
-        self._cursor.setPen(pg.mkPen(grey))
-        self._plot.setXRange(*self._span, padding=0)
-        self._plot.setYRange(0, highest * 1.08 or 1, padding=0)
+        known = any(value is not None for series in self._series for value in series.values)
+        self._plot.show_series(self._series, self._gaps, self._span)
         self._plot.setVisible(known)
         self.nothing.setVisible(not known)
         self._write_legend()
@@ -125,26 +69,27 @@ class TimeChart(QWidget):
         self.draw()
 
     def _write_legend(self) -> None:
+        """Say which line is which; labels are made anew only if the lines or their colours are others."""
+        wanted = [(formats.plain(series.name), series_colour(series)) for series in self._series]
+        if wanted == self._written:
+            return
+        self._written = wanted
         while self._legend.count():
             item = self._legend.takeAt(0)
             widget = item.widget() if item is not None else None
             if widget is not None:
                 widget.deleteLater()
-        for series in self._series:
-            label = plain_label(f"— {formats.plain(series.name)}")
+        for name, colour in wanted:
+            label = plain_label(f"— {name}")
             palette = label.palette()
-            palette.setColor(QPalette.ColorRole.WindowText, _colour(series.colour))
+            palette.setColor(QPalette.ColorRole.WindowText, colour)
             label.setPalette(palette)
             self._legend.addWidget(label)
 
-    def _moved(self, place: Any) -> None:
-        if not self._plot.sceneBoundingRect().contains(place):
-            self._cursor.hide()
+    def _read_off(self, moment: float | None) -> None:
+        if moment is None:
             self.reading.setText("")
             return
-        moment = self._plot.getPlotItem().vb.mapSceneToView(place).x()
-        self._cursor.setPos(moment)
-        self._cursor.show()
         gap = next((g for g in self._gaps if g.started <= moment <= (g.ended or self._span[1])), None)
         if gap is not None:
             estimate = "" if gap.estimate is None else f", about {gap.estimate:,} events"
@@ -157,23 +102,11 @@ class TimeChart(QWidget):
         self.reading.setText("   ".join(parts))
 
 
-def _UnitAxis(pg: Any, unit: Callable[[float], str]) -> Any:
-    class UnitAxis(pg.AxisItem):  # type: ignore[misc]
-        def tickStrings(self, values: Sequence[float], scale: float, spacing: float) -> list[str]:
-            return [unit(value * scale) if value else "0" for value in values]
-
-    return UnitAxis("left")
-
-
 def _nearest(series: Series, moment: float) -> float | None:
     if not series.times:
         return None
     number = min(range(len(series.times)), key=lambda n: abs(series.times[n] - moment))
     return series.values[number]
-
-
-def _colour(name: str) -> QColor:
-    return QColor(name) if name.startswith("#") else theme.state_colour(name)
 
 
 SPANS = (("15 min", 900.0), ("1 hour", 3_600.0), ("6 hours", 21_600.0), ("24 hours", 86_400.0), ("7 days", 604_800.0))

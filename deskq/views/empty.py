@@ -36,7 +36,7 @@ class EmptyPane(QWidget):
         for label in (self.title, self.reason):
             label.setAlignment(Qt.AlignmentFlag.AlignHCenter)
             layout.addWidget(label)
-        self.button = QPushButton(action_text)
+        self.button = QPushButton(action_text, self)  # without a parent it would show as a window of its own
         self.button.clicked.connect(self.action)
         self.button.setVisible(bool(action_text))
         layout.addSpacing(theme.GAP_S)

@@ -215,7 +215,7 @@ class CountsBar(QWidget):
             more = "+" if counts.capped else ""
             button.setText(f"{word} {number(groups[group])}{more}")
             button.setToolTip(
-                "Counting stopped at the newest 200,000." if counts.capped else f"Show only: {word.lower()}"
+                "At least so many: not every task was counted." if counts.capped else f"Show only: {word.lower()}"
             )
             button.setVisible(group in ("all", "waiting", "running", "success", "failure") or groups[group] > 0)
             button.setChecked(set(states) == set(_GROUP_STATES.get(group, ())) and group != "other")

@@ -30,10 +30,11 @@ from deskq.views.keys_overlay import KeysOverlay
 from deskq.views.palette import Entry, Palette
 from deskq.views.sidebar import Sidebar
 from deskq.views.status_bar import RecorderBar
+from deskq.views.stream_log import StreamLog
 from deskq.views.welcome import WelcomePane
 
 ViewFactory = Callable[[ProfileSession], QWidget]
-KINDS: Final = ("overview", "tasks", "workers", "queues")
+KINDS: Final = ("overview", "tasks", "workers", "queues", "doctor")
 
 
 class EnvironmentBand(QWidget):
@@ -116,6 +117,7 @@ class MainWindow(QMainWindow):
         self.splitter.setHandleWidth(1)
         self.setCentralWidget(self.splitter)
         self.bar = RecorderBar()
+        self.bar.clicked.connect(self.show_stream_log)
         self.setStatusBar(self.bar)
         self._make_menus()
         self.resize(1280, 800)
@@ -137,6 +139,9 @@ class MainWindow(QMainWindow):
         """Forget a profile and its views."""
         self._sessions.pop(name, None)
         self.tree.remove(name)
+        for log in self.findChildren(StreamLog):
+            if log.session.profile.name == name:
+                log.close()
         for place in [place for place in self._views if place[0] in (name, "")]:
             view = self._views.pop(place)
             self.stack.removeWidget(view)
@@ -186,6 +191,16 @@ class MainWindow(QMainWindow):
         if view is not None:
             view.show_queue(queue)
             self.sidebar.show_node(self.tree.index_of(profile, "queue", queue))
+
+    def show_stream_log(self) -> None:
+        """Show what was missed and what was malformed at the profile in sight."""
+        session = self.session() or next(iter(self._sessions.values()), None)
+        if session is None:
+            return
+        log = next((log for log in self.findChildren(StreamLog) if log.session is session), None)
+        log = log or StreamLog(session, self)
+        log.show()
+        log.raise_()
 
     def show_task(self, profile: str, uuid: str) -> None:
         """Show a task's detail."""
@@ -299,9 +314,11 @@ class MainWindow(QMainWindow):
             "tasks": partial(self.show_view, name, "tasks"),
             "workers": partial(self.show_view, name, "workers"),
             "queues": partial(self.show_view, name, "queues"),
+            "doctor": partial(self.show_view, name, "doctor"),
             "everything": self.show_everything,
             "profiles": self.add_profile_requested.emit,
             "open_history": self.history_requested.emit,
+            "stream_log": self.show_stream_log,
             "theme": lambda: self.set_theme("light" if theme.is_dark() else "dark"),
             "sidebar": lambda: self.sidebar.setVisible(not self.sidebar.isVisible()),
             "quit": self.close,

@@ -19,12 +19,13 @@ from deskq.views import theme, window_state
 from deskq.views.charts import LINE_COLOURS, SPANS, Series, TimeChart, span_until
 from deskq.views.empty import plain_label
 from deskq.views.tables import Table
+from deskq.views.task_runtimes import RuntimesTable
 
 _REFRESH_MS: Final = 2_000
 _FAILURES: Final = (
-    Column[FailureRow]("name", "Task", "The task that failed", lambda row: formats.plain(row.name), width=200),
+    Column[FailureRow]("name", "Task", "The task that failed", lambda row: formats.plain(row.name), width=150),
     Column[FailureRow](
-        "exception", "Exception", "Why", lambda row: formats.plain(row.exception), width=420, state=lambda _: "FAILURE"
+        "exception", "Exception", "Why", lambda row: formats.plain(row.exception), width=220, state=lambda _: "FAILURE"
     ),
     Column[FailureRow](
         "count",
@@ -83,7 +84,6 @@ class OverviewView(QWidget):
         layout.addLayout(grid, 3)
         heading = plain_label("Top failures")
         heading.setFont(theme.bold_font())
-        layout.addWidget(heading)
         self.failures = SmallTableModel(
             _FAILURES, key=lambda row: (row.name, row.exception), parent=self, sort="count", descending=True
         )
@@ -91,7 +91,17 @@ class OverviewView(QWidget):
         self.table.setModel(self.failures)
         self.table.lay_out()
         self.table.activated.connect(self._open_failure)
-        layout.addWidget(self.table, 1)
+        failing = QVBoxLayout()
+        failing.setSpacing(theme.GAP_S)
+        failing.addWidget(heading)
+        failing.addWidget(self.table, 1)
+        self.task_runtimes = RuntimesTable()
+        self.task_runtimes.chosen.connect(lambda name: self.filter_tasks.emit(f'task:"{name}"'))
+        tables = QHBoxLayout()
+        tables.setSpacing(theme.GAP)
+        tables.addLayout(failing, 1)
+        tables.addWidget(self.task_runtimes, 1)
+        layout.addLayout(tables, 1)
         self._timer = QTimer(self, interval=_REFRESH_MS)
         self._timer.timeout.connect(self.refresh)
         self.numbers[0].clicked.connect(lambda: self.filter_tasks.emit("state:SENT state:RECEIVED"))
@@ -213,6 +223,7 @@ class OverviewView(QWidget):
             until,
         )
         self.failures.replace(row for facts in all_facts for row in facts.failures)
+        self.task_runtimes.show_runtimes(row for facts in all_facts for row in facts.runtimes)
 
     def _open_failure(self) -> None:
         lines = self.table.selected_lines()

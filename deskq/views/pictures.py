@@ -14,6 +14,7 @@ from deskq.models.session import ProfileSession
 from deskq.views.main_window import KINDS, MainWindow
 
 _SETTLE_SECONDS: Final = 5.0
+_EXAMINE_SECONDS: Final = 20.0
 
 
 async def take_pictures(window: MainWindow, session: ProfileSession, folder: Path) -> list[Path]:
@@ -47,9 +48,10 @@ async def _settle(view: Any, kind: str) -> None:
         "tasks": lambda: view.model.rowCount() and view.detail.detail is not None,
         "queues": lambda: view.model.rowCount() and view.chart.nothing.isHidden(),
         "workers": lambda: view.model.rowCount() and view.detail.age.text(),
+        "doctor": lambda: view.steps.shown and not view.steps.running,
         "overview": view.throughput.nothing.isHidden if kind == "overview" else bool,
     }[kind]
-    for _ in range(round(_SETTLE_SECONDS / 0.05)):
+    for _ in range(round((_EXAMINE_SECONDS if kind == "doctor" else _SETTLE_SECONDS) / 0.05)):
         if ready():
             break
         await asyncio.sleep(0.05)

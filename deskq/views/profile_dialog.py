@@ -10,32 +10,22 @@ from typing import Any
 
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import (
-    QCheckBox,
-    QDialog,
-    QHBoxLayout,
-    QLineEdit,
     QMessageBox,
-    QPushButton,
-    QToolButton,
-    QVBoxLayout,
     QWidget,
 )
 
-from deskq.brokers.opening import open_broker
 from deskq.errors import UserError
 from deskq.history.moving import save_with_history
 from deskq.models.formats import count, plain
 from deskq.profiles import PasswordStore, Profile, ProfileFile, SavedProfiles
 from deskq.profiles.fields import BY_PLACE, SAFETY_WORDS, lowers_safety
 from deskq.profiles.saved import find, free_name
-from deskq.views import theme
-from deskq.views.empty import plain_label
 from deskq.views.profiles.exchange import ProfileExchange
-from deskq.views.profiles.form import ProfileForm
-from deskq.views.profiles.listing import ProfileList
+from deskq.views.profiles.form import Draft
+from deskq.views.profiles.frame import ProfileFrame
 
 
-class ProfileDialog(QDialog):
+class ProfileDialog(ProfileFrame):
     """Edits the file of profiles; ``connect_requested`` carries a Profile with its passwords, ``removed`` a name.
 
     ``saved`` carries such a Profile and the name that it had before, "" if it is new.
@@ -46,101 +36,36 @@ class ProfileDialog(QDialog):
     saved = Signal(object, str)
 
     def __init__(self, file: ProfileFile, passwords: PasswordStore, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
-        self.setWindowTitle("Profiles")
-        self.resize(900, 600)
         self._saved, self._passwords = SavedProfiles(file, passwords), passwords
+        super().__init__(ProfileExchange(self._saved, self._start), parent)
         self._profiles: list[Profile] = []
         self._editing = ""
         self._clean: dict[str, str] = {}
-        self._drafts: dict[str, dict[str, str]] = {}
+        self._drafts: dict[str, Draft] = {}
         self._busy = ""
+        self._moves = 0
         self._problem = ""
         self._file_lock = asyncio.Lock()
         self._tasks: set[asyncio.Task[Any]] = set()
-        self.list = ProfileList()
-        self.list.setMaximumWidth(260)
-        self.form = ProfileForm()
-        self.exchange = ProfileExchange(self._saved, self._start, self)
-        self.url, self.name, self.password = (self._line(place) for place in ("url", "name", "password"))
-        if passwords.has_keyring:
-            self.password.setPlaceholderText("kept in the system's keyring")
-        self.message = plain_label(wrap=True)
-        self.message.setMinimumHeight(self.fontMetrics().height() * 2)
-        self.message.setAlignment(Qt.AlignmentFlag.AlignTop)
-        self.keep_in_file = QCheckBox("Keep passwords in a file that only you can read")
         self.keep_in_file.setToolTip(f"This system has no keyring. The file: {passwords.file_path}")
         self.keep_in_file.setChecked(passwords.file_allowed)
-        layout = QHBoxLayout(self)
-        layout.setSpacing(theme.GAP_L)
-        layout.addLayout(self._make_left(), 1)
-        layout.addLayout(self._make_right(), 3)
+        if passwords.has_keyring:
+            self.password.setPlaceholderText("kept in the system's keyring")
+        self.add.clicked.connect(lambda _checked=False: self.add_new())
+        self.duplicate.clicked.connect(self.duplicate_current)
+        self.delete.clicked.connect(self._ask_delete)
+        self.test.clicked.connect(self._test)
+        self.save.clicked.connect(lambda: self._ask_save(None))
+        self.connect_button.clicked.connect(lambda: self._ask_save(self.connect_requested.emit))
         self.list.chosen.connect(self._chosen)
-        self.list.moved.connect(lambda name, before: self._start(self._move(name, before), "move"))
+        self.list.moved.connect(self._moved)
+        self.list.delete_requested.connect(self._ask_delete)
         self.form.changed.connect(self._check)
         self.exchange.said.connect(self._say)
         self.exchange.chosen.connect(lambda profiles: self._start(self._import(profiles), "import"))
         self.keep_in_file.toggled.connect(lambda agreed: self._start(self._allow_file(agreed), "password file"))
         self._show(Profile(name="", url=""))
         self._start(self._load(), "load")
-
-    def _line(self, place: str) -> QLineEdit:
-        line = self.form.editors[place].line
-        assert line is not None
-        return line
-
-    def _make_left(self) -> QVBoxLayout:
-        self.add = self._tool("plus", "Add a profile", self.add_new)
-        self.duplicate = self._tool("copy", "Duplicate this profile", self.duplicate_current)
-        self.delete = self._tool("trash-2", "Delete this profile…", self._ask_delete)
-        self.up = self._tool("arrow-up", "Move up (Alt+Up)", lambda: self.list.move_current(-1))
-        self.down = self._tool("arrow-down", "Move down (Alt+Down)", lambda: self.list.move_current(1))
-        tools = QHBoxLayout()
-        tools.setSpacing(theme.GAP_S)
-        for button in (self.add, self.duplicate, self.delete, self.up, self.down):
-            tools.addWidget(button)
-        tools.addStretch(1)
-        menus = QHBoxLayout()
-        for title, menu in (("Import…", self.exchange.import_menu), ("Export…", self.exchange.export_menu)):
-            opener = QPushButton(title)
-            opener.setAutoDefault(False)
-            opener.setMenu(menu)
-            menus.addWidget(opener)
-        left = QVBoxLayout()
-        left.addWidget(self.list, 1)
-        left.addLayout(tools)
-        left.addLayout(menus)
-        return left
-
-    def _make_right(self) -> QVBoxLayout:
-        self.test = QPushButton(theme.icon("plug"), "Test connection")
-        self.save = QPushButton("Save")
-        self.connect_button = QPushButton("Save and connect")
-        self.connect_button.setDefault(True)
-        self.close_button = QPushButton("Close")
-        bottom = QHBoxLayout()
-        bottom.addWidget(self.test)
-        bottom.addStretch(1)
-        for button in (self.close_button, self.save, self.connect_button):
-            bottom.addWidget(button)
-        right = QVBoxLayout()
-        right.addWidget(self.form, 1)
-        right.addWidget(self.keep_in_file)
-        right.addWidget(self.message)
-        right.addLayout(bottom)
-        self.test.clicked.connect(lambda: self._start(self._test(), "test"))
-        self.save.clicked.connect(lambda: self._ask_save(None))
-        self.connect_button.clicked.connect(lambda: self._ask_save(self.connect_requested.emit))
-        self.close_button.clicked.connect(self.close)
-        return right
-
-    def _tool(self, icon: str, title: str, slot: Callable[[], object]) -> QToolButton:
-        button = QToolButton()
-        button.setIcon(theme.icon(icon))
-        button.setToolTip(title)
-        button.setAccessibleName(title)
-        button.clicked.connect(lambda _checked=False: slot())
-        return button
 
     def add_new(self, url: str = "") -> None:
         """Begin a new profile, of a URL if there is one."""
@@ -150,7 +75,7 @@ class ProfileDialog(QDialog):
         if url:
             self.url.setText(url)
         elif "" in self._drafts:
-            self.form.set_texts(self._drafts.pop(""))
+            self.form.show_draft(self._drafts.pop(""))
 
     def duplicate_current(self) -> None:
         """Begin a new profile with the values of this one."""
@@ -162,6 +87,14 @@ class ProfileDialog(QDialog):
         name = free_name(f"{profile.name} copy", [other.name for other in self._profiles])
         self._begin(replace(profile, name=name, history=None))
         self._say("A copy, not saved yet.")
+
+    def release(self) -> None:
+        """Delete the dialog as soon as nothing of it goes on any more."""
+        self.steps.stop()
+        if not self._tasks:
+            self.deleteLater()
+        for task in self._tasks:
+            task.add_done_callback(lambda _: None if self._tasks else self.deleteLater())
 
     def reject(self) -> None:
         """Close; what is not saved is asked about."""
@@ -189,6 +122,7 @@ class ProfileDialog(QDialog):
         self._show(profile)
 
     def _show(self, profile: Profile) -> None:
+        self.show_form()
         self.exchange.show_profiles(self._profiles, self._editing)
         self.form.taken = {other.name for other in self._profiles if other.name != self._editing}
         self.form.show_profile(profile, new=not self._editing)
@@ -196,11 +130,8 @@ class ProfileDialog(QDialog):
 
     def _keep_draft(self) -> None:
         """What was typed and not saved stays until the dialog is closed."""
-        texts = self.form.texts()
-        if self._busy:
-            return
-        if texts != self._clean:
-            self._drafts[self._editing] = texts
+        if self.form.texts() != self._clean:
+            self._drafts[self._editing] = self.form.draft()
         else:
             self._drafts.pop(self._editing, None)
 
@@ -209,21 +140,22 @@ class ProfileDialog(QDialog):
         self._editing = name
         self._busy = "Reading the passwords …"
         self._show(find(self._profiles, name))
-        self.list.show_profiles(self._profiles, name, self._drafts)
         self._say("")
+        if name in self._drafts:
+            self.form.show_draft(self._drafts.pop(name))
+            self._say("Changed, not saved yet.")
+        self._show_list(name)
         self._start(self._fetch_passwords(name), "passwords")
 
     async def _fetch_passwords(self, name: str) -> None:
+        """Fill in the passwords; what was typed meanwhile stays. Nothing can be saved before, lest they be lost."""
         profile = find(self._profiles, name)
         try:
             profile = await self._off_thread(partial(self._passwords.completed, profile))
         finally:
-            if name == self._editing:
+            if name == self._editing and self._busy:
                 self._busy = ""
-                self._show(profile)
-                if name in self._drafts:
-                    self.form.set_texts(self._drafts.pop(name))
-                    self._say("Changed, not saved yet.")
+                self._clean |= self.form.show_secrets(profile)
 
     async def _load(self) -> None:
         self._profiles = await self._one_by_one(self._saved.load)
@@ -258,9 +190,10 @@ class ProfileDialog(QDialog):
         profile, about_history = await self._one_by_one(lambda: save_with_history(self._saved, profile, was))
         self._profiles = await self._one_by_one(self._saved.load)
         self._drafts.pop(was, None)
-        self._editing = profile.name
-        self._show(profile)
-        self._show_list(profile.name)
+        if self._editing == was:  # nobody has chosen another one meanwhile
+            self._editing, self._busy = profile.name, ""
+            self._show(profile)
+        self._show_list(self._editing)
         said = self._passwords.problem if any(profile.secrets().values()) else ""
         self._say(" ".join(part for part in (f"Saved “{profile.name}”.", about_history, said) if part))
         if then is not None:
@@ -271,20 +204,39 @@ class ProfileDialog(QDialog):
         else:
             self.saved.emit(profile, was)
 
-    async def _test(self) -> None:
-        """Try the connection as it is written in the form; the one place to show more of it."""
-        profile = self.form.profile()
-        self.test.setEnabled(False)
-        self._say("Testing …")
+    def _test(self) -> None:
+        """Try the connection as it is written in the form, step by step; again: back to the form."""
+        if self.centre.currentWidget() is self.steps:
+            self.show_form()
+            return
         try:
-            product, version, queues = await self._off_thread(lambda: _look(profile))
-            self._say(f"It works: {product} {version}, {count(queues, 'queue')} found.")
-        finally:
-            self.test.setEnabled(True)
+            profile = self.form.profile()
+        except UserError as error:
+            self._say(str(error))
+            return
+        self._say("")
+        self.show_steps()
+        self.steps.run(profile)
 
-    async def _move(self, name: str, before: str) -> None:
-        self._profiles = await self._one_by_one(lambda: self._saved.move(name, before=before or None))
-        self._show_list(self._editing)
+    def _moved(self, name: str, before: str) -> None:
+        """The order of the list counts at once; the file follows."""
+        order = self.list.names()
+        self._profiles.sort(key=lambda profile: order.index(profile.name))
+        self._moves += 1
+        self._start(self._move(name, before, self._moves), "move")
+
+    async def _move(self, name: str, before: str, number: int) -> None:
+        problem: UserError | None = None
+        try:
+            profiles = await self._one_by_one(lambda: self._saved.move(name, before=before or None))
+        except UserError as error:
+            problem = error
+            profiles = await self._one_by_one(self._saved.load)
+        if number == self._moves:  # else the list has changed since, and the file follows
+            self._profiles = profiles
+            self._show_list(self._editing)
+        if problem is not None:
+            raise problem
 
     async def _delete(self, name: str) -> None:
         self._profiles = await self._one_by_one(lambda: self._saved.remove(name))
@@ -378,12 +330,3 @@ class ProfileDialog(QDialog):
             await work
         except UserError as error:
             self._say(str(error))
-
-
-def _look(profile: Profile) -> tuple[str, str, int]:
-    broker = open_broker(profile)
-    try:
-        server = broker.server()
-        return server.product, server.version, len(broker.queue_names())
-    finally:
-        broker.close()

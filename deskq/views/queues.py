@@ -301,7 +301,8 @@ class QueuesView(QWidget):
 
     def _describe(self) -> None:
         """Say who consumes the selected queue."""
-        row = next((row for row in self.model.rows() if row.name == self._queue), None)
+        line = self.model.line_of(self._queue)
+        row = self.model.row_at(line) if line is not None else None
         self.heading.setText(formats.plain(self._queue))
         if row is not None:
             self.about.setText(_priorities(row).replace("\n", " · "))

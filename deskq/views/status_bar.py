@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import QRect
-from PySide6.QtGui import QPainter, QPaintEvent
+from PySide6.QtCore import QEvent, QObject, QRect, Qt, Signal
+from PySide6.QtGui import QMouseEvent, QPainter, QPaintEvent
 from PySide6.QtWidgets import QStatusBar, QWidget
 
 from deskq.models import formats
@@ -15,11 +15,16 @@ from deskq.views.tables import draw_dot
 class RecorderBar(QStatusBar):
     """Shows one session at the left, and how many brokers there are at the right."""
 
+    clicked = Signal()
+    """The session's text was clicked."""
+
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.setSizeGripEnabled(False)
         self._dot = _Dot()
         self.text = plain_label()
+        self.text.setCursor(Qt.CursorShape.PointingHandCursor)
+        self.text.installEventFilter(self)
         self.brokers = plain_label(muted=True)
         self.addWidget(self._dot)
         self.addWidget(self.text, 1)
@@ -35,7 +40,17 @@ class RecorderBar(QStatusBar):
         state, text, tip = describe(session)
         self._dot.show_state(state)
         self.text.setText(text)
-        self.text.setToolTip(tip)
+        self.text.setToolTip(formats.tooltip(f"{tip}\nClick for gaps and malformed deliveries." if tip else ""))
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+        if (
+            event.type() == QEvent.Type.MouseButtonRelease
+            and isinstance(event, QMouseEvent)
+            and event.button() == Qt.MouseButton.LeftButton
+            and not self.text.hasSelectedText()  # somebody marks it, to copy it
+        ):
+            self.clicked.emit()
+        return super().eventFilter(watched, event)
 
 
 def describe(session: ProfileSession) -> tuple[str, str, str]:

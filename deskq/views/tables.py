@@ -5,8 +5,20 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Final
 
-from PySide6.QtCore import QModelIndex, QPersistentModelIndex, QPoint, QRect, QRectF, QSize, Qt
-from PySide6.QtGui import QAction, QBrush, QColor, QKeySequence, QPainter, QPen, QPolygonF
+from PySide6.QtCore import QEvent, QModelIndex, QPersistentModelIndex, QPoint, QRect, QRectF, QSize, Qt
+from PySide6.QtGui import (
+    QAction,
+    QBrush,
+    QColor,
+    QFontMetrics,
+    QHelpEvent,
+    QKeySequence,
+    QPainter,
+    QPaintEvent,
+    QPalette,
+    QPen,
+    QPolygonF,
+)
 from PySide6.QtWidgets import (
     QAbstractItemView,
     QApplication,
@@ -16,24 +28,40 @@ from PySide6.QtWidgets import (
     QStyledItemDelegate,
     QStyleOptionViewItem,
     QTableView,
+    QToolTip,
     QWidget,
 )
 
-from deskq.models.columns import Column, ExactRole, SparkRole, StateRole
-from deskq.models.formats import plain
+from deskq.models.columns import Column, ExactRole, GapRole, RowRole
+from deskq.models.formats import plain, tooltip
 from deskq.views import theme, window_state
 
 ROW_HEIGHT: Final = 1.6
 _SPARK_WIDTH: Final = 72
+# Looked up once: an enum of Qt costs more to reach than to use, and these are used for every cell.
+_SELECTED: Final = QStyle.StateFlag.State_Selected.value
+_CHOSEN_OR_UNDER_MOUSE: Final = _SELECTED | QStyle.StateFlag.State_MouseOver.value
+_PANEL: Final = QStyle.PrimitiveElement.PE_PanelItemViewItem
+_SINGLE_LINE: Final = Qt.TextFlag.TextSingleLine.value
+_TEXT, _HIGHLIGHTED_TEXT = QPalette.ColorRole.Text, QPalette.ColorRole.HighlightedText
+_MIDDLE, _RIGHT = Qt.TextElideMode.ElideMiddle, Qt.TextElideMode.ElideRight
+_GAP_HEIGHT: Final = 6
 Index = QModelIndex | QPersistentModelIndex
 
 
 class CellDelegate(QStyledItemDelegate):
-    """Draws a state's dot before its word and a line of depths before a number; text is always plain."""
+    """Draws a state's dot before its word and a line of depths before a number; text is always plain.
+
+    A cell whose row is there is written from the row by its column: asking the model for every role of every cell,
+    as Qt's own delegate does, takes ten times as long.
+    """
 
     def __init__(self, columns: tuple[Column[Any], ...], parent: QWidget) -> None:
         super().__init__(parent)
         self._columns = columns
+        self._alignments = [column.alignment.value | _SINGLE_LINE for column in columns]
+        self._widest = parent.fontMetrics().horizontalAdvance("W")  # no ASCII text needs more for each character
+        self._margin = parent.style().pixelMetric(QStyle.PixelMetric.PM_FocusFrameHMargin) + 1
 
     def initStyleOption(self, option: QStyleOptionViewItem, index: Index) -> None:
         super().initStyleOption(option, index)
@@ -44,33 +72,51 @@ class CellDelegate(QStyledItemDelegate):
         option.state &= ~QStyle.StateFlag.State_HasFocus
 
     def paint(self, painter: QPainter, option: QStyleOptionViewItem, index: Index) -> None:
-        state = index.data(StateRole)
-        spark = index.data(SparkRole)
-        if not state and not spark:
+        row = index.data(RowRole)
+        looks = option.state.value
+        if row is None and index.data() is not None:  # a line that is no row
             super().paint(painter, option, index)
             return
-        own = QStyleOptionViewItem(option)
-        self.initStyleOption(own, index)
-        text, own.text = own.text, ""
-        style = own.widget.style()
-        style.drawControl(QStyle.ControlElement.CE_ItemViewItem, own, painter, own.widget)
-        painter.save()
-        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-        area = own.rect.adjusted(theme.GAP, 0, -theme.GAP_S, 0)
-        if spark:
-            draw_spark(painter, QRect(area.left(), area.top() + 4, _SPARK_WIDTH, area.height() - 8), spark)
-            area.setLeft(area.left() + _SPARK_WIDTH + theme.GAP_S)
-        if state:
-            colour = theme.state_colour(state)
-            draw_dot(painter, area, state)
-            area.setLeft(area.left() + 14)
-            painter.setPen(colour)
+        if looks & _CHOSEN_OR_UNDER_MOUSE:
+            widget = option.widget
+            widget.style().drawPrimitive(_PANEL, option, painter, widget)
+        if row is None:  # not read yet: asking for its text had the model fetch it
+            return
+        number = index.column()
+        column = self._columns[number]
+        state = column.state(row) if column.state is not None else None
+        spark = column.spark(row) if column.spark is not None else None
+        area = option.rect
+        if state or spark:
+            area = area.adjusted(theme.GAP, 0, -theme.GAP_S, 0)
+            painter.save()
+            painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+            if spark:
+                draw_spark(painter, QRect(area.left(), area.top() + 4, _SPARK_WIDTH, area.height() - 8), spark)
+                area.setLeft(area.left() + _SPARK_WIDTH + theme.GAP_S)
+            if state:
+                draw_dot(painter, area, state)
+                area.setLeft(area.left() + 14)
+            painter.restore()
         else:
-            painter.setPen(own.palette.text().color())
-        elided = own.fontMetrics.elidedText(text, Qt.TextElideMode.ElideRight, area.width())
-        painter.setFont(own.font)
-        painter.drawText(area, int(own.displayAlignment), elided)
-        painter.restore()
+            area = area.adjusted(self._margin, 0, -self._margin, 0)
+        text = column.text(row)
+        if not text:
+            return
+        if state:
+            painter.setPen(theme.state_colour(state))
+        else:
+            painter.setPen(option.palette.color(_HIGHLIGHTED_TEXT if looks & _SELECTED else _TEXT))
+        if column.mono:
+            font = theme.mono_font()
+            text = QFontMetrics(font).elidedText(text, _MIDDLE, area.width())
+            painter.setFont(font)
+            painter.drawText(area, self._alignments[number], text)
+            painter.setFont(option.font)
+            return
+        if len(text) * self._widest > area.width() or not text.isascii():
+            text = option.fontMetrics.elidedText(text, _RIGHT, area.width())
+        painter.drawText(area, self._alignments[number], text)
 
     def sizeHint(self, option: QStyleOptionViewItem, index: Index) -> QSize:
         return QSize(80, round(option.fontMetrics.height() * ROW_HEIGHT))
@@ -186,6 +232,46 @@ class Table(QTableView):
         header = self.horizontalHeader()
         places = [header.logicalIndex(place) for place in range(header.count())]
         return [number for number in places if not self.isColumnHidden(number)]
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        super().paintEvent(event)
+        self._draw_gaps()
+
+    def viewportEvent(self, event: QEvent) -> bool:
+        if event.type() == QEvent.Type.ToolTip and isinstance(event, QHelpEvent):
+            text = self.gap_at(event.pos().y())
+            if text:
+                QToolTip.showText(event.globalPos(), tooltip(text), self.viewport())
+                return True
+        return super().viewportEvent(event)
+
+    def gap_at(self, y: int) -> str:
+        """Return what the hatched line at this height of the viewport stands for, "" if there is none."""
+        line = self.rowAt(y)
+        for row in (line, line - 1):
+            if row >= 0 and abs(self.rowViewportPosition(row) + self.rowHeight(row) - y) <= _GAP_HEIGHT:
+                text = self.model().index(row, 0).data(GapRole)
+                if text:
+                    return str(text)
+        return ""
+
+    def _draw_gaps(self) -> None:
+        """Hatch the border between two rows between which events were lost: one question for each row in sight."""
+        model = self.model()
+        first = self.rowAt(0)
+        if first < 0:
+            return
+        last = self.rowAt(self.viewport().height() - 1)
+        rows = range(first, (last if last >= 0 else model.rowCount() - 1) + 1)
+        marked = [row for row in rows if model.index(row, 0).data(GapRole)]
+        if marked:
+            painter = QPainter(self.viewport())
+            brush = QBrush(theme.state_colour("lost"), Qt.BrushStyle.BDiagPattern)
+            for row in marked:
+                edge = self.rowViewportPosition(row) + self.rowHeight(row)
+                area = QRect(0, edge - _GAP_HEIGHT // 2, self.viewport().width(), _GAP_HEIGHT)
+                painter.fillRect(area, self.palette().base())
+                painter.fillRect(area, brush)
 
     def keyPressEvent(self, event: Any) -> None:
         if event.matches(QKeySequence.StandardKey.Copy):

@@ -26,6 +26,7 @@ from deskq.protocol.task_summary import Attempt
 from deskq.views import theme
 from deskq.views.empty import EmptyPane, plain_label
 from deskq.views.tables import Table, copy_text, draw_dot
+from deskq.views.task_result import TaskResult
 
 _RELATED: Final = tuple(
     c for c in TASK_COLUMNS if c.key in ("state", "name", "worker", "seen", "runtime", "args", "uuid")
@@ -92,6 +93,7 @@ class TaskDetailPane(QWidget):
         self.related_table.setModel(self.related)
         self.related_table.lay_out()
         self.related_table.activated.connect(self._open_related)
+        self.result = TaskResult()
         self.raw = _text_pane()
         panes: tuple[tuple[QWidget, str], ...] = (
             (scroll, "Summary"),
@@ -100,6 +102,7 @@ class TaskDetailPane(QWidget):
             (self.traceback, "Traceback"),
             (self.related_table, "Related"),
             (self.raw, "Raw"),
+            (self.result, "Result"),
         )
         for pane, title in panes:
             self.tabs.addTab(pane, title)
@@ -138,6 +141,7 @@ class TaskDetailPane(QWidget):
         self.tabs.setTabText(4, f"Related {len(detail.related)}")
         self.tabs.setTabEnabled(4, bool(detail.related))
         _set_text(self.raw, formats.plain_lines(detail.raw))
+        self.result.show_task(detail.row.uuid)
 
     def copy_id(self) -> None:
         """Copy the id of the task that is shown."""
@@ -150,8 +154,8 @@ class TaskDetailPane(QWidget):
         row, summary = detail.row, detail.summary
         ran = "It ran more than once with the same id and attempt." if summary.ran_twice else ""
         facts = (
-            ("Times", _times(summary.attempts[-1]) if summary.attempts else ""),
-            ("Worker", summary.worker),
+            ("Times", times_text(summary.attempts[-1]) if summary.attempts else ""),
+            ("Worker", " · ".join(part for part in (summary.worker, detail.worker_notes) if part)),
             ("Queue", _queue(summary.queue, summary.routing_key)),
             ("Arguments", f"{row.args} {row.kwargs if row.kwargs not in ('', '{}') else ''}".strip()),
             ("Result", row.result),
@@ -192,7 +196,7 @@ class AttemptsTimeline(QWidget):
         """Draw these."""
         self._attempts = attempts
         self.setMinimumHeight(self.sizeHint().height())
-        self.setToolTip("\n".join(_times(attempt) for attempt in attempts[:20]))
+        self.setToolTip("\n".join(times_text(attempt) for attempt in attempts[:20]))
         self.update()
 
     def sizeHint(self) -> QSize:
@@ -215,7 +219,7 @@ class AttemptsTimeline(QWidget):
             draw_dot(painter, area, attempt.state)
             painter.setPen(self.palette().text().color())
             title = "First" if attempt.retries == 0 else f"Retry {attempt.retries}"
-            word = STATE_WORDS.get(attempt.state, attempt.state)
+            word = STATE_WORDS.get(attempt.state) or formats.plain(attempt.state)
             middle = Qt.AlignmentFlag.AlignVCenter
             painter.drawText(area.adjusted(14, 0, 0, 0), middle, f"{title} · {word}")
             ended = attempt.finished or attempt.last_time
@@ -260,8 +264,8 @@ class _StateMark(QWidget):
             draw_dot(painter, self.rect().adjusted(1, 0, 0, 0), self._state)
 
 
-def _times(attempt: Attempt) -> str:
-    """ "received 12:04:07.120 → started +3 ms → failed +1.28 s" """
+def times_text(attempt: Attempt) -> str:
+    """ "sent 12:04:07.120 → received ≈ +8 ms → started +3 ms → failed +1.28 s" """
     steps = (
         ("sent", attempt.sent),
         ("received", attempt.received),
@@ -275,6 +279,10 @@ def _times(attempt: Attempt) -> str:
         if previous is None:
             parts.append(f"{word} {formats.clock_time(moment)}.{int(moment % 1 * 1000):03}")
         else:
+            if word == "received":  # by another machine's clock than it was sent: a negative wait is none
+                parts.append(f"received ≈ +{formats.duration(max(0.0, moment - previous))}")
+                previous = moment
+                continue
             sign = "+" if moment >= previous else "−"
             parts.append(f"{word} {sign}{formats.duration(abs(moment - previous))}")
         previous = moment

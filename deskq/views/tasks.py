@@ -26,6 +26,7 @@ from deskq.views import theme, window_state
 from deskq.views.commands import BY_KEY
 from deskq.views.empty import EmptyPane
 from deskq.views.filter_bar import CountsBar, FilterBar
+from deskq.views.search_strip import SearchStrip
 from deskq.views.tables import Table, copy_text
 from deskq.views.task_detail import TaskDetailPane
 
@@ -47,8 +48,10 @@ class TasksView(QWidget):
         self.filter_bar = FilterBar()
         self.counts_bar = CountsBar()
         self.model = TasksModel(session, self)
+        self.search = SearchStrip(self.model)
         self.table = Table("tasks", TASK_COLUMNS)
         self.table.setModel(self.model)
+        self._show_sort(self.model.sort_by)  # Qt's own default would be the first column, the state
         self.table.lay_out()
         self.table.horizontalHeader().setSectionsClickable(True)
         self.table.horizontalHeader().setSortIndicatorShown(True)
@@ -56,6 +59,7 @@ class TasksView(QWidget):
         self._restore_sort()
         self.detail = TaskDetailPane()
         self.detail.hide()
+        self.detail.result.serve(session.result, session.spawn)
         self.newer = QPushButton(theme.icon("arrow-up"), "", self.table)
         self.newer.hide()
         self.empty = EmptyPane("", "")
@@ -76,6 +80,7 @@ class TasksView(QWidget):
         layout.setSpacing(0)
         layout.addWidget(self.filter_bar)
         layout.addWidget(self.counts_bar)
+        layout.addWidget(self.search)
         layout.addWidget(self.splitter, 1)
         self._loading = True
         self._problem = ""
@@ -96,9 +101,11 @@ class TasksView(QWidget):
         self.table.selectionModel().currentRowChanged.connect(self._current_changed)
         self.table.setContextMenuPolicy(Qt.ContextMenuPolicy.CustomContextMenu)
         self.table.customContextMenuRequested.connect(self._context_menu)
+        self.model.gaps.changed.connect(self.table.viewport().update)
         self.model.newer_changed.connect(self._show_newer)
         self.model.counts_changed.connect(self._counted)
         self.model.loading_changed.connect(self._loading_changed)
+        self.model.search_changed.connect(self._update_empty)
         self.model.problem.connect(self._told_problem)
         self.model.rowsInserted.connect(self._update_empty)
         self.model.rowsRemoved.connect(self._update_empty)
@@ -179,8 +186,10 @@ class TasksView(QWidget):
         self.table.setFocus()
 
     def go_back(self) -> None:
-        """Leave the filter line, else close the detail, else clear the filter."""
-        if self.filter_bar.line.hasFocus():
+        """Stop the search, else leave the filter line, else close the detail, else clear the filter."""
+        if self.search.running:
+            self.search.stop()
+        elif self.filter_bar.line.hasFocus():
             self.table.setFocus()
         elif self.detail.isVisible():
             self.close_detail()
@@ -311,6 +320,10 @@ class TasksView(QWidget):
         status = self._session.status
         if self._loading and status is None:
             self.empty.say("Waiting for the history", self._session.problem or "The recorder is starting.")
+        elif self.search.running:
+            self.empty.say("Searching", "No task was found yet.")
+        elif self.model.search is not None and self.model.search.stopped:
+            self.empty.say("No task found", "The search was stopped: older tasks were not searched.", "Clear filter")
         elif self._loading:
             self.empty.say("Reading the history", "What matches is being looked for.")
         elif not self.model.chosen.empty:

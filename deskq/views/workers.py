@@ -14,31 +14,16 @@ from deskq.models import formats
 from deskq.models.columns import Column
 from deskq.models.session import ProfileSession
 from deskq.models.small_table import SmallTableModel
+from deskq.models.worker_notes import worker_notes
 from deskq.views import theme, window_state
 from deskq.views.empty import EmptyPane, plain_label
 from deskq.views.tables import Table
 from deskq.views.worker_detail import WorkerDetail
 
-CLOCK_BADGE_SECONDS: Final = 2.0
-
 
 def _state(row: WorkerRow) -> str:
     since = formats.relative(row.since).removesuffix(" ago")
     return f"{'Online' if row.online else 'Offline'} {since if since != 'now' else ''}".strip()
-
-
-def _notes(row: WorkerRow) -> str:
-    notes = []
-    if row.events_enabled is False:
-        notes.append("events off")
-    if row.duplicate_name:
-        notes.append("name used twice")
-    if row.clock_difference is not None and abs(row.clock_difference) > CLOCK_BADGE_SECONDS:
-        word = "ahead" if row.clock_difference > 0 else "behind"
-        notes.append(f"clock {formats.duration(abs(row.clock_difference))} {word}")
-    if row.missed:
-        notes.append(f"{row.missed:,} tasks not told of")
-    return ", ".join(notes)
 
 
 def _load(row: WorkerRow) -> str:
@@ -62,7 +47,12 @@ WORKER_COLUMNS: Final[tuple[Column[WorkerRow], ...]] = (
         state=lambda row: "ONLINE" if row.online else "OFFLINE",
     ),
     Column(
-        "notes", "Notes", "What is worth a look", _notes, width=150, state=lambda row: "retry" if _notes(row) else None
+        "notes",
+        "Notes",
+        "What is worth a look",
+        worker_notes,
+        width=150,
+        state=lambda row: "retry" if worker_notes(row) else None,
     ),
     Column("pool", "Pool", "Its execution pool", lambda row: formats.plain(row.pool or formats.NONE), width=80),
     Column(

@@ -3,28 +3,25 @@
 from __future__ import annotations
 
 import contextlib
-import tomllib
+import threading
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
 import keyring
 import pytest
-from keyring.backends.fail import Keyring as NoKeyring
 from PySide6.QtCore import QPoint, QPointF, Qt
 from PySide6.QtGui import QDropEvent
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QApplication, QFileDialog, QMessageBox, QWidget
+from PySide6.QtWidgets import QApplication, QMessageBox, QWidget
 
 from deskq.history.lock import WriterLock
 from deskq.history.store import History
-from deskq.profiles import Environment, PasswordStore, Profile, ProfileFile, Safety, SavedProfiles, Secret, Tls
+from deskq.profiles import Environment, PasswordStore, Profile, ProfileFile, Safety, SavedProfiles, Tls
 from deskq.profiles.fields import FIELDS, TABS
-from deskq.profiles.profile_file import exported
 from deskq.views.profile_dialog import ProfileDialog
-from deskq.views.profiles.import_preview import ImportPreview
+from tests.conftest import MemoryKeyring
 from tests.gui.conftest import Run, until
-from tests.support.processes import children
 
 SHOP = Profile.from_url(
     "rediss://anna:c4n4ry@h:6380/2",
@@ -191,6 +188,12 @@ def test_order_by_keys_and_by_dragging(run: Run, qapp: QApplication) -> None:
             QTest.keyClick(dialog.list, Qt.Key.Key_Down, Qt.KeyboardModifier.AltModifier)  # no further
             dialog.up.click()
             await until(lambda: [p.name for p in ProfileFile().load()] == ["bank", "shop", "third"])
+            for _ in range(3):  # faster than the file follows
+                QTest.keyClick(dialog.list, Qt.Key.Key_Down, Qt.KeyboardModifier.AltModifier)
+                QTest.keyClick(dialog.list, Qt.Key.Key_Up, Qt.KeyboardModifier.AltModifier)
+            assert dialog.list.names() == ["bank", "shop", "third"]
+            await until(lambda: not dialog._tasks)
+            assert [p.name for p in ProfileFile().load()] == dialog.list.names() == ["bank", "shop", "third"]
             drop(dialog, "shop", 0)
             await until(lambda: [p.name for p in ProfileFile().load()] == ["shop", "bank", "third"])
             assert dialog.list.names() == ["shop", "bank", "third"]
@@ -243,6 +246,8 @@ def test_copies_renames_and_deletions(run: Run) -> None:
             await until(lambda: "so it stays in" in dialog.message.text())
             lock.release()
             assert stored("bookshop").history_path().name == "books.sqlite"
+            QTest.keyClick(dialog.list, Qt.Key.Key_Delete)
+            press(dialog, "Cancel")
             dialog.delete.click()
             press(dialog, "Delete profile")
             await until(lambda: "Deleted" in dialog.message.text())
@@ -265,7 +270,8 @@ def test_what_is_typed_stays_until_it_is_saved_or_discarded(run: Run) -> None:
             assert dialog.isVisible()
             press(dialog, "Cancel")
             choose(dialog, "shop")
-            await until(lambda: "not saved yet" in dialog.message.text())
+            assert "not saved yet" in dialog.message.text()
+            await until(dialog.save.isEnabled)
             dialog.save.click()
             await until(lambda: "Saved" in dialog.message.text())
             assert stored("shop").watch_queues == ("emails", "slow")
@@ -276,105 +282,61 @@ def test_what_is_typed_stays_until_it_is_saved_or_discarded(run: Run) -> None:
     run(scenario())
 
 
-def test_export_and_import_of_files(run: Run, tmp_path: Path) -> None:
+class SlowKeyring(MemoryKeyring):
+    """Answers when it is told to, as one that asks the person first."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.asked, self.may_answer = threading.Event(), threading.Event()
+
+    def get_password(self, service: str, username: str) -> str | None:
+        self.asked.set()
+        assert self.may_answer.wait(30)
+        return super().get_password(service, username)
+
+
+def test_what_is_typed_while_the_keyring_thinks_stays(run: Run) -> None:
     async def scenario() -> None:
-        async with opened(SHOP, BANK) as dialog:
-            path = tmp_path / "all.toml"
-            dialog.exchange.export(["shop", "bank"])
-            chooser = dialog.findChild(QFileDialog)
-            assert chooser is not None
-            chooser.fileSelected.emit(str(path))
-            chooser.close()
-            await until(lambda: "Wrote 2 profiles" in dialog.message.text())
-            assert "c4n4ry" not in path.read_text()
-            assert len(tomllib.loads(path.read_text())["profile"]) == 2
-            other = Profile.from_url("redis://elsewhere/0", name="shop")
-            path.write_text(exported([other, Profile.from_url("redis://n/0", name="new")]))
-            await dialog.exchange.read_file(path)
-            preview = dialog.findChild(ImportPreview)
-            assert preview is not None
-            assert "overwrites" in preview.list.item(0).text()
-            assert preview.list.item(0).checkState() == Qt.CheckState.Unchecked
-            assert preview.accept_button.text() == "Import 1 profile"
-            preview.list.item(0).setCheckState(Qt.CheckState.Checked)
-            assert "Overwritten: shop" in preview.warning.text()
-            preview.accept_button.click()
-            await until(lambda: "Imported shop, new" in dialog.message.text())
-            assert [profile.name for profile in ProfileFile().load()] == ["shop", "bank", "new"]
-            assert not stored("shop").password  # it was another server's
+        slow = SlowKeyring()
+        keyring.set_keyring(slow)
+        saved = SavedProfiles(ProfileFile(), PasswordStore())
+        saved.put(SHOP)
+        dialog = ProfileDialog(saved.file, saved.passwords)
+        dialog.show()
+        await until(slow.asked.is_set)
+        await until(lambda: dialog.name.text() == "shop")
+        assert not dialog.save.isEnabled()
+        assert "passwords" in dialog.save.toolTip()
+        set_text(dialog, "watch_queues", "emails")
+        slow.may_answer.set()
+        await until(dialog.save.isEnabled)
+        assert dialog.form.profile().watch_queues == ("emails",)
+        dialog.save.click()
+        await until(lambda: "Saved" in dialog.message.text())
+        assert {secret.reveal() for secret in stored("shop").secrets().values()} == {"c4n4ry"}
+        await until(lambda: not dialog._tasks)
+        dialog.deleteLater()
 
     run(scenario())
 
 
-def test_import_from_an_app_and_from_the_environment(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    (tmp_path / "proj.py").write_text("from celery import Celery\napp = Celery('p', broker='redis://:c4n4ry@h/3')")
-    (tmp_path / "broken.py").write_text("raise ValueError('c4n4ry is no number: redis://:c4n4ry@h')")
-    monkeypatch.setenv("CLOUDAMQP_URL", "amqp://anna:c4n4ry@mq/shop")
-
+def test_a_dialog_that_is_closed_early_lives_until_its_work_is_done(run: Run) -> None:
     async def scenario() -> None:
-        async with opened(BANK) as dialog:
-            source = dialog.exchange.import_from("app")
-            assert not source.read.isEnabled()
-            source.name.setText("broken")
-            source.folder.setText(str(tmp_path))
-            source.read.click()
-            await until(lambda: not source.problem.isHidden(), 30)
-            assert "ValueError" in source.problem.text()
-            assert "redis://:•••@h" in source.words.toPlainText()
-            source.name.setText("proj")
-            source.read.click()
-            await until(lambda: dialog.findChild(ImportPreview) is not None, 30)
-            preview: Any = dialog.findChild(ImportPreview)
-            assert "proj in" in preview.detail.text()
-            preview.accept_button.click()
-            await until(lambda: "Imported proj" in dialog.message.text())
-            assert stored("proj").password == Secret("c4n4ry")
-            await until(lambda: dialog.save.isEnabled() and dialog.name.text() == "proj")
-            dialog.exchange.import_environment()
-            preview = next(one for one in dialog.findChildren(ImportPreview) if one.isVisible())
-            assert "mq/shop" in preview.list.item(preview.list.count() - 1).text()
-            preview.cancel.click()
-
-    run(scenario())
-
-
-def test_a_reading_ends_with_its_dialog(run: Run, tmp_path: Path) -> None:
-    (tmp_path / "proj.py").write_text("import time\ntime.sleep(600)")
-    before = set(children())
-
-    async def scenario() -> None:
-        async with opened(BANK) as dialog:
-            source = dialog.exchange.import_from("app")
-            source.name.setText("proj")
-            source.folder.setText(str(tmp_path))
-            source.read.click()
-            task = source._task
-            assert task is not None
-            await until(lambda: children().keys() - before, what="the process that reads")
-            source.cancel.click()
-            await until(task.done)
-            assert set(children()) == before
-
-    run(scenario())
-
-
-def test_a_file_of_passwords_is_offered_only_without_a_keyring(run: Run) -> None:
-    async def scenario() -> None:
-        async with opened(BANK) as dialog:
-            assert dialog.keep_in_file.isHidden()
-        keyring.set_keyring(NoKeyring())  # type: ignore[no-untyped-call]
-        async with opened() as dialog:
-            assert not dialog.keep_in_file.isHidden()
-            dialog.url.setText("redis://:c4n4ry@h/0")
-            dialog.name.setText("mine")
-            dialog.save.click()
-            await until(lambda: "for this run only" in dialog.message.text())
-            dialog.keep_in_file.click()
-            await until(lambda: "passwords.toml" in dialog.message.text())
-            assert PasswordStore().get("mine") == Secret("c4n4ry")
-            dialog.keep_in_file.click()
-            await until(lambda: not PasswordStore().file_allowed)
-            assert PasswordStore().get("mine") is None
+        slow = SlowKeyring()
+        keyring.set_keyring(slow)
+        saved = SavedProfiles(ProfileFile(), PasswordStore())
+        saved.put(SHOP)
+        dialog = ProfileDialog(saved.file, saved.passwords)
+        gone: list[bool] = []
+        dialog.destroyed.connect(lambda: gone.append(True))
+        dialog.finished.connect(lambda _: dialog.release())
+        dialog.show()
+        await until(slow.asked.is_set)
+        dialog.close()
+        assert not dialog.isVisible()
+        assert gone == []
+        slow.may_answer.set()
+        await until(lambda: gone == [True])
 
     run(scenario())
 
@@ -395,9 +357,12 @@ def test_the_connection_is_tried(redis_url: str, run: Run) -> None:
     async def scenario() -> None:
         async with opened(Profile.from_url(redis_url, name="real")) as dialog:
             dialog.test.click()
-            await until(lambda: "It works: Redis" in dialog.message.text())
+            await until(lambda: "Server" in dialog.steps.report())
+            dialog.test.click()
+            assert dialog.centre.currentWidget() is dialog.form
             dialog.url.setText("redis://127.0.0.1:1/0")
             dialog.test.click()
-            await until(lambda: "Nothing listens" in dialog.message.text())
+            await until(lambda: "Nothing listens" in dialog.steps.report())
+            dialog.list.setCurrentRow(0)
 
     run(scenario())

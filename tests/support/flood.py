@@ -1,70 +1,109 @@
-"""Events as workers send them, published without a worker: as many, as fast, and as odd as a test wants."""
+"""Events as Celery's workers publish them to Redis, made up and sent by the thousand."""
 
 from __future__ import annotations
 
 import base64
 import json
+import threading
 import time
 import uuid
 from collections.abc import Iterable
-from typing import Any
+from types import TracebackType
+from typing import Any, Self
 
 import redis
 
+CHANNEL = "/{db}.celeryev/task.multi"
+
 
 def envelope(body: Any) -> bytes:
-    """One PUBLISH of kombu's Redis transport around an event, or a list of them."""
-    return raw_envelope(json.dumps(body).encode())
+    """Return what kombu publishes for an event, or for a list of them."""
+    encoded = base64.b64encode(json.dumps(body).encode()).decode()
+    properties = {"body_encoding": "base64", "delivery_mode": 1, "priority": 0, "delivery_tag": str(uuid.uuid4())}
+    outer = {"body": encoded, "content-encoding": "utf-8", "content-type": "application/json", "headers": {}}
+    return json.dumps({**outer, "properties": properties}).encode()
 
 
-def raw_envelope(body: bytes) -> bytes:
-    """The same around bytes that may be anything."""
-    properties: dict[str, Any] = {
-        "body_encoding": "base64",
-        "delivery_mode": 1,
-        "priority": 0,
-        "delivery_tag": str(uuid.uuid4()),
-    }
-    properties["delivery_info"] = {"exchange": "celeryev", "routing_key": "task.x"}
-    outer = {"body": base64.b64encode(body).decode(), "content-encoding": "utf-8", "content-type": "application/json"}
-    return json.dumps({**outer, "headers": {}, "properties": properties}).encode()
+def task_events(
+    task: str, clock: int = 1, *, hostname: str = "w1@host", pid: int = 7, at: float | None = None, **fields: Any
+) -> list[dict[str, Any]]:
+    """Return received, started and succeeded of one task; ``fields`` go into the first."""
+    at = time.time() if at is None else at
+    common = {"uuid": task, "hostname": hostname, "pid": pid, "utcoffset": 0}
+    received = {"name": "shop.task", "args": "(1, 'anna')", "kwargs": "{}", "retries": 0, "root_id": task}
+    received |= {"parent_id": None, "eta": None, "expires": None, **fields}
+    return [
+        {"type": "task-received", "timestamp": at, "clock": clock, **common, **received},
+        {"type": "task-started", "timestamp": at + 0.01, "clock": clock + 1, **common},
+        {"type": "task-succeeded", "timestamp": at + 0.11, "clock": clock + 2, **common, "result": "3", "runtime": 0.1},
+    ]
 
 
-class FakeWorker:
-    """A node whose events a test makes up; counts its clock and what it has accepted."""
-
-    def __init__(self, hostname: str = "w1@flood", *, pid: int = 7, clock_ahead: float = 0.0) -> None:
-        self.hostname, self.pid, self.clock_ahead = hostname, pid, clock_ahead
-        self.clock = 0
-        self.processed = 0
-
-    def event(self, kind: str, **fields: Any) -> dict[str, Any]:
-        """One event of this worker, now by its clock."""
-        self.clock += 1
-        common = {"hostname": self.hostname, "pid": self.pid, "clock": self.clock, "utcoffset": 0}
-        return {"type": kind, "timestamp": time.time() + self.clock_ahead, **common, **fields}
-
-    def heartbeat(self, **fields: Any) -> dict[str, Any]:
-        """Its sign of life."""
-        facts = {"freq": 2.0, "active": 0, "processed": self.processed, "loadavg": [0.1, 0.1, 0.1]}
-        facts |= {"sw_ident": "py-celery", "sw_ver": "5.7.0", "sw_sys": "Linux"}
-        return self.event("worker-heartbeat", **{**facts, **fields})
-
-    def task(self, name: str = "flood.task", **fields: Any) -> list[dict[str, Any]]:
-        """The three events of a task that succeeds; its id is in each."""
-        number = str(uuid.uuid4())
-        self.processed += 1
-        call = {"name": name, "args": "(1,)", "kwargs": "{}", "retries": 0, "root_id": number}
-        return [
-            self.event("task-received", uuid=number, **{**call, **fields}),
-            self.event("task-started", uuid=number),
-            self.event("task-succeeded", uuid=number, result="'ok'", runtime=0.01),
-        ]
+def heartbeat(processed: int, *, hostname: str = "w1@host", pid: int = 7, at: float | None = None) -> dict[str, Any]:
+    """Return a worker's heartbeat."""
+    facts = {"freq": 2.0, "sw_ident": "py-celery", "sw_ver": "5.5.0", "sw_sys": "Linux", "loadavg": [0.1, 0.2, 0.3]}
+    at = time.time() if at is None else at
+    common = {"type": "worker-heartbeat", "hostname": hostname, "pid": pid, "timestamp": at, "utcoffset": 0}
+    return {**common, "clock": 1, "active": 0, "processed": processed, **facts}
 
 
-def publish(client: redis.Redis, bodies: Iterable[Any], db: int = 0) -> None:
-    """Publish each body as Celery does."""
-    pipeline = client.pipeline(transaction=False)
-    for body in bodies:
-        pipeline.publish(f"/{db}.celeryev/task.x", body if isinstance(body, bytes) else envelope(body))
-    pipeline.execute()
+class Feed:
+    """Publishes to one database of Redis."""
+
+    def __init__(self, url: str) -> None:
+        self.client = redis.Redis.from_url(url)
+        self.channel = CHANNEL.format(db=url.rpartition("/")[2])
+
+    def send(self, *bodies: Any) -> None:
+        """Publish each as a delivery of its own."""
+        self.raw(envelope(body) for body in bodies)
+
+    def raw(self, payloads: Iterable[bytes]) -> None:
+        """Publish bytes as they are."""
+        pipeline = self.client.pipeline(transaction=False)
+        for payload in payloads:
+            pipeline.publish(self.channel, payload)
+        pipeline.execute()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.client.close()
+
+
+class Flood:
+    """Publishes tasks from a thread, ``per_second`` of them, until it is left; ``sent``: (time, id) of each."""
+
+    def __init__(self, url: str, per_second: int = 1_000) -> None:
+        self.sent: list[tuple[float, str]] = []
+        self._url = url
+        self._per_second = per_second
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="flood")
+
+    def _run(self) -> None:
+        pause = 0.02
+        clock = 0
+        with Feed(self._url) as feed:
+            while not self._stop.wait(pause):
+                tasks = [str(uuid.uuid4()) for _ in range(max(1, round(self._per_second * pause)))]
+                events: list[list[dict[str, Any]]] = []
+                for task in tasks:
+                    clock += 3
+                    events.append(task_events(task, clock))
+                feed.send(*events)
+                now = time.time()
+                self.sent += [(now, task) for task in tasks]
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._stop.set()
+        self._thread.join()

@@ -97,6 +97,11 @@ class Recording:
         summary: dict[str, Any] = json.loads(last)
         return summary
 
+    def signal(self, number: signal.Signals) -> None:
+        """Send a signal to the process."""
+        assert self._process is not None
+        self._process.send(number)
+
     def kill(self) -> None:
         """kill -9."""
         assert self._process is not None

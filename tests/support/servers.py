@@ -83,6 +83,8 @@ class _Server:
     def _ready(self) -> bool:
         for process in self._processes:
             if process.returncode is not None:
+                if "Failed finding TLS support" in process.log():
+                    raise ServerMissing("no server with TLS: install the package redis-server")
                 raise RuntimeError(f"a server ended with {process.returncode} while starting:\n{process.log()[-3000:]}")
         return self._answers()
 
@@ -362,6 +364,14 @@ class RabbitServer(_Server):
                 return greeting.recv(1) == b"\x01"  # the method frame connection.start
         except OSError:
             return False
+
+    def evaluate(self, expression: str) -> str:
+        """Evaluates an Erlang expression in the node, such as "node()."; what it printed."""
+        ctl = self._binary.with_name("rabbitmqctl")
+        ran = subprocess.run(
+            [ctl, "eval", expression], env=self._environment(), capture_output=True, text=True, timeout=60, check=True
+        )
+        return ran.stdout
 
     @contextlib.contextmanager
     def vhost(self, name: str) -> Iterator[str]:

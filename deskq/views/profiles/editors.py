@@ -87,9 +87,10 @@ class FieldEditor(QWidget):
         for part in self.findChildren(QWidget):
             if part is not self.problem:
                 part.setEnabled(not reason)
+        tip = f"{self.field.tip}.\n{reason}" if reason else f"{self.field.tip}."
         if self.title is not None:
             self.title.setEnabled(not reason)
-        tip = f"{self.field.tip}.\n{reason}" if reason else f"{self.field.tip}."
+            self.title.setToolTip(tip)
         self.setToolTip(tip)
         widget.setToolTip(tip)
 

@@ -30,23 +30,29 @@ class ProfileExchange(QObject):
     chosen = Signal(list)
     said = Signal(str)
 
-    def __init__(self, saved: SavedProfiles, start: Start, parent: QWidget) -> None:
-        super().__init__(parent)
-        self._saved, self._start, self._window = saved, start, parent
+    def __init__(self, saved: SavedProfiles, start: Start) -> None:
+        super().__init__()
+        self._saved, self._start = saved, start
+        self._window: QWidget | None = None
         self.current = ""
-        self.known: list[str] = []
-        self.import_menu = QMenu("Import", parent)
+        self._profiles: list[Profile] = []
+        self.import_menu = QMenu("Import")
         self.import_menu.addAction("From a file…", self.import_file)
         self.import_menu.addAction("From a Celery app…", lambda: self.import_from("app"))
         self.import_menu.addAction("From Django settings…", lambda: self.import_from("django"))
         self.import_menu.addAction("From this environment…", self.import_environment)
-        self.export_menu = QMenu("Export", parent)
+        self.export_menu = QMenu("Export")
         self.export_menu.addAction("This profile…", lambda: self.export([self.current] if self.current else []))
-        self.export_menu.addAction("All profiles…", lambda: self.export(self.known))
+        self.export_menu.addAction("All profiles…", lambda: self.export([one.name for one in self._profiles]))
+
+    def set_window(self, window: QWidget) -> None:
+        """Tell which window owns this, the menus aside, and what they open."""
+        self.setParent(window)
+        self._window = window
 
     def show_profiles(self, profiles: Iterable[Profile], current: str) -> None:
         """Tell which profiles there are, and which one is meant by "this profile"."""
-        self.known, self.current = [profile.name for profile in profiles], current
+        self._profiles, self.current = list(profiles), current
 
     def import_environment(self) -> None:
         """Show what the environment's variables name."""
@@ -80,7 +86,7 @@ class ProfileExchange(QObject):
 
     def preview(self, proposals: list[Proposal]) -> ImportPreview:
         """Show what would be saved, and ask."""
-        preview = ImportPreview(proposals, self.known, self._window)
+        preview = ImportPreview(proposals, self._profiles, self._window)
         preview.chosen.connect(self.chosen)
         preview.open()
         return preview

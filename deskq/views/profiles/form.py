@@ -17,6 +17,7 @@ from deskq.views import theme
 from deskq.views.profiles.editors import FieldEditor, problem_label
 
 _EMPTY: Final = Profile(name="", url="")
+Draft = tuple[Profile, dict[str, str]]
 _MOVES: Final = {"result_backend": "result_password", "management_url": "management_password"}
 
 
@@ -48,6 +49,25 @@ class ProfileForm(QTabWidget):
         """Show a profile with its passwords; a ``new`` one gets its name from its URL as that is typed."""
         self._base, self._new = profile, new
         self.set_texts({field.place: to_text(field, value_of(field, profile)) for field in FIELDS})
+
+    def show_secrets(self, profile: Profile) -> dict[str, str]:
+        """Fill in a profile's passwords where none was typed; returns them as texts: place -> text."""
+        typed = self._base.secrets()
+        found = profile.secrets().items()
+        self._base = self._base.with_secrets({place: secret for place, secret in found if not typed.get(place, secret)})
+        texts = {field.place: to_text(field, value_of(field, profile)) for field in FIELDS if field.kind == "secret"}
+        self._fill({place: text for place, text in texts.items() if not self.editors[place].text()})
+        self._edited()
+        return texts
+
+    def draft(self) -> Draft:
+        """Return all that was typed, for :meth:`show_draft`."""
+        return self._base, self.texts()
+
+    def show_draft(self, draft: Draft) -> None:
+        """Show what was typed before."""
+        self._base, texts = draft
+        self.set_texts(texts)
 
     def texts(self) -> dict[str, str]:
         """Return what stands in the fields: place -> text."""

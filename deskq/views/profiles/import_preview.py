@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Iterable, Sequence
 
 from PySide6.QtCore import QSize, Qt, Signal
 from PySide6.QtGui import QPalette
 from PySide6.QtWidgets import QDialog, QHBoxLayout, QListWidget, QListWidgetItem, QPushButton, QVBoxLayout, QWidget
 
 from deskq.models.formats import count, plain
+from deskq.profiles import Profile
 from deskq.profiles.fields import BY_PLACE, problems
 from deskq.profiles.importing import Proposal
 from deskq.views import theme
@@ -20,12 +21,12 @@ class ImportPreview(QDialog):
 
     chosen = Signal(list)
 
-    def __init__(self, proposals: Sequence[Proposal], known: Collection[str], parent: QWidget | None = None) -> None:
+    def __init__(self, proposals: Sequence[Proposal], saved: Iterable[Profile], parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         self.setWindowTitle("Import profiles")
         self.resize(640, 420)
-        self._proposals, self._known = list(proposals), known
+        self._proposals, self._saved = list(proposals), {profile.name: profile for profile in saved}
         self.list = QListWidget()
         self.list.setAccessibleName("Profiles to import")
         for proposal in proposals:
@@ -56,9 +57,9 @@ class ImportPreview(QDialog):
 
     def _item(self, proposal: Proposal) -> QListWidgetItem:
         profile = proposal.profile
-        overwrites = profile.name in self._known
+        overwrites = profile.name in self._saved
         wrong = next(iter(problems(profile).values()), "")
-        fate = wrong or ("overwrites the saved profile" if overwrites else "new")
+        fate = wrong or proposal.fate(self._saved.get(profile.name))
         item = QListWidgetItem(f"{plain(profile.name)} ({fate})   {plain(profile.url)}")
         item.setSizeHint(QSize(0, round(self.fontMetrics().height() * 1.6)))
         item.setFlags(Qt.ItemFlag.ItemIsUserCheckable | Qt.ItemFlag.ItemIsEnabled | Qt.ItemFlag.ItemIsSelectable)
@@ -76,11 +77,12 @@ class ImportPreview(QDialog):
 
     def _changed(self) -> None:
         chosen = self._checked()
-        overwritten = [plain(one.profile.name) for one in chosen if one.profile.name in self._known]
+        overwritten = [one for one in chosen if one.profile.name in self._saved]
+        lines = [f"▲ “{plain(one.profile.name)}” {one.fate(self._saved[one.profile.name])}." for one in overwritten]
         self.accept_button.setText(f"Import {count(len(chosen), 'profile')}")
         self.accept_button.setEnabled(bool(chosen))
-        self.warning.setText(f"▲ Overwritten: {', '.join(overwritten)}" if overwritten else "")
-        self.warning.setVisible(bool(overwritten))
+        self.warning.setText("\n".join(lines))
+        self.warning.setVisible(bool(lines))
 
     def _show_detail(self, row: int) -> None:
         if not 0 <= row < len(self._proposals):

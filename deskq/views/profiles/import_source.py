@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from PySide6.QtCore import Qt, Signal
+from PySide6.QtGui import QTextCursor
 from PySide6.QtWidgets import (
     QDialog,
     QFileDialog,
@@ -155,6 +156,7 @@ class ImportSource(QDialog):
         self.note.setVisible(bool(note))
         self.words.setPlainText(plain_lines(words))
         self.words.setVisible(bool(words))
+        self.words.moveCursor(QTextCursor.MoveOperation.End)  # the last one says most
 
 
 def _with_button(line: QLineEdit, choose: Any) -> QWidget:

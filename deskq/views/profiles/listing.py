@@ -20,6 +20,7 @@ class ProfileList(QListWidget):
 
     chosen = Signal(str)
     moved = Signal(str, str)
+    delete_requested = Signal()
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -65,6 +66,9 @@ class ProfileList(QListWidget):
         steps = {Qt.Key.Key_Up: -1, Qt.Key.Key_Down: 1}
         if event.modifiers() & Qt.KeyboardModifier.AltModifier and event.key() in steps:
             self.move_current(steps[Qt.Key(event.key())])
+            return
+        if event.key() == Qt.Key.Key_Delete:
+            self.delete_requested.emit()
             return
         super().keyPressEvent(event)
 

@@ -28,7 +28,7 @@ def test_version_imports_neither_qt_nor_celery() -> None:
     assert result.stdout.splitlines() == [f"deskq {__version__}", "[]"]
 
 
-@pytest.mark.parametrize("command", [*COMMANDS, "profiles list", "profiles add", "history info", "history export"])
+@pytest.mark.parametrize("command", [*COMMANDS, "profiles add", "profiles test", "history info", "history export"])
 def test_every_command_has_help(command: str, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as ended:
         main([*command.split(), "--help"])

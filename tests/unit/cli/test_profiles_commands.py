@@ -100,14 +100,17 @@ def test_export_and_import(saved: SavedProfiles, tmp_path: Path, capsys: pytest.
     capsys.readouterr()
     assert main(["profiles", "import", str(path), "--dry-run"]) == 0
     out = capsys.readouterr().out
-    assert "“shop” overwrites the profile of this name" in out
-    assert "“bank” is new" in out
+    assert "shop (overwrites the saved profile): redis://anna@h/0" in out
+    assert "bank (new): amqp://h//" in out
     assert [profile.name for profile in saved.load()] == ["shop"]
     assert main(["profiles", "import", str(path)]) == 2  # nobody is there to ask
     assert "say --yes" in capsys.readouterr().err
     assert main(["profiles", "import", str(path), "--yes"]) == 0
     assert [profile.name for profile in saved.load()] == ["shop", "bank"]
     assert saved.named("shop").password.reveal() == "c4n4ry"
+    path.write_text(path.read_text().replace('name = "shop"', 'name = "shop"\nsafety = "free"'))
+    assert main(["profiles", "import", str(path), "--dry-run"]) == 0
+    assert "less safe: free instead of ask" in capsys.readouterr().out
     assert main(["profiles", "import", str(path), "--name", "x"]) == 2
     assert "one name does not do" in capsys.readouterr().err
 
@@ -145,3 +148,18 @@ def test_without_a_keyring_a_file_only_if_the_person_says_so(
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
     assert PasswordStore().get("shop") == Secret("c4n4ry")
     assert main(["profiles", "add", "bank", "redis://:c4n4ry@h/1"]) == 0  # the file remembers the consent
+
+
+@pytest.mark.parametrize(
+    ("place", "key"),
+    [("broker", ""), ("result-backend", "result_backend"), ("redis://s/3", "schedule_stores/redis://s/3")],
+)
+def test_passwords_of_other_urls(
+    saved: SavedProfiles, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], place: str, key: str
+) -> None:
+    assert main(["profiles", "edit", "shop", "--schedule-store", "redis://s/3"]) == 0
+    monkeypatch.setattr("sys.stdin", io.StringIO("an0ther\n"))
+    assert main(["profiles", "set-password", "shop", "--for", place, "--password-stdin"]) == 0
+    assert saved.named("shop").secrets()[key] == Secret("an0ther")
+    assert main(["profiles", "set-password", "shop", "--for", "management-url", "--password-stdin"]) == 2
+    assert "redis://s/3" in capsys.readouterr().err

@@ -127,6 +127,7 @@ def test_without_a_keyring_passwords_last_for_the_run(no_keyring: None) -> None:
     passwords.set("shop", Secret(CANARY))
     assert not passwords.persistent
     assert "no keyring" in passwords.problem
+    assert passwords.where == "It is kept for this run only."
     assert passwords.get("shop") == Secret(CANARY)
     assert PasswordStore().get("shop") is None
     assert not passwords.file_path.exists()
@@ -139,6 +140,7 @@ def test_a_file_if_the_person_says_so(no_keyring: None) -> None:
     assert stat.S_IMODE(passwords.file_path.stat().st_mode) == 0o600
     assert passwords.persistent
     assert passwords.problem == ""
+    assert "passwords.toml" in passwords.where
     again = PasswordStore()
     assert again.file_allowed
     assert again.get("shop") == Secret(CANARY)

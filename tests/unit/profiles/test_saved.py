@@ -92,6 +92,33 @@ def test_more_broken_files(tmp_path: Path, text: str, says: str) -> None:
     assert "c4n4ry" not in str(raised.value)
 
 
+def test_tls_options_that_stand_in_a_url_of_the_file_are_understood(tmp_path: Path) -> None:
+    path = tmp_path / "profiles.toml"
+    path.write_text('[[profile]]\nname = "x"\nurl = "rediss://h/0?ssl_cert_reqs=none"\n')
+    (profile,) = ProfileFile(path).load()
+    assert (profile.url, profile.tls) == ("rediss://h/0", Tls(verify=False))
+
+
+def test_a_link_to_the_file_stays_a_link(tmp_path: Path) -> None:
+    """People keep their configuration in a folder of its own and link to it."""
+    link, target = tmp_path / "profiles.toml", tmp_path / "dotfiles" / "profiles.toml"
+    target.parent.mkdir()
+    target.write_text("version = 2\n# mine\n")
+    link.symlink_to(target)
+    ProfileFile(link).save([Profile.from_url("redis://h/0", name="shop")])
+    assert link.is_symlink()
+    assert "# mine" in target.read_text()
+    assert [profile.name for profile in ProfileFile(target).load()] == ["shop"]
+
+
+def test_a_new_file_says_what_it_is(tmp_path: Path) -> None:
+    file = ProfileFile(tmp_path / "profiles.toml")
+    file.save([Profile.from_url("redis://h/0", name="shop")])
+    assert file.path.read_text().splitlines()[0].startswith("# Profiles of deskq, without passwords")
+    file.save(file.load())
+    assert file.path.read_text().count("#") == 1
+
+
 @pytest.fixture
 def saved(tmp_path: Path) -> SavedProfiles:
     made = SavedProfiles(ProfileFile(tmp_path / "p.toml"), PasswordStore())
@@ -149,9 +176,9 @@ def test_what_is_exported_is_imported(saved: SavedProfiles, tmp_path: Path) -> N
     profile = Profile.from_url(
         "rediss://h/0", name="all", redis=RedisOptions(sep="\x06|", priority_steps=(1,)), tls=Tls(verify=False)
     )
-    saved.put(profile)
+    saved.put(replace(profile, history="/srv/all.sqlite"))
     (tmp_path / "e.toml").write_text(exported(saved.load()))
-    assert ProfileFile(tmp_path / "e.toml").load() == saved.load()
+    assert ProfileFile(tmp_path / "e.toml").load() == [*saved.load()[:3], profile]
     assert "-pw" not in (tmp_path / "e.toml").read_text()
 
 

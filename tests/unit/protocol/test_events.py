@@ -122,3 +122,21 @@ def test_any_fields(fields: dict[str, Any]) -> None:
             assert isinstance(event.timestamp, float)
             for value in (event.name, event.args, event.uuid):
                 assert value is None or value.encode() is not None
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"processed": 2**63},
+        {"processed": -1},
+        {"active": 10**30},
+        {"freq": 1e300},
+        {"freq": 0},
+        {"loadavg": [1e400, 0, 0]},
+        {"loadavg": [-1, 0, 0]},
+    ],
+)
+def test_a_heartbeat_with_an_impossible_number_is_a_sign_of_life_all_the_same(fields: dict[str, Any]) -> None:
+    body = {"type": "worker-heartbeat", "hostname": "w1", "timestamp": 1.0, "pid": 1, "clock": 1, **fields}
+    (event,) = decode_body(json.dumps(body).encode(), None, None)
+    assert (event.hostname, event.processed, event.active, event.freq, event.loadavg) == ("w1", None, None, None, None)

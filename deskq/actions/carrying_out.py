@@ -1,0 +1,218 @@
+"""Carries a plan out: journal first, then item by item, with a rate, a canary, a stop, and an outcome for each."""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Final
+
+from deskq.actions.journal import Journal
+from deskq.actions.plan import Item, Outcome, Plan
+from deskq.actions.safety import Confirmation, check
+from deskq.brokers.base import BrokerError
+from deskq.brokers.publishing import Answer, Parcel, Publisher, open_publisher
+from deskq.errors import UserError
+from deskq.history.reader import HistoryReader
+from deskq.profiles import Profile
+from deskq.protocol.task_summary import FINAL_STATES
+
+BATCH: Final = 200
+MOST_ERRORS: Final = 3
+CANARY_SECONDS: Final = 300.0
+"""How long the first task may take to end before the rest is held back."""
+_LOOK_SECONDS: Final = 0.2
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far it is. ``phase``: "sending", "waiting for the first", "done" or "stopped"; ``words``: why it stopped."""
+
+    total: int
+    done: int = 0
+    failed: int = 0
+    unknown: int = 0
+    phase: str = "sending"
+    words: str = ""
+
+    @property
+    def held_back(self) -> int:
+        """Items that were never begun."""
+        return self.total - self.done - self.failed - self.unknown
+
+
+class Carrier:
+    """Carries one plan out in the thread that calls ``run``; ``stop`` may be called from any."""
+
+    def __init__(
+        self,
+        plan: Plan,
+        profile: Profile,
+        journal: Journal,
+        tell: Callable[[Progress], None] = lambda _: None,
+        publisher: Callable[[Profile], Publisher] = open_publisher,
+    ) -> None:
+        self._plan = plan
+        self._profile = profile
+        self._journal = journal
+        self._tell = tell
+        self._open = publisher
+        self._stop = threading.Event()
+        self._progress = Progress(len(plan.items))
+        self._sent: list[str] = []
+        self._looked_at = 0
+
+    def stop(self) -> None:
+        """Send no further item; the one under way is finished."""
+        self._stop.set()
+
+    def run(self, confirmation: Confirmation | None) -> Progress:
+        """Do it; raises Forbidden, and UserError where nothing was sent at all. Blocking."""
+        check(self._plan, self._profile, confirmation)
+        publisher = self._open(self._profile)
+        try:
+            publisher.check()
+            self._journal.begin(self._plan, self._profile)
+            try:
+                self._send_all(publisher)
+            except UserError as error:  # the journal cannot be written, or nothing left in this batch
+                self._say(phase="stopped", words=str(error))
+            finally:
+                with contextlib.suppress(UserError):  # a full disk: the next start recovers
+                    self._journal.end(self._plan.id)
+        finally:
+            publisher.close()
+        if self._progress.phase != "stopped":
+            self._say(phase="done")
+        return self._progress
+
+    def _send_all(self, publisher: Publisher) -> None:
+        began = time.monotonic()
+        for first, batch in self._batches():
+            if self._stop.is_set():
+                self._say(phase="stopped", words="Stopped by you.")
+                return
+            if not self._send(publisher, first, batch):
+                return
+            if self._plan.canary and first == 0 and len(self._plan.items) > 1 and not self._canary_is_well(batch[0]):
+                return
+            if self._new_failure():
+                return
+            if self._plan.rate > 0:
+                ahead = (first + len(batch)) / self._plan.rate - (time.monotonic() - began)
+                self._stop.wait(max(ahead, 0.0))
+
+    def _batches(self) -> Iterator[tuple[int, Sequence[Item]]]:
+        items = self._plan.items
+        size = BATCH if self._plan.rate <= 0 else max(1, min(BATCH, round(self._plan.rate / 4)))
+        first = 0
+        while first < len(items):
+            count = 1 if self._plan.canary and first == 0 else size
+            yield first, items[first : first + count]
+            first += count
+
+    def _send(self, publisher: Publisher, first: int, batch: Sequence[Item]) -> bool:
+        """Send a batch; False if the rest must be held back. On disk as being sent before, with its outcome after."""
+        numbers = range(first, first + len(batch))
+        plan = self._plan.id
+        self._journal.mark(plan, [(number, Outcome.SENDING, "") for number in numbers])
+        try:
+            answers = publisher.publish([Parcel(item.new_id, item.queue, item.message) for item in batch])
+        except BrokerError as error:
+            self._journal.mark(plan, [(number, Outcome.STOPPED, str(error)) for number in numbers])
+            raise
+        except BaseException:
+            self._journal.mark(plan, [(number, Outcome.UNKNOWN, "deskq failed while sending") for number in numbers])
+            raise
+        outcomes = [_outcome(answer) for answer in answers]
+        self._journal.mark(plan, list(zip(numbers, outcomes, (answer.words for answer in answers), strict=True)))
+        done = [item.new_id for item, answer in zip(batch, answers, strict=True) if answer.sent]
+        self._sent += done
+        publisher.forget(done)
+        now = self._progress
+        failed = now.failed + outcomes.count(Outcome.FAILED)
+        unknown = now.unknown + outcomes.count(Outcome.UNKNOWN)
+        words = next((answer.words for answer in answers if not answer.sent), now.words)
+        self._say(done=now.done + len(done), failed=failed, unknown=unknown, words=words)
+        if unknown:
+            self._say(phase="stopped", words=f"{words} Look in the journal for what is not known.")
+        elif failed >= MOST_ERRORS:
+            self._say(phase="stopped", words=f"Stopped after {failed} errors. {words}")
+        return not unknown and failed < MOST_ERRORS
+
+    def _canary_is_well(self, item: Item) -> bool:
+        """Wait until the event stream tells how the first one ended."""
+        self._say(phase="waiting for the first")
+        deadline = time.monotonic() + CANARY_SECONDS
+        while not self._stop.is_set() and time.monotonic() < deadline:
+            state, exception = self._ending_of(item.new_id)
+            if state == "SUCCESS":
+                self._say(phase="sending")
+                return True
+            if state in FINAL_STATES:
+                self._say(phase="stopped", words=f"The first one ended as {state}: {exception or 'no reason given'}")
+                return False
+            self._stop.wait(_LOOK_SECONDS)
+        words = "Stopped by you." if self._stop.is_set() else "The first one has not ended yet: the rest is held back."
+        self._say(phase="stopped", words=words)
+        return False
+
+    def _new_failure(self) -> bool:
+        """With a canary, a failure among those that were sent holds back the rest."""
+        if not self._plan.canary:
+            return False
+        for number in self._sent[self._looked_at :][-BATCH:]:
+            state, exception = self._ending_of(number)
+            if state in FINAL_STATES and state != "SUCCESS":
+                self._say(phase="stopped", words=f"A task failed again: {exception or state}. The rest is held back.")
+                return True
+        self._looked_at = max(0, len(self._sent) - BATCH)
+        return False
+
+    def _ending_of(self, number: str) -> tuple[str, str]:
+        try:
+            reader = HistoryReader(self._profile.history_path())
+        except UserError:
+            return "", ""
+        try:
+            row = reader.task_row(number)
+        except UserError:
+            return "", ""
+        finally:
+            reader.close()
+        return (row.state, row.exception) if row is not None else ("", "")
+
+    def _say(self, **changes: object) -> None:
+        self._progress = replace(self._progress, **changes)  # type: ignore[arg-type]
+        self._tell(self._progress)
+
+
+def _outcome(answer: Answer) -> Outcome:
+    return {True: Outcome.DONE, False: Outcome.FAILED, None: Outcome.UNKNOWN}[answer.sent]
+
+
+def resolve_unknown(journal: Journal, profile: Profile) -> dict[str, Outcome]:
+    """Look for the tasks of which nobody knows whether they were sent: at the broker, and in the event stream.
+
+    Returns new id -> outcome, for those that were found; the others stay unknown. Nothing is sent. Raises BrokerError.
+    """
+    items = journal.unknown(profile.name)
+    if not items:
+        return {}
+    publisher = open_publisher(profile)
+    try:
+        found = publisher.resolve([item.new_id for item in items])
+    finally:
+        publisher.close()
+    with contextlib.suppress(UserError), contextlib.closing(HistoryReader(profile.history_path())) as reader:
+        for item in items:
+            if not found.get(item.new_id) and reader.task_row(item.new_id) is not None:
+                found[item.new_id] = True
+    known: dict[str, Outcome] = {}
+    for item in items:
+        if found.get(item.new_id):
+            journal.mark(item.action, [(item.number, Outcome.DONE, "found afterwards: it was sent")])
+            known[item.new_id] = Outcome.DONE
+    return known

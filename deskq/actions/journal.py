@@ -1,0 +1,279 @@
+"""The journal of actions: on disk before the first byte leaves, with the outcome of each item; kept for a year.
+
+One SQLite file for all profiles, ``synchronous=FULL``. Any process writes to it in short transactions; who carries a
+plan out holds a lock on a file named after it, so that others can tell a plan that runs from one whose process died.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import getpass
+import json
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from importlib import resources
+from pathlib import Path
+from typing import Any, Final
+
+import apsw
+
+from deskq import paths
+from deskq.actions.plan import Item, Outcome, Plan
+from deskq.errors import UserError
+from deskq.history.lock import WriterLock, is_locked, lock_path
+from deskq.profiles import Profile
+from deskq.protocol.message import write_redis_message
+
+VERSION: Final = 1
+APPLICATION_ID: Final = 0x6465736A  # "desj"
+KEPT_SECONDS: Final = 366 * 86_400.0
+LARGEST_BODY: Final = 256 * 1024
+_ACTION: Final = "id, at, person, profile, place, environment, safety, verb, title, options, ended"
+_ITEM: Final = "action, number, new_id, source, task, queue, grade, command, outcome, words, at"
+
+
+@dataclass(frozen=True, slots=True)
+class ActionRow:
+    """One action. ``outcomes``: how many items ended how; ``running``: some process carries it out just now."""
+
+    id: str
+    at: float
+    person: str
+    profile: str
+    place: str
+    environment: str
+    safety: str
+    verb: str
+    title: str
+    options: str
+    ended: float | None
+    outcomes: dict[str, int]
+    running: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ItemRow:
+    """One item of an action; ``words``: what the broker said."""
+
+    action: str
+    number: int
+    new_id: str
+    source: str
+    task: str
+    queue: str
+    grade: str
+    command: str
+    outcome: str
+    words: str
+    at: float
+
+
+class Journal:
+    """The journal; blocking, one thread at a time. Raises UserError where the file cannot be opened or written."""
+
+    def __init__(self, path: Path | None = None) -> None:
+        self.path = path or paths.state_dir() / "journal.sqlite"
+        self._locks: dict[str, WriterLock] = {}
+        try:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            self._connection = apsw.Connection(str(self.path))
+            self._connection.set_busy_timeout(10_000)
+            with contextlib.suppress(OSError):
+                self.path.chmod(0o600)  # it holds arguments of tasks
+            self._prepare()
+        except (apsw.Error, OSError) as error:
+            raise UserError(
+                f"The journal {self.path} cannot be opened: {error}. Without it nothing is changed; move it away."
+            ) from None
+
+    def close(self) -> None:
+        """Close the file and let go of what this process carried out."""
+        for action in list(self._locks):
+            self._let_go(action)
+        self._connection.close()
+
+    def begin(self, plan: Plan, profile: Profile) -> None:
+        """Write the whole plan to disk; when this returns it survives a power cut. Takes the plan's lock."""
+        lock = WriterLock(self._lock_of(plan.id))
+        if not lock.acquire():
+            raise UserError("This plan is being carried out already.")
+        self._locks[plan.id] = lock
+        options = json.dumps({"rate": plan.rate, "canary": plan.canary, "crosses": plan.crosses})
+        now = time.time()
+        row = (plan.id, now, _person(), profile.name, profile.url, profile.environment.value, profile.safety.value)
+        with self._transaction():
+            self._connection.execute(
+                "INSERT INTO actions VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, NULL)",
+                (*row, plan.verb.value, plan.title, options),
+            )
+            self._connection.executemany(
+                "INSERT INTO items VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, '', ?)",
+                (
+                    (
+                        *(plan.id, number, item.new_id, item.source, item.task, item.queue, item.grade),
+                        *(item.command, _message(item), Outcome.PLANNED.value, now),
+                    )
+                    for number, item in enumerate(plan.items)
+                ),
+            )
+
+    def mark(self, action: str, outcomes: Iterable[tuple[int, Outcome, str]]) -> None:
+        """Write how items stand: (number, outcome, words). On disk when this returns."""
+        now = time.time()
+        with self._transaction():
+            self._connection.executemany(
+                "UPDATE items SET outcome = ?, words = ?, at = ? WHERE action = ? AND number = ?",
+                [(outcome.value, words[:2_000], now, action, number) for number, outcome, words in outcomes],
+            )
+
+    def end(self, action: str) -> None:
+        """The plan is carried out or was stopped: what was not begun is not sent."""
+        with self._transaction():
+            self._connection.execute(
+                "UPDATE items SET outcome = ?, at = ? WHERE action = ? AND outcome = 'planned'",
+                (Outcome.STOPPED.value, time.time(), action),
+            )
+            self._connection.execute("UPDATE actions SET ended = ? WHERE id = ?", (time.time(), action))
+        self._let_go(action)
+
+    def recover(self) -> list[str]:
+        """Look after plans whose process died: what was on its way is unknown, the rest was not sent; their ids."""
+        found: list[str] = []
+        for (action,) in self._all("SELECT id FROM actions WHERE ended IS NULL", ()):
+            if is_locked(self._lock_of(action)):
+                continue
+            with self._transaction():
+                self._connection.execute(
+                    "UPDATE items SET outcome = 'unknown', words = 'deskq ended while it was being sent' "
+                    "WHERE action = ? AND outcome = 'sending'",
+                    (action,),
+                )
+                self._connection.execute(
+                    "UPDATE items SET outcome = ? WHERE action = ? AND outcome = 'planned'",
+                    (Outcome.STOPPED.value, action),
+                )
+                self._connection.execute("UPDATE actions SET ended = ? WHERE id = ?", (time.time(), action))
+            found.append(action)
+        return found
+
+    def forget_old(self, now: float) -> None:
+        """Remove what is older than a year."""
+        with self._transaction():
+            self._connection.execute(
+                "DELETE FROM items WHERE action IN (SELECT id FROM actions WHERE at < ?)", (now - KEPT_SECONDS,)
+            )
+            self._connection.execute("DELETE FROM actions WHERE at < ?", (now - KEPT_SECONDS,))
+
+    def actions(self, text: str = "", limit: int = 1_000) -> list[ActionRow]:
+        """Return actions, newest first; ``text`` is searched in titles, people, tasks, queues and ids."""
+        like = f"%{text.replace('%', '').replace('_', '')}%"
+        rows = self._all(
+            f"SELECT {_ACTION} FROM actions WHERE ?1 = '' OR id = ?1 OR title LIKE ?2 OR person LIKE ?2 OR id IN ("
+            "SELECT action FROM items WHERE new_id = ?1 OR source = ?1 OR task LIKE ?2 OR queue LIKE ?2) "
+            "ORDER BY at DESC LIMIT ?3",
+            (text, like, limit),
+        )
+        return [
+            ActionRow(*[*row, self._outcomes(row[0]), row[10] is None and is_locked(self._lock_of(row[0]))])
+            for row in rows
+        ]
+
+    def items(self, action: str) -> list[ItemRow]:
+        """Return the items of an action in the plan's order."""
+        return [
+            ItemRow(*row) for row in self._all(f"SELECT {_ITEM} FROM items WHERE action = ? ORDER BY number", (action,))
+        ]
+
+    def unknown(self, profile: str = "") -> list[ItemRow]:
+        """Return the items of which nobody knows whether they were sent."""
+        names = ", ".join(f"i.{name}" for name in _ITEM.split(", "))
+        return [
+            ItemRow(*row)
+            for row in self._all(
+                f"SELECT {names} FROM items i JOIN actions a ON a.id = i.action "
+                "WHERE i.outcome = 'unknown' AND (?1 = '' OR a.profile = ?1) ORDER BY a.at, i.number",
+                (profile,),
+            )
+        ]
+
+    def retries_of(self, sources: Sequence[str]) -> dict[str, list[ItemRow]]:
+        """Return, for each of these tasks, the items that retried it and were not held back, oldest first."""
+        found: dict[str, list[ItemRow]] = {}
+        for first in range(0, len(sources), 500):
+            part = tuple(sources[first : first + 500])
+            rows = self._all(
+                f"SELECT {_ITEM} FROM items WHERE source IN ({', '.join('?' * len(part))}) "
+                "AND outcome IN ('done', 'sending', 'unknown') ORDER BY at",
+                part,
+            )
+            for row in rows:
+                item = ItemRow(*row)
+                found.setdefault(item.source, []).append(item)
+        return found
+
+    def message(self, action: str, number: int) -> bytes:
+        """Return the message of an item as it was written before it was sent: JSON, as Redis would hold it."""
+        rows = self._all("SELECT message FROM items WHERE action = ? AND number = ?", (action, number))
+        return bytes(rows[0][0]) if rows else b""
+
+    def _prepare(self) -> None:
+        connection = self._connection
+        connection.pragma("journal_mode", "wal")
+        connection.pragma("synchronous", "full")
+        with connection:
+            if connection.pragma("user_version") == 0 and connection.pragma("schema_version") == 0:
+                connection.execute(resources.files("deskq.actions").joinpath("journal.sql").read_text(encoding="utf-8"))
+                connection.pragma("application_id", APPLICATION_ID)
+                connection.pragma("user_version", VERSION)
+        if connection.pragma("application_id") != APPLICATION_ID:
+            raise UserError(f"{self.path} is no journal of deskq. Move it away.")
+        if connection.pragma("user_version") > VERSION:
+            raise UserError(f"{self.path} was written by a newer deskq. Upgrade deskq.")
+
+    @contextlib.contextmanager
+    def _transaction(self) -> Iterator[None]:
+        try:
+            self._connection.execute("BEGIN IMMEDIATE")
+            try:
+                yield
+            except BaseException:
+                self._connection.execute("ROLLBACK")
+                raise
+            self._connection.execute("COMMIT")
+        except apsw.Error as error:
+            raise UserError(f"The journal {self.path} cannot be written: {error}. Free some space.") from None
+
+    def _all(self, sql: str, values: tuple[Any, ...]) -> list[Any]:
+        try:
+            return list(self._connection.execute(sql, values))
+        except apsw.Error as error:
+            raise UserError(f"The journal {self.path} cannot be read: {error}. Move it away to go on.") from None
+
+    def _outcomes(self, action: str) -> dict[str, int]:
+        return dict(self._all("SELECT outcome, count(*) FROM items WHERE action = ? GROUP BY outcome", (action,)))
+
+    def _lock_of(self, action: str) -> Path:
+        return self.path.parent / "plans" / action
+
+    def _let_go(self, action: str) -> None:
+        lock = self._locks.pop(action, None)
+        if lock is not None:
+            lock_path(self._lock_of(action)).unlink(missing_ok=True)  # nobody else waits for it: ids are used once
+            lock.release()
+
+
+def _message(item: Item) -> bytes:
+    """The message as Redis would hold it; a body that is large is left out, its size stays."""
+    message = item.message
+    if len(message.body) > LARGEST_BODY:
+        words = f"(a body of {len(message.body):,} bytes is not kept in the journal)"
+        message = replace(message, body=words.encode(), content_type="text/plain")
+    return write_redis_message(message, item.queue, item.new_id)
+
+
+def _person() -> str:
+    try:
+        return getpass.getuser()
+    except (OSError, KeyError):
+        return ""

@@ -1,0 +1,81 @@
+"""What is going to be done, frozen: targets, new ids and the messages themselves are chosen before anybody is asked."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, field
+from enum import StrEnum
+from uuid import uuid4
+
+from deskq.protocol.message import RawMessage
+
+
+class Verb(StrEnum):
+    """What a plan does."""
+
+    SEND = "send"
+    RETRY = "retry"
+
+
+class Outcome(StrEnum):
+    """How an item stands or ended. ``SENDING``: its first byte may have left.
+
+    ``UNKNOWN`` is never sent again by itself.
+    """
+
+    PLANNED = "planned"
+    SENDING = "sending"
+    DONE = "done"
+    GONE = "gone"
+    FAILED = "failed"
+    UNKNOWN = "unknown"
+    STOPPED = "not sent"
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """One task to be sent. ``new_id`` names it for ever; ``source`` is the task that it retries, "" for a new one.
+
+    ``grade``: how faithful its arguments are (see actions/retry.py), "" for a new task. ``arguments``: for people.
+    """
+
+    new_id: str
+    task: str
+    queue: str
+    message: RawMessage
+    source: str = ""
+    grade: str = ""
+    arguments: str = ""
+    losses: tuple[str, ...] = ()
+
+    @property
+    def command(self) -> str:
+        """What is sent, in words that a person can repeat."""
+        return f"publish task {self.task} id {self.new_id} to queue {self.queue}: {self.arguments}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """Items that are carried out together. ``rate``: a second at most, 0 for no limit; ``canary``: the first one alone.
+
+    ``crosses``: the tasks come from another broker than they go to: that is always asked.
+    """
+
+    verb: Verb
+    profile: str
+    environment: str
+    items: tuple[Item, ...]
+    rate: float = 0.0
+    canary: bool = False
+    crosses: bool = False
+    id: str = field(default_factory=lambda: str(uuid4()))
+    created: float = field(default_factory=time.time)
+
+    @property
+    def title(self) -> str:
+        """Verb, count, target and environment in one line."""
+        count = len(self.items)
+        what = f"{count:,} task{'s' if count != 1 else ''}"
+        queues = sorted({item.queue for item in self.items})
+        where = f"“{queues[0]}”" if len(queues) == 1 else f"{len(queues)} queues"
+        return f"{self.verb.value.capitalize()} {what} on {where} at {self.profile} ({self.environment})"

@@ -1,0 +1,83 @@
+"""Sending task messages so that none is lost or doubled in silence: one publisher for each kind of broker."""
+
+from __future__ import annotations
+
+import os
+import platform
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import NamedTuple, Protocol
+
+from deskq.brokers.base import BrokerError
+from deskq.profiles import Profile
+from deskq.protocol.message import RawMessage
+
+
+@dataclass(frozen=True, slots=True)
+class Parcel:
+    """A message and the queue that it goes to. ``id`` names this sending for ever: the same id is not sent twice."""
+
+    id: str
+    queue: str
+    message: RawMessage
+
+
+class Answer(NamedTuple):
+    """What became of a parcel. ``sent``: True, False, or None where nobody knows; ``words``: why, "" if all is well."""
+
+    sent: bool | None
+    words: str = ""
+
+
+class Publisher(Protocol):
+    """Sends; used by one thread. Every wait has a deadline."""
+
+    def check(self) -> None:
+        """Raise BrokerError if the broker takes no messages now (a replica, a memory alarm …); sends nothing."""
+
+    def publish(self, parcels: Sequence[Parcel]) -> list[Answer]:
+        """Send these in order and return an answer for each; raises BrokerError only if none of them has left."""
+
+    def resolve(self, ids: Sequence[str]) -> dict[str, bool | None]:
+        """Was each of these sent? None where the broker cannot tell. Raises BrokerError if it cannot be asked."""
+
+    def forget(self, ids: Sequence[str]) -> None:
+        """The journal has these as sent: what the broker kept to tell them by may go. Never raises."""
+
+    def close(self) -> None:
+        """Close the connection; never raises."""
+
+
+def sent_events(parcels: Sequence[Parcel], answers: Sequence[Answer], now: float) -> list[dict[str, object]]:
+    """Return ``task-sent`` events for what was sent, as Celery's own clients send them (celery/app/amqp.py).
+
+    Without them no history would know the queue of what deskq sent, nor that it waits.
+    """
+    events: list[dict[str, object]] = []
+    for parcel, answer in zip(parcels, answers, strict=True):
+        headers = parcel.message.headers
+        if answer.sent:
+            known = {key: headers.get(key) for key in ("root_id", "parent_id", "retries", "eta", "expires")}
+            route = {"queue": parcel.queue, "exchange": "", "routing_key": parcel.queue}
+            texts = {"args": headers.get("argsrepr"), "kwargs": headers.get("kwargsrepr")}
+            hostname = f"deskq@{platform.node()}"
+            events.append(
+                {"type": "task-sent", "uuid": parcel.id, "name": parcel.message.task, "hostname": hostname, "clock": 0}
+                | {"timestamp": now, "utcoffset": 0, "pid": os.getpid(), **texts, **known, **route}
+            )
+    return events
+
+
+def open_publisher(profile: Profile) -> Publisher:
+    """Return the publisher of a profile; it connects with its first question. Raises BrokerError where none can."""
+    if profile.transport == "redis":
+        from deskq.brokers.redis_publishing import RedisPublisher
+
+        return RedisPublisher(profile)
+    if profile.transport == "amqp":
+        from deskq.brokers.rabbitmq_publishing import RabbitPublisher
+
+        return RabbitPublisher(profile)
+    raise BrokerError(
+        f"deskq cannot send over “{profile.scheme}”: only Redis, Valkey and RabbitMQ confirm what they take."
+    )

@@ -1,0 +1,174 @@
+"""Sending to Redis and Valkey: a script pushes the message and leaves a marker: trying again sends nothing twice."""
+
+from __future__ import annotations
+
+import base64
+import contextlib
+import json
+import time
+from bisect import bisect
+from collections.abc import Sequence
+from typing import Any, Final
+from uuid import uuid4
+
+import redis
+from redis.exceptions import NoScriptError
+
+from deskq.brokers.base import BrokerError
+from deskq.brokers.publishing import Answer, Parcel, sent_events
+from deskq.brokers.redis_connection import client, translate, translated
+from deskq.brokers.redis_events import channels
+from deskq.profiles import Profile
+from deskq.protocol.message import JSON, write_redis_message
+
+MARKER: Final = "deskq:sent:"
+MARKER_SECONDS: Final = 86_400
+_PUSH: Final = """
+if redis.call('EXISTS', KEYS[1]) == 1 then return 0 end
+redis.call('LPUSH', KEYS[2], ARGV[1])
+redis.call('SET', KEYS[1], '1', 'EX', ARGV[2])
+return 1
+"""
+_REASONS: Final = (  # part of the error's class or text: redis-py takes some codes out of the text
+    ("OutOfMemory", "Redis is out of memory. Raise maxmemory, or free some."),
+    ("ReadOnly", "this Redis is a read-only replica. Use the master's address."),
+    ("NoPermission", "the user may not do it. Give it the commands EVAL, LPUSH, SET and EXISTS (ACL SETUSER)."),
+    ("WRONGTYPE", "the queue's key is no list: something else is kept there."),
+    ("BusyLoading", "Redis is loading its data. Wait until it is ready."),
+    ("MasterDown", "the master of this replica is down."),
+    ("MISCONF", "Redis cannot save to disk and takes no writes (stop-writes-on-bgsave-error)."),
+    ("NOREPLICAS", "too few replicas are connected for Redis to take writes (min-replicas-to-write)."),
+)
+
+
+class RedisPublisher:
+    """See Publisher. A marker lives a day, or until the journal has the sending as done."""
+
+    def __init__(self, profile: Profile) -> None:
+        self._profile = profile
+        self._client: redis.Redis | None = None
+        self._sha = ""
+
+    def check(self) -> None:
+        """See Publisher."""
+        with translated(self._profile):
+            facts: dict[str, Any] = self._redis().info()
+        if str(facts.get("role")) == "slave":
+            raise BrokerError(f"Nothing is sent: {dict(_REASONS)['ReadOnly']}")
+        if facts.get("loading"):
+            raise BrokerError(f"Nothing is sent: {dict(_REASONS)['BusyLoading']}")
+
+    def publish(self, parcels: Sequence[Parcel]) -> list[Answer]:
+        """See Publisher. After a lost connection the same is sent once more: the markers tell what had arrived."""
+        encoded = [
+            (
+                self._key(MARKER + parcel.id),
+                self._list(parcel),
+                write_redis_message(parcel.message, parcel.queue, parcel.id),
+            )
+            for parcel in parcels
+        ]
+        self._be_connected()
+        problem = ""
+        for _ in range(2):
+            try:
+                answers = [_answer(reply) for reply in self._push(encoded)]
+            except (redis.RedisError, OSError) as error:
+                self.close()
+                problem = str(translate(error, self._profile))
+            else:
+                self._tell(sent_events(parcels, answers, time.time()))
+                return answers
+        return [Answer(None, problem)] * len(parcels)
+
+    def resolve(self, ids: Sequence[str]) -> dict[str, bool | None]:
+        """See Publisher. A marker says yes; without one it is not known, for markers end after a day."""
+        with translated(self._profile):
+            pipeline = self._redis().pipeline(transaction=False)
+            for number in ids:
+                pipeline.exists(self._key(MARKER + number))
+            found = pipeline.execute()
+        return {number: True if there else None for number, there in zip(ids, found, strict=True)}
+
+    def forget(self, ids: Sequence[str]) -> None:
+        """See Publisher."""
+        if ids:
+            with contextlib.suppress(redis.RedisError, OSError):
+                self._redis().unlink(*(self._key(MARKER + number) for number in ids))
+
+    def close(self) -> None:
+        """See Publisher."""
+        if self._client is not None:
+            with contextlib.suppress(redis.RedisError, OSError):
+                self._client.close()
+                self._client.connection_pool.disconnect()
+            self._client = None
+
+    def _be_connected(self) -> None:
+        """Before anything leaves: an idle connection that ended meanwhile is opened anew."""
+        try:
+            self._redis().ping()
+        except (redis.RedisError, OSError):
+            self.close()
+            with translated(self._profile):
+                self._redis().ping()
+
+    def _tell(self, events: list[dict[str, object]]) -> None:
+        """Publish events as kombu does; nothing depends on it."""
+        channel = channels(self._profile)[0]
+        if self._profile.redis.fanout_patterns:
+            channel += "/task.multi"
+        if events:
+            body = base64.b64encode(json.dumps(events).encode()).decode("ascii")
+            place = {"exchange": self._profile.event_exchange, "routing_key": "task.multi"}
+            properties = {
+                "body_encoding": "base64",
+                "delivery_info": place,
+                "delivery_tag": str(uuid4()),
+                "priority": 0,
+            }
+            outer = {"body": body, "content-encoding": "utf-8", "content-type": JSON, "headers": {}}
+            with contextlib.suppress(redis.RedisError, OSError):
+                self._redis().publish(channel, json.dumps({**outer, "properties": properties}))
+
+    def _push(self, encoded: Sequence[tuple[str, str, bytes]]) -> list[Any]:
+        server = self._redis()
+        replies = self._evaluate(server, encoded)
+        if any(isinstance(reply, NoScriptError) for reply in replies):  # a server that restarted has forgotten it
+            self._sha = ""
+            replies = self._evaluate(server, encoded)
+        return replies
+
+    def _evaluate(self, server: redis.Redis, encoded: Sequence[tuple[str, str, bytes]]) -> list[Any]:
+        if not self._sha:
+            self._sha = str(server.script_load(_PUSH))
+        pipeline = server.pipeline(transaction=False)
+        for marker, key, message in encoded:
+            pipeline.evalsha(self._sha, 2, marker, key, message, MARKER_SECONDS)
+        replies: list[Any] = pipeline.execute(raise_on_error=False)
+        return replies
+
+    def _list(self, parcel: Parcel) -> str:
+        """The list of the queue for the message's priority, as kombu chooses it (transport/redis.py, priority)."""
+        options = self._profile.redis
+        priority = parcel.message.properties.get("priority")
+        number = max(0, min(priority, 9)) if isinstance(priority, int) else 0
+        step = options.priority_steps[max(bisect(options.priority_steps, number) - 1, 0)]
+        return self._key(f"{parcel.queue}{options.sep}{step}" if step else parcel.queue)
+
+    def _key(self, name: str) -> str:
+        return self._profile.redis.global_keyprefix + name
+
+    def _redis(self) -> redis.Redis:
+        if self._client is None:
+            self._client = client(self._profile)
+            self._sha = ""
+        return self._client
+
+
+def _answer(reply: Any) -> Answer:
+    if isinstance(reply, int):
+        return Answer(True, "" if reply else "it was there already")
+    text = f"{type(reply).__name__}: {reply}"
+    reason = next((sentence for word, sentence in _REASONS if word in text), text)
+    return Answer(False, f"Not sent: {reason}")

@@ -1,0 +1,78 @@
+"""TLS with a broker: the context of a profile, and its failures as sentences that say what to do."""
+
+from __future__ import annotations
+
+import ssl
+from pathlib import Path
+from typing import Final
+
+from deskq.brokers.base import TlsFailed
+from deskq.profiles import Profile
+
+ENDED: Final = "EOF occurred"
+_SENTENCES: Final = (
+    (("certificate has expired",), "The certificate of {place} has expired. Have it renewed."),
+    (("not yet valid",), "The certificate of {place} is not valid yet. Check the clocks here and there."),
+    (
+        ("self-signed", "self signed", "local issuer", "verify the first certificate"),
+        "The certificate of {place} is signed by nobody known. Set the CA's file in the profile.",
+    ),
+    (
+        ("ostname mismatch", "IP address mismatch", "doesn't match"),
+        "The certificate is not for {place}. Use the name that it was made for.",
+    ),
+    (
+        ("CERTIFICATE_REQUIRED", "certificate required", "HANDSHAKE_FAILURE", ENDED, "ALERT_BAD_CERTIFICATE"),
+        "{place} ended TLS at once: it may want a client certificate. Set certificate and key in the profile.",
+    ),
+    (
+        ("ALERT_UNKNOWN_CA", "CERTIFICATE_UNKNOWN", "CERTIFICATE_EXPIRED", "CERTIFICATE_REVOKED"),
+        "{place} does not accept the client certificate of the profile. Use one that its CA has signed.",
+    ),
+    (
+        ("WRONG_VERSION_NUMBER", "record layer", "RECORD_LAYER"),
+        "{place} does not speak TLS. Use {plain}:// in the URL, or the TLS port.",
+    ),
+    (
+        ("UNSUPPORTED_PROTOCOL", "PROTOCOL_VERSION", "NO_SHARED_CIPHER"),
+        "{place} speaks only a TLS that is too old. Enable TLS 1.2 or newer there.",
+    ),
+)
+
+
+def tls_context(profile: Profile) -> ssl.SSLContext:
+    """Return the context of a profile; raises TlsFailed where its files cannot be used."""
+    tls = profile.tls
+    for path, what in ((tls.ca, "CA"), (tls.certificate, "certificate"), (tls.key, "key")):
+        if path is not None:
+            try:
+                Path(path).open("rb").close()
+            except OSError as error:
+                raise TlsFailed(
+                    f"The {what}'s file “{path}” cannot be read: {error.strerror}. Set it right in “{profile.name}”."
+                ) from None
+    try:
+        context = ssl.create_default_context(cafile=tls.ca)
+    except (ssl.SSLError, ValueError):
+        raise TlsFailed(f"“{tls.ca}” holds no certificate. Set the CA's file in “{profile.name}”.") from None
+    if not tls.verify:
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE
+    if tls.certificate:
+        try:
+            # A password that is asked for at a terminal would block for ever.
+            context.load_cert_chain(tls.certificate, tls.key, password=lambda: b"")
+        except (ssl.SSLError, ValueError):
+            raise TlsFailed(
+                f"“{tls.certificate}” and “{tls.key or tls.certificate}” are no certificate with its key, or the key "
+                f"has a password. Set both in “{profile.name}”."
+            ) from None
+    return context
+
+
+def tls_sentence(text: str, place: str, *, plain: str) -> str:
+    """Return the sentence for what OpenSSL says; ``plain`` is the scheme without TLS."""
+    for words, sentence in _SENTENCES:
+        if any(word in text for word in words):
+            return sentence.format(place=place, plain=plain)
+    return f"TLS with {place} failed: {text}."

@@ -1,0 +1,264 @@
+"""``deskq send`` and ``deskq retry``: show the plan, ask, carry it out, and say how each item ended."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import json
+import platform
+import signal
+import sys
+import time
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from typing import Any, Final
+from uuid import uuid4
+
+from deskq.actions.carrying_out import Carrier, Progress
+from deskq.actions.journal import Journal
+from deskq.actions.plan import Item, Plan, Verb
+from deskq.actions.retry import Candidate, Grade, candidates_of, edited, grades, plan_retry
+from deskq.actions.safety import Confirmation, needs_confirmation, needs_name
+from deskq.actions.sources import stored_calls
+from deskq.cli.common import plain, profile_of, table
+from deskq.errors import UserError
+from deskq.history.query import TaskFilter
+from deskq.history.reader import HistoryReader
+from deskq.profiles import Profile
+from deskq.protocol.message import new_message, short_repr
+
+_SHOWN: Final = 50
+_FAILED: Final = 1
+_UNKNOWN: Final = 3
+
+
+def send(options: argparse.Namespace) -> int:
+    """Send one task, or the same one several times."""
+    profile = profile_of(options.profile, options)
+    args, kwargs = _json("--args", options.args, list), _json("--kwargs", options.kwargs, dict)
+    now = time.time()
+    eta = _moment(options.eta) if options.eta else now + options.countdown if options.countdown else None
+    expires = now + options.expires if options.expires else None
+    if options.times < 1:
+        raise UserError("--times is at least 1.")
+    if options.id and options.times > 1:
+        raise UserError("One id is for one task: leave --id or --times out.")
+    items = []
+    for _ in range(options.times):
+        new_id = options.id or str(uuid4())
+        try:
+            message = new_message(
+                options.task,
+                new_id,
+                args,
+                kwargs,
+                origin=f"deskq@{platform.node()}",
+                eta=eta,
+                expires=expires,
+                priority=options.priority,
+                time_limits=(options.time_limit, options.soft_time_limit),
+                ignore_result=options.ignore_result,
+            )
+        except ValueError as error:
+            raise UserError(f"The arguments cannot be sent as JSON: {error}.") from None
+        shown = ", ".join([*map(short_repr, args), *(f"{key}={short_repr(value)}" for key, value in kwargs.items())])
+        items.append(Item(new_id, options.task, options.queue, message, arguments=f"({shown})"))
+    plan = Plan(
+        verb=Verb.SEND,
+        profile=profile.name,
+        environment=profile.environment.value,
+        items=tuple(items),
+        rate=options.rate,
+        canary=False,
+    )
+    return _carry_out(plan, profile, options)
+
+
+def retry(options: argparse.Namespace) -> int:
+    """Send failed tasks anew, as new tasks."""
+    profile = profile_of(options.profile, options)
+    with contextlib.closing(HistoryReader(profile.history_path())) as reader:
+        rows = _chosen(reader, options)
+    with stored_calls(profile) as stored:
+        candidates = candidates_of(rows, messages={}, stored=stored, queue=options.queue or "")
+    if options.args is not None or options.kwargs is not None:
+        if len(candidates) != 1:
+            raise UserError("--args and --kwargs are for one task: name its id.")
+        candidates = [edited(candidates[0], options.args or "[]", options.kwargs or "{}")]
+    left_out = [one for one in candidates if not one.sendable]
+    candidates = [one for one in candidates if one.sendable]
+    for one in left_out:
+        print(f"deskq: left out {one.row.uuid} {plain(one.row.name)}: {_why(one)}", file=sys.stderr)
+    plan = plan_retry(
+        candidates, profile, now=time.time(), rate=options.rate, canary=options.canary, keep_root=options.keep_root
+    )
+    print(f"deskq: {grades(candidates)}", file=sys.stderr)
+    status = _carry_out(plan, profile, options)
+    return status or (_FAILED if left_out else 0)
+
+
+def _chosen(reader: HistoryReader, options: argparse.Namespace) -> list[Any]:
+    if options.ids:
+        rows = []
+        for uuid in options.ids:
+            row = reader.task_row(uuid)
+            if row is None:
+                raise UserError(f"The history {reader.path} has no task {uuid}.")
+            rows.append(row)
+        return rows
+    if not options.state:
+        raise UserError("Say which tasks: their ids, or --state FAILURE.")
+    chosen = TaskFilter(
+        states=tuple(state.upper() for state in options.state),
+        names=tuple(options.name),
+        queues=tuple(options.from_queue),
+        text=options.text,
+    )
+    rows = reader.tasks(chosen, limit=options.limit + 1)
+    if len(rows) > options.limit:
+        raise UserError(f"More than {options.limit:,} tasks match. Narrow it down, or raise --limit.")
+    return rows[::-1]  # the oldest first, as they were sent
+
+
+def _why(one: Candidate) -> str:
+    if not one.queue:
+        return "its queue is not known; say --queue"
+    if one.grade is Grade.MANUAL:
+        return "its arguments are not known for certain; give them with --args and --kwargs"
+    return "its name is not known"
+
+
+def _carry_out(plan: Plan, profile: Profile, options: argparse.Namespace) -> int:
+    _show(plan, options)
+    if options.dry_run:
+        return 0
+    confirmation = _confirmed(plan, profile, options)
+    journal = Journal()
+    try:
+        for action in journal.recover():
+            print(f"deskq: an earlier action was cut off: see deskq journal {action}", file=sys.stderr)
+        journal.forget_old(time.time())
+        carrier = Carrier(plan, profile, journal, _teller(options))
+        with _interruptible(carrier):
+            result = carrier.run(confirmation)
+        _tell_end(plan, result, journal, options)
+    finally:
+        journal.close()
+    if result.unknown:
+        return _UNKNOWN
+    return _FAILED if result.failed or result.held_back else 0
+
+
+def _show(plan: Plan, options: argparse.Namespace) -> None:
+    if options.format == "json":
+        items = [_as_values(item) for item in plan.items]
+        print(json.dumps({"plan": plan.id, "title": plan.title, "rate": plan.rate, "items": items}, ensure_ascii=False))
+        return
+    print(plan.title)
+    rows = [[item.grade or "new", item.task, item.queue, item.new_id, item.arguments] for item in plan.items[:_SHOWN]]
+    print(table(["GRADE", "TASK", "QUEUE", "NEW ID", "ARGUMENTS"], rows))
+    if len(plan.items) > _SHOWN:
+        print(f"… and {len(plan.items) - _SHOWN:,} more")
+    losses: dict[str, int] = {}
+    for item in plan.items:
+        for loss in item.losses:
+            losses[loss] = losses.get(loss, 0) + 1
+    for loss, count in losses.items():
+        print(f"{count:,}×: {plain(loss)}")
+
+
+def _as_values(item: Item) -> dict[str, Any]:
+    return {
+        "id": item.new_id,
+        "task": item.task,
+        "queue": item.queue,
+        "retry_of": item.source or None,
+        "grade": item.grade or None,
+        "arguments": item.arguments,
+        "losses": list(item.losses),
+        "headers": dict(item.message.headers),
+    }
+
+
+def _confirmed(plan: Plan, profile: Profile, options: argparse.Namespace) -> Confirmation | None:
+    """Ask on the terminal, unless it was said beforehand; raises UserError where nobody can be asked."""
+    if profile.read_only or not needs_confirmation(plan, profile):
+        return None  # what is not allowed is refused where it would be carried out
+    if needs_name(profile):
+        if options.confirm_name:
+            return Confirmation(plan.id, options.confirm_name)
+        if options.yes or not sys.stdin.isatty():
+            raise UserError(f"“{profile.name}” wants its name typed: say --confirm-name {profile.name}.")
+        return Confirmation(plan.id, _ask(f"Type {profile.name} to {plan.title.lower()}: "))
+    if options.yes:
+        return Confirmation(plan.id)
+    if not sys.stdin.isatty():
+        raise UserError("Nobody can be asked here: look at it with --dry-run, then say --yes.")
+    if _ask(f"{plan.title}? [y/N] ").strip().lower() not in ("y", "yes"):
+        raise UserError("Nothing was sent.")
+    return Confirmation(plan.id)
+
+
+def _ask(question: str) -> str:
+    try:
+        return input(plain(question))
+    except EOFError:
+        return ""
+
+
+def _teller(options: argparse.Namespace) -> Any:
+    """Print how far it is, at most twice a second, where somebody looks."""
+    last = [0.0]
+
+    def tell(progress: Progress) -> None:
+        if options.format != "json" and sys.stderr.isatty() and time.monotonic() - last[0] > 0.5:
+            last[0] = time.monotonic()
+            print(f"\r{progress.phase}: {progress.done:,} of {progress.total:,}   ", end="", file=sys.stderr)
+
+    return tell
+
+
+@contextlib.contextmanager
+def _interruptible(carrier: Carrier) -> Iterator[None]:
+    """Ctrl+C holds back what is not begun, instead of leaving something unknown."""
+    before = {number: signal.signal(number, lambda *_: carrier.stop()) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for number, handling in before.items():
+            signal.signal(number, handling)
+
+
+def _tell_end(plan: Plan, result: Progress, journal: Journal, options: argparse.Namespace) -> None:
+    if options.format == "json":
+        outcomes = [
+            {"id": row.new_id, "retry_of": row.source or None, "outcome": row.outcome, "words": row.words}
+            for row in journal.items(plan.id)
+        ]
+        print(json.dumps({"plan": plan.id, "outcomes": outcomes}, ensure_ascii=False))
+        return
+    parts = [f"{result.done:,} sent"]
+    for count, word in ((result.failed, "failed"), (result.unknown, "unknown"), (result.held_back, "not sent")):
+        if count:
+            parts.append(f"{count:,} {word}")
+    print(", ".join(parts) + (f". {plain(result.words)}" if result.words else "."))
+    if result.failed or result.unknown:
+        print(f"Each item stands in: deskq journal {plan.id}")
+
+
+def _json(option: str, text: str, kind: type[Any]) -> Any:
+    try:
+        value = json.loads(text)
+    except json.JSONDecodeError as error:
+        raise UserError(f"{option} is not JSON: {error.msg} (line {error.lineno}, column {error.colno}).") from None
+    if not isinstance(value, kind):
+        raise UserError(f"{option} is {'a JSON list' if kind is list else 'a JSON object'}.")
+    return value
+
+
+def _moment(text: str) -> float:
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        raise UserError(f"“{text}” is no time: write it like 2027-03-28T02:30:00+02:00.") from None
+    return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()

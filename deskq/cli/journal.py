@@ -1,0 +1,75 @@
+"""``deskq journal``: what deskq changed, when, for whom, and how each item ended."""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import json
+import sys
+from dataclasses import asdict
+from datetime import datetime
+
+from deskq.actions.carrying_out import resolve_unknown
+from deskq.actions.journal import ActionRow, ItemRow, Journal
+from deskq.cli.common import profile_of, table
+from deskq.cli.task_output import safe_cell
+
+
+def run(options: argparse.Namespace) -> int:
+    """Print actions, or the items of one; look for what is not known if asked to."""
+    journal = Journal()
+    try:
+        journal.recover()
+        if options.resolve:
+            found = resolve_unknown(journal, profile_of(options.resolve, options))
+            left = len(journal.unknown())
+            print(f"{len(found):,} found: they were sent. {left:,} still not known.")
+            return 0
+        actions = journal.actions(options.text, options.limit)
+        if len(actions) == 1 and actions[0].id == options.text:
+            _print_items(journal.items(actions[0].id), options.format)
+        else:
+            _print_actions(actions, options.format)
+    finally:
+        journal.close()
+    return 0
+
+
+def _print_actions(actions: list[ActionRow], form: str) -> None:
+    if form == "json":
+        for action in actions:
+            print(json.dumps(asdict(action), ensure_ascii=False))
+    elif form == "csv":
+        _csv([{**asdict(action), "outcomes": _outcomes(action)} for action in actions])
+    elif actions:
+        rows = [[_time(a.at), a.person, a.profile, _outcomes(a), a.id, a.title] for a in actions]
+        print(table(["TIME", "PERSON", "PROFILE", "OUTCOME", "ID", "ACTION"], rows))
+    else:
+        print("The journal has no such action.")
+
+
+def _print_items(items: list[ItemRow], form: str) -> None:
+    if form == "json":
+        for item in items:
+            print(json.dumps(asdict(item), ensure_ascii=False))
+    elif form == "csv":
+        _csv([asdict(item) for item in items])
+    else:
+        rows = [[i.outcome, i.grade or "new", i.task, i.queue, i.new_id, i.source, i.words] for i in items]
+        print(table(["OUTCOME", "GRADE", "TASK", "QUEUE", "NEW ID", "RETRY OF", "WORDS"], rows))
+
+
+def _csv(rows: list[dict[str, object]]) -> None:
+    if rows:
+        writer = csv.DictWriter(sys.stdout, list(rows[0]), lineterminator="\n")
+        writer.writeheader()
+        writer.writerows({key: safe_cell(value) for key, value in row.items()} for row in rows)
+
+
+def _outcomes(action: ActionRow) -> str:
+    words = ", ".join(f"{count:,} {outcome}" for outcome, count in action.outcomes.items())
+    return f"running: {words}" if action.running else words
+
+
+def _time(moment: float) -> str:
+    return datetime.fromtimestamp(moment).astimezone().strftime("%Y-%m-%d %H:%M:%S")

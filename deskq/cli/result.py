@@ -1,0 +1,31 @@
+"""``deskq result``: what the result backend keeps of one task."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from dataclasses import asdict
+
+from deskq.cli.common import plain, profile_of
+from deskq.results.store import open_results
+
+
+def run(options: argparse.Namespace) -> int:
+    """Print the record; exit status 1 if there is none."""
+    store = open_results(profile_of(options.profile, options))
+    try:
+        record = store.get(options.id)
+    finally:
+        store.close()
+    if options.format == "json":
+        values = asdict(record) if record is not None else None
+        if values is not None:
+            values["raw"] = values["raw"].decode("utf-8", "backslashreplace")
+        print(json.dumps(values, ensure_ascii=True, default=str))
+    elif record is None:
+        print(f"{store.place} has no record of {plain(options.id)}: it may have expired, or was never stored.")
+    else:
+        for key, value in asdict(record).items():
+            if value not in (None, "", b"") and key not in ("raw", "arguments_are_reprs"):
+                print(f"{key:<10} " + "\n           ".join(plain(line) for line in str(value).splitlines()))
+    return 0 if record is not None else 1

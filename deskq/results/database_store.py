@@ -1,0 +1,152 @@
+"""Result records in a database: Celery's own table, or django-celery-results'."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import contextlib
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any, Final
+
+import sqlalchemy
+from sqlalchemy.exc import NoSuchModuleError, SQLAlchemyError
+
+from deskq.profiles.urls import split_password
+from deskq.results.record import RAW_BYTES, ResultRecord, decode_value, exception_text, from_mapping, shown
+from deskq.results.store import ResultsUnreadable
+
+CELERY_TABLE: Final = "celery_taskmeta"
+DJANGO_TABLE: Final = "django_celery_results_taskresult"
+_DRIVERS: Final = {"postgresql": "psycopg", "mysql": "pymysql", "mariadb": "pymysql", "oracle": "oracledb"}
+
+
+class DatabaseResults:
+    """See ResultStore. SELECTs one row by its task id; columns that a table does not have are left out."""
+
+    def __init__(self, url: str) -> None:
+        self._url = url.partition("+")[2] if url.startswith(("db+", "django-db+", "database+")) else url
+        self.place = split_password(url)[0]
+        self._engine: sqlalchemy.Engine | None = None
+        self._table: sqlalchemy.Table | None = None
+
+    def get(self, task_id: str) -> ResultRecord | None:
+        """See ResultStore."""
+        try:
+            table = self._found_table()
+            assert self._engine is not None
+            with self._engine.connect() as connection:
+                chosen = sqlalchemy.select(table).where(table.c.task_id == task_id).limit(1)
+                row = connection.execute(chosen).mappings().first()
+        except SQLAlchemyError as error:
+            self.close()
+            reason = str(getattr(error, "orig", None) or error).splitlines()[0]
+            raise ResultsUnreadable(f"The result backend {self.place} cannot be read: {reason}") from None
+        if row is None:
+            return None
+        found = {str(key): value for key, value in row.items()}
+        return _django(task_id, found) if table.name == DJANGO_TABLE else _celery(task_id, found)
+
+    def close(self) -> None:
+        """See ResultStore."""
+        if self._engine is not None:
+            with contextlib.suppress(SQLAlchemyError):
+                self._engine.dispose()
+            self._engine = self._table = None
+
+    def _found_table(self) -> sqlalchemy.Table:
+        if self._table is None:
+            self._engine = self._made_engine()
+            names = set(sqlalchemy.inspect(self._engine).get_table_names())
+            name = next((name for name in (CELERY_TABLE, DJANGO_TABLE) if name in names), None)
+            if name is None:
+                raise ResultsUnreadable(
+                    f"{self.place} has neither {CELERY_TABLE} nor {DJANGO_TABLE}: no result was ever stored there."
+                )
+            found = sqlalchemy.inspect(self._engine).get_columns(name)
+            binary = {"result", "children", "args", "kwargs", "stamps"} if name == CELERY_TABLE else set()
+            columns = [  # what Celery pickles is read as bytes, whatever type the table has
+                sqlalchemy.Column(c["name"], sqlalchemy.LargeBinary() if c["name"] in binary else sqlalchemy.Text())
+                for c in found
+            ]
+            self._table = sqlalchemy.Table(name, sqlalchemy.MetaData(), *columns)
+        return self._table
+
+    def _made_engine(self) -> sqlalchemy.Engine:
+        try:
+            url = sqlalchemy.make_url(self._url)
+            if url.get_backend_name() == "sqlite" and url.database:
+                # Opened read-only: SQLite would else make a file where there is none.
+                url = sqlalchemy.make_url(f"sqlite:///file:{url.database}?mode=ro&uri=true")
+            return sqlalchemy.create_engine(url, poolclass=sqlalchemy.pool.NullPool)
+        except NoSuchModuleError:
+            raise ResultsUnreadable(f"There is no database of the kind that {self.place} names.") from None
+        except ModuleNotFoundError as error:
+            kind = self._url.partition(":")[0].partition("+")[0]
+            package = _DRIVERS.get(kind, error.name or "its driver")
+            raise ResultsUnreadable(f"The database driver is missing. Install it with: pip install {package}") from None
+        except (SQLAlchemyError, ValueError) as error:
+            raise ResultsUnreadable(f"{self.place} is no database URL: {str(error).splitlines()[0]}") from None
+
+
+def _celery(task_id: str, row: Mapping[str, Any]) -> ResultRecord:
+    """Celery before 5.7 pickled ``result`` whatever the serializer was; later versions encode it."""
+    raw = _bytes(row.get("result"))
+    value, kind, text = decode_value(raw) if raw else (None, "nothing", "")
+    exception = exception_text(value)
+    meta = {key: row.get(key) for key in ("status", "traceback", "name", "worker", "queue")}
+    retries, children = str(row.get("retries") or ""), decode_value(_bytes(row.get("children")))[0]
+    record = from_mapping(task_id, {**meta, "children": children, "date_done": row.get("date_done")})
+    return replace(
+        record,
+        result="" if exception is not None else text,
+        kind=kind,
+        exception=exception,
+        args=decode_value(_bytes(row.get("args")))[0],
+        kwargs=decode_value(_bytes(row.get("kwargs")))[0],
+        retries=int(retries) if retries.isdigit() else 0 if "retries" in row and record.name else None,
+        raw=raw[:RAW_BYTES],
+        size=len(raw),
+    )
+
+
+def _django(task_id: str, row: Mapping[str, Any]) -> ResultRecord:
+    """Its columns are texts; binary serializers are base64. Its arguments are the reprs that events carry, encoded."""
+    binary = row.get("content_encoding") == "binary"
+    raw = _decoded(row.get("result"), binary)
+    value, kind, text = decode_value(raw) if raw else (None, "nothing", "")
+    exception = exception_text(value)
+    meta = decode_value(_decoded(row.get("meta"), binary))[0]
+    known = meta if isinstance(meta, Mapping) else {}
+    children = known.get("children")
+    arguments = [decode_value(_decoded(row.get(key), binary))[0] for key in ("task_args", "task_kwargs")]
+    names = {"status": row.get("status"), "traceback": row.get("traceback"), "date_done": row.get("date_done")}
+    record = from_mapping(task_id, {**names, "name": row.get("task_name"), "worker": row.get("worker")})
+    return replace(
+        record,
+        result="" if exception is not None else text,
+        kind=kind,
+        exception=exception,
+        children=shown(children) if children else None,
+        args=arguments[0],
+        kwargs=arguments[1],
+        arguments_are_reprs=True,
+        raw=raw[:RAW_BYTES],
+        size=len(raw),
+    )
+
+
+def _bytes(value: Any) -> bytes:
+    if value is None:
+        return b""
+    return value.encode() if isinstance(value, str) else bytes(value)
+
+
+def _decoded(value: Any, binary: bool) -> bytes:
+    raw = _bytes(value)
+    if binary:
+        try:
+            return base64.b64decode(raw, validate=True)
+        except (binascii.Error, ValueError):
+            return raw
+    return raw

@@ -1,0 +1,184 @@
+"""Sending on real brokers: confirmed, never doubled, and each refusal a sentence with nothing in doubt."""
+
+from __future__ import annotations
+
+import threading
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from dataclasses import replace
+
+import pytest
+import redis
+
+from deskq.brokers.base import BrokerError
+from deskq.brokers.publishing import Parcel, Publisher, open_publisher
+from deskq.brokers.rabbitmq import RabbitBroker
+from deskq.brokers.redis import RedisBroker
+from deskq.brokers.redis_publishing import MARKER
+from deskq.profiles import Profile
+from deskq.protocol.message import new_message, read_body, read_redis_message
+from tests.support.servers import RabbitServer, RedisServer
+from tests.support.waiting import wait_until
+
+Needs = Callable[[Callable[[], RedisServer]], RedisServer]
+
+
+def parcels(count: int, queue: str = "emails", priority: int | None = None) -> list[Parcel]:
+    made = []
+    for number in range(count):
+        new_id = str(uuid.uuid4())
+        message = new_message("t", new_id, [number, "grüße 🚀"], {}, origin="test", priority=priority)
+        made.append(Parcel(new_id, queue, message))
+    return made
+
+
+@pytest.fixture
+def redis_publisher(redis_url: str) -> Iterator[Publisher]:
+    with closing(open_publisher(Profile.from_url(redis_url))) as one:
+        yield one
+
+
+def test_redis_takes_each_once_however_often_it_is_sent(redis_url: str, redis_publisher: Publisher) -> None:
+    batch = parcels(3)
+    redis_publisher.check()
+    assert [answer.sent for answer in redis_publisher.publish(batch)] == [True] * 3
+    again = redis_publisher.publish(batch)
+    assert [answer.sent for answer in again] == [True] * 3
+    assert "already" in again[0].words
+    with redis.Redis.from_url(redis_url) as client:
+        elements = client.lrange("emails", 0, -1)
+        assert len(elements) == 3
+        message = read_redis_message(elements[-1])  # the first sent is served first
+        assert message is not None
+        assert message.id == batch[0].id
+        body = read_body(message)
+        assert body is not None
+        assert body.args == [0, "grüße 🚀"]
+        assert redis_publisher.resolve([batch[0].id, "other"]) == {batch[0].id: True, "other": None}
+        redis_publisher.forget([one.id for one in batch])
+        assert list(client.scan_iter(f"{MARKER}*")) == []
+
+
+def test_redis_priorities_and_prefix(redis_url: str) -> None:
+    profile = Profile.from_url(redis_url)
+    profile = replace(profile, redis=replace(profile.redis, global_keyprefix="shop:"))
+    with closing(open_publisher(profile)) as publisher, closing(RedisBroker(profile)) as broker:
+        for priority in (None, 2, 3, 7, 9, 200):
+            assert publisher.publish(parcels(1, priority=priority))[0].sent
+        (sample,) = broker.sample(["emails"])
+        assert sample.priorities == {0: 2, 3: 1, 6: 1, 9: 2}
+
+
+def test_a_connection_cut_between_send_and_reply_sends_nothing_twice(redis_url: str, redis_server: RedisServer) -> None:
+    """CLIENT KILL hits the publisher's connection again and again while it sends."""
+    profile = Profile.from_url(redis_url)
+    batch = parcels(4_000)
+    stop = threading.Event()
+
+    def cut() -> None:
+        with redis_server.new_client() as client:
+            while not stop.wait(0.01):
+                for found in client.client_list():
+                    if found["name"] == "deskq" and found["cmd"].startswith("evalsha"):
+                        client.client_kill_filter(_id=found["id"])
+
+    cutter = threading.Thread(target=cut)
+    cutter.start()
+    unknown: list[str] = []
+    sent: list[str] = []
+    try:
+        with closing(open_publisher(profile)) as publisher:
+            for first in range(0, len(batch), 200):
+                part = batch[first : first + 200]
+                for parcel, answer in zip(part, publisher.publish(part), strict=True):
+                    assert answer.sent is not False
+                    (sent if answer.sent else unknown).append(parcel.id)
+    finally:
+        stop.set()
+        cutter.join()
+    with closing(open_publisher(profile)) as publisher, redis.Redis.from_url(redis_url) as client:
+        found = publisher.resolve(unknown)
+        ids = [message.id for raw in client.lrange("emails", 0, -1) if (message := read_redis_message(raw))]
+        assert len(ids) == len(set(ids))
+        assert set(ids) == set(sent) | {number for number, there in found.items() if there}
+
+
+@pytest.mark.parametrize(
+    ("setting", "value", "says"),
+    [("maxmemory", "1", "out of memory"), ("replicaof", "127.0.0.1 1", "read-only replica")],
+)
+def test_a_redis_that_takes_nothing_says_why(needs: Needs, setting: str, value: str, says: str) -> None:
+    with (
+        needs(RedisServer) as server,
+        closing(open_publisher(Profile.from_url(server.url))) as publisher,
+        server.new_client() as client,
+    ):
+        if setting == "replicaof":
+            client.execute_command("REPLICAOF", *value.split())
+            with pytest.raises(BrokerError, match=says):
+                publisher.check()
+        else:
+            client.config_set(setting, value)
+        answers = publisher.publish(parcels(2))
+        assert [answer.sent for answer in answers] == [False, False]
+        assert says in answers[0].words
+        if setting == "maxmemory":
+            client.config_set("maxmemory", "0")
+            assert client.dbsize() == 0
+
+
+def test_a_key_that_is_no_list_is_left_alone(redis_url: str, redis_publisher: Publisher) -> None:
+    with redis.Redis.from_url(redis_url) as client:
+        client.set("emails", "a string")
+        (answer,) = redis_publisher.publish(parcels(1))
+        assert answer.sent is False
+        assert "no list" in answer.words
+        assert client.get("emails") == b"a string"
+        assert client.dbsize() == 1  # no marker either: trying again later is possible
+
+
+def rabbit_queue(url: str, name: str, **arguments: object) -> None:
+    broker = RabbitBroker(Profile.from_url(url))
+    with broker._asking.question() as connection:
+        connection.channel().queue_declare(name, durable=True, arguments=arguments)
+    broker.close()
+
+
+def test_rabbitmq_confirms_what_it_has_and_names_a_queue_that_is_not_there(rabbit_vhost_url: str) -> None:
+    rabbit_queue(rabbit_vhost_url, "emails")
+    profile = Profile.from_url(rabbit_vhost_url)
+    with closing(open_publisher(profile)) as publisher, closing(RabbitBroker(profile)) as broker:
+        publisher.check()
+        mixed = [*parcels(2), *parcels(1, "nowhere"), *parcels(1)]
+        answers = publisher.publish(mixed)
+        assert [answer.sent for answer in answers] == [True, True, False, True]
+        assert "no queue “nowhere”" in answers[2].words
+        wait_until(lambda: broker.sample(["emails"])[0].ready == 3, 10)
+        assert publisher.resolve([mixed[0].id]) == {mixed[0].id: None}
+
+
+def test_a_full_rabbitmq_queue_refuses(rabbit_vhost_url: str) -> None:
+    rabbit_queue(rabbit_vhost_url, "emails", **{"x-max-length": 1, "x-overflow": "reject-publish"})
+    with closing(open_publisher(Profile.from_url(rabbit_vhost_url))) as publisher:
+        answers = [publisher.publish(parcels(1))[0] for _ in range(5)]
+        assert answers[0].sent
+        assert answers[-1].sent is False
+        assert "full" in answers[-1].words
+
+
+def test_rabbitmq_with_a_memory_alarm_takes_nothing_and_nothing_is_in_doubt(
+    needs: Callable[[Callable[[], RabbitServer]], RabbitServer],
+) -> None:
+    with needs(RabbitServer) as server:
+        rabbit_queue(server.url, "emails")
+        profile = Profile.from_url(server.url)
+        with closing(open_publisher(profile)) as publisher, closing(RabbitBroker(profile)) as broker:
+            publisher.check()
+            server.evaluate("vm_memory_monitor:set_vm_memory_high_watermark(0.0000001).")
+            with pytest.raises(BrokerError, match="Nothing is sent: RabbitMQ takes no messages"):
+                publisher.check()
+            server.evaluate("vm_memory_monitor:set_vm_memory_high_watermark(0.6).")
+            publisher.check()
+            assert publisher.publish(parcels(1))[0].sent
+            wait_until(lambda: broker.sample(["emails"])[0].ready == 1, 10)

@@ -1,0 +1,84 @@
+"""Workers whose clocks are wrong, and workers that share a name, as real events tell of them."""
+
+from __future__ import annotations
+
+import time
+import uuid
+
+import pytest
+
+from deskq.models.task_columns import wait_of
+from deskq.models.task_detail import read_detail
+from deskq.views.task_detail import times_text
+from deskq.views.workers import WORKER_COLUMNS
+from tests.support.flood import Feed, heartbeat, task_events
+from tests.support.recording import Recording
+from tests.support.waiting import wait_until
+
+HOURS = ("1 h 0 min", "59 min 56 s", "59 min 57 s", "59 min 58 s", "59 min 59 s")
+
+
+@pytest.mark.parametrize(("shift", "word"), [(3_600.0, "ahead"), (-3_600.0, "behind")])
+def test_a_clock_that_is_an_hour_off(redis_url: str, shift: float, word: str) -> None:
+    """Durations are the worker's own and right; the badge says how far off it is; nobody is offline or lost."""
+    notes = next(column for column in WORKER_COLUMNS if column.key == "notes")
+    with Feed(redis_url) as feed, Recording(redis_url) as recording:
+        task, running = str(uuid.uuid4()), str(uuid.uuid4())
+        sent = {"type": "task-sent", "uuid": task, "hostname": "client@web", "timestamp": time.time(), "clock": 0}
+        feed.send({**sent, "name": "shop.task", "args": "()", "kwargs": "{}", "retries": 0, "queue": "celery"})
+        for number in range(3):
+            feed.send(heartbeat(number, at=time.time() + shift))
+        at = time.time() + shift
+        feed.send(task_events(task, 1, at=at), task_events(running, 10, at=at)[:2])
+        recording.wait_for_state(task, "SUCCESS")
+        row = recording.wait_for_state(running, "STARTED")
+        (worker,) = wait_until(recording.reader.workers, 10, "the worker")
+        assert worker.online
+        assert abs(worker.since - time.time()) < 60
+        assert worker.clock_difference == pytest.approx(shift, abs=3)
+        assert notes.text(worker) in {f"clock {hours} {word}" for hours in HOURS}
+        done = recording.task(task)
+        assert done is not None
+        assert done.runtime == pytest.approx(0.1)
+        assert done.sent is not None
+        assert done.received is not None
+        assert done.received - done.sent == pytest.approx(shift, abs=3)  # two clocks: no duration
+        assert wait_of(done) == pytest.approx(0.01, abs=0.005)  # one clock
+        assert wait_of(row) is not None
+        assert abs(row.seen - time.time()) < 60
+        wait_until(lambda: recording.status().delay is not None, 10, "the delay")
+        assert recording.status().delay == pytest.approx(0, abs=10)
+
+
+def test_two_workers_of_one_name(redis_url: str) -> None:
+    """Both are seen, no count of theirs is taken for a loss, and no task is lost with the other one."""
+    notes = next(column for column in WORKER_COLUMNS if column.key == "notes")
+    with Feed(redis_url) as feed, Recording(redis_url) as recording:
+        running = str(uuid.uuid4())
+        for number in range(4):
+            feed.send(heartbeat(100 + number, pid=1), heartbeat(number, pid=2))
+        feed.send(task_events(running, 1, pid=1)[:2], heartbeat(4, pid=2))
+        recording.wait_for_state(running, "STARTED")
+        wait_until(lambda: recording.reader.workers() and recording.reader.workers()[0].duplicate_name, 10, "the badge")
+        (worker,) = recording.reader.workers()
+        assert notes.text(worker) == "two processes use this name"
+        assert worker.missed == 0
+        assert recording.reader.gaps() == []
+        row = recording.task(running)
+        assert row is not None
+        assert row.state == "STARTED"
+
+
+def test_the_detail_of_a_task_says_that_its_times_are_doubtful(redis_url: str) -> None:
+    with Feed(redis_url) as feed, Recording(redis_url) as recording:
+        task = str(uuid.uuid4())
+        sent = {"type": "task-sent", "uuid": task, "hostname": "client@web", "timestamp": time.time(), "clock": 0}
+        feed.send({**sent, "name": "shop.task", "args": "()", "kwargs": "{}", "retries": 0, "queue": "celery"})
+        feed.send(heartbeat(1, at=time.time() - 3_599.0), task_events(task, 1, at=time.time() - 3_599.0))
+        recording.wait_for_state(task, "SUCCESS")
+        wait_until(recording.reader.workers, 10, "the worker")
+        detail = read_detail(recording.reader, task)
+        assert detail is not None
+        assert detail.worker_notes.startswith("clock ")
+        assert detail.worker_notes.endswith(" behind")
+        assert "received ≈ +0 µs → started +10 ms → success +100 ms" in times_text(detail.summary.attempts[-1])

@@ -1,0 +1,112 @@
+"""The journal: on disk first, true after a crash, searched, and kept for a year."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from deskq.actions.journal import KEPT_SECONDS, Journal
+from deskq.actions.plan import Item, Outcome, Plan, Verb
+from deskq.errors import UserError
+from deskq.profiles import Profile
+from deskq.protocol.message import new_message, read_redis_message
+
+PROFILE = Profile.from_url("redis://anna:canary@h/0", name="shop")
+
+
+def plan_of(count: int) -> Plan:
+    items = tuple(
+        Item(f"new-{n}", "mail.send", "emails", new_message("mail.send", f"new-{n}", [n], {}, origin="o"), f"old-{n}")
+        for n in range(count)
+    )
+    return Plan(verb=Verb.RETRY, profile="shop", environment="production", items=items)
+
+
+@pytest.fixture
+def journal() -> Iterator[Journal]:
+    one = Journal()
+    yield one
+    one.close()
+
+
+def test_a_plan_and_its_outcomes(journal: Journal) -> None:
+    plan = plan_of(4)
+    journal.begin(plan, PROFILE)
+    (row,) = journal.actions()
+    assert row.running
+    assert row.outcomes == {"planned": 4}
+    journal.mark(plan.id, [(0, Outcome.DONE, ""), (1, Outcome.FAILED, "no queue"), (2, Outcome.UNKNOWN, "lost")])
+    journal.end(plan.id)
+    (row,) = journal.actions()
+    assert not row.running
+    assert row.outcomes == {"done": 1, "failed": 1, "unknown": 1, "not sent": 1}
+    assert [item.outcome for item in journal.items(plan.id)] == ["done", "failed", "unknown", "not sent"]
+    assert [item.new_id for item in journal.unknown("shop")] == ["new-2"]
+    assert set(journal.retries_of(["old-0", "old-1", "old-2"])) == {"old-0", "old-2"}
+    message = read_redis_message(journal.message(plan.id, 0))
+    assert message is not None
+    assert message.id == "new-0"
+    assert journal.path.stat().st_mode & 0o777 == 0o600
+    assert b"canary" not in journal.path.read_bytes()
+    assert list((journal.path.parent / "plans").iterdir()) == []
+
+
+def test_it_is_searched(journal: Journal) -> None:
+    plan = plan_of(2)
+    journal.begin(plan, PROFILE)
+    journal.end(plan.id)
+    for text in ("emails", "mail.send", "new-1", "old-1", "Retry"):
+        assert [row.id for row in journal.actions(text)] == [plan.id], text
+    assert journal.actions("nothing like this") == []
+
+
+def test_a_process_that_died_leaves_unknown_and_not_sent(journal: Journal) -> None:
+    program = (
+        "import os\nfrom deskq.actions.journal import Journal\nfrom deskq.actions.plan import Outcome\n"
+        "from tests.unit.actions.test_journal import PROFILE, plan_of\n"
+        "journal = Journal()\nplan = plan_of(3)\njournal.begin(plan, PROFILE)\n"
+        "journal.mark(plan.id, [(0, Outcome.SENDING, ''), (1, Outcome.SENDING, '')])\n"
+        "journal.mark(plan.id, [(0, Outcome.DONE, '')])\nos.kill(os.getpid(), 9)\n"
+    )
+    root = Path(__file__).resolve().parents[3]
+    subprocess.run([sys.executable, "-c", program], cwd=root, check=False, timeout=60)
+    (row,) = journal.actions()
+    assert not row.running
+    assert journal.recover() == [row.id]
+    assert [item.outcome for item in journal.items(row.id)] == ["done", "unknown", "not sent"]
+    assert journal.recover() == []
+
+
+def test_a_plan_that_runs_is_not_taken_for_dead(journal: Journal) -> None:
+    plan = plan_of(1)
+    journal.begin(plan, PROFILE)
+    other = Journal()
+    assert other.recover() == []
+    with pytest.raises(UserError):
+        other.begin(plan, PROFILE)
+    other.close()
+    journal.end(plan.id)
+
+
+def test_it_is_kept_for_a_year(journal: Journal) -> None:
+    plan = plan_of(2)
+    journal.begin(plan, PROFILE)
+    journal.end(plan.id)
+    journal.forget_old(time.time() + KEPT_SECONDS - 60)
+    assert len(journal.actions()) == 1
+    journal.forget_old(time.time() + KEPT_SECONDS + 60)
+    assert journal.actions() == []
+    assert journal.items(plan.id) == []
+
+
+def test_a_file_that_is_no_journal_is_left_alone(tmp_path: Path) -> None:
+    file = tmp_path / "journal.sqlite"
+    file.write_bytes(b"my diary" * 1_000)
+    with pytest.raises(UserError, match="cannot be opened"):
+        Journal(file)
+    assert file.read_bytes() == b"my diary" * 1_000

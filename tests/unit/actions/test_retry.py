@@ -1,0 +1,122 @@
+"""The fidelity ladder: which source wins, what is never guessed, and what is said to be lost."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from deskq.actions.retry import Grade, Stored, candidate, edited, grades, plan_retry
+from deskq.actions.safety import Confirmation, Forbidden, check, needs_confirmation
+from deskq.errors import UserError
+from deskq.history.rows import TaskRow
+from deskq.profiles import Profile, Safety
+from deskq.protocol.message import RETRY_OF, new_message, read_body
+
+ROW = TaskRow(
+    1, "old-id", "mail.send", "FAILURE", "emails", "w1", 0, 0, 0, 0, 0, 1.0, None, None, "(1, 'x')", "{'a': [2]}",
+    "", "ValueError()", 0, 1, "old-id", "", "", False,
+)  # fmt: skip
+PROFILE = Profile.from_url("redis://h/0", name="shop")
+
+
+def test_the_message_comes_first_then_the_record_then_the_repr() -> None:
+    message = new_message("mail.send", "old-id", [1], {}, origin="o")
+    stored = Stored("mail.send", [3], {})
+    assert candidate(ROW, message=message, stored=stored).grade is Grade.EXACT
+    assert candidate(ROW, stored=stored).grade is Grade.STORED
+    rebuilt = candidate(ROW)
+    assert rebuilt.grade is Grade.REBUILT
+    assert rebuilt.body is not None
+    assert (rebuilt.body.args, rebuilt.body.kwargs) == ([1, "x"], {"a": [2]})
+    assert rebuilt.arguments == "(1, 'x', a=[2])"
+    other = candidate(ROW, message=new_message("mail.send", "another-id", [1], {}, origin="o"))
+    assert other.grade is Grade.REBUILT  # somebody else's message
+
+
+@pytest.mark.parametrize(
+    "args",
+    [
+        "('it was long...',)",
+        "(1, ...)",
+        "[1, 2, '...']",
+        "(<Order 7>,)",
+        "('***',)",
+        r"('a\nb',)",
+        r"('C:\temp',)",
+        r"('x\\\'y',)",
+        "('[redacted]',)",
+        "({'password': '********'},)",
+        "({1, 2},)",
+        "(b'raw',)",
+        "(1,",
+        "",
+        "{'not': 'a list'}",
+    ],
+)
+def test_what_is_cut_masked_or_no_literal_is_never_guessed(args: str) -> None:
+    found = candidate(replace(ROW, args=args))
+    assert found.grade is Grade.MANUAL
+    assert not found.sendable
+    with pytest.raises(UserError, match="fill them in"):
+        plan_retry([found], PROFILE, now=0)
+    filled = edited(found, "[1]", "{}")
+    assert filled.sendable
+    assert filled.grade is Grade.MANUAL
+    (item,) = plan_retry([filled], PROFILE, now=0).items
+    assert item.message.headers[RETRY_OF] == "old-id"
+
+
+@pytest.mark.parametrize(
+    ("args", "kwargs", "says"),
+    [
+        ("[1,]", "{}", "args is not JSON: .*line 1, column"),
+        ("[]", "[]", "kwargs is an object"),
+        ("{}", "{}", "args is a list"),
+        ("[" * 100_000, "{}", "nested too deeply|not JSON"),
+    ],
+)
+def test_a_slip_in_the_arguments_is_placed(args: str, kwargs: str, says: str) -> None:
+    with pytest.raises(UserError, match=says):
+        edited(candidate(ROW), args, kwargs)
+
+
+def test_a_plan_is_frozen_with_ids_that_are_new() -> None:
+    other = replace(ROW, uuid="other-id", parent_id="p", root_id="r")
+    plan = plan_retry([candidate(ROW), candidate(other, queue="slow")], PROFILE, now=0)
+    first, second = plan.items
+    assert (first.source, first.queue, second.queue) == ("old-id", "emails", "slow")
+    assert len({first.new_id, second.new_id, "old-id", "other-id"}) == 4
+    assert first.message.headers["id"] == first.new_id
+    body = read_body(first.message)
+    assert body is not None
+    assert body.args == [1, "x"]
+    assert "another task" in " ".join(second.losses)
+    assert plan.title == "Retry 2 tasks on 2 queues at shop (development)"
+    assert grades([candidate(ROW), candidate(other)]) == "2 rebuilt"
+
+
+def test_without_a_queue_nothing_is_planned() -> None:
+    with pytest.raises(UserError, match="queue is not known"):
+        plan_retry([candidate(replace(ROW, queue=""))], PROFILE, now=0)
+
+
+def test_safety_is_kept_where_plans_are_carried_out() -> None:
+    plan = plan_retry([candidate(ROW)], PROFILE, now=0)
+    yes = Confirmation(plan.id)
+    with pytest.raises(Forbidden, match="read-only"):
+        check(plan, replace(PROFILE, safety=Safety.READ_ONLY), yes)
+    with pytest.raises(Forbidden, match="Nobody has confirmed"):
+        check(plan, PROFILE, None)
+    with pytest.raises(Forbidden, match="Nobody has confirmed"):
+        check(plan, PROFILE, Confirmation("another plan"))
+    check(plan, PROFILE, yes)
+    named = replace(PROFILE, safety=Safety.ASK_NAME)
+    with pytest.raises(Forbidden, match="Type the profile's name"):
+        check(plan, named, yes)
+    check(plan, named, Confirmation(plan.id, "shop"))
+    free = replace(PROFILE, safety=Safety.FREE)
+    check(plan, free, None)
+    assert needs_confirmation(replace(plan, crosses=True), free)
+    with pytest.raises(Forbidden, match="not for"):
+        check(replace(plan, profile="other"), PROFILE, yes)

@@ -1,0 +1,84 @@
+"""What servers and libraries say, as sentences for people: those that take long to provoke for real."""
+
+from __future__ import annotations
+
+import pika.exceptions
+import pytest
+import redis
+
+from deskq.brokers import rabbitmq_connection, redis_connection
+from deskq.brokers.base import BrokerError, ConnectionLost, PermissionRefused
+from deskq.brokers.tls import tls_sentence
+from deskq.profiles import Profile
+
+REDIS = Profile.from_url("redis://:hidden@h:6379/3")
+RABBIT = Profile.from_url("amqp://u:hidden@h:5672/shop")
+
+
+@pytest.mark.parametrize(
+    ("error", "kind", "says"),
+    [
+        (redis.BusyLoadingError("Redis is loading the dataset in memory"), ConnectionLost, "still loading its data"),
+        (redis.ResponseError("MASTERDOWN Link with MASTER is down"), ConnectionLost, "a replica without its master"),
+        (redis.ConnectionError("max number of clients reached"), ConnectionLost, "as many clients as it allows"),
+        (redis.ResponseError("DENIED Redis is running in protected mode. More"), PermissionRefused, "refuses clients"),
+        (redis.ResponseError("ERR DB index is out of range"), PermissionRefused, "has no database 3"),
+        (redis.TimeoutError("Timeout reading from socket"), ConnectionLost, "h:6379 does not answer"),
+        (redis.ResponseError("ERR something new"), BrokerError, "h:6379 says: ERR something new"),
+    ],
+)
+def test_redis(error: Exception, kind: type[BrokerError], says: str) -> None:
+    found = redis_connection.translate(error, REDIS)
+    assert type(found) is kind
+    assert says in str(found)
+    assert "hidden" not in str(found)
+
+
+@pytest.mark.parametrize(
+    ("error", "kind", "says"),
+    [
+        # While RabbitMQ starts, a virtual host may be known and not yet up: to be tried again.
+        (
+            pika.exceptions.ConnectionClosedByBroker(
+                541, "INTERNAL_ERROR - access to vhost 'shop' refused: vhost is down"
+            ),
+            ConnectionLost,
+            "“shop” of h:5672 is down",
+        ),
+        (
+            pika.exceptions.ConnectionClosedByBroker(320, "CONNECTION_FORCED - shutdown"),
+            ConnectionLost,
+            "h:5672 closed the connection: CONNECTION_FORCED - shutdown.",
+        ),
+        (pika.exceptions.AMQPHeartbeatTimeout("no answer in time"), ConnectionLost, "h:5672 does not answer"),
+        (
+            pika.exceptions.ChannelClosedByBroker(403, "ACCESS_REFUSED - access to queue 'q' in vhost 'shop' refused"),
+            PermissionRefused,
+            "does not allow it in “shop” (access to queue 'q')",
+        ),
+        (
+            pika.exceptions.StreamLostError("Stream connection lost: ConnectionResetError(104)"),
+            ConnectionLost,
+            "h:5672 closed the connection without a word",
+        ),
+    ],
+)
+def test_rabbitmq(error: Exception, kind: type[BrokerError], says: str) -> None:
+    found = rabbitmq_connection.translate(error, RABBIT)
+    assert type(found) is kind
+    assert says in str(found)
+    assert "hidden" not in str(found)
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("certificate verify failed: certificate has expired", "has expired"),
+        ("certificate verify failed: certificate is not yet valid", "Check the clocks"),
+        ("[SSL: TLSV1_ALERT_UNKNOWN_CA] tlsv1 alert unknown ca", "does not accept the client certificate"),
+        ("[SSL: UNSUPPORTED_PROTOCOL] unsupported protocol", "Enable TLS 1.2 or newer"),
+        ("something new", "TLS with h:1 failed: something new."),
+    ],
+)
+def test_tls(text: str, says: str) -> None:
+    assert says in tls_sentence(text, "h:1", plain="amqp")
