@@ -75,7 +75,7 @@ test: lint
 	@$(PYTEST)
 
 soak: $(STAMPS)/test
-	@DESKQ_SOAK=1 $(PYTEST) tests/faults --timeout=0
+	@DESKQ_SOAK=1 $(PYTEST) tests/faults tests/e2e/test_acting.py --timeout=0
 
 bench: $(STAMPS)/bench
 	@$(PYTEST) tests/benchmarks --timeout=0 --quiet --capture=no

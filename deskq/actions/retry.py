@@ -107,6 +107,18 @@ def edited(old: Candidate, args: str, kwargs: str) -> Candidate:
     return replace(old, body=Body(_json("args", args, list), _json("kwargs", kwargs, dict)), edited=True)
 
 
+def retargeted(old: Candidate, queue: str) -> Candidate:
+    """Return the candidate for another queue; "" means where it came from."""
+    return replace(old, queue=queue or old.row.queue)
+
+
+def texts_of(one: Candidate) -> tuple[str, str]:
+    """Return args and kwargs as JSON for a person to edit, the event's texts where they are not known, "" if none."""
+    if one.body is not None:
+        return json.dumps(one.body.args, ensure_ascii=False), json.dumps(one.body.kwargs, ensure_ascii=False)
+    return ("", "") if one.message is not None else (one.row.args, one.row.kwargs)
+
+
 def plan_retry(
     candidates: Sequence[Candidate],
     profile: Profile,
@@ -190,6 +202,8 @@ def _item(one: Candidate, now: float, keep_root: bool) -> Item:
 
 def _losses(row: TaskRow) -> list[str]:
     losses = []
+    if row.state in ("SENT", "RECEIVED", "STARTED", "RETRY"):
+        losses.append("it has not ended yet: it may run twice")
     if row.parent_id:
         losses.append("it was started by another task, which does not wait for the new one")
     elif row.root_id and row.root_id != row.uuid:

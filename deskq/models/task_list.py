@@ -10,10 +10,11 @@ from bisect import bisect_left
 from collections.abc import Iterable, Sequence
 from typing import Final
 
-from PySide6.QtCore import QAbstractTableModel, QModelIndex, QObject, QPersistentModelIndex
+from PySide6.QtCore import QModelIndex, QObject, QPersistentModelIndex
 
 from deskq.history.query import Sort
 from deskq.history.rows import TaskRow
+from deskq.models.draggable import DraggableRows
 from deskq.models.task_columns import TASK_COLUMNS
 from deskq.models.task_diff import Change, changes, runs
 from deskq.models.task_questions import HEAD, place_by_age
@@ -24,7 +25,7 @@ _LAST: Final = len(TASK_COLUMNS) - 1
 Index = QModelIndex | QPersistentModelIndex
 
 
-class TaskList(QAbstractTableModel):
+class TaskList(DraggableRows):
     """Holds the list and changes it by as few announcements as it takes; knows no history."""
 
     def __init__(self, parent: QObject | None = None) -> None:

@@ -34,6 +34,10 @@ COMMANDS: Final = (
     Command("queues", "Queues", "Go", ("G, Q",), "What waits"),
     Command("doctor", "Doctor", "Go", ("G, D",), "Test the connection, and what should be set otherwise"),
     Command("everything", "All brokers", "Go", ("G, A",), "The overview of all brokers"),
+    Command("retry", "Retry…", "Edit", ("R",), "Send the selected tasks anew, each to the queue it came from"),
+    Command(
+        "retry_to", "Retry to a queue…", "Edit", ("Shift+R",), "Send the selected tasks anew, to a queue you choose"
+    ),
     Command("copy_row", "Copy row", "Edit", ("Ctrl+Shift+C",), "The selected rows, tab-separated"),
     Command("copy_cell", "Copy cell", "Edit", (), "The current cell, in full"),
     Command("copy_uuid", "Copy id", "Edit", (), "The ids of the selected tasks"),

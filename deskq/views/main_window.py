@@ -5,10 +5,10 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Mapping
 from functools import partial
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from PySide6.QtCore import Qt, Signal
-from PySide6.QtGui import QAction, QCloseEvent, QKeySequence, QPainter, QPaintEvent, QShortcut
+from PySide6.QtGui import QAction, QCloseEvent, QKeySequence, QShortcut
 from PySide6.QtWidgets import (
     QAbstractSpinBox,
     QApplication,
@@ -23,48 +23,24 @@ from PySide6.QtWidgets import (
 )
 
 from deskq.models.broker_tree import BrokerTree
+from deskq.models.formats import count, plain
 from deskq.models.session import ProfileSession
 from deskq.views import theme, window_state
 from deskq.views.commands import BY_KEY, COMMANDS
+from deskq.views.environment_band import EnvironmentBand
 from deskq.views.keys_overlay import KeysOverlay
 from deskq.views.palette import Entry, Palette
 from deskq.views.sidebar import Sidebar
 from deskq.views.status_bar import RecorderBar
 from deskq.views.stream_log import StreamLog
+from deskq.views.task_drag import TaskDrop
 from deskq.views.welcome import WelcomePane
+
+if TYPE_CHECKING:
+    from deskq.views.retry_dialog import RetryDialog
 
 ViewFactory = Callable[[ProfileSession], QWidget]
 KINDS: Final = ("overview", "tasks", "workers", "queues", "doctor")
-
-
-class EnvironmentBand(QWidget):
-    """A band in the environment's colour, with its word."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self._session: ProfileSession | None = None
-        self.setFixedHeight(round(self.fontMetrics().height() * 1.2) + 4)
-
-    def show_session(self, session: ProfileSession | None) -> None:
-        self._session = session
-        self.setVisible(session is not None)
-        self.update()
-
-    def paintEvent(self, event: QPaintEvent) -> None:
-        if self._session is None:
-            return
-        painter = QPainter(self)
-        environment = self._session.profile.environment
-        colour = theme.environment_colour(environment)
-        painter.fillRect(0, 0, self.width(), 4, colour)
-        painter.setPen(colour)
-        painter.setFont(theme.bold_font())
-        area = self.rect().adjusted(theme.GAP, 4, -theme.GAP, 0)
-        if not self._session.profile.has_broker:
-            painter.drawText(area, Qt.AlignmentFlag.AlignVCenter, "HISTORY FILE · read-only")
-            return
-        safety = "" if not self._session.profile.read_only else " · read-only"
-        painter.drawText(area, Qt.AlignmentFlag.AlignVCenter, f"{environment.short}{safety}")
 
 
 class MainWindow(QMainWindow):
@@ -119,6 +95,7 @@ class MainWindow(QMainWindow):
         self.bar = RecorderBar()
         self.bar.clicked.connect(self.show_stream_log)
         self.setStatusBar(self.bar)
+        self._take_drops(self.sidebar.drop)
         self._make_menus()
         self.resize(1280, 800)
         self._restore()
@@ -268,10 +245,42 @@ class MainWindow(QMainWindow):
             ("open_queue", self.show_queue),
             ("filter_tasks", self.filter_tasks),
             ("open_worker", self._show_worker),
+            ("retry_tasks", self._retry),
         ):
             signal = getattr(view, name, None)
             if signal is not None:
                 signal.connect(partial(slot, profile))
+        if isinstance(drop := getattr(view, "drop", None), TaskDrop):
+            self._take_drops(drop)
+
+    def _take_drops(self, drop: TaskDrop) -> None:
+        drop.judge = self.judge_drop
+        drop.hovered.connect(self.bar.showMessage)
+        drop.dropped.connect(self.retry)
+
+    def judge_drop(self, source: str, number: int, profile: str, queue: str) -> tuple[bool, str]:
+        """Say whether tasks may be dropped on a queue, and what that would do."""
+        target = self._sessions.get(profile)
+        if target is None or source not in self._sessions:
+            return False, ""
+        if target.profile.read_only:
+            return False, f"{profile} is read-only: nothing is retried there"
+        environment = target.profile.environment.short
+        return True, f"Retry {count(number, 'task')} on {plain(queue)} at {plain(profile)} ({environment})"
+
+    def retry(self, source: str, uuids: list[str], profile: str, queue: str) -> RetryDialog:
+        """Open the preview of a retry; queue "" means where each task came from."""
+        from deskq.models.retrying import Retrying  # these need what acts, the window does not
+        from deskq.views.retry_dialog import RetryDialog
+
+        dialog = RetryDialog(Retrying(self._sessions[source], self._sessions[profile]), uuids, queue, self)
+        dialog.open()
+        return dialog
+
+    def _retry(self, profile: str, uuids: list[str], choose: bool) -> None:
+        dialog = self.retry(profile, uuids, profile, "")
+        if choose:
+            dialog.queue.setFocus()
 
     def _show_worker(self, profile: str, hostname: str) -> None:
         view: Any = self.show_view(profile, "workers")

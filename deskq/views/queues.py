@@ -21,6 +21,7 @@ from deskq.views import theme, window_state
 from deskq.views.charts import SPANS, Series, TimeChart, span_until
 from deskq.views.empty import EmptyPane, plain_label
 from deskq.views.tables import Table
+from deskq.views.task_drag import TaskDrop
 
 
 def _state(row: QueueRow) -> str:
@@ -158,6 +159,7 @@ class QueuesView(QWidget):
         self.table.sortByColumn(1, Qt.SortOrder.DescendingOrder)
         self.table.selectionModel().currentRowChanged.connect(self._current_changed)
         self.table.activated.connect(lambda _: self.show_tasks())
+        self.drop = TaskDrop(self.table, self._place_of)
         self.empty = EmptyPane("", "")
         self.stack = QStackedWidget()
         self.stack.addWidget(self.table)
@@ -327,6 +329,10 @@ class QueuesView(QWidget):
             line = 0
         if line is not None and line != self.table.currentIndex().row():
             self.table.selectRow(line)
+
+    def _place_of(self, index: QModelIndex) -> tuple[str, str] | None:
+        row = self.model.row_at(index.row())
+        return (self._session.profile.name, row.name) if row is not None else None
 
     def _filter(self, text: str) -> None:
         needle = text.casefold()

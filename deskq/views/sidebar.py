@@ -10,6 +10,7 @@ from deskq.models.broker_tree import BrokerTree, KindRole, NoteRole, ProfileRole
 from deskq.profiles import Environment
 from deskq.views import theme
 from deskq.views.tables import draw_dot
+from deskq.views.task_drag import TaskDrop
 
 _ELIDE = {False: Qt.TextElideMode.ElideMiddle, True: Qt.TextElideMode.ElideRight}
 _SHORT = {environment.short: environment for environment in Environment}
@@ -33,6 +34,7 @@ class Sidebar(QTreeView):
         self.setAccessibleName("Brokers")
         self.selectionModel().currentChanged.connect(self._current_changed)
         self.doubleClicked.connect(self._current_changed)
+        self.drop = TaskDrop(self, _queue_of)
 
     def show_node(self, index: QModelIndex) -> None:
         """Mark a node as the one that is shown, without choosing it anew."""
@@ -46,6 +48,12 @@ class Sidebar(QTreeView):
             self.chosen.emit(
                 current.data(KindRole) or "", current.data(ProfileRole) or "", current.data(QueueRole) or ""
             )
+
+
+def _queue_of(index: QModelIndex) -> tuple[str, str] | None:
+    if index.data(KindRole) != "queue":
+        return None
+    return str(index.data(ProfileRole)), str(index.data(QueueRole))
 
 
 class _NodeDelegate(QStyledItemDelegate):

@@ -6,8 +6,6 @@ import json
 import time
 from collections.abc import Callable
 from dataclasses import asdict, replace
-from functools import partial
-from typing import Final
 
 from PySide6.QtCore import QModelIndex, QPoint, Qt, QTimer, Signal
 from PySide6.QtGui import QAction
@@ -15,9 +13,7 @@ from PySide6.QtWidgets import QMenu, QPushButton, QSplitter, QStackedWidget, QVB
 
 from deskq.errors import UserError
 from deskq.history.query import SORTS, Sort, TaskFilter
-from deskq.history.reader import HistoryReader
-from deskq.history.rows import StateCounts, TaskRow
-from deskq.models.formats import plain
+from deskq.history.rows import StateCounts
 from deskq.models.session import ProfileSession
 from deskq.models.task_columns import TASK_COLUMNS
 from deskq.models.task_detail import read_detail, send_task_text
@@ -27,11 +23,9 @@ from deskq.views.commands import BY_KEY
 from deskq.views.empty import EmptyPane
 from deskq.views.filter_bar import CountsBar, FilterBar
 from deskq.views.search_strip import SearchStrip
-from deskq.views.tables import Table, copy_text
+from deskq.views.task_copy import TaskCopy
 from deskq.views.task_detail import TaskDetailPane
-
-_READ_AT_ONCE: Final = 500
-"""Rows that are read by one question when they are copied."""
+from deskq.views.task_drag import TaskTable
 
 
 class TasksView(QWidget):
@@ -39,6 +33,7 @@ class TasksView(QWidget):
 
     open_queue = Signal(str)
     open_worker = Signal(str)
+    retry_tasks = Signal(list, bool)
 
     def __init__(self, session: ProfileSession, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -49,13 +44,14 @@ class TasksView(QWidget):
         self.counts_bar = CountsBar()
         self.model = TasksModel(session, self)
         self.search = SearchStrip(self.model)
-        self.table = Table("tasks", TASK_COLUMNS)
+        self.table = TaskTable("tasks", TASK_COLUMNS, session.profile.name)
         self.table.setModel(self.model)
         self._show_sort(self.model.sort_by)  # Qt's own default would be the first column, the state
         self.table.lay_out()
         self.table.horizontalHeader().setSectionsClickable(True)
         self.table.horizontalHeader().setSortIndicatorShown(True)
-        self.table.copies_rows = self._copy_rows
+        self.copy = TaskCopy(session, self.model, self.table)
+        self.table.copies_rows = self.copy.rows
         self._restore_sort()
         self.detail = TaskDetailPane()
         self.detail.hide()
@@ -128,11 +124,13 @@ class TasksView(QWidget):
             "detail": self.show_detail,
             "back": self.go_back,
             "detail_place": self.move_detail,
-            "copy_row": self._copy_rows,
+            "retry": lambda: self._retry(choose=False),
+            "retry_to": lambda: self._retry(choose=True),
+            "copy_row": self.copy.rows,
             "copy_cell": self.table.copy_cell,
-            "copy_uuid": lambda: self._copy(lambda row: row.uuid),
-            "copy_json": lambda: self._copy(lambda row: json.dumps(asdict(row), ensure_ascii=False)),
-            "copy_call": lambda: self._copy(send_task_text),
+            "copy_uuid": lambda: self.copy.lines(lambda row: row.uuid),
+            "copy_json": lambda: self.copy.lines(lambda row: json.dumps(asdict(row), ensure_ascii=False)),
+            "copy_call": lambda: self.copy.lines(send_task_text),
         }
 
     def refresh(self) -> None:
@@ -354,39 +352,15 @@ class TasksView(QWidget):
     def _context_menu(self, place: QPoint) -> None:
         menu = QMenu(self)
         actions = self.commands()
-        for key in ("detail", "copy_cell", "copy_row", "copy_uuid", "copy_json", "copy_call"):
+        for key in ("detail", "retry", "retry_to", "copy_cell", "copy_row", "copy_uuid", "copy_json", "copy_call"):
             action = QAction(BY_KEY[key].title, menu)
             action.triggered.connect(actions[key])
             menu.addAction(action)
         menu.aboutToHide.connect(menu.deleteLater)
         menu.popup(self.table.viewport().mapToGlobal(place))
 
-    def _copy_rows(self) -> None:
-        """Copy the selected rows, tab-separated, with the shown columns."""
-        columns = [TASK_COLUMNS[number] for number in self.table.shown_columns()]
-        self._copy(
-            lambda row: "\t".join(plain(column.exact_text(row)) for column in columns),
-            "\t".join(column.title for column in columns),
-        )
-
-    def _copy(self, text_of: Callable[[TaskRow], str], heading: str = "") -> None:
-        """Copy a line for each selected row, and first read those that were never in sight."""
-        numbers = [self.model.id_at(line) for line in self.table.selected_lines()]
-        rows = {row.id: row for row in map(self.model.task_at, self.table.selected_lines()) if row is not None}
-        unread = [number for number in numbers if number not in rows]
-
-        def copy() -> None:
-            lines = [text_of(rows[number]) for number in numbers if number in rows]
-            copy_text("\n".join([heading, *lines] if heading else lines))
-
-        async def read() -> None:
-            for start in range(0, len(unread), _READ_AT_ONCE):
-                part = unread[start : start + _READ_AT_ONCE]
-                found = await self._session.ask(partial(HistoryReader.rows, ids=part), slot="copy")
-                rows.update((row.id, row) for row in found)
-            copy()
-
-        if unread:
-            self._session.spawn(read(), "copy")
-        else:
-            copy()
+    def _retry(self, *, choose: bool) -> None:
+        """Ask for a retry of the selected tasks: where each came from, or on a queue that is chosen."""
+        uuids = self.table.selected_ids()
+        if uuids:
+            self.retry_tasks.emit(uuids, choose)
