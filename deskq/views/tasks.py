@@ -13,7 +13,7 @@ from PySide6.QtWidgets import QMenu, QPushButton, QSplitter, QStackedWidget, QVB
 
 from deskq.errors import UserError
 from deskq.history.query import SORTS, Sort, TaskFilter
-from deskq.history.rows import StateCounts
+from deskq.history.rows import StateCounts, TaskRow
 from deskq.models.session import ProfileSession
 from deskq.models.task_columns import TASK_COLUMNS
 from deskq.models.task_detail import read_detail, send_task_text
@@ -23,7 +23,7 @@ from deskq.views.commands import BY_KEY
 from deskq.views.empty import EmptyPane
 from deskq.views.filter_bar import CountsBar, FilterBar
 from deskq.views.search_strip import SearchStrip
-from deskq.views.task_copy import TaskCopy
+from deskq.views.selected_tasks import SelectedTasks
 from deskq.views.task_detail import TaskDetailPane
 from deskq.views.task_drag import TaskTable
 
@@ -50,8 +50,8 @@ class TasksView(QWidget):
         self.table.lay_out()
         self.table.horizontalHeader().setSectionsClickable(True)
         self.table.horizontalHeader().setSortIndicatorShown(True)
-        self.copy = TaskCopy(session, self.model, self.table)
-        self.table.copies_rows = self.copy.rows
+        self.selected = SelectedTasks(session, self.model, self.table)
+        self.table.copies_rows = self.selected.rows
         self._restore_sort()
         self.detail = TaskDetailPane()
         self.detail.hide()
@@ -126,11 +126,11 @@ class TasksView(QWidget):
             "detail_place": self.move_detail,
             "retry": lambda: self._retry(choose=False),
             "retry_to": lambda: self._retry(choose=True),
-            "copy_row": self.copy.rows,
+            "copy_row": self.selected.rows,
             "copy_cell": self.table.copy_cell,
-            "copy_uuid": lambda: self.copy.lines(lambda row: row.uuid),
-            "copy_json": lambda: self.copy.lines(lambda row: json.dumps(asdict(row), ensure_ascii=False)),
-            "copy_call": lambda: self.copy.lines(send_task_text),
+            "copy_uuid": lambda: self.selected.lines(lambda row: row.uuid),
+            "copy_json": lambda: self.selected.lines(lambda row: json.dumps(asdict(row), ensure_ascii=False)),
+            "copy_call": lambda: self.selected.lines(send_task_text),
         }
 
     def refresh(self) -> None:
@@ -361,6 +361,9 @@ class TasksView(QWidget):
 
     def _retry(self, *, choose: bool) -> None:
         """Ask for a retry of the selected tasks: where each came from, or on a queue that is chosen."""
-        uuids = self.table.selected_ids()
-        if uuids:
-            self.retry_tasks.emit(uuids, choose)
+
+        def ask(rows: list[TaskRow]) -> None:
+            if rows:
+                self.retry_tasks.emit([row.uuid for row in rows], choose)
+
+        self.selected.read(ask)

@@ -87,6 +87,25 @@ def test_the_detail_of_a_row_that_is_not_read_yet(recorded: Recorded, run: Run, 
     run(scenario())
 
 
+def test_tasks_that_were_never_in_sight_are_retried_too(recorded: Recorded, run: Run, qapp: QApplication) -> None:
+    async def scenario() -> None:
+        uuids = recorded.add(700)
+        async with opened(qapp) as app:
+            app.add(recorded.profile)
+            app.window.show()
+            view: Any = app.window.show_view("shop", "tasks")
+            await until(lambda: view.model.rowCount() == 700)
+            view.retry_tasks.disconnect()
+            asked: list[list[str]] = []
+            view.retry_tasks.connect(lambda wanted, _: asked.append(wanted))
+            view.table.selectAll()
+            app.window.run_command("retry")
+            await until(lambda: asked)
+            assert asked == [uuids[::-1]]
+
+    run(scenario())
+
+
 def test_rows_that_were_never_in_sight_are_copied_too(recorded: Recorded, run: Run, qapp: QApplication) -> None:
     async def scenario() -> None:
         uuids = recorded.add(1_200)

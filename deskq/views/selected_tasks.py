@@ -1,4 +1,4 @@
-"""Copying tasks of the table, also those whose rows were never in sight."""
+"""What is selected in the table of tasks, also rows that were never in sight: to copy it, or to act on it."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ _READ_AT_ONCE: Final = 500
 """Rows that are read by one question."""
 
 
-class TaskCopy:
-    """Copies what is selected in a table of tasks; what has to be read first is on the clipboard when it was read."""
+class SelectedTasks:
+    """The selected tasks of a table. What has to be read first is copied, or acted on, when it was read."""
 
     def __init__(self, session: ProfileSession, model: TasksModel, table: Table) -> None:
         self._session = session
@@ -35,24 +35,29 @@ class TaskCopy:
         )
 
     def lines(self, text_of: Callable[[TaskRow], str], heading: str = "") -> None:
-        """Copy a line for each selected row, and first read those that were never in sight."""
+        """Copy a line for each selected row."""
+
+        def copy(rows: list[TaskRow]) -> None:
+            texts = [text_of(row) for row in rows]
+            copy_text("\n".join([heading, *texts] if heading else texts))
+
+        self.read(copy)
+
+    def read(self, then: Callable[[list[TaskRow]], None]) -> None:
+        """Hand over the selected rows, from the top: at once, or when those that were never in sight are read."""
         lines = self._table.selected_lines()
         numbers = [self._model.id_at(line) for line in lines]
         rows = {row.id: row for row in map(self._model.task_at, lines) if row is not None}
         unread = [number for number in numbers if number not in rows]
 
-        def copy() -> None:
-            texts = [text_of(rows[number]) for number in numbers if number in rows]
-            copy_text("\n".join([heading, *texts] if heading else texts))
-
-        async def read() -> None:
+        async def read_rest() -> None:
             for start in range(0, len(unread), _READ_AT_ONCE):
                 part = unread[start : start + _READ_AT_ONCE]
-                found = await self._session.ask(partial(HistoryReader.rows, ids=part), slot="copy")
+                found = await self._session.ask(partial(HistoryReader.rows, ids=part), slot="selected")
                 rows.update((row.id, row) for row in found)
-            copy()
+            then([rows[number] for number in numbers if number in rows])
 
         if unread:
-            self._session.spawn(read(), "copy")
+            self._session.spawn(read_rest(), "selected tasks")
         else:
-            copy()
+            then([rows[number] for number in numbers])
