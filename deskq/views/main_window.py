@@ -270,7 +270,7 @@ class MainWindow(QMainWindow):
 
     def retry(self, source: str, uuids: list[str], profile: str, queue: str) -> RetryDialog:
         """Open the preview of a retry; queue "" means where each task came from."""
-        from deskq.models.retrying import Retrying  # these need what acts, the window does not
+        from deskq.models.retrying import Retrying  # they need what acts, the window does not
         from deskq.views.retry_dialog import RetryDialog
 
         dialog = RetryDialog(Retrying(self._sessions[source], self._sessions[profile]), uuids, queue, self)

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from deskq.brokers.base import LoginRefused
 from deskq.brokers.rabbitmq_management import Management
 from deskq.models.session import recorder_command
 from deskq.profiles import Profile, Secret, profile_to_json
@@ -71,8 +72,8 @@ def test_a_refused_password_is_not_repeated(guarded: str, tmp_path: Path) -> Non
         child.stdin.flush()  # and stays open: the child ends when it closes
         child.wait(60)
         told = (child.stdout.read(), child.stderr.read())
-    for status, out, error in ((by_hand.returncode, by_hand.stdout, by_hand.stderr), (child.returncode, *told)):
-        assert status == 2
+    assert (by_hand.returncode, child.returncode) == (2, LoginRefused.EXIT_STATUS)
+    for out, error in ((by_hand.stdout, by_hand.stderr), told):
         assert "refuses the password" in error
         assert "c4n4ry" not in out + error
     assert "c4n4ry" not in " ".join(command)
