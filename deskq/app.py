@@ -13,7 +13,7 @@ from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 import qasync
 from PySide6.QtCore import QProcess, Qt, qInstallMessageHandler
@@ -28,9 +28,10 @@ from deskq.instance import FirstInstance, hand_over
 from deskq.models.garbage import GuiThreadCollector
 from deskq.models.handover import Handover
 from deskq.models.session import ProfileSession
+from deskq.models.summary import read_summary
 from deskq.profiles import Environment, PasswordStore, Profile, ProfileFile, Secret
 from deskq.views import theme, window_state
-from deskq.views.crash_report import CrashReports
+from deskq.views.crash_report import CrashReports, say_message, unheard
 from deskq.views.main_window import MainWindow
 from deskq.views.overview import OverviewView
 from deskq.views.password_dialog import PasswordDialog
@@ -42,8 +43,6 @@ from deskq.views.workers import WorkersView
 if TYPE_CHECKING:
     from deskq.demo.services import DemoServices
     from deskq.views.profile_dialog import ProfileDialog
-
-STOP_SECONDS: Final = 12.0
 
 
 class App:
@@ -75,9 +74,14 @@ class App:
         self.window.demo_requested.connect(self.start_demo)
         self._dialog: ProfileDialog | None = None
         self._tasks: set[asyncio.Task[None]] = set()
+        self._endings: set[asyncio.Task[None]] = set()
+        self._changing = asyncio.Lock()  # a name is given up by one session before the next one has it
 
     def add(self, profile: Profile, *, start: bool = True) -> ProfileSession:
-        """Show a profile in the window, and connect it."""
+        """Show a profile in the window, and connect it; if one of its name is shown already, that is returned."""
+        known = self.sessions.get(profile.name)
+        if known is not None:
+            return known
         if self._crash_log is not None:
             self._crash_log.hide(*profile.private_texts())
         session = ProfileSession(profile)
@@ -111,7 +115,7 @@ class App:
         chooser = QFileDialog(self.window, "Open a history", str(paths.history_dir()), "Histories (*.sqlite);;All (*)")
         chooser.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         chooser.setFileMode(QFileDialog.FileMode.ExistingFile)
-        chooser.fileSelected.connect(lambda path: self._spawn(self.open_history(Path(path)), "open history"))
+        chooser.fileSelected.connect(lambda path: self.spawn(self.open_history(Path(path)), "open history"))
         chooser.open()
 
     async def open_history(self, path: Path) -> None:
@@ -128,7 +132,7 @@ class App:
         name = session.profile.name
         where = self.passwords.where
         dialog = PasswordDialog(session.profile, reason, where, self.window)
-        dialog.given.connect(lambda secret: self._spawn(self._use_password(name, secret), f"password of {name}"))
+        dialog.given.connect(lambda secret: self.spawn(self._use_password(name, secret), f"password of {name}"))
         dialog.open()
 
     async def _use_password(self, name: str, password: Secret) -> None:
@@ -137,10 +141,36 @@ class App:
             await asyncio.get_running_loop().run_in_executor(None, self.passwords.set, name, password)
             await self._reconnect(replace(session.profile, password=password))
 
-    def _spawn(self, work: Coroutine[Any, Any, None], name: str) -> None:
+    def spawn(self, work: Coroutine[Any, Any, None], name: str) -> None:
+        """Start a task that ends with the window; what it has to say for people stands in the status bar."""
         task = asyncio.get_running_loop().create_task(work, name=name)
         self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        task.add_done_callback(self._ended)
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        if task.cancelled() or (error := task.exception()) is None:
+            return
+        if isinstance(error, UserError):
+            self.window.bar.showMessage(str(error), 15_000)
+        else:
+            task.get_loop().call_exception_handler({"message": task.get_name(), "exception": error, "task": task})
+
+    async def load_saved(self) -> None:
+        """Show the saved profiles, and connect those that are to be connected at the start."""
+        loop = asyncio.get_running_loop()
+        try:
+            saved = await loop.run_in_executor(None, self.profiles.load)
+        except UserError as error:
+            self.window.welcome.say("The profiles cannot be read", str(error))
+            return
+        for profile in saved:
+            try:
+                complete = await loop.run_in_executor(None, self.passwords.completed, profile)
+            except UserError as error:  # the others are shown all the same
+                complete = profile
+                self.window.bar.showMessage(str(error), 15_000)
+            self.add(complete, start=profile.connect_at_start)
 
     def connect(self, name: str) -> None:
         """Connect a profile that is not."""
@@ -150,10 +180,17 @@ class App:
 
     async def remove(self, name: str) -> None:
         """End a session and forget it."""
+        async with self._changing:
+            await self._remove(name)
+
+    async def _remove(self, name: str) -> None:
         session = self.sessions.pop(name, None)
         if session is not None:
             self.window.remove_session(name)
-            await session.stop()
+            ending = asyncio.get_running_loop().create_task(session.stop(), name=f"end {name}")
+            self._endings.add(ending)
+            ending.add_done_callback(self._endings.discard)
+            await asyncio.shield(ending)
             session.deleteLater()
 
     def open_profiles(self) -> None:
@@ -163,7 +200,7 @@ class App:
         if self._dialog is None:
             self._dialog = ProfileDialog(self.profiles, self.passwords, self.window)
             self._dialog.connect_requested.connect(self._connect_saved)
-            self._dialog.removed.connect(self._removed)
+            self._dialog.removed.connect(lambda name: self.spawn(self.remove(name), f"remove {name}"))
             self._dialog.saved.connect(self._saved)
             self._dialog.finished.connect(self._dialog_done)
             self._dialog.open()
@@ -199,29 +236,33 @@ class App:
             self._dialog = None
 
     def _connect_saved(self, profile: Profile) -> None:
-        self._spawn(self._reconnect(profile), f"connect {profile.name}")
+        self.spawn(self._reconnect(profile), f"connect {profile.name}")
 
     async def _reconnect(self, profile: Profile) -> None:
-        await self.remove(profile.name)
-        self.add(profile)
+        async with self._changing:
+            await self._remove(profile.name)
+            self.add(profile)
         self.window.show_view(profile.name, "tasks")
 
-    def _removed(self, name: str) -> None:
-        self._spawn(self.remove(name), f"remove {name}")
-
     def _saved(self, profile: Profile, was: str) -> None:
-        asyncio.get_running_loop().create_task(self._refresh(profile, was), name=f"saved {profile.name}")
+        self.spawn(self._refresh(profile, was), f"saved {profile.name}")
 
     async def _refresh(self, profile: Profile, was: str) -> None:
         """Show a profile as it is saved now; it is connected if it was."""
-        before = self.sessions.get(was or profile.name)
-        connected = before is not None and before.connected
-        await self.remove(was or profile.name)
-        self.add(profile, start=connected)
+        async with self._changing:
+            before = self.sessions.get(was or profile.name)
+            connected = before is not None and before.connected
+            for name in {was or profile.name, profile.name}:
+                await self._remove(name)
+            self.add(profile, start=connected)
 
     async def stop(self) -> None:
-        """End every session; their recorders end with them."""
-        await asyncio.gather(*(session.stop() for session in self.sessions.values()))
+        """End what is under way and every session; their recorders end with them."""
+        tasks = list(self._tasks)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*(session.stop() for session in self.sessions.values()), *self._endings)
+        await asyncio.gather(*tasks, return_exceptions=True)
         self.window.deleteLater()
 
 
@@ -258,7 +299,7 @@ def run_demo(*, headless: bool, seconds: float, pictures: Path | None, broker_ur
         try:
             if headless:
                 os.environ["QT_QPA_PLATFORM"] = "offscreen"
-            with DemoServices(broker_url=broker_url, rate=rate) as services:
+            with DemoServices(broker_url=broker_url, rate=rate, home=Path(home)) as services:
                 services.ready()
                 return _run(partial(_demo, services, headless, seconds, pictures))
         finally:
@@ -268,7 +309,7 @@ def run_demo(*, headless: bool, seconds: float, pictures: Path | None, broker_ur
                 os.environ["DESKQ_HOME"] = before
 
 
-def _run(main: Callable[[], Coroutine[Any, Any, int]], log: CrashLog | None = None) -> int:
+def _run(main: Callable[[QApplication], Coroutine[Any, Any, int]], log: CrashLog | None = None) -> int:
     application = QApplication.instance() or QApplication(sys.argv[:1])
     assert isinstance(application, QApplication)
     application.setApplicationName("deskq")
@@ -278,63 +319,34 @@ def _run(main: Callable[[], Coroutine[Any, Any, int]], log: CrashLog | None = No
     application.setQuitOnLastWindowClosed(False)
     if application.platformName() == "offscreen":
         application.setStyle("Fusion")
-    qInstallMessageHandler(partial(_say_message, log))
+    qInstallMessageHandler(partial(say_message, log))
     theme.apply_scheme(window_state.load_text("window/theme", "system"))  # type: ignore[arg-type]
     loop = qasync.QEventLoop(application)
     asyncio.set_event_loop(loop)
     if log is not None:
-        loop.set_exception_handler(partial(_unheard, log))
+        loop.set_exception_handler(partial(unheard, log))
     collector = GuiThreadCollector()
     collector.start()
     try:
-        return int(loop.run_until_complete(main()))
+        return int(loop.run_until_complete(main(application)))
     finally:
         loop.close()
         collector.stop()
         qInstallMessageHandler(None)
 
 
-def _say_message(log: CrashLog | None, _kind: object, _context: object, text: str) -> None:
-    """Print what Qt says, and keep it for a crash report.
-
-    Without a screen Qt says of every window what it cannot do with it: that is left out.
-    """
-    if not text.startswith("This plugin does not support"):
-        if log is not None:
-            log.note(f"Qt: {text}")
-        print(text, file=sys.stderr)
-
-
-def _unheard(log: CrashLog, loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
-    """An exception that no task's owner waited for."""
-    error = context.get("exception")
-    if isinstance(error, Exception):
-        log.report(error, str(context.get("message", "the event loop")))
-    loop.default_exception_handler(context)
-
-
-async def _window(profiles: list[Profile], log: CrashLog) -> int:
-    application = QApplication.instance()
-    assert isinstance(application, QApplication)
+async def _window(profiles: list[Profile], log: CrashLog, application: QApplication) -> int:
     app = App(application, log)
     handover = Handover()
     handover.opened.connect(app.open)
     handover.listen()
     reports = CrashReports(log, app.window)
     reports.offer_earlier()
-    loop = asyncio.get_running_loop()
     _close_on_signals(app)
     app.window.show()
-    known = {profile.name for profile in profiles}
     for profile in profiles:
         app.add(profile)
-    try:
-        for saved in await loop.run_in_executor(None, app.profiles.load):
-            if saved.name not in known:
-                complete = await loop.run_in_executor(None, app.passwords.completed, saved)
-                app.add(complete, start=saved.connect_at_start)
-    except UserError as error:
-        app.window.welcome.say("The profiles cannot be read", str(error))
+    app.spawn(app.load_saved(), "saved profiles")  # a keyring that waits to be unlocked keeps nobody from closing
     await app.closed.wait()
     handover.close()
     reports.stop()
@@ -342,9 +354,9 @@ async def _window(profiles: list[Profile], log: CrashLog) -> int:
     return 0
 
 
-async def _demo(services: DemoServices, headless: bool, seconds: float, pictures: Path | None) -> int:
-    application = QApplication.instance()
-    assert isinstance(application, QApplication)
+async def _demo(
+    services: DemoServices, headless: bool, seconds: float, pictures: Path | None, application: QApplication
+) -> int:
     app = App(application)
     _close_on_signals(app)
     profile = Profile.from_url(
@@ -355,36 +367,21 @@ async def _demo(services: DemoServices, headless: bool, seconds: float, pictures
     )
     session = app.add(profile)
     app.window.show()
-    if not headless:
-        await app.closed.wait()
+    try:
+        if not headless:
+            await app.closed.wait()
+            return 0
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(app.closed.wait(), seconds)
+        if pictures is not None:
+            await asyncio.get_running_loop().run_in_executor(None, lambda: pictures.mkdir(parents=True, exist_ok=True))
+            saved = await take_pictures(app.window, session, pictures)
+            print(f"deskq: {len(saved)} pictures in {pictures}", file=sys.stderr)
+        summary = await session.ask(read_summary, slot="summary")
+    finally:
         await app.stop()
-        return 0
-    with contextlib.suppress(TimeoutError):
-        await asyncio.wait_for(app.closed.wait(), seconds)
-    saved = []
-    if pictures is not None:
-        await asyncio.get_running_loop().run_in_executor(None, lambda: pictures.mkdir(parents=True, exist_ok=True))
-        saved = await take_pictures(app.window, session, pictures)
-    summary = await _summary(session)
-    await app.stop()
-    if saved:
-        print(f"deskq: {len(saved)} pictures in {pictures}", file=sys.stderr)
     print(json.dumps(summary))
     return 0
-
-
-async def _summary(session: ProfileSession) -> dict[str, object]:
-    status, counts, queues, workers, gaps = await session.ask(
-        lambda reader: (reader.status(), reader.counts(), reader.queues(), reader.workers(), reader.gaps()),
-        slot="summary",
-    )
-    return {
-        "tasks": counts.by_state,
-        "events": status.events,
-        "gaps": len(gaps),
-        "queues": {queue.name: queue.ready for queue in queues},
-        "workers": {worker.hostname: "online" if worker.online else "offline" for worker in workers},
-    }
 
 
 def _close_on_signals(app: App) -> None:

@@ -1,13 +1,14 @@
-"""``python -m deskq.demo.launcher PARENT_PID -- command…``: runs a command that ends when its parent does.
+"""``python -m deskq.demo.launcher PARENT_PID FOLDER… -- command…``: runs a command that ends when its parent does.
 
 The command and all its children form a process group of their own, which is killed as a whole: also after the parent
-was killed without a chance to say so.
+was killed without a chance to say so. In that case the folders are removed: the last of several launchers succeeds.
 """
 
 from __future__ import annotations
 
 import contextlib
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -21,8 +22,8 @@ _GRACE_SECONDS = 5.0
 def main(arguments: list[str]) -> int:
     """Run the command and return its exit status."""
     parent = int(arguments[0])
-    command = arguments[2:]
-    process = subprocess.Popen(command, start_new_session=True, stdin=subprocess.DEVNULL)
+    end = arguments.index("--")
+    folders, command = arguments[1:end], arguments[end + 1 :]
     stopping = threading.Event()
 
     def on_signal(_number: int, _frame: FrameType | None) -> None:
@@ -30,10 +31,14 @@ def main(arguments: list[str]) -> int:
 
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         signal.signal(number, on_signal)
+    process = subprocess.Popen(command, start_new_session=True, stdin=subprocess.DEVNULL)
     while process.poll() is None and not stopping.wait(_POLL_SECONDS):
         if os.getppid() != parent:
             break
     _end(process)
+    if os.getppid() != parent:
+        for folder in folders:
+            shutil.rmtree(folder, ignore_errors=True)
     return process.returncode or 0
 
 

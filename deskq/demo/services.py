@@ -19,24 +19,29 @@ from typing import Final, Self
 import redis
 
 from deskq.errors import UserError
+from deskq.profiles.urls import shown
 
 READY_SECONDS: Final = 30.0
 _STOP_SECONDS: Final = 8.0
 _FOREIGN: Final = ("CELERY", "DJANGO", "C_FORCE_ROOT", "BROKER_URL")
 WORKERS: Final = {
-    "shop-1@demo": ("-P", "prefork", "-c", "4", "-Q", "celery,emails,payments,webhooks,search"),
-    "shop-2@demo": ("-P", "threads", "-c", "6", "-Q", "slow,celery,emails"),
+    "shop-1@demo": ("-P", "threads", "-c", "4", "-Q", "celery,emails,payments,webhooks,search"),
+    "shop-2@demo": ("-P", "prefork", "-c", "6", "-Q", "slow,celery,emails"),  # only processes keep time limits
 }
+_MARK: Final = "deskq:demo"
+"""The key that tells a database that an earlier demo has left from one that holds somebody's data."""
 
 
 class DemoServices:
     """A context manager; what it started ends with it, or with this process, however that ends.
 
-    ``broker_url``: an empty Redis to use instead of the embedded server. ``rate``: tasks a second.
+    ``broker_url``: an empty Redis to use instead of the embedded server. ``rate``: tasks a second. ``home``: a folder
+    that goes too, should this process be killed.
     """
 
-    def __init__(self, *, broker_url: str | None = None, rate: float = 25.0) -> None:
+    def __init__(self, *, broker_url: str | None = None, rate: float = 25.0, home: Path | None = None) -> None:
         self.folder = Path(tempfile.mkdtemp(prefix="deskq-demo-services-"))
+        self._folders = [str(self.folder), *([str(home)] if home is not None else [])]
         self._given_url = broker_url
         self._rate = rate
         self._processes: dict[str, subprocess.Popen[bytes]] = {}
@@ -44,7 +49,9 @@ class DemoServices:
 
     def __enter__(self) -> Self:
         try:
-            if not self._given_url:
+            if self._given_url:
+                _claim(self._given_url)
+            else:
                 self.broker_url = self._start_valkey()
             self._start_python(
                 "beat", "-m", "celery", "-A", "deskq.demo.sample_app", "beat", "-S", "redbeat.RedBeatScheduler"
@@ -148,7 +155,7 @@ class DemoServices:
         environment = {key: value for key, value in os.environ.items() if not key.startswith(_FOREIGN)}
         environment["DESKQ_DEMO_BROKER"] = self.broker_url
         environment["C_FORCE_ROOT"] = "1"
-        launcher = [sys.executable, "-m", "deskq.demo.launcher", str(os.getpid()), "--"]
+        launcher = [sys.executable, "-m", "deskq.demo.launcher", str(os.getpid()), *self._folders, "--"]
         package = str(Path(__file__).resolve().parents[2])
         environment["PYTHONPATH"] = os.pathsep.join(filter(None, (package, environment.get("PYTHONPATH"))))
         with (self.folder / f"{name}.log").open("ab") as log:
@@ -162,6 +169,23 @@ class DemoServices:
             )
         self._processes[name] = process
         return process
+
+
+def _claim(url: str) -> None:
+    """Mark the database as the demo's; raises UserError if it cannot be reached, or holds what is not the demo's."""
+    try:
+        with redis.Redis.from_url(url, socket_timeout=5, socket_connect_timeout=5) as client:
+            keys = client.dbsize()
+            if keys and not client.exists(_MARK):
+                raise UserError(
+                    f"The database of {shown(url)} is not empty ({keys:,} keys), and the demo would mix with it. "
+                    "Give one that is, such as redis://localhost:6379/15."
+                )
+            client.set(_MARK, "1")
+    except ValueError:
+        raise UserError(f"{shown(url)} is no Redis: the demo needs one, such as redis://localhost:6379/15.") from None
+    except redis.RedisError as error:
+        raise UserError(f"{shown(url)} cannot be used for the demo: {type(error).__name__}. Is it running?") from None
 
 
 def server_binary() -> Path | None:

@@ -124,6 +124,11 @@ class History(Beside):
             self._changed[uuid] = kept
         return kept.record
 
+    def peek(self, uuid: str, now: float) -> TaskRecord:
+        """Return the record of a task to look at: unlike that of ``record`` it is not written for it."""
+        kept = self._changed.get(uuid) or self._kept.get(uuid) or self._load(uuid, now)
+        return kept.record if kept is not None else TaskRecord(uuid)
+
     def commit(self, now: float) -> int:
         """Write every changed record in one transaction and return their number. Raises apsw.Error (full disk …)."""
         if not self._changed:

@@ -16,7 +16,8 @@ class DraggableRows(QAbstractTableModel):
     """A table whose rows can be dragged away; nothing is dropped on it."""
 
     def flags(self, index: QModelIndex | QPersistentModelIndex) -> Qt.ItemFlag:
-        return super().flags(index) | Qt.ItemFlag.ItemIsDragEnabled
+        flags = super().flags(index)
+        return flags | Qt.ItemFlag.ItemIsDragEnabled if index.isValid() else flags
 
 
 def mime_of(profile: str, uuids: Sequence[str]) -> QMimeData:

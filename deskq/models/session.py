@@ -172,6 +172,9 @@ class ProfileSession(QObject):
                 self._say(last_words)
                 self.login_refused.emit(last_words)
                 return
+            if code == 2 and await loop.run_in_executor(self._queue_io, is_locked, path):
+                self._say("")  # a service was quicker to take the history: it is followed
+                continue
             if code == 2:  # said clearly what is wrong; a wrong password is not tried again
                 self._say(last_words or "The recorder refused to start.")
                 return

@@ -1,15 +1,11 @@
-"""The task table as a Qt model over a history: it holds ids, and the rows that are looked at; never a copy.
-
-The list of ids is kept newest last, so that new tasks are appended to the array and inserted at row 0.
-"""
+"""The task table as a Qt model over a history: what it asks, when, and what it makes of the answers."""
 
 from __future__ import annotations
 
 import asyncio
 import time
 from array import array
-from bisect import bisect_left
-from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import Any, Final
 
@@ -18,17 +14,25 @@ from PySide6.QtCore import QModelIndex, QObject, QPersistentModelIndex, Qt, QTim
 from deskq.errors import UserError
 from deskq.history.query import Sort, TaskFilter
 from deskq.history.reader import HistoryReader
-from deskq.history.rows import StateCounts, TaskRow
+from deskq.history.rows import StateCounts
 from deskq.history.search import Progress, Search
 from deskq.models.columns import GapRole, RowRole
-from deskq.models.draggable import DraggableRows
 from deskq.models.gap_marks import GapMarks
 from deskq.models.session import ProfileSession
 from deskq.models.task_columns import TASK_COLUMNS, cell, header
-from deskq.models.task_diff import Change, changes, runs
-from deskq.models.task_questions import HEAD, MILLIONS, SMALL, Answer, Refresh, below, head, needs_search, next_slice
+from deskq.models.task_list import TaskList
+from deskq.models.task_questions import (
+    HEAD,
+    MILLIONS,
+    SMALL,
+    Answer,
+    Refresh,
+    below,
+    head,
+    needs_search,
+    next_slice,
+)
 
-CACHED: Final = 4_000
 COUNT_SECONDS: Final = 0.2
 """How often counts and progress are told anew while a search runs."""
 _ROOT: Final = QModelIndex()
@@ -36,7 +40,7 @@ _LAST: Final = len(TASK_COLUMNS) - 1
 Index = QModelIndex | QPersistentModelIndex
 
 
-class TasksModel(DraggableRows):
+class TasksModel(TaskList):
     """Live rows of one session's history under a filter and a sort."""
 
     counts_changed = Signal(object)
@@ -49,10 +53,6 @@ class TasksModel(DraggableRows):
         super().__init__(parent)
         self._session = session
         self._filter = TaskFilter()
-        self._sort = Sort()
-        self._ids: array[int] = array("q")
-        self._rows: dict[int, TaskRow] = {}
-        self._shown: tuple[int, int] = (0, 60)
         self._missing: set[int] = set()
         self._following = True
         self._paused = False
@@ -60,6 +60,11 @@ class TasksModel(DraggableRows):
         self._busy = False
         self._again = False
         self._fresh = True
+        self._loads = 0
+        self._loading = False
+        self._reading_rows = False
+        self._newest = 0
+        self._followed_since = time.time()
         self._search: Search | None = None
         self.counts = StateCounts()
         self.newer = 0
@@ -87,10 +92,17 @@ class TasksModel(DraggableRows):
 
     def reload(self) -> None:
         """Read the list anew from the top."""
-        self._fresh = self._following = True
+        self._fresh = self._following = self._loading = True
+        self._loads += 1
         self._search = None  # one that goes on must ask nothing more: its question would outdate the new one
         self.loading_changed.emit(True)
-        self._session.spawn(self._load(), "task list")
+        self._session.spawn(self._load(self._loads), "task list")
+
+    def slide(self, since: float) -> None:
+        """Let the beginning of the filter's span move with time; rows that fall out of it go, the others stay."""
+        if self._filter.since is not None:
+            self._filter = replace(self._filter, since=since)
+            self.refresh()
 
     @property
     def search(self) -> Progress | None:
@@ -123,14 +135,10 @@ class TasksModel(DraggableRows):
     def set_active(self, active: bool) -> None:
         """A view that is not on screen asks nothing."""
         self._active = active
+        self._session.screen_delay = None
         if active:
+            self._followed_since = time.time()
             self.refresh()
-        else:
-            self._session.screen_delay = None
-
-    def set_shown(self, first: int, last: int) -> None:
-        """Say which rows are in sight, inclusive."""
-        self._shown = (max(first, 0), max(last, first, 0))
 
     def tick(self) -> None:
         """Repaint what changes with time alone: the runtime of running tasks in sight."""
@@ -144,7 +152,7 @@ class TasksModel(DraggableRows):
         """Bring the table up to the history's newest revision; many calls become one."""
         if not self._active:
             return
-        if self._busy:
+        if self._busy or self._loading:  # a list that is being read is not asked for again with each revision
             self._again = True
             return
         if self._fresh:
@@ -152,27 +160,6 @@ class TasksModel(DraggableRows):
         else:
             self._busy = True
             self._session.spawn(self._refresh(), "task refresh")
-
-    def id_at(self, row: int) -> int:
-        """The history's id of a row."""
-        return self._ids[len(self._ids) - 1 - row]
-
-    def row_of(self, number: int) -> int | None:
-        """The row that shows an id."""
-        try:
-            return len(self._ids) - 1 - self._ids.index(number)
-        except ValueError:
-            return None
-
-    def task_at(self, row: int) -> TaskRow | None:
-        """The task of a row, None until it was read."""
-        return self._rows.get(self.id_at(row)) if 0 <= row < len(self._ids) else None
-
-    def rowCount(self, parent: Index = _ROOT) -> int:
-        return 0 if parent.isValid() else len(self._ids)
-
-    def columnCount(self, parent: Index = _ROOT) -> int:
-        return 0 if parent.isValid() else len(TASK_COLUMNS)
 
     def headerData(self, section: int, orientation: Qt.Orientation, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
         if orientation != Qt.Orientation.Horizontal or not 0 <= section < len(TASK_COLUMNS):
@@ -199,33 +186,43 @@ class TasksModel(DraggableRows):
             return self.gaps.text(task, self.task_at(index.row() + 1)) if self._sort.key == "seen" else None
         return cell(column, task, role)
 
-    async def _load(self) -> None:
+    async def _load(self, number: int) -> None:
+        """Show the head at once, then what is below it, however many. ``number``: only the newest load counts."""
+        try:
+            search = await self._read_list()
+        except UserError as error:
+            search = None
+            self.loading_changed.emit(False)
+            self.problem.emit(str(error))
+        finally:
+            if number == self._loads:
+                self._loading = False
+        self._go_on()
+        if search is not None:
+            await self._search_on(search)
+
+    async def _read_list(self) -> Search | None:
         chosen, sort = self._filter, self._sort
         search = self._search = Search(chosen) if needs_search(chosen, sort) else None
 
         def question(reader: HistoryReader) -> Answer:
             return head(reader, chosen, sort) if search is None else next_slice(reader, search, 0, count=True)
 
-        try:
-            answer = await self._session.ask(question, slot="task list")
-        except UserError as error:
-            self.loading_changed.emit(False)
-            self.problem.emit(str(error))
-            return
+        answer = await self._session.ask(question, slot="task list")
         assert answer.ids is not None
         self._fresh = False
         self.beginResetModel()
         answer.ids.reverse()
         self._ids = answer.ids
         self._rows = {row.id: row for row in answer.rows}
+        self._newest, self._followed_since = answer.newest, time.time()
         self.endResetModel()
         self._told(answer)
         self.loading_changed.emit(False)
         self.search_changed.emit(self.search)
-        if search is not None:
-            await self._search_on(search)
-        elif answer.more:
+        if search is None and answer.more:
             await self._load_rest(chosen, sort)
+        return search
 
     async def _search_on(self, search: Search) -> None:
         """Slice after slice, each a question of its own: others are answered in between; a new filter ends it."""
@@ -240,8 +237,8 @@ class TasksModel(DraggableRows):
                 answer = await self._session.ask(ask, slot="task list")
                 if answer.ids:
                     answer.ids.reverse()
-                    self._append(answer.ids)
-                    self._adopt_rows(answer.rows)
+                    self.append(answer.ids)
+                    self.adopt_rows(answer.rows)
                 self._told(answer)
                 if count:
                     self.search_changed.emit(search.progress)
@@ -264,13 +261,6 @@ class TasksModel(DraggableRows):
         counts = await self._session.ask(search.counts, slot="task counts")
         self._told(Answer(None, 0, counts=counts, newer=None))
 
-    def _append(self, ids: array[int]) -> None:
-        """Add rows below those that are there; the last row comes first."""
-        first = len(self._ids)
-        self.beginInsertRows(_ROOT, first, first + len(ids) - 1)
-        self._ids[:0] = ids
-        self.endInsertRows()
-
     async def _load_rest(self, chosen: TaskFilter, sort: Sort) -> None:
         """The head is on screen; now the ids below it, however many."""
         limit = SMALL if sort.key != "seen" else MILLIONS
@@ -280,8 +270,9 @@ class TasksModel(DraggableRows):
         )
         if sort.key != "seen" and (known := set(self._ids)):
             rest = array("q", (number for number in rest if number not in known))
+            del rest[: max(0, len(rest) + len(known) - SMALL)]  # a longer list would not be compared any more
         if rest and (edge is None or self._ids[0] == edge):  # else a refresh has brought the whole list
-            self._append(rest)
+            self.append(rest)
 
     async def _refresh(self) -> None:
         try:
@@ -292,9 +283,13 @@ class TasksModel(DraggableRows):
             self.problem.emit(str(error))
         finally:
             self._busy = False
-            if self._again:
-                self._again = False
-                self.refresh()
+        self._go_on()
+
+    def _go_on(self) -> None:
+        """Refresh if that was asked for meanwhile."""
+        if self._again:
+            self._again = False
+            self.refresh()
 
     def _question(self) -> Refresh:
         total = len(self._ids)
@@ -304,92 +299,46 @@ class TasksModel(DraggableRows):
             self._sort,
             self._search,
             total,
-            top=max(self._ids[-1], self._ids[0]) if total else 0,
+            newest=self._newest,
             edge=self.id_at(HEAD - 1) if total > SMALL else 0,
             seen=[self.id_at(row) for row in range(min(first, total), min(last + 1, total))],
             still=self._paused or not self._following,
         )
 
     def _apply(self, answer: Answer) -> None:
-        newest = self._ids[-1] if self._ids else 0
-        arrived = [row.seen for row in answer.rows if row.id > newest]
-        if arrived and answer.ids is not None:
-            self._session.screen_delay = max(0.0, time.time() - max(arrived))
-        if answer.ids is not None:
+        if answer.ids is None:
+            self._session.screen_delay, self._followed_since = None, time.time()
+        else:
+            arrived = [row.seen for row in answer.rows if row.id > self._newest and row.seen >= self._followed_since]
+            if arrived:
+                self._session.screen_delay = max(0.0, time.time() - max(arrived))
             if self._sort.key == "seen":
-                self._adopt_ids(answer.ids, answer.least)
+                self.adopt_ids(answer.ids, answer.least)
             else:
-                self._adopt_order(answer.ids)
-        self._adopt_rows(answer.rows)
+                self.adopt_order(answer.ids)
+        self._newest = answer.newest
+        self.drop_older(answer.oldest)
+        self.drop(answer.gone)
+        self.adopt_rows(answer.rows)
         self._told(answer)
 
-    def _adopt_ids(self, ids: array[int], least: int) -> None:
-        """Change the part of the list from ``least`` on into ``ids`` by as few inserts and removals as it takes."""
-        kept = len(self._ids) - bisect_left(self._ids, least) if least else len(self._ids)
-        current = self._ids[len(self._ids) - kept :]
-        current.reverse()
-        if current == ids:
-            return
-        for change in changes(current, ids):
-            self._carry_out(change)
-
-    def _carry_out(self, change: Change) -> None:
-        count = len(change.ids)
-        if change.insert:
-            self.beginInsertRows(_ROOT, change.row, change.row + count - 1)
-            at = len(self._ids) - change.row
-            self._ids[at:at] = array("q", reversed(change.ids))
-            self.endInsertRows()
-        else:
-            self.beginRemoveRows(_ROOT, change.row, change.row + count - 1)
-            end = len(self._ids) - change.row
-            del self._ids[end - count : end]
-            self.endRemoveRows()
-
-    def _adopt_order(self, ids: array[int]) -> None:
-        """Take over a list in any order; selection and current row stay with their tasks."""
-        if (mirrored := ids[::-1]) == self._ids:
-            return
-        self.layoutAboutToBeChanged.emit()
-        before = self.persistentIndexList()
-        numbers = [self.id_at(index.row()) for index in before]
-        self._ids = mirrored
-        rows = {number: row for row, number in enumerate(ids)}
-        after = [
-            self.index(rows[number], index.column()) if number in rows else QModelIndex()
-            for number, index in zip(numbers, before, strict=True)
-        ]
-        self.changePersistentIndexList(before, after)
-        self.layoutChanged.emit()
-
-    def _adopt_rows(self, rows: Iterable[TaskRow]) -> None:
-        changed = [row.id for row in rows if self._rows.get(row.id) != row]
-        self._rows.update((row.id, row) for row in rows)
-        self._announce(changed)
-        if len(self._rows) > CACHED:
-            self._forget_rows()
-
-    def _near(self) -> range:
-        first, last = self._shown
-        return range(max(first - HEAD, 0), min(last + HEAD, len(self._ids)))
-
-    def _announce(self, numbers: Sequence[int]) -> None:
-        """Emit dataChanged for these ids where they are in sight or near, adjoining rows together."""
-        near = {self.id_at(row): row for row in self._near()}
-        for start, end in runs(sorted(near[number] for number in numbers if number in near)):
-            self.dataChanged.emit(self.index(start, 0), self.index(end, _LAST))
-
-    def _forget_rows(self) -> None:
-        keep = {self.id_at(row) for row in (*self._near(), *range(min(HEAD, len(self._ids))))}
-        self._rows = {number: row for number, row in self._rows.items() if number in keep}
-
     def _fetch_missing(self) -> None:
-        wanted, self._missing = sorted(self._missing)[-2 * HEAD :], set()
-        if wanted:
-            self._session.spawn(self._read_rows(wanted), "task rows")
+        """Read rows that were painted without content, those in sight first; one question at a time."""
+        if self._reading_rows or not self._missing:
+            return
+        near = {self.id_at(row) for row in self.near()}
+        wanted = sorted(self._missing, key=lambda number: (number in near, number))[-2 * HEAD :]
+        self._missing, self._reading_rows = set(), True
+        self._session.spawn(self._read_rows(wanted), "task rows")
 
     async def _read_rows(self, numbers: list[int]) -> None:
-        self._adopt_rows(await self._session.ask(lambda reader: reader.rows(numbers), slot="task rows"))
+        try:
+            rows = await self._session.ask(lambda reader: reader.rows(numbers), slot="task rows")
+        finally:
+            self._reading_rows = False
+        self.drop(set(numbers) - {row.id for row in rows})
+        self.adopt_rows(rows)
+        self._fetch_missing()
 
     def _told(self, answer: Answer) -> None:
         if answer.counts is not None and answer.counts != self.counts:

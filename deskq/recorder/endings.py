@@ -20,7 +20,12 @@ _LONGEST_PAUSE: Final = 300.0
 
 @dataclass(slots=True)
 class _Doubt:
+    """``processes``: of the attempts that have not ended, (worker, pid); None: to be looked up."""
+
+    worker: str
+    since: float
     asked_again: float
+    processes: set[tuple[str, int]] | None = None
     pause: float = ASK_AFTER
     absent: int = 0
 
@@ -32,31 +37,32 @@ class SilentEndings:
         self._history = history
         self._workers = workers
         self._doubts: dict[str, _Doubt] = {}
-        self._running: dict[str, str] = {}
 
     def check(self, now: float) -> None:
-        """Look through the running tasks: those of a dead process are lost, the others are asked for in time."""
-        self._running = {}
+        """Look through the running tasks: those of a dead process are lost, the others are asked for in time.
+
+        A task that goes on running costs no reading and no writing.
+        """
+        running: dict[str, _Doubt] = {}
         for uuid, worker, since in self._history.running():
-            self._running[uuid] = worker
-            record: TaskRecord | None = None
-            known = self._workers.workers.get(worker)
-            if known is not None and (not known.online or len(known.pids) == 1):
-                record = self._history.record(uuid, now)
-                for attempt in _unfinished(record):
-                    alive = self._workers.is_alive(attempt.worker, attempt.pid)
-                    if alive is False and now - known.since >= LOST_AFTER:
-                        _note(record, attempt, LOST, now)
-            self._doubts.setdefault(uuid, _Doubt(max(now, min(since, now)) + ASK_AFTER))
-        for uuid in [uuid for uuid in self._doubts if uuid not in self._running]:
-            del self._doubts[uuid]
+            doubt = self._doubts.get(uuid)
+            if doubt is None or (doubt.worker, doubt.since) != (worker, since):  # another attempt, another doubt
+                doubt = _Doubt(worker, since, now + ASK_AFTER)
+            running[uuid] = doubt
+            if doubt.processes is None:
+                doubt.processes = {(a.worker, a.pid) for a in _unfinished(self._history.peek(uuid, now))}
+            dead = {process for process in doubt.processes if self._is_dead(*process, now)}
+            if dead:
+                doubt.processes = None
+                for attempt in _unfinished(self._history.peek(uuid, now)):
+                    if (attempt.worker, attempt.pid) in dead:
+                        _note(self._history.record(uuid, now), attempt, LOST, now)
+        self._doubts = running
 
     def worth_asking(self, now: float) -> list[str]:
         """Return the online workers that should be asked what they run."""
         online = set(self._workers.online())
-        return sorted(
-            {self._running[uuid] for uuid, doubt in self._doubts.items() if doubt.asked_again <= now} & online
-        )
+        return sorted({doubt.worker for doubt in self._doubts.values() if doubt.asked_again <= now} & online)
 
     def active(self, replies: Mapping[str, set[str]], now: float, gap_since: float | None) -> None:
         """Take in who runs what; a task that is absent twice in a row has ended.
@@ -64,25 +70,33 @@ class SilentEndings:
         ``gap_since``: when the last gap ended: what started before it may have ended in it.
         """
         for uuid, doubt in self._doubts.items():
-            ids = replies.get(self._running.get(uuid, ""))
+            ids = replies.get(doubt.worker)
             if ids is None or doubt.asked_again > now:
                 continue
+            worker = self._workers.workers.get(doubt.worker)
             if uuid in ids:
                 doubt.absent = 0
                 doubt.pause = min(doubt.pause * 2, _LONGEST_PAUSE)
                 doubt.asked_again = now + doubt.pause
                 continue
-            doubt.absent += 1
             doubt.asked_again = now + 2.0  # its ending may be under way
+            if worker is not None and len(worker.pids) > 1:
+                continue  # two processes of one name: it may be the other one that runs it
+            doubt.absent += 1
             if doubt.absent >= 2:
-                record = self._history.record(uuid, now)
-                for attempt in _unfinished(record):
-                    worker = self._workers.workers.get(attempt.worker)
-                    started = attempt.started or 0.0
+                for attempt in _unfinished(self._history.peek(uuid, now)):
+                    if attempt.worker != doubt.worker:
+                        continue  # delivered twice, and the other worker was not asked
                     missed = (worker is not None and worker.missed > 0) or (
-                        gap_since is not None and gap_since >= started
+                        gap_since is not None and gap_since >= (attempt.started or 0.0)
                     )
-                    _note(record, attempt, UNSEEN if missed else IGNORED, now)
+                    _note(self._history.record(uuid, now), attempt, UNSEEN if missed else IGNORED, now)
+
+    def _is_dead(self, hostname: str, pid: int, now: float) -> bool:
+        worker = self._workers.workers.get(hostname)
+        return (
+            worker is not None and self._workers.is_alive(hostname, pid) is False and now - worker.since >= LOST_AFTER
+        )
 
 
 def _unfinished(record: TaskRecord) -> list[Attempt]:

@@ -17,19 +17,24 @@ from deskq.protocol.events import Event
 BEATS_MISSED: Final = 5
 LEAST_SILENCE: Final = 8.0
 """Seconds without a sign of life after which a worker that used to send heartbeats counts as offline, at least."""
-_SAME_NAME_SECONDS: Final = 20.0
+MOST_PROCESSES: Final = 16
+"""Processes of one name that are told apart."""
+SILENT_BEATS: Final = 3
+"""Heartbeats in a row with tasks accepted and none told of, after which task events are known to be off."""
 MAX_WORKERS: Final = 5_000
 """Names of workers that are kept: beyond, those longest offline make room, and a new one is not taken if none is."""
 LONGEST_NAME: Final = 1_024
 """Characters; a longer name is no worker's."""
 FORGOTTEN_AFTER: Final = 7 * 86_400.0
 """Seconds offline after which a worker is forgotten: in containers each start has a new name."""
-_MOST_PIDS: Final = 64
 
 
 @dataclass(slots=True)
 class Worker:
-    """One node name. Times are local epoch seconds unless they say otherwise."""
+    """One node name. Times are local epoch seconds unless they say otherwise.
+
+    ``pids``: its processes and when each was heard last; ``came``: when each was heard first.
+    """
 
     hostname: str
     first_seen: float
@@ -50,6 +55,7 @@ class Worker:
     missed: int = 0
     leads: deque[float] = field(default_factory=lambda: deque(maxlen=10))
     pids: dict[int, float] = field(default_factory=dict)
+    came: dict[int, float] = field(default_factory=dict)
     started: int = 0
     base: tuple[int, int] | None = None
     previous: tuple[int, float] | None = None
@@ -62,9 +68,18 @@ class Worker:
 
     @property
     def duplicate_name(self) -> bool:
-        """Do two processes use this name at the same time?"""
-        times = sorted(self.pids.values())
-        return len(times) > 1 and times[-1] - times[-2] < _SAME_NAME_SECONDS and len(self.pids) > 1
+        """Do two processes use this name at the same time? Then the earlier is heard after the later has come."""
+        return any(
+            self.pids[one] > self.came[other] > self.came[one]
+            for one in self.pids
+            for other in self.pids
+            if one != other
+        )
+
+    @property
+    def patience(self) -> float:
+        """Seconds of silence after which it, or one of its processes, counts as gone."""
+        return max(LEAST_SILENCE, (self.frequency or 0.0) * BEATS_MISSED)
 
     def row(self) -> WorkerRow:
         """Return it as the history keeps it."""
@@ -109,6 +124,7 @@ class WorkerWatch:
         self.missed: list[Missed] = []
         self.forgotten: list[str] = []
         self.refused = 0
+        self._checked: float | None = None
         for row in known:
             worker = Worker(row.hostname, row.first_seen, row.online, row.since, heard=0.0)
             worker.heartbeat, worker.pid, worker.software = row.last_heartbeat, row.pid, row.software
@@ -120,18 +136,23 @@ class WorkerWatch:
     def deaf_until(self, now: float) -> None:
         """Nobody could be heard until now: silence before it says nothing, and counts begin anew."""
         for worker in self.workers.values():
-            worker.heard = max(worker.heard, now) if worker.online else worker.heard
+            worker.heard = now if worker.online else worker.heard
+            worker.pids = dict.fromkeys(worker.pids, now)
+            worker.came = dict.fromkeys(worker.pids, now)
             worker.base = worker.previous = None
             worker.leads.clear()  # what was read late says nothing of a clock
 
     def task_event(self, event: Event, now: float) -> None:
         """Take note of a sign of life (not of task-sent: a client sent that)."""
+        if not event.hostname:
+            return
         worker = self.workers.get(event.hostname)
         if worker is None:
             worker = self._new(event.hostname, now)
             if worker is None:
                 return
         worker.heard = now
+        worker.silent_beats = 0
         if event.type == "task-started":
             worker.started += 1
         if not worker.events_enabled:
@@ -150,7 +171,7 @@ class WorkerWatch:
         if event.pid >= 0:
             self._pid(worker, event.pid, now)
         if event.type == "worker-offline":
-            worker.pids.pop(event.pid, None)
+            _forget_process(worker, event.pid)
             if worker.online and not worker.pids:
                 worker.online, worker.since = False, now
             return
@@ -196,14 +217,17 @@ class WorkerWatch:
 
     def check(self, now: float) -> None:
         """Mark as offline who has been silent for too long; who sends no heartbeats is never judged by silence."""
+        if self._checked is not None and not -1.0 <= now - self._checked <= LEAST_SILENCE:
+            self.deaf_until(now)  # it is asked every second: the clock was set, and silence cannot be told by it
+        self._checked = now
         self._forget_long_gone(now)
         for worker in self.workers.values():
             if not worker.online or worker.frequency is None:
                 continue
-            limit = max(LEAST_SILENCE, worker.frequency * BEATS_MISSED)
-            if now - worker.heard > limit:
+            if now - worker.heard > worker.patience:
                 worker.online, worker.since, worker.active = False, worker.heard or now, None
                 worker.pids.clear()
+                worker.came.clear()
                 self.changed.add(worker.hostname)
 
     def take_changed(self) -> list[WorkerRow]:
@@ -233,9 +257,9 @@ class WorkerWatch:
             return None
         if not worker.online:
             return False
-        if pid < 0 or worker.pid is None or pid in worker.pids:
+        if pid < 0 or pid in worker.pids:
             return True
-        return worker.duplicate_name
+        return False if len(worker.pids) == 1 else None
 
     def _new(self, hostname: str, now: float) -> Worker | None:
         full = len(self.workers) >= MAX_WORKERS
@@ -265,11 +289,12 @@ class WorkerWatch:
             worker.base = worker.previous = None  # a new process counts from zero
             worker.started = 0
         worker.pids[pid] = now
+        worker.came.setdefault(pid, now)
         worker.pid = pid
-        for old in [other for other, seen in worker.pids.items() if now - seen > LEAST_SILENCE and other != pid]:
-            del worker.pids[old]
-        while len(worker.pids) > _MOST_PIDS:
-            del worker.pids[next(iter(worker.pids))]
+        for old in [other for other, heard in worker.pids.items() if now - heard > worker.patience and other != pid]:
+            _forget_process(worker, old)
+        if len(worker.pids) > MOST_PROCESSES:
+            _forget_process(worker, min(worker.pids, key=worker.pids.__getitem__))
 
     def _processed(self, worker: Worker, processed: int, now: float) -> None:
         """Compare what it says to have accepted with the starts that it told of, one heartbeat late: order is loose."""
@@ -282,15 +307,20 @@ class WorkerWatch:
         expected = worker.previous[0] - worker.base[0]
         told = worker.started - worker.base[1]
         if expected > told:
-            if worker.events_enabled or told:
+            worker.silent_beats += 1  # task_event sets it back
+            if worker.events_enabled and worker.silent_beats <= SILENT_BEATS:
                 worker.missed += expected - told
                 self.missed.append(Missed(worker.hostname, worker.previous[1], now, expected - told))
             else:
-                worker.silent_beats += 1
                 worker.events_enabled = False
             worker.base = (worker.previous[0], worker.started)
         worker.previous = (processed, now)
         worker.processed = processed
+
+
+def _forget_process(worker: Worker, pid: int) -> None:
+    worker.pids.pop(pid, None)
+    worker.came.pop(pid, None)
 
 
 def _pool_name(implementation: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 import time
 from collections.abc import Callable, Coroutine
 from pathlib import Path
@@ -166,3 +167,22 @@ class CrashReports(QObject):
         task = self._loop.create_task(work, name="crash reports")
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+
+
+def say_message(log: CrashLog | None, _kind: object, _context: object, text: str) -> None:
+    """Print what Qt says, and keep it for a crash report.
+
+    Without a screen Qt says of every window what it cannot do with it: that is left out.
+    """
+    if not text.startswith("This plugin does not support"):
+        if log is not None:
+            log.note(f"Qt: {text}")
+        print(text, file=sys.stderr)
+
+
+def unheard(log: CrashLog, loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+    """An exception that no task's owner waited for."""
+    error = context.get("exception")
+    if isinstance(error, Exception):
+        log.report(error, str(context.get("message", "the event loop")))
+    loop.default_exception_handler(context)

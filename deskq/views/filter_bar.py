@@ -107,6 +107,13 @@ class FilterBar(QWidget):
         self.line.setText(text)
         self._apply()
 
+    def clear(self) -> None:
+        """Let every task through, of all time."""
+        self.span.blockSignals(True)
+        self.span.setCurrentIndex(0)
+        self.span.blockSignals(False)
+        self.set_text("")
+
     def chosen(self) -> TaskFilter:
         """Return the filter as it is written; raises UserError."""
         return parse(self.line.text())

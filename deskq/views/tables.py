@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, Final
 
 from PySide6.QtCore import QEvent, QModelIndex, QPersistentModelIndex, QPoint, QRect, QRectF, QSize, Qt
@@ -164,6 +165,7 @@ class Table(QTableView):
         super().__init__(parent)
         self.columns = columns
         self._name = name
+        self.copies_rows: Callable[[], None] | None = None  # a model that holds not all of its rows copies otherwise
         self.setItemDelegate(CellDelegate(columns, self))
         self.setShowGrid(False)
         self.setAlternatingRowColors(True)
@@ -217,15 +219,19 @@ class Table(QTableView):
 
     def copy_rows(self) -> None:
         """Copy the selected rows, tab-separated, with the shown columns."""
-        header = self.horizontalHeader()
-        shown = [header.logicalIndex(place) for place in range(header.count())]
-        shown = [number for number in shown if not self.isColumnHidden(number)]
+        shown = self.shown_columns()
         model = self.model()
         lines = ["\t".join(self.columns[number].title for number in shown)]
         for line in self.selected_lines():
             cells = (model.index(line, number).data(ExactRole) for number in shown)
             lines.append("\t".join(plain(str(cell or "")) for cell in cells))
         copy_text("\n".join(lines))
+
+    def shown_columns(self) -> list[int]:
+        """Return the columns that are shown, from the left."""
+        header = self.horizontalHeader()
+        places = [header.logicalIndex(place) for place in range(header.count())]
+        return [number for number in places if not self.isColumnHidden(number)]
 
     def paintEvent(self, event: QPaintEvent) -> None:
         super().paintEvent(event)
@@ -269,7 +275,7 @@ class Table(QTableView):
 
     def keyPressEvent(self, event: Any) -> None:
         if event.matches(QKeySequence.StandardKey.Copy):
-            self.copy_rows() if len(self.selected_lines()) > 1 else self.copy_cell()
+            (self.copies_rows or self.copy_rows)() if len(self.selected_lines()) > 1 else self.copy_cell()
             return
         if event.key() in (Qt.Key.Key_J, Qt.Key.Key_K) and not event.modifiers():
             line = self.currentIndex().row() + (1 if event.key() == Qt.Key.Key_J else -1)

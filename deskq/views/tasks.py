@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Callable
 from dataclasses import asdict, replace
 
@@ -22,7 +23,7 @@ from deskq.views.commands import BY_KEY
 from deskq.views.empty import EmptyPane
 from deskq.views.filter_bar import CountsBar, FilterBar
 from deskq.views.search_strip import SearchStrip
-from deskq.views.tables import copy_text
+from deskq.views.selected_tasks import SelectedTasks
 from deskq.views.task_detail import TaskDetailPane
 from deskq.views.task_drag import TaskTable
 
@@ -38,7 +39,7 @@ class TasksView(QWidget):
         super().__init__(parent)
         self.title = "Tasks"
         self._session = session
-        self._span: float | None = None
+        self._age: float | None = None  # of the beginning of the filter's span, in seconds
         self.filter_bar = FilterBar()
         self.counts_bar = CountsBar()
         self.model = TasksModel(session, self)
@@ -49,6 +50,8 @@ class TasksView(QWidget):
         self.table.lay_out()
         self.table.horizontalHeader().setSectionsClickable(True)
         self.table.horizontalHeader().setSortIndicatorShown(True)
+        self.selected = SelectedTasks(session, self.model, self.table)
+        self.table.copies_rows = self.selected.rows
         self._restore_sort()
         self.detail = TaskDetailPane()
         self.detail.hide()
@@ -102,9 +105,11 @@ class TasksView(QWidget):
         self.model.problem.connect(self._told_problem)
         self.model.rowsInserted.connect(self._update_empty)
         self.model.rowsRemoved.connect(self._update_empty)
+        self.model.modelReset.connect(self.table.scrollToTop)  # Qt leaves the scroll bar where it was
         self.model.modelReset.connect(self._update_empty)
+        self.splitter.splitterMoved.connect(self._say_shown)
         self.newer.clicked.connect(self.jump_to_newest)
-        self.empty.action.connect(lambda: self.filter_bar.set_text(""))
+        self.empty.action.connect(self.filter_bar.clear)
         self.detail.open_task.connect(self.show_task)
         self.detail.closed.connect(self.close_detail)
         self._session.status_changed.connect(self._update_empty)
@@ -121,11 +126,11 @@ class TasksView(QWidget):
             "detail_place": self.move_detail,
             "retry": lambda: self._retry(choose=False),
             "retry_to": lambda: self._retry(choose=True),
-            "copy_row": self.table.copy_rows,
+            "copy_row": self.selected.rows,
             "copy_cell": self.table.copy_cell,
-            "copy_uuid": lambda: self._copy(lambda row: row.uuid),
-            "copy_json": lambda: self._copy(lambda row: json.dumps(asdict(row), ensure_ascii=False)),
-            "copy_call": lambda: self._copy(send_task_text),
+            "copy_uuid": lambda: self.selected.lines(lambda row: row.uuid),
+            "copy_json": lambda: self.selected.lines(lambda row: json.dumps(asdict(row), ensure_ascii=False)),
+            "copy_call": lambda: self.selected.lines(send_task_text),
         }
 
     def refresh(self) -> None:
@@ -154,13 +159,23 @@ class TasksView(QWidget):
         self._session.spawn(self._read_detail(uuid), "task detail")
 
     def show_detail(self) -> None:
-        """Show the detail of the current row."""
-        task = self.model.task_at(self.table.currentIndex().row()) if self.table.currentIndex().isValid() else None
-        if task is None and self.model.rowCount():
+        """Show the detail of the current row, of the first one if none is current."""
+        if not self.table.currentIndex().isValid() and self.model.rowCount():
             self.table.selectRow(0)
-            task = self.model.task_at(0)
-        if task is not None:
-            self.show_task(task.uuid)
+        if self.table.currentIndex().isValid():
+            row = self.table.currentIndex().row()
+            task = self.model.task_at(row)
+            if task is not None:
+                self.show_task(task.uuid)
+            else:
+                self._session.spawn(self._show_unread(self.model.id_at(row)), "task detail")
+
+    async def _show_unread(self, number: int) -> None:
+        """Show a task whose row has not been read yet: the keys are quicker than the history."""
+        rows = await self._session.ask(lambda reader: reader.rows([number]), slot="task of a row")
+        current = self.table.currentIndex()
+        if rows and current.isValid() and self.model.id_at(current.row()) == number:
+            self.show_task(rows[0].uuid)
 
     def close_detail(self) -> None:
         """Hide the detail."""
@@ -204,6 +219,7 @@ class TasksView(QWidget):
 
     def resizeEvent(self, event: object) -> None:
         self._place_newer()
+        self._say_shown()
 
     async def _read_detail(self, uuid: str) -> None:
         try:
@@ -221,9 +237,11 @@ class TasksView(QWidget):
             self._facets_left = 0  # no history yet: ask again with the next tick
 
     def _choose(self, chosen: TaskFilter, span: float | None) -> None:
-        self._span = span
-        if span is not None:
-            chosen = replace(chosen, since=self._session.now() - span)
+        self._age = span
+        if span is None and chosen.since is not None:
+            self._age = time.time() - chosen.since
+        if self._age is not None:  # of a history file, counted from its end
+            chosen = replace(chosen, since=self._session.now() - self._age)
         self.model.choose(chosen)
         self.counts_bar.show_counts(self.model.counts, chosen.states)
 
@@ -304,6 +322,8 @@ class TasksView(QWidget):
             self.empty.say("Searching", "No task was found yet.")
         elif self.model.search is not None and self.model.search.stopped:
             self.empty.say("No task found", "The search was stopped: older tasks were not searched.", "Clear filter")
+        elif self._loading:
+            self.empty.say("Reading the history", "What matches is being looked for.")
         elif not self.model.chosen.empty:
             self.empty.say("No task matches", "Nothing in the history fits this filter.", "Clear filter")
         elif self._session.problem or self._problem:
@@ -321,6 +341,8 @@ class TasksView(QWidget):
         self._facets_left -= 1
         if self._facets_left < 0:
             self._facets_left = 10
+            if self._age is not None:
+                self.model.slide(self._session.now() - self._age)
             self._session.spawn(self._read_facets(), "facets")
         if self.detail.isVisible() and self._wanted:
             shown = self.detail.detail
@@ -339,10 +361,9 @@ class TasksView(QWidget):
 
     def _retry(self, *, choose: bool) -> None:
         """Ask for a retry of the selected tasks: where each came from, or on a queue that is chosen."""
-        uuids = self.table.selected_ids()
-        if uuids:
-            self.retry_tasks.emit(uuids, choose)
 
-    def _copy(self, text_of: Callable[[TaskRow], str]) -> None:
-        rows = (self.model.task_at(line) for line in self.table.selected_lines())
-        copy_text("\n".join(text_of(row) for row in rows if row is not None))
+        def ask(rows: list[TaskRow]) -> None:
+            if rows:
+                self.retry_tasks.emit([row.uuid for row in rows], choose)
+
+        self.selected.read(ask)

@@ -9,8 +9,13 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+import redis
+from billiard.exceptions import TimeLimitExceeded
+from celery import Celery
 from PySide6.QtGui import QImage
 
+from deskq.demo.services import DemoServices
 from tests.support.recording import deskq
 from tests.support.waiting import wait_until
 
@@ -53,18 +58,50 @@ def test_headless_demo_shows_real_traffic(tmp_path: Path) -> None:
 def test_nothing_outlives_a_killed_demo(tmp_path: Path) -> None:
     mark = f"DESKQ_TEST_MARK={tmp_path.name}-{os.getpid()}"
     key, _, value = mark.partition("=")
+    temporary = tmp_path / "tmp"
+    temporary.mkdir()
     with (tmp_path / "log").open("wb") as log:
         demo = subprocess.Popen(
             [sys.executable, "-m", "deskq", "demo", "--headless", "--seconds", "120"],
-            env={**os.environ, key: value},
+            env={**os.environ, key: value, "TMPDIR": str(temporary)},
             cwd=_ROOT,
             stdout=log,
             stderr=log,
         )
     try:
         wait_until(lambda: any("record --child" in command for command in descendants(mark)), 40, "the recorder")
+        assert len(list(temporary.glob("deskq-demo-*"))) == 2
         assert any("valkey-server" in c or "redis-server" in c for c in descendants(mark))
     finally:
         demo.send_signal(signal.SIGKILL)
         demo.wait()
     wait_until(lambda: not descendants(mark), 20, "everything of it to end")
+    wait_until(lambda: not list(temporary.glob("deskq-demo-*")), 5, "its folders to be removed")
+
+
+def test_a_database_with_other_keys_is_not_touched(redis_url: str) -> None:
+    with redis.Redis.from_url(redis_url) as client:
+        client.set("somebody's", "data")
+        refused = deskq("demo", "--headless", "--broker", redis_url)
+        assert refused.returncode == 2
+        assert "is not empty (1 keys)" in refused.stderr
+        assert client.dbsize() == 1
+
+
+@pytest.mark.parametrize("url", ["redis://:s3cret@127.0.0.1:1/0", "amqp://guest:s3cret@127.0.0.1:1//"])
+def test_a_broker_that_cannot_be_used_is_told_without_its_password(url: str) -> None:
+    refused = deskq("demo", "--headless", "--broker", url)
+    assert refused.returncode == 2
+    assert "127.0.0.1:1" in refused.stderr
+    assert "s3cret" not in refused.stderr
+
+
+def test_time_limits_are_kept_and_a_second_demo_takes_the_first_one_s_database(redis_url: str) -> None:
+    for _ in range(2):
+        with (
+            DemoServices(broker_url=redis_url, rate=1) as services,
+            Celery(broker=redis_url, backend=redis_url) as client,
+        ):
+            services.ready()
+            with pytest.raises(TimeLimitExceeded):
+                client.send_task("report.export", (2024,), queue="slow").get(timeout=60)

@@ -15,7 +15,7 @@ from deskq.protocol.task_summary import derive
 from deskq.recorder.endings import ASK_AFTER, SilentEndings
 from deskq.recorder.pipeline import Pipeline
 from deskq.recorder.queue_watch import QueueWatch
-from deskq.recorder.worker_watch import WorkerWatch
+from deskq.recorder.worker_watch import MOST_PROCESSES, WorkerWatch
 
 NOW = 1_795_000_000.0
 TASK = "00000000-0000-4000-8000-000000000001"
@@ -93,6 +93,51 @@ def test_two_processes_of_one_name() -> None:
     assert watch.is_alive("w1", 1) is True
 
 
+def test_a_worker_that_was_killed_and_is_back_at_once_has_its_name_alone() -> None:
+    watch = WorkerWatch()
+    for second, pid in ((0, 1), (2, 1), (4, 2), (6, 2)):
+        watch.worker_event(beat(NOW + second, pid=pid), NOW + second)
+        assert not watch.workers["w1"].duplicate_name
+
+
+def test_two_processes_of_one_name_with_a_slow_heartbeat() -> None:
+    watch = WorkerWatch()
+    for number in range(12):
+        at = NOW + 10 * number
+        watch.worker_event(
+            Event(type="worker-heartbeat", hostname="w1", pid=1 + number % 2, timestamp=at, freq=20.0), at
+        )
+    assert watch.workers["w1"].duplicate_name
+    assert (watch.is_alive("w1", 1), watch.is_alive("w1", 2)) == (True, True)
+
+
+def test_ever_new_processes_of_one_name_are_not_kept() -> None:
+    watch = WorkerWatch()
+    for pid in range(500):
+        watch.worker_event(beat(NOW, pid=pid), NOW)
+    worker = watch.workers["w1"]
+    assert len(worker.pids) == len(worker.came) == MOST_PROCESSES
+    assert worker.pid in worker.pids
+
+
+@pytest.mark.parametrize("step", [3_600.0, -3_600.0])
+def test_nobody_dies_because_the_clock_is_set(step: float) -> None:
+    watch = WorkerWatch()
+    watch.worker_event(beat(NOW), NOW)
+    watch.check(NOW + 1)
+    watch.check(NOW + 2 + step)
+    assert watch.online() == ["w1"]
+    for second in range(3, 14):
+        watch.check(NOW + second + step)
+    assert watch.online() == []
+
+
+def test_events_without_a_worker_make_none() -> None:
+    watch = WorkerWatch()
+    watch.task_event(Event(type="task-progress", timestamp=NOW, uuid=TASK), NOW)
+    assert watch.workers == {}
+
+
 def test_a_clock_that_is_ahead() -> None:
     watch = WorkerWatch()
     for second, delay in enumerate((0.8, 0.01, 0.3)):
@@ -121,6 +166,15 @@ def test_events_that_are_off_are_no_gap() -> None:
     assert watch.workers["w1"].events_enabled is False
     watch.task_event(started(NOW + 20), NOW + 20)
     assert watch.workers["w1"].events_enabled is True
+
+
+def test_events_that_are_switched_off_are_no_endless_gap() -> None:
+    watch = WorkerWatch()
+    watch.task_event(started(NOW), NOW)
+    for second in range(0, 200, 2):
+        watch.worker_event(beat(NOW + second, processed=second), NOW + second)
+    assert len(watch.take_missed()) <= 3
+    assert watch.workers["w1"].events_enabled is False
 
 
 def test_queue_rows() -> None:
@@ -196,6 +250,60 @@ def test_a_task_that_its_worker_no_longer_runs(history: History, gap_since: floa
     assert state_of(history) == "STARTED"  # its ending may be under way
     endings.active({"w1": set()}, now + 3, gap_since)
     assert state_of(history) == expected
+
+
+def test_a_task_that_goes_on_running_is_not_written_again(history: History) -> None:
+    workers = WorkerWatch()
+    endings = begin(history, workers)
+    for second in range(5):
+        workers.worker_event(beat(NOW + second), NOW + second)
+        endings.check(NOW + second)
+        assert history.commit(NOW + second) == 0
+
+
+def test_the_answer_of_one_of_two_processes_says_nothing_of_the_other(history: History) -> None:
+    workers = WorkerWatch()
+    endings = begin(history, workers)
+    endings.check(NOW)
+    workers.worker_event(beat(NOW, pid=2), NOW)
+    for second in (11, 14, 17):
+        endings.active({"w1": set()}, NOW + second, None)
+    assert state_of(history) == "STARTED"
+
+
+def test_who_was_asked_speaks_for_himself_alone(history: History) -> None:
+    """Delivered twice: it has ended at the one worker, and runs at the other."""
+    workers = WorkerWatch()
+    endings = begin(history, workers)
+    other = Event(type="task-started", hostname="w2", pid=9, clock=5, timestamp=NOW + 1, uuid=TASK)
+    history.record(TASK, NOW).add(other)
+    history.commit(NOW)
+    endings.check(NOW)
+    for second in (11, 14, 17):
+        endings.active({"w2": set()}, NOW + second, None)
+    history.commit(NOW)
+    summary = derive(history.record(TASK, NOW))
+    assert (summary.state, summary.worker) == ("STARTED", "w1")
+
+
+def test_a_doubt_ends_with_its_attempt(history: History) -> None:
+    """Absent once between two attempts is not absent twice in one."""
+    workers = WorkerWatch()
+    endings = begin(history, workers)
+    endings.check(NOW)
+    endings.active({"w1": set()}, NOW + 11, None)
+    record = history.record(TASK, NOW)
+    record.add(
+        Event(type="task-retried", hostname="w1", pid=1, clock=2, timestamp=NOW + 11, uuid=TASK, exception="E()")
+    )
+    record.add(
+        Event(type="task-received", hostname="w1", pid=1, clock=3, timestamp=NOW + 11, uuid=TASK, retries=1, name="t")
+    )
+    record.add(Event(type="task-started", hostname="w1", pid=1, clock=4, timestamp=NOW + 12, uuid=TASK))
+    history.commit(NOW)
+    endings.check(NOW + 12)
+    endings.active({"w1": set()}, NOW + 13, None)
+    assert state_of(history) == "STARTED"
 
 
 def test_a_task_that_still_runs_is_asked_for_ever_more_seldom(history: History) -> None:

@@ -1,0 +1,63 @@
+"""What is selected in the table of tasks, also rows that were never in sight: to copy it, or to act on it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from typing import Final
+
+from deskq.history.reader import HistoryReader
+from deskq.history.rows import TaskRow
+from deskq.models.formats import plain
+from deskq.models.session import ProfileSession
+from deskq.models.task_columns import TASK_COLUMNS
+from deskq.models.tasks import TasksModel
+from deskq.views.tables import Table, copy_text
+
+_READ_AT_ONCE: Final = 500
+"""Rows that are read by one question."""
+
+
+class SelectedTasks:
+    """The selected tasks of a table. What has to be read first is copied, or acted on, when it was read."""
+
+    def __init__(self, session: ProfileSession, model: TasksModel, table: Table) -> None:
+        self._session = session
+        self._model = model
+        self._table = table
+
+    def rows(self) -> None:
+        """Copy the selected rows, tab-separated, with the shown columns."""
+        columns = [TASK_COLUMNS[number] for number in self._table.shown_columns()]
+        self.lines(
+            lambda row: "\t".join(plain(column.exact_text(row)) for column in columns),
+            "\t".join(column.title for column in columns),
+        )
+
+    def lines(self, text_of: Callable[[TaskRow], str], heading: str = "") -> None:
+        """Copy a line for each selected row."""
+
+        def copy(rows: list[TaskRow]) -> None:
+            texts = [text_of(row) for row in rows]
+            copy_text("\n".join([heading, *texts] if heading else texts))
+
+        self.read(copy)
+
+    def read(self, then: Callable[[list[TaskRow]], None]) -> None:
+        """Hand over the selected rows, from the top: at once, or when those that were never in sight are read."""
+        lines = self._table.selected_lines()
+        numbers = [self._model.id_at(line) for line in lines]
+        rows = {row.id: row for row in map(self._model.task_at, lines) if row is not None}
+        unread = [number for number in numbers if number not in rows]
+
+        async def read_rest() -> None:
+            for start in range(0, len(unread), _READ_AT_ONCE):
+                part = unread[start : start + _READ_AT_ONCE]
+                found = await self._session.ask(partial(HistoryReader.rows, ids=part), slot="selected")
+                rows.update((row.id, row) for row in found)
+            then([rows[number] for number in numbers if number in rows])
+
+        if unread:
+            self._session.spawn(read_rest(), "selected tasks")
+        else:
+            then([rows[number] for number in numbers])

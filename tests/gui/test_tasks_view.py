@@ -1,0 +1,130 @@
+"""The Tasks view: its filter, its scrolling, and the detail of rows that have not been read yet."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+from PySide6.QtCore import Qt
+from PySide6.QtTest import QTest
+from PySide6.QtWidgets import QApplication
+
+from tests.gui.conftest import Recorded, Run, until
+from tests.gui.test_window import opened
+
+
+def test_clear_filter_clears_the_span_too(recorded: Recorded, run: Run, qapp: QApplication) -> None:
+    async def scenario() -> None:
+        recorded.add(3)
+        recorded.history.connection.execute("UPDATE tasks SET seen = 1000 + id")
+        async with opened(qapp) as app:
+            app.add(recorded.profile)
+            app.window.show()
+            view: Any = app.window.show_view("shop", "tasks")
+            await until(lambda: view.model.rowCount() == 3)
+            view.filter_bar.span.setCurrentIndex(2)
+            await until(lambda: view.empty.title.text() == "No task matches")
+            view.empty.button.click()
+            await until(lambda: view.model.rowCount() == 3)
+            assert view.filter_bar.span.currentIndex() == 0
+
+    run(scenario())
+
+
+def test_the_last_hour_goes_on(recorded: Recorded, run: Run, qapp: QApplication) -> None:
+    async def scenario() -> None:
+        recorded.add(4)
+        recorded.history.connection.execute("UPDATE tasks SET seen = ? + id", (time.time() - 3_603.0,))
+        async with opened(qapp) as app:
+            app.add(recorded.profile)
+            app.window.show()
+            view: Any = app.window.show_view("shop", "tasks")
+            view.set_filter("since:1h")
+            await until(lambda: 0 < view.model.rowCount() < 4)
+            await until(lambda: view.model.rowCount() == 0, 30, "the last of them to be older than an hour")
+
+    run(scenario())
+
+
+def test_another_filter_begins_at_the_top(recorded: Recorded, run: Run, qapp: QApplication) -> None:
+    async def scenario() -> None:
+        recorded.add(400)
+        async with opened(qapp) as app:
+            app.add(recorded.profile)
+            app.window.show()
+            view: Any = app.window.show_view("shop", "tasks")
+            await until(lambda: view.model.rowCount() == 400)
+            bar = view.table.verticalScrollBar()
+            await until(lambda: bar.maximum() > 0)
+            bar.setValue(bar.maximum() // 2)
+            view.set_filter("state:SUCCESS")
+            resets: list[bool] = []
+            view.model.modelReset.connect(lambda: resets.append(True))
+            await until(lambda: resets and view.model.rowCount() == 400)
+            await until(lambda: bar.value() == 0)
+            recorded.add(1)
+            await until(lambda: view.model.rowCount() == 401)
+            assert bar.value() == 0
+
+    run(scenario())
+
+
+def test_the_detail_of_a_row_that_is_not_read_yet(recorded: Recorded, run: Run, qapp: QApplication) -> None:
+    async def scenario() -> None:
+        uuids = recorded.add(500)
+        async with opened(qapp) as app:
+            app.add(recorded.profile)
+            app.window.show()
+            view: Any = app.window.show_view("shop", "tasks")
+            await until(lambda: view.model.rowCount() == 500)
+            view.show_detail()
+            await until(lambda: view.detail.detail is not None and view.detail.detail.row.uuid == uuids[-1])
+            assert view.model.task_at(450) is None
+            view.table.selectRow(450)
+            await until(lambda: view.detail.detail.row.uuid == uuids[49])
+            assert view.table.currentIndex().row() == 450
+
+    run(scenario())
+
+
+def test_tasks_that_were_never_in_sight_are_retried_too(recorded: Recorded, run: Run, qapp: QApplication) -> None:
+    async def scenario() -> None:
+        uuids = recorded.add(700)
+        async with opened(qapp) as app:
+            app.add(recorded.profile)
+            app.window.show()
+            view: Any = app.window.show_view("shop", "tasks")
+            await until(lambda: view.model.rowCount() == 700)
+            view.retry_tasks.disconnect()
+            asked: list[list[str]] = []
+            view.retry_tasks.connect(lambda wanted, _: asked.append(wanted))
+            view.table.selectAll()
+            app.window.run_command("retry")
+            await until(lambda: asked)
+            assert asked == [uuids[::-1]]
+
+    run(scenario())
+
+
+def test_rows_that_were_never_in_sight_are_copied_too(recorded: Recorded, run: Run, qapp: QApplication) -> None:
+    async def scenario() -> None:
+        uuids = recorded.add(1_200)
+        async with opened(qapp) as app:
+            app.add(recorded.profile)
+            app.window.show()
+            view: Any = app.window.show_view("shop", "tasks")
+            await until(lambda: view.model.rowCount() == 1_200)
+            view.table.selectAll()
+            clipboard = QApplication.clipboard()
+            clipboard.clear()
+            app.window.run_command("copy_uuid")
+            await until(clipboard.text)
+            assert clipboard.text().split("\n") == uuids[::-1]
+            clipboard.clear()
+            QTest.keyClick(view.table, Qt.Key.Key_C, Qt.KeyboardModifier.ControlModifier)
+            await until(clipboard.text)
+            lines = clipboard.text().split("\n")
+            assert lines[0].split("\t")[:2] == ["State", "Task"]
+            assert [line.split("\t")[:2] for line in lines[1:]] == [["Success", "mail.send"]] * 1_200
+
+    run(scenario())
