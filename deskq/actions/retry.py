@@ -104,7 +104,7 @@ def candidate(
 
 def edited(old: Candidate, args: str, kwargs: str) -> Candidate:
     """Return the candidate with arguments that a person wrote, as JSON; raises UserError with line and column."""
-    return replace(old, body=Body(_json("args", args, list), _json("kwargs", kwargs, dict)), edited=True)
+    return replace(old, body=Body(read_json("args", args, list), read_json("kwargs", kwargs, dict)), edited=True)
 
 
 def retargeted(old: Candidate, queue: str) -> Candidate:
@@ -239,7 +239,8 @@ def _masked(value: Any) -> bool:
     return isinstance(value, list | tuple) and any(map(_masked, value))
 
 
-def _json(what: str, text: str, kind: type[Any]) -> Any:
+def read_json(what: str, text: str, kind: type[Any]) -> Any:
+    """Return the JSON list or object that a person wrote; raises UserError with line and column."""
     try:
         value = json.loads(text)
     except json.JSONDecodeError as error:

@@ -17,7 +17,7 @@ from uuid import uuid4
 from deskq.actions.carrying_out import Carrier, Progress
 from deskq.actions.journal import Journal
 from deskq.actions.plan import Item, Plan, Verb
-from deskq.actions.retry import Candidate, Grade, candidates_of, edited, grades, plan_retry
+from deskq.actions.retry import Candidate, Grade, candidates_of, edited, grades, plan_retry, read_json
 from deskq.actions.safety import Confirmation, needs_confirmation, needs_name
 from deskq.actions.sources import stored_calls
 from deskq.cli.common import plain, profile_of, table
@@ -35,7 +35,7 @@ _UNKNOWN: Final = 3
 def send(options: argparse.Namespace) -> int:
     """Send one task, or the same one several times."""
     profile = profile_of(options.profile, options)
-    args, kwargs = _json("--args", options.args, list), _json("--kwargs", options.kwargs, dict)
+    args, kwargs = read_json("--args", options.args, list), read_json("--kwargs", options.kwargs, dict)
     now = time.time()
     eta = _moment(options.eta) if options.eta else now + options.countdown if options.countdown else None
     expires = now + options.expires if options.expires else None
@@ -244,16 +244,6 @@ def _tell_end(plan: Plan, result: Progress, journal: Journal, options: argparse.
     print(", ".join(parts) + (f". {plain(result.words)}" if result.words else "."))
     if result.failed or result.unknown:
         print(f"Each item stands in: deskq journal {plan.id}")
-
-
-def _json(option: str, text: str, kind: type[Any]) -> Any:
-    try:
-        value = json.loads(text)
-    except json.JSONDecodeError as error:
-        raise UserError(f"{option} is not JSON: {error.msg} (line {error.lineno}, column {error.colno}).") from None
-    if not isinstance(value, kind):
-        raise UserError(f"{option} is {'a JSON list' if kind is list else 'a JSON object'}.")
-    return value
 
 
 def _moment(text: str) -> float:

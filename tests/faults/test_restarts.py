@@ -64,7 +64,7 @@ def test_rabbitmq_restarted_again_and_again(own_rabbit: RabbitServer, way: str) 
             else:
                 own_rabbit.ctl("stop_app")
             wait_until(lambda: recording.status().state == "disconnected", 10, "the loss to be told")
-            assert "Nothing listens" in wait_until(lambda: recording.status().message, 5)
+            wait_until(lambda: "Nothing listens" in recording.status().message, 10, "the port to be told as gone")
             if way == "kill":
                 own_rabbit.start()
             else:
