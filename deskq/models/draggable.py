@@ -1,4 +1,7 @@
-"""Tasks as they are dragged, copied and dropped: by profile and id, never by row."""
+"""Tasks as they are dragged and dropped: by profile and id, never by row.
+
+A task that was never in sight has not been read: it travels by its number in the profile's history.
+"""
 
 from __future__ import annotations
 
@@ -20,24 +23,32 @@ class DraggableRows(QAbstractTableModel):
         return flags | Qt.ItemFlag.ItemIsDragEnabled if index.isValid() else flags
 
 
-def mime_of(profile: str, uuids: Sequence[str]) -> QMimeData:
-    """Return tasks as they travel, with their ids as text for every other program."""
+def mime_of(profile: str, tasks: Sequence[str | int]) -> QMimeData:
+    """Return tasks as they travel, with the ids that are known as text for every other program."""
     found = QMimeData()
-    found.setData(MIME, json.dumps({"profile": profile, "tasks": list(uuids)}).encode())
-    found.setText("\n".join(uuids))
+    found.setData(MIME, json.dumps({"profile": profile, "tasks": list(tasks)}).encode())
+    found.setText("\n".join(task for task in tasks if isinstance(task, str)))
     return found
 
 
-def tasks_in(data: QMimeData) -> tuple[str, list[str]] | None:
-    """Return the profile and the ids of dragged or copied tasks, None if it is something else."""
+def tasks_in(data: QMimeData) -> tuple[str, list[str | int]] | None:
+    """Return the profile and the tasks that are dragged, None if it is something else."""
     raw = bytes(data.data(MIME).data())
     if not raw or len(raw) > _MOST_BYTES:
         return None
     try:
         found: Any = json.loads(raw)
-        profile, uuids = found["profile"], found["tasks"]
+        profile, tasks = found["profile"], found["tasks"]
     except (ValueError, KeyError, TypeError, RecursionError):
         return None
-    if not isinstance(profile, str) or not isinstance(uuids, list) or not all(isinstance(one, str) for one in uuids):
+    if not isinstance(profile, str) or not isinstance(tasks, list):
         return None
-    return profile, uuids
+    if not all(
+        isinstance(task, str | int) and not isinstance(task, bool) and abs(_number(task)) < 2**53 for task in tasks
+    ):
+        return None
+    return profile, tasks
+
+
+def _number(task: str | int) -> int:
+    return task if isinstance(task, int) else 0

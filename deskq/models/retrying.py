@@ -46,11 +46,13 @@ class Retrying(QObject):
         """Is a plan being carried out?"""
         return self._carrier is not None
 
-    async def candidates(self, uuids: Sequence[str], queue: str) -> list[Candidate]:
-        """Return a candidate for each task that the history still has, best grade first. Raises UserError."""
+    async def candidates(self, tasks: Sequence[str | int], queue: str) -> list[Candidate]:
+        """Return a candidate for each task, by its id or its number, that the history still has. Raises UserError."""
 
         def rows(reader: HistoryReader) -> list[TaskRow]:
-            return [row for uuid in uuids if (row := reader.task_row(uuid)) is not None]
+            numbers = [task for task in tasks if isinstance(task, int)]
+            found = [row for start in range(0, len(numbers), 500) for row in reader.rows(numbers[start : start + 500])]
+            return found + [row for task in tasks if isinstance(task, str) and (row := reader.task_row(task))]
 
         found = await self.source.ask(rows, slot=f"retry {id(self)}")
         loop = asyncio.get_running_loop()

@@ -268,17 +268,17 @@ class MainWindow(QMainWindow):
         environment = target.profile.environment.short
         return True, f"Retry {count(number, 'task')} on {plain(queue)} at {plain(profile)} ({environment})"
 
-    def retry(self, source: str, uuids: list[str], profile: str, queue: str) -> RetryDialog:
+    def retry(self, source: str, tasks: list[str | int], profile: str, queue: str) -> RetryDialog:
         """Open the preview of a retry; queue "" means where each task came from."""
         from deskq.models.retrying import Retrying  # they need what acts, the window does not
         from deskq.views.retry_dialog import RetryDialog
 
-        dialog = RetryDialog(Retrying(self._sessions[source], self._sessions[profile]), uuids, queue, self)
+        dialog = RetryDialog(Retrying(self._sessions[source], self._sessions[profile]), tasks, queue, self)
         dialog.open()
         return dialog
 
-    def _retry(self, profile: str, uuids: list[str], choose: bool) -> None:
-        dialog = self.retry(profile, uuids, profile, "")
+    def _retry(self, profile: str, tasks: list[str | int], choose: bool) -> None:
+        dialog = self.retry(profile, tasks, profile, "")
         if choose:
             dialog.queue.setFocus()
 

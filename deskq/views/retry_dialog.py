@@ -61,14 +61,16 @@ COLUMNS: Final[tuple[Column[Candidate], ...]] = (
 class RetryDialog(QDialog):
     """Retries tasks of one session on a queue of one; ``queue`` "" means where each came from."""
 
-    def __init__(self, retrying: Retrying, uuids: Sequence[str], queue: str, parent: QWidget | None = None) -> None:
+    def __init__(
+        self, retrying: Retrying, tasks: Sequence[str | int], queue: str, parent: QWidget | None = None
+    ) -> None:
         super().__init__(parent)
         self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         self.setWindowTitle("Retry tasks")
         self.resize(940, 520)
         self._retrying = retrying
         retrying.setParent(self)
-        self._uuids = list(uuids)
+        self._tasks = list(tasks)
         self._profile = retrying.target.profile
         self._candidates: list[Candidate] = []
         self.heading = plain_label()
@@ -158,7 +160,7 @@ class RetryDialog(QDialog):
 
     async def _read(self, queue: str) -> None:
         try:
-            self._candidates = await self._retrying.candidates(self._uuids, queue)
+            self._candidates = await self._retrying.candidates(self._tasks, queue)
             facets = await self._retrying.target.ask(lambda reader: reader.facets(), slot="retry queues")
         except UserError as error:
             self.message.setText(str(error))
@@ -220,7 +222,7 @@ class RetryDialog(QDialog):
         parts = [grades(self._candidates)] if self._candidates else []
         if left_out:
             parts.append(f"{left_out:,} left out: their arguments or their queue are not known")
-        gone = len(self._uuids) - len(self._candidates)
+        gone = len(self._tasks) - len(self._candidates)
         if self._candidates and gone:
             parts.append(f"{gone:,} no longer in the history")
         if parts:

@@ -20,7 +20,7 @@ from PySide6.QtCore import (
 from PySide6.QtGui import QDrag, QDropEvent, QPainter, QPixmap
 from PySide6.QtWidgets import QAbstractItemView, QApplication, QTreeView, QWidget
 
-from deskq.models.columns import Column, RowRole
+from deskq.models.columns import Column
 from deskq.models.draggable import mime_of, tasks_in
 from deskq.models.formats import count
 from deskq.views import theme
@@ -39,18 +39,21 @@ class TaskTable(Table):
         self.setDragEnabled(True)
         self.setDragDropMode(QAbstractItemView.DragDropMode.DragOnly)
 
-    def selected_ids(self) -> list[str]:
-        """Return the ids of the selected tasks that were read, from the top."""
-        model = self.model()
-        rows = (model.index(line, 0).data(RowRole) for line in self.selected_lines())
-        return [row.uuid for row in rows if row is not None]
+    def selected_tasks(self) -> list[str | int]:
+        """Return the selected tasks from the top: ids, and numbers in the history of those that were not read yet."""
+        model: Any = self.model()
+        found: list[str | int] = []
+        for line in self.selected_lines():
+            row = model.task_at(line)
+            found.append(row.uuid if row is not None else model.id_at(line))
+        return found
 
     def startDrag(self, actions: Qt.DropAction) -> None:
-        uuids = self.selected_ids()
-        if uuids:
+        tasks = self.selected_tasks()
+        if tasks:
             drag = QDrag(self)
-            drag.setMimeData(mime_of(self._profile, uuids))
-            picture = drag_picture(count(len(uuids), "task"), self)
+            drag.setMimeData(mime_of(self._profile, tasks))
+            picture = drag_picture(count(len(tasks), "task"), self)
             drag.setPixmap(picture)
             drag.setHotSpot(QPoint(-12, -8))
             drag.exec(Qt.DropAction.CopyAction)
@@ -112,7 +115,7 @@ class TaskDrop(QObject):
             return True
         return super().eventFilter(watched, event)
 
-    def _found(self, event: QDropEvent) -> tuple[str, list[str], str, str, bool, str] | None:
+    def _found(self, event: QDropEvent) -> tuple[str, list[str | int], str, str, bool, str] | None:
         tasks = tasks_in(event.mimeData())
         index = self._view.indexAt(event.position().toPoint())
         place = self._place(index) if index.isValid() else None
