@@ -149,7 +149,7 @@ class WelcomePane(QWidget):
 def _card(title: str, text: str, row: QHBoxLayout, *more: QWidget) -> QFrame:
     card = QFrame()
     card.setFrameShape(QFrame.Shape.StyledPanel)
-    card.setBackgroundRole(QPalette.ColorRole.Base)
+    card.setBackgroundRole(QPalette.ColorRole.Midlight)
     card.setAutoFillBackground(True)
     layout = QVBoxLayout(card)
     layout.setContentsMargins(theme.GAP_L, theme.GAP_M, theme.GAP_L, theme.GAP_M)
