@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 import uuid
+from functools import partial
 
 import pytest
 
@@ -50,13 +51,21 @@ def test_a_clock_that_is_an_hour_off(redis_url: str, shift: float, word: str) ->
         assert recording.status().delay == pytest.approx(0, abs=10)
 
 
+def last_processed(recording: Recording, processed: int) -> bool:
+    workers = recording.reader.workers()
+    return bool(workers) and workers[0].processed == processed
+
+
 def test_two_workers_of_one_name(redis_url: str) -> None:
     """Both are seen, no count of theirs is taken for a loss, and no task is lost with the other one."""
     notes = next(column for column in WORKER_COLUMNS if column.key == "notes")
     with Feed(redis_url) as feed, Recording(redis_url) as recording:
         running = str(uuid.uuid4())
+        for pid, processed in ((1, 100), (2, 0), (1, 101)):  # the first is heard again after the second has come
+            feed.send(heartbeat(processed, pid=pid))
+            wait_until(partial(last_processed, recording, processed), 10, "the heartbeat")
         for number in range(4):
-            feed.send(heartbeat(100 + number, pid=1), heartbeat(number, pid=2))
+            feed.send(heartbeat(102 + number, pid=1), heartbeat(number, pid=2))
         feed.send(task_events(running, 1, pid=1)[:2], heartbeat(4, pid=2))
         recording.wait_for_state(running, "STARTED")
         wait_until(lambda: recording.reader.workers() and recording.reader.workers()[0].duplicate_name, 10, "the badge")
