@@ -55,7 +55,10 @@ def test_every_ending_comes_out_true(broker_url: str, pool: str, recording: Reco
         unicode_id = send("unicode")
         hard = send("hard_limit") if pool == "prefork" else ""
 
-        row = recording.wait_for_state(added, "SUCCESS")
+        recording.wait_for_state(added, "SUCCESS")
+        # The client tells of it after it has sent it, by a connection of its own: that may come last.
+        row = wait_until(lambda: told if (told := recording.task(added)) and told.sent else None, 10, "its task-sent")
+        assert row is not None
         assert (row.name, row.args, row.result, row.queue, row.worker) == (
             "sample.add",
             "(2, 3)",
