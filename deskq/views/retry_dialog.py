@@ -75,7 +75,6 @@ class RetryDialog(QDialog):
         self._candidates: list[Candidate] = []
         self.heading = plain_label()
         self.heading.setFont(theme.heading_font())
-        self.heading.setStyleSheet("")
         self.summary = plain_label("Reading the tasks …", muted=True)
         self.model = SmallTableModel(COLUMNS, key=lambda one: one.row.uuid, parent=self, sort="grade")
         self.table = Table("retry", COLUMNS)
