@@ -1,0 +1,1 @@
+"""Periodic tasks: what beat's stores keep, when they will run, and how they are changed."""
