@@ -10,7 +10,7 @@ import contextlib
 import getpass
 import json
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from importlib import resources
 from pathlib import Path
@@ -19,23 +19,26 @@ from typing import Any, Final
 import apsw
 
 from deskq import paths
-from deskq.actions.plan import Item, Outcome, Plan
+from deskq.actions.plan import AnyPlan, Item, Outcome, Plan, Step, StepPlan
 from deskq.errors import UserError
 from deskq.history.lock import WriterLock, is_locked, lock_path
 from deskq.profiles import Profile
 from deskq.protocol.message import write_redis_message
 
-VERSION: Final = 1
+VERSION: Final = 2
 APPLICATION_ID: Final = 0x6465736A  # "desj"
 KEPT_SECONDS: Final = 366 * 86_400.0
 LARGEST_BODY: Final = 256 * 1024
-_ACTION: Final = "id, at, person, profile, place, environment, safety, verb, title, options, ended"
+_ACTION: Final = "id, at, person, profile, place, environment, safety, verb, title, options, ended, undoes"
 _ITEM: Final = "action, number, new_id, source, task, queue, grade, command, outcome, words, at"
 
 
 @dataclass(frozen=True, slots=True)
 class ActionRow:
-    """One action. ``outcomes``: how many items ended how; ``running``: some process carries it out just now."""
+    """One action. ``outcomes``: how many items ended how; ``running``: some process carries it out just now.
+
+    ``undoes``: the action that this took back, "" if none.
+    """
 
     id: str
     at: float
@@ -48,6 +51,7 @@ class ActionRow:
     title: str
     options: str
     ended: float | None
+    undoes: str
     outcomes: dict[str, int]
     running: bool
 
@@ -93,28 +97,27 @@ class Journal:
             self._let_go(action)
         self._connection.close()
 
-    def begin(self, plan: Plan, profile: Profile) -> None:
+    def begin(self, plan: AnyPlan, profile: Profile) -> None:
         """Write the whole plan to disk; when this returns it survives a power cut. Takes the plan's lock."""
         lock = WriterLock(self._lock_of(plan.id))
         if not lock.acquire():
             raise UserError("This plan is being carried out already.")
         self._locks[plan.id] = lock
-        options = json.dumps({"rate": plan.rate, "canary": plan.canary, "crosses": plan.crosses})
+        canary = isinstance(plan, Plan) and plan.canary
+        undoes = plan.undoes if isinstance(plan, StepPlan) else ""
+        options = json.dumps({"rate": plan.rate, "canary": canary, "crosses": plan.crosses})
         now = time.time()
         row = (plan.id, now, _person(), profile.name, profile.url, profile.environment.value, profile.safety.value)
         with self._transaction():
             self._connection.execute(
-                "INSERT INTO actions VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, NULL)",
-                (*row, plan.verb.value, plan.title, options),
+                "INSERT INTO actions VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, NULL, ?)",
+                (*row, plan.verb.value, plan.title, options, undoes),
             )
             self._connection.executemany(
-                "INSERT INTO items VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, '', ?)",
+                "INSERT INTO items VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, '', ?, ?)",
                 (
-                    (
-                        *(plan.id, number, item.new_id, item.source, item.task, item.queue, item.grade),
-                        *(item.command, _message(item), Outcome.PLANNED.value, now),
-                    )
-                    for number, item in enumerate(plan.items)
+                    (plan.id, number, *line[:-1], Outcome.PLANNED.value, now, line[-1])
+                    for number, line in enumerate(map(_line, plan.items))
                 ),
             )
 
@@ -126,6 +129,28 @@ class Journal:
                 "UPDATE items SET outcome = ?, words = ?, at = ? WHERE action = ? AND number = ?",
                 [(outcome.value, words[:2_000], now, action, number) for number, outcome, words in outcomes],
             )
+
+    def keep_undo(self, action: str, undos: Iterable[tuple[int, Mapping[str, Any]]]) -> None:
+        """Write how items are taken back, where that is known only afterwards: (number, detail)."""
+        with self._transaction():
+            self._connection.executemany(
+                "UPDATE items SET undo = ? WHERE action = ? AND number = ?",
+                [(_json(undo), action, number) for number, undo in undos],
+            )
+
+    def undos(self, action: str) -> list[tuple[ItemRow, dict[str, Any]]]:
+        """Return the items of an action that were done and can be taken back, the last one first, with the details."""
+        rows = self._all(
+            f"SELECT {_ITEM}, undo FROM items WHERE action = ? AND outcome = 'done' AND undo <> '' "
+            "ORDER BY number DESC",
+            (action,),
+        )
+        return [(ItemRow(*row[:-1]), json.loads(row[-1])) for row in rows]
+
+    def undone_by(self, action: str) -> str:
+        """Return the id of the latest action that took this one back, "" if none did."""
+        rows = self._all("SELECT id FROM actions WHERE undoes = ? ORDER BY at DESC LIMIT 1", (action,))
+        return str(rows[0][0]) if rows else ""
 
     def end(self, action: str) -> None:
         """The plan is carried out or was stopped: what was not begun is not sent."""
@@ -226,6 +251,10 @@ class Journal:
                 connection.execute(resources.files("deskq.actions").joinpath("journal.sql").read_text(encoding="utf-8"))
                 connection.pragma("application_id", APPLICATION_ID)
                 connection.pragma("user_version", VERSION)
+            elif connection.pragma("user_version") == 1 and connection.pragma("application_id") == APPLICATION_ID:
+                connection.execute("ALTER TABLE actions ADD COLUMN undoes TEXT NOT NULL DEFAULT ''")
+                connection.execute("ALTER TABLE items ADD COLUMN undo TEXT NOT NULL DEFAULT ''")
+                connection.pragma("user_version", VERSION)
         if connection.pragma("application_id") != APPLICATION_ID:
             raise UserError(f"{self.path} is no journal of deskq. Move it away.")
         if connection.pragma("user_version") > VERSION:
@@ -261,6 +290,18 @@ class Journal:
         if lock is not None:
             lock_path(self._lock_of(action)).unlink(missing_ok=True)  # nobody else waits for it: ids are used once
             lock.release()
+
+
+def _line(item: Item | Step) -> tuple[str, str, str, str, str, str, bytes, str]:
+    """What is written of an item: id, source, task, queue, grade, command, message, undo."""
+    if isinstance(item, Item):
+        return (item.new_id, item.source, item.task, item.queue, item.grade, item.command, _message(item), "")
+    undo = _json(item.undo) if item.undo is not None else ""
+    return (item.id, item.source, item.task, item.target, "", item.command, _json(item.detail).encode(), undo)
+
+
+def _json(detail: Mapping[str, Any]) -> str:
+    return json.dumps(detail, ensure_ascii=True, default=str)
 
 
 def _message(item: Item) -> bytes:

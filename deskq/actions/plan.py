@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import Any
 from uuid import uuid4
 
 from deskq.protocol.message import RawMessage
@@ -15,6 +17,11 @@ class Verb(StrEnum):
 
     SEND = "send"
     RETRY = "retry"
+    REVOKE = "revoke"
+    STEER = "steer"
+    PAUSE = "pause"
+    RESUME = "resume"
+    SCHEDULE = "edit schedules"
 
 
 class Outcome(StrEnum):
@@ -79,3 +86,43 @@ class Plan:
         queues = sorted({item.queue for item in self.items})
         where = f"“{queues[0]}”" if len(queues) == 1 else f"{len(queues)} queues"
         return f"{self.verb.value.capitalize()} {what} on {where} at {self.profile} ({self.environment})"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Step:
+    """One change that is no task message. ``target``: the worker's node name, the queue, or the entry it changes.
+
+    ``command``: literally what is sent, for people. ``detail``: the same for the program, JSON values; ``undo``: the
+    detail of the step that takes it back, with its ``command`` inside, None where there is none or it is known only
+    afterwards. ``source``, ``task``: id and name of the task that it concerns, "" if none.
+    """
+
+    target: str
+    command: str
+    detail: Mapping[str, Any]
+    undo: Mapping[str, Any] | None = None
+    source: str = ""
+    task: str = ""
+    id: str = field(default_factory=lambda: str(uuid4()))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StepPlan:
+    """Steps that are carried out together. ``title``: verb, count, target and environment in one line.
+
+    ``undoes``: the id of the action that this takes back, "" if none; ``crosses`` as in Plan; ``rate``: steps a second.
+    """
+
+    verb: Verb
+    profile: str
+    environment: str
+    title: str
+    items: tuple[Step, ...]
+    undoes: str = ""
+    rate: float = 0.0
+    crosses: bool = False
+    id: str = field(default_factory=lambda: str(uuid4()))
+    created: float = field(default_factory=time.time)
+
+
+AnyPlan = Plan | StepPlan

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from deskq.actions.plan import Plan
+from deskq.actions.plan import AnyPlan
 from deskq.errors import UserError
 from deskq.profiles import Profile, Safety
 
@@ -21,7 +21,7 @@ class Confirmation:
     typed: str = ""
 
 
-def needs_confirmation(plan: Plan, profile: Profile) -> bool:
+def needs_confirmation(plan: AnyPlan, profile: Profile) -> bool:
     """Must a person say yes to this?"""
     return profile.safety is not Safety.FREE or plan.crosses
 
@@ -31,7 +31,7 @@ def needs_name(profile: Profile) -> bool:
     return profile.safety is Safety.ASK_NAME
 
 
-def check(plan: Plan, profile: Profile, confirmation: Confirmation | None) -> None:
+def check(plan: AnyPlan, profile: Profile, confirmation: Confirmation | None) -> None:
     """Raise Forbidden unless this plan may be carried out there."""
     if profile.read_only or not profile.has_broker:
         raise Forbidden(

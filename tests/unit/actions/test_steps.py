@@ -1,0 +1,148 @@
+"""Steps that are no messages: journalled first, stopped after errors, taken back."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+
+import apsw
+import pytest
+
+from deskq import paths
+from deskq.actions.journal import Journal
+from deskq.actions.plan import Outcome, Step, StepPlan, Verb
+from deskq.actions.safety import Confirmation, Forbidden
+from deskq.actions.steps import Ending, StepCarrier, undo_plan
+from deskq.errors import UserError
+from deskq.profiles import Profile, Safety
+
+PROFILE = Profile.from_url("redis://h/0", name="shop", safety=Safety.FREE)
+
+
+class Doing:
+    """Does what a function says, one step at a time, and remembers what it was asked."""
+
+    together = 1
+
+    def __init__(self, answer: Callable[[Step], Ending]) -> None:
+        self.answer = answer
+        self.asked: list[str] = []
+        self.closed = False
+
+    def check(self) -> None:
+        pass
+
+    def do(self, steps: Sequence[Step]) -> Sequence[Ending]:
+        self.asked += [step.target for step in steps]
+        return [self.answer(step) for step in steps]
+
+    def close(self) -> None:
+        self.closed = True
+
+
+def plan_of(*targets: str) -> StepPlan:
+    steps = tuple(
+        Step(target=target, command=f"grow {target} by 2", detail={"grow": 2}, undo={"grow": -2, "command": "shrink"})
+        for target in targets
+    )
+    return StepPlan(verb=Verb.STEER, profile="shop", environment="production", title="Grow pools", items=steps)
+
+
+@pytest.fixture
+def journal() -> Iterator[Journal]:
+    one = Journal()
+    yield one
+    one.close()
+
+
+def test_each_step_is_on_disk_before_it_is_done(journal: Journal) -> None:
+    plan = plan_of("w1", "w2")
+    seen: list[list[str]] = []
+
+    def answer(step: Step) -> Ending:
+        seen.append([item.outcome for item in journal.items(plan.id)])
+        return Ending(Outcome.DONE, f"{step.target} grew")
+
+    doing = Doing(answer)
+    result = StepCarrier(plan, PROFILE, journal, doing).run(None)
+    assert seen == [["sending", "planned"], ["done", "sending"]]
+    assert (result.done, result.phase) == (2, "done")
+    assert doing.closed
+    assert [item.words for item in journal.items(plan.id)] == ["w1 grew", "w2 grew"]
+
+
+def test_it_stops_after_three_errors(journal: Journal) -> None:
+    doing = Doing(lambda _: Ending(Outcome.FAILED, "autoscale is on"))
+    result = StepCarrier(plan_of("a", "b", "c", "d"), PROFILE, journal, doing).run(None)
+    assert doing.asked == ["a", "b", "c"]
+    assert (result.failed, result.held_back, result.phase) == (3, 1, "stopped")
+    assert "autoscale is on" in result.words
+
+
+def test_what_failed_inside_is_unknown(journal: Journal) -> None:
+    def answer(_step: Step) -> Ending:
+        raise RuntimeError("no idea")
+
+    plan = plan_of("a", "b")
+    with pytest.raises(RuntimeError):
+        StepCarrier(plan, PROFILE, journal, Doing(answer)).run(None)
+    assert [item.outcome for item in journal.items(plan.id)] == ["unknown", "not sent"]
+
+
+def test_safety_is_asked_here(journal: Journal) -> None:
+    doing = Doing(lambda _: Ending(Outcome.DONE))
+    careful = Profile.from_url("redis://h/0", name="shop", safety=Safety.ASK)
+    plan = plan_of("a")
+    with pytest.raises(Forbidden):
+        StepCarrier(plan, careful, journal, doing).run(None)
+    assert doing.asked == []
+    assert doing.closed
+    assert journal.actions() == []
+    assert StepCarrier(plan, careful, journal, doing).run(Confirmation(plan.id)).done == 1
+
+
+def test_an_action_is_taken_back_once(journal: Journal) -> None:
+    doing = Doing(lambda step: Ending(Outcome.DONE if step.target != "b" else Outcome.FAILED))
+    plan = plan_of("a", "b", "c")
+    StepCarrier(plan, PROFILE, journal, doing).run(None)
+    back = undo_plan(journal, plan.id)
+    assert [(step.target, step.command, step.detail["grow"]) for step in back.items] == [
+        ("c", "shrink", -2),
+        ("a", "shrink", -2),
+    ]
+    StepCarrier(back, PROFILE, journal, doing).run(None)
+    assert journal.undone_by(plan.id) == back.id
+    with pytest.raises(UserError, match="already"):
+        undo_plan(journal, plan.id)
+    again = undo_plan(journal, back.id)
+    assert [step.detail["grow"] for step in again.items] == [2, 2]
+
+
+def test_what_takes_it_back_may_be_known_only_afterwards(journal: Journal) -> None:
+    plan = StepPlan(
+        verb=Verb.SCHEDULE,
+        profile="shop",
+        environment="production",
+        title="Edit",
+        items=(Step(target="nightly", command="set nightly", detail={"new": 1}),),
+    )
+    doing = Doing(lambda _: Ending(Outcome.DONE, undo={"old": 0, "command": "set nightly back"}))
+    StepCarrier(plan, PROFILE, journal, doing).run(None)
+    (step,) = undo_plan(journal, plan.id).items
+    assert (step.detail["old"], step.command) == (0, "set nightly back")
+
+
+def test_a_journal_of_the_first_version_is_kept() -> None:
+    path = paths.state_dir() / "journal.sqlite"
+    Journal(path).close()
+    connection = apsw.Connection(str(path))
+    connection.execute("ALTER TABLE actions DROP COLUMN undoes")
+    connection.execute("ALTER TABLE items DROP COLUMN undo")
+    connection.execute("INSERT INTO actions VALUES ('x', 1, 'anna', 'shop', '', '', '', 'retry', 'Retry', '{}', 2)")
+    connection.pragma("user_version", 1)
+    connection.close()
+    journal = Journal(path)
+    try:
+        assert [(row.id, row.undoes) for row in journal.actions()] == [("x", "")]
+        StepCarrier(plan_of("a"), PROFILE, journal, Doing(lambda _: Ending(Outcome.DONE))).run(None)
+    finally:
+        journal.close()
