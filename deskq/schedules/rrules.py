@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime, timedelta, timezone
+from dataclasses import replace
+from datetime import UTC, date, datetime, timedelta, timezone
 from typing import Any, Final
 
 from dateutil.rrule import DAILY, HOURLY, MINUTELY, MONTHLY, SECONDLY, WEEKLY, YEARLY, rrule, weekday
@@ -20,10 +22,12 @@ FREQUENCIES: Final = {
     "minutely": MINUTELY,
     "secondly": SECONDLY,
 }
-# How many values a rule may yield before the one that is looked for, and how far dateutil may look for one.
+# A rule with a count is walked from its beginning, and this far.
 _STEPS: Final = 100_000
-_FAR: Final = timedelta(days=366 * 12)
-_NEAR: Final = {"minutely": timedelta(days=366 * 2), "secondly": timedelta(days=366)}  # they look at each day slowly
+# dateutil looks for a next value until the year 9999, which takes ten seconds. So rules are moved there from these
+# years, where every fourth is a leap year too, and moved back: then it looks only 12 to 39 years ahead.
+_MOVED_YEARS: Final = range(1902, 2088)
+_LAST_YEARS: Final = range(9960, 9988)
 _PERIODS: Final = {
     "weekly": timedelta(weeks=1),
     "daily": timedelta(days=1),
@@ -42,50 +46,67 @@ def rrule_following(schedule: RRule, after: float) -> Callable[[datetime], tuple
         nonlocal values, value
         if value is not None and value <= last:
             value = next((later for later in values if later > last), None)
-        if value is None or value <= last:  # the first time, or where the last walk was told to stop
-            values = _walk(_rule(schedule, last, after))
+        if value is None or value <= last:  # the first time, or where the last walk ended
+            values = _values(schedule, last, after)
             value = next((later for later in values if later > last), None)
         return None if value is None else (value.astimezone(UTC), "")
 
-    _rule(schedule, datetime.fromtimestamp(after, UTC), after)
+    _values(schedule, datetime.fromtimestamp(after, UTC), after)
     return following
 
 
-def _walk(rule: Any) -> Iterator[datetime]:
-    for step, value in enumerate(rule):
-        if step >= _STEPS:
-            return
-        yield value
-
-
-def _rule(schedule: RRule, last: datetime, after: float) -> Any:
-    """The rule, begun as late before ``last`` as it can be without changing what it yields after it."""
-    frequency = FREQUENCIES.get(schedule.freq)
-    if frequency is None:
+def _values(schedule: RRule, last: datetime, after: float) -> Iterator[datetime]:
+    """The rule's values from before ``last``; those of a rule without count begin as late as they can."""
+    if schedule.freq not in FREQUENCIES:
         raise UserError(f"“{schedule.freq}” is no frequency of an rrule: it takes {', '.join(FREQUENCIES)}.")
     if schedule.interval < 1:
         raise UserError("The interval of an rrule must be at least 1.")
     try:
         start = _time(after if schedule.dtstart is None else schedule.dtstart, schedule.dtstart_offset)
+        until = None if schedule.until is None else _time(schedule.until, schedule.until_offset)
+        if schedule.count is not None:
+            if schedule.count < 1 or next(_values(replace(schedule, count=None), start, after), None) is None:
+                return iter(())
+            return itertools.islice(_rule(schedule, start, until), _STEPS)
         period = _PERIODS.get(schedule.freq)
-        if period is not None and schedule.count is None:
+        moved = timedelta()
+        if period is not None:
             whole = period * schedule.interval
             start += whole * max(0, (last - start) // whole - 1)
-        until = max(last, start) + _NEAR.get(schedule.freq, _FAR) * (schedule.interval if period is None else 1)
-        if schedule.until is not None:
-            until = min(until, _time(schedule.until, schedule.until_offset))
-        return rrule(
-            frequency,
-            dtstart=start,
-            interval=schedule.interval,
-            wkst=schedule.wkst,
-            count=schedule.count,
-            until=until,
-            byweekday=tuple(weekday(day, nth) if nth else weekday(day) for day, nth in schedule.byweekday) or None,
-            **dict(schedule.others),
-        )
+            if start.year in _MOVED_YEARS and "byeaster" not in dict(schedule.others):
+                moved = _move(start)
+        if until is not None:
+            until = _ended(until, moved)
+        return (value - moved for value in _rule(schedule, start + moved, until))
     except (ValueError, TypeError, OverflowError, OSError, IndexError, AttributeError) as error:
         raise UserError(f"The rrule is not understood: {error}") from None
+
+
+def _move(start: datetime) -> timedelta:
+    """How far it is to the last years that have the same calendar, always whole weeks."""
+    first = date(start.year, 1, 1)
+    year = next(y for y in _LAST_YEARS if y % 4 == first.year % 4 and date(y, 1, 1).weekday() == first.weekday())
+    return date(year, 1, 1) - first
+
+
+def _ended(until: datetime, moved: timedelta) -> datetime | None:
+    try:
+        return until + moved
+    except OverflowError:
+        return None
+
+
+def _rule(schedule: RRule, start: datetime, until: datetime | None) -> Any:
+    return rrule(
+        FREQUENCIES[schedule.freq],
+        dtstart=start,
+        interval=schedule.interval,
+        wkst=schedule.wkst,
+        count=schedule.count,
+        until=until,
+        byweekday=tuple(weekday(day, nth) if nth else weekday(day) for day, nth in schedule.byweekday) or None,
+        **dict(schedule.others),
+    )
 
 
 def _time(at: float, offset: float) -> datetime:
