@@ -102,6 +102,6 @@ def celery_crontab(schedule: Crontab, zone: str) -> Any:
             raise UserError(
                 f"It never runs: no month {schedule.month_of_year} has a day {schedule.day_of_month}."
             ) from None
-        raise UserError(f"Celery does not understand the crontab {schedule.text}: {error}") from None
+        raise UserError(f"Celery does not understand the crontab {schedule.text}: {str(error).strip()}") from None
     made.tz = zone_of(zone)  # as django-celery-beat does; else it is the current app's
     return made

@@ -79,7 +79,7 @@ def _values(schedule: RRule, last: datetime, after: float) -> Iterator[datetime]
             until = _ended(until, moved)
         return (value - moved for value in _rule(schedule, start + moved, until))
     except (ValueError, TypeError, OverflowError, OSError, IndexError, AttributeError) as error:
-        raise UserError(f"The rrule is not understood: {error}") from None
+        raise UserError(f"The rrule is not understood: {str(error).rstrip('.')}.") from None
 
 
 def _move(start: datetime) -> timedelta:

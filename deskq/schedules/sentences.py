@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from datetime import UTC, datetime, timedelta, timezone
 from functools import lru_cache
 from typing import Any, Final
@@ -87,6 +88,8 @@ def _clock(time: datetime) -> str:
 
 
 def _interval(schedule: Interval) -> str:
+    if not math.isfinite(schedule.seconds):
+        return f"every {schedule.seconds} seconds"
     words = f"every {_duration(schedule.seconds)}"
     if schedule.relative:
         # Celery rounds to the largest of these that fits.
