@@ -1,0 +1,263 @@
+"""Schedules that django-celery-beat keeps in a database, without Django."""
+
+from __future__ import annotations
+
+import time
+from collections import defaultdict
+from dataclasses import replace
+from typing import Any, Final
+
+import sqlalchemy
+
+from deskq.errors import UserError
+from deskq.schedules.base import (
+    Abilities,
+    BeatEvidence,
+    Changed,
+    Clocked,
+    Content,
+    Crontab,
+    Entry,
+    Interval,
+    Solar,
+    StoreError,
+    StoreKind,
+)
+from deskq.schedules.databases import Database
+from deskq.schedules.django_rows import Row, columns_of, entry_of, schedule_columns, sharers, version_of
+from deskq.schedules.django_tables import Tables, find_tables
+from deskq.schedules.zones import zone_of
+
+ZONE_OPTION: Final = "deskq_zone"
+_SCHEME: Final = f"{StoreKind.DJANGO.value}:"
+_NEWEST: Final = frozenset({"one_off", "start_time", "expires_at", "description", "last_run_at", "total_run_count"})
+_WORDS: Final = "django-celery-beat keeps no sign of life; beat notes runs about every three minutes."
+
+
+class DjangoBeatStore:
+    """See ScheduleStore. Tables of django-celery-beat 2.0 to 2.9 in PostgreSQL, MySQL, MariaDB or SQLite.
+
+    Django's tables do not tell which entries an app's ``beat_schedule`` wrote: those are editable here and written
+    again at beat's next start. Crontabs are read with the zone that is stored with each; one without is stored with
+    the store's. ``abilities`` are those of the newest version until the first read has looked at the tables.
+    An edit never changes a schedule row: an equal one is used or a new one made, unless ``change_shared``.
+    Beat (2.9) reads a row and writes all of it after a run: an edit within those milliseconds is lost to it.
+    """
+
+    kind = StoreKind.DJANGO
+
+    def __init__(self, url: str) -> None:
+        """``url``: SQLAlchemy's, also with "django-celery-beat:" before it; the option ``deskq_zone`` in its query
+        names the app's time zone (UTC). Connects to nothing. Raises StoreError."""
+        plain, self.zone = _without_zone(url.removeprefix(_SCHEME))
+        try:
+            zone_of(self.zone)
+        except UserError as error:
+            raise StoreError(str(error)) from None
+        self._database = Database(plain)
+        self.title = self._database.place
+        self.url = _SCHEME + self._database.place
+        if self.zone != "UTC":
+            self.url += f"{'&' if '?' in self.url else '?'}{ZONE_OPTION}={self.zone}"
+        self._tables: Tables | None = None
+        self.abilities = Abilities(kinds=frozenset({Interval, Crontab, Solar, Clocked}), fields=_NEWEST, zoned=True)
+
+    def read(self) -> Content:
+        """See ScheduleStore. One query for each table."""
+        with self._database.transaction() as connection:
+            tables = self._look(connection)
+            entries = self._read(connection, tables)
+        last = max((entry.last_run_at for entry in entries if entry.last_run_at is not None), default=None)
+        warnings = []
+        if tables.changes is None:
+            warnings.append("The table django_celery_beat_periodictasks is missing: beat would not notice a change.")
+        return Content(
+            entries=tuple(entries),
+            beat=BeatEvidence(last=last, words=_WORDS),
+            warnings=tuple(warnings),
+            read_at=time.time(),
+        )
+
+    def replace(self, old: Entry | None, new: Entry | None, *, change_shared: bool = False) -> Entry | None:
+        """See ScheduleStore. Only the columns that differ between ``old`` and ``new`` are written."""
+        if old is None and new is None:
+            return None
+        with self._database.transaction(writes=True) as connection:
+            tables = self._look(connection)
+            if tables.changes is None:
+                raise StoreError(f"{self.title} lacks django_celery_beat_periodictasks: beat would notice nothing.")
+            key = None if old is None else self._still(connection, tables, old)
+            if new is not None and (old is None or new.name != old.name):
+                _name_is_free(connection, tables, new.name, key)
+            if new is None:
+                connection.execute(sqlalchemy.delete(tables.task).where(tables.task.c.id == key))
+            elif key is None or old is None:
+                key = self._add(connection, tables, new)
+            else:
+                self._edit(connection, tables, key, old, new, change_shared)
+            _touch(connection, tables.changes)
+            stored = self._read(connection, tables, key) if new is not None else []
+        return stored[0] if stored else None
+
+    def close(self) -> None:
+        """See ScheduleStore."""
+        self._database.close()
+
+    def _look(self, connection: sqlalchemy.Connection) -> Tables:
+        if self._tables is None:
+            self._tables = find_tables(connection, self.title)
+            self.abilities = replace(
+                self.abilities, kinds=self._tables.classes, fields=self._tables.fields, zoned=self._tables.zoned
+            )
+        return self._tables
+
+    def _read(self, connection: sqlalchemy.Connection, tables: Tables, key: int | None = None) -> list[Entry]:
+        chosen = sqlalchemy.select(tables.task).order_by(tables.task.c.name, tables.task.c.id)
+        if key is not None:
+            chosen = chosen.where(tables.task.c.id == key)
+        rows = [dict(row) for row in connection.execute(chosen).mappings()]
+        schedules = {kind: _schedule_rows(connection, tables, kind, rows, key) for kind in tables.kinds}
+        users: defaultdict[tuple[str, int], list[str]] = defaultdict(list)
+        if key is None:
+            for row in rows:
+                for kind in tables.kinds:
+                    if (named := row[f"{kind}_id"]) is not None:
+                        users[kind, named].append(row["name"])
+        else:
+            for kind in tables.kinds:
+                for row in rows:
+                    if (named := row[f"{kind}_id"]) is not None:
+                        users[kind, named] = _users(connection, tables, kind, named)
+        entries = []
+        for row in rows:
+            named_rows = {
+                kind: schedules[kind].get(row[f"{kind}_id"]) for kind in tables.kinds if row[f"{kind}_id"] is not None
+            }
+            first = next(iter(named_rows), None)
+            shared = () if first is None else sharers(users[first, row[f"{first}_id"]], row["name"])
+            entries.append(entry_of(row, named_rows, shared, self.zone))
+        return entries
+
+    def _still(self, connection: sqlalchemy.Connection, tables: Tables, old: Entry) -> int:
+        """Lock the entry's rows and compare; raises Changed."""
+        key = int(old.key) if old.key.isdigit() else -1
+        chosen = sqlalchemy.select(tables.task).where(tables.task.c.id == key).with_for_update()
+        found = connection.execute(chosen).mappings().first()
+        if found is None:
+            raise Changed(f"“{old.name}” was deleted by somebody else.", None)
+        row = {str(name): value for name, value in found.items()}
+        schedules: dict[str, Row | None] = {}
+        for kind, table in tables.kinds.items():
+            if row[f"{kind}_id"] is not None:
+                asked = sqlalchemy.select(table).where(table.c.id == row[f"{kind}_id"]).with_for_update()
+                named = connection.execute(asked).mappings().first()
+                schedules[kind] = None if named is None else {str(name): value for name, value in named.items()}
+        if version_of(row, schedules) != old.version:
+            theirs = self._read(connection, tables, key)
+            raise Changed(f"“{old.name}” was changed by somebody else: nothing was written.", theirs[0])
+        return key
+
+    def _add(self, connection: sqlalchemy.Connection, tables: Tables, new: Entry) -> int:
+        columns = columns_of(new, tables)
+        columns |= {"last_run_at": new.last_run_at, "total_run_count": new.total_run_count or 0}
+        kind, wanted = schedule_columns(new.schedule, tables, self.zone)
+        columns[f"{kind}_id"] = _schedule_id(connection, tables.kinds[kind], wanted)
+        columns["date_changed"] = time.time()
+        known = {name: value for name, value in columns.items() if tables.has(name)}
+        made = connection.execute(sqlalchemy.insert(tables.task).values(known))
+        return _new_key(made)
+
+    def _edit(
+        self, connection: sqlalchemy.Connection, tables: Tables, key: int, old: Entry, new: Entry, change_shared: bool
+    ) -> None:
+        if new == replace(old, enabled=new.enabled):  # also where the rest is broken
+            columns: dict[str, Any] = {"enabled": new.enabled}
+        else:
+            columns = self._changes(connection, tables, key, old, new, change_shared)
+        if tables.has("date_changed"):
+            columns["date_changed"] = time.time()
+        connection.execute(sqlalchemy.update(tables.task).where(tables.task.c.id == key).values(columns))
+
+    def _changes(
+        self, connection: sqlalchemy.Connection, tables: Tables, key: int, old: Entry, new: Entry, change_shared: bool
+    ) -> dict[str, Any]:
+        """What to write into the task's row; the schedule's is written here."""
+        wanted = columns_of(new, tables)
+        before = _columns_as_read(old, tables)
+        columns = {name: value for name, value in wanted.items() if name not in before or before[name] != value}
+        if new.schedule != old.schedule:
+            kind, fields = schedule_columns(new.schedule, tables, self.zone)
+            if change_shared and isinstance(old.schedule, type(new.schedule)):
+                table = tables.kinds[kind]
+                asked = sqlalchemy.select(tables.task.c[f"{kind}_id"]).where(tables.task.c.id == key)
+                row = connection.execute(asked).scalar_one()
+                connection.execute(sqlalchemy.update(table).where(table.c.id == row).values(fields))
+            else:
+                columns |= {f"{other}_id": None for other in tables.kinds}
+                columns[f"{kind}_id"] = _schedule_id(connection, tables.kinds[kind], fields)
+        return columns
+
+
+def _name_is_free(connection: sqlalchemy.Connection, tables: Tables, name: str, key: int | None) -> None:
+    """``key``: the entry's own row, which may have that name in other case."""
+    asked = sqlalchemy.select(tables.task.c.id).where(tables.task.c.name == name)
+    if any(found != key for found in connection.execute(asked).scalars()):
+        raise StoreError(f"There is an entry “{name}” already: take another name.")
+
+
+def _columns_as_read(old: Entry, tables: Tables) -> dict[str, Any]:
+    """What the row holds as far as the entry tells; nothing of an entry whose row the store would not have taken."""
+    try:
+        return columns_of(old, tables)
+    except StoreError:
+        return {}
+
+
+def _schedule_rows(
+    connection: sqlalchemy.Connection, tables: Tables, kind: str, rows: list[dict[str, Any]], key: int | None
+) -> dict[int, Row]:
+    table = tables.kinds[kind]
+    chosen = sqlalchemy.select(table)
+    if key is not None:
+        chosen = chosen.where(table.c.id.in_([row[f"{kind}_id"] for row in rows]))
+    return {row["id"]: dict(row) for row in connection.execute(chosen).mappings()}
+
+
+def _users(connection: sqlalchemy.Connection, tables: Tables, kind: str, key: int) -> list[str]:
+    column = tables.task.c[f"{kind}_id"]
+    asked = sqlalchemy.select(tables.task.c.name).where(column == key).order_by(tables.task.c.name, tables.task.c.id)
+    return list(connection.execute(asked).scalars())
+
+
+def _schedule_id(connection: sqlalchemy.Connection, table: sqlalchemy.Table, wanted: dict[str, Any]) -> int:
+    """The first row that is equal, or a new one."""
+    equal = [table.c[name] == value for name, value in wanted.items()]
+    found = connection.execute(sqlalchemy.select(sqlalchemy.func.min(table.c.id)).where(*equal)).scalar()
+    if found is not None:
+        return int(found)
+    return _new_key(connection.execute(sqlalchemy.insert(table).values(wanted)))
+
+
+def _new_key(made: sqlalchemy.CursorResult[Any]) -> int:
+    assert made.inserted_primary_key is not None
+    return int(made.inserted_primary_key[0])
+
+
+def _touch(connection: sqlalchemy.Connection, changes: sqlalchemy.Table) -> None:
+    """Beat compares this time with the one that it saw: it must move, even if somebody's clock is ahead."""
+    seen = connection.execute(sqlalchemy.select(changes.c.last_update).where(changes.c.ident == 1)).scalar()
+    now = time.time()
+    if seen is not None:
+        now = max(now, seen + 1e-3)
+    updated = connection.execute(sqlalchemy.update(changes).where(changes.c.ident == 1).values(last_update=now))
+    if updated.rowcount == 0:
+        connection.execute(sqlalchemy.insert(changes).values(ident=1, last_update=now))
+
+
+def _without_zone(url: str) -> tuple[str, str]:
+    """The URL without ``deskq_zone``, and that zone; the rest of the query stays as it is written."""
+    head, asked, query = url.partition("?")
+    parts = query.split("&") if asked else []
+    zone = next((part.partition("=")[2] for part in parts if part.startswith(f"{ZONE_OPTION}=")), "UTC")
+    kept = "&".join(part for part in parts if not part.startswith(f"{ZONE_OPTION}="))
+    return f"{head}?{kept}" if kept else head, zone.replace("%2F", "/").replace("%2f", "/") or "UTC"
