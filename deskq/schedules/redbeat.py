@@ -148,7 +148,7 @@ class RedBeatStore:
         if target is not None and new is not None:
             if old is None:
                 pipe.delete(target)  # what beat may have left of a deleted entry of that name
-                meta = meta_text(new).encode()
+                meta = meta_text(new, now).encode()
             pipe.hset(target, "definition", text)
             if source != target and meta is not None:
                 pipe.hset(target, "meta", meta)

@@ -38,7 +38,7 @@ def definition_text(entry: Entry, stored: str = "", *, now: float | None = None)
     """
     try:
         before = json.loads(stored) if stored else {}
-    except ValueError:
+    except (ValueError, RecursionError):
         before = {}
     definition: dict[str, Any] = dict(before) if isinstance(before, dict) else {}
     definition["name"], definition["task"] = entry.name, entry.task
@@ -50,7 +50,7 @@ def definition_text(entry: Entry, stored: str = "", *, now: float | None = None)
     definition["enabled"] = entry.enabled
     try:
         return json.dumps(definition, allow_nan=False)
-    except (ValueError, TypeError) as error:
+    except (ValueError, TypeError, RecursionError) as error:
         raise Unfit(f"The arguments or options cannot be kept as JSON: {error}.") from None
 
 
@@ -121,9 +121,12 @@ def meta_of(text: str | None) -> tuple[float | None, int | None, str]:
     return last, total, "Its last run is no time that redbeat understands." if wrong else ""
 
 
-def meta_text(entry: Entry) -> str:
-    """Return the meta of an entry that is added: it brings its own last run and count."""
-    meta: dict[str, Any] = {"last_run_at": None if entry.last_run_at is None else _time_json(entry.last_run_at)}
+def meta_text(entry: Entry, now: float) -> str:
+    """Return the meta of an entry that is added: it brings its own last run and count.
+
+    Without a last run it is ``now``, as redbeat's own ``save`` does: else beat would send it at once.
+    """
+    meta: dict[str, Any] = {"last_run_at": _time_json(now if entry.last_run_at is None else entry.last_run_at)}
     if entry.total_run_count is not None:
         meta["total_run_count"] = entry.total_run_count
     return json.dumps(meta)
