@@ -110,11 +110,10 @@ class Database:
 
     def _explained(self, error: DBAPIError, writes: bool) -> StoreError:
         original = error.orig
-        code: Any = getattr(original, "sqlstate", None)
-        if code is None and original is not None and original.args and isinstance(original.args[0], int):
-            code = original.args[0]
+        # psycopg tells an SQLSTATE, PyMySQL a number first.
+        codes = {getattr(original, "sqlstate", None), *(original.args[:1] if original else ())}
         reason = _first_line(original or error)
-        if code in _FORBIDDEN or "readonly database" in reason or "read-only" in reason:
+        if codes & _FORBIDDEN or "readonly database" in reason or "read-only" in reason:
             if writes:
                 return StoreError(
                     f"{self.place} was not changed: the account may not write there. "
@@ -122,7 +121,7 @@ class Database:
                     reason,
                 )
             return StoreError(f"{self.place} does not let the account read its tables: {reason}.", reason)
-        if code in _LOCKED or "database is locked" in reason or "database table is locked" in reason:
+        if codes & _LOCKED or "database is locked" in reason or "database table is locked" in reason:
             done = "nothing was written" if writes else "nothing was read"
             return StoreError(f"{self.place} is locked by somebody else, {done}: try again in a moment.", reason)
         if "unable to open database file" in reason:
