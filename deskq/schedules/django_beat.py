@@ -24,7 +24,15 @@ from deskq.schedules.base import (
     StoreKind,
 )
 from deskq.schedules.databases import Database
-from deskq.schedules.django_rows import Row, columns_of, entry_of, schedule_columns, sharers, version_of
+from deskq.schedules.django_rows import (
+    ScheduleRow,
+    Sharers,
+    columns_of,
+    entry_of,
+    schedule_columns,
+    schedule_row,
+    version_of,
+)
 from deskq.schedules.django_tables import Tables, find_tables
 from deskq.schedules.zones import zone_of
 
@@ -115,44 +123,52 @@ class DjangoBeatStore:
         chosen = sqlalchemy.select(tables.task).order_by(tables.task.c.name, tables.task.c.id)
         if key is not None:
             chosen = chosen.where(tables.task.c.id == key)
-        rows = [dict(row) for row in connection.execute(chosen).mappings()]
-        schedules = {kind: _schedule_rows(connection, tables, kind, rows, key) for kind in tables.kinds}
-        users: defaultdict[tuple[str, int], list[str]] = defaultdict(list)
-        if key is None:
-            for row in rows:
-                for kind in tables.kinds:
-                    if (named := row[f"{kind}_id"]) is not None:
-                        users[kind, named].append(row["name"])
-        else:
-            for kind in tables.kinds:
-                for row in rows:
-                    if (named := row[f"{kind}_id"]) is not None:
-                        users[kind, named] = _users(connection, tables, kind, named)
+        rows = _rows(connection, chosen)
         entries = []
+        schedules = {kind: self._schedule_rows(connection, tables, kind, rows, key) for kind in tables.kinds}
+        users = _users(connection, tables, rows, key)
         for row in rows:
-            named_rows = {
-                kind: schedules[kind].get(row[f"{kind}_id"]) for kind in tables.kinds if row[f"{kind}_id"] is not None
+            named = {kind: number for kind in tables.kinds if (number := row[f"{kind}_id"]) is not None}
+            made = {
+                kind: schedules[kind].get(number) or schedule_row(kind, None, self.zone)
+                for kind, number in named.items()
             }
-            first = next(iter(named_rows), None)
-            shared = () if first is None else sharers(users[first, row[f"{first}_id"]], row["name"])
-            entries.append(entry_of(row, named_rows, shared, self.zone))
+            first = next(iter(named.items()), None)
+            shared = () if first is None else users[first].besides(row["name"])
+            entries.append(entry_of(row, made, shared))
         return entries
+
+    def _schedule_rows(
+        self,
+        connection: sqlalchemy.Connection,
+        tables: Tables,
+        kind: str,
+        rows: list[dict[str, Any]],
+        key: int | None,
+        lock: bool = False,
+    ) -> dict[int, ScheduleRow]:
+        table = tables.kinds[kind]
+        chosen = sqlalchemy.select(table)
+        if key is not None:
+            chosen = chosen.where(table.c.id.in_([row[f"{kind}_id"] for row in rows]))
+        if lock:
+            chosen = chosen.with_for_update()
+        return {row["id"]: schedule_row(kind, row, self.zone) for row in _rows(connection, chosen)}
 
     def _still(self, connection: sqlalchemy.Connection, tables: Tables, old: Entry) -> int:
         """Lock the entry's rows and compare; raises Changed."""
         key = int(old.key) if old.key.isdigit() else -1
         chosen = sqlalchemy.select(tables.task).where(tables.task.c.id == key).with_for_update()
-        found = connection.execute(chosen).mappings().first()
-        if found is None:
+        rows = _rows(connection, chosen)
+        if not rows:
             raise Changed(f"“{old.name}” was deleted by somebody else.", None)
-        row = {str(name): value for name, value in found.items()}
-        schedules: dict[str, Row | None] = {}
-        for kind, table in tables.kinds.items():
-            if row[f"{kind}_id"] is not None:
-                asked = sqlalchemy.select(table).where(table.c.id == row[f"{kind}_id"]).with_for_update()
-                named = connection.execute(asked).mappings().first()
-                schedules[kind] = None if named is None else {str(name): value for name, value in named.items()}
-        if version_of(row, schedules) != old.version:
+        schedules: dict[str, ScheduleRow] = {}
+        for kind in tables.kinds:
+            number = rows[0][f"{kind}_id"]
+            if number is not None:
+                found = self._schedule_rows(connection, tables, kind, rows, key, lock=True)
+                schedules[kind] = found.get(number) or schedule_row(kind, None, self.zone)
+        if version_of(rows[0], schedules) != old.version:
             theirs = self._read(connection, tables, key)
             raise Changed(f"“{old.name}” was changed by somebody else: nothing was written.", theirs[0])
         return key
@@ -213,20 +229,29 @@ def _columns_as_read(old: Entry, tables: Tables) -> dict[str, Any]:
         return {}
 
 
-def _schedule_rows(
-    connection: sqlalchemy.Connection, tables: Tables, kind: str, rows: list[dict[str, Any]], key: int | None
-) -> dict[int, Row]:
-    table = tables.kinds[kind]
-    chosen = sqlalchemy.select(table)
-    if key is not None:
-        chosen = chosen.where(table.c.id.in_([row[f"{kind}_id"] for row in rows]))
-    return {row["id"]: dict(row) for row in connection.execute(chosen).mappings()}
+def _rows(connection: sqlalchemy.Connection, chosen: sqlalchemy.Select[Any]) -> list[dict[str, Any]]:
+    result = connection.execute(chosen)
+    names = tuple(result.keys())
+    return [dict(zip(names, row, strict=True)) for row in result.all()]
 
 
-def _users(connection: sqlalchemy.Connection, tables: Tables, kind: str, key: int) -> list[str]:
-    column = tables.task.c[f"{kind}_id"]
-    asked = sqlalchemy.select(tables.task.c.name).where(column == key).order_by(tables.task.c.name, tables.task.c.id)
-    return list(connection.execute(asked).scalars())
+def _users(
+    connection: sqlalchemy.Connection, tables: Tables, rows: list[dict[str, Any]], key: int | None
+) -> dict[tuple[str, int], Sharers]:
+    """Who uses each schedule row, by kind and id. ``key``: ``rows`` is that one row, and not all."""
+    names: defaultdict[tuple[str, int], list[str]] = defaultdict(list)
+    for kind in tables.kinds:
+        column = f"{kind}_id"
+        if key is None:
+            for row in rows:
+                if (number := row[column]) is not None:
+                    names[kind, number].append(row["name"])
+        else:
+            task = tables.task
+            for number in {row[column] for row in rows} - {None}:
+                asked = sqlalchemy.select(task.c.name).where(task.c[column] == number).order_by(task.c.name, task.c.id)
+                names[kind, number] = list(connection.execute(asked).scalars())
+    return {used: Sharers(found) for used, found in names.items()}
 
 
 def _schedule_id(connection: sqlalchemy.Connection, table: sqlalchemy.Table, wanted: dict[str, Any]) -> int:
