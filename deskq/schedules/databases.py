@@ -66,7 +66,7 @@ class Database:
             with connecting as connection, self._watched(connection):
                 connection = connection.execution_options(deskq_writes=writes)
                 with connection.begin():
-                    self._limit(connection)
+                    self._limit(connection, writes)
                     yield connection
         except DBAPIError as error:
             raise self._explained(error, writes) from None
@@ -86,8 +86,10 @@ class Database:
         with contextlib.suppress(SQLAlchemyError):
             self._engine.dispose()
 
-    def _limit(self, connection: sqlalchemy.Connection) -> None:
+    def _limit(self, connection: sqlalchemy.Connection, writes: bool) -> None:
         if self.kind == "postgresql":
+            if not writes:  # all tables as of one moment, which the others do by themselves
+                connection.exec_driver_sql("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
             connection.exec_driver_sql(f"SET LOCAL lock_timeout = {LOCK_SECONDS * 1000}")
             connection.exec_driver_sql(f"SET LOCAL statement_timeout = {(ANSWER_SECONDS - 3) * 1000}")
         elif self.kind == "mysql":

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import defaultdict
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from typing import Any, Final
 
@@ -123,19 +124,21 @@ class DjangoBeatStore:
         chosen = sqlalchemy.select(tables.task).order_by(tables.task.c.name, tables.task.c.id)
         if key is not None:
             chosen = chosen.where(tables.task.c.id == key)
-        rows = _rows(connection, chosen)
+        users = _users(connection, tables, key)
+        rows: Iterable[dict[str, Any]] = _rows(connection, chosen)
+        if key is not None:
+            rows = list(rows)
+        schedules = {
+            kind: self._schedule_rows(
+                connection, tables, kind, None if key is None else [r[f"{kind}_id"] for r in rows]
+            )
+            for kind in tables.kinds
+        }
         entries = []
-        schedules = {kind: self._schedule_rows(connection, tables, kind, rows, key) for kind in tables.kinds}
-        users = _users(connection, tables, rows, key)
         for row in rows:
-            named = {kind: number for kind in tables.kinds if (number := row[f"{kind}_id"]) is not None}
-            made = {
-                kind: schedules[kind].get(number) or schedule_row(kind, None, self.zone)
-                for kind, number in named.items()
-            }
-            first = next(iter(named.items()), None)
-            shared = () if first is None else users[first].besides(row["name"])
-            entries.append(entry_of(row, made, shared))
+            named = [(kind, number) for kind in tables.kinds if (number := row[f"{kind}_id"]) is not None]
+            made = {kind: schedules[kind].get(number) or schedule_row(kind, None, self.zone) for kind, number in named}
+            entries.append(entry_of(row, made, users[named[0]].besides(row["name"]) if named else ()))
         return entries
 
     def _schedule_rows(
@@ -143,30 +146,30 @@ class DjangoBeatStore:
         connection: sqlalchemy.Connection,
         tables: Tables,
         kind: str,
-        rows: list[dict[str, Any]],
-        key: int | None,
+        keys: list[int] | None,
         lock: bool = False,
     ) -> dict[int, ScheduleRow]:
+        """``keys``: None for all rows."""
         table = tables.kinds[kind]
         chosen = sqlalchemy.select(table)
-        if key is not None:
-            chosen = chosen.where(table.c.id.in_([row[f"{kind}_id"] for row in rows]))
+        if keys is not None:
+            chosen = chosen.where(table.c.id.in_(keys))
         if lock:
             chosen = chosen.with_for_update()
         return {row["id"]: schedule_row(kind, row, self.zone) for row in _rows(connection, chosen)}
 
     def _still(self, connection: sqlalchemy.Connection, tables: Tables, old: Entry) -> int:
         """Lock the entry's rows and compare; raises Changed."""
-        key = int(old.key) if old.key.isdigit() else -1
+        key = int(old.key) if old.key.isdecimal() else -1
         chosen = sqlalchemy.select(tables.task).where(tables.task.c.id == key).with_for_update()
-        rows = _rows(connection, chosen)
+        rows = list(_rows(connection, chosen))
         if not rows:
             raise Changed(f"“{old.name}” was deleted by somebody else.", None)
         schedules: dict[str, ScheduleRow] = {}
         for kind in tables.kinds:
             number = rows[0][f"{kind}_id"]
             if number is not None:
-                found = self._schedule_rows(connection, tables, kind, rows, key, lock=True)
+                found = self._schedule_rows(connection, tables, kind, [number], lock=True)
                 schedules[kind] = found.get(number) or schedule_row(kind, None, self.zone)
         if version_of(rows[0], schedules) != old.version:
             theirs = self._read(connection, tables, key)
@@ -229,28 +232,24 @@ def _columns_as_read(old: Entry, tables: Tables) -> dict[str, Any]:
         return {}
 
 
-def _rows(connection: sqlalchemy.Connection, chosen: sqlalchemy.Select[Any]) -> list[dict[str, Any]]:
+def _rows(connection: sqlalchemy.Connection, chosen: sqlalchemy.Select[Any]) -> Iterator[dict[str, Any]]:
+    """One after the other: ten thousand at once would keep Python's collector of garbage busy."""
     result = connection.execute(chosen)
     names = tuple(result.keys())
-    return [dict(zip(names, row, strict=True)) for row in result.all()]
+    return (dict(zip(names, row, strict=True)) for row in result)
 
 
-def _users(
-    connection: sqlalchemy.Connection, tables: Tables, rows: list[dict[str, Any]], key: int | None
-) -> dict[tuple[str, int], Sharers]:
-    """Who uses each schedule row, by kind and id. ``key``: ``rows`` is that one row, and not all."""
+def _users(connection: sqlalchemy.Connection, tables: Tables, key: int | None = None) -> dict[tuple[str, int], Sharers]:
+    """Who uses each schedule row, by kind and id; with a ``key`` only the rows that this task uses."""
+    task = tables.task
     names: defaultdict[tuple[str, int], list[str]] = defaultdict(list)
     for kind in tables.kinds:
-        column = f"{kind}_id"
-        if key is None:
-            for row in rows:
-                if (number := row[column]) is not None:
-                    names[kind, number].append(row["name"])
-        else:
-            task = tables.task
-            for number in {row[column] for row in rows} - {None}:
-                asked = sqlalchemy.select(task.c.name).where(task.c[column] == number).order_by(task.c.name, task.c.id)
-                names[kind, number] = list(connection.execute(asked).scalars())
+        column = task.c[f"{kind}_id"]
+        asked = sqlalchemy.select(column, task.c.name).where(column.is_not(None)).order_by(task.c.name, task.c.id)
+        if key is not None:
+            asked = asked.where(column.in_(sqlalchemy.select(column).where(task.c.id == key).scalar_subquery()))
+        for number, name in connection.execute(asked):
+            names[kind, number].append(name)
     return {used: Sharers(found) for used, found in names.items()}
 
 
