@@ -23,7 +23,8 @@ _DRIVERS: Final = {"postgresql": "psycopg", "mysql": "pymysql", "sqlite": "pysql
 _ALIASES: Final = {"postgres": "postgresql", "mariadb": "mysql", "sqlite3": "sqlite"}
 _EXTRAS: Final = {"postgresql": "postgresql", "mysql": "mysql"}
 # SQLSTATEs of PostgreSQL, error numbers of MySQL and MariaDB, and what SQLite says.
-_LOCKED: Final = {"55P03", "57014", "40P01", "40001", 1205, 1213, 1969, 3024}
+_LOCKED: Final = {"55P03", "40P01", "40001", 1205, 1213}
+_LATE: Final = {"57014", 1969, 3024}
 _FORBIDDEN: Final = {"42501", "25006", 1142, 1143, 1044, 1227, 1290, 1792, 1836}
 
 
@@ -123,8 +124,10 @@ class Database:
                     reason,
                 )
             return StoreError(f"{self.place} does not let the account read its tables: {reason}.", reason)
+        done = "nothing was written" if writes else "nothing was read"
+        if codes & _LATE:
+            return StoreError(f"{self.place} did not answer in time, {done}: try again in a moment.", reason)
         if codes & _LOCKED or "database is locked" in reason or "database table is locked" in reason:
-            done = "nothing was written" if writes else "nothing was read"
             return StoreError(f"{self.place} is locked by somebody else, {done}: try again in a moment.", reason)
         if "unable to open database file" in reason:
             return StoreError(f"{self.place} cannot be opened: there is no such file, or it may not be read.", reason)

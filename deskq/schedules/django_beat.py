@@ -236,7 +236,7 @@ def _rows(connection: sqlalchemy.Connection, chosen: sqlalchemy.Select[Any]) -> 
     """One after the other: ten thousand at once would keep Python's collector of garbage busy."""
     result = connection.execute(chosen)
     names = tuple(result.keys())
-    return (dict(zip(names, row, strict=True)) for row in result)
+    return (dict(zip(names, row, strict=True)) for some in result.partitions(500) for row in some)
 
 
 def _users(connection: sqlalchemy.Connection, tables: Tables, key: int | None = None) -> dict[tuple[str, int], Sharers]:

@@ -109,10 +109,12 @@ class Sharers:
         self._first = names[: _SHOWN_SHARERS + 1]
         self._count = len(names)
         self._known = frozenset(self._first)
-        self._told = self._others("")
+        self._told = self._others("") if self._count > len(self._first) else ()
 
     def besides(self, name: str) -> tuple[str, ...]:
         """The others; the last says how many more there are where they are many."""
+        if self._count == 1:
+            return ()
         return self._others(name) if name in self._known else self._told
 
     def _others(self, name: str) -> tuple[str, ...]:

@@ -22,6 +22,7 @@ FREQUENCIES: Final = {
     "minutely": MINUTELY,
     "secondly": SECONDLY,
 }
+_NEAR: Final = 1_000
 # A rule with a count is walked from its beginning, and this far.
 _STEPS: Final = 100_000
 # dateutil looks for a next value until the year 9999, which takes ten seconds. So rules are moved there from these
@@ -45,8 +46,8 @@ def rrule_following(schedule: RRule, after: float) -> Callable[[datetime], tuple
     def following(last: datetime) -> tuple[datetime, str] | None:
         nonlocal values, value
         if value is not None and value <= last:
-            value = next((later for later in values if later > last), None)
-        if value is None or value <= last:  # the first time, or where the last walk ended
+            value = next((later for later in itertools.islice(values, _NEAR) if later > last), None)
+        if value is None:  # the first time, where the last walk ended, and far from where it was
             values = _values(schedule, last, after)
             value = next((later for later in values if later > last), None)
         return None if value is None else (value.astimezone(UTC), "")

@@ -170,10 +170,10 @@ def _stepped(crontab: Any) -> str:
 
 
 def _described(schedule: Crontab) -> str:
-    options = Options()
-    options.locale_code = "en_US"
-    options.use_24hour_time_format = True
     try:
+        options = Options()
+        options.locale_code = "en_US"
+        options.use_24hour_time_format = True
         words = str(ExpressionDescriptor(schedule.text, options).get_description())
     except Exception:  # noqa: BLE001 - it has no common class for what it raises, and Celery understands more than it
         return f"at {schedule.text} (minute, hour, day of month, month, day of week)"

@@ -597,3 +597,15 @@ def test_a_driver_that_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sqlalchemy, "create_engine", missing)
     with pytest.raises(StoreError, match=r"pip install 'deskq\[postgresql\]'"):
         DjangoBeatStore("postgresql://u@h/x")
+
+
+def test_a_query_that_takes_too_long(postgres: tuple[PostgresServer, Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(databases, "ANSWER_SECONDS", 4)
+    with closing(DjangoBeatStore(postgres[0].url)) as store:
+
+        def ask() -> None:
+            with store._database.transaction() as connection:
+                connection.exec_driver_sql("SELECT pg_sleep(30)")
+
+        with pytest.raises(StoreError, match="did not answer in time, nothing was read"):
+            ask()
