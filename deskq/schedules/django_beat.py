@@ -248,7 +248,7 @@ def _users(connection: sqlalchemy.Connection, tables: Tables, key: int | None = 
         asked = sqlalchemy.select(column, task.c.name).where(column.is_not(None)).order_by(task.c.name, task.c.id)
         if key is not None:
             asked = asked.where(column.in_(sqlalchemy.select(column).where(task.c.id == key).scalar_subquery()))
-        for number, name in connection.execute(asked):
+        for number, name in connection.execute(asked).all():
             names[kind, number].append(name)
     return {used: Sharers(found) for used, found in names.items()}
 

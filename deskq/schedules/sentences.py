@@ -119,8 +119,8 @@ def _duration(seconds: float) -> str:
 def _crontab(schedule: Crontab) -> str:
     try:
         crontab = celery_crontab(schedule, "UTC")
-    except UserError:
-        return f"not understood: {schedule.text}"
+    except UserError as error:
+        return f"{'never' if 'never' in str(error) else 'not understood'}: {schedule.text}"
     any_day = len(crontab.day_of_month) == 31
     any_month = len(crontab.month_of_year) == 12
     any_weekday = len(crontab.day_of_week) == 7

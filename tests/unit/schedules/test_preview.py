@@ -28,7 +28,8 @@ ZONES = (
     "America/Sao_Paulo",
     "Africa/Casablanca",
     "America/St_Johns",
-    "Pacific/Apia",
+    "America/Santiago",  # at midnight
+    "Asia/Beirut",  # at midnight
     "UTC",
 )
 _apps = {zone: Celery("preview", set_as_current=False, timezone=zone) for zone in ZONES}
@@ -91,6 +92,8 @@ moments = st.integers(int(epoch(2025, 1, 1)), int(epoch(2027, 1, 1)))
 @example(Crontab("*/15", "*"), "Europe/Berlin", int(epoch(2026, 10, 25)))
 @example(Crontab("15,45", "1,2"), "Australia/Lord_Howe", int(epoch(2026, 4, 4)))
 @example(Crontab("15,45", "2"), "Australia/Lord_Howe", int(epoch(2026, 10, 2)))
+@example(Crontab("0,30", "0", "*", "*", "0"), "America/Santiago", int(epoch(2026, 9, 1)))
+@example(Crontab("30", "0", "29", "3"), "Asia/Beirut", int(epoch(2025, 9, 1)))
 @example(Crontab("0", "*"), "Africa/Casablanca", int(epoch(2026, 2, 14)))
 def test_crontabs_run_when_beat_runs_them(made: Crontab, zone: str, after: int) -> None:
     runs = [run.at for run in next_runs(made, zone, after=after, count=30)]
