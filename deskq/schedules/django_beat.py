@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
@@ -23,6 +24,7 @@ from deskq.schedules.base import (
     Solar,
     StoreError,
     StoreKind,
+    Unfit,
 )
 from deskq.schedules.databases import Database
 from deskq.schedules.django_rows import (
@@ -73,7 +75,7 @@ class DjangoBeatStore:
 
     def read(self) -> Content:
         """See ScheduleStore. One query for each table."""
-        with self._database.transaction() as connection:
+        with self._looking_again(), self._database.transaction() as connection:
             tables = self._look(connection)
             entries = self._read(connection, tables)
         last = max((entry.last_run_at for entry in entries if entry.last_run_at is not None), default=None)
@@ -91,7 +93,7 @@ class DjangoBeatStore:
         """See ScheduleStore. Only the columns that differ between ``old`` and ``new`` are written."""
         if old is None and new is None:
             return None
-        with self._database.transaction(writes=True) as connection:
+        with self._looking_again(), self._database.transaction(writes=True) as connection:
             tables = self._look(connection)
             if tables.changes is None:
                 raise StoreError(f"{self.title} lacks django_celery_beat_periodictasks: beat would notice nothing.")
@@ -111,6 +113,17 @@ class DjangoBeatStore:
     def close(self) -> None:
         """See ScheduleStore."""
         self._database.close()
+
+    @contextlib.contextmanager
+    def _looking_again(self) -> Iterator[None]:
+        """After an error the tables are looked at again: a migration may have changed them."""
+        try:
+            yield
+        except (Changed, Unfit):
+            raise
+        except StoreError:
+            self._tables = None
+            raise
 
     def _look(self, connection: sqlalchemy.Connection) -> Tables:
         if self._tables is None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import sqlite3
 import threading
 from collections import Counter
@@ -531,6 +532,19 @@ def test_a_server_that_does_not_answer(
             running.thaw()
         store.read()
     assert not [thread for thread in threading.enumerate() if isinstance(thread, threading.Timer)]
+
+
+def test_tables_that_change_while_they_are_read(project: DjangoProject, tmp_path: Path) -> None:
+    file = shutil.copy(project.folder / "v0009.sqlite3", tmp_path / "db.sqlite3")
+    with closing(emptied(DjangoBeatStore(f"sqlite:///{file}"))) as store, closing(sqlite3.connect(file)) as other:
+        add(store, entry("a"))
+        other.execute("ALTER TABLE django_celery_beat_periodictask RENAME TO away")
+        with pytest.raises(StoreError, match="no such table"):
+            store.read()
+        with pytest.raises(StoreError, match="has no table"):
+            store.read()
+        other.execute("ALTER TABLE away RENAME TO django_celery_beat_periodictask")
+        assert [found.name for found in store.read().entries] == ["a"]
 
 
 def test_a_locked_or_write_protected_file(
