@@ -35,7 +35,7 @@ def check(schedule: Schedule, zone: str = "") -> str:
         return _solar_problem(schedule)
     if isinstance(schedule, RRule):
         return _rrule_problem(schedule)
-    return schedule.reason
+    return schedule.reason or "It is not understood."
 
 
 def _interval_problem(schedule: Interval) -> str:

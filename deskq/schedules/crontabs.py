@@ -42,6 +42,7 @@ PRESETS: Final = (
 )
 
 
+@lru_cache(maxsize=20_000)
 def field_problem(field: str, text: str) -> str:
     """Return "" or why Celery refuses the text in that field of Crontab, a sentence."""
     name, size, first = next((name, size, first) for key, name, size, first in FIELDS if key == field)
@@ -61,6 +62,8 @@ def crontab_problem(schedule: Crontab) -> str:
         problem = field_problem(field, getattr(schedule, field))
         if problem:
             return problem
+    if schedule.day_of_month == "*":
+        return ""
     try:
         celery_crontab(schedule, "UTC")
     except UserError as error:

@@ -23,7 +23,8 @@ _DRIVERS: Final = {"postgresql": "psycopg", "mysql": "pymysql", "sqlite": "pysql
 _ALIASES: Final = {"postgres": "postgresql", "mariadb": "mysql", "sqlite3": "sqlite"}
 _EXTRAS: Final = {"postgresql": "postgresql", "mysql": "mysql"}
 # SQLSTATEs of PostgreSQL, error numbers of MySQL and MariaDB, and what SQLite says.
-_LOCKED: Final = {"55P03", "57014", "40P01", "40001", 1205, 1213, 1969, 3024}
+_LOCKED: Final = {"55P03", "40P01", "40001", 1205, 1213}
+_LATE: Final = {"57014", 1969, 3024}
 _FORBIDDEN: Final = {"42501", "25006", 1142, 1143, 1044, 1227, 1290, 1792, 1836}
 
 
@@ -66,7 +67,7 @@ class Database:
             with connecting as connection, self._watched(connection):
                 connection = connection.execution_options(deskq_writes=writes)
                 with connection.begin():
-                    self._limit(connection)
+                    self._limit(connection, writes)
                     yield connection
         except DBAPIError as error:
             raise self._explained(error, writes) from None
@@ -86,8 +87,10 @@ class Database:
         with contextlib.suppress(SQLAlchemyError):
             self._engine.dispose()
 
-    def _limit(self, connection: sqlalchemy.Connection) -> None:
+    def _limit(self, connection: sqlalchemy.Connection, writes: bool) -> None:
         if self.kind == "postgresql":
+            if not writes:  # all tables as of one moment, which the others do by themselves
+                connection.exec_driver_sql("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
             connection.exec_driver_sql(f"SET LOCAL lock_timeout = {LOCK_SECONDS * 1000}")
             connection.exec_driver_sql(f"SET LOCAL statement_timeout = {(ANSWER_SECONDS - 3) * 1000}")
         elif self.kind == "mysql":
@@ -110,11 +113,10 @@ class Database:
 
     def _explained(self, error: DBAPIError, writes: bool) -> StoreError:
         original = error.orig
-        code: Any = getattr(original, "sqlstate", None)
-        if code is None and original is not None and original.args and isinstance(original.args[0], int):
-            code = original.args[0]
+        # psycopg tells an SQLSTATE, PyMySQL a number first.
+        codes = {getattr(original, "sqlstate", None), *(original.args[:1] if original else ())}
         reason = _first_line(original or error)
-        if code in _FORBIDDEN or "readonly database" in reason or "read-only" in reason:
+        if codes & _FORBIDDEN or "readonly database" in reason or "read-only" in reason:
             if writes:
                 return StoreError(
                     f"{self.place} was not changed: the account may not write there. "
@@ -122,8 +124,10 @@ class Database:
                     reason,
                 )
             return StoreError(f"{self.place} does not let the account read its tables: {reason}.", reason)
-        if code in _LOCKED or "database is locked" in reason or "database table is locked" in reason:
-            done = "nothing was written" if writes else "nothing was read"
+        done = "nothing was written" if writes else "nothing was read"
+        if codes & _LATE:
+            return StoreError(f"{self.place} did not answer in time, {done}: try again in a moment.", reason)
+        if codes & _LOCKED or "database is locked" in reason or "database table is locked" in reason:
             return StoreError(f"{self.place} is locked by somebody else, {done}: try again in a moment.", reason)
         if "unable to open database file" in reason:
             return StoreError(f"{self.place} cannot be opened: there is no such file, or it may not be read.", reason)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections import defaultdict
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from typing import Any, Final
 
@@ -22,9 +24,18 @@ from deskq.schedules.base import (
     Solar,
     StoreError,
     StoreKind,
+    Unfit,
 )
 from deskq.schedules.databases import Database
-from deskq.schedules.django_rows import Row, columns_of, entry_of, schedule_columns, sharers, version_of
+from deskq.schedules.django_rows import (
+    ScheduleRow,
+    Sharers,
+    columns_of,
+    entry_of,
+    schedule_columns,
+    schedule_row,
+    version_of,
+)
 from deskq.schedules.django_tables import Tables, find_tables
 from deskq.schedules.zones import zone_of
 
@@ -64,7 +75,7 @@ class DjangoBeatStore:
 
     def read(self) -> Content:
         """See ScheduleStore. One query for each table."""
-        with self._database.transaction() as connection:
+        with self._looking_again(), self._database.transaction() as connection:
             tables = self._look(connection)
             entries = self._read(connection, tables)
         last = max((entry.last_run_at for entry in entries if entry.last_run_at is not None), default=None)
@@ -82,7 +93,7 @@ class DjangoBeatStore:
         """See ScheduleStore. Only the columns that differ between ``old`` and ``new`` are written."""
         if old is None and new is None:
             return None
-        with self._database.transaction(writes=True) as connection:
+        with self._looking_again(), self._database.transaction(writes=True) as connection:
             tables = self._look(connection)
             if tables.changes is None:
                 raise StoreError(f"{self.title} lacks django_celery_beat_periodictasks: beat would notice nothing.")
@@ -103,6 +114,17 @@ class DjangoBeatStore:
         """See ScheduleStore."""
         self._database.close()
 
+    @contextlib.contextmanager
+    def _looking_again(self) -> Iterator[None]:
+        """After an error the tables are looked at again: a migration may have changed them."""
+        try:
+            yield
+        except (Changed, Unfit):
+            raise
+        except StoreError:
+            self._tables = None
+            raise
+
     def _look(self, connection: sqlalchemy.Connection) -> Tables:
         if self._tables is None:
             self._tables = find_tables(connection, self.title)
@@ -115,44 +137,54 @@ class DjangoBeatStore:
         chosen = sqlalchemy.select(tables.task).order_by(tables.task.c.name, tables.task.c.id)
         if key is not None:
             chosen = chosen.where(tables.task.c.id == key)
-        rows = [dict(row) for row in connection.execute(chosen).mappings()]
-        schedules = {kind: _schedule_rows(connection, tables, kind, rows, key) for kind in tables.kinds}
-        users: defaultdict[tuple[str, int], list[str]] = defaultdict(list)
-        if key is None:
-            for row in rows:
-                for kind in tables.kinds:
-                    if (named := row[f"{kind}_id"]) is not None:
-                        users[kind, named].append(row["name"])
-        else:
-            for kind in tables.kinds:
-                for row in rows:
-                    if (named := row[f"{kind}_id"]) is not None:
-                        users[kind, named] = _users(connection, tables, kind, named)
+        users = _users(connection, tables, key)
+        rows: Iterable[dict[str, Any]] = _rows(connection, chosen)
+        if key is not None:
+            rows = list(rows)
+        schedules = {
+            kind: self._schedule_rows(
+                connection, tables, kind, None if key is None else [r[f"{kind}_id"] for r in rows]
+            )
+            for kind in tables.kinds
+        }
         entries = []
         for row in rows:
-            named_rows = {
-                kind: schedules[kind].get(row[f"{kind}_id"]) for kind in tables.kinds if row[f"{kind}_id"] is not None
-            }
-            first = next(iter(named_rows), None)
-            shared = () if first is None else sharers(users[first, row[f"{first}_id"]], row["name"])
-            entries.append(entry_of(row, named_rows, shared, self.zone))
+            named = [(kind, number) for kind in tables.kinds if (number := row[f"{kind}_id"]) is not None]
+            made = {kind: schedules[kind].get(number) or schedule_row(kind, None, self.zone) for kind, number in named}
+            entries.append(entry_of(row, made, users[named[0]].besides(row["name"]) if named else ()))
         return entries
+
+    def _schedule_rows(
+        self,
+        connection: sqlalchemy.Connection,
+        tables: Tables,
+        kind: str,
+        keys: list[int] | None,
+        lock: bool = False,
+    ) -> dict[int, ScheduleRow]:
+        """``keys``: None for all rows."""
+        table = tables.kinds[kind]
+        chosen = sqlalchemy.select(table)
+        if keys is not None:
+            chosen = chosen.where(table.c.id.in_(keys))
+        if lock:
+            chosen = chosen.with_for_update()
+        return {row["id"]: schedule_row(kind, row, self.zone) for row in _rows(connection, chosen)}
 
     def _still(self, connection: sqlalchemy.Connection, tables: Tables, old: Entry) -> int:
         """Lock the entry's rows and compare; raises Changed."""
-        key = int(old.key) if old.key.isdigit() else -1
+        key = int(old.key) if old.key.isdecimal() else -1
         chosen = sqlalchemy.select(tables.task).where(tables.task.c.id == key).with_for_update()
-        found = connection.execute(chosen).mappings().first()
-        if found is None:
+        rows = list(_rows(connection, chosen))
+        if not rows:
             raise Changed(f"“{old.name}” was deleted by somebody else.", None)
-        row = {str(name): value for name, value in found.items()}
-        schedules: dict[str, Row | None] = {}
-        for kind, table in tables.kinds.items():
-            if row[f"{kind}_id"] is not None:
-                asked = sqlalchemy.select(table).where(table.c.id == row[f"{kind}_id"]).with_for_update()
-                named = connection.execute(asked).mappings().first()
-                schedules[kind] = None if named is None else {str(name): value for name, value in named.items()}
-        if version_of(row, schedules) != old.version:
+        schedules: dict[str, ScheduleRow] = {}
+        for kind in tables.kinds:
+            number = rows[0][f"{kind}_id"]
+            if number is not None:
+                found = self._schedule_rows(connection, tables, kind, [number], lock=True)
+                schedules[kind] = found.get(number) or schedule_row(kind, None, self.zone)
+        if version_of(rows[0], schedules) != old.version:
             theirs = self._read(connection, tables, key)
             raise Changed(f"“{old.name}” was changed by somebody else: nothing was written.", theirs[0])
         return key
@@ -213,20 +245,25 @@ def _columns_as_read(old: Entry, tables: Tables) -> dict[str, Any]:
         return {}
 
 
-def _schedule_rows(
-    connection: sqlalchemy.Connection, tables: Tables, kind: str, rows: list[dict[str, Any]], key: int | None
-) -> dict[int, Row]:
-    table = tables.kinds[kind]
-    chosen = sqlalchemy.select(table)
-    if key is not None:
-        chosen = chosen.where(table.c.id.in_([row[f"{kind}_id"] for row in rows]))
-    return {row["id"]: dict(row) for row in connection.execute(chosen).mappings()}
+def _rows(connection: sqlalchemy.Connection, chosen: sqlalchemy.Select[Any]) -> Iterator[dict[str, Any]]:
+    """One after the other: ten thousand at once would keep Python's collector of garbage busy."""
+    result = connection.execute(chosen)
+    names = tuple(result.keys())
+    return (dict(zip(names, row, strict=True)) for some in result.partitions(500) for row in some)
 
 
-def _users(connection: sqlalchemy.Connection, tables: Tables, kind: str, key: int) -> list[str]:
-    column = tables.task.c[f"{kind}_id"]
-    asked = sqlalchemy.select(tables.task.c.name).where(column == key).order_by(tables.task.c.name, tables.task.c.id)
-    return list(connection.execute(asked).scalars())
+def _users(connection: sqlalchemy.Connection, tables: Tables, key: int | None = None) -> dict[tuple[str, int], Sharers]:
+    """Who uses each schedule row, by kind and id; with a ``key`` only the rows that this task uses."""
+    task = tables.task
+    names: defaultdict[tuple[str, int], list[str]] = defaultdict(list)
+    for kind in tables.kinds:
+        column = task.c[f"{kind}_id"]
+        asked = sqlalchemy.select(column, task.c.name).where(column.is_not(None)).order_by(task.c.name, task.c.id)
+        if key is not None:
+            asked = asked.where(column.in_(sqlalchemy.select(column).where(task.c.id == key).scalar_subquery()))
+        for number, name in connection.execute(asked).all():
+            names[kind, number].append(name)
+    return {used: Sharers(found) for used, found in names.items()}
 
 
 def _schedule_id(connection: sqlalchemy.Connection, table: sqlalchemy.Table, wanted: dict[str, Any]) -> int:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any, Final
 
 from deskq.schedules.base import Clocked, Crontab, Entry, Interval, Owner, Schedule, Solar, Unfit, Unreadable
@@ -22,40 +23,64 @@ _OPTIONS: Final = frozenset({*_TEXT_OPTIONS, "priority", "expires", "headers"})
 # Celery's own entry, which DatabaseScheduler installs again whenever beat starts.
 _CELERYS: Final = "celery.backend_cleanup"
 _SHOWN_SHARERS: Final = 50
+_CRON_FIELDS: Final = ("minute", "hour", "day_of_month", "month_of_year", "day_of_week")
 
 
-def version_of(row: Row, schedules: Mapping[str, Row | None]) -> str:
+@dataclass(frozen=True, slots=True)
+class ScheduleRow:
+    """A row of one of the schedules' tables, understood once for all entries that use it."""
+
+    schedule: Schedule
+    problem: str
+    raw: str
+
+
+_NONE: Final = ScheduleRow(Unreadable("", "It has no schedule."), "It has no schedule: give it one.", "")
+
+
+def schedule_row(kind: str, row: Row | None, zone: str) -> ScheduleRow:
+    """``row``: None for one that a task names and that is not there."""
+    schedule = _schedule(kind, row)
+    return ScheduleRow(schedule, check(schedule, zone), "" if row is None else _lines(row))
+
+
+def version_of(row: Row, schedules: Mapping[str, ScheduleRow]) -> str:
     """What compare-and-set compares: every column of the task's row but beat's own, and its schedule rows'."""
-    own = sorted((key, value) for key, value in row.items() if key not in _BEAT_S_OWN)
-    others = sorted((kind, sorted(row.items())) for kind, row in schedules.items() if row is not None)
-    return hashlib.blake2b(repr((own, others)).encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()
+    return _digest(_lines(row, without=_BEAT_S_OWN), schedules)
 
 
-def entry_of(row: Row, schedules: Mapping[str, Row | None], shared_with: tuple[str, ...], zone: str) -> Entry:
-    """``schedules``: by kind, the row that the task names, None if it is not there; in beat's order."""
+def _digest(own: str, schedules: Mapping[str, ScheduleRow]) -> str:
+    text = "\n".join((own, *(f"{kind}:\n{made.raw}" for kind, made in schedules.items())))
+    return hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()
+
+
+def entry_of(row: Row, schedules: Mapping[str, ScheduleRow], shared_with: tuple[str, ...]) -> Entry:
+    """``schedules``: those that the task names, by kind, in beat's order."""
     problems: list[str] = []
-    schedule = _schedule(schedules, problems)
+    if len(schedules) > 1:
+        problems.append(f"It has several schedules ({', '.join(schedules)}): beat takes the first.")
+    own = _lines(row, without=_BEAT_S_OWN)
+    made = next(iter(schedules.values()), _NONE)
     args = _decoded(row, "args", list, problems)
     kwargs = _decoded(row, "kwargs", dict, problems)
     headers = _decoded(row, "headers", dict, problems)
     options: dict[str, Any] = {
-        name: row[name] for name in (*_TEXT_OPTIONS, "priority") if row.get(name) not in (None, "")
+        name: value for name in (*_TEXT_OPTIONS, "priority") if (value := row.get(name)) is not None and value != ""
     }
     if row.get("expire_seconds") is not None:
         options["expires"] = int(row["expire_seconds"])
     if headers:
         options["headers"] = headers
     one_off = bool(row.get("one_off"))
-    wrong = check(schedule, zone)
-    if wrong:
-        problems.append(wrong)
-    if isinstance(schedule, Clocked) and not one_off:
+    if made.problem:
+        problems.append(made.problem)
+    if isinstance(made.schedule, Clocked) and not one_off:
         problems.append("Beat sends it again and again: an entry at a fixed time must be one-off.")
     celerys = row["name"] == _CELERYS
     return Entry(
         name=row["name"],
         task=row["task"],
-        schedule=schedule,
+        schedule=made.schedule,
         args=args,
         kwargs=kwargs,
         options=options,
@@ -67,61 +92,71 @@ def entry_of(row: Row, schedules: Mapping[str, Row | None], shared_with: tuple[s
         last_run_at=row.get("last_run_at"),
         total_run_count=row.get("total_run_count"),
         key=str(row["id"]),
-        version=version_of(row, schedules),
+        version=_digest(own, schedules),
         owner=Owner.CODE if celerys else Owner.EDITABLE,
         shared_with=shared_with,
         problem=" ".join(problems),
         origin="written again by Celery at every start of beat" if celerys else f"row {row['id']}",
-        raw=_raw(row, schedules),
+        raw="\n".join((own, *(f"{kind}:\n{one.raw}" for kind, one in schedules.items()))),
     )
 
 
-def sharers(names: list[str], name: str) -> tuple[str, ...]:
-    """The others among the names of those who use a schedule row; the last says how many more there are."""
-    if len(names) < 2:
-        return ()
-    others = [other for other in names[: _SHOWN_SHARERS + 1] if other != name][:_SHOWN_SHARERS]
-    rest = len(names) - 1 - len(others)
-    return (*others, f"… and {rest:,} more") if rest else tuple(others)
+class Sharers:
+    """The entries that use one schedule row."""
+
+    def __init__(self, names: list[str]) -> None:
+        """``names``: all of them, in the order in which they are told."""
+        self._first = names[: _SHOWN_SHARERS + 1]
+        self._count = len(names)
+        self._known = frozenset(self._first)
+        self._told = self._others("") if self._count > len(self._first) else ()
+
+    def besides(self, name: str) -> tuple[str, ...]:
+        """The others; the last says how many more there are where they are many."""
+        if self._count == 1:
+            return ()
+        return self._others(name) if name in self._known else self._told
+
+    def _others(self, name: str) -> tuple[str, ...]:
+        others = [other for other in self._first if other != name][:_SHOWN_SHARERS]
+        rest = self._count - 1 - len(others)
+        return (*others, f"… and {rest:,} more") if rest > 0 else tuple(others)
 
 
-def _raw(row: Row, schedules: Mapping[str, Row | None]) -> str:
-    shown = {key: value for key, value in row.items() if value is not None}
-    return json.dumps(shown | {kind: dict(made) for kind, made in schedules.items() if made}, default=str, indent=1)
+def _lines(row: Row, without: frozenset[str] = frozenset()) -> str:
+    # A repr has no line breaks, so what is different looks different.
+    return "\n".join([f"{name} = {row[name]!r}" for name in row if row[name] is not None and name not in without])
 
 
-def _schedule(schedules: Mapping[str, Row | None], problems: list[str]) -> Schedule:
-    if len(schedules) > 1:
-        problems.append(f"It has several schedules ({', '.join(schedules)}): beat takes the first.")
-    for kind, row in schedules.items():
-        if row is None:
-            return Unreadable(kind, f"Its {kind} schedule was removed from the database: give it a new one.")
-        if kind == "interval":
-            size = _SECONDS.get(row["period"])
-            if size is None:
-                return Unreadable(f"{row['every']} {row['period']}", f"Its period “{row['period']}” is unknown.")
-            # Whole numbers are multiplied: 3 microseconds are 3e-06.
-            return Interval(row["every"] / 1_000_000 if row["period"] == "microseconds" else row["every"] * size)
-        if kind == "crontab":
-            fields = (str(row[name]) for name in ("minute", "hour", "day_of_month", "month_of_year", "day_of_week"))
-            return Crontab(*fields, zone=str(row.get("timezone") or ""))  # type: ignore[misc]
-        if kind == "solar":
-            return Solar(str(row["event"]), float(row["latitude"]), float(row["longitude"]))
-        if row["clocked_time"] is None:
-            return Unreadable("", "Its time is not understood.")
-        return Clocked(row["clocked_time"])
-    return Unreadable("", "It has no schedule: give it one.")
+def _schedule(kind: str, row: Row | None) -> Schedule:
+    if row is None:
+        return Unreadable(kind, f"Its {kind} schedule was removed from the database: give it a new one.")
+    if kind == "interval":
+        size = _SECONDS.get(row["period"])
+        if size is None:
+            return Unreadable(f"{row['every']} {row['period']}", f"Its period “{row['period']}” is unknown.")
+        # Divided, as 3 * 1e-06 is not 3e-06.
+        return Interval(row["every"] / 1_000_000 if row["period"] == "microseconds" else row["every"] * size)
+    if kind == "crontab":
+        minute, hour, day, month, weekday = (str(row[name]) for name in _CRON_FIELDS)
+        return Crontab(minute, hour, day, month, weekday, str(row.get("timezone") or ""))
+    if kind == "solar":
+        return Solar(str(row["event"]), float(row["latitude"]), float(row["longitude"]))
+    if row["clocked_time"] is None:
+        return Unreadable("", "Its time is not understood.")
+    return Clocked(row["clocked_time"])
 
 
 def _decoded(row: Row, column: str, kind: type, problems: list[str]) -> Any:
-    try:
-        found = json.loads(row.get(column) or "null")
-    except (ValueError, RecursionError):
-        found = problems  # of no kind
-    if found is None:
+    text = row.get(column) or ""
+    if text in ("", "[]" if kind is list else "{}"):
         return kind()
-    if isinstance(found, kind) and found is not problems:
-        return found
+    try:
+        found = json.loads(text)
+        if isinstance(found, kind):
+            return found
+    except (ValueError, TypeError, RecursionError):
+        pass
     problems.append(f"Its {column} are no JSON {'list' if kind is list else 'object'}.")
     return kind()
 
@@ -181,9 +216,7 @@ def schedule_columns(schedule: Schedule, tables: Tables, zone: str) -> tuple[str
     if isinstance(schedule, Interval):
         columns: dict[str, Any] = _interval_columns(schedule)
     elif isinstance(schedule, Crontab):
-        columns = {
-            name: getattr(schedule, name) for name in ("minute", "hour", "day_of_month", "month_of_year", "day_of_week")
-        }
+        columns = {name: getattr(schedule, name) for name in _CRON_FIELDS}
         if tables.zoned:
             columns["timezone"] = schedule.zone or zone
         elif schedule.zone not in ("", zone):

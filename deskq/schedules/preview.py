@@ -106,8 +106,6 @@ def next_runs(
             at, mark = found
             if at < begin:
                 at, mark = begin, ""
-            elif begin is not now and at == begin:
-                mark = found[1]
             if at - now > HORIZON or (expires_at is not None and at.timestamp() >= expires_at):
                 break
             if runs and at.timestamp() <= runs[-1].at:

@@ -22,12 +22,16 @@ FREQUENCIES: Final = {
     "minutely": MINUTELY,
     "secondly": SECONDLY,
 }
+_NEAR: Final = 1_000
 # A rule with a count is walked from its beginning, and this far.
 _STEPS: Final = 100_000
-# dateutil looks for a next value until the year 9999, which takes ten seconds. So rules are moved there from these
-# years, where every fourth is a leap year too, and moved back: then it looks only 12 to 39 years ahead.
-_MOVED_YEARS: Final = range(1902, 2088)
-_LAST_YEARS: Final = range(9960, 9988)
+# dateutil looks for a next value until the year 9999, which takes ten seconds. So rules are moved there from years
+# in which every fourth is a leap year too, and moved back: then it looks only 29 to 56 years ahead. A calendar comes
+# back every 28 years, so that is enough for what runs more often than every year by its interval.
+_MOVED_YEARS: Final = range(1902, 2044)
+_LAST_YEARS: Final = range(9943, 9971)
+_YEAR: Final = timedelta(days=366)
+_ALMOST: Final = {"yearly": timedelta(days=366), "monthly": timedelta(days=31)}
 _PERIODS: Final = {
     "weekly": timedelta(weeks=1),
     "daily": timedelta(days=1),
@@ -45,8 +49,8 @@ def rrule_following(schedule: RRule, after: float) -> Callable[[datetime], tuple
     def following(last: datetime) -> tuple[datetime, str] | None:
         nonlocal values, value
         if value is not None and value <= last:
-            value = next((later for later in values if later > last), None)
-        if value is None or value <= last:  # the first time, or where the last walk ended
+            value = next((later for later in itertools.islice(values, _NEAR) if later > last), None)
+        if value is None:  # the first time, where the last walk ended, and far from where it was
             values = _values(schedule, last, after)
             value = next((later for later in values if later > last), None)
         return None if value is None else (value.astimezone(UTC), "")
@@ -69,12 +73,12 @@ def _values(schedule: RRule, last: datetime, after: float) -> Iterator[datetime]
                 return iter(())
             return itertools.islice(_rule(schedule, start, until), _STEPS)
         period = _PERIODS.get(schedule.freq)
-        moved = timedelta()
+        whole = (period or _ALMOST[schedule.freq]) * schedule.interval
         if period is not None:
-            whole = period * schedule.interval
             start += whole * max(0, (last - start) // whole - 1)
-            if start.year in _MOVED_YEARS and "byeaster" not in dict(schedule.others):
-                moved = _move(start)
+        moved = timedelta()
+        if whole <= _YEAR and "byeaster" not in dict(schedule.others):
+            moved = _move(start, last)
         if until is not None:
             until = _ended(until, moved)
         return (value - moved for value in _rule(schedule, start + moved, until))
@@ -82,9 +86,11 @@ def _values(schedule: RRule, last: datetime, after: float) -> Iterator[datetime]
         raise UserError(f"The rrule is not understood: {str(error).rstrip('.')}.") from None
 
 
-def _move(start: datetime) -> timedelta:
-    """How far it is to the last years that have the same calendar, always whole weeks."""
-    first = date(start.year, 1, 1)
+def _move(start: datetime, last: datetime) -> timedelta:
+    """How far it is to the last years that have the same calendar, always whole weeks; nothing for other years."""
+    first = date(max(start, last).year, 1, 1)
+    if start.year not in _MOVED_YEARS or first.year not in _MOVED_YEARS or first.year - start.year > 40:
+        return timedelta()
     year = next(y for y in _LAST_YEARS if y % 4 == first.year % 4 and date(y, 1, 1).weekday() == first.weekday())
     return date(year, 1, 1) - first
 

@@ -119,8 +119,8 @@ def _duration(seconds: float) -> str:
 def _crontab(schedule: Crontab) -> str:
     try:
         crontab = celery_crontab(schedule, "UTC")
-    except UserError:
-        return f"not understood: {schedule.text}"
+    except UserError as error:
+        return f"{'never' if 'never' in str(error) else 'not understood'}: {schedule.text}"
     any_day = len(crontab.day_of_month) == 31
     any_month = len(crontab.month_of_year) == 12
     any_weekday = len(crontab.day_of_week) == 7
@@ -170,10 +170,10 @@ def _stepped(crontab: Any) -> str:
 
 
 def _described(schedule: Crontab) -> str:
-    options = Options()
-    options.locale_code = "en_US"
-    options.use_24hour_time_format = True
     try:
+        options = Options()
+        options.locale_code = "en_US"
+        options.use_24hour_time_format = True
         words = str(ExpressionDescriptor(schedule.text, options).get_description())
     except Exception:  # noqa: BLE001 - it has no common class for what it raises, and Celery understands more than it
         return f"at {schedule.text} (minute, hour, day of month, month, day of week)"

@@ -28,7 +28,8 @@ ZONES = (
     "America/Sao_Paulo",
     "Africa/Casablanca",
     "America/St_Johns",
-    "Pacific/Apia",
+    "America/Santiago",  # at midnight
+    "Asia/Beirut",  # at midnight
     "UTC",
 )
 _apps = {zone: Celery("preview", set_as_current=False, timezone=zone) for zone in ZONES}
@@ -91,6 +92,8 @@ moments = st.integers(int(epoch(2025, 1, 1)), int(epoch(2027, 1, 1)))
 @example(Crontab("*/15", "*"), "Europe/Berlin", int(epoch(2026, 10, 25)))
 @example(Crontab("15,45", "1,2"), "Australia/Lord_Howe", int(epoch(2026, 4, 4)))
 @example(Crontab("15,45", "2"), "Australia/Lord_Howe", int(epoch(2026, 10, 2)))
+@example(Crontab("0,30", "0", "*", "*", "0"), "America/Santiago", int(epoch(2026, 9, 1)))
+@example(Crontab("30", "0", "29", "3"), "Asia/Beirut", int(epoch(2025, 9, 1)))
 @example(Crontab("0", "*"), "Africa/Casablanca", int(epoch(2026, 2, 14)))
 def test_crontabs_run_when_beat_runs_them(made: Crontab, zone: str, after: int) -> None:
     runs = [run.at for run in next_runs(made, zone, after=after, count=30)]
@@ -98,7 +101,7 @@ def test_crontabs_run_when_beat_runs_them(made: Crontab, zone: str, after: int) 
 
 
 @pytest.mark.parametrize("zone", ZONES)
-@pytest.mark.parametrize("text", ["30 2 * * *", "0,30 1-3 * * *", "5 0 1 * *", "59 23 * * 0", "0 */2 * * 1-5"])
+@pytest.mark.parametrize("text", ["30 2 * * *", "0,30 1-3 * * 0-3", "5 0 1 * *"])
 def test_two_years_at_a_stretch(zone: str, text: str) -> None:
     minute, hour, day, month, weekday = text.split()
     made = Crontab(minute, hour, day, month, weekday)
@@ -166,6 +169,12 @@ def test_the_sun(event: str, place: tuple[float, float], zone: str, after: int) 
             RRule("yearly", others=(("bymonth", (2,)), ("bymonthday", (29,)))),
             "RRULE:FREQ=YEARLY;BYMONTH=2;BYMONTHDAY=29",
         ),
+        (
+            RRule("daily", byweekday=((0, 0),), others=(("bymonth", (2,)), ("bymonthday", (29,)))),
+            "RRULE:FREQ=DAILY;BYDAY=MO;BYMONTH=2;BYMONTHDAY=29",
+        ),
+        (RRule("yearly", 12), "RRULE:FREQ=YEARLY;INTERVAL=12"),
+        (RRule("monthly", 7, others=(("bymonthday", (31,)),)), "RRULE:FREQ=MONTHLY;INTERVAL=7;BYMONTHDAY=31"),
         (RRule("hourly", 5, others=(("byhour", (3, 8, 13)),)), "RRULE:FREQ=HOURLY;INTERVAL=5;BYHOUR=3,8,13"),
         (RRule("minutely", 45), "RRULE:FREQ=MINUTELY;INTERVAL=45"),
         (RRule("secondly", 5407), "RRULE:FREQ=SECONDLY;INTERVAL=5407"),
@@ -182,7 +191,7 @@ def test_rrules_yield_what_dateutil_yields(made: RRule, text: str) -> None:
     rule: Any = rrulestr(text, dtstart=start)
     expected: list[float] = []
     moment = rule.after(datetime.fromtimestamp(after, UTC))
-    while moment is not None and len(expected) < 9:
+    while moment is not None and len(expected) < 9 and moment.year <= 2085:
         expected.append(moment.timestamp())
         moment = rule.after(moment)
     assert runs == expected
@@ -201,6 +210,15 @@ def test_rrules_run_when_redbeat_runs_them() -> None:
         12,
     )
     assert runs == expected
+
+
+def test_what_redbeat_has_never_run_runs_at_once() -> None:
+    """Without counting the seconds since 1999."""
+    after = epoch(2026, 1, 1)
+    runs = next_runs(RRule("secondly", 7, dtstart=epoch(1999, 1, 1)), "UTC", after=after, last_run_at=0.0, count=3)
+    first = after + (-int(after - epoch(1999, 1, 1)) % 7 or 7)
+    assert runs == [Run(after), Run(first), Run(first + 7)]
+    assert next_runs(Interval(60), "UTC", after=after, last_run_at=0.0, count=2) == [Run(after), Run(after + 60)]
 
 
 def test_a_time_runs_once() -> None:

@@ -37,6 +37,7 @@ AT = datetime(2026, 12, 1, 7, tzinfo=UTC).timestamp()
             "at 06:00, on day 13 of the month, only on Friday; day of month and day of week must both match",
         ),
         (Crontab("61"), "UTC", "not understood: 61 * * * *, UTC"),
+        (Crontab("0", "0", "31", "2"), "", "never: 0 0 31 2 *"),
         (Interval(300), "UTC", "every 5 minutes"),
         (Interval(86_400), "", "every day"),
         (Interval(5_400), "", "every 90 minutes"),
