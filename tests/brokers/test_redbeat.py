@@ -414,12 +414,16 @@ def test_a_real_beat_obeys_what_was_edited(
         assert renamed is not None
         assert renamed.total_run_count is not None
         assert renamed.total_run_count > 0
+        once = RRule("daily", dtstart=float(int(time.time()) + 2), count=1)
+        added(store, entry("once", once, options={"queue": "once"}))
         sent = server.llen("ticking")
         wait_until(lambda: server.llen("ticking") > sent + 1, 30, "the renamed entry to fire")
+        wait_until(lambda: server.zscore(SCHEDULE, "redbeat:once") == -1, 30, "the rrule to end")
+        assert server.llen("once") == 1
         found = names(store)
         assert found["renamed"].total_run_count > renamed.total_run_count  # type: ignore[operator]
         assert found["edited"].total_run_count > 1  # type: ignore[operator]
-        assert set(found) == {"edited", "renamed", "silent", "untouched", "static"}
+        assert set(found) == {"edited", "renamed", "silent", "untouched", "static", "once"}
         assert server.llen("deleted") - gone in (0, 1)  # one may have been on its way
         assert server.llen("silent") == 0
         assert server.hgetall("redbeat:untouched") == before
