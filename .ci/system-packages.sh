@@ -53,6 +53,8 @@ install() {
       case $package in
         redis-server) systemctl disable redis-server.service ;;
         rabbitmq-server) systemctl disable rabbitmq-server.service epmd.socket epmd.service ;;
+        postgresql) systemctl disable postgresql.service ;;
+        mariadb-server) systemctl disable mariadb.service ;;
       esac >/dev/null 2>&1 || true
     done
   fi
@@ -73,6 +75,9 @@ case ${1:-} in
     missing=()
     command -v redis-server >/dev/null || missing+=(redis-server)
     command -v rabbitmq-server >/dev/null || [ -x /usr/sbin/rabbitmq-server ] || missing+=(rabbitmq-server)
+    # Debian keeps PostgreSQL's server off the PATH, a folder for each version.
+    command -v postgres >/dev/null || compgen -G '/usr/lib/postgresql/*/bin/postgres' >/dev/null || missing+=(postgresql)
+    command -v mariadbd >/dev/null || [ -x /usr/sbin/mariadbd ] || missing+=(mariadb-server)
     if [ ${#missing[@]} = 0 ]; then exit 0; fi
     if ! { can_install && install "${missing[@]}"; }; then
       echo "The tests that need a server are skipped for want of ${missing[*]}: install these packages to run them."

@@ -11,10 +11,11 @@ from deskq import __version__
 from deskq.cli.acting_options import add_acting
 from deskq.cli.profile_options import add_profile_options
 from deskq.cli.profiles_parser import add_password_place, add_profile_verbs, allow_password_file
+from deskq.cli.schedules_parser import add_schedules
 
 COMMANDS: Final = (
     *("window", "demo", "record", "tasks", "result", "history", "doctor"),
-    *("send", "retry", "journal", "profiles"),
+    *("send", "retry", "journal", "profiles", "schedules"),
 )
 _STATES: Final = "SENT RECEIVED STARTED SUCCESS FAILURE RETRY REJECTED REVOKED LOST IGNORED UNSEEN"
 
@@ -45,6 +46,7 @@ def build_parser() -> argparse.ArgumentParser:
     _doctor(commands)
     add_acting(commands, _command)
     _profiles(commands)
+    add_schedules(commands, _command)
     return parser
 
 

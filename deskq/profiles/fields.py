@@ -7,6 +7,7 @@ from typing import Final, Literal
 from urllib.parse import urlsplit
 
 from deskq.profiles.profile import Environment, Profile, Safety
+from deskq.profiles.urls import is_store_url
 
 Kind = Literal["url", "text", "optional", "file", "secret", "list", "urls", "steps", "escaped", "number", "switch"]
 Tab = Literal["General", "Broker", "TLS", "History", "Stores"]
@@ -154,8 +155,10 @@ def problems(profile: Profile) -> dict[str, str]:
         found["management_url"] = "The management API's URL begins with http:// or https:// and names a host."
     if profile.result_backend is not None and "://" not in profile.result_backend:
         found["result_backend"] = "Write the result backend as a URL, like redis://host:6379/1."
-    if any("://" not in url for url in profile.schedule_stores):
-        found["schedule_stores"] = "Write each schedule store as a URL."
+    if not all(is_store_url(url) for url in profile.schedule_stores):
+        found["schedule_stores"] = (
+            "Write each schedule store as a URL, or like code:proj.app or celerybeat-schedule:/path."
+        )
     for place in ("event_exchange", "control_exchange"):
         if not getattr(profile, place):
             found[place] = "An exchange has a name."

@@ -35,10 +35,12 @@ def read_settings(
     python: Path | None,
     timeout: float,
     cancelled: Callable[[], bool] = lambda: False,
+    script: Path = _SCRIPT,
 ) -> dict[str, Any]:
     """Return what the script says of a project. Blocking, at most ``timeout`` s; from any thread.
 
-    ``cancelled`` is asked five times a second. Raises UserError, whose details are the project's last words.
+    ``cancelled`` is asked five times a second. ``script`` answers as import_child.py does.
+    Raises UserError, whose details are the project's last words.
     """
     if not folder.is_dir():
         raise UserError(f"There is no folder {folder}.")
@@ -50,7 +52,7 @@ def read_settings(
             environment["LD_LIBRARY_PATH"] = before
     try:
         process = subprocess.Popen(
-            [interpreter, str(_SCRIPT), *arguments],
+            [interpreter, str(script), *arguments],
             cwd=folder,
             env=environment,
             stdin=subprocess.DEVNULL,

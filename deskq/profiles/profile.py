@@ -237,7 +237,8 @@ class Profile:
             if place != "url" and "://" in (getattr(self, place) or ""):
                 found[place] = getattr(self, secret)
         passwords = dict(self.schedule_passwords)
-        return found | {f"schedule_stores/{url}": passwords.get(url, Secret()) for url in self.schedule_stores}
+        stores = [url for url in self.schedule_stores if "://" in url]
+        return found | {f"schedule_stores/{url}": passwords.get(url, Secret()) for url in stores}
 
     def moved_secrets(self, before: Profile) -> list[str]:
         """Return the places whose password, as it was ``before``, would go to another server now."""

@@ -20,9 +20,11 @@ OTHER_SCHEMES: Final = frozenset(
 TLS_SCHEMES: Final = frozenset({"rediss", "valkeys", "amqps"})
 SENTINEL_SCHEMES: Final = frozenset({"sentinel", "redis+sentinel"})
 _SEVERAL: Final = re.compile(r";(?=[A-Za-z][\w+.-]*://)")
-_LOGIN: Final = re.compile(r"([A-Za-z][\w+.-]*://)([^/?#;]*)(.*)", re.DOTALL)
+STORE_KINDS: Final = ("redbeat", "django-celery-beat", "code", "celerybeat-schedule")
+"""What may stand before a schedule store's URL, with a colon."""
+_LOGIN: Final = re.compile(r"((?:redbeat:|django-celery-beat:)?[A-Za-z][\w+.-]*://)([^/?#;]*)(.*)", re.DOTALL)
 _WELL_FORMED: Final = re.compile(
-    r"[A-Za-z][\w+.-]*://(?:[^\s@:/;\[\]]*@)?(?:\[[0-9A-Fa-f:.]+\]|[^\s@:/;?#\[\]]*)(?::\d*)?(?:[/?#;][^@]*)?"
+    r"(?:redbeat:|django-celery-beat:)?[A-Za-z][\w+.-]*://(?:[^\s@:/;\[\]]*@)?(?:\[[0-9A-Fa-f:.]+\]|[^\s@:/;?#\[\]]*)(?::\d*)?(?:[/?#;][^@]*)?"
 )
 _PASSWORD_KEYS: Final = frozenset({"password", "passwd"})
 _TLS_KEYS: Final = {"ssl_ca_certs": "ca", "ssl_certfile": "certificate", "ssl_keyfile": "key"}
@@ -67,6 +69,12 @@ def server_of(url: str) -> str:
     """Return what of a URL says who gets its password: scheme, user, host and port."""
     fits = _LOGIN.fullmatch(url)
     return "" if fits is None else f"{fits[1].lower()}{fits[2]}"
+
+
+def is_store_url(url: str) -> bool:
+    """Can this be a schedule store: a URL, or ``code:proj.app``, or ``celerybeat-schedule:/path``?"""
+    kind, colon, rest = url.partition(":")
+    return "://" in url or (bool(colon and rest) and kind in STORE_KINDS[2:])
 
 
 def without_password(url: str) -> str:

@@ -63,7 +63,7 @@ def rabbitmq_binary() -> Path:
     return Path(found)
 
 
-class _Server:
+class Server:
     """What the servers have in common: processes that start, freeze, die and come back on the same port."""
 
     directory: Path
@@ -153,7 +153,7 @@ class _Server:
         self.stop()
 
 
-class RedisServer(_Server):
+class RedisServer(Server):
     """A Redis or Valkey server with 64 databases that keeps nothing on disk: a restarted one is empty.
 
     With `tls` it listens at `tls_port` as well, with a `certificate` of those, and asks clients for theirs if so told.
@@ -233,7 +233,7 @@ class RedisServer(_Server):
         super()._end(how)
 
 
-class RabbitServer(_Server):
+class RabbitServer(Server):
     """A RabbitMQ node of its own with the management plugin, and an epmd of its own.
 
     With `tls` it listens at `tls_port` as well and asks clients for a certificate; `present` changes its own.

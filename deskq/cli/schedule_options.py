@@ -1,0 +1,96 @@
+"""An entry as it is given by options of the command line."""
+
+from __future__ import annotations
+
+import argparse
+import re
+from collections.abc import Collection
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any, Final
+
+from deskq.actions.retry import read_json
+from deskq.errors import UserError
+from deskq.schedules.base import Clocked, Crontab, Entry, Interval, RRule, Schedule
+from deskq.schedules.preview import parse_crontab
+
+_SPAN: Final = re.compile(r"(\d+(?:\.\d+)?)\s*(ms|s|m|h|d|)")
+_SECONDS: Final = {"ms": 0.001, "s": 1.0, "": 1.0, "m": 60.0, "h": 3600.0, "d": 86_400.0}
+
+
+def add_entry_options(parser: argparse.ArgumentParser) -> None:
+    """Add the options that ``add`` and ``edit`` share; each is None where it is not given."""
+    parser.add_argument("--name", metavar="NAME", help="the entry's name")
+    parser.add_argument("--task", metavar="TASK", help="the task's name")
+    when = parser.add_mutually_exclusive_group()
+    when.add_argument("--every", metavar="SPAN", help="an interval: 10s, 5m, 2h or 1d")
+    when.add_argument("--cron", metavar="CRON", help='a crontab: "minute hour day-of-month month day-of-week"')
+    when.add_argument("--at", metavar="ISO", help="once, at this time; UTC unless it has an offset")
+    parser.add_argument("--timezone", metavar="ZONE", help="the crontab's zone, where the store keeps one")
+    parser.add_argument("--args", metavar="JSON", help="a list")
+    parser.add_argument("--kwargs", metavar="JSON", help="an object")
+    parser.add_argument("--queue", metavar="Q", help="the queue; nothing means the app's routing")
+    parser.add_argument("--priority", type=int, metavar="N", help="0 to 9")
+    parser.add_argument("--expires", type=float, metavar="S", help="each run: not after so many seconds")
+    parser.add_argument("--one-off", action=argparse.BooleanOptionalAction, default=None, help="run once, then stop")
+
+
+def entry_given(options: argparse.Namespace, before: Entry | None, kinds: Collection[type]) -> Entry:
+    """Return the new entry, or ``before`` with what was given changed; raises UserError.
+
+    ``kinds``: the classes of schedule that the store takes; "once" is an rrule where it takes no Clocked.
+    """
+    schedule = _schedule(options, before, kinds)
+    if before is None:
+        if not options.name or not options.task or schedule is None:
+            raise UserError("A new entry needs --name, --task, and one of --every, --cron and --at.")
+        entry = Entry(name=options.name, task=options.task, schedule=schedule)
+    else:
+        entry = before if schedule is None else replace(before, schedule=schedule, problem="")
+    changes: dict[str, Any] = {key: getattr(options, key) for key in ("name", "task") if getattr(options, key)}
+    if options.args is not None:
+        changes["args"] = read_json("--args", options.args, list)
+    if options.kwargs is not None:
+        changes["kwargs"] = read_json("--kwargs", options.kwargs, dict)
+    if options.one_off is not None:
+        changes["one_off"] = options.one_off
+    elif isinstance(schedule, Clocked):
+        changes["one_off"] = True  # django-celery-beat wants both
+    given = {key: getattr(options, key) for key in ("queue", "priority", "expires")}
+    kept = dict(entry.options) | {key: value for key, value in given.items() if value is not None}
+    if options.queue == "":
+        del kept["queue"]
+    return replace(entry, **changes, options=kept)
+
+
+def _schedule(options: argparse.Namespace, before: Entry | None, kinds: Collection[type]) -> Schedule | None:
+    zone = options.timezone or ""
+    if zone and (options.every or options.at):
+        raise UserError("--timezone is a crontab's: give it with --cron, and an offset with --at.")
+    if options.cron is not None:
+        return parse_crontab(options.cron, zone)
+    if options.every is not None:
+        return Interval(_seconds(options.every))
+    if options.at is not None:
+        at = _moment(options.at)
+        return Clocked(at) if Clocked in kinds or RRule not in kinds else RRule("daily", dtstart=at, count=1)
+    if options.timezone is not None:
+        if before is None or not isinstance(before.schedule, Crontab):
+            raise UserError("--timezone is a crontab's: give it with --cron.")
+        return replace(before.schedule, zone=zone)
+    return None
+
+
+def _seconds(text: str) -> float:
+    fits = _SPAN.fullmatch(text.strip())
+    if fits is None:
+        raise UserError(f"“{text}” is no span: write it like 10s, 5m, 2h or 1d.")
+    return float(fits[1]) * _SECONDS[fits[2]]
+
+
+def _moment(text: str) -> float:
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        raise UserError(f"“{text}” is no time: write it like 2027-03-28T02:30:00+02:00.") from None
+    return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()

@@ -1,0 +1,216 @@
+"""Prints what Celery's celerybeat-schedule holds; a script of its own, whose unpickler calls nothing.
+
+The file is a shelve: a dbm of any format, its values pickles. ``find_class`` hands out stand-ins that only keep what
+they are given, for the names in KNOWN, and refuses every other name; so no pickle can run anything.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dbm
+import io
+import json
+import os
+import pickle
+import sqlite3
+import sys
+from datetime import UTC, datetime, timedelta, timezone
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+MARK = "deskq-settings:"
+CRON = ("minute", "hour", "day_of_week", "day_of_month", "month_of_year")  # crontab.__reduce__
+ENTRY = ("name", "task", "last_run_at", "total_run_count", "schedule", "args", "kwargs", "options")
+KNOWN = frozenset(
+    {
+        *(("datetime", name) for name in ("datetime", "timedelta", "timezone")),
+        *(
+            (module, name)
+            for module in ("zoneinfo", "backports.zoneinfo")
+            for name in ("ZoneInfo", "ZoneInfo._unpickle")
+        ),
+        *(("pytz", name) for name in ("_UTC", "_p")),
+        ("dateutil.tz.tz", "tzutc"),
+        ("celery.beat", "ScheduleEntry"),
+        *(("celery.schedules", name) for name in ("schedule", "crontab", "solar")),
+    }
+)
+MOST_MEMORY = 1024 * 1024 * 1024
+MOST_SECONDS = 10
+
+
+class Refused(Exception):
+    """The file holds what a schedule does not hold."""
+
+
+class StandIn:
+    """Keeps what it was made of, and does nothing."""
+
+    origin = ("", "")
+
+    def __init__(self, *given: Any) -> None:
+        self.given = given
+        self.state: Any = None
+
+    def __setstate__(self, state: Any) -> None:
+        self.state = state
+
+
+STAND_INS = {place: type("StandIn", (StandIn,), {"origin": place}) for place in KNOWN}
+
+
+def zone_class(owner: Any, name: Any) -> Any:
+    """Stand in for ``getattr(ZoneInfo, "_unpickle")``, which is how a ZoneInfo is pickled; refuse all else."""
+    if name != "_unpickle" or getattr(owner, "origin", ("", ""))[1] != "ZoneInfo":
+        raise Refused("it calls getattr for more than a time zone")
+    return owner
+
+
+class Reader(pickle.Unpickler):
+    """Knows KNOWN, as stand-ins."""
+
+    def find_class(self, module: str, name: str) -> Any:
+        """Return the stand-in, or raise Refused; imports nothing."""
+        if (module, name) in (("builtins", "getattr"), ("__builtin__", "getattr")):
+            return zone_class
+        if (module, name) not in STAND_INS:
+            raise Refused(f"it names {module}.{name}, which is neither a date nor one of Celery's schedules")
+        return STAND_INS[module, name]
+
+    def persistent_load(self, pid: Any) -> Any:
+        """Nothing of Celery's has one."""
+        raise Refused("it refers to something outside")
+
+
+def main() -> None:
+    """Answer on the standard output."""
+    limit()
+    try:
+        outcome: dict[str, Any] = {"settings": of_file(sys.argv[1])}
+    except Refused as error:
+        outcome = {"error": str(error)}
+    except Exception as error:  # noqa: BLE001 - whatever a broken pickle or dbm raises
+        outcome = {"error": type(error).__name__ + ": " + str(error)}
+    sys.stdout.write(MARK + json.dumps(outcome) + "\n")
+    sys.stdout.flush()
+    os._exit(0)
+
+
+def limit() -> None:
+    """Bound the memory and the time that a hostile file can take."""
+    with contextlib.suppress(ImportError, ValueError, OSError):
+        import resource
+
+        resource.setrlimit(resource.RLIMIT_AS, (MOST_MEMORY, MOST_MEMORY))
+        resource.setrlimit(resource.RLIMIT_CPU, (MOST_SECONDS, MOST_SECONDS))
+
+
+def of_file(path: str) -> dict[str, Any]:
+    """Return the entries of a copy of the file, and the zone that beat had."""
+    stored = stored_values(path)
+    entries = Reader(io.BytesIO(stored[b"entries"])).load() if b"entries" in stored else {}
+    if not isinstance(entries, dict):
+        raise Refused("its entries are no dict")
+    zone = Reader(io.BytesIO(stored[b"tz"])).load() if b"tz" in stored else None
+    return {
+        "entries": [entry_of(str(name), value) for name, value in entries.items()],
+        "zone": zone if isinstance(zone, str) else "",
+    }
+
+
+def stored_values(path: str) -> dict[bytes, bytes]:
+    """Return the two values of the shelve that matter, still as pickles."""
+    wanted = (b"entries", b"tz")
+    with contextlib.suppress(OSError):
+        if Path(path).read_bytes()[:16] == b"SQLite format 3\0":  # what shelves are from Python 3.13 on
+            with contextlib.closing(sqlite3.connect(path)) as connection:
+                rows = connection.execute("SELECT CAST(key AS BLOB), CAST(value AS BLOB) FROM Dict").fetchall()
+            return {key: value for key, value in rows if key in wanted}
+    kind = dbm.whichdb(path)
+    if not kind:
+        raise Refused("it is none of the formats that Python's dbm knows")
+    try:
+        with dbm.open(path, "r") as database:
+            return {key: database[key] for key in wanted if key in database}
+    except ImportError:
+        raise Refused("this Python lacks " + kind + ", the format that it has") from None
+
+
+def entry_of(name: str, entry: Any) -> dict[str, Any]:
+    """Return one ScheduleEntry's stand-in as plain values."""
+    if not isinstance(entry, StandIn) or entry.origin[1] != "ScheduleEntry":
+        raise Refused("“" + name + "” is no entry")
+    given = dict(zip(ENTRY, entry.given, strict=False))
+    found: dict[str, Any] = {"name": name, "task": str(given.get("task") or "")}
+    found["schedule"] = schedule_of(given.get("schedule"))
+    for key, kind in (("args", (list, tuple)), ("kwargs", dict), ("options", dict)):
+        if given.get(key) and isinstance(given[key], kind):
+            found[key] = plain(given[key])
+    last = time_of(given.get("last_run_at"))
+    count = given.get("total_run_count")
+    return {"entry": found, "last_run_at": last, "total_run_count": count if isinstance(count, int) else None}
+
+
+def schedule_of(value: Any) -> dict[str, Any]:
+    """Return a schedule's stand-in as plain values."""
+    name = value.origin[1] if isinstance(value, StandIn) else ""
+    given = value.given if isinstance(value, StandIn) else ()
+    if name == "schedule" and given:
+        every = given[0]
+        seconds = span_of(every).total_seconds() if isinstance(every, StandIn) else float(every)
+        return {"kind": "interval", "seconds": seconds, "relative": bool(given[1]) if len(given) > 1 else False}
+    if name == "crontab" and len(given) == len(CRON):
+        return {"kind": "crontab", **{key: field_of(part) for key, part in zip(CRON, given, strict=True)}}
+    if name == "solar" and len(given) == 3:
+        return {"kind": "solar", "event": str(given[0]), "latitude": given[1], "longitude": given[2]}
+    return {"kind": "unreadable", "text": name, "reason": "deskq does not know this kind of schedule."}
+
+
+def field_of(value: Any) -> str:
+    """Return a crontab's field, which may be a number, a text or a set, as text."""
+    if isinstance(value, (set, frozenset, list, tuple)):
+        return ",".join(sorted(str(part) for part in value))
+    return str(value)
+
+
+def span_of(value: StandIn) -> timedelta:
+    """Return a timedelta's stand-in as one."""
+    if value.origin != ("datetime", "timedelta"):
+        raise Refused("it has an interval of " + value.origin[1])
+    return timedelta(*value.given)
+
+
+def time_of(value: Any) -> float | None:
+    """Return a datetime's stand-in as epoch seconds; a naive one is UTC, as in Celery."""
+    if not isinstance(value, StandIn) or value.origin != ("datetime", "datetime") or not value.given:
+        return None
+    when = datetime(*value.given[:1] if isinstance(value.given[0], bytes) else value.given[:7])  # noqa: DTZ001
+    zone = next((part for part in value.given if isinstance(part, StandIn)), None)
+    return when.replace(tzinfo=zone_of(zone)).timestamp()
+
+
+def zone_of(value: StandIn | None) -> Any:
+    """Return a time zone's stand-in as one."""
+    if value is None or value.origin[1] in ("tzutc", "_UTC"):
+        return UTC
+    if value.origin[1] == "timezone":
+        return timezone(span_of(value.given[0]))
+    if value.origin[1] == "_p":  # name, offset in seconds, …
+        return timezone(timedelta(seconds=value.given[1])) if len(value.given) > 1 else ZoneInfo(value.given[0])
+    return ZoneInfo(value.given[0])
+
+
+def plain(value: Any) -> Any:
+    """Return the value as JSON can hold it."""
+    if value is None or isinstance(value, (bool, int, float, str)):
+        return value
+    if isinstance(value, dict):
+        return {str(key): plain(inner) for key, inner in value.items()}
+    if isinstance(value, (list, tuple, set, frozenset)):
+        return [plain(inner) for inner in value]
+    return "<" + (value.origin[1] if isinstance(value, StandIn) else type(value).__name__) + ">"
+
+
+if __name__ == "__main__":
+    main()

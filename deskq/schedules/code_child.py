@@ -1,0 +1,140 @@
+"""Prints the beat_schedule of a Celery app; a script of its own, for Pythons without deskq."""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import json
+import os
+import sys
+import traceback
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+MARK = "deskq-settings:"
+CRON = ("minute", "hour", "day_of_month", "month_of_year", "day_of_week")
+
+
+def main() -> None:
+    """Answer on the standard output that this process was started with; all that the project prints goes to stderr."""
+    answer = os.dup(1)
+    os.dup2(2, 1)
+    parser = argparse.ArgumentParser()
+    parser.add_argument("-A", dest="app", required=True)
+    options = parser.parse_args()
+    here = Path(__file__).resolve().parent
+    sys.path[:] = [str(Path.cwd()), *(path for path in sys.path if Path(path).resolve() != here)]  # as Celery does
+    try:
+        outcome: dict[str, Any] = {"settings": of_app(options.app)}
+    except BaseException as error:  # noqa: BLE001 - a project may raise anything, SystemExit too
+        traceback.print_exc()
+        outcome = {"error": "".join(traceback.format_exception_only(type(error), error)).strip()}
+        if isinstance(error, ModuleNotFoundError) and error.name == "celery":
+            outcome["missing"] = error.name
+    text = (MARK + json.dumps(outcome, default=repr) + "\n").encode()
+    while text:
+        text = text[os.write(answer, text) :]
+    sys.stderr.flush()
+    os._exit(0)  # threads of the project do not keep this process alive
+
+
+def of_app(name: str) -> dict[str, Any]:
+    """Return the app's schedule as beat would see it, its zone, and the file that the app is in."""
+    from celery.app.utils import find_app
+
+    try:
+        app = find_app(name)
+        conf = app.conf
+    except AttributeError:
+        if ":" not in name:  # find_app hides why it could not import the module
+            importlib.import_module(name + ".celery")
+        raise
+    app.loader.import_default_modules()  # as beat does: modules of tasks may add to the schedule
+    app.finalize()
+    schedule = conf.beat_schedule or {}
+    module = sys.modules.get(getattr(app, "main", None) or "") or sys.modules.get(name.partition(":")[0])
+    return {
+        "entries": [entry_of(str(key), value) for key, value in dict(schedule).items()],
+        "zone": str(conf.timezone or "UTC") if conf.enable_utc or conf.timezone else "",
+        "file": str(getattr(module, "__file__", "") or ""),
+    }
+
+
+def entry_of(name: str, given: Any) -> dict[str, Any]:
+    """Return one entry of the schedule, a dict or a ScheduleEntry, as plain values."""
+    look_up = given.get if isinstance(given, dict) else lambda key, default=None: getattr(given, key, default)
+    found: dict[str, Any] = {"name": name, "task": str(look_up("task") or "")}
+    found["schedule"] = schedule_of(look_up("schedule"), bool(look_up("relative", False)))
+    for key, kind in (("args", list), ("kwargs", dict), ("options", dict)):
+        value = look_up(key)
+        if value:
+            found[key] = plain(kind(value))
+    return found
+
+
+def schedule_of(value: Any, relative: bool) -> dict[str, Any]:
+    """Return a schedule as plain values; its class is told by its name, so that no package is needed."""
+    if isinstance(value, timedelta):
+        return {"kind": "interval", "seconds": value.total_seconds(), "relative": relative}
+    if isinstance(value, (int, float)) and not isinstance(value, bool):
+        return {"kind": "interval", "seconds": float(value), "relative": relative}
+    names = {base.__module__.partition(".")[0] + "." + base.__name__ for base in type(value).__mro__}
+    if "celery.crontab" in names:
+        fields = {key: field_of(getattr(value, "_orig_" + key)) for key in CRON}
+        zone = getattr(value, "tz", None) if "django_celery_beat.TzAwareCrontab" in names else None
+        return {"kind": "crontab", **fields, **({"zone": str(zone)} if zone else {})}
+    if "celery.solar" in names:
+        return {"kind": "solar", "event": value.event, "latitude": value.lat, "longitude": value.lon}
+    if "django_celery_beat.clocked" in names:
+        return {"kind": "clocked", "at": value.clocked_time.isoformat()}
+    if "redbeat.rrule" in names:
+        return rrule_of(value)
+    if "celery.schedule" in names:
+        seconds = value.run_every.total_seconds()
+        return {"kind": "interval", "seconds": seconds, "relative": bool(value.relative) or relative}
+    kind = type(value).__module__ + "." + type(value).__qualname__
+    return {"kind": "unreadable", "text": repr(value)[:500], "reason": "deskq does not know the class " + kind + "."}
+
+
+def rrule_of(value: Any) -> dict[str, Any]:
+    """Return redbeat's rrule as plain values."""
+    names = ("yearly", "monthly", "weekly", "daily", "hourly", "minutely", "secondly")
+    found: dict[str, Any] = {"kind": "rrule", "freq": names[value.freq], "interval": value.interval}
+    for key in ("dtstart", "until"):
+        at = getattr(value, key)
+        if at is not None:
+            found[key] = at.isoformat()
+            found[key + "_offset"] = at.utcoffset().total_seconds() / 60
+    for key in ("count", "wkst"):
+        number = getattr(value, key)
+        found[key] = getattr(number, "weekday", number)
+    days = value.byweekday or []
+    days = days if isinstance(days, (list, tuple)) else [days]
+    found["byweekday"] = [[getattr(day, "weekday", day), getattr(day, "n", None) or 0] for day in days]
+    for key in ("setpos", "month", "monthday", "yearday", "easter", "weekno", "hour", "minute", "second"):
+        given = getattr(value, "by" + key)
+        found["by" + key] = list(given) if isinstance(given, (list, tuple, set)) else [] if given is None else [given]
+    return found
+
+
+def field_of(value: Any) -> str:
+    """Return a crontab's field, which may be a number, a text or a set, as text."""
+    if isinstance(value, (set, frozenset, list, tuple)):
+        return ",".join(str(part) for part in sorted(value))
+    return str(value)
+
+
+def plain(value: Any) -> Any:
+    """Return the value as JSON can hold it; anything else as its repr."""
+    if value is None or isinstance(value, (bool, int, float, str)):
+        return value
+    if isinstance(value, dict):
+        return {str(key): plain(inner) for key, inner in value.items()}
+    if isinstance(value, (list, tuple, set, frozenset)):
+        return [plain(inner) for inner in value]
+    return repr(value)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,87 @@
+"""What differs between entries, and what a store needs to become like a file; writes nothing."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+
+from deskq.schedules.base import Entry
+from deskq.schedules.plain import entry_to_plain
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One call of a store's ``replace``."""
+
+    old: Entry | None
+    new: Entry | None
+
+    @property
+    def name(self) -> str:
+        """The entry's name, as it is now if there is one."""
+        entry = self.old or self.new
+        return entry.name if entry else ""
+
+    @property
+    def lines(self) -> list[str]:
+        """The difference field by field, as :func:`difference`."""
+        return difference(self.old, self.new)
+
+
+def changes_to(stored: Iterable[Entry], wanted: Iterable[Entry], *, delete_others: bool = False) -> list[Change]:
+    """Return what makes a store hold the wanted entries, by name; those that are alike need nothing.
+
+    What has run stays with the stored entry. ``delete_others``: also take away what is not wanted.
+    """
+    present = {entry.name: entry for entry in stored}
+    found, names = [], set()
+    for entry in wanted:
+        names.add(entry.name)
+        old = present.get(entry.name)
+        if old is None:
+            found.append(Change(None, entry))
+        elif old.problem or entry_to_plain(old) != entry_to_plain(entry):
+            found.append(Change(old, brought_to(old, entry)))
+    if delete_others:
+        found += [Change(entry, None) for name, entry in present.items() if name not in names]
+    return found
+
+
+def brought_to(old: Entry, wanted: Entry) -> Entry:
+    """Return the stored entry with everything that a person defines taken from the wanted one."""
+    return replace(
+        old,
+        name=wanted.name,
+        task=wanted.task,
+        schedule=wanted.schedule,
+        args=wanted.args,
+        kwargs=wanted.kwargs,
+        options=wanted.options,
+        enabled=wanted.enabled,
+        one_off=wanted.one_off,
+        start_time=wanted.start_time,
+        expires_at=wanted.expires_at,
+        description=wanted.description,
+        problem="",
+    )
+
+
+def difference(old: Entry | None, new: Entry | None) -> list[str]:
+    """Return a line for each field that differs, "- field: JSON" and "+ field: JSON"; hostile text."""
+    before = {} if old is None else entry_to_plain(old)
+    after = {} if new is None else entry_to_plain(new)
+    if before:
+        before.setdefault("enabled", True)
+    if after:
+        after.setdefault("enabled", True)
+    lines = []
+    for key in dict.fromkeys([*before, *after]):
+        if key in before and key in after and before[key] == after[key]:
+            continue
+        lines += [
+            f"{mark} {key}: {json.dumps(values[key], ensure_ascii=False)}"
+            for mark, values in (("-", before), ("+", after))
+            if key in values
+        ]
+    return lines

@@ -1,0 +1,107 @@
+"""Which schedule stores a profile has, and how a store's URL becomes the store."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Final
+from urllib.parse import parse_qsl, unquote, urlencode
+
+from deskq.errors import UserError
+from deskq.profiles import Profile
+from deskq.profiles.urls import (
+    AMQP_SCHEMES,
+    REDIS_SCHEMES,
+    join_password,
+    server_of,
+    shown,
+    split_password,
+    without_password,
+)
+from deskq.schedules.base import ScheduleStore, StoreError, StoreKind
+
+_OURS: Final = ("prefix", "zone", "master")
+_FORMS: Final = (
+    "Write one like redbeat:redis://host:6379/0, django-celery-beat:postgresql://user@host/name, code:proj.app or "
+    "celerybeat-schedule:/path."
+)
+
+
+def store_urls(profile: Profile) -> tuple[str, ...]:
+    """Return the URLs of a profile's stores with their passwords: for opening them, for nothing else.
+
+    redbeat on the broker itself where that is Redis or Valkey, then the profile's own schedule stores, each once.
+    """
+    own = [f"{StoreKind.REDBEAT}:{profile.connection_url()}"] if profile.transport == "redis" else []
+    urls = [*own, *profile.schedule_store_urls()]
+    return tuple(dict.fromkeys(urls))
+
+
+def kind_of(url: str) -> StoreKind:
+    """Return which kind of store a URL means; raises StoreError if it means none."""
+    kind, colon, rest = url.partition(":")
+    if colon and kind in {each.value for each in StoreKind} and rest:
+        return StoreKind(kind)
+    scheme, found, _ = url.partition("://")
+    if not found or not scheme or scheme.lower() in AMQP_SCHEMES:
+        raise StoreError(f"“{shown(url)}” is no schedule store. {_FORMS}")
+    return StoreKind.REDBEAT if scheme.lower() in REDIS_SCHEMES else StoreKind.DJANGO
+
+
+def open_store(url: str, profile: Profile | None = None) -> ScheduleStore:
+    """Return the store that a URL means, not yet connected; raises StoreError.
+
+    ``redbeat:redis://…`` or a URL of Redis (``?prefix=redbeat:``, ``?zone=Europe/Berlin``, for sentinels
+    ``?master=``); ``django-celery-beat:`` and a URL of SQLAlchemy, also ``db+postgresql://…`` (``?deskq_zone=``);
+    ``code:proj.app`` (``?path=/src``, ``?python=``); ``celerybeat-schedule:/path``. ``profile``: whose TLS,
+    sentinels and password hold where the store is on its broker.
+    """
+    kind = kind_of(url)
+    rest = url.removeprefix(f"{kind}:")
+    if kind is StoreKind.REDBEAT:
+        return _redbeat(rest, profile)
+    if kind is StoreKind.DJANGO:
+        from deskq.schedules.django_beat import DjangoBeatStore
+
+        return DjangoBeatStore(rest.removeprefix("db+"))
+    if kind is StoreKind.CODE:
+        from deskq.schedules.code import CodeStore
+
+        app, _, query = rest.partition("?")
+        given = dict(parse_qsl(query))
+        return CodeStore(app, path=given.get("path", ""), python=given.get("python", ""))
+    from deskq.schedules.beat_file import BeatFileStore
+
+    return BeatFileStore(unquote(rest.removeprefix("//")))
+
+
+def _redbeat(url: str, profile: Profile | None) -> ScheduleStore:
+    from deskq.schedules.redbeat import RedBeatStore
+
+    bare, given = _without_ours(url)
+    try:
+        made = Profile.from_url(bare)
+    except UserError as error:
+        raise StoreError(str(error)) from None
+    if made.transport != "redis":
+        raise StoreError(f"redbeat keeps its schedule in Redis or Valkey, and {shown(url)} is neither. {_FORMS}")
+    if profile is not None and server_of(without_password(bare)) == server_of(profile.url):
+        made = replace(profile, url=made.url, password=made.password or profile.password)
+    if "master" in given:
+        made = replace(made, redis=replace(made.redis, sentinel_master=given["master"]))
+    query = urlencode(given, safe="/:")
+    named = f"{StoreKind.REDBEAT}:{made.url}"
+    if query:
+        named += ("&" if "?" in made.url else "?") + query
+    return RedBeatStore(made, url=named, prefix=given.get("prefix", "redbeat:"), zone=given.get("zone", ""))
+
+
+def _without_ours(url: str) -> tuple[str, dict[str, str]]:
+    """The URL without the parts of its query that are about redbeat, and these."""
+    bare, password = split_password(url)
+    head, _, query = bare.partition("?")
+    pairs = parse_qsl(query, keep_blank_values=True)
+    ours = {key: value for key, value in pairs if key in _OURS}
+    if not ours:
+        return url, {}
+    left = urlencode([(key, value) for key, value in pairs if key not in _OURS], safe="/")
+    return join_password(f"{head}?{left}" if left else head, password), ours

@@ -1,0 +1,256 @@
+"""When a schedule will run, computed with Celery's own classes as beat's loop does; no I/O.
+
+A beat that looks exactly in time is assumed. Everything takes and returns epoch seconds UTC.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from itertools import pairwise
+from typing import Final
+
+from celery.schedules import schedule as celery_schedule
+from celery.schedules import solar as celery_solar
+
+from deskq.errors import UserError
+from deskq.schedules.base import Clocked, Crontab, Interval, RRule, Schedule, Solar
+from deskq.schedules.checks import check
+from deskq.schedules.crontabs import EPOCH, PRESETS, Preset, celery_crontab, parse_crontab
+from deskq.schedules.rrules import rrule_following
+from deskq.schedules.sentences import sentence
+from deskq.schedules.zones import Change, changes, zone_of
+
+__all__ = [
+    "PRESETS",
+    "ClockChange",
+    "Preset",
+    "Run",
+    "check",
+    "clock_changes",
+    "next_runs",
+    "parse_crontab",
+    "sentence",
+]
+
+HORIZON: Final = timedelta(days=60 * 366)  # nobody asks for later runs; 29 February on a Monday comes every 28 years
+_SHOWN_TIMES: Final = 4
+
+# From the last run (aware, in the schedule's zone): the next one and its mark, None if there is none.
+Following = Callable[[datetime], "tuple[datetime, str] | None"]
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """One run. ``mark``: "skipped" if the wall time meant does not exist that day, so that Celery runs it at another;
+    "doubled" if that wall time happens twice that day."""
+
+    at: float
+    mark: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ClockChange:
+    """What a change of the clock does to a crontab. ``times``: the wall times, "02:30"; ``wall`` is the first of them.
+
+    ``effect``: "skipped" or "doubled"; ``sentence`` says what Celery does about it.
+    """
+
+    day: date
+    wall: str
+    times: tuple[str, ...]
+    effect: str
+    sentence: str
+
+
+def next_runs(
+    schedule: Schedule,
+    zone: str,
+    *,
+    after: float,
+    count: int = 10,
+    last_run_at: float | None = None,
+    start_time: float | None = None,
+    expires_at: float | None = None,
+) -> list[Run]:
+    """Return the next runs from ``after`` (which is "now"), [] for a schedule that beat cannot use or that never runs.
+
+    ``zone``: the store's; a crontab's own wins. What is overdue since ``last_run_at`` runs at once, once, as beat
+    does; without ``last_run_at`` nothing is overdue (redbeat runs what has never run at once: give it 0.0), except
+    with a ``start_time`` that has passed, as in django-celery-beat. No run at or after ``expires_at``.
+    """
+    try:
+        tz = zone_of(schedule.zone or zone if isinstance(schedule, Crontab) else zone)
+        following = _following(schedule, zone, after)
+    except UserError:
+        return []
+    now = _aware(after).astimezone(tz)
+    last = now if last_run_at is None else _aware(last_run_at).astimezone(tz)
+    begin = now
+    if start_time is not None:
+        if last_run_at is None:
+            last = EPOCH.astimezone(tz)  # django-celery-beat looks 30 years back, so that it runs then
+        if start_time > after:
+            started = _aware(start_time).astimezone(tz)
+            first = following(started) if isinstance(schedule, Crontab) else (started, "")
+            if first is None:
+                return []
+            begin = first[0].astimezone(tz)
+    runs: list[Run] = []
+    try:
+        while len(runs) < count:
+            found = following(last)
+            if found is None:
+                break
+            at, mark = found
+            if at < begin:
+                at, mark = begin, ""
+            if at - now > HORIZON or (expires_at is not None and at.timestamp() >= expires_at):
+                break
+            if runs and at.timestamp() <= runs[-1].at:
+                break
+            runs.append(Run(at.timestamp(), mark))
+            if isinstance(schedule, Clocked):
+                break
+            last = at.astimezone(tz)
+    except (RuntimeError, OverflowError, ValueError):  # Celery gave up looking; the end of the calendar
+        return runs
+    return runs
+
+
+def _following(schedule: Schedule, zone: str, after: float) -> Following:
+    if isinstance(schedule, Crontab):
+        return _crontab_following(schedule, schedule.zone or zone)
+    if isinstance(schedule, Interval):
+        return _interval_following(schedule)
+    if isinstance(schedule, Clocked):
+        return _clocked_following(schedule)
+    if isinstance(schedule, Solar):
+        return _solar_following(schedule, zone)
+    if isinstance(schedule, RRule):
+        return rrule_following(schedule, after)
+    raise UserError(schedule.reason)
+
+
+def _crontab_following(schedule: Crontab, zone: str) -> Following:
+    crontab, tz = celery_crontab(schedule, zone), zone_of(zone)
+    all_hours = len(crontab.hour) == 24
+
+    def following(last: datetime) -> tuple[datetime, str]:
+        start, delta, _ = crontab.remaining_delta(last)
+        wall = start + delta
+        at = wall.astimezone(UTC)
+        real = at.astimezone(tz)
+        if real.replace(tzinfo=None) != wall.replace(tzinfo=None):
+            # Every hour at that minute: nobody misses the hour that is not there.
+            harmless = all_hours and real.minute in crontab.minute
+            return at, "" if harmless else "skipped"
+        return at, "doubled" if real.replace(fold=0).utcoffset() != real.replace(fold=1).utcoffset() else ""
+
+    return following
+
+
+def _interval_following(schedule: Interval) -> Following:
+    if not 0 < schedule.seconds < HORIZON.total_seconds():
+        raise UserError("An interval must be longer than nothing.")
+    every = timedelta(seconds=schedule.seconds)
+    if not every:
+        raise UserError("An interval must be longer than nothing.")
+    if not schedule.relative:
+        return lambda last: (last.astimezone(UTC) + every, "")
+    rounded = celery_schedule(every, relative=True, nowfun=lambda: EPOCH)
+    return lambda last: (EPOCH + rounded.remaining_estimate(last), "")
+
+
+def _clocked_following(schedule: Clocked) -> Following:
+    try:
+        at = _aware(schedule.at)
+    except (OverflowError, ValueError, OSError):
+        raise UserError("The time is beyond the calendar.") from None
+    return lambda last: (at, "") if last < at or last == EPOCH else None
+
+
+def _solar_following(schedule: Solar, zone: str) -> Following:
+    try:
+        made = celery_solar(schedule.event, schedule.latitude, schedule.longitude, nowfun=lambda: EPOCH)
+    except ValueError as error:
+        raise UserError(str(error)) from None
+    made.tz = zone_of(zone)
+    return lambda last: (EPOCH + made.remaining_estimate(last), "")
+
+
+def clock_changes(schedule: Schedule, zone: str, *, after: float, days: int = 366) -> list[ClockChange]:
+    """Return what the changes of the clock within so many days do to a crontab; [] for what has no wall time.
+
+    An hourly crontab loses nothing by an hour that is left out, so that is not told.
+    """
+    if not isinstance(schedule, Crontab) or check(schedule, zone):
+        return []
+    name = schedule.zone or zone
+    # From the beginning of the day, so that changes() is asked the same often.
+    start = _aware(after).replace(hour=0, minute=0, second=0, microsecond=0)
+    told = (_told(schedule, name, change) for change in changes(zone_of(name), start, days + 1))
+    return [clock_change for clock_change in told if clock_change is not None]
+
+
+def _told(schedule: Crontab, zone: str, change: Change) -> ClockChange | None:
+    crontab, following = celery_crontab(schedule, zone), _crontab_following(schedule, zone)
+    walls = [
+        wall
+        for step in range(int(change.width.total_seconds() // 60))
+        if _matches(crontab, wall := change.first + timedelta(minutes=step))
+    ]
+    if not walls:
+        return None
+    tz = zone_of(zone)
+    last = (change.at - change.width - timedelta(minutes=1)).astimezone(tz)
+    runs: list[tuple[datetime, str]] = []
+    while (found := following(last))[0] <= change.at + change.width:  # type: ignore[index]
+        assert found is not None
+        if runs and found[0] <= runs[-1][0]:
+            break
+        runs.append(found)
+        last = found[0].astimezone(tz)
+    times = tuple(f"{wall:%H:%M}" for wall in walls)
+    moved = f"the clocks in {zone or 'UTC'} go from {change.before:%H:%M} to {change.after:%H:%M}"
+    if change.forward:
+        shifted = [f"{at.astimezone(tz):%H:%M}" for at, mark in runs if mark == "skipped"]
+        if not shifted and len(crontab.hour) == 24:
+            return None
+        ending = f"it runs at {_listed(shifted)}" if shifted else "it does not run then"
+        words = f"{_listed(times)} {_verb(times, 'does', 'do')} not exist: {moved}; {ending}."
+    else:
+        second = [at for at, _ in runs if change.at <= at < change.at + change.width]
+        ending = "it runs both times" if second else "it runs the first time only"
+        pause = max((right - left for (left, _), (right, _) in pairwise(runs)), default=timedelta())
+        if not second and len(walls) > 1 and len(crontab.hour) == 24:
+            ending += f", so that nothing runs for {int(pause.total_seconds() // 60)} minutes"
+        words = f"{_listed(times)} {_verb(times, 'happens', 'happen')} twice: {moved}; {ending}."
+    effect = "skipped" if change.forward else "doubled"
+    return ClockChange(walls[0].date(), times[0], times, effect, f"{walls[0]:%Y-%m-%d}: {words}")
+
+
+def _matches(crontab: object, wall: datetime) -> bool:
+    fields = vars(crontab)
+    return (
+        wall.minute in fields["minute"]
+        and wall.hour in fields["hour"]
+        and wall.day in fields["day_of_month"]
+        and wall.month in fields["month_of_year"]
+        and wall.isoweekday() % 7 in fields["day_of_week"]
+    )
+
+
+def _listed(times: tuple[str, ...] | list[str]) -> str:
+    if len(times) > _SHOWN_TIMES:
+        return f"{times[0]} to {times[-1]} ({len(times)} times)"
+    return ", ".join(times)
+
+
+def _verb(times: tuple[str, ...], one: str, many: str) -> str:
+    return one if len(times) == 1 else many
+
+
+def _aware(at: float) -> datetime:
+    return datetime.fromtimestamp(at, UTC)
