@@ -18,9 +18,9 @@ from deskq.actions.carrying_out import Carrier, Progress
 from deskq.actions.journal import Journal
 from deskq.actions.plan import Item, Plan, Verb
 from deskq.actions.retry import Candidate, Grade, candidates_of, edited, grades, plan_retry, read_json
-from deskq.actions.safety import Confirmation, needs_confirmation, needs_name
 from deskq.actions.sources import stored_calls
 from deskq.cli.common import plain, profile_of, table
+from deskq.cli.confirming import confirmed
 from deskq.errors import UserError
 from deskq.history.query import TaskFilter
 from deskq.history.reader import HistoryReader
@@ -132,7 +132,7 @@ def _carry_out(plan: Plan, profile: Profile, options: argparse.Namespace) -> int
     _show(plan, options)
     if options.dry_run:
         return 0
-    confirmation = _confirmed(plan, profile, options)
+    confirmation = confirmed(plan, profile, options)
     journal = Journal()
     try:
         for action in journal.recover():
@@ -178,32 +178,6 @@ def _as_values(item: Item) -> dict[str, Any]:
         "losses": list(item.losses),
         "headers": dict(item.message.headers),
     }
-
-
-def _confirmed(plan: Plan, profile: Profile, options: argparse.Namespace) -> Confirmation | None:
-    """Ask on the terminal, unless it was said beforehand; raises UserError where nobody can be asked."""
-    if profile.read_only or not needs_confirmation(plan, profile):
-        return None  # what is not allowed is refused where it would be carried out
-    if needs_name(profile):
-        if options.confirm_name:
-            return Confirmation(plan.id, options.confirm_name)
-        if options.yes or not sys.stdin.isatty():
-            raise UserError(f"“{profile.name}” wants its name typed: say --confirm-name {profile.name}.")
-        return Confirmation(plan.id, _ask(f"Type {profile.name} to {plan.title.lower()}: "))
-    if options.yes:
-        return Confirmation(plan.id)
-    if not sys.stdin.isatty():
-        raise UserError("Nobody can be asked here: look at it with --dry-run, then say --yes.")
-    if _ask(f"{plan.title}? [y/N] ").strip().lower() not in ("y", "yes"):
-        raise UserError("Nothing was sent.")
-    return Confirmation(plan.id)
-
-
-def _ask(question: str) -> str:
-    try:
-        return input(plain(question))
-    except EOFError:
-        return ""
 
 
 def _teller(options: argparse.Namespace) -> Any:

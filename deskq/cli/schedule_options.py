@@ -18,23 +18,6 @@ _SPAN: Final = re.compile(r"(\d+(?:\.\d+)?)\s*(ms|s|m|h|d|)")
 _SECONDS: Final = {"ms": 0.001, "s": 1.0, "": 1.0, "m": 60.0, "h": 3600.0, "d": 86_400.0}
 
 
-def add_entry_options(parser: argparse.ArgumentParser) -> None:
-    """Add the options that ``add`` and ``edit`` share; each is None where it is not given."""
-    parser.add_argument("--name", metavar="NAME", help="the entry's name")
-    parser.add_argument("--task", metavar="TASK", help="the task's name")
-    when = parser.add_mutually_exclusive_group()
-    when.add_argument("--every", metavar="SPAN", help="an interval: 10s, 5m, 2h or 1d")
-    when.add_argument("--cron", metavar="CRON", help='a crontab: "minute hour day-of-month month day-of-week"')
-    when.add_argument("--at", metavar="ISO", help="once, at this time; UTC unless it has an offset")
-    parser.add_argument("--timezone", metavar="ZONE", help="the crontab's zone, where the store keeps one")
-    parser.add_argument("--args", metavar="JSON", help="a list")
-    parser.add_argument("--kwargs", metavar="JSON", help="an object")
-    parser.add_argument("--queue", metavar="Q", help="the queue; nothing means the app's routing")
-    parser.add_argument("--priority", type=int, metavar="N", help="0 to 9")
-    parser.add_argument("--expires", type=float, metavar="S", help="each run: not after so many seconds")
-    parser.add_argument("--one-off", action=argparse.BooleanOptionalAction, default=None, help="run once, then stop")
-
-
 def entry_given(options: argparse.Namespace, before: Entry | None, kinds: Collection[type]) -> Entry:
     """Return the new entry, or ``before`` with what was given changed; raises UserError.
 

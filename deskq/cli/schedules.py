@@ -1,4 +1,4 @@
-"""``deskq schedules``: list, show, next and export, for every kind of store."""
+"""``deskq schedules``: list, show, next and export, for every kind of store; schedule_changes.py has the others."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class Read:
 
 def list_entries(options: argparse.Namespace) -> int:
     """Print a line for each entry of each store; exit status 1 if a store could not be read."""
-    with _stores(options.store) as (stores, failed):
+    with read_stores(options.store) as (stores, failed):
         now = time.time()
         if options.format == "json":
             values = [_as_values(read, entry, now) for read in stores for entry in read.content.entries]
@@ -53,7 +53,7 @@ def list_entries(options: argparse.Namespace) -> int:
 
 def show(options: argparse.Namespace) -> int:
     """Print one entry."""
-    with _stores(options.store) as (stores, _):
+    with read_stores(options.store) as (stores, _):
         read, entry = _entry(stores, options.name)
         values = _as_values(read, entry, time.time())
         if options.format == "json":
@@ -70,7 +70,7 @@ def print_next(options: argparse.Namespace) -> int:
     """Print the next runs in the schedule's zone; exit status 1 if there are none."""
     if options.count < 1:
         raise UserError("--count is at least 1.")
-    with _stores(options.store) as (stores, _):
+    with read_stores(options.store) as (stores, _):
         read, entry = _entry(stores, options.name)
         runs = _runs(read, entry, time.time(), options.count)
         zone = getattr(entry.schedule, "zone", "") or read.store.zone
@@ -88,7 +88,7 @@ def print_next(options: argparse.Namespace) -> int:
 
 def export(options: argparse.Namespace) -> int:
     """Write entries as TOML; those that cannot be read are left out, and named."""
-    with _stores(options.store) as (stores, failed):
+    with read_stores(options.store) as (stores, failed):
         entries: dict[str, Entry] = {}
         for read in stores:
             for entry in read.content.entries:
@@ -139,7 +139,7 @@ def _means_a_store(text: str) -> bool:
 
 
 @contextlib.contextmanager
-def _stores(text: str) -> Iterator[tuple[list[Read], bool]]:
+def read_stores(text: str) -> Iterator[tuple[list[Read], bool]]:
     """Read all stores; one that cannot be read is told, and is an error only if it is the only one."""
     stores, _ = stores_of(text)
     try:

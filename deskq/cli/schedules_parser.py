@@ -11,7 +11,7 @@ _STORE = "a profile's name, PROFILE/KIND for one of its stores, or a store's URL
 
 def add_schedules(commands: Any, command: Callable[..., argparse.ArgumentParser]) -> None:
     """Add the commands about periodic tasks."""
-    text = "Look at periodic tasks: what beat's stores keep and when it will run."
+    text = "Look at periodic tasks and change them: what beat's stores keep and when it will run."
     parser: argparse.ArgumentParser = commands.add_parser("schedules", help=text, description=text)
     verbs = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
     listing = command(
@@ -50,3 +50,82 @@ def add_schedules(commands: Any, command: Callable[..., argparse.ArgumentParser]
         verb.add_argument("name", metavar="NAME", help="the entry's name")
     for verb in (listing, showing, following):
         verb.add_argument("--format", choices=("table", "json"), default="table")
+    _add_changes(verbs, command)
+
+
+def _add_changes(verbs: Any, command: Callable[..., argparse.ArgumentParser]) -> None:
+    adding = command(
+        verbs,
+        "add",
+        "Add a periodic task: shows what will be written, and asks.",
+        "deskq schedules add shop --name nightly --task report.build --cron '30 2 * * *'",
+        "schedule_changes:add",
+    )
+    editing = command(
+        verbs,
+        "edit",
+        "Change what is given of a periodic task; --name renames it.",
+        "deskq schedules edit shop nightly --cron '0 3 * * mon-fri' --dry-run",
+        "schedule_changes:edit",
+    )
+    enabling = command(
+        verbs,
+        "enable",
+        "Let beat send periodic tasks again.",
+        "deskq schedules enable shop nightly",
+        "schedule_changes:enable",
+    )
+    disabling = command(
+        verbs,
+        "disable",
+        "Keep beat from sending periodic tasks.",
+        "deskq schedules disable shop nightly",
+        "schedule_changes:disable",
+    )
+    deleting = command(
+        verbs,
+        "delete",
+        "Delete periodic tasks.",
+        "deskq schedules delete shop nightly",
+        "schedule_changes:delete",
+    )
+    importing = command(
+        verbs,
+        "import",
+        "Bring a store to what a file of export says; shows the difference, and asks.",
+        "deskq schedules import shop shop-schedules.toml --dry-run",
+        "schedule_changes:import_file",
+    )
+    for verb in (adding, editing, enabling, disabling, deleting, importing):
+        verb.add_argument("store", metavar="STORE", help=_STORE)
+        verb.add_argument("--dry-run", action="store_true", help="show what would be written, write nothing")
+        verb.add_argument("--yes", action="store_true", help="do not ask")
+        verb.add_argument("--confirm-name", metavar="NAME", help="the profile's name, where it must be typed")
+        verb.add_argument("--format", choices=("table", "json"), default="table")
+    editing.add_argument("entry", metavar="NAME", help="the entry's name")
+    for verb in (enabling, disabling, deleting):
+        verb.add_argument("entries", nargs="+", metavar="NAME", help="names of entries")
+    importing.add_argument("file", metavar="FILE", help="a TOML file, - for standard input")
+    importing.add_argument("--delete-others", action="store_true", help="delete what the file does not name")
+    for verb in (adding, editing):
+        add_entry_options(verb)
+    editing.add_argument(
+        "--change-shared", action="store_true", help="change a schedule that other entries use, for all of them"
+    )
+
+
+def add_entry_options(parser: argparse.ArgumentParser) -> None:
+    """Add the options that ``add`` and ``edit`` share; each is None where it is not given."""
+    parser.add_argument("--name", metavar="NAME", help="the entry's name")
+    parser.add_argument("--task", metavar="TASK", help="the task's name")
+    when = parser.add_mutually_exclusive_group()
+    when.add_argument("--every", metavar="SPAN", help="an interval: 10s, 5m, 2h or 1d")
+    when.add_argument("--cron", metavar="CRON", help='a crontab: "minute hour day-of-month month day-of-week"')
+    when.add_argument("--at", metavar="ISO", help="once, at this time; UTC unless it has an offset")
+    parser.add_argument("--timezone", metavar="ZONE", help="the crontab's zone, where the store keeps one")
+    parser.add_argument("--args", metavar="JSON", help="a list")
+    parser.add_argument("--kwargs", metavar="JSON", help="an object")
+    parser.add_argument("--queue", metavar="Q", help="the queue; nothing means the app's routing")
+    parser.add_argument("--priority", type=int, metavar="N", help="0 to 9")
+    parser.add_argument("--expires", type=float, metavar="S", help="each run: not after so many seconds")
+    parser.add_argument("--one-off", action=argparse.BooleanOptionalAction, default=None, help="run once, then stop")

@@ -6,7 +6,8 @@ import argparse
 
 import pytest
 
-from deskq.cli.schedule_options import add_entry_options, entry_given
+from deskq.cli.schedule_options import entry_given
+from deskq.cli.schedules_parser import add_entry_options
 from deskq.errors import UserError
 from deskq.schedules.base import Clocked, Crontab, Entry, Interval, RRule
 

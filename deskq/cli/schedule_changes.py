@@ -1,0 +1,207 @@
+"""``deskq schedules`` add, edit, enable, disable, delete and import: preview, journal, and how each ended."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from deskq.actions.journal import Journal
+from deskq.actions.plan import StepPlan
+from deskq.actions.schedule_edit import ScheduleDoer, plan_changes, store_of
+from deskq.actions.steps import StepCarrier
+from deskq.cli.common import plain
+from deskq.cli.confirming import confirmed
+from deskq.cli.schedule_options import entry_given
+from deskq.cli.schedules import Read, read_stores, stores_of
+from deskq.errors import UserError
+from deskq.profiles import Profile
+from deskq.schedules.base import Entry, Owner, ScheduleStore, StoreError
+from deskq.schedules.checks import check
+from deskq.schedules.comparing import Change, changes_to
+from deskq.schedules.plain import store_from_toml
+
+_FAILED = 1
+_UNKNOWN = 3
+_SHOWN = 50
+
+
+def add(options: argparse.Namespace) -> int:
+    """Add an entry."""
+
+    def changes(reads: Sequence[Read]) -> tuple[Read, list[Change]]:
+        read = _editable(reads)
+        new = entry_given(options, None, read.store.abilities.kinds)
+        return read, [Change(None, _checked(new, read.store))]
+
+    return _change(options, changes)
+
+
+def edit(options: argparse.Namespace) -> int:
+    """Change what is given of an entry; ``--name`` renames it."""
+
+    def changes(reads: Sequence[Read]) -> tuple[Read, list[Change]]:
+        read, (old,) = _found(reads, [options.entry])
+        new = entry_given(options, old, read.store.abilities.kinds)
+        return read, [] if new == old else [Change(old, _checked(new, read.store))]
+
+    return _change(options, changes)
+
+
+def enable(options: argparse.Namespace) -> int:
+    """Let beat send these again."""
+    return _switch(options, enabled=True)
+
+
+def disable(options: argparse.Namespace) -> int:
+    """Keep beat from sending these."""
+    return _switch(options, enabled=False)
+
+
+def delete(options: argparse.Namespace) -> int:
+    """Delete entries."""
+
+    def changes(reads: Sequence[Read]) -> tuple[Read, list[Change]]:
+        read, entries = _found(reads, options.entries)
+        return read, [Change(entry, None) for entry in entries]
+
+    return _change(options, changes)
+
+
+def import_file(options: argparse.Namespace) -> int:
+    """Bring a store to what a file says; entries that the file does not name stay, unless told otherwise."""
+    try:
+        text = sys.stdin.read() if options.file == "-" else Path(options.file).read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise UserError(f"{options.file} cannot be read: {error}.") from None
+    wanted = store_from_toml(text)
+
+    def changes(reads: Sequence[Read]) -> tuple[Read, list[Change]]:
+        read = _editable(reads)
+        for entry in wanted:
+            _checked(entry, read.store)
+        return read, changes_to(read.content.entries, wanted, delete_others=options.delete_others)
+
+    return _change(options, changes)
+
+
+def _switch(options: argparse.Namespace, *, enabled: bool) -> int:
+    def changes(reads: Sequence[Read]) -> tuple[Read, list[Change]]:
+        read, entries = _found(reads, options.entries)
+        return read, [Change(entry, replace(entry, enabled=enabled)) for entry in entries if entry.enabled != enabled]
+
+    return _change(options, changes)
+
+
+def _change(options: argparse.Namespace, changes: Callable[[Sequence[Read]], tuple[Read, list[Change]]]) -> int:
+    with read_stores(options.store) as (reads, _):
+        read, found = changes(reads)
+    profile = _profile(options.store, read.store)
+    if not found:
+        print("Nothing to change.", file=sys.stderr)
+        return 0
+    shared = bool(getattr(options, "change_shared", False))
+    plan = plan_changes(read.store, profile, found, change_shared=shared)
+    _show(plan, found, options)
+    if options.dry_run:
+        return 0
+    confirmation = confirmed(plan, profile, options)
+    journal = Journal()
+    try:
+        journal.recover()
+        journal.forget_old(time.time())
+        doer = ScheduleDoer(_again(options.store, read.store, profile))
+        result = StepCarrier(plan, profile, journal, doer).run(confirmation)
+        _tell_end(plan, journal, options)
+    finally:
+        journal.close()
+    if result.unknown:
+        return _UNKNOWN
+    return _FAILED if result.failed or result.held_back else 0
+
+
+def _editable(reads: Sequence[Read]) -> Read:
+    """The one store that can be changed."""
+    found = [read for read in reads if not read.store.abilities.why_not]
+    if len(found) > 1:
+        kinds = ", ".join(read.store.kind.value for read in found)
+        raise UserError(f"Several stores can be changed: name one as PROFILE/KIND ({kinds}).")
+    if not found:
+        raise StoreError(reads[0].store.abilities.why_not if reads else "No store could be read.")
+    return found[0]
+
+
+def _found(reads: Sequence[Read], names: Sequence[str]) -> tuple[Read, list[Entry]]:
+    """The store that has these entries; raises UserError for a name that is nowhere, or in several stores."""
+    for name in names:
+        having = [read for read in reads if any(entry.name == name for entry in read.content.entries)]
+        if not having:
+            raise UserError(f"No store has an entry “{name}”: see deskq schedules list.")
+        if len(having) > 1:
+            kinds = ", ".join(read.store.kind.value for read in having)
+            raise UserError(f"“{name}” is in several stores: name one as PROFILE/KIND ({kinds}).")
+    for read in reads:
+        entries = {entry.name: entry for entry in read.content.entries}
+        if all(name in entries for name in names):
+            if read.store.abilities.why_not:
+                raise StoreError(read.store.abilities.why_not)
+            return read, [entries[name] for name in dict.fromkeys(names)]
+    raise UserError("These entries are in different stores: change one store at a time.")
+
+
+def _checked(entry: Entry, store: ScheduleStore) -> Entry:
+    problem = check(entry.schedule, store.zone)
+    if problem:
+        raise UserError(f"“{entry.name}”: {problem}")
+    return entry
+
+
+def _profile(text: str, store: ScheduleStore) -> Profile:
+    """The profile whose safety level holds; a store that was named by its URL has one that asks."""
+    _, profile = stores_of(text)
+    return profile or Profile(name=store.title, url=store.url)
+
+
+def _again(text: str, store: ScheduleStore, profile: Profile) -> ScheduleStore:
+    """The same store, connected anew: asking a person may take longer than a server waits."""
+    stores, known = stores_of(text)
+    if known is None:
+        return stores[0]
+    for other in stores:
+        other.close()
+    return store_of(store.url, profile)
+
+
+def _show(plan: StepPlan, changes: Sequence[Change], options: argparse.Namespace) -> None:
+    if options.format == "json":
+        values = [{"id": step.id, "entry": step.target, "command": step.command} for step in plan.items]
+        print(json.dumps({"plan": plan.id, "title": plan.title, "items": values}, ensure_ascii=False))
+        return
+    print(plain(plan.title))
+    for change in changes[:_SHOWN]:
+        print(plain(change.name))
+        for line in change.lines:
+            print(f"  {plain(line)}")
+        if change.old is not None and change.old.owner is Owner.CODE:
+            print("  The app's own code defines it: beat's next start writes that again.")
+        if change.old is not None and change.old.shared_with:
+            print(f"  Its schedule is used by {plain(', '.join(change.old.shared_with))} too.")
+    if len(changes) > _SHOWN:
+        print(f"… and {len(changes) - _SHOWN:,} more")
+
+
+def _tell_end(plan: StepPlan, journal: Journal, options: argparse.Namespace) -> None:
+    rows = journal.items(plan.id)
+    if options.format == "json":
+        outcomes = [{"id": row.new_id, "entry": row.queue, "outcome": row.outcome, "words": row.words} for row in rows]
+        print(json.dumps({"plan": plan.id, "outcomes": outcomes}, ensure_ascii=False))
+        return
+    for row in rows:
+        if row.words:
+            print(f"{plain(row.queue)}: {row.outcome}. {plain(row.words)}")
+    done = sum(row.outcome == "done" for row in rows)
+    print(f"{done:,} of {len(rows):,} done. It stands in: deskq journal {plan.id}")
