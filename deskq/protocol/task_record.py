@@ -213,7 +213,11 @@ _LAST_LINE = re.compile(r"^([\w.]+)(?:: (.*))?$")
 
 
 def _real_exception(exception: str, traceback: str) -> str:
-    """A hard time limit reports ``ExceptionWithTraceback()``; the real class stands in the last traceback line."""
+    """A hard time limit, and a rejection in a threads pool, report ``ExceptionWithTraceback()``.
+
+    The real class stands in the last line of the traceback, with the exception's ``str``; Reject's is its arguments,
+    reason and requeue, and is given as its repr.
+    """
     if not exception.startswith("ExceptionWithTraceback("):
         return exception
     for line in reversed(traceback.rstrip('" \n').splitlines()):
@@ -221,6 +225,10 @@ def _real_exception(exception: str, traceback: str) -> str:
         if found:
             name = found[1].rpartition(".")[2]
             message = found[2] or ""
+            if found[1] == "celery.exceptions.Reject":
+                reason, _, requeue = message.removeprefix("(").removesuffix(")").rpartition(", ")
+                quoted = len(reason) > 1 and reason[0] in "'\"" and reason[0] == reason[-1]
+                return f"reject requeue={requeue}: {reason[1:-1] if quoted else reason}"
             return message if message.startswith(f"{name}(") else f"{name}({message})"
     return exception
 

@@ -54,6 +54,17 @@ RETRIED = [  # the order in which a real task that is retried twice arrives (cel
 ]
 
 
+IN_A_THREADS_POOL = [  # nothing is pickled there, so that the wrapper of the exception is what is told
+    event(
+        "failed",
+        3,
+        3,
+        exception="ExceptionWithTraceback()",
+        traceback="Traceback (most recent call last):\n  File \"x\", line 1\ncelery.exceptions.Reject: ('no', False)\n",
+    )
+]
+
+
 def test_a_task_that_was_retried_twice() -> None:
     summary = derive(record_of(*RETRIED))
     assert (summary.state, summary.retries, summary.exception, summary.result) == ("SUCCESS", 2, "", "2")
@@ -89,11 +100,18 @@ def test_a_task_that_was_retried_twice() -> None:
             "REJECTED",
         ),
         ([event("started", 2, 2), event("failed", 3, 3, exception="reject requeue=False: no")], "REJECTED"),
+        ([event("started", 2, 2), *IN_A_THREADS_POOL], "REJECTED"),
+        ([event("started", 2, 2), *IN_A_THREADS_POOL, event("rejected", 4, 4)], "REJECTED"),
     ],
 )
 def test_states(events: list[Event], expected: str) -> None:
     assert derive(record_of(*events)).state == expected
     assert derive(record_of(*reversed(events))).state == expected
+
+
+def test_a_rejection_in_a_threads_pool_is_told_by_its_traceback() -> None:
+    summary = derive(record_of(event("started", 2, 2), *IN_A_THREADS_POOL, event("rejected", 4, 4)))
+    assert (summary.exception, len(summary.attempts)) == ("reject requeue=False: no", 1)
 
 
 def test_a_hard_time_limit_is_told_by_its_traceback() -> None:
