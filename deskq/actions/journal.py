@@ -148,8 +148,13 @@ class Journal:
         return [(ItemRow(*row[:-1]), json.loads(row[-1])) for row in rows]
 
     def undone_by(self, action: str) -> str:
-        """Return the id of the latest action that took this one back, "" if none did."""
-        rows = self._all("SELECT id FROM actions WHERE undoes = ? ORDER BY at DESC LIMIT 1", (action,))
+        """Return the id of the latest action that took this one back, at least in part, "" if none did."""
+        rows = self._all(
+            "SELECT id FROM actions WHERE undoes = ? AND EXISTS ("
+            "SELECT 1 FROM items WHERE action = actions.id AND outcome NOT IN ('failed', 'not sent')) "
+            "ORDER BY at DESC LIMIT 1",
+            (action,),
+        )
         return str(rows[0][0]) if rows else ""
 
     def end(self, action: str) -> None:

@@ -17,10 +17,6 @@ class Verb(StrEnum):
 
     SEND = "send"
     RETRY = "retry"
-    REVOKE = "revoke"
-    STEER = "steer"
-    PAUSE = "pause"
-    RESUME = "resume"
     SCHEDULE = "edit schedules"
 
 

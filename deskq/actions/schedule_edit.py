@@ -11,7 +11,7 @@ from deskq.actions.plan import Outcome, Step, StepPlan, Verb
 from deskq.actions.steps import Ending
 from deskq.errors import UserError
 from deskq.profiles import Profile
-from deskq.schedules.base import Changed, Entry, NotEditable, Owner, ScheduleStore, StoreError, Unfit
+from deskq.schedules.base import Entry, NotEditable, Owner, ScheduleStore, StoreError, Unsure
 from deskq.schedules.comparing import Change, difference
 from deskq.schedules.opening import open_store, store_urls
 from deskq.schedules.plain import entry_from_plain, entry_to_plain
@@ -82,14 +82,17 @@ class ScheduleDoer:
         shared = bool(step.detail.get("change_shared"))
         try:
             stored = self._store.replace(old, new, change_shared=shared)
-        except (Changed, Unfit, NotEditable) as error:
-            return Ending(Outcome.FAILED, str(error))
-        except StoreError as error:
+        except Unsure as error:
             return self._looked_up(old, new, error)
+        except StoreError as error:
+            return Ending(Outcome.FAILED, str(error))
         return Ending(Outcome.DONE, _warning(old), self._undo(old, stored))
 
-    def _looked_up(self, old: Entry | None, new: Entry | None, error: StoreError) -> Ending:
-        """The store did not say that it was written: look, since a connection may end after the write."""
+    def _looked_up(self, old: Entry | None, new: Entry | None, error: Unsure) -> Ending:
+        """The store did not say that it was written: look, since a connection may end after the write.
+
+        An added entry that is there may be somebody else's: it is not offered to be taken back, which deletes it.
+        """
         try:
             entries = {entry.name: entry for entry in self._store.read().entries}
         except StoreError:
@@ -97,12 +100,10 @@ class ScheduleDoer:
         stored = entries.get(new.name) if new is not None else None
         gone = old is None or (new is not None and new.name == old.name) or old.name not in entries
         written = gone and (new is None or (stored is not None and entry_to_plain(stored) == entry_to_plain(new)))
-        if written and (old is not None or new is not None) and not self._unchanged(old, stored):
-            return Ending(Outcome.DONE, "It was written, though the store did not say so.", self._undo(old, stored))
-        return Ending(Outcome.FAILED, str(error))
-
-    def _unchanged(self, old: Entry | None, stored: Entry | None) -> bool:
-        return old is not None and stored is not None and entry_to_plain(old) == entry_to_plain(stored)
+        if not written:
+            return Ending(Outcome.FAILED, str(error))
+        undo = None if old is None else self._undo(old, stored)
+        return Ending(Outcome.DONE, "It is stored so, though the store did not say that it was written.", undo)
 
     def _undo(self, old: Entry | None, stored: Entry | None) -> Mapping[str, Any] | None:
         if old is not None and old.problem:

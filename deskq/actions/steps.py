@@ -141,7 +141,6 @@ def undo_plan(journal: Journal, action: str) -> StepPlan:
     if journal.undone_by(action):
         raise UserError("It was taken back already.")
     row = rows[0]
-    verb = {Verb.PAUSE.value: Verb.RESUME, Verb.RESUME.value: Verb.PAUSE}.get(row.verb, Verb(row.verb))
     steps = tuple(
         Step(
             target=item.queue,
@@ -154,7 +153,7 @@ def undo_plan(journal: Journal, action: str) -> StepPlan:
         for item, undo in undos
     )
     return StepPlan(
-        verb=verb,
+        verb=Verb(row.verb),
         profile=row.profile,
         environment=row.environment,
         title=f"Undo “{row.title}”",

@@ -17,6 +17,10 @@ class StoreError(UserError):
     """The store cannot be read or written; the message says why and what to do."""
 
 
+class Unsure(StoreError):
+    """The connection ended while something was written: nobody knows whether it was. Look before trying again."""
+
+
 class NotEditable(StoreError):
     """This store, or this entry, is not changed by deskq; the message says where it is defined."""
 
@@ -220,7 +224,8 @@ class ScheduleStore(Protocol):
         Writes only if the store still holds ``old`` as it was read (``version``), else raises Changed. What has run
         (``last_run_at``, ``total_run_count``) stays the store's, except for an added entry, which brings its own.
         ``change_shared``: change a schedule row that other entries use too. Returns the entry as it is stored now.
-        Raises Changed, Unfit, NotEditable, StoreError.
+        Raises Changed, Unfit, NotEditable, Unsure where the connection ended meanwhile; after every other
+        StoreError nothing was written.
         """
 
     def close(self) -> None:

@@ -14,7 +14,7 @@ import sqlalchemy
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from deskq.profiles.urls import shown
-from deskq.schedules.base import StoreError
+from deskq.schedules.base import StoreError, Unsure
 
 CONNECT_SECONDS: Final = 5
 LOCK_SECONDS: Final = 5
@@ -136,7 +136,8 @@ class Database:
         if isinstance(error, sqlalchemy.exc.IntegrityError):
             return StoreError(f"{self.place} was not changed, it refuses the row: {reason}.", reason)
         if error.connection_invalidated or isinstance(error, sqlalchemy.exc.OperationalError):
-            return StoreError(f"The database {self.place} cannot be reached: {reason}.", reason)
+            kind = Unsure if writes else StoreError
+            return kind(f"The database {self.place} cannot be reached: {reason}.", reason)
         doing = "changed" if writes else "read"
         return StoreError(f"{self.place} was not {doing}: {reason}.", reason)
 

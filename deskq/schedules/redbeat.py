@@ -28,6 +28,7 @@ from deskq.schedules.base import (
     Schedule,
     StoreError,
     StoreKind,
+    Unsure,
 )
 from deskq.schedules.preview import next_runs
 from deskq.schedules.redbeat_entries import entry_of, owned_by_code, refuse_unfit
@@ -261,7 +262,7 @@ class RedBeatStore:
         told = error if isinstance(error, BrokerError) else translate(error, self._profile)
         words = str(told)
         if writes and isinstance(error, redis.ConnectionError | redis.TimeoutError | OSError):
-            words += " If it was lost while writing, read again to see what is stored."
+            return Unsure(f"{words} If it was lost while writing, read again to see what is stored.", told.details)
         return StoreError(words, told.details)
 
 

@@ -17,7 +17,7 @@ from deskq.actions.schedule_edit import ScheduleDoer, plan_changes, store_of
 from deskq.actions.steps import StepCarrier, undo_plan
 from deskq.cli import main
 from deskq.profiles import PasswordStore, Profile, ProfileFile, Safety, SavedProfiles
-from deskq.schedules.base import Crontab, Entry, Interval, ScheduleStore
+from deskq.schedules.base import Content, Crontab, Entry, Interval, ScheduleStore, Unsure
 from deskq.schedules.comparing import Change
 from deskq.schedules.opening import open_store
 from deskq.schedules.plain import entry_to_plain
@@ -168,6 +168,53 @@ def test_what_somebody_changed_meanwhile_is_not_overwritten(redis_url: str, stor
     finally:
         journal.close()
     assert entries(store)["a"].task == "theirs"
+
+
+def test_an_entry_that_is_there_already_is_no_success(redis_url: str, store: ScheduleStore) -> None:
+    new = Entry(name="a", task="t", schedule=Interval(60.0))
+    store.replace(None, new)
+    profile = Profile.from_url(redis_url, name="shop", safety=Safety.FREE)
+    journal = Journal()
+    try:
+        plan = plan_changes(store, profile, [Change(None, new)])
+        result = StepCarrier(plan, profile, journal, ScheduleDoer(open_store(redis_url))).run(None)
+        assert (result.done, result.failed) == (0, 1)
+        assert "already" in result.words
+        assert journal.undos(plan.id) == []
+    finally:
+        journal.close()
+    assert set(entries(store)) == {"a"}
+
+
+class Deaf:
+    """A real store whose answer to a write is lost."""
+
+    def __init__(self, store: ScheduleStore) -> None:
+        self.store = store
+        self.kind, self.url, self.title = store.kind, store.url, store.title
+        self.zone, self.abilities = store.zone, store.abilities
+
+    def read(self) -> Content:
+        return self.store.read()
+
+    def close(self) -> None:
+        self.store.close()
+
+    def replace(self, old: Entry | None, new: Entry | None, *, change_shared: bool = False) -> Entry | None:
+        self.store.replace(old, new, change_shared=change_shared)
+        raise Unsure("The connection ended.")
+
+
+def test_a_write_whose_answer_was_lost_is_looked_for(redis_url: str, store: ScheduleStore) -> None:
+    profile = Profile.from_url(redis_url, name="shop", safety=Safety.FREE)
+    new = Entry(name="a", task="t", schedule=Interval(60.0))
+    doer = ScheduleDoer(Deaf(store))
+    (added,) = doer.do(plan_changes(store, profile, [Change(None, new)]).items)
+    assert (added.outcome, added.undo) == (Outcome.DONE, None)
+    (deleted,) = doer.do(plan_changes(store, profile, [Change(entries(store)["a"], None)]).items)
+    assert deleted.outcome is Outcome.DONE
+    assert deleted.undo is not None
+    assert entries(store) == {}
 
 
 def test_a_store_that_went_away_is_unknown(redis_url: str) -> None:

@@ -44,7 +44,7 @@ def plan_of(*targets: str) -> StepPlan:
         Step(target=target, command=f"grow {target} by 2", detail={"grow": 2}, undo={"grow": -2, "command": "shrink"})
         for target in targets
     )
-    return StepPlan(verb=Verb.STEER, profile="shop", environment="production", title="Grow pools", items=steps)
+    return StepPlan(verb=Verb.SCHEDULE, profile="shop", environment="production", title="Grow pools", items=steps)
 
 
 @pytest.fixture
@@ -115,6 +115,17 @@ def test_an_action_is_taken_back_once(journal: Journal) -> None:
         undo_plan(journal, plan.id)
     again = undo_plan(journal, back.id)
     assert [step.detail["grow"] for step in again.items] == [2, 2]
+
+
+def test_what_could_not_be_taken_back_may_be_tried_again(journal: Journal) -> None:
+    plan = plan_of("a")
+    StepCarrier(plan, PROFILE, journal, Doing(lambda _: Ending(Outcome.DONE))).run(None)
+    failing = Doing(lambda _: Ending(Outcome.FAILED, "somebody else changed it"))
+    StepCarrier(undo_plan(journal, plan.id), PROFILE, journal, failing).run(None)
+    assert journal.undone_by(plan.id) == ""
+    back = undo_plan(journal, plan.id)
+    StepCarrier(back, PROFILE, journal, Doing(lambda _: Ending(Outcome.DONE))).run(None)
+    assert journal.undone_by(plan.id) == back.id
 
 
 def test_what_takes_it_back_may_be_known_only_afterwards(journal: Journal) -> None:
