@@ -10,7 +10,6 @@ import signal
 import sys
 import time
 from collections.abc import Iterator
-from datetime import UTC, datetime
 from typing import Any, Final
 from uuid import uuid4
 
@@ -19,7 +18,7 @@ from deskq.actions.journal import Journal
 from deskq.actions.plan import Item, Plan, Verb
 from deskq.actions.retry import Candidate, Grade, candidates_of, edited, grades, plan_retry, read_json
 from deskq.actions.sources import stored_calls
-from deskq.cli.common import plain, profile_of, table
+from deskq.cli.common import moment_of, plain, profile_of, table
 from deskq.cli.confirming import confirmed
 from deskq.errors import UserError
 from deskq.history.query import TaskFilter
@@ -37,7 +36,7 @@ def send(options: argparse.Namespace) -> int:
     profile = profile_of(options.profile, options)
     args, kwargs = read_json("--args", options.args, list), read_json("--kwargs", options.kwargs, dict)
     now = time.time()
-    eta = _moment(options.eta) if options.eta else now + options.countdown if options.countdown else None
+    eta = moment_of(options.eta) if options.eta else now + options.countdown if options.countdown else None
     expires = now + options.expires if options.expires else None
     if options.times < 1:
         raise UserError("--times is at least 1.")
@@ -218,11 +217,3 @@ def _tell_end(plan: Plan, result: Progress, journal: Journal, options: argparse.
     print(", ".join(parts) + (f". {plain(result.words)}" if result.words else "."))
     if result.failed or result.unknown:
         print(f"Each item stands in: deskq journal {plan.id}")
-
-
-def _moment(text: str) -> float:
-    try:
-        moment = datetime.fromisoformat(text)
-    except ValueError:
-        raise UserError(f"“{text}” is no time: write it like 2027-03-28T02:30:00+02:00.") from None
-    return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()

@@ -6,9 +6,11 @@ import argparse
 import shutil
 import unicodedata
 from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 
 from deskq.cli.profile_options import given_fields
+from deskq.errors import UserError
 from deskq.profiles import PasswordStore, Profile, ProfileFile, resolve
 from deskq.profiles.wire import overridden
 
@@ -25,6 +27,15 @@ def history_of(text: str, options: argparse.Namespace) -> Path:
     if "://" not in text and (path.exists() or path.suffix or "/" in text):
         return path
     return profile_of(text, options).history_path()
+
+
+def moment_of(text: str) -> float:
+    """Return the epoch seconds of an ISO time, UTC where it has no offset; raises UserError."""
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        raise UserError(f"“{text}” is no time: write it like 2027-03-28T02:30:00+02:00.") from None
+    return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
 
 
 def plain(text: str) -> str:

@@ -17,12 +17,13 @@ from deskq.actions.steps import StepCarrier
 from deskq.cli.common import plain
 from deskq.cli.confirming import confirmed
 from deskq.cli.schedule_options import entry_given
-from deskq.cli.schedules import Read, read_stores, stores_of
+from deskq.cli.schedules import Read, entries_named, read_stores
 from deskq.errors import UserError
 from deskq.profiles import Profile
 from deskq.schedules.base import Entry, Owner, ScheduleStore, StoreError
 from deskq.schedules.checks import check
 from deskq.schedules.comparing import Change, changes_to
+from deskq.schedules.opening import open_store
 from deskq.schedules.plain import store_from_toml
 
 _FAILED = 1
@@ -98,9 +99,10 @@ def _switch(options: argparse.Namespace, *, enabled: bool) -> int:
 
 
 def _change(options: argparse.Namespace, changes: Callable[[Sequence[Read]], tuple[Read, list[Change]]]) -> int:
-    with read_stores(options.store) as (reads, _):
-        read, found = changes(reads)
-    profile = _profile(options.store, read.store)
+    with read_stores(options.store) as reading:
+        read, found = changes(reading.reads)
+    # A store that was named by its URL asks, as a new profile does.
+    profile = reading.profile or Profile(name=read.store.title, url=read.store.url)
     if not found:
         print("Nothing to change.", file=sys.stderr)
         return 0
@@ -114,8 +116,9 @@ def _change(options: argparse.Namespace, changes: Callable[[Sequence[Read]], tup
     try:
         journal.recover()
         journal.forget_old(time.time())
-        doer = ScheduleDoer(_again(options.store, read.store, profile))
-        result = StepCarrier(plan, profile, journal, doer).run(confirmation)
+        # Connected anew: asking a person may take longer than a server waits.
+        store = open_store(options.store) if reading.profile is None else store_of(read.store.url, profile)
+        result = StepCarrier(plan, profile, journal, ScheduleDoer(store)).run(confirmation)
         _tell_end(plan, journal, options)
     finally:
         journal.close()
@@ -136,21 +139,11 @@ def _editable(reads: Sequence[Read]) -> Read:
 
 
 def _found(reads: Sequence[Read], names: Sequence[str]) -> tuple[Read, list[Entry]]:
-    """The store that has these entries; raises UserError for a name that is nowhere, or in several stores."""
-    for name in names:
-        having = [read for read in reads if any(entry.name == name for entry in read.content.entries)]
-        if not having:
-            raise UserError(f"No store has an entry “{name}”: see deskq schedules list.")
-        if len(having) > 1:
-            kinds = ", ".join(read.store.kind.value for read in having)
-            raise UserError(f"“{name}” is in several stores: name one as PROFILE/KIND ({kinds}).")
-    for read in reads:
-        entries = {entry.name: entry for entry in read.content.entries}
-        if all(name in entries for name in names):
-            if read.store.abilities.why_not:
-                raise StoreError(read.store.abilities.why_not)
-            return read, [entries[name] for name in dict.fromkeys(names)]
-    raise UserError("These entries are in different stores: change one store at a time.")
+    """The store that has these entries, if it can be changed."""
+    read, entries = entries_named(reads, names)
+    if read.store.abilities.why_not:
+        raise StoreError(read.store.abilities.why_not)
+    return read, entries
 
 
 def _checked(entry: Entry, store: ScheduleStore) -> Entry:
@@ -158,22 +151,6 @@ def _checked(entry: Entry, store: ScheduleStore) -> Entry:
     if problem:
         raise UserError(f"“{entry.name}”: {problem}")
     return entry
-
-
-def _profile(text: str, store: ScheduleStore) -> Profile:
-    """The profile whose safety level holds; a store that was named by its URL has one that asks."""
-    _, profile = stores_of(text)
-    return profile or Profile(name=store.title, url=store.url)
-
-
-def _again(text: str, store: ScheduleStore, profile: Profile) -> ScheduleStore:
-    """The same store, connected anew: asking a person may take longer than a server waits."""
-    stores, known = stores_of(text)
-    if known is None:
-        return stores[0]
-    for other in stores:
-        other.close()
-    return store_of(store.url, profile)
 
 
 def _show(plan: StepPlan, changes: Sequence[Change], options: argparse.Namespace) -> None:

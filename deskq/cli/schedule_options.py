@@ -6,10 +6,10 @@ import argparse
 import re
 from collections.abc import Collection
 from dataclasses import replace
-from datetime import UTC, datetime
 from typing import Any, Final
 
 from deskq.actions.retry import read_json
+from deskq.cli.common import moment_of
 from deskq.errors import UserError
 from deskq.schedules.base import Clocked, Crontab, Entry, Interval, RRule, Schedule
 from deskq.schedules.preview import parse_crontab
@@ -55,7 +55,7 @@ def _schedule(options: argparse.Namespace, before: Entry | None, kinds: Collecti
     if options.every is not None:
         return Interval(_seconds(options.every))
     if options.at is not None:
-        at = _moment(options.at)
+        at = moment_of(options.at)
         return Clocked(at) if Clocked in kinds or RRule not in kinds else RRule("daily", dtstart=at, count=1)
     if options.timezone is not None:
         if before is None or not isinstance(before.schedule, Crontab):
@@ -69,11 +69,3 @@ def _seconds(text: str) -> float:
     if fits is None:
         raise UserError(f"“{text}” is no span: write it like 10s, 5m, 2h or 1d.")
     return float(fits[1]) * _SECONDS[fits[2]]
-
-
-def _moment(text: str) -> float:
-    try:
-        moment = datetime.fromisoformat(text)
-    except ValueError:
-        raise UserError(f"“{text}” is no time: write it like 2027-03-28T02:30:00+02:00.") from None
-    return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()

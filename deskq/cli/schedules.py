@@ -7,7 +7,7 @@ import contextlib
 import json
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -20,7 +20,7 @@ from deskq.profiles.writing import write_private
 from deskq.schedules.base import Content, Entry, ScheduleStore, StoreError, StoreKind, Unreadable
 from deskq.schedules.opening import kind_of, open_store, store_urls
 from deskq.schedules.plain import entry_to_plain, store_to_toml
-from deskq.schedules.preview import Run, next_runs, sentence
+from deskq.schedules.preview import entry_runs, sentence
 from deskq.schedules.zones import zone_of
 
 _FAILED = 1
@@ -33,28 +33,41 @@ class Read:
     store: ScheduleStore
     content: Content
 
+    def zone_of(self, entry: Entry) -> str:
+        """Return the zone that the entry's times are in."""
+        return getattr(entry.schedule, "zone", "") or self.store.zone
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What was read. ``failed``: some store could not be; ``profile``: whose stores they are, None for a URL."""
+
+    reads: list[Read]
+    failed: bool
+    profile: Profile | None
+
 
 def list_entries(options: argparse.Namespace) -> int:
     """Print a line for each entry of each store; exit status 1 if a store could not be read."""
-    with read_stores(options.store) as (stores, failed):
+    with read_stores(options.store) as found:
         now = time.time()
         if options.format == "json":
-            values = [_as_values(read, entry, now) for read in stores for entry in read.content.entries]
+            values = [_as_values(read, entry, now) for read in found.reads for entry in read.content.entries]
             print(json.dumps(values, ensure_ascii=False, indent=2))
         else:
-            rows = [_row(read, entry, now) for read in stores for entry in read.content.entries]
+            rows = [_row(read, entry, now) for read in found.reads for entry in read.content.entries]
             print(table(["ON", "NAME", "TASK", "SCHEDULE", "NEXT RUN", "LAST RUN", "OWNER", "STORE", "PROBLEM"], rows))
-        for read in stores:
+        for read in found.reads:
             for words in (read.content.beat.words, *read.content.warnings):
                 if words:
                     print(f"deskq: {plain(read.store.title)}: {plain(words)}", file=sys.stderr)
-    return _FAILED if failed else 0
+    return _FAILED if found.failed else 0
 
 
 def show(options: argparse.Namespace) -> int:
     """Print one entry."""
-    with read_stores(options.store) as (stores, _):
-        read, entry = _entry(stores, options.name)
+    with read_stores(options.store) as found:
+        read, (entry,) = entries_named(found.reads, [options.name])
         values = _as_values(read, entry, time.time())
         if options.format == "json":
             print(json.dumps(values, ensure_ascii=False, indent=2))
@@ -70,10 +83,10 @@ def print_next(options: argparse.Namespace) -> int:
     """Print the next runs in the schedule's zone; exit status 1 if there are none."""
     if options.count < 1:
         raise UserError("--count is at least 1.")
-    with read_stores(options.store) as (stores, _):
-        read, entry = _entry(stores, options.name)
-        runs = _runs(read, entry, time.time(), options.count)
-        zone = getattr(entry.schedule, "zone", "") or read.store.zone
+    with read_stores(options.store) as found:
+        read, (entry,) = entries_named(found.reads, [options.name])
+        runs = entry_runs(entry, read.store, after=time.time(), count=options.count)
+        zone = read.zone_of(entry)
         if options.format == "json":
             print(json.dumps([{"at": _iso(run.at, zone), "mark": run.mark} for run in runs]))
         else:
@@ -88,9 +101,10 @@ def print_next(options: argparse.Namespace) -> int:
 
 def export(options: argparse.Namespace) -> int:
     """Write entries as TOML; those that cannot be read are left out, and named."""
-    with read_stores(options.store) as (stores, failed):
+    with read_stores(options.store) as found:
         entries: dict[str, Entry] = {}
-        for read in stores:
+        failed = found.failed
+        for read in found.reads:
             for entry in read.content.entries:
                 if isinstance(entry.schedule, Unreadable):
                     words = f"left out “{entry.name}”: {entry.schedule.reason}"
@@ -139,9 +153,9 @@ def _means_a_store(text: str) -> bool:
 
 
 @contextlib.contextmanager
-def read_stores(text: str) -> Iterator[tuple[list[Read], bool]]:
+def read_stores(text: str) -> Iterator[Reading]:
     """Read all stores; one that cannot be read is told, and is an error only if it is the only one."""
-    stores, _ = stores_of(text)
+    stores, profile = stores_of(text)
     try:
         found, failed = [], False
         for store in stores:
@@ -152,43 +166,31 @@ def read_stores(text: str) -> Iterator[tuple[list[Read], bool]]:
                     raise
                 failed = True
                 print(f"deskq: {plain(store.title)}: {plain(str(error))}", file=sys.stderr)
-        yield found, failed
+        yield Reading(found, failed, profile)
     finally:
         for store in stores:
             store.close()
 
 
-def _entry(stores: list[Read], name: str) -> tuple[Read, Entry]:
-    found = [(read, entry) for read in stores for entry in read.content.entries if entry.name == name]
-    if not found:
-        raise UserError(f"No store has an entry “{name}”: see deskq schedules list.")
-    if len(found) > 1:
-        kinds = ", ".join(read.store.kind.value for read, _ in found)
-        raise UserError(f"“{name}” is in several stores: name one as PROFILE/KIND ({kinds}).")
-    return found[0]
-
-
-def _runs(read: Read, entry: Entry, now: float, count: int) -> list[Run]:
-    if not entry.enabled or entry.problem:
-        return []
-    last = entry.last_run_at
-    if last is None and read.store.kind is StoreKind.REDBEAT:
-        last = 0.0  # redbeat runs at once what has never run
-    runs = next_runs(
-        entry.schedule,
-        read.store.zone,
-        after=now,
-        count=count,
-        last_run_at=last,
-        start_time=entry.start_time,
-        expires_at=entry.expires_at,
-    )
-    return runs[:1] if entry.one_off else runs
+def entries_named(reads: Sequence[Read], names: Sequence[str]) -> tuple[Read, list[Entry]]:
+    """Return the store that has these entries, and them; raises UserError for one that none or several stores have."""
+    for name in names:
+        having = [read for read in reads if any(entry.name == name for entry in read.content.entries)]
+        if not having:
+            raise UserError(f"No store has an entry “{name}”: see deskq schedules list.")
+        if len(having) > 1:
+            kinds = ", ".join(read.store.kind.value for read in having)
+            raise UserError(f"“{name}” is in several stores: name one as PROFILE/KIND ({kinds}).")
+    for read in reads:
+        entries = {entry.name: entry for entry in read.content.entries}
+        if all(name in entries for name in names):
+            return read, [entries[name] for name in dict.fromkeys(names)]
+    raise UserError("These entries are in different stores: change one store at a time.")
 
 
 def _row(read: Read, entry: Entry, now: float) -> list[str]:
-    runs = _runs(read, entry, now, 1)
-    zone = getattr(entry.schedule, "zone", "") or read.store.zone
+    runs = entry_runs(entry, read.store, after=now, count=1)
+    zone = read.zone_of(entry)
     return [
         "yes" if entry.enabled else "no",
         entry.name,
@@ -203,8 +205,8 @@ def _row(read: Read, entry: Entry, now: float) -> list[str]:
 
 
 def _as_values(read: Read, entry: Entry, now: float) -> dict[str, Any]:
-    runs = _runs(read, entry, now, 1)
-    zone = getattr(entry.schedule, "zone", "") or read.store.zone
+    runs = entry_runs(entry, read.store, after=now, count=1)
+    zone = read.zone_of(entry)
     return {
         **entry_to_plain(entry),
         "enabled": entry.enabled,

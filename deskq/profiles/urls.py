@@ -20,8 +20,7 @@ OTHER_SCHEMES: Final = frozenset(
 TLS_SCHEMES: Final = frozenset({"rediss", "valkeys", "amqps"})
 SENTINEL_SCHEMES: Final = frozenset({"sentinel", "redis+sentinel"})
 _SEVERAL: Final = re.compile(r";(?=[A-Za-z][\w+.-]*://)")
-STORE_KINDS: Final = ("redbeat", "django-celery-beat", "code", "celerybeat-schedule")
-"""What may stand before a schedule store's URL, with a colon."""
+_STORES_WITHOUT_URL: Final = frozenset({"code", "celerybeat-schedule"})
 _LOGIN: Final = re.compile(r"((?:redbeat:|django-celery-beat:)?[A-Za-z][\w+.-]*://)([^/?#;]*)(.*)", re.DOTALL)
 _WELL_FORMED: Final = re.compile(
     r"(?:redbeat:|django-celery-beat:)?[A-Za-z][\w+.-]*://(?:[^\s@:/;\[\]]*@)?(?:\[[0-9A-Fa-f:.]+\]|[^\s@:/;?#\[\]]*)(?::\d*)?(?:[/?#;][^@]*)?"
@@ -74,7 +73,7 @@ def server_of(url: str) -> str:
 def is_store_url(url: str) -> bool:
     """Can this be a schedule store: a URL, or ``code:proj.app``, or ``celerybeat-schedule:/path``?"""
     kind, colon, rest = url.partition(":")
-    return "://" in url or (bool(colon and rest) and kind in STORE_KINDS[2:])
+    return "://" in url or (bool(colon and rest) and kind in _STORES_WITHOUT_URL)
 
 
 def without_password(url: str) -> str:

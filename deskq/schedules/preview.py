@@ -15,7 +15,17 @@ from celery.schedules import schedule as celery_schedule
 from celery.schedules import solar as celery_solar
 
 from deskq.errors import UserError
-from deskq.schedules.base import Clocked, Crontab, Interval, RRule, Schedule, Solar
+from deskq.schedules.base import (
+    Clocked,
+    Crontab,
+    Entry,
+    Interval,
+    RRule,
+    Schedule,
+    ScheduleStore,
+    Solar,
+    StoreKind,
+)
 from deskq.schedules.checks import check
 from deskq.schedules.crontabs import EPOCH, PRESETS, Preset, celery_crontab, parse_crontab
 from deskq.schedules.rrules import rrule_following
@@ -29,6 +39,7 @@ __all__ = [
     "Run",
     "check",
     "clock_changes",
+    "entry_runs",
     "next_runs",
     "parse_crontab",
     "sentence",
@@ -117,6 +128,24 @@ def next_runs(
     except (RuntimeError, OverflowError, ValueError):  # Celery gave up looking; the end of the calendar
         return runs
     return runs
+
+
+def entry_runs(entry: Entry, store: ScheduleStore, *, after: float, count: int = 10) -> list[Run]:
+    """Return the next runs of an entry of a store, [] for one that its beat does not send."""
+    if not entry.enabled or entry.problem:
+        return []
+    last = entry.last_run_at
+    if last is None and store.kind is StoreKind.REDBEAT:
+        last = 0.0  # redbeat runs at once what has never run
+    return next_runs(
+        entry.schedule,
+        store.zone,
+        after=after,
+        count=1 if entry.one_off else count,
+        last_run_at=last,
+        start_time=entry.start_time,
+        expires_at=entry.expires_at,
+    )
 
 
 def _following(schedule: Schedule, zone: str, after: float) -> Following:

@@ -23,7 +23,9 @@ from deskq.views.task_runtimes import RuntimesTable
 
 _REFRESH_MS: Final = 2_000
 _FAILURES: Final = (
-    Column[FailureRow]("name", "Task", "The task that failed", lambda row: formats.plain(row.name), width=150),
+    Column[FailureRow](
+        "name", "Task", "The task that failed", lambda row: formats.plain(row.name or "not known"), width=150
+    ),
     Column[FailureRow](
         "exception", "Exception", "Why", lambda row: formats.plain(row.exception), width=220, state=lambda _: "FAILURE"
     ),

@@ -8,6 +8,7 @@ from PySide6.QtWidgets import QStatusBar, QWidget
 
 from deskq.models import formats
 from deskq.models.session import ProfileSession
+from deskq.views import theme
 from deskq.views.empty import plain_label
 from deskq.views.tables import draw_dot
 
@@ -26,6 +27,7 @@ class RecorderBar(QStatusBar):
         self.text.setCursor(Qt.CursorShape.PointingHandCursor)
         self.text.installEventFilter(self)
         self.brokers = plain_label(muted=True)
+        self.brokers.setContentsMargins(0, 0, theme.GAP, 0)
         self.addWidget(self._dot)
         self.addWidget(self.text, 1)
         self.addPermanentWidget(self.brokers)

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import closing
+from pathlib import Path
 from typing import Any
 
 import pytest
+import redis
 
+from deskq.schedules.base import ScheduleStore
 from deskq.schedules.django_beat import DjangoBeatStore
+from deskq.schedules.opening import open_store
 from tests.support.database_servers import PASSWORD, USER, MariaServer, PostgresServer
 from tests.support.django_entries import emptied
 from tests.support.django_project import DjangoProject, server, sqlite
@@ -26,24 +30,39 @@ def django_files(tmp_path_factory: pytest.TempPathFactory) -> DjangoProject:
     return made
 
 
+def migrated(folder: Path, engine: str, port: int) -> DjangoProject:
+    """A project whose tables are in a server's database."""
+    made = DjangoProject(folder, {"default": server(engine, port, USER, PASSWORD)})
+    made.migrate({"default": ""})
+    return made
+
+
 @pytest.fixture(scope="session")
 def postgres(needs: Needs, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[PostgresServer, DjangoProject]]:
     """A PostgreSQL for all tests, and the project that made its tables."""
     with needs(lambda: PostgresServer(shared=True)) as running:
-        settings = {"default": server("postgresql", running.port, USER, PASSWORD)}
-        made = DjangoProject(tmp_path_factory.mktemp("postgres"), settings)
-        made.migrate({"default": ""})
-        yield running, made
+        yield running, migrated(tmp_path_factory.mktemp("postgres"), "postgresql", running.port)
 
 
 @pytest.fixture(scope="session")
 def maria(needs: Needs, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[MariaServer, DjangoProject]]:
     """A MariaDB for all tests, and the project that made its tables."""
     with needs(lambda: MariaServer(shared=True)) as running:
-        settings = {"default": server("mysql", running.port, USER, PASSWORD)}
-        made = DjangoProject(tmp_path_factory.mktemp("maria"), settings)
-        made.migrate({"default": ""})
-        yield running, made
+        yield running, migrated(tmp_path_factory.mktemp("maria"), "mysql", running.port)
+
+
+@pytest.fixture
+def store(redis_url: str) -> Iterator[ScheduleStore]:
+    """redbeat's, empty."""
+    with closing(open_store(redis_url)) as opened:
+        yield opened
+
+
+@pytest.fixture(name="server")
+def redis_client(redis_url: str) -> Iterator[redis.Redis]:
+    """What looks into the place of that store."""
+    with redis.Redis.from_url(redis_url, decode_responses=True) as client:
+        yield client
 
 
 @pytest.fixture

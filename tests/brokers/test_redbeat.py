@@ -21,7 +21,6 @@ from redbeat import RedBeatSchedulerEntry
 from deskq.schedules.base import (
     Changed,
     Crontab,
-    Entry,
     Interval,
     Owner,
     RRule,
@@ -34,23 +33,11 @@ from deskq.schedules.opening import open_store
 from deskq.schedules.redbeat_json import schedule_of
 from tests.support.processes import Process
 from tests.support.sample_app import BROKER, CONFIG
+from tests.support.schedule_entries import added, entry, names
 from tests.support.waiting import wait_until
 
 _ROOT = Path(__file__).resolve().parents[2]
 SCHEDULE, STATICS = "redbeat::schedule", "redbeat::statics"
-
-
-@pytest.fixture
-def store(redis_url: str) -> Iterator[ScheduleStore]:
-    opened = open_store(redis_url)
-    yield opened
-    opened.close()
-
-
-@pytest.fixture
-def server(redis_url: str) -> Iterator[redis.Redis]:
-    with redis.Redis.from_url(redis_url, decode_responses=True) as client:
-        yield client
 
 
 @pytest.fixture
@@ -61,20 +48,6 @@ def app(redis_url: str) -> Iterator[Celery]:
     if hasattr(made, "redbeat_redis"):
         made.redbeat_redis.close()
     made.close()
-
-
-def entry(name: str, schedule: Schedule | None = None, **given: Any) -> Entry:
-    return Entry(name=name, task="sample.add", schedule=schedule or Interval(3600.0), args=[1, 2], **given)
-
-
-def names(store: ScheduleStore) -> dict[str, Entry]:
-    return {each.name: each for each in store.read().entries}
-
-
-def added(store: ScheduleStore, new: Entry) -> Entry:
-    stored = store.replace(None, new)
-    assert stored is not None
-    return stored
 
 
 def test_entries_that_redbeat_wrote_are_read(app: Celery, store: ScheduleStore) -> None:

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from dataclasses import replace
-from typing import Any
 
 import pytest
 import redis
@@ -16,7 +14,6 @@ from deskq.schedules.base import (
     Crontab,
     Entry,
     Interval,
-    Schedule,
     ScheduleStore,
     Solar,
     StoreError,
@@ -24,36 +21,10 @@ from deskq.schedules.base import (
     Unreadable,
 )
 from deskq.schedules.opening import open_store
+from tests.support.schedule_entries import added, entry, names
 from tests.support.servers import RedisServer
 
 SCHEDULE = "redbeat::schedule"
-
-
-@pytest.fixture
-def store(redis_url: str) -> Iterator[ScheduleStore]:
-    opened = open_store(redis_url)
-    yield opened
-    opened.close()
-
-
-@pytest.fixture
-def server(redis_url: str) -> Iterator[redis.Redis]:
-    with redis.Redis.from_url(redis_url, decode_responses=True) as client:
-        yield client
-
-
-def entry(name: str, schedule: Schedule | None = None, **given: Any) -> Entry:
-    return Entry(name=name, task="sample.add", schedule=schedule or Interval(3600.0), args=[1, 2], **given)
-
-
-def names(store: ScheduleStore) -> dict[str, Entry]:
-    return {each.name: each for each in store.read().entries}
-
-
-def added(store: ScheduleStore, new: Entry) -> Entry:
-    stored = store.replace(None, new)
-    assert stored is not None
-    return stored
 
 
 def test_what_deskq_does_not_know_stays_as_it_is(store: ScheduleStore, server: redis.Redis) -> None:

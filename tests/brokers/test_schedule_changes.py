@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-import redis
 
 from deskq.actions.journal import Journal
 from deskq.actions.plan import Outcome, Step
@@ -21,17 +19,7 @@ from deskq.schedules.base import Content, Crontab, Entry, Interval, ScheduleStor
 from deskq.schedules.comparing import Change
 from deskq.schedules.opening import open_store
 from deskq.schedules.plain import entry_to_plain
-
-
-@pytest.fixture
-def store(redis_url: str) -> Iterator[ScheduleStore]:
-    opened = open_store(redis_url)
-    yield opened
-    opened.close()
-
-
-def entries(store: ScheduleStore) -> dict[str, Entry]:
-    return {entry.name: entry for entry in store.read().entries}
+from tests.support.schedule_entries import names
 
 
 def outcomes(capsys: pytest.CaptureFixture[str]) -> list[dict[str, Any]]:
@@ -45,23 +33,23 @@ def test_add_edit_switch_rename_and_delete(
     new = ["--name", "nightly", "--task", "report.build", "--cron", "30 2 * * *", "--args", '["Q3"]', "--queue", "slow"]
     assert main(["schedules", "add", redis_url, *new, "--dry-run"]) == 0
     assert "+ schedule" in capsys.readouterr().out
-    assert entries(store) == {}
+    assert names(store) == {}
     assert main(["schedules", "add", redis_url, *new, "--yes"]) == 0
-    added = entries(store)["nightly"]
+    added = names(store)["nightly"]
     assert (added.schedule, added.args, added.queue) == (Crontab("30", "2"), ["Q3"], "slow")
     assert main(["schedules", "edit", redis_url, "nightly", "--every", "10m", "--yes"]) == 0
     assert main(["schedules", "disable", redis_url, "nightly", "--yes"]) == 0
     assert main(["schedules", "edit", redis_url, "nightly", "--name", "often", "--yes"]) == 0
-    changed = entries(store)
+    changed = names(store)
     assert set(changed) == {"often"}
     assert (changed["often"].schedule, changed["often"].enabled) == (Interval(600.0), False)
     assert main(["schedules", "enable", redis_url, "often", "--yes"]) == 0
-    assert entries(store)["often"].enabled
+    assert names(store)["often"].enabled
     capsys.readouterr()
     assert main(["schedules", "enable", redis_url, "often", "--yes"]) == 0
     assert "Nothing to change" in capsys.readouterr().err
     assert main(["schedules", "delete", redis_url, "often", "--yes"]) == 0
-    assert entries(store) == {}
+    assert names(store) == {}
     journal = Journal()
     try:
         assert len(journal.actions()) == 6
@@ -81,9 +69,9 @@ def test_wrong_ones_are_told(redis_url: str, store: ScheduleStore, capsys: pytes
     ):
         assert main(["schedules", *options]) == 2
         assert words in capsys.readouterr().err
-    assert entries(store)["a"].schedule == Interval(60.0)
+    assert names(store)["a"].schedule == Interval(60.0)
     assert main(["schedules", "add", redis_url, "--name", "a", "--task", "u", "--every", "5s", "--yes"]) == 1
-    assert entries(store)["a"].task == "t"
+    assert names(store)["a"].task == "t"
 
 
 def test_a_store_is_brought_to_a_file(
@@ -97,9 +85,9 @@ def test_a_store_is_brought_to_a_file(
     path.write_text(text[: text.rindex("[[")])
     assert main(["schedules", "import", redis_url, str(path), "--yes", "--format", "json"]) == 0
     assert [each["entry"] for each in outcomes(capsys)] == ["b"]
-    assert set(entries(store)) == {"a", "b", "c"}
+    assert set(names(store)) == {"a", "b", "c"}
     assert main(["schedules", "import", redis_url, str(path), "--delete-others", "--yes"]) == 0
-    assert {name: entry.task for name, entry in entries(store).items()} == {"a": "t.a", "b": "t.changed"}
+    assert {name: entry.task for name, entry in names(store).items()} == {"a": "t.a", "b": "t.changed"}
 
 
 def test_a_profile_decides_what_is_allowed(
@@ -113,9 +101,9 @@ def test_a_profile_decides_what_is_allowed(
     assert "read-only" in capsys.readouterr().err
     assert main(["schedules", "add", "prod", *new, "--yes"]) == 2
     assert "--confirm-name" in capsys.readouterr().err
-    assert entries(store) == {}
+    assert names(store) == {}
     assert main(["schedules", "add", "prod", *new, "--confirm-name", "prod"]) == 0
-    assert set(entries(store)) == {"x"}
+    assert set(names(store)) == {"x"}
 
 
 def carried(store_url: str, profile: Profile, change: Change) -> str:
@@ -137,9 +125,9 @@ def test_each_edit_is_taken_back(redis_url: str, store: ScheduleStore) -> None:
     assert first is not None
     renamed = Entry(name="z", task="u", schedule=Crontab("5"), key=first.key, version=first.version)
     for new in (renamed, None):
-        old = entries(store)["a"]
+        old = names(store)["a"]
         action = carried(redis_url, profile, Change(old, new))
-        assert "a" not in entries(store)
+        assert "a" not in names(store)
         journal = Journal()
         try:
             back = undo_plan(journal, action)
@@ -149,7 +137,7 @@ def test_each_edit_is_taken_back(redis_url: str, store: ScheduleStore) -> None:
             assert journal.undone_by(action) == back.id
         finally:
             journal.close()
-        (now,) = entries(store).values()
+        (now,) = names(store).values()
         assert entry_to_plain(now) == entry_to_plain(first)
         assert (now.last_run_at, now.total_run_count) == (1e9, 7)
 
@@ -167,7 +155,7 @@ def test_what_somebody_changed_meanwhile_is_not_overwritten(redis_url: str, stor
         assert "somebody else" in result.words
     finally:
         journal.close()
-    assert entries(store)["a"].task == "theirs"
+    assert names(store)["a"].task == "theirs"
 
 
 def test_an_entry_that_is_there_already_is_no_success(redis_url: str, store: ScheduleStore) -> None:
@@ -183,7 +171,7 @@ def test_an_entry_that_is_there_already_is_no_success(redis_url: str, store: Sch
         assert journal.undos(plan.id) == []
     finally:
         journal.close()
-    assert set(entries(store)) == {"a"}
+    assert set(names(store)) == {"a"}
 
 
 class Deaf:
@@ -211,10 +199,10 @@ def test_a_write_whose_answer_was_lost_is_looked_for(redis_url: str, store: Sche
     doer = ScheduleDoer(Deaf(store))
     (added,) = doer.do(plan_changes(store, profile, [Change(None, new)]).items)
     assert (added.outcome, added.undo) == (Outcome.DONE, None)
-    (deleted,) = doer.do(plan_changes(store, profile, [Change(entries(store)["a"], None)]).items)
+    (deleted,) = doer.do(plan_changes(store, profile, [Change(names(store)["a"], None)]).items)
     assert deleted.outcome is Outcome.DONE
     assert deleted.undo is not None
-    assert entries(store) == {}
+    assert names(store) == {}
 
 
 def test_a_store_that_went_away_is_unknown(redis_url: str) -> None:
@@ -228,10 +216,8 @@ def test_a_store_that_went_away_is_unknown(redis_url: str) -> None:
     doer.close()
 
 
-def test_the_journal_holds_no_password(redis_url: str, store: ScheduleStore) -> None:
+def test_the_journal_holds_no_password(redis_url: str) -> None:
     secret = redis_url.replace("redis://", "redis://:canary-of-a-password@")
-    with redis.Redis.from_url(redis_url) as server:
-        server.ping()
     opened = open_store(secret)
     change = Change(None, Entry(name="a", task="t", schedule=Interval(60.0)))
     plan = plan_changes(opened, Profile.from_url(secret, name="shop"), [change])
