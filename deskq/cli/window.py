@@ -18,7 +18,7 @@ def run_window(options: argparse.Namespace) -> int:
     if hand_over(profiles):  # before Qt is loaded
         return 0
     _need_qt()
-    from deskq.app import run_window as run
+    from deskq.starting import run_window as run
 
     return run(profiles)
 
@@ -37,7 +37,7 @@ def _opened(text: str, options: argparse.Namespace) -> Profile:
 def run_demo(options: argparse.Namespace) -> int:
     """Start the demo's services and show them."""
     _need_qt()
-    from deskq.app import run_demo as run
+    from deskq.starting import run_demo as run
 
     pictures = Path(options.pictures) if options.pictures else None
     return run(

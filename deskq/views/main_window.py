@@ -5,17 +5,12 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Mapping
 from functools import partial
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from PySide6.QtCore import Qt, Signal
-from PySide6.QtGui import QAction, QCloseEvent, QKeySequence, QShortcut
+from PySide6.QtGui import QCloseEvent, QKeySequence, QShortcut
 from PySide6.QtWidgets import (
-    QAbstractSpinBox,
-    QApplication,
-    QComboBox,
-    QLineEdit,
     QMainWindow,
-    QPlainTextEdit,
     QSplitter,
     QStackedWidget,
     QVBoxLayout,
@@ -23,21 +18,18 @@ from PySide6.QtWidgets import (
 )
 
 from deskq.models.broker_tree import BrokerTree
-from deskq.models.formats import count, plain
 from deskq.models.session import ProfileSession
 from deskq.views import theme, window_state
-from deskq.views.commands import BY_KEY, COMMANDS
+from deskq.views.acting import Acting
+from deskq.views.command_menus import CommandMenus
+from deskq.views.commands import COMMANDS
 from deskq.views.environment_band import EnvironmentBand
 from deskq.views.keys_overlay import KeysOverlay
 from deskq.views.palette import Entry, Palette
 from deskq.views.sidebar import Sidebar
 from deskq.views.status_bar import RecorderBar
 from deskq.views.stream_log import StreamLog
-from deskq.views.task_drag import TaskDrop
 from deskq.views.welcome import WelcomePane
-
-if TYPE_CHECKING:
-    from deskq.views.retry_dialog import RetryDialog
 
 ViewFactory = Callable[[ProfileSession], QWidget]
 KINDS: Final = ("overview", "tasks", "workers", "queues", "doctor")
@@ -66,7 +58,6 @@ class MainWindow(QMainWindow):
         self._sessions: dict[str, ProfileSession] = {}
         self._views: dict[tuple[str, str], QWidget] = {}
         self._current: tuple[str, str] = ("", "")
-        self._actions: dict[str, QAction] = {}
         self.tree = BrokerTree(self)
         self.sidebar = Sidebar(self.tree)
         self.sidebar.chosen.connect(self._chosen)
@@ -95,8 +86,12 @@ class MainWindow(QMainWindow):
         self.bar = RecorderBar()
         self.bar.clicked.connect(self.show_stream_log)
         self.setStatusBar(self.bar)
-        self._take_drops(self.sidebar.drop)
-        self._make_menus()
+        self.acting = Acting(self, self._sessions, self.bar.showMessage)
+        self.acting.take_drops(self.sidebar.drop)
+        CommandMenus(self, self.run_command)
+        for number in range(1, 10):
+            shortcut = QShortcut(QKeySequence(f"Ctrl+{number}"), self)
+            shortcut.activated.connect(partial(self._go_to_broker, number - 1))
         self.resize(1280, 800)
         self._restore()
         self._show_title()
@@ -245,42 +240,11 @@ class MainWindow(QMainWindow):
             ("open_queue", self.show_queue),
             ("filter_tasks", self.filter_tasks),
             ("open_worker", self._show_worker),
-            ("retry_tasks", self._retry),
         ):
             signal = getattr(view, name, None)
             if signal is not None:
                 signal.connect(partial(slot, profile))
-        if isinstance(drop := getattr(view, "drop", None), TaskDrop):
-            self._take_drops(drop)
-
-    def _take_drops(self, drop: TaskDrop) -> None:
-        drop.judge = self.judge_drop
-        drop.hovered.connect(self.bar.showMessage)
-        drop.dropped.connect(self.retry)
-
-    def judge_drop(self, source: str, number: int, profile: str, queue: str) -> tuple[bool, str]:
-        """Say whether tasks may be dropped on a queue, and what that would do."""
-        target = self._sessions.get(profile)
-        if target is None or source not in self._sessions:
-            return False, ""
-        if target.profile.read_only:
-            return False, f"{profile} is read-only: nothing is retried there"
-        environment = target.profile.environment.short
-        return True, f"Retry {count(number, 'task')} on {plain(queue)} at {plain(profile)} ({environment})"
-
-    def retry(self, source: str, tasks: list[str | int], profile: str, queue: str) -> RetryDialog:
-        """Open the preview of a retry; queue "" means where each task came from."""
-        from deskq.models.retrying import Retrying  # they need what acts, the window does not
-        from deskq.views.retry_dialog import RetryDialog
-
-        dialog = RetryDialog(Retrying(self._sessions[source], self._sessions[profile]), tasks, queue, self)
-        dialog.open()
-        return dialog
-
-    def _retry(self, profile: str, tasks: list[str | int], choose: bool) -> None:
-        dialog = self.retry(profile, tasks, profile, "")
-        if choose:
-            dialog.queue.setFocus()
+        self.acting.wire(view, profile)
 
     def _show_worker(self, profile: str, hostname: str) -> None:
         view: Any = self.show_view(profile, "workers")
@@ -317,6 +281,7 @@ class MainWindow(QMainWindow):
     def _own_commands(self) -> dict[str, Callable[[], object]]:
         name = self._current[0] or next(iter(self._sessions), "")
         return {
+            **self.acting.commands(name),
             "palette": self._open_palette,
             "keys": lambda: KeysOverlay(self).open(),
             "overview": partial(self.show_view, name, "overview"),
@@ -353,38 +318,6 @@ class MainWindow(QMainWindow):
 
     def _go(self, profile: str, kind: str) -> None:
         self.show_view(profile, kind)
-
-    def _make_menus(self) -> None:
-        menus = {title: self.menuBar().addMenu(title) for title in ("File", "Edit", "View", "Go", "Help")}
-        for command in COMMANDS:
-            action = QAction(command.title, self)
-            action.setToolTip(command.tip)
-            action.triggered.connect(partial(self._triggered, command.key))
-            keys = [QKeySequence(key) for key in command.keys]
-            if command.typing or all(len(key) > 1 and "+" in key for key in command.keys):
-                action.setShortcuts(keys)
-            else:
-                for key in keys:
-                    shortcut = QShortcut(key, self)
-                    shortcut.activated.connect(partial(self._pressed, command.key))
-                action.setText(f"{command.title}\t{keys[0].toString(QKeySequence.SequenceFormat.NativeText)}")
-            self._actions[command.key] = action
-            menus[command.group].addAction(action)
-        for number in range(1, 10):
-            shortcut = QShortcut(QKeySequence(f"Ctrl+{number}"), self)
-            shortcut.activated.connect(partial(self._go_to_broker, number - 1))
-
-    def _triggered(self, key: str, _checked: bool = False) -> None:
-        self.run_command(key)
-
-    def _pressed(self, key: str) -> None:
-        """A key without Ctrl: it is a letter while somebody types."""
-        focus = QApplication.focusWidget()
-        if isinstance(focus, QLineEdit | QPlainTextEdit | QAbstractSpinBox | QComboBox) and not BY_KEY[key].typing:
-            if isinstance(focus, QPlainTextEdit) and focus.isReadOnly():
-                self.run_command(key)
-            return
-        self.run_command(key)
 
     def _go_to_broker(self, number: int) -> None:
         names = list(self._sessions)

@@ -35,7 +35,7 @@ async def take_pictures(window: MainWindow, session: ProfileSession, folder: Pat
             await _settle(view, kind)
             saved.append(_save(window, folder / f"{kind}-{scheme}.png"))
         if failed:
-            preview: Any = window.retry(name, [task.uuid for task in failed[:12]], name, "")
+            preview: Any = window.acting.retry(name, [task.uuid for task in failed[:12]], name, "")
             for _ in range(round(_SETTLE_SECONDS / 0.05)):
                 if preview.model.rowCount():
                     break

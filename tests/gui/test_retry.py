@@ -201,7 +201,7 @@ def test_where_the_name_must_be_typed_nothing_goes_without(recorded: Recorded, r
         async with opened(qapp) as app:
             app.add(profile)
             app.window.show()
-            dialog: Any = app.window.retry("shop", [failed], "shop", "emails")
+            dialog: Any = app.window.acting.retry("shop", [failed], "shop", "emails")
             await until(lambda: dialog.model.rowCount() == 1)
             assert not dialog.go.isEnabled()
             QTest.keyClicks(dialog.name, "shop")

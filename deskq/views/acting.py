@@ -1,0 +1,71 @@
+"""What changes something at a broker: wherever in the window it is asked for, the dialog for it is opened here."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from PySide6.QtWidgets import QMainWindow
+
+from deskq.models.formats import count, plain
+from deskq.models.session import ProfileSession
+from deskq.views.task_drag import TaskDrop
+
+if TYPE_CHECKING:
+    from deskq.views.retry_dialog import RetryDialog
+
+
+class Acting:
+    """Opens what previews a change; ``say`` shows a line while something is dragged.
+
+    The dialogs and what carries their plans out are imported when they are first needed: the window starts without.
+    """
+
+    def __init__(self, window: QMainWindow, sessions: Mapping[str, ProfileSession], say: Callable[[str], None]) -> None:
+        self._window = window
+        self._sessions = sessions
+        self._say = say
+
+    def wire(self, view: Any, profile: str) -> None:
+        """Listen to what a view of a profile asks for."""
+        for name, slot in (("retry_tasks", self._retry),):
+            signal = getattr(view, name, None)
+            if signal is not None:
+                signal.connect(partial(slot, profile))
+        if isinstance(drop := getattr(view, "drop", None), TaskDrop):
+            self.take_drops(drop)
+
+    def commands(self, profile: str) -> dict[str, Callable[[], object]]:
+        """Return the commands that act on a profile and need no selection; none for ""."""
+        return {}
+
+    def take_drops(self, drop: TaskDrop) -> None:
+        """Let tasks be dropped there."""
+        drop.judge = self.judge_drop
+        drop.hovered.connect(self._say)
+        drop.dropped.connect(self.retry)
+
+    def judge_drop(self, source: str, number: int, profile: str, queue: str) -> tuple[bool, str]:
+        """Say whether tasks may be dropped on a queue, and what that would do."""
+        target = self._sessions.get(profile)
+        if target is None or source not in self._sessions:
+            return False, ""
+        if target.profile.read_only:
+            return False, f"{profile} is read-only: nothing is retried there"
+        environment = target.profile.environment.short
+        return True, f"Retry {count(number, 'task')} on {plain(queue)} at {plain(profile)} ({environment})"
+
+    def retry(self, source: str, tasks: list[str | int], profile: str, queue: str) -> RetryDialog:
+        """Open the preview of a retry; queue "" means where each task came from."""
+        from deskq.models.retrying import Retrying
+        from deskq.views.retry_dialog import RetryDialog
+
+        dialog = RetryDialog(Retrying(self._sessions[source], self._sessions[profile]), tasks, queue, self._window)
+        dialog.open()
+        return dialog
+
+    def _retry(self, profile: str, tasks: list[str | int], choose: bool) -> None:
+        dialog = self.retry(profile, tasks, profile, "")
+        if choose:
+            dialog.queue.setFocus()
