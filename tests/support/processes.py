@@ -5,6 +5,7 @@ from __future__ import annotations
 import atexit
 import contextlib
 import os
+import random
 import signal
 import socket
 import subprocess
@@ -27,6 +28,8 @@ for group in groups:
 """
 _watchdog: subprocess.Popen[str] | None = None
 _groups: set[int] = set()
+_given: set[int] = set()
+_chance = random.SystemRandom()  # not the one that tests seed
 # What whole sessions share, such as a server: not a leak of the test that happened to start it.
 shared_pids: set[int] = set()
 
@@ -56,11 +59,18 @@ def _end_all() -> None:
 
 
 def free_port() -> int:
-    """A TCP port of 127.0.0.1 that was free a moment ago."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+    """A TCP port of 127.0.0.1 that was free a moment ago.
+
+    From below those that systems give to outgoing connections, and by chance: somebody else who connects, or runs
+    these tests at the same time, will hardly take it meanwhile.
+    """
+    while True:
+        port = _chance.randrange(20_000, 32_000)
+        with socket.socket() as probe, contextlib.suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            if port not in _given:
+                _given.add(port)
+                return port
 
 
 class Process:
