@@ -72,7 +72,7 @@ lint: $(STAMPS)/test
 	@echo "Lint, format, types and layers are in order."
 
 test: lint
-	@$(PYTEST)
+	@$(PYTEST) --numprocesses=auto --maxprocesses=4 --dist=loadfile
 
 soak: $(STAMPS)/test
 	@DESKQ_SOAK=1 $(PYTEST) tests/faults tests/e2e/test_acting.py --timeout=0

@@ -27,6 +27,7 @@ from deskq.recorder import RECOVERED
 if TYPE_CHECKING:
     from deskq.results.record import ResultRecord
     from deskq.results.store import ResultStore
+    from deskq.schedules.reading import ScheduleReader
 
 T = TypeVar("T")
 POLL_SECONDS: Final = 0.1
@@ -61,7 +62,9 @@ class ProfileSession(QObject):
         self._control = ThreadPoolExecutor(1, thread_name_prefix=f"control {profile.name}")
         self._queue_io = ThreadPoolExecutor(1, thread_name_prefix=f"broker {profile.name}")
         self._results_io = ThreadPoolExecutor(1, thread_name_prefix=f"results {profile.name}")
+        self._schedules_io = ThreadPoolExecutor(1, thread_name_prefix=f"schedules {profile.name}")
         self._results: ResultStore | None = None
+        self._schedules: ScheduleReader | None = None
         self._remote: RemoteControl | None = None
         self._broker: Broker | None = None
         self._tasks: set[asyncio.Task[Any]] = set()
@@ -94,10 +97,10 @@ class ProfileSession(QObject):
             loop.run_in_executor(self._control, self._close_remote),
             loop.run_in_executor(self._queue_io, self._close_broker),
             loop.run_in_executor(self._results_io, self._close_results),
+            loop.run_in_executor(self._schedules_io, self._close_schedules),
         )
-        self._results_io.shutdown(wait=False)
-        self._control.shutdown(wait=False)
-        self._queue_io.shutdown(wait=False)
+        for executor in (self._results_io, self._schedules_io, self._control, self._queue_io):
+            executor.shutdown(wait=False)
         self.status_changed.emit()
 
     def now(self) -> float:
@@ -127,6 +130,10 @@ class ProfileSession(QObject):
     async def result(self, task_id: str) -> tuple[ResultRecord | None, str]:
         """Read what the result backend keeps of a task, and where; None if it keeps nothing. Raises UserError."""
         return await asyncio.get_running_loop().run_in_executor(self._results_io, self._read_result, task_id)
+
+    async def schedules(self, verb: Callable[[ScheduleReader], T]) -> T:
+        """Run a question to the profile's schedule stores in the session's thread for them."""
+        return await asyncio.get_running_loop().run_in_executor(self._schedules_io, self._with_schedules, verb)
 
     def spawn(self, work: Coroutine[Any, Any, None], name: str) -> None:
         """Start a task that lives at most as long as the session; what it raises reaches the loop's handler."""
@@ -267,6 +274,18 @@ class ProfileSession(QObject):
         except UserError:
             self._close_results()
             raise
+
+    def _with_schedules(self, verb: Callable[[ScheduleReader], T]) -> T:
+        from deskq.schedules.reading import ScheduleReader
+
+        if self._schedules is None:
+            self._schedules = ScheduleReader(self.profile)
+        return verb(self._schedules)
+
+    def _close_schedules(self) -> None:
+        if self._schedules is not None:
+            self._schedules.close()
+            self._schedules = None
 
     def _close_results(self) -> None:
         if self._results is not None:

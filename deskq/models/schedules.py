@@ -1,0 +1,210 @@
+"""Periodic tasks of one profile in the window: all its stores, when each runs next, and how it went last."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, Final
+
+from PySide6.QtCore import QObject, QTimer, Signal
+
+from deskq.errors import UserError
+from deskq.history.query import TaskFilter
+from deskq.history.reader import HistoryReader
+from deskq.history.rows import TaskRow
+from deskq.models.session import ProfileSession
+
+if TYPE_CHECKING:
+    from deskq.schedules.base import Entry
+    from deskq.schedules.preview import ClockChange, Run
+    from deskq.schedules.reading import Key, ScheduleRow, StoreState
+
+READ_MS: Final = 5_000
+_SEEN_RUNS: Final = 12
+_LOOKED_UP: Final = 60
+"""Rows in sight whose runs are looked up in the history at a time."""
+_LONGEST_REPR: Final = 500
+
+
+@dataclass(frozen=True, slots=True)
+class ShownSchedule:
+    """A row of the table. ``seen``: the last runs in the history, the newest first; None: not looked up yet."""
+
+    row: ScheduleRow
+    seen: tuple[TaskRow, ...] | None = None
+
+    @property
+    def key(self) -> Key:
+        """What tells it from all others."""
+        return self.row.key
+
+    @property
+    def entry(self) -> Entry:
+        """The entry itself."""
+        return self.row.entry
+
+    @property
+    def last_run_at(self) -> float | None:
+        """When it last ran: what the store says, else the history."""
+        if self.entry.last_run_at is not None:
+            return self.entry.last_run_at
+        newest = self.seen[0] if self.seen else None
+        return None if newest is None else newest.sent or newest.received or newest.seen
+
+
+@dataclass(frozen=True, slots=True)
+class Ahead:
+    """What is to come for one entry: its next runs and what changes of the clock do within a year."""
+
+    runs: tuple[Run, ...]
+    changes: tuple[ClockChange, ...]
+    zone: str
+
+
+class Schedules(QObject):
+    """Follows the stores while it is started. ``changed``: rows or stores differ from what they were."""
+
+    changed = Signal()
+
+    def __init__(self, session: ProfileSession, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self.session = session
+        self.stores: list[StoreState] = []
+        self.rows: list[ShownSchedule] = []
+        self.read_once = False
+        self._in_sight: tuple[Key, ...] = ()
+        self._seen: dict[Key, tuple[TaskRow, ...]] = {}
+        self._reading = False
+        self._again = False
+        self._timer = QTimer(self, interval=READ_MS)
+        self._timer.timeout.connect(self.refresh)
+
+    def start(self) -> None:
+        """Read now, and again every few seconds."""
+        self._timer.start()
+        self.refresh()
+
+    def stop(self) -> None:
+        """Read no more until the next start."""
+        self._timer.stop()
+
+    def refresh(self, *, everything: bool = False) -> None:
+        """Read the stores; ``everything``: also code and files, which take a process each."""
+        if self._reading:
+            self._again = self._again or everything
+            return
+        self._reading = True
+        self.session.spawn(self._read(everything), "schedules")
+
+    def look_at(self, keys: Sequence[Key]) -> None:
+        """Say which rows are in sight: theirs are the first next runs that are computed."""
+        self._in_sight = tuple(keys[:_LOOKED_UP])
+
+    def store_of(self, row: ScheduleRow) -> StoreState | None:
+        """Return the store that a row is from."""
+        return next((state for state in self.stores if state.store is not None and state.store.url == row.url), None)
+
+    async def ahead(self, row: ScheduleRow, count: int = 10) -> Ahead:
+        """Compute what is to come for one entry."""
+        from deskq.schedules.preview import clock_changes, entry_runs
+
+        state = self.store_of(row)
+
+        def look() -> Ahead:
+            now = time.time()
+            if state is None or state.store is None:
+                return Ahead((), (), row.zone)
+            runs = entry_runs(row.entry, state.store, after=now, count=count)
+            changes = clock_changes(row.entry.schedule, state.store.zone, after=now)
+            return Ahead(tuple(runs), tuple(changes), row.zone)
+
+        return await self.session.schedules(lambda _: look())
+
+    async def _read(self, everything: bool) -> None:
+        try:
+            self.stores = await self.session.schedules(lambda reader: reader.read(everything=everything))
+            self.read_once = True
+            left = True
+            while left:
+                sight = self._in_sight
+                left, rows = await self.session.schedules(
+                    lambda reader, sight=sight: (reader.look_ahead(sight), reader.rows())  # type: ignore[misc]
+                )
+                self._show(rows)
+            await self._look_up()
+            self._show([shown.row for shown in self.rows])
+        finally:
+            self._reading = False
+        if self._again:
+            self._again = False
+            self.refresh(everything=True)
+
+    def _show(self, rows: Iterable[ScheduleRow]) -> None:
+        self.rows = [ShownSchedule(row, self._seen.get(row.key)) for row in rows]
+        self.changed.emit()
+
+    async def _look_up(self) -> None:
+        """Find in the history how the entries in sight went."""
+        sight = set(self._in_sight)
+        wanted = [shown.entry for shown in self.rows if shown.key in sight]
+        keys = [shown.key for shown in self.rows if shown.key in sight]
+        if not wanted:
+            return
+        try:
+            found = await self.session.ask(lambda reader: _last_runs(reader, wanted), slot="schedule runs")
+        except UserError:
+            return
+        self._seen.update(zip(keys, found, strict=True))
+
+
+def _last_runs(reader: HistoryReader, entries: Sequence[Entry]) -> list[tuple[TaskRow, ...]]:
+    """The newest tasks that have the name and, as far as events tell, the arguments of each entry."""
+    by_name: dict[str, list[TaskRow]] = {}
+    found = []
+    for entry in entries:
+        if entry.task not in by_name:
+            by_name[entry.task] = reader.tasks(TaskFilter(names=(entry.task,)), limit=_SEEN_RUNS * 4)
+        args, kwargs = repr(tuple(entry.args)), repr(entry.kwargs)
+        alike = (
+            row
+            for row in by_name[entry.task]
+            if row.name == entry.task and _same(row.args, args) and _same(row.kwargs, kwargs)
+        )
+        found.append(tuple(row for _, row in zip(range(_SEEN_RUNS), alike, strict=False)))
+    return found
+
+
+def _same(told: str, expected: str) -> bool:
+    """Can an event that says ``told`` be about these arguments? What it leaves out, or cuts short, does not differ."""
+    return not told or told == expected or len(expected) > _LONGEST_REPR
+
+
+def with_switched(rows: Sequence[ShownSchedule], *, enabled: bool) -> list[tuple[Entry, Entry]]:
+    """Return (as it is, as it shall be) for those that are not so already."""
+    return [
+        (shown.entry, replace(shown.entry, enabled=enabled)) for shown in rows if shown.entry.enabled is not enabled
+    ]
+
+
+def free_name(name: str, taken: Iterable[str]) -> str:
+    """Return a name like this one that no other entry has."""
+    names = set(taken)
+    return next(found for n in range(2, len(names) + 3) if (found := f"{name} ({n})") not in names)
+
+
+def wall_time(at: float, zone: str) -> str:
+    """Return a time of day with its date in a zone: "Wed 25 Nov 02:30:00"; what is no time is shown as it is."""
+    from deskq.schedules.zones import zone_of
+
+    try:
+        tz: Any = zone_of(zone) if zone else UTC
+    except UserError:
+        tz = UTC
+    try:
+        moment = datetime.fromtimestamp(at, tz)
+    except (OverflowError, ValueError, OSError):
+        return str(at)
+    year = "" if moment.year == datetime.now(tz).year else f" {moment.year}"
+    return f"{moment:%a %d %b}{year} {moment:%H:%M:%S}"
