@@ -23,6 +23,7 @@ from deskq.views.main_window import MainWindow
 from deskq.views.overview import OverviewView
 from deskq.views.password_dialog import PasswordDialog
 from deskq.views.queues import QueuesView
+from deskq.views.schedules import SchedulesView
 from deskq.views.tasks import TasksView
 from deskq.views.workers import WorkersView
 
@@ -45,6 +46,7 @@ class App:
                 "tasks": TasksView,
                 "workers": WorkersView,
                 "queues": QueuesView,
+                "schedules": SchedulesView,
                 "doctor": _doctor_view,
             },
             OverviewView,

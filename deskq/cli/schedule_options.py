@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 import argparse
-import re
 from collections.abc import Collection
 from dataclasses import replace
-from typing import Any, Final
+from typing import Any
 
 from deskq.actions.retry import read_json
 from deskq.cli.common import moment_of
 from deskq.errors import UserError
 from deskq.schedules.base import Clocked, Crontab, Entry, Interval, RRule, Schedule
 from deskq.schedules.preview import parse_crontab
-
-_SPAN: Final = re.compile(r"(\d+(?:\.\d+)?)\s*(ms|s|m|h|d|)")
-_SECONDS: Final = {"ms": 0.001, "s": 1.0, "": 1.0, "m": 60.0, "h": 3600.0, "d": 86_400.0}
+from deskq.schedules.texts import seconds_of
 
 
 def entry_given(options: argparse.Namespace, before: Entry | None, kinds: Collection[type]) -> Entry:
@@ -53,7 +50,7 @@ def _schedule(options: argparse.Namespace, before: Entry | None, kinds: Collecti
     if options.cron is not None:
         return parse_crontab(options.cron, zone)
     if options.every is not None:
-        return Interval(_seconds(options.every))
+        return Interval(seconds_of(options.every))
     if options.at is not None:
         at = moment_of(options.at)
         return Clocked(at) if Clocked in kinds or RRule not in kinds else RRule("daily", dtstart=at, count=1)
@@ -62,10 +59,3 @@ def _schedule(options: argparse.Namespace, before: Entry | None, kinds: Collecti
             raise UserError("--timezone is a crontab's: give it with --cron.")
         return replace(before.schedule, zone=zone)
     return None
-
-
-def _seconds(text: str) -> float:
-    fits = _SPAN.fullmatch(text.strip())
-    if fits is None:
-        raise UserError(f"“{text}” is no span: write it like 10s, 5m, 2h or 1d.")
-    return float(fits[1]) * _SECONDS[fits[2]]

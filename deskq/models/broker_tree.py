@@ -14,8 +14,8 @@ from deskq.models.formats import clock_time, number, plain, tooltip
 from deskq.models.session import ProfileSession
 
 KindRole: Final = Qt.ItemDataRole.UserRole + 10
-"""What the node stands for: "profile", "overview", "tasks", "workers", "queues", "doctor", "queue", "everything", or
-"problem": why the broker is not heard."""
+"""What the node stands for: "profile", a kind of view such as "tasks", "queue", "everything", or "problem": why the
+broker is not heard."""
 ProfileRole: Final = Qt.ItemDataRole.UserRole + 11
 QueueRole: Final = Qt.ItemDataRole.UserRole + 12
 NoteRole: Final = Qt.ItemDataRole.UserRole + 13
@@ -27,6 +27,7 @@ _VIEWS: Final = (
     ("tasks", "Tasks"),
     ("workers", "Workers"),
     ("queues", "Queues"),
+    ("schedules", "Schedules"),
     ("doctor", "Doctor"),
 )
 _MOST_QUEUES: Final = 500

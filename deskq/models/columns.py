@@ -25,7 +25,10 @@ GapRole: Final = Qt.ItemDataRole.UserRole + 5
 
 @dataclass(frozen=True)
 class Column(Generic[R]):
-    """``exact``: the value in full, for tooltip and copy. ``width``: pixels for a font 9 points high."""
+    """``exact``: the value in full, for tooltip and copy. ``width``: pixels for a font 9 points high.
+
+    ``state``: whose dot is drawn before the text; ``spark``: numbers drawn as a line; ``strip``: states as blocks.
+    """
 
     key: str
     title: str
@@ -39,6 +42,7 @@ class Column(Generic[R]):
     exact: Callable[[R], str] | None = None
     state: Callable[[R], str | None] | None = None
     spark: Callable[[R], tuple[int | None, ...]] | None = None
+    strip: Callable[[R], tuple[str, ...]] | None = None
 
     @property
     def alignment(self) -> Qt.AlignmentFlag:

@@ -47,8 +47,12 @@ class ShownSchedule:
 
     @property
     def last_run_at(self) -> float | None:
-        """When it last ran: what the store says, else the history."""
-        if self.entry.last_run_at is not None:
+        """When it last ran: what the store says, else the history.
+
+        redbeat and celery's own file date the last run of what has never run to when it was added, without a count.
+        """
+        ran = bool(self.entry.total_run_count) or (self.entry.total_run_count is None and self.row.kind != "redbeat")
+        if self.entry.last_run_at is not None and ran:
             return self.entry.last_run_at
         newest = self.seen[0] if self.seen else None
         return None if newest is None else newest.sent or newest.received or newest.seen

@@ -32,7 +32,7 @@ from deskq.views.stream_log import StreamLog
 from deskq.views.welcome import WelcomePane
 
 ViewFactory = Callable[[ProfileSession], QWidget]
-KINDS: Final = ("overview", "tasks", "workers", "queues", "doctor")
+KINDS: Final = ("overview", "tasks", "workers", "queues", "schedules", "doctor")
 
 
 class MainWindow(QMainWindow):
@@ -288,6 +288,7 @@ class MainWindow(QMainWindow):
             "tasks": partial(self.show_view, name, "tasks"),
             "workers": partial(self.show_view, name, "workers"),
             "queues": partial(self.show_view, name, "queues"),
+            "schedules": partial(self.show_view, name, "schedules"),
             "doctor": partial(self.show_view, name, "doctor"),
             "everything": self.show_everything,
             "profiles": self.add_profile_requested.emit,

@@ -34,6 +34,8 @@ async def take_pictures(window: MainWindow, session: ProfileSession, folder: Pat
                 view.show_queue("emails")
             await _settle(view, kind)
             saved.append(_save(window, folder / f"{kind}-{scheme}.png"))
+            if kind == "schedules" and view.model.rowCount():
+                saved.append(await _editor(view, folder / f"schedule-{scheme}.png"))
         if failed:
             preview: Any = window.acting.retry(name, [task.uuid for task in failed[:12]], name, "")
             for _ in range(round(_SETTLE_SECONDS / 0.05)):
@@ -50,11 +52,28 @@ async def take_pictures(window: MainWindow, session: ProfileSession, folder: Pat
     return saved
 
 
+async def _editor(view: Any, path: Path) -> Path:
+    """The schedule editor on the first schedule that is a crontab, if there is one."""
+    for line, shown in enumerate(view.model.rows()):
+        if type(shown.entry.schedule).__name__ == "Crontab":
+            view.table.selectRow(line)
+    view.edit()
+    editor: Any = next(child for child in view.findChildren(QWidget) if type(child).__name__ == "ScheduleDialog")
+    for _ in range(round(_SETTLE_SECONDS / 0.05)):
+        if editor.after_model.rowCount():
+            break
+        await asyncio.sleep(0.05)
+    saved = _save(editor, path)
+    editor.reject()
+    return saved
+
+
 async def _settle(view: Any, kind: str) -> None:
     """Wait until the view shows something, at most some seconds: questions are answered in their own time."""
     ready: Callable[[], object] = {
         "tasks": lambda: view.model.rowCount() and view.detail.detail is not None,
         "queues": lambda: view.model.rowCount() and view.chart.nothing.isHidden(),
+        "schedules": lambda: view.model.rowCount() and view.detail.model.rowCount(),
         "workers": lambda: view.model.rowCount() and view.detail.age.text(),
         "doctor": lambda: view.steps.shown and not view.steps.running,
         "overview": view.throughput.nothing.isHidden if kind == "overview" else bool,

@@ -208,9 +208,11 @@ class StepsDialog(QDialog):
             self.accept()
 
     def window_below(self) -> QWidget:
-        """Return the window that this dialog belongs to; itself where it has none."""
-        parent = self.parentWidget()
-        return parent.window() if parent is not None else self
+        """Return the window that this dialog, and what it stands above, belongs to; itself where it has none."""
+        found: QWidget = self
+        while isinstance(found, QDialog) and (parent := found.parentWidget()) is not None:
+            found = parent.window()
+        return found
 
     def _done(self, text: str) -> None:
         self._over = True

@@ -102,6 +102,8 @@ class CellDelegate(QStyledItemDelegate):
             area = area.adjusted(self._margin, 0, -self._margin, 0)
         text = column.text(row)
         if not text:
+            if column.strip is not None:
+                draw_strip(painter, area, column.strip(row))
             return
         if state:
             painter.setPen(theme.state_colour(state))
@@ -135,6 +137,17 @@ def draw_dot(painter: QPainter, area: QRect, state: str) -> None:
     else:
         painter.setBrush(colour)
     painter.drawEllipse(middle, 4, 4)
+
+
+def draw_strip(painter: QPainter, area: QRect, states: tuple[str, ...]) -> None:
+    """Draw a block for each state from the left: high where it went wrong, low where it went well."""
+    height = area.height() - 10
+    for number, state in enumerate(states):
+        x = area.left() + number * 7
+        if x + 5 > area.right():
+            return
+        tall = height if theme.state_group(state) != "success" else height // 2
+        painter.fillRect(x, area.bottom() - 4 - tall, 5, tall, theme.state_colour(state))
 
 
 def draw_spark(painter: QPainter, area: QRect, values: tuple[int | None, ...]) -> None:

@@ -1,0 +1,157 @@
+"""What people do with schedules: the editor, switching, deleting, and somebody else's change meanwhile."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from PySide6.QtCore import QObject
+from PySide6.QtWidgets import QWidget
+
+from deskq.actions.carrying_out import Progress
+from deskq.errors import UserError
+from deskq.models.schedules import Schedules, ShownSchedule, free_name, with_switched
+from deskq.schedules.base import Entry
+from deskq.schedules.comparing import Change
+from deskq.schedules.reading import StoreState
+from deskq.views.schedule_conflict import ScheduleConflict
+from deskq.views.schedule_dialog import ScheduleDialog
+from deskq.views.schedule_edits import ScheduleEdits
+from deskq.views.steps_dialog import StepsDialog
+
+
+class ScheduleActs(QObject):
+    """Acts on the stores that ``schedules`` follows; ``widget`` is the view above which dialogs stand."""
+
+    def __init__(self, schedules: Schedules, widget: QWidget) -> None:
+        super().__init__(widget)
+        self._schedules = schedules
+        self._session = schedules.session
+        self._widget = widget
+        self.edits = ScheduleEdits(self._session.profile, widget)
+        self.edits.done.connect(schedules.refresh)
+
+    def new(self, state: StoreState | None) -> None:
+        """Open the editor on nothing; says so where no store can be written."""
+        if state is None:
+            self.edits.say("No store that can be written is known. Name one in the profile.")
+        else:
+            self._edit(state, None, None)
+
+    def edit(self, one: ShownSchedule) -> None:
+        """Open the editor on a schedule, or say why it is not edited."""
+        state = self._schedules.store_of(one.row)
+        if one.row.why_not:
+            self.edits.say(one.row.why_not)
+        elif state is not None:
+            self._edit(state, one.entry, None)
+
+    def duplicate(self, one: ShownSchedule, other: StoreState | None) -> None:
+        """Open the editor on a copy: in the same store, or in the other one where that is not written."""
+        state = other if one.row.why_not else self._schedules.store_of(one.row)
+        copy = replace(
+            one.entry,
+            name=free_name(one.entry.name, [shown.entry.name for shown in self._schedules.rows]),
+            key="",
+            version="",
+            last_run_at=None,
+            total_run_count=None,
+            shared_with=(),
+            problem="",
+        )
+        if state is None:
+            self.new(None)
+        else:
+            self._edit(state, None, copy)
+
+    def switch(self, chosen: Sequence[ShownSchedule], *, enabled: bool) -> None:
+        """Enable or disable, after asking: a plan for each store."""
+        for state, rows in self._by_store(chosen):
+            changes = [Change(old, new) for old, new in with_switched(rows, enabled=enabled)]
+            if changes:
+                self._change(state, changes)
+
+    def delete(self, chosen: Sequence[ShownSchedule]) -> None:
+        """Delete, after asking: a plan for each store."""
+        for state, rows in self._by_store(chosen):
+            self._change(state, [Change(shown.entry, None) for shown in rows])
+
+    def _edit(self, state: StoreState, old: Entry | None, shown: Entry | None) -> None:
+        assert state.store is not None
+        entries = [row.entry for row in self._schedules.rows]
+        dialog = ScheduleDialog(
+            state.store,
+            old,
+            shown,
+            tasks=sorted({entry.task for entry in entries}),
+            queues=sorted({entry.queue for entry in entries if entry.queue}),
+            parent=self._widget,
+        )
+        dialog.accepted_entry.connect(lambda new: self._save(state, dialog, new))
+        self._session.spawn(self._known_names(dialog), "names of tasks")
+        dialog.open()
+
+    async def _known_names(self, dialog: ScheduleDialog) -> None:
+        """What the history has seen completes the task's name and the queue."""
+        try:
+            facets = await self._session.ask(lambda reader: reader.facets(), slot="schedule names")
+        except UserError:
+            return
+        if dialog.isVisible():
+            dialog.offer(facets.names, facets.queues)
+
+    def _save(self, state: StoreState, dialog: ScheduleDialog, new: Entry) -> None:
+        """Preview and write; the editor stays open until it is written."""
+        old = dialog.old
+
+        def ended(progress: Progress) -> None:
+            if progress.done:
+                dialog.accept()
+            elif old is not None:
+                self._session.spawn(self._look_for_conflict(state, dialog, old, new), "schedule conflict")
+
+        asked = self._change(state, [Change(old, new)], above=dialog, change_shared=dialog.change_shared)
+        if asked is not None:
+            asked.ended.connect(ended)
+
+    async def _look_for_conflict(self, state: StoreState, dialog: ScheduleDialog, old: Entry, mine: Entry) -> None:
+        """It was not written: is what is stored something else than what was edited?"""
+        await self._session.schedules(lambda reader: reader.read())
+        rows = await self._session.schedules(lambda reader: reader.rows())
+        assert state.store is not None
+        url, key = state.store.url, old.key or old.name
+        theirs = next((row.entry for row in rows if row.key == (url, key)), None)
+        if not dialog.isVisible() or (theirs is not None and theirs.version == old.version):
+            return
+        conflict = ScheduleConflict(old, theirs, mine, dialog)
+
+        def go_on(merged: Entry) -> None:
+            dialog.rebase(theirs, merged)
+            self._save(state, dialog, merged)
+
+        conflict.resolved.connect(go_on)
+        conflict.open()
+
+    def _change(
+        self,
+        state: StoreState,
+        changes: Sequence[Change],
+        *,
+        above: QWidget | None = None,
+        change_shared: bool = False,
+    ) -> StepsDialog | None:
+        assert state.store is not None
+        note = state.beat.words if state.beat.alive is False else ""
+        return self.edits.change(state.store, changes, note=note, above=above, change_shared=change_shared)
+
+    def _by_store(self, chosen: Sequence[ShownSchedule]) -> list[tuple[StoreState, list[ShownSchedule]]]:
+        """The chosen ones that can be changed, store by store."""
+        refused = next((one.row.why_not for one in chosen if one.row.why_not), "")
+        if refused:
+            self.edits.say(refused)
+        found: dict[str, tuple[StoreState, list[ShownSchedule]]] = {}
+        for one in chosen:
+            state = self._schedules.store_of(one.row)
+            if state is not None and not one.row.why_not:
+                found.setdefault(one.row.url, (state, []))[1].append(one)
+        return list(found.values())

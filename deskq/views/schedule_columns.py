@@ -1,0 +1,139 @@
+"""The columns of the Schedules view."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from deskq.models import formats
+from deskq.models.columns import Column
+from deskq.models.schedules import ShownSchedule, wall_time
+from deskq.profiles import Profile
+
+_BY_NAME: Final = "as the history has it: tasks of this name with these arguments; events do not say who sent them"
+
+
+def _next(shown: ShownSchedule) -> str:
+    row = shown.row
+    if row.next_run is None:
+        return "…" if row.looked_at is None else "never" if shown.entry.enabled else formats.NONE
+    return formats.relative(row.next_run.at)
+
+
+def _next_exact(shown: ShownSchedule) -> str:
+    run = shown.row.next_run
+    if run is None:
+        return shown.entry.problem or ("it is disabled" if not shown.entry.enabled else "its schedule has ended")
+    mark = f", {run.mark} by a change of the clock" if run.mark else ""
+    return f"{wall_time(run.at, shown.row.zone)} {shown.row.zone or 'UTC'}{mark}"
+
+
+def _outcome(shown: ShownSchedule) -> str:
+    if shown.seen is None:
+        return ""
+    return shown.seen[0].state.lower() if shown.seen else formats.NONE
+
+
+def _state(shown: ShownSchedule) -> str | None:
+    if shown.entry.problem:
+        return "failure"
+    return "success" if shown.entry.enabled else "waiting"
+
+
+SCHEDULE_COLUMNS: Final[tuple[Column[ShownSchedule], ...]] = (
+    Column(
+        "enabled",
+        "On",
+        "Does beat send it?",
+        lambda one: "broken" if one.entry.problem else "on" if one.entry.enabled else "off",
+        state=_state,
+        exact=lambda one: one.entry.problem or ("enabled" if one.entry.enabled else "disabled"),
+        width=70,
+    ),
+    Column("name", "Name", "The entry", lambda one: formats.plain(one.entry.name), width=180),
+    Column("task", "Task", "What is sent", lambda one: formats.plain(one.entry.task), width=160),
+    Column(
+        "schedule",
+        "Schedule",
+        "When, in its own zone",
+        lambda one: formats.plain(one.row.sentence),
+        width=250,
+        exact=lambda one: one.entry.problem or one.row.sentence,
+    ),
+    Column(
+        "next",
+        "Next run",
+        "When it runs next, if beat looks in time",
+        _next,
+        lambda one: one.row.next_run.at if one.row.next_run is not None else None,
+        True,
+        exact=_next_exact,
+        width=110,
+    ),
+    Column(
+        "last",
+        "Last run",
+        "What the store says, else the history",
+        lambda one: formats.relative(one.last_run_at) if one.last_run_at else formats.NONE,
+        lambda one: one.last_run_at,
+        True,
+        exact=lambda one: wall_time(one.last_run_at, one.row.zone) if one.last_run_at else "",
+        width=100,
+    ),
+    Column(
+        "recent",
+        "Recent",
+        f"The last runs, the newest at the right, {_BY_NAME}",
+        lambda one: "",
+        strip=lambda one: tuple(row.state for row in reversed(one.seen or ())),
+        exact=lambda one: ", ".join(row.state.lower() for row in reversed(one.seen or ())),
+        width=110,
+    ),
+    Column(
+        "outcome",
+        "Outcome",
+        f"How the last one ended, {_BY_NAME}",
+        _outcome,
+        state=lambda one: one.seen[0].state if one.seen else None,
+        width=100,
+    ),
+    Column(
+        "runtime",
+        "Runtime",
+        f"How long the last one took, {_BY_NAME}",
+        lambda one: formats.duration(one.seen[0].runtime) if one.seen else "",
+        lambda one: one.seen[0].runtime if one.seen else None,
+        True,
+        width=80,
+    ),
+    Column(
+        "runs",
+        "Runs",
+        "How often it ran, by the store's count",
+        lambda one: formats.number(one.entry.total_run_count),
+        lambda one: one.entry.total_run_count,
+        True,
+        width=70,
+    ),
+    Column("queue", "Queue", "Which the entry names", lambda one: formats.plain(one.entry.queue), width=90),
+    Column("owner", "Owner", "Is it to be edited, or does code define it?", lambda one: one.entry.owner, width=80),
+    Column("store", "Store", "What keeps it", lambda one: formats.plain(one.row.title), width=180),
+)
+
+
+def empty_words(profile: Profile, problems: list[str], *, read: bool, filtered: bool) -> tuple[str, str]:
+    """Return the title and the reason of an empty view."""
+    if not read:
+        return "Reading the schedules", "The stores are asked."
+    if filtered:
+        return "No schedule matches", "Nothing has this in its name, task or queue."
+    if problems:
+        return "The schedules cannot be read", "\n".join(problems)
+    if profile.transport == "redis" or profile.schedule_stores:
+        return (
+            "No schedules yet",
+            "New schedule adds one. What Django, code or a file keeps appears when the profile names that store.",
+        )
+    return (
+        "No schedule store is known",
+        "Name one in the profile: redbeat:redis://…, django-celery-beat:postgresql://… or code:proj.app.",
+    )
