@@ -19,7 +19,7 @@ from typing import Any, Final
 import apsw
 
 from deskq import paths
-from deskq.actions.plan import AnyPlan, Item, Outcome, Plan, Step, StepPlan
+from deskq.actions.plan import AnyPlan, Item, Outcome, Plan, Step, StepPlan, Verb
 from deskq.errors import UserError
 from deskq.history.lock import WriterLock, is_locked, lock_path
 from deskq.profiles import Profile
@@ -204,10 +204,15 @@ class Journal:
             "ORDER BY at DESC LIMIT ?3",
             (text, like, limit),
         )
-        return [
-            ActionRow(*[*row, self._outcomes(row[0]), row[10] is None and is_locked(self._lock_of(row[0]))])
-            for row in rows
-        ]
+        return [self._action(row) for row in rows]
+
+    def actions_of(self, profile: str, verb: Verb, limit: int = 1_000) -> list[ActionRow]:
+        """Return the actions of one kind on a profile, newest first."""
+        rows = self._all(
+            f"SELECT {_ACTION} FROM actions WHERE profile = ? AND verb = ? ORDER BY at DESC LIMIT ?",
+            (profile, verb.value, limit),
+        )
+        return [self._action(row) for row in rows]
 
     def items(self, action: str) -> list[ItemRow]:
         """Return the items of an action in the plan's order."""
@@ -283,6 +288,9 @@ class Journal:
             return list(self._connection.execute(sql, values))
         except apsw.Error as error:
             raise UserError(f"The journal {self.path} cannot be read: {error}. Move it away to go on.") from None
+
+    def _action(self, row: Any) -> ActionRow:
+        return ActionRow(*[*row, self._outcomes(row[0]), row[10] is None and is_locked(self._lock_of(row[0]))])
 
     def _outcomes(self, action: str) -> dict[str, int]:
         return dict(self._all("SELECT outcome, count(*) FROM items WHERE action = ? GROUP BY outcome", (action,)))

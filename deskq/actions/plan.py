@@ -18,6 +18,9 @@ class Verb(StrEnum):
     SEND = "send"
     RETRY = "retry"
     SCHEDULE = "edit schedules"
+    CONTROL = "tell workers"
+    PAUSE = "pause"
+    REVOKE = "revoke"
 
 
 class Outcome(StrEnum):

@@ -10,7 +10,7 @@ from deskq.cli.profile_options import add_profile_options
 
 
 def add_acting(commands: Any, command: Callable[..., argparse.ArgumentParser]) -> None:
-    """Add ``send``, ``retry`` and ``journal``."""
+    """Add ``send``, ``retry``, ``revoke``, ``control`` and ``journal``."""
     sending = command(
         commands,
         "send",
@@ -54,6 +54,8 @@ def add_acting(commands: Any, command: Callable[..., argparse.ArgumentParser]) -
     retrying.add_argument("--args", metavar="JSON", help="other arguments, for one task: a list")
     retrying.add_argument("--kwargs", metavar="JSON", help="other arguments, for one task: an object")
     _shared(retrying)
+    _revoke(commands, command)
+    _control(commands, command)
     showing = command(
         commands,
         "journal",
@@ -64,14 +66,65 @@ def add_acting(commands: Any, command: Callable[..., argparse.ArgumentParser]) -
     showing.add_argument("text", nargs="?", default="", help="an action's id for its items, or words to search for")
     showing.add_argument("--limit", type=int, default=100, metavar="N", help="at most so many actions (100)")
     showing.add_argument("--resolve", metavar="URL|PROFILE", help="look for what is not known; sends nothing")
+    showing.add_argument("--undo", metavar="ACTION", help="take this action back, as far as it can be")
+    showing.add_argument("--on", metavar="URL|PROFILE", help="where to take it back (the action's own profile)")
+    _asking(showing)
     showing.add_argument("--format", choices=("table", "json", "csv"), default="table")
     add_profile_options(showing)
 
 
-def _shared(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--rate", type=float, default=0.0, metavar="N", help="at most so many a second; 0: no limit")
-    parser.add_argument("--dry-run", action="store_true", help="show the plan, send nothing")
+def _revoke(commands: Any, command: Callable[..., argparse.ArgumentParser]) -> None:
+    parser = command(
+        commands,
+        "revoke",
+        "Revoke tasks: workers do not start them. With --terminate those that run are ended.",
+        "deskq revoke shop 3f1c… --terminate --signal INT",
+        "control:revoke",
+    )
+    parser.add_argument("profile", metavar="URL|PROFILE")
+    parser.add_argument("ids", nargs="*", metavar="UUID", help="which tasks")
+    parser.add_argument("--state", action="append", default=[], metavar="S", help="all tasks in this state")
+    parser.add_argument("--name", action="append", default=[], metavar="N", help="of this name; * is a wildcard")
+    parser.add_argument("--limit", type=int, default=10_000, metavar="N", help="refuse to revoke more (10,000)")
+    parser.add_argument(
+        "--stamp", action="append", default=[], metavar="NAME=VALUE", help="all with this stamped header"
+    )
+    parser.add_argument("--terminate", action="store_true", help="end the process of those that run")
+    parser.add_argument("--signal", default="TERM", metavar="S", help="by this signal (TERM)")
+    _asking(parser)
+    parser.add_argument("--format", choices=("table", "json"), default="table")
+    add_profile_options(parser)
+
+
+def _control(commands: Any, command: Callable[..., argparse.ArgumentParser]) -> None:
+    parser = command(
+        commands,
+        "control",
+        "Ask workers (ping, report, clock, active-queues, memsample, stats) or steer them: shutdown, pool-grow, "
+        "pool-shrink, autoscale, pool-restart, add-consumer, cancel-consumer, rate-limit, time-limit, enable-events, "
+        "disable-events, pause-queue, resume-queue.",
+        "deskq control shop rate-limit mail.send 10/m --worker 'mail@*'",
+        "control:control",
+    )
+    parser.add_argument("profile", metavar="URL|PROFILE")
+    parser.add_argument("verb", metavar="VERB")
+    parser.add_argument("arguments", nargs="*", metavar="ARGUMENT", help="VALUE in its place, or NAME=VALUE")
+    parser.add_argument(
+        "--worker", action="append", default=[], metavar="W", help="this node (all); * is a wildcard; may be repeated"
+    )
+    _asking(parser)
+    parser.add_argument("--format", choices=("table", "json"), default="table")
+    add_profile_options(parser)
+
+
+def _asking(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--dry-run", action="store_true", help="show the plan, change nothing")
     parser.add_argument("--yes", action="store_true", help="do not ask")
     parser.add_argument("--confirm-name", metavar="NAME", help="the profile's name, where it must be typed")
+
+
+def _shared(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--rate", type=float, default=0.0, metavar="N", help="at most so many a second; 0: no limit")
+    _asking(parser)
     parser.add_argument("--format", choices=("table", "json"), default="table")
     add_profile_options(parser)

@@ -11,8 +11,13 @@ from datetime import datetime
 
 from deskq.actions.carrying_out import resolve_unknown
 from deskq.actions.journal import ActionRow, ItemRow, Journal
+from deskq.actions.steps import undo_plan
+from deskq.actions.undoing import doer_of
 from deskq.cli.common import profile_of, table
+from deskq.cli.steps import carry_steps, show_steps
 from deskq.cli.task_output import safe_cell
+from deskq.errors import UserError
+from deskq.profiles import ProfileFile
 
 
 def run(options: argparse.Namespace) -> int:
@@ -25,6 +30,8 @@ def run(options: argparse.Namespace) -> int:
             left = len(journal.unknown())
             print(f"{len(found):,} found: they were sent. {left:,} still not known.")
             return 0
+        if options.undo:
+            return _undo(journal, options)
         actions = journal.actions(options.text, options.limit)
         if len(actions) == 1 and actions[0].id == options.text:
             _print_items(journal.items(actions[0].id), options.format)
@@ -33,6 +40,20 @@ def run(options: argparse.Namespace) -> int:
     finally:
         journal.close()
     return 0
+
+
+def _undo(journal: Journal, options: argparse.Namespace) -> int:
+    """Take an action back, at the profile where it was done."""
+    plan = undo_plan(journal, options.undo)
+    profile = profile_of(options.on or _profile_named(plan.profile), options)
+    show_steps(plan, options)
+    return carry_steps(plan, profile, lambda: doer_of(plan, profile), options)
+
+
+def _profile_named(name: str) -> str:
+    if name in {profile.name for profile in ProfileFile().load()}:
+        return name
+    raise UserError(f"No saved profile is called “{name}”: say where with --on URL.")
 
 
 def _print_actions(actions: list[ActionRow], form: str) -> None:

@@ -5,19 +5,16 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from deskq.actions.journal import Journal
 from deskq.actions.plan import StepPlan
 from deskq.actions.schedule_edit import ScheduleDoer, plan_changes, store_of
-from deskq.actions.steps import StepCarrier
 from deskq.cli.common import plain
-from deskq.cli.confirming import confirmed
 from deskq.cli.schedule_options import entry_given
 from deskq.cli.schedules import Read, entries_named, read_stores
+from deskq.cli.steps import carry_steps
 from deskq.errors import UserError
 from deskq.profiles import Profile
 from deskq.schedules.base import Entry, Owner, ScheduleStore, StoreError
@@ -26,8 +23,6 @@ from deskq.schedules.comparing import Change, changes_to
 from deskq.schedules.opening import open_store
 from deskq.schedules.plain import store_from_toml
 
-_FAILED = 1
-_UNKNOWN = 3
 _SHOWN = 50
 
 
@@ -109,22 +104,16 @@ def _change(options: argparse.Namespace, changes: Callable[[Sequence[Read]], tup
     shared = bool(getattr(options, "change_shared", False))
     plan = plan_changes(read.store, profile, found, change_shared=shared)
     _show(plan, found, options)
-    if options.dry_run:
-        return 0
-    confirmation = confirmed(plan, profile, options)
-    journal = Journal()
-    try:
-        journal.recover()
-        journal.forget_old(time.time())
+    return carry_steps(
+        plan,
+        profile,
         # Connected anew: asking a person may take longer than a server waits.
-        store = open_store(options.store) if reading.profile is None else store_of(read.store.url, profile)
-        result = StepCarrier(plan, profile, journal, ScheduleDoer(store)).run(confirmation)
-        _tell_end(plan, journal, options)
-    finally:
-        journal.close()
-    if result.unknown:
-        return _UNKNOWN
-    return _FAILED if result.failed or result.held_back else 0
+        lambda: ScheduleDoer(
+            open_store(options.store) if reading.profile is None else store_of(read.store.url, profile)
+        ),
+        options,
+        named="entry",
+    )
 
 
 def _editable(reads: Sequence[Read]) -> Read:
@@ -169,16 +158,3 @@ def _show(plan: StepPlan, changes: Sequence[Change], options: argparse.Namespace
             print(f"  Its schedule is used by {plain(', '.join(change.old.shared_with))} too.")
     if len(changes) > _SHOWN:
         print(f"… and {len(changes) - _SHOWN:,} more")
-
-
-def _tell_end(plan: StepPlan, journal: Journal, options: argparse.Namespace) -> None:
-    rows = journal.items(plan.id)
-    if options.format == "json":
-        outcomes = [{"id": row.new_id, "entry": row.queue, "outcome": row.outcome, "words": row.words} for row in rows]
-        print(json.dumps({"plan": plan.id, "outcomes": outcomes}, ensure_ascii=False))
-        return
-    for row in rows:
-        if row.words:
-            print(f"{plain(row.queue)}: {row.outcome}. {plain(row.words)}")
-    done = sum(row.outcome == "done" for row in rows)
-    print(f"{done:,} of {len(rows):,} done. It stands in: deskq journal {plan.id}")

@@ -1,0 +1,168 @@
+"""What workers can be told by Celery's remote control: the verbs, their arguments, and what takes each back."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final, Literal
+
+from deskq.errors import UserError
+
+Kind = Literal["count", "seconds", "rate", "task", "queue", "text"]
+RESTART: Final = "It lasts until the worker restarts."
+
+
+@dataclass(frozen=True, slots=True)
+class Parameter:
+    """One argument of a verb, by Celery's name. ``default``: None where it must be given, "" where it may be absent."""
+
+    key: str
+    title: str
+    kind: Kind
+    default: Any = None
+
+
+@dataclass(frozen=True, slots=True)
+class ControlVerb:
+    """A command of Celery's remote control. ``words``: what it does, with {arguments}; ``lasts``: for how long."""
+
+    name: str
+    title: str
+    words: str
+    parameters: tuple[Parameter, ...] = ()
+    changes: bool = True
+    lasts: str = ""
+
+    @property
+    def method(self) -> str:
+        """The name of Celery's command."""
+        return self.name.replace("-", "_")
+
+
+_COUNT: Final = Parameter("n", "Processes or threads", "count", 1)
+_TASK: Final = Parameter("task_name", "Task", "task")
+_QUEUE: Final = Parameter("queue", "Queue", "queue")
+
+VERBS: Final = {
+    verb.name: verb
+    for verb in (
+        ControlVerb("ping", "Ping", "asks whether it answers", changes=False),
+        ControlVerb("report", "Report", "asks for its software and settings", changes=False),
+        ControlVerb("clock", "Clock", "asks for its logical clock", changes=False),
+        ControlVerb("active-queues", "Active queues", "asks what it consumes", changes=False),
+        ControlVerb("memsample", "Memory", "asks for the memory it uses", changes=False),
+        ControlVerb("stats", "Statistics", "asks for its statistics", changes=False),
+        ControlVerb("shutdown", "Shut down", "shuts it down when its tasks have ended"),
+        ControlVerb("pool-grow", "Grow the pool", "grows the pool by {n}", (_COUNT,), lasts=RESTART),
+        ControlVerb("pool-shrink", "Shrink the pool", "shrinks the pool by {n}", (_COUNT,), lasts=RESTART),
+        ControlVerb(
+            "autoscale",
+            "Autoscale",
+            "scales the pool between {min} and {max}",
+            (Parameter("max", "At most", "count"), Parameter("min", "At least", "count", 0)),
+            lasts=RESTART,
+        ),
+        ControlVerb("pool-restart", "Restart the pool", "restarts the pool; tasks that run are ended"),
+        ControlVerb(
+            "add-consumer",
+            "Consume a queue",
+            "consumes “{queue}” too",
+            (
+                _QUEUE,
+                Parameter("exchange", "Exchange", "text", ""),
+                Parameter("exchange_type", "Type of exchange", "text", ""),
+                Parameter("routing_key", "Routing key", "text", ""),
+            ),
+            lasts=RESTART,
+        ),
+        ControlVerb(
+            "cancel-consumer", "No longer consume a queue", "no longer consumes “{queue}”", (_QUEUE,), lasts=RESTART
+        ),
+        ControlVerb(
+            "rate-limit",
+            "Rate limit",
+            "starts at most {rate_limit} of {task_name}",
+            (_TASK, Parameter("rate_limit", "Rate, such as 10/m; 0 for no limit", "rate")),
+            lasts=RESTART,
+        ),
+        ControlVerb(
+            "time-limit",
+            "Time limits",
+            "limits {task_name} to {hard} s, softly {soft} s",
+            (_TASK, Parameter("soft", "Soft limit", "seconds", ""), Parameter("hard", "Hard limit", "seconds", "")),
+            lasts=RESTART,
+        ),
+        ControlVerb("enable-events", "Enable events", "sends task events", lasts=RESTART),
+        ControlVerb("disable-events", "Disable events", "sends no task events: its tasks are not seen", lasts=RESTART),
+    )
+}
+
+_ADVICE: Final = (
+    ("not supported with autoscale", "Autoscale is on: change its limits instead."),
+    ("Autoscale not enabled", "Start the worker with --autoscale to use this."),
+    ("Pool restarts not enabled", "Set worker_pool_restarts = True in the app."),
+    ("unknown task", "This worker has no task of that name."),
+    ("not implemented", "Its pool cannot do this."),
+    ("has no attribute", "Its pool cannot do this."),
+)
+
+
+def read_arguments(verb: ControlVerb, given: Mapping[str, str]) -> dict[str, Any]:
+    """Return the arguments as Celery takes them, from text that people wrote; raises UserError that names one."""
+    unknown = set(given) - {parameter.key for parameter in verb.parameters}
+    if unknown:
+        raise UserError(f"{verb.name} has no argument “{min(unknown)}”.")
+    found: dict[str, Any] = {}
+    for parameter in verb.parameters:
+        text = given.get(parameter.key, "").strip()
+        if not text:
+            if parameter.default is None:
+                raise UserError(f"{verb.name} needs {parameter.key}: {parameter.title.lower()}.")
+            if parameter.default != "":
+                found[parameter.key] = parameter.default
+            continue
+        found[parameter.key] = _value(verb, parameter, text)
+    if verb.name == "time-limit":
+        if "soft" not in found and "hard" not in found:
+            raise UserError("time-limit needs soft, hard, or both: what is left out becomes no limit.")
+        if found.get("soft", 0) > found.get("hard", float("inf")):
+            raise UserError("The soft limit is longer than the hard one: it would never be reached.")
+    if verb.name == "autoscale" and found["min"] > found["max"]:
+        raise UserError("autoscale: the least is more than the most.")
+    return found
+
+
+def described(verb: ControlVerb, arguments: Mapping[str, Any]) -> str:
+    """Return what the verb does, in words."""
+    shown = {parameter.key: arguments.get(parameter.key, "no limit") for parameter in verb.parameters}
+    return verb.words.format(**shown)
+
+
+def advice(words: str) -> str:
+    """Return a worker's refusal, with what to change where that is known."""
+    told = next((text for sign, text in _ADVICE if sign in words), "")
+    return f"{words.strip().rstrip('.')}. {told}".strip() if told else words
+
+
+def _value(verb: ControlVerb, parameter: Parameter, text: str) -> Any:
+    if parameter.kind == "count":
+        if not text.isdecimal() or not 0 <= int(text) <= 100_000:
+            raise UserError(f"{verb.name}: {parameter.key} is a whole number, not “{text}”.")
+        return int(text)
+    if parameter.kind == "seconds":
+        try:
+            seconds = float(text)
+        except ValueError:
+            seconds = -1.0
+        if not 0 < seconds < 1e9:
+            raise UserError(f"{verb.name}: {parameter.key} is a number of seconds, not “{text}”.")
+        return seconds
+    if parameter.kind == "rate":
+        number, slash, unit = text.partition("/")
+        try:
+            fine = float(number) >= 0 and (not slash or unit in ("s", "m", "h"))
+        except ValueError:
+            fine = False
+        if not fine:
+            raise UserError(f"{verb.name}: a rate is written like 10/s, 10/m or 10/h, not “{text}”.")
+    return text

@@ -1,0 +1,180 @@
+"""``deskq control`` and ``deskq revoke``: workers are told, and each answer is printed."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import json
+import sys
+from collections.abc import Mapping, Sequence
+from fnmatch import fnmatchcase
+from typing import Any
+
+from deskq.actions.control import ControlDoer, plan_control, plan_pause, plan_revoke, plan_revoke_stamped
+from deskq.actions.control_verbs import VERBS, ControlVerb, read_arguments
+from deskq.actions.journal import Journal
+from deskq.actions.pauses import pauses
+from deskq.actions.steps import undo_plan
+from deskq.brokers.remote_control import RemoteControl
+from deskq.cli.common import plain, profile_of, table
+from deskq.cli.steps import FAILED, carry_steps, show_steps
+from deskq.errors import UserError
+from deskq.history.query import TaskFilter
+from deskq.history.reader import HistoryReader
+from deskq.profiles import Profile
+
+_ASK_SECONDS = 2.0
+
+
+def control(options: argparse.Namespace) -> int:
+    """Tell workers, or ask them; see VERBS."""
+    profile = profile_of(options.profile, options)
+    if profile.silent:
+        raise UserError(f"“{profile.name}” is silent: its workers are neither asked nor told anything.")
+    if options.verb in ("pause-queue", "resume-queue"):
+        return _pause(profile, options)
+    verb = VERBS.get(options.verb)
+    if verb is None:
+        raise UserError(f"There is no verb “{options.verb}”: {', '.join([*VERBS, 'pause-queue', 'resume-queue'])}.")
+    arguments = read_arguments(verb, _given(verb, options.arguments))
+    if not verb.changes:
+        return _ask(verb, profile, options)
+    if profile.read_only:
+        raise UserError(f"“{profile.name}” is read-only: nothing is changed there.")
+    plan = plan_control(verb, arguments, _workers(profile, options.worker), profile)
+    show_steps(plan, options, note=verb.lasts)
+    return carry_steps(plan, profile, lambda: ControlDoer(profile), options, named="worker")
+
+
+def revoke(options: argparse.Namespace) -> int:
+    """Revoke tasks, and end those that run if asked to."""
+    profile = profile_of(options.profile, options)
+    signal = options.signal.upper().removeprefix("SIG")
+    if options.stamp:
+        if options.ids or options.state:
+            raise UserError("--stamp says which tasks by itself: leave ids and --state out.")
+        stamps = dict(_pair(text, "--stamp") for text in options.stamp)
+        plan = plan_revoke_stamped(stamps, profile, terminate=options.terminate, signal=signal)
+    else:
+        tasks = _tasks(profile, options)
+        plan = plan_revoke(tasks, profile, terminate=options.terminate, signal=signal)
+    note = "Workers forget it when they restart, unless they have --statedb."
+    show_steps(plan, options, note=note)
+    return carry_steps(plan, profile, lambda: ControlDoer(profile), options, named="task")
+
+
+def _tasks(profile: Profile, options: argparse.Namespace) -> list[tuple[str, str]]:
+    """Ids with the names that the history knows; an id that it does not know is revoked all the same."""
+    with contextlib.closing(HistoryReader(profile.history_path())) as reader:
+        if options.ids:
+            try:
+                rows = {uuid: reader.task_row(uuid) for uuid in options.ids}
+            except UserError:  # there is no history
+                rows = dict.fromkeys(options.ids)
+            return [(uuid, row.name if row is not None else "") for uuid, row in rows.items()]
+        if not options.state:
+            raise UserError("Say which tasks: their ids, --state, or --stamp.")
+        states = tuple(state.upper() for state in options.state)
+        rows_found = reader.tasks(TaskFilter(states=states, names=tuple(options.name)), limit=options.limit + 1)
+    if len(rows_found) > options.limit:
+        raise UserError(f"More than {options.limit:,} tasks match. Narrow it down, or raise --limit.")
+    return [(row.uuid, row.name) for row in rows_found]
+
+
+def _pause(profile: Profile, options: argparse.Namespace) -> int:
+    if len(options.arguments) != 1:
+        raise UserError(f"{options.verb} takes the name of one queue.")
+    (queue,) = options.arguments
+    journal = Journal()
+    try:
+        if options.verb == "resume-queue":
+            paused = next((pause for pause in pauses(journal, profile.name) if pause.queue == queue), None)
+            if paused is None:
+                raise UserError(f"“{queue}” is not paused, as far as the journal knows.")
+            plan = undo_plan(journal, paused.action)
+        else:
+            plan = plan_pause(queue, _consumers(profile, queue, options.worker), profile)
+    finally:
+        journal.close()
+    show_steps(plan, options, note="A worker that restarts consumes it again.")
+    return carry_steps(plan, profile, lambda: ControlDoer(profile), options, named="worker")
+
+
+def _ask(verb: ControlVerb, profile: Profile, options: argparse.Namespace) -> int:
+    """Print what each worker answers; exit status 1 if one that was named does not."""
+    named = [name for name in options.worker if "*" not in name]
+    replies = _inspect(profile, verb.method, named if named and len(named) == len(options.worker) else None)
+    chosen = {name: reply for name, reply in replies.items() if _wanted(name, options.worker)}
+    if options.format == "json":
+        print(json.dumps(chosen, ensure_ascii=False, default=str))
+    elif verb.name == "report":
+        for name, reply in sorted(chosen.items()):
+            words = reply.get("ok", reply) if isinstance(reply, dict) else reply
+            print(f"{plain(name)}\n" + "\n".join(f"  {plain(line)}" for line in str(words).splitlines()))
+    else:
+        print(table(["WORKER", "ANSWER"], [[name, _short(reply)] for name, reply in sorted(chosen.items())]))
+    missing = [name for name in named if name not in chosen]
+    for name in missing:
+        print(f"deskq: no answer from {plain(name)}", file=sys.stderr)
+    return FAILED if missing or not chosen else 0
+
+
+def _short(reply: object) -> str:
+    if isinstance(reply, dict) and set(reply) <= {"ok", "clock"} and reply:
+        return str(next(iter(reply.values())))
+    if isinstance(reply, list) and all(isinstance(each, dict) and "name" in each for each in reply):
+        return ", ".join(str(each["name"]) for each in reply)
+    return json.dumps(reply, ensure_ascii=False, default=str)
+
+
+def _inspect(profile: Profile, method: str, workers: Sequence[str] | None = None) -> dict[str, object]:
+    with contextlib.closing(RemoteControl(profile)) as remote:
+        limit = len(workers) if workers else None
+        return remote.inspect(method, destination=workers, timeout=_ASK_SECONDS, limit=limit)
+
+
+def _workers(profile: Profile, wanted: Sequence[str]) -> list[str]:
+    """Those that answer and are wanted; those that are named in full also where they do not answer."""
+    named = [name for name in wanted if "*" not in name]
+    if named and len(named) == len(wanted):
+        return list(dict.fromkeys(named))
+    found = [name for name in _inspect(profile, "ping") if _wanted(name, wanted)]
+    return sorted({*found, *named})
+
+
+def _consumers(profile: Profile, queue: str, wanted: Sequence[str]) -> list[str]:
+    replies = _inspect(profile, "active_queues")
+    return sorted(
+        name
+        for name, queues in replies.items()
+        if _wanted(name, wanted)
+        and isinstance(queues, list)
+        and any(isinstance(each, dict) and each.get("name") == queue for each in queues)
+    )
+
+
+def _wanted(name: str, wanted: Sequence[str]) -> bool:
+    return not wanted or any(fnmatchcase(name, pattern) for pattern in wanted)
+
+
+def _given(verb: ControlVerb, texts: Sequence[str]) -> Mapping[str, str]:
+    """Arguments as KEY=VALUE, or in their order."""
+    keys = [parameter.key for parameter in verb.parameters]
+    found: dict[str, Any] = {}
+    for text in texts:
+        key, equals, value = text.partition("=")
+        if equals and key in keys:
+            found[key] = value
+            continue
+        free = next((name for name in keys if name not in found), None)
+        if free is None:
+            raise UserError(f"{verb.name} takes {len(keys)} arguments: {', '.join(keys) or 'none'}.")
+        found[free] = text
+    return found
+
+
+def _pair(text: str, what: str) -> tuple[str, str]:
+    key, equals, value = text.partition("=")
+    if not equals or not key:
+        raise UserError(f"{what} is written NAME=VALUE, not “{text}”.")
+    return key, value

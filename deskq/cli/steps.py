@@ -1,0 +1,79 @@
+"""A plan of steps on the command line: asked, journalled, carried out, and how each step ended."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import signal
+import sys
+import time
+from collections.abc import Callable
+
+from deskq.actions.journal import Journal
+from deskq.actions.plan import StepPlan
+from deskq.actions.steps import Doer, StepCarrier
+from deskq.cli.common import plain
+from deskq.cli.confirming import confirmed
+from deskq.profiles import Profile
+
+FAILED = 1
+UNKNOWN = 3
+_SHOWN = 50
+
+
+def show_steps(plan: StepPlan, options: argparse.Namespace, *, note: str = "") -> None:
+    """Print what is planned, each step as it will be sent."""
+    if options.format == "json":
+        values = [{"id": step.id, "target": step.target, "command": step.command} for step in plan.items]
+        print(json.dumps({"plan": plan.id, "title": plan.title, "items": values}, ensure_ascii=False))
+        return
+    print(plain(plan.title))
+    for step in plan.items[:_SHOWN]:
+        print(f"  {plain(step.command)}")
+    if len(plan.items) > _SHOWN:
+        print(f"  … and {len(plan.items) - _SHOWN:,} more")
+    if note:
+        print(plain(note))
+
+
+def carry_steps(
+    plan: StepPlan, profile: Profile, doer: Callable[[], Doer], options: argparse.Namespace, *, named: str = "target"
+) -> int:
+    """Ask, carry out and tell; returns the exit status. ``doer`` is called when somebody has said yes.
+
+    ``named``: what the thing that a step changes is called in JSON.
+    """
+    if options.dry_run:
+        return 0
+    confirmation = confirmed(plan, profile, options)
+    journal = Journal()
+    try:
+        for action in journal.recover():
+            print(f"deskq: an earlier action was cut off: see deskq journal {action}", file=sys.stderr)
+        journal.forget_old(time.time())
+        carrier = StepCarrier(plan, profile, journal, doer())
+        before = {each: signal.signal(each, lambda *_: carrier.stop()) for each in (signal.SIGINT, signal.SIGTERM)}
+        try:
+            result = carrier.run(confirmation)
+        finally:
+            for each, handling in before.items():
+                signal.signal(each, handling)
+        _tell_end(plan, journal, options, named)
+    finally:
+        journal.close()
+    if result.unknown:
+        return UNKNOWN
+    return FAILED if result.failed or result.held_back else 0
+
+
+def _tell_end(plan: StepPlan, journal: Journal, options: argparse.Namespace, named: str) -> None:
+    rows = journal.items(plan.id)
+    if options.format == "json":
+        outcomes = [{"id": row.new_id, named: row.queue, "outcome": row.outcome, "words": row.words} for row in rows]
+        print(json.dumps({"plan": plan.id, "outcomes": outcomes}, ensure_ascii=False))
+        return
+    for row in rows:
+        if row.words:
+            print(f"{plain(row.queue)}: {row.outcome}. {plain(row.words)}")
+    done = sum(row.outcome in ("done", "gone") for row in rows)
+    print(f"{done:,} of {len(rows):,} done. It stands in: deskq journal {plan.id}")
