@@ -24,6 +24,11 @@ _ANSWER_SECONDS: Final = 3.0
 _SHUTDOWN_SECONDS: Final = 8.0
 _TOGETHER: Final = 100
 _SILENT: Final = "No answer. It may have been done all the same."
+# Celery says so, too, where it was started with events: its set of groups is empty then, which means all of them.
+_NOT_OFF: Final = (
+    "It says that they are off. Where it was started with -E or worker_send_task_events they are not, and Celery "
+    "cannot turn them off: start it without."
+)
 _INFO: Final = re.compile(r"(\w+)=(\S+)")
 
 
@@ -288,7 +293,11 @@ def _ending(reply: object, undo: Mapping[str, Any] | None) -> Ending:
     if refused:
         return Ending(Outcome.FAILED, advice(refused))
     words = str(reply.get("ok", reply)) if isinstance(reply, dict) else str(reply)
-    return Ending(Outcome.DONE, words[:2_000], None if "already" in words else undo)
+    if words == "task events already disabled":
+        return Ending(Outcome.FAILED, _NOT_OFF)
+    if "already" in words:
+        return Ending(Outcome.GONE, words[:2_000])
+    return Ending(Outcome.DONE, words[:2_000], undo)
 
 
 def _refusal(reply: object) -> str:

@@ -65,20 +65,26 @@ def revoke(options: argparse.Namespace) -> int:
 
 def _tasks(profile: Profile, options: argparse.Namespace) -> list[tuple[str, str]]:
     """Ids with the names that the history knows; an id that it does not know is revoked all the same."""
+    if options.ids:
+        known = _known(profile, options.ids)
+        return [(uuid, known.get(uuid, "")) for uuid in dict.fromkeys(options.ids)]
+    if not options.state:
+        raise UserError("Say which tasks: their ids, --state, or --stamp.")
+    states = tuple(state.upper() for state in options.state)
     with contextlib.closing(HistoryReader(profile.history_path())) as reader:
-        if options.ids:
-            try:
-                rows = {uuid: reader.task_row(uuid) for uuid in options.ids}
-            except UserError:  # there is no history
-                rows = dict.fromkeys(options.ids)
-            return [(uuid, row.name if row is not None else "") for uuid, row in rows.items()]
-        if not options.state:
-            raise UserError("Say which tasks: their ids, --state, or --stamp.")
-        states = tuple(state.upper() for state in options.state)
-        rows_found = reader.tasks(TaskFilter(states=states, names=tuple(options.name)), limit=options.limit + 1)
-    if len(rows_found) > options.limit:
+        rows = reader.tasks(TaskFilter(states=states, names=tuple(options.name)), limit=options.limit + 1)
+    if len(rows) > options.limit:
         raise UserError(f"More than {options.limit:,} tasks match. Narrow it down, or raise --limit.")
-    return [(row.uuid, row.name) for row in rows_found]
+    return [(row.uuid, row.name) for row in rows]
+
+
+def _known(profile: Profile, ids: Sequence[str]) -> dict[str, str]:
+    """Names by id, where there is a history that knows them."""
+    try:
+        with contextlib.closing(HistoryReader(profile.history_path())) as reader:
+            return {uuid: row.name for uuid in ids if (row := reader.task_row(uuid)) is not None}
+    except UserError:
+        return {}
 
 
 def _pause(profile: Profile, options: argparse.Namespace) -> int:
