@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sys
+import time
 from collections.abc import Coroutine, Sequence
 from dataclasses import replace
 from functools import partial
@@ -14,17 +15,22 @@ from PySide6.QtCore import QProcess, Qt
 from PySide6.QtWidgets import QApplication, QFileDialog, QWidget
 
 from deskq import paths
+from deskq.actions.journal import Journal
 from deskq.crash import CrashLog
 from deskq.errors import UserError
 from deskq.history.reader import HistoryReader
+from deskq.models.formats import count
+from deskq.models.journal import ask_journal
 from deskq.models.session import ProfileSession
 from deskq.profiles import PasswordStore, Profile, ProfileFile, Secret
+from deskq.views.journal import JournalView
 from deskq.views.main_window import MainWindow
 from deskq.views.overview import OverviewView
 from deskq.views.password_dialog import PasswordDialog
 from deskq.views.queues import QueuesView
 from deskq.views.schedules import SchedulesView
 from deskq.views.tasks import TasksView
+from deskq.views.undo_offer import UndoOffer
 from deskq.views.workers import WorkersView
 
 if TYPE_CHECKING:
@@ -49,7 +55,7 @@ class App:
                 "schedules": SchedulesView,
                 "doctor": _doctor_view,
             },
-            OverviewView,
+            {"everything": OverviewView, "journal": JournalView},
         )
         self.closed = asyncio.Event()
         self.window.closing.connect(self.closed.set)
@@ -158,6 +164,24 @@ class App:
                 complete = profile
                 self.window.bar.showMessage(str(error), 15_000)
             self.add(complete, start=profile.connect_at_start)
+
+    async def look_after_journal(self) -> None:
+        """Close what an earlier run did not, and say what is unknown since; nothing is sent again."""
+
+        def look(journal: Journal) -> int:
+            journal.recover()
+            journal.forget_old(time.time())
+            return len(journal.unknown())
+
+        unknown = await ask_journal(look, 0)
+        if unknown:
+            UndoOffer(
+                f"Whether {count(unknown, 'change')} of deskq's came through is not known. Nothing is made again.",
+                partial(self.window.show_overall, "journal"),
+                self.window,
+                button="Open the journal",
+                milliseconds=0,
+            )
 
     def connect(self, name: str) -> None:
         """Connect a profile that is not."""

@@ -110,6 +110,7 @@ async def _window(profiles: list[Profile], log: CrashLog, application: QApplicat
     for profile in profiles:
         app.add(profile)
     app.spawn(app.load_saved(), "saved profiles")  # a keyring that waits to be unlocked keeps nobody from closing
+    app.spawn(app.look_after_journal(), "journal")
     await app.closed.wait()
     handover.close()
     reports.stop()

@@ -73,11 +73,16 @@ class ItemRow:
     at: float
 
 
+def journal_path() -> Path:
+    """Return where the journal is."""
+    return paths.state_dir() / "journal.sqlite"
+
+
 class Journal:
     """The journal; blocking, one thread at a time. Raises UserError where the file cannot be opened or written."""
 
     def __init__(self, path: Path | None = None) -> None:
-        self.path = path or paths.state_dir() / "journal.sqlite"
+        self.path = path or journal_path()
         self._locks: dict[str, WriterLock] = {}
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
@@ -219,6 +224,16 @@ class Journal:
         return [
             ItemRow(*row) for row in self._all(f"SELECT {_ITEM} FROM items WHERE action = ? ORDER BY number", (action,))
         ]
+
+    def items_about(self, uuid: str) -> list[tuple[ItemRow, str, str]]:
+        """Return the items that a task is the source or the result of, with verb and person, oldest first."""
+        names = ", ".join(f"i.{name}" for name in _ITEM.split(", "))
+        rows = self._all(
+            f"SELECT {names}, a.verb, a.person FROM items i JOIN actions a ON a.id = i.action "
+            "WHERE i.new_id = ?1 OR i.source = ?1 ORDER BY a.at LIMIT 100",
+            (uuid,),
+        )
+        return [(ItemRow(*row[:-2]), row[-2], row[-1]) for row in rows]
 
     def unknown(self, profile: str = "") -> list[ItemRow]:
         """Return the items of which nobody knows whether they were sent."""

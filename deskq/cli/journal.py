@@ -15,8 +15,8 @@ from deskq.actions.steps import undo_plan
 from deskq.actions.undoing import doer_of
 from deskq.cli.common import profile_of, table
 from deskq.cli.steps import carry_steps, show_steps
-from deskq.cli.task_output import safe_cell
 from deskq.errors import UserError
+from deskq.history.cells import safe_cell
 from deskq.profiles import ProfileFile
 
 

@@ -11,10 +11,10 @@ from datetime import datetime
 from typing import Any, Final, TextIO
 
 from deskq.cli.common import table
+from deskq.history.cells import safe_cell
 from deskq.history.query import TaskFilter, seconds_of
 from deskq.history.reader import EXPORT_KEYS
 
-_FORMULA: Final = ("=", "+", "-", "@", "\t", "\r")
 _SHOWN: Final = ("state", "name", "queue", "worker", "received", "runtime", "retries", "uuid", "args", "exception")
 
 
@@ -58,11 +58,6 @@ def write_table(tasks: Iterator[dict[str, Any]], stream: TextIO) -> int:
 
 
 WRITERS: Final = {"table": write_table, "json": write_json, "csv": write_csv}
-
-
-def safe_cell(cell: object) -> object:
-    """Text that a spreadsheet would take for a formula gets an apostrophe; numbers stay numbers."""
-    return f"'{cell}" if isinstance(cell, str) and cell.startswith(_FORMULA) else cell
 
 
 def _cell(key: str, value: Any) -> str:

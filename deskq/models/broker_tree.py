@@ -41,6 +41,7 @@ class BrokerTree(QStandardItemModel):
         self._sessions: dict[str, ProfileSession] = {}
         self._nodes: dict[str, QStandardItem] = {}
         self._everything = _item("All brokers", "everything", "")
+        self._journal = _item("Journal", "journal", "")
 
     def add(self, session: ProfileSession) -> None:
         """Show a profile."""
@@ -49,8 +50,10 @@ class BrokerTree(QStandardItemModel):
         node.setData(session.profile.environment.short if session.profile.has_broker else "FILE", NoteRole)
         for kind, title in _VIEWS:
             node.appendRow(_item(title, kind, name))
+        if not self._sessions:
+            self.appendRow([self._journal])
         self._sessions[name], self._nodes[name] = session, node
-        self.appendRow(node)
+        self.insertRow(self._journal.row(), [node])
         if len(self._sessions) == 2:
             self.insertRow(0, [self._everything])
         session.status_changed.connect(lambda: self._show_status(session))
@@ -66,11 +69,14 @@ class BrokerTree(QStandardItemModel):
         if len(self._sessions) == 1:
             self.takeRow(self._everything.row())
             self._everything = _item("All brokers", "everything", "")
+        if not self._sessions:
+            self.takeRow(self._journal.row())
+            self._journal = _item("Journal", "journal", "")
 
     def index_of(self, profile: str, kind: str, queue: str = "") -> QModelIndex:
         """Return the node of a view, of a queue, or of a profile itself."""
-        if kind == "everything":
-            return self._everything.index()
+        if kind in ("everything", "journal"):
+            return self._everything.index() if kind == "everything" else self._journal.index()
         node = self._nodes.get(profile)
         if node is None:
             return QModelIndex()

@@ -14,6 +14,7 @@ from deskq.views.task_drag import TaskDrop
 
 if TYPE_CHECKING:
     from deskq.views.retry_dialog import RetryDialog
+    from deskq.views.steering import Steering
 
 
 class Acting:
@@ -29,7 +30,13 @@ class Acting:
 
     def wire(self, view: Any, profile: str) -> None:
         """Listen to what a view of a profile asks for."""
-        for name, slot in (("retry_tasks", self._retry),):
+        for name, slot in (
+            ("retry_tasks", self._retry),
+            ("revoke_tasks", self._revoke),
+            ("control_workers", self._control),
+            ("pause_queue", self._pause),
+            ("resume_queue", self._resume),
+        ):
             signal = getattr(view, name, None)
             if signal is not None:
                 signal.connect(partial(slot, profile))
@@ -64,6 +71,24 @@ class Acting:
         dialog = RetryDialog(Retrying(self._sessions[source], self._sessions[profile]), tasks, queue, self._window)
         dialog.open()
         return dialog
+
+    def steering(self, profile: str) -> Steering:
+        """Return what acts on the workers of a profile."""
+        from deskq.views.steering import Steering
+
+        return Steering(self._sessions[profile], self._window)
+
+    def _revoke(self, profile: str, tasks: list[tuple[str, str]], terminate: bool) -> None:
+        self.steering(profile).revoke(tasks, terminate=terminate)
+
+    def _control(self, profile: str, verb: str, workers: list[str]) -> None:
+        self.steering(profile).control(verb, workers)
+
+    def _pause(self, profile: str, queue: str, workers: list[str]) -> None:
+        self.steering(profile).pause(queue, workers)
+
+    def _resume(self, profile: str, queue: str) -> None:
+        self.steering(profile).resume(queue)
 
     def _retry(self, profile: str, tasks: list[str | int], choose: bool) -> None:
         dialog = self.retry(profile, tasks, profile, "")

@@ -49,12 +49,12 @@ class MainWindow(QMainWindow):
     def __init__(
         self,
         factories: Mapping[str, ViewFactory],
-        everything: Callable[[list[ProfileSession]], QWidget],
+        overall: Mapping[str, Callable[[list[ProfileSession]], QWidget]],
         parent: QWidget | None = None,
     ) -> None:
         super().__init__(parent)
         self._factories = dict(factories)
-        self._everything = everything
+        self._overall = dict(overall)
         self._sessions: dict[str, ProfileSession] = {}
         self._views: dict[tuple[str, str], QWidget] = {}
         self._current: tuple[str, str] = ("", "")
@@ -100,12 +100,20 @@ class MainWindow(QMainWindow):
         """Show a profile; the first one is opened."""
         name = session.profile.name
         self._sessions[name] = session
+        self._forget_overall()
         self.tree.add(session)
         self.sidebar.expandAll()
         session.status_changed.connect(self._show_status)
         if len(self._sessions) == 1:
             self.show_view(name, window_state.load_text("window/kind", "tasks"))
         self._show_status()
+
+    def _forget_overall(self) -> None:
+        """Views over all profiles that nobody looks at are made anew, with the profiles that there are then."""
+        for place in [place for place in self._views if place[0] == "" and place != self._current]:
+            view = self._views.pop(place)
+            self.stack.removeWidget(view)
+            view.deleteLater()
 
     def remove_session(self, name: str) -> None:
         """Forget a profile and its views."""
@@ -148,13 +156,15 @@ class MainWindow(QMainWindow):
         self._show(view, (profile, kind))
         return view
 
-    def show_everything(self) -> QWidget:
-        """Show the overview of all brokers."""
-        view = self._views.get(("", "everything"))
+    def show_overall(self, kind: str) -> QWidget:
+        """Show a view over all profiles: "everything", the overview of all brokers, or "journal"."""
+        view = self._views.get(("", kind))
         if view is None:
-            view = self._views["", "everything"] = self._everything(list(self._sessions.values()))
+            view = self._views["", kind] = self._overall[kind](list(self._sessions.values()))
+            if (opens := getattr(view, "open_task_at", None)) is not None:
+                opens.connect(self.show_task)
             self.stack.addWidget(view)
-        self._show(view, ("", "everything"))
+        self._show(view, ("", kind))
         return view
 
     def show_queue(self, profile: str, queue: str) -> None:
@@ -252,8 +262,8 @@ class MainWindow(QMainWindow):
             view.show_worker(hostname)
 
     def _chosen(self, kind: str, profile: str, queue: str) -> None:
-        if kind == "everything":
-            self.show_everything()
+        if kind in self._overall:
+            self.show_overall(kind)
         elif kind == "queue":
             self.show_queue(profile, queue)
         elif kind == "problem":
@@ -290,7 +300,8 @@ class MainWindow(QMainWindow):
             "queues": partial(self.show_view, name, "queues"),
             "schedules": partial(self.show_view, name, "schedules"),
             "doctor": partial(self.show_view, name, "doctor"),
-            "everything": self.show_everything,
+            "everything": partial(self.show_overall, "everything"),
+            "journal": partial(self.show_overall, "journal"),
             "profiles": self.add_profile_requested.emit,
             "open_history": self.history_requested.emit,
             "stream_log": self.show_stream_log,

@@ -4,114 +4,25 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from typing import Final
 
-from PySide6.QtCore import QModelIndex, Qt, QTimer, Signal
-from PySide6.QtWidgets import QComboBox, QHBoxLayout, QLineEdit, QSplitter, QStackedWidget, QVBoxLayout, QWidget
+from PySide6.QtCore import QModelIndex, QPoint, Qt, QTimer, Signal
+from PySide6.QtWidgets import QComboBox, QHBoxLayout, QLineEdit, QMenu, QSplitter, QStackedWidget, QVBoxLayout, QWidget
 
-from deskq.brokers.base import Binding
+from deskq.actions.pauses import Pause, pauses
 from deskq.errors import UserError
 from deskq.history.reader import HistoryReader
-from deskq.history.rows import Gap, QueueRow, SamplePoint
+from deskq.history.rows import Gap, SamplePoint
 from deskq.models import formats
-from deskq.models.columns import Column
+from deskq.models.journal import ask_journal
 from deskq.models.session import ProfileSession
 from deskq.models.small_table import SmallTableModel
 from deskq.views import theme, window_state
 from deskq.views.charts import SPANS, Series, TimeChart, span_until
+from deskq.views.commands import BY_KEY
 from deskq.views.empty import EmptyPane, plain_label
+from deskq.views.queue_columns import BINDING_COLUMNS, priorities, queue_columns
 from deskq.views.tables import Table
 from deskq.views.task_drag import TaskDrop
-
-
-def _state(row: QueueRow) -> str:
-    if row.no_consumer:
-        return "no consumer"
-    return "consumed" if row.consumers else "not known"
-
-
-def _priorities(row: QueueRow) -> str:
-    if not row.priorities or set(row.priorities) == {0}:
-        return f"{formats.number(row.ready)} ready"
-    return "\n".join(f"priority {step}: {formats.number(n)}" for step, n in sorted(row.priorities.items()))
-
-
-def _flow(rate: float | None) -> str:
-    return formats.NONE if rate is None else f"{formats.rate(rate)}/s"
-
-
-_NO_RATE: Final = "Counted from task-sent events (task_send_sent_event) on Redis, by RabbitMQ's management API there."
-QUEUE_COLUMNS: Final[tuple[Column[QueueRow], ...]] = (
-    Column("name", "Name", "The queue", lambda row: formats.plain(row.name), width=170),
-    Column(
-        "ready",
-        "Ready",
-        "Messages that wait, and how that changed in 10 minutes",
-        lambda row: formats.number(row.ready),
-        lambda row: row.ready,
-        numeric=True,
-        width=170,
-        exact=_priorities,
-        spark=lambda row: row.spark or (None,),
-    ),
-    Column(
-        "unacked",
-        "Unacked",
-        "Messages that workers hold",
-        lambda r: formats.number(r.unacked),
-        lambda r: r.unacked,
-        True,
-        width=80,
-    ),
-    Column(
-        "consumers",
-        "Consumers",
-        "Who takes from it",
-        lambda r: formats.number(r.consumers),
-        lambda r: r.consumers,
-        True,
-        width=90,
-    ),
-    Column(
-        "in",
-        "In",
-        f"Messages that arrive. {_NO_RATE}",
-        lambda row: _flow(row.in_rate),
-        lambda row: row.in_rate,
-        True,
-        width=80,
-    ),
-    Column(
-        "out",
-        "Out",
-        f"Messages that are taken. {_NO_RATE}",
-        lambda row: _flow(row.out_rate),
-        lambda r: r.out_rate,
-        True,
-        width=80,
-    ),
-    Column(
-        "oldest",
-        "Oldest",
-        "How long the oldest has waited, where task-sent events tell",
-        lambda row: formats.NONE if row.oldest is None else formats.duration(max(0.0, time.time() - row.oldest)),
-        lambda row: row.oldest,
-        numeric=True,
-        width=110,
-    ),
-    Column(
-        "state",
-        "State",
-        "Is there somebody who takes from it?",
-        _state,
-        width=120,
-        state=lambda row: "failure" if row.no_consumer else ("success" if row.consumers else "waiting"),
-    ),
-)
-_BINDING_COLUMNS: Final[tuple[Column[Binding], ...]] = (
-    Column("exchange", "Exchange", "Messages to this exchange", lambda row: formats.plain(row.exchange) or "(default)"),
-    Column("key", "Routing key", "with this key", lambda row: formats.plain(row.routing_key), width=160),
-)
 
 
 def read_depth(
@@ -127,6 +38,8 @@ class QueuesView(QWidget):
 
     filter_tasks = Signal(str)
     open_worker = Signal(str)
+    pause_queue = Signal(str, list)
+    resume_queue = Signal(str)
 
     def __init__(self, session: ProfileSession, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -149,16 +62,18 @@ class QueuesView(QWidget):
         bar.addSpacing(theme.GAP)
         bar.addWidget(self.totals)
         layout.addLayout(bar)
-        self.model = SmallTableModel(
-            QUEUE_COLUMNS, key=lambda row: row.name, parent=self, sort="ready", descending=True
-        )
-        self.table = Table("queues", QUEUE_COLUMNS)
+        self._pauses: dict[str, Pause] = {}
+        columns = queue_columns(self._pause_of)
+        self.model = SmallTableModel(columns, key=lambda row: row.name, parent=self, sort="ready", descending=True)
+        self.table = Table("queues", columns)
         self.table.setModel(self.model)
         self.table.lay_out()
         self.table.setSortingEnabled(True)
         self.table.sortByColumn(1, Qt.SortOrder.DescendingOrder)
         self.table.selectionModel().currentRowChanged.connect(self._current_changed)
         self.table.activated.connect(lambda _: self.show_tasks())
+        self.table.setContextMenuPolicy(Qt.ContextMenuPolicy.CustomContextMenu)
+        self.table.customContextMenuRequested.connect(self._menu)
         self.drop = TaskDrop(self.table, self._place_of)
         self.empty = EmptyPane("", "")
         self.stack = QStackedWidget()
@@ -205,8 +120,8 @@ class QueuesView(QWidget):
         right.setContentsMargins(0, 0, theme.GAP, theme.GAP)
         self.consumers = plain_label(wrap=True)
         right.addWidget(self.consumers)
-        self.bindings = SmallTableModel(_BINDING_COLUMNS, key=lambda row: (row.exchange, row.routing_key), parent=self)
-        self.binding_table = Table("bindings", _BINDING_COLUMNS)
+        self.bindings = SmallTableModel(BINDING_COLUMNS, key=lambda row: (row.exchange, row.routing_key), parent=self)
+        self.binding_table = Table("bindings", BINDING_COLUMNS)
         self.binding_table.setModel(self.bindings)
         self.binding_table.lay_out()
         right.addWidget(self.binding_table, 1)
@@ -215,7 +130,7 @@ class QueuesView(QWidget):
 
     def commands(self) -> dict[str, Callable[[], None]]:
         """What the window's commands do here."""
-        return {
+        found: dict[str, Callable[[], None]] = {
             "filter": self.line.setFocus,
             "refresh": self.refresh,
             "detail": self.show_tasks,
@@ -223,6 +138,22 @@ class QueuesView(QWidget):
             "copy_row": self.table.copy_rows,
             "copy_cell": self.table.copy_cell,
         }
+        profile = self._session.profile
+        if profile.has_broker and not profile.read_only and not profile.silent:
+            found |= {"pause_queue": self.pause, "resume_queue": self.resume}
+        return found
+
+    def pause(self) -> None:
+        """Ask for the selected queue to be paused on all its workers."""
+        line = self.model.line_of(self._queue)
+        row = self.model.row_at(line) if line is not None else None
+        if row is not None:
+            self.pause_queue.emit(row.name, list(row.workers))
+
+    def resume(self) -> None:
+        """Ask for the selected queue to be consumed again by the workers that were told to leave it."""
+        if self._queue:
+            self.resume_queue.emit(self._queue)
 
     def refresh(self) -> None:
         """Read the queues anew."""
@@ -260,6 +191,7 @@ class QueuesView(QWidget):
             queues = await self._session.ask(lambda reader: reader.queues(), slot="queues")
         except UserError:
             return
+        await self._read_pauses()
         self.model.replace(queues)
         ready = sum(queue.ready or 0 for queue in queues)
         unacked = sum(queue.unacked or 0 for queue in queues)
@@ -267,6 +199,32 @@ class QueuesView(QWidget):
         self._select()
         self._describe()
         self._update_empty()
+
+    async def _read_pauses(self) -> None:
+        """What the journal says is paused; a journal that cannot be read is told where somebody acts."""
+        name = self._session.profile.name
+        try:
+            found: list[Pause] = await ask_journal(lambda journal: pauses(journal, name), [])
+        except UserError:
+            return
+        pauses_now = {pause.queue: pause for pause in found}
+        if pauses_now != self._pauses:
+            self._pauses = pauses_now
+            self.model.tick()
+
+    def _pause_of(self, queue: str) -> Pause | None:
+        return self._pauses.get(queue)
+
+    def _menu(self, place: QPoint) -> None:
+        menu = QMenu(self)
+        commands = self.commands()
+        menu.addAction("Show its tasks", self.show_tasks)
+        verb = "resume_queue" if self._queue in self._pauses else "pause_queue"
+        if verb in commands:
+            menu.addAction(BY_KEY[verb].title, commands[verb])
+        menu.addAction("Copy row", self.table.copy_rows)
+        menu.aboutToHide.connect(menu.deleteLater)
+        menu.popup(self.table.viewport().mapToGlobal(place))
 
     async def _read_detail(self, name: str) -> None:
         since, until = span_until(self._session.now(), self.span.currentData())
@@ -307,7 +265,7 @@ class QueuesView(QWidget):
         row = self.model.row_at(line) if line is not None else None
         self.heading.setText(formats.plain(self._queue))
         if row is not None:
-            self.about.setText(_priorities(row).replace("\n", " · "))
+            self.about.setText(priorities(row).replace("\n", " · "))
             workers = ", ".join(formats.plain(name) for name in row.workers)
             known = workers or (f"{formats.number(row.consumers)} consumers" if row.consumers else "")
             self.consumers.setText(f"Consumed by: {known or ('nobody' if row.no_consumer else 'not known')}")

@@ -72,7 +72,7 @@ class _NodeDelegate(QStyledItemDelegate):
             draw_dot(painter, area, state)
             area.setLeft(area.left() + 14)
         note = index.data(NoteRole) or ""
-        font = theme.bold_font() if index.data(KindRole) in ("profile", "everything") else own.font
+        font = theme.bold_font() if index.data(KindRole) in ("profile", "everything", "journal") else own.font
         painter.setFont(font)
         note_width = painter.fontMetrics().horizontalAdvance(note) + theme.GAP if note else 0
         problem = index.data(KindRole) == "problem"

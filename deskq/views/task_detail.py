@@ -27,6 +27,7 @@ from deskq.views import theme
 from deskq.views.empty import EmptyPane, plain_label
 from deskq.views.tables import Table, copy_text, draw_dot
 from deskq.views.task_result import TaskResult
+from deskq.views.task_traces import TaskTraces
 
 _RELATED: Final = tuple(
     c for c in TASK_COLUMNS if c.key in ("state", "name", "worker", "seen", "runtime", "args", "uuid")
@@ -68,6 +69,9 @@ class TaskDetailPane(QWidget):
         bar.addWidget(copy)
         bar.addWidget(close)
         layout.addLayout(bar)
+        self.traces = TaskTraces()
+        self.traces.open_task.connect(self.open_task)
+        layout.addWidget(self.traces)
         self.tabs = QTabWidget()
         self.tabs.setDocumentMode(True)
         self.summary = QWidget()
@@ -118,6 +122,7 @@ class TaskDetailPane(QWidget):
         self._empty.setVisible(detail is None)
         self._dot.setVisible(detail is not None)
         if detail is None:
+            self.traces.show_traces([], "")
             self.heading.setText("")
             self.note.setText("")
             return

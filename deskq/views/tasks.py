@@ -11,9 +11,11 @@ from PySide6.QtCore import QModelIndex, QPoint, Qt, QTimer, Signal
 from PySide6.QtGui import QAction
 from PySide6.QtWidgets import QMenu, QPushButton, QSplitter, QStackedWidget, QVBoxLayout, QWidget
 
+from deskq.actions.traces import Trace, traces_of
 from deskq.errors import UserError
 from deskq.history.query import SORTS, Sort, TaskFilter
 from deskq.history.rows import StateCounts, TaskRow
+from deskq.models.journal import ask_journal
 from deskq.models.session import ProfileSession
 from deskq.models.task_columns import TASK_COLUMNS
 from deskq.models.task_detail import read_detail, send_task_text
@@ -26,6 +28,7 @@ from deskq.views.search_strip import SearchStrip
 from deskq.views.selected_tasks import SelectedTasks
 from deskq.views.task_detail import TaskDetailPane
 from deskq.views.task_drag import TaskTable
+from deskq.views.task_words import empty_words
 
 
 class TasksView(QWidget):
@@ -34,6 +37,7 @@ class TasksView(QWidget):
     open_queue = Signal(str)
     open_worker = Signal(str)
     retry_tasks = Signal(list, bool)
+    revoke_tasks = Signal(list, bool)
 
     def __init__(self, session: ProfileSession, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -116,7 +120,7 @@ class TasksView(QWidget):
 
     def commands(self) -> dict[str, Callable[[], None]]:
         """What the window's commands do here."""
-        return {
+        found: dict[str, Callable[[], None]] = {
             "filter": self.focus_filter,
             "pause": self.filter_bar.live.toggle,
             "newest": self.jump_to_newest,
@@ -132,6 +136,10 @@ class TasksView(QWidget):
             "copy_json": lambda: self.selected.lines(lambda row: json.dumps(asdict(row), ensure_ascii=False)),
             "copy_call": lambda: self.selected.lines(send_task_text),
         }
+        if self._session.profile.has_broker and not self._session.profile.read_only:
+            found["revoke"] = lambda: self._revoke(terminate=False)
+            found["terminate"] = lambda: self._revoke(terminate=True)
+        return found
 
     def refresh(self) -> None:
         """Read the table anew."""
@@ -229,6 +237,16 @@ class TasksView(QWidget):
             return
         if uuid == self._wanted:
             self.detail.show_detail(detail)
+            traces = await self._traces(uuid)
+            if uuid == self._wanted and detail is not None:
+                self.detail.traces.show_traces(traces, detail.row.state)
+
+    async def _traces(self, uuid: str) -> list[Trace]:
+        """What deskq did about it; a journal that cannot be read is told where somebody acts."""
+        try:
+            return await ask_journal(lambda journal: traces_of(journal, uuid), [])
+        except UserError:
+            return []
 
     async def _read_facets(self) -> None:
         try:
@@ -315,25 +333,10 @@ class TasksView(QWidget):
         if self.model.rowCount():
             self.stack.setCurrentWidget(self.table)
             return
-        status = self._session.status
-        if self._loading and status is None:
-            self.empty.say("Waiting for the history", self._session.problem or "The recorder is starting.")
-        elif self.search.running:
-            self.empty.say("Searching", "No task was found yet.")
-        elif self.model.search is not None and self.model.search.stopped:
-            self.empty.say("No task found", "The search was stopped: older tasks were not searched.", "Clear filter")
-        elif self._loading:
-            self.empty.say("Reading the history", "What matches is being looked for.")
-        elif not self.model.chosen.empty:
-            self.empty.say("No task matches", "Nothing in the history fits this filter.", "Clear filter")
-        elif self._session.problem or self._problem:
-            self.empty.say("Nothing recorded", self._session.problem or self._problem)
-        else:
-            self.empty.say(
-                "No task events yet",
-                "Tasks appear as workers tell of them. Workers tell when they run with -E, "
-                "or with worker_send_task_events = True.",
-            )
+        problem = self._session.problem or self._problem
+        waiting = self._session.status is None
+        words = empty_words(self.model, problem, waiting=waiting, loading=self._loading, searching=self.search.running)
+        self.empty.say(*words)
         self.stack.setCurrentWidget(self.empty)
 
     def _second(self) -> None:
@@ -352,12 +355,32 @@ class TasksView(QWidget):
     def _context_menu(self, place: QPoint) -> None:
         menu = QMenu(self)
         actions = self.commands()
-        for key in ("detail", "retry", "retry_to", "copy_cell", "copy_row", "copy_uuid", "copy_json", "copy_call"):
+        for key in (
+            "detail",
+            "retry",
+            "retry_to",
+            "revoke",
+            "terminate",
+            "copy_cell",
+            "copy_row",
+            "copy_uuid",
+            "copy_json",
+            "copy_call",
+        ):
             action = QAction(BY_KEY[key].title, menu)
             action.triggered.connect(actions[key])
             menu.addAction(action)
         menu.aboutToHide.connect(menu.deleteLater)
         menu.popup(self.table.viewport().mapToGlobal(place))
+
+    def _revoke(self, *, terminate: bool) -> None:
+        """Ask for the selected tasks to be revoked, and those that run to be ended."""
+
+        def ask(rows: list[TaskRow]) -> None:
+            if rows:
+                self.revoke_tasks.emit([(row.uuid, row.name) for row in rows], terminate)
+
+        self.selected.read(ask)
 
     def _retry(self, *, choose: bool) -> None:
         """Ask for a retry of the selected tasks: where each came from, or on a queue that is chosen."""

@@ -16,9 +16,20 @@ OFFERED_MS: Final = 10_000
 
 
 class UndoOffer(QFrame):
-    """Shows itself over ``window`` and goes by itself; ``undo`` None only says something. One at a time."""
+    """Shows itself over ``window`` and goes by itself; ``undo`` None only says something. One at a time.
 
-    def __init__(self, text: str, undo: Callable[[], None] | None, window: QWidget) -> None:
+    ``button`` is what the offer is called, ``milliseconds`` how long it stands; 0: until somebody closes it.
+    """
+
+    def __init__(
+        self,
+        text: str,
+        undo: Callable[[], None] | None,
+        window: QWidget,
+        *,
+        button: str = "Undo",
+        milliseconds: int = OFFERED_MS,
+    ) -> None:
         super().__init__(window)
         for other in window.findChildren(UndoOffer):
             if other is not self:
@@ -32,7 +43,7 @@ class UndoOffer(QFrame):
         layout = QHBoxLayout(self)
         layout.setContentsMargins(theme.GAP * 2, theme.GAP, theme.GAP, theme.GAP)
         layout.addWidget(self.text)
-        self.button = QPushButton("Undo")
+        self.button = QPushButton(button)
         self.button.setVisible(undo is not None)
         self._undo = undo
         self.button.clicked.connect(self._pressed)
@@ -46,7 +57,8 @@ class UndoOffer(QFrame):
         self._timer = QTimer(self)
         self._timer.setSingleShot(True)
         self._timer.timeout.connect(self.leave)
-        self._timer.start(OFFERED_MS)
+        if milliseconds:
+            self._timer.start(milliseconds)
         window.installEventFilter(self)
         self._place()
         self.show()

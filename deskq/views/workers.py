@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final
 
-from PySide6.QtCore import QModelIndex, Qt, QTimer, Signal
+from PySide6.QtCore import QModelIndex, QPoint, Qt, QTimer, Signal
 from PySide6.QtWidgets import QHBoxLayout, QPushButton, QSplitter, QStackedWidget, QVBoxLayout, QWidget
 
 from deskq.errors import UserError
@@ -19,6 +19,7 @@ from deskq.views import theme, window_state
 from deskq.views.empty import EmptyPane, plain_label
 from deskq.views.tables import Table
 from deskq.views.worker_detail import WorkerDetail
+from deskq.views.worker_menu import worker_menu
 
 
 def _state(row: WorkerRow) -> str:
@@ -112,6 +113,7 @@ class WorkersView(QWidget):
     """Workers of one session."""
 
     open_task = Signal(str)
+    control_workers = Signal(str, list)
 
     def __init__(self, session: ProfileSession, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -138,6 +140,8 @@ class WorkersView(QWidget):
         self.table.setSortingEnabled(True)
         self.table.sortByColumn(0, Qt.SortOrder.AscendingOrder)
         self.table.selectionModel().currentRowChanged.connect(self._current_changed)
+        self.table.setContextMenuPolicy(Qt.ContextMenuPolicy.CustomContextMenu)
+        self.table.customContextMenuRequested.connect(self._menu)
         self.empty = EmptyPane("", "")
         self.stack = QStackedWidget()
         self.stack.addWidget(self.table)
@@ -160,13 +164,24 @@ class WorkersView(QWidget):
 
     def commands(self) -> dict[str, Callable[[], None]]:
         """What the window's commands do here."""
-        return {
+        found: dict[str, Callable[[], None]] = {
             "refresh": self.refresh,
             "detail": self.detail.refresh,
             "back": self.table.setFocus,
             "copy_row": self.table.copy_rows,
             "copy_cell": self.table.copy_cell,
         }
+        if self._session.profile.has_broker and not self._session.profile.silent:
+            found["tell_workers"] = self.tell
+        return found
+
+    def selected(self) -> list[str]:
+        """Return the names of the selected workers, from the top."""
+        return [row.hostname for line in self.table.selected_lines() if (row := self.model.row_at(line)) is not None]
+
+    def tell(self) -> None:
+        """Open the menu of what the selected workers can be asked and told, where the current one stands."""
+        self._menu(self.table.visualRect(self.table.currentIndex()).bottomLeft())
 
     def refresh(self) -> None:
         """Read the workers anew, and ask the selected one."""
@@ -183,8 +198,7 @@ class WorkersView(QWidget):
         """Tell the workers whose events are off to send them; absent on read-only profiles."""
         silent = [row.hostname for row in self.model.rows() if row.online and row.events_enabled is False]
         if silent and not self._session.profile.read_only:
-            self.enable.setEnabled(False)
-            self._session.spawn(self._enable(silent), "enable events")
+            self.control_workers.emit("enable-events", silent)
 
     def save_layout(self) -> None:
         """Remember the columns and the split."""
@@ -197,17 +211,6 @@ class WorkersView(QWidget):
 
     def hideEvent(self, event: object) -> None:
         self._tick.stop()
-
-    async def _enable(self, hostnames: list[str]) -> None:
-        try:
-            replies = await self._session.control(lambda remote: remote.enable_events(hostnames))
-            quiet = [name for name in hostnames if name not in replies]
-            if quiet:
-                self.banner_text.setText(f"No answer from {formats.plain(', '.join(quiet))}.")
-        except UserError as error:
-            self.banner_text.setText(str(error))
-        finally:
-            self.enable.setEnabled(True)
 
     async def _read(self) -> None:
         try:
@@ -230,6 +233,12 @@ class WorkersView(QWidget):
         reason = " The profile is read-only, so deskq does not turn them on." if read_only else ""
         verb = "does" if len(silent) == 1 else "do"
         self.banner_text.setText(f"{names} {verb} not send task events: their tasks are not seen here.{reason}")
+
+    def _menu(self, place: QPoint) -> None:
+        """What the selected workers can be asked, and told where the profile allows it; all, where several are."""
+        menu = worker_menu(self._session.profile, self.selected(), self.control_workers.emit, self)
+        menu.aboutToHide.connect(menu.deleteLater)
+        menu.popup(self.table.viewport().mapToGlobal(place))
 
     def _select(self) -> None:
         line = self.model.line_of(self._worker) if self._worker else None

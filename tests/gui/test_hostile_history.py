@@ -130,7 +130,7 @@ def test_every_view_of_a_hostile_history(recorded: Recorded, run: Run, qapp: QAp
                 assert is_plain(log.bytes.toPlainText())
             assert not log.grab().isNull()
             log.close()
-            everything = window.show_everything()
+            everything = window.show_overall("everything")
             assert not everything.grab().isNull()
             for scheme in ("dark", "light"):
                 window.set_theme(scheme)

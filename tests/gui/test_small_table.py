@@ -15,7 +15,7 @@ from deskq.models.columns import Column, RowRole
 from deskq.models.inspect_tree import held_tasks, started_at, tree_model
 from deskq.models.small_table import SmallTableModel
 from deskq.models.task_detail import arguments_model, read_detail
-from deskq.views.queues import QUEUE_COLUMNS
+from deskq.views.queue_columns import queue_columns
 from deskq.views.workers import WORKER_COLUMNS
 from tests.gui.conftest import Recorded, Run, until
 
@@ -60,7 +60,7 @@ def test_a_filter_hides_and_shows(qapp: QApplication) -> None:
 
 def test_queues_and_workers_with_everything_unknown(qapp: QApplication) -> None:
     queue = QueueRow("q\u202e<b>", None, None, None, None, None, None, None, 0.0, False)
-    queues = SmallTableModel(QUEUE_COLUMNS, key=lambda row: row.name)
+    queues = SmallTableModel(queue_columns(lambda _: None), key=lambda row: row.name)
     workers = SmallTableModel(WORKER_COLUMNS, key=lambda row: row.hostname)
     testers = [QAbstractItemModelTester(queues, _FATAL), QAbstractItemModelTester(workers, _FATAL)]
     queues.replace([queue])

@@ -108,7 +108,7 @@ def test_two_brokers_at_once_and_one_removed(tmp_path: Path, run: Run, qapp: QAp
             await until(lambda: view.model.rowCount() == 3)
             QTest.keyClick(window, Qt.Key.Key_1, Qt.KeyboardModifier.ControlModifier)
             await until(lambda: window.session() is not None and window.session().profile.name == "shop")  # type: ignore[union-attr]
-            everything: Any = window.show_everything()
+            everything: Any = window.show_overall("everything")
             await until(lambda: "staging" in everything._by_broker.text() and "shop" in everything._by_broker.text())
             await app.remove("staging")
             assert list(app.sessions) == ["shop"]
@@ -250,7 +250,7 @@ def test_two_real_brokers_at_once(redis_url: str, rabbit_vhost_url: str, run: Ru
                     await until(partial(is_shown, workers.model, worker), 20, worker)
                 queues: Any = app.window.show_view("bank", "queues")
                 await until(partial(is_shown, queues.model, "unconsumed"), 30, "the queue without a consumer")
-                everything: Any = app.window.show_everything()
+                everything: Any = app.window.show_overall("everything")
                 await until(lambda: "1 failed" in everything._by_broker.text(), 20, "both in the overview")
 
         run(scenario())

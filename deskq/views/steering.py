@@ -1,0 +1,132 @@
+"""Workers that are told, tasks that are revoked and queues that are paused from the window."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from PySide6.QtWidgets import QInputDialog, QWidget
+
+from deskq.actions.control import SIGNALS, ControlDoer, plan_control, plan_pause, plan_revoke
+from deskq.actions.control_verbs import VERBS, ControlVerb
+from deskq.actions.pauses import pauses
+from deskq.actions.plan import StepPlan
+from deskq.actions.steps import undo_plan
+from deskq.errors import UserError
+from deskq.history.reader import HistoryReader
+from deskq.models import formats
+from deskq.models.journal import ask_journal
+from deskq.models.session import ProfileSession
+from deskq.views.control_dialog import ControlDialog
+from deskq.views.replies_dialog import RepliesDialog
+from deskq.views.steps_dialog import StepsDialog
+from deskq.views.undo_offer import UndoOffer
+
+_FORGOTTEN = "Workers forget it when they restart, unless they have --statedb."
+_AGAIN = "A worker that restarts, or joins, consumes it again."
+
+
+class Steering:
+    """Acts on the workers of one session; dialogs stand above ``window``."""
+
+    def __init__(self, session: ProfileSession, window: QWidget) -> None:
+        self._session = session
+        self._profile = session.profile
+        self._window = window
+
+    def revoke(self, tasks: Sequence[tuple[str, str]], *, terminate: bool) -> None:
+        """Preview a revocation of (id, name); which signal ends those that run is asked first."""
+        if not terminate:
+            self._preview(plan_revoke(tasks, self._profile), button="Revoke", note=_FORGOTTEN)
+            return
+        asked = QInputDialog(self._window)
+        asked.setWindowTitle("Revoke and terminate")
+        asked.setLabelText("The signal that ends the process of those that run:")
+        asked.setComboBoxItems(list(SIGNALS))
+        asked.setOkButtonText("Preview…")
+        asked.textValueSelected.connect(lambda signal: self._terminate(tasks, signal))
+        asked.finished.connect(asked.deleteLater)
+        asked.open()
+
+    def _terminate(self, tasks: Sequence[tuple[str, str]], signal: str) -> None:
+        plan = plan_revoke(tasks, self._profile, terminate=True, signal=signal)
+        note = f"Which worker runs a task is asked again right before. {_FORGOTTEN}"
+        self._preview(plan, button="Terminate", note=note)
+
+    def control(self, name: str, workers: Sequence[str]) -> None:
+        """Ask these workers, or preview what they are told; arguments are asked for first."""
+        verb = VERBS[name]
+        if not verb.changes:
+            self._session.spawn(self._ask(verb, list(workers)), verb.title)
+        elif not verb.parameters:
+            self._tell(verb, {}, workers)
+        else:
+            self._session.spawn(self._ask_arguments(verb, list(workers)), verb.title)
+
+    def pause(self, queue: str, workers: Sequence[str]) -> None:
+        """Preview the pause of a queue on these workers, which consume it."""
+        try:
+            self._preview(plan_pause(queue, workers, self._profile), button="Pause", note=_AGAIN)
+        except UserError as error:
+            self.say(str(error))
+
+    def resume(self, queue: str) -> None:
+        """Preview that those who were told to leave a queue consume it again."""
+        self._session.spawn(self._resume(queue), "resume")
+
+    def say(self, text: str) -> None:
+        """Say something at the bottom of the window for a while."""
+        UndoOffer(formats.plain(text), None, self._window)
+
+    async def _resume(self, queue: str) -> None:
+        name = self._profile.name
+
+        def read(journal: Any) -> StepPlan:
+            paused = next((pause for pause in pauses(journal, name) if pause.queue == queue), None)
+            if paused is None:
+                raise UserError(f"“{queue}” is not paused, as far as the journal knows.")
+            return undo_plan(journal, paused.action)
+
+        try:
+            plan = await ask_journal(read, None)
+        except UserError as error:
+            self.say(str(error))
+            return
+        if plan is not None:
+            self._preview(plan, button="Resume", note="")
+
+    async def _ask(self, verb: ControlVerb, workers: list[str]) -> None:
+        try:
+            replies = await self._session.inspect(verb.method, workers or None, wait=2.0)
+        except UserError as error:
+            self.say(str(error))
+            return
+        RepliesDialog(f"{verb.title} at {self._profile.name}", replies, workers, self._window).open()
+
+    async def _ask_arguments(self, verb: ControlVerb, workers: list[str]) -> None:
+        def read(reader: HistoryReader) -> tuple[Sequence[str], Sequence[str]]:
+            facets = reader.facets()
+            return facets.names, sorted({*facets.queues, *(queue.name for queue in reader.queues())})
+
+        try:
+            tasks, queues = await self._session.ask(read, slot="steering")
+        except UserError:
+            tasks, queues = (), ()
+        where = workers[0] if len(workers) == 1 else formats.count(len(workers), "worker")
+        dialog = ControlDialog(verb, where, tasks=tasks, queues=queues, parent=self._window)
+        dialog.given.connect(lambda arguments: self._tell(verb, arguments, workers))
+        dialog.open()
+
+    def _tell(self, verb: ControlVerb, arguments: Mapping[str, Any], workers: Sequence[str]) -> None:
+        try:
+            plan = plan_control(verb, arguments, workers, self._profile)
+        except UserError as error:
+            self.say(str(error))
+            return
+        self._preview(plan, button=verb.title, note=verb.lasts)
+
+    def _preview(self, plan: StepPlan, *, button: str, note: str) -> StepsDialog:
+        profile = self._profile
+        dialog = StepsDialog(plan, profile, lambda: ControlDoer(profile), self._window, button=button, note=note)
+        dialog.open()
+        return dialog

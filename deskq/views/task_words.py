@@ -1,0 +1,34 @@
+"""What the Tasks view says where it shows no task, and what its menu offers."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from deskq.models.tasks import TasksModel
+
+MENU: Final = (
+    *("detail", "retry", "retry_to", "revoke", "terminate"),
+    *("copy_cell", "copy_row", "copy_uuid", "copy_json", "copy_call"),
+)
+_NO_EVENTS: Final = (
+    "Tasks appear as workers tell of them. Workers tell when they run with -E, or with worker_send_task_events = True."
+)
+
+
+def empty_words(
+    model: TasksModel, problem: str, *, waiting: bool, loading: bool, searching: bool
+) -> tuple[str, str, str]:
+    """Return title, reason, and what the button says, "" for none. ``waiting``: for the history itself."""
+    if loading and waiting:
+        return "Waiting for the history", problem or "The recorder is starting.", ""
+    if searching:
+        return "Searching", "No task was found yet.", ""
+    if model.search is not None and model.search.stopped:
+        return "No task found", "The search was stopped: older tasks were not searched.", "Clear filter"
+    if loading:
+        return "Reading the history", "What matches is being looked for.", ""
+    if not model.chosen.empty:
+        return "No task matches", "Nothing in the history fits this filter.", "Clear filter"
+    if problem:
+        return "Nothing recorded", problem, ""
+    return "No task events yet", _NO_EVENTS, ""
