@@ -267,6 +267,15 @@ class Journal:
         rows = self._all("SELECT message FROM items WHERE action = ? AND number = ?", (action, number))
         return bytes(rows[0][0]) if rows else b""
 
+    def last_message(self, task: str) -> bytes:
+        """Return the message of the last call of a task that was sent and retried nothing, b"" if there is none."""
+        rows = self._all(
+            "SELECT i.message FROM items i JOIN actions a ON a.id = i.action "
+            "WHERE a.verb = 'send' AND i.task = ? AND i.outcome = 'done' ORDER BY a.at DESC LIMIT 1",
+            (task,),
+        )
+        return bytes(rows[0][0]) if rows else b""
+
     def _prepare(self) -> None:
         connection = self._connection
         connection.pragma("journal_mode", "wal")

@@ -5,18 +5,17 @@ from __future__ import annotations
 import argparse
 import contextlib
 import json
-import platform
 import signal
 import sys
 import time
 from collections.abc import Iterator
 from typing import Any, Final
-from uuid import uuid4
 
 from deskq.actions.carrying_out import Carrier, Progress
 from deskq.actions.journal import Journal
-from deskq.actions.plan import Item, Plan, Verb
+from deskq.actions.plan import Item, Plan
 from deskq.actions.retry import Candidate, Grade, candidates_of, edited, grades, plan_retry, read_json
+from deskq.actions.sending import Call, plan_send
 from deskq.actions.sources import stored_calls
 from deskq.cli.common import moment_of, plain, profile_of, table
 from deskq.cli.confirming import confirmed
@@ -24,7 +23,6 @@ from deskq.errors import UserError
 from deskq.history.query import TaskFilter
 from deskq.history.reader import HistoryReader
 from deskq.profiles import Profile
-from deskq.protocol.message import new_message, short_repr
 
 _SHOWN: Final = 50
 _FAILED: Final = 1
@@ -35,41 +33,23 @@ def send(options: argparse.Namespace) -> int:
     """Send one task, or the same one several times."""
     profile = profile_of(options.profile, options)
     args, kwargs = read_json("--args", options.args, list), read_json("--kwargs", options.kwargs, dict)
-    now = time.time()
-    eta = moment_of(options.eta) if options.eta else now + options.countdown if options.countdown else None
-    expires = now + options.expires if options.expires else None
-    if options.times < 1:
-        raise UserError("--times is at least 1.")
-    if options.id and options.times > 1:
-        raise UserError("One id is for one task: leave --id or --times out.")
-    items = []
-    for _ in range(options.times):
-        new_id = options.id or str(uuid4())
-        try:
-            message = new_message(
-                options.task,
-                new_id,
-                args,
-                kwargs,
-                origin=f"deskq@{platform.node()}",
-                eta=eta,
-                expires=expires,
-                priority=options.priority,
-                time_limits=(options.time_limit, options.soft_time_limit),
-                ignore_result=options.ignore_result,
-            )
-        except ValueError as error:
-            raise UserError(f"The arguments cannot be sent as JSON: {error}.") from None
-        shown = ", ".join([*map(short_repr, args), *(f"{key}={short_repr(value)}" for key, value in kwargs.items())])
-        items.append(Item(new_id, options.task, options.queue, message, arguments=f"({shown})"))
-    plan = Plan(
-        verb=Verb.SEND,
-        profile=profile.name,
-        environment=profile.environment.value,
-        items=tuple(items),
-        rate=options.rate,
-        canary=False,
+    call = Call(
+        task=options.task,
+        queue=options.queue,
+        args=args,
+        kwargs=kwargs,
+        countdown=options.countdown,
+        eta=moment_of(options.eta) if options.eta else None,
+        expires=options.expires,
+        priority=options.priority,
+        time_limit=options.time_limit,
+        soft_time_limit=options.soft_time_limit,
+        ignore_result=options.ignore_result,
+        headers=read_json("--headers", options.headers, dict),
+        id=options.id or "",
+        times=options.times,
     )
+    plan = plan_send(call, profile, now=time.time(), rate=options.rate)
     return _carry_out(plan, profile, options)
 
 

@@ -30,6 +30,7 @@ def add_acting(commands: Any, command: Callable[..., argparse.ArgumentParser]) -
     sending.add_argument("--priority", type=int, metavar="N", help="0 to 9; on Redis 0 is served first")
     sending.add_argument("--time-limit", type=float, metavar="S", help="kill it after so many seconds")
     sending.add_argument("--soft-time-limit", type=float, metavar="S", help="warn it after so many seconds")
+    sending.add_argument("--headers", default="{}", metavar="JSON", help="further headers: an object")
     sending.add_argument("--ignore-result", action="store_true", help="keep no result")
     sending.add_argument("--id", metavar="UUID", help="the new task's id (a random one)")
     sending.add_argument("--times", type=int, default=1, metavar="N", help="send it so many times (1)")

@@ -1,4 +1,4 @@
-"""A retry in the window: candidates are read off the GUI thread, and a plan is carried out there, with progress."""
+"""A retry in the window: candidates are read off the GUI thread."""
 
 from __future__ import annotations
 
@@ -7,44 +7,30 @@ import time
 from collections.abc import Sequence
 from dataclasses import replace
 
-from PySide6.QtCore import QObject, Signal
+from PySide6.QtCore import QObject
 
-from deskq.actions.carrying_out import Carrier, Progress
 from deskq.actions.journal import Journal
-from deskq.actions.plan import Plan
 from deskq.actions.retry import Candidate, candidates_of
-from deskq.actions.safety import Confirmation
 from deskq.actions.sources import stored_calls
-from deskq.errors import UserError
 from deskq.history.reader import HistoryReader
 from deskq.history.rows import TaskRow
+from deskq.models.carrying import Carrying
 from deskq.models.formats import clock_time
 from deskq.models.session import ProfileSession
 from deskq.profiles import Profile
 
 
-class Retrying(QObject):
-    """One retry from one session to another (or the same). ``progress`` carries a Progress, ``ended`` the last one."""
-
-    progress = Signal(object)
-    ended = Signal(object)
-    failed = Signal(str)
+class Retrying(Carrying):
+    """One retry from one session to another (or the same)."""
 
     def __init__(self, source: ProfileSession, target: ProfileSession, parent: QObject | None = None) -> None:
-        super().__init__(parent)
+        super().__init__(target, parent)
         self.source = source
-        self.target = target
-        self._carrier: Carrier | None = None
 
     @property
     def crosses(self) -> bool:
         """Do the tasks go to another broker than they came from?"""
         return self.source is not self.target
-
-    @property
-    def running(self) -> bool:
-        """Is a plan being carried out?"""
-        return self._carrier is not None
 
     async def candidates(self, tasks: Sequence[str | int], queue: str) -> list[Candidate]:
         """Return a candidate for each task, by its id or its number, that the history still has. Raises UserError."""
@@ -57,39 +43,6 @@ class Retrying(QObject):
         found = await self.source.ask(rows, slot=f"retry {id(self)}")
         loop = asyncio.get_running_loop()
         return await loop.run_in_executor(None, _candidates, self.source.profile, found, queue)
-
-    def begin(self, plan: Plan, confirmation: Confirmation) -> None:
-        """Carry a plan out; the signals tell how it goes."""
-        self.target.spawn(self._carry_out(plan, confirmation), "retry")
-
-    def stop(self) -> None:
-        """Send nothing more; what is under way is finished."""
-        if self._carrier is not None:
-            self._carrier.stop()
-
-    async def _carry_out(self, plan: Plan, confirmation: Confirmation) -> None:
-        loop = asyncio.get_running_loop()
-
-        def tell(progress: Progress) -> None:
-            loop.call_soon_threadsafe(self.progress.emit, progress)
-
-        def work() -> Progress:
-            journal = Journal()
-            try:
-                self._carrier = Carrier(plan, self.target.profile, journal, tell)
-                return self._carrier.run(confirmation)
-            finally:
-                journal.close()
-
-        try:
-            result = await loop.run_in_executor(None, work)
-        except UserError as error:
-            self.failed.emit(str(error))
-        else:
-            self.ended.emit(result)
-        finally:
-            self.stop()  # also where the session ends first: the thread goes on to the end of its batch
-            self._carrier = None
 
 
 def _candidates(profile: Profile, rows: Sequence[TaskRow], queue: str) -> list[Candidate]:

@@ -14,19 +14,27 @@ from deskq.views.task_drag import TaskDrop
 
 if TYPE_CHECKING:
     from deskq.views.retry_dialog import RetryDialog
+    from deskq.views.send_dialog import SendDialog
     from deskq.views.steering import Steering
 
 
 class Acting:
-    """Opens what previews a change; ``say`` shows a line while something is dragged.
+    """Opens what previews a change; ``say`` shows a line while something is dragged, ``open_task`` a task's detail.
 
     The dialogs and what carries their plans out are imported when they are first needed: the window starts without.
     """
 
-    def __init__(self, window: QMainWindow, sessions: Mapping[str, ProfileSession], say: Callable[[str], None]) -> None:
+    def __init__(
+        self,
+        window: QMainWindow,
+        sessions: Mapping[str, ProfileSession],
+        say: Callable[[str], None],
+        open_task: Callable[[str, str], object],
+    ) -> None:
         self._window = window
         self._sessions = sessions
         self._say = say
+        self._open_task = open_task
 
     def wire(self, view: Any, profile: str) -> None:
         """Listen to what a view of a profile asks for."""
@@ -36,6 +44,8 @@ class Acting:
             ("control_workers", self._control),
             ("pause_queue", self._pause),
             ("resume_queue", self._resume),
+            ("send_task", self._send),
+            ("send_like", self._send_like),
         ):
             signal = getattr(view, name, None)
             if signal is not None:
@@ -45,7 +55,32 @@ class Acting:
 
     def commands(self, profile: str) -> dict[str, Callable[[], object]]:
         """Return the commands that act on a profile and need no selection; none for ""."""
-        return {}
+        if not self._writable(profile):
+            return {}
+        return {"send_task": partial(self.send, profile)}
+
+    def _writable(self, first: str) -> list[ProfileSession]:
+        """The sessions at which something may be sent, this one first."""
+        found = [each for each in self._sessions.values() if each.profile.has_broker and not each.profile.read_only]
+        return sorted(found, key=lambda each: each.profile.name != first)
+
+    def send(self, profile: str, queue: str = "", like: str = "") -> SendDialog | None:
+        """Open the dialog that sends a task: to a queue, or like a task of the history; None if nothing may be sent."""
+        from deskq.views.send_dialog import SendDialog
+
+        sessions = self._writable(profile)
+        if not sessions:
+            return None
+        dialog = SendDialog(sessions, profile, queue=queue, like=like, parent=self._window)
+        dialog.open_task.connect(self._open_task)
+        dialog.open()
+        return dialog
+
+    def _send(self, profile: str, queue: str) -> None:
+        self.send(profile, queue)
+
+    def _send_like(self, profile: str, uuid: str) -> None:
+        self.send(profile, like=uuid)
 
     def take_drops(self, drop: TaskDrop) -> None:
         """Let tasks be dropped there."""

@@ -86,7 +86,7 @@ class MainWindow(QMainWindow):
         self.bar = RecorderBar()
         self.bar.clicked.connect(self.show_stream_log)
         self.setStatusBar(self.bar)
-        self.acting = Acting(self, self._sessions, self.bar.showMessage)
+        self.acting = Acting(self, self._sessions, self.bar.showMessage, self.show_task)
         self.acting.take_drops(self.sidebar.drop)
         CommandMenus(self, self.run_command)
         for number in range(1, 10):

@@ -40,6 +40,7 @@ class QueuesView(QWidget):
     open_worker = Signal(str)
     pause_queue = Signal(str, list)
     resume_queue = Signal(str)
+    send_task = Signal(str)
 
     def __init__(self, session: ProfileSession, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -219,6 +220,8 @@ class QueuesView(QWidget):
         menu = QMenu(self)
         commands = self.commands()
         menu.addAction("Show its tasks", self.show_tasks)
+        if self._session.profile.has_broker and not self._session.profile.read_only:
+            menu.addAction("Send a task to it…", lambda: self.send_task.emit(self._queue))
         verb = "resume_queue" if self._queue in self._pauses else "pause_queue"
         if verb in commands:
             menu.addAction(BY_KEY[verb].title, commands[verb])

@@ -42,7 +42,7 @@ class EntryFields(QWidget):
         self._abilities = abilities
         self._shown = Entry(name="", task="", schedule=None)  # type: ignore[arg-type]
         self.name = QLineEdit()
-        self.task, self.queue = _choice("Task"), _choice("Queue")
+        self.task, self.queue = name_choice("Task"), name_choice("Queue")
         _placeholder(self.task, "such as report.build")
         _placeholder(self.queue, "as the app routes it")
         self.enabled = QCheckBox("on")
@@ -210,7 +210,8 @@ def _moment(box: QCheckBox, field: QDateTimeEdit, shown: float | None) -> float 
     return shown if shown is not None and int(shown) == int(at) else at
 
 
-def _choice(name: str, names: Sequence[str] = ()) -> QComboBox:
+def name_choice(name: str, names: Sequence[str] = ()) -> QComboBox:
+    """Return a field for a name, with those that are known to choose from and to complete it."""
     field = QComboBox()
     field.setEditable(True)
     field.setInsertPolicy(QComboBox.InsertPolicy.NoInsert)

@@ -7,7 +7,7 @@ from typing import Final
 from deskq.models.tasks import TasksModel
 
 MENU: Final = (
-    *("detail", "retry", "retry_to", "revoke", "terminate"),
+    *("detail", "retry", "retry_to", "send_like", "revoke", "terminate"),
     *("copy_cell", "copy_row", "copy_uuid", "copy_json", "copy_call"),
 )
 _NO_EVENTS: Final = (

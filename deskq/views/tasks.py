@@ -38,6 +38,7 @@ class TasksView(QWidget):
     open_worker = Signal(str)
     retry_tasks = Signal(list, bool)
     revoke_tasks = Signal(list, bool)
+    send_like = Signal(str)
 
     def __init__(self, session: ProfileSession, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -137,6 +138,7 @@ class TasksView(QWidget):
             "copy_call": lambda: self.selected.lines(send_task_text),
         }
         if self._session.profile.has_broker and not self._session.profile.read_only:
+            found["send_like"] = self._send_like
             found["revoke"] = lambda: self._revoke(terminate=False)
             found["terminate"] = lambda: self._revoke(terminate=True)
         return found
@@ -372,6 +374,10 @@ class TasksView(QWidget):
             menu.addAction(action)
         menu.aboutToHide.connect(menu.deleteLater)
         menu.popup(self.table.viewport().mapToGlobal(place))
+
+    def _send_like(self) -> None:
+        """Ask for a new task like the first selected one."""
+        self.selected.read(lambda rows: self.send_like.emit(rows[0].uuid) if rows else None)
 
     def _revoke(self, *, terminate: bool) -> None:
         """Ask for the selected tasks to be revoked, and those that run to be ended."""

@@ -24,7 +24,7 @@ class UndoOffer(QFrame):
     def __init__(
         self,
         text: str,
-        undo: Callable[[], None] | None,
+        undo: Callable[[], object] | None,
         window: QWidget,
         *,
         button: str = "Undo",

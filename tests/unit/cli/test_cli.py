@@ -14,7 +14,7 @@ from deskq.cli import main
 from deskq.cli.common import plain, table
 from deskq.cli.parser import COMMANDS, with_default_command
 from deskq.cli.profile_options import OPTIONS
-from deskq.cli.task_output import safe_cell
+from deskq.history.cells import safe_cell
 from deskq.profiles import PasswordStore, Profile, ProfileFile
 
 

@@ -1,0 +1,140 @@
+"""A task that somebody wants sent: as a plan, as the same call in Python, and as ``celery call``."""
+
+from __future__ import annotations
+
+import json
+import platform
+import shlex
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+from uuid import uuid4
+
+from deskq.actions.plan import Item, Plan, Verb
+from deskq.errors import UserError
+from deskq.profiles import Profile
+from deskq.protocol.message import RawMessage, new_message, short_repr
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Call:
+    """One call. ``eta``: epoch seconds; ``countdown``, ``expires`` (after the sending) and limits: seconds; None: not.
+
+    ``id``: the new task's, "" for a random one; ``times``: how often it is sent, each with an id of its own.
+    """
+
+    task: str
+    queue: str = "celery"
+    args: list[Any] = field(default_factory=list)
+    kwargs: dict[str, Any] = field(default_factory=dict)
+    countdown: float | None = None
+    eta: float | None = None
+    expires: float | None = None
+    priority: int | None = None
+    time_limit: float | None = None
+    soft_time_limit: float | None = None
+    ignore_result: bool = False
+    headers: Mapping[str, Any] = field(default_factory=dict)
+    id: str = ""
+    times: int = 1
+
+
+def plan_send(call: Call, profile: Profile, *, now: float, rate: float = 0.0) -> Plan:
+    """Return the plan that sends it; raises UserError that says what is wrong."""
+    if not call.task.strip():
+        raise UserError("Which task? Give its name.")
+    if not call.queue.strip():
+        raise UserError("Which queue? Give its name.")
+    if call.times < 1:
+        raise UserError("It is sent at least once.")
+    if call.id and call.times > 1:
+        raise UserError("One id is for one task: leave the id out, or send it once.")
+    if call.eta is not None and call.countdown is not None:
+        raise UserError("Give a countdown or a time, not both.")
+    if call.priority is not None and not 0 <= call.priority <= 255:
+        raise UserError("A priority is a whole number from 0 to 255; most brokers know 0 to 9.")
+    if None not in (call.time_limit, call.soft_time_limit) and call.soft_time_limit > call.time_limit:  # type: ignore[operator]
+        raise UserError("The soft limit is longer than the hard one: it would never be reached.")
+    own = sorted(set(call.headers) & {"task", "id", "root_id", "lang", "argsrepr", "kwargsrepr"})
+    if own:
+        raise UserError(f"The header “{own[0]}” is the message's own: give another name.")
+    shown = ", ".join(
+        [*map(short_repr, call.args), *(f"{key}={short_repr(value)}" for key, value in call.kwargs.items())]
+    )
+    items = []
+    for _ in range(call.times):
+        new_id = call.id or str(uuid4())
+        items.append(Item(new_id, call.task, call.queue, message_of(call, new_id, now=now), arguments=f"({shown})"))
+    return Plan(
+        verb=Verb.SEND,
+        profile=profile.name,
+        environment=profile.environment.value,
+        items=tuple(items),
+        rate=rate,
+        canary=False,
+    )
+
+
+def message_of(call: Call, new_id: str, *, now: float) -> RawMessage:
+    """Return the message that goes out for one id; raises UserError where it cannot be written."""
+    eta = call.eta if call.eta is not None else now + call.countdown if call.countdown else None
+    try:
+        return new_message(
+            call.task,
+            new_id,
+            call.args,
+            call.kwargs,
+            origin=f"deskq@{platform.node()}",
+            eta=eta,
+            expires=now + call.expires if call.expires else None,
+            priority=call.priority,
+            time_limits=(call.time_limit, call.soft_time_limit),
+            ignore_result=call.ignore_result,
+            headers=call.headers,
+        )
+    except (ValueError, TypeError) as error:
+        raise UserError(f"The arguments cannot be sent as JSON: {error}.") from None
+    except OverflowError:
+        raise UserError("The time is beyond the calendar.") from None
+
+
+def as_python(call: Call) -> str:
+    """Return the same call in Python."""
+    parts = [repr(call.task)]
+    parts += [f"{key}={value!r}" for key, value in _options(call).items()]
+    line = f"app.send_task({', '.join(parts)})"
+    return line if call.times == 1 else f"for _ in range({call.times}):\n    {line}"
+
+
+def as_command(call: Call) -> tuple[str, tuple[str, ...]]:
+    """Return the same as ``celery call``, and which options it has no words for."""
+    words = ["celery", "-A", "PROJ", "call", call.task]
+    names = {"args": "--args", "kwargs": "--kwargs", "eta": "--eta", "countdown": "--countdown"}
+    names |= {"expires": "--expires", "queue": "--queue"}
+    missing = []
+    for key, value in _options(call).items():
+        if key not in names:
+            missing.append(key)
+            continue
+        words += [names[key], json.dumps(value, ensure_ascii=False) if key in ("args", "kwargs") else str(value)]
+    return shlex.join(words), tuple(missing)
+
+
+def _options(call: Call) -> dict[str, Any]:
+    """What is given, by the names of ``send_task``."""
+    given: dict[str, Any] = {
+        "args": call.args or None,
+        "kwargs": call.kwargs or None,
+        "queue": call.queue,
+        "countdown": call.countdown or None,
+        "eta": datetime.fromtimestamp(call.eta, UTC).isoformat() if call.eta is not None else None,
+        "expires": call.expires or None,
+        "priority": call.priority,
+        "time_limit": call.time_limit,
+        "soft_time_limit": call.soft_time_limit,
+        "ignore_result": call.ignore_result or None,
+        "headers": dict(call.headers) or None,
+        "task_id": call.id or None,
+    }
+    return {key: value for key, value in given.items() if value is not None}

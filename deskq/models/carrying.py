@@ -1,0 +1,65 @@
+"""A plan of messages in the window: carried out off the GUI thread, with progress and a stop."""
+
+from __future__ import annotations
+
+import asyncio
+
+from PySide6.QtCore import QObject, Signal
+
+from deskq.actions.carrying_out import Carrier, Progress
+from deskq.actions.journal import Journal
+from deskq.actions.plan import Plan
+from deskq.actions.safety import Confirmation
+from deskq.errors import UserError
+from deskq.models.session import ProfileSession
+
+
+class Carrying(QObject):
+    """Sends at ``target``. ``progress`` carries a Progress, ``ended`` the last one, ``failed`` why nothing was sent."""
+
+    progress = Signal(object)
+    ended = Signal(object)
+    failed = Signal(str)
+
+    def __init__(self, target: ProfileSession, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self.target = target
+        self._carrier: Carrier | None = None
+
+    @property
+    def running(self) -> bool:
+        """Is a plan being carried out?"""
+        return self._carrier is not None
+
+    def begin(self, plan: Plan, confirmation: Confirmation) -> None:
+        """Carry a plan out; the signals tell how it goes."""
+        self.target.spawn(self._carry_out(plan, confirmation), plan.verb.value)
+
+    def stop(self) -> None:
+        """Send nothing more; what is under way is finished."""
+        if self._carrier is not None:
+            self._carrier.stop()
+
+    async def _carry_out(self, plan: Plan, confirmation: Confirmation) -> None:
+        loop = asyncio.get_running_loop()
+
+        def tell(progress: Progress) -> None:
+            loop.call_soon_threadsafe(self.progress.emit, progress)
+
+        def work() -> Progress:
+            journal = Journal()
+            try:
+                self._carrier = Carrier(plan, self.target.profile, journal, tell)
+                return self._carrier.run(confirmation)
+            finally:
+                journal.close()
+
+        try:
+            result = await loop.run_in_executor(None, work)
+        except UserError as error:
+            self.failed.emit(str(error))
+        else:
+            self.ended.emit(result)
+        finally:
+            self.stop()  # also where the session ends first: the thread goes on to the end of its batch
+            self._carrier = None

@@ -1,0 +1,345 @@
+"""Sends a task: the call as people write it, the message that will go out, and the task to its end."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections import Counter
+from collections.abc import Sequence
+from typing import Any, Final
+
+from PySide6.QtCore import QTimer, Signal
+from PySide6.QtWidgets import (
+    QComboBox,
+    QDialog,
+    QHBoxLayout,
+    QInputDialog,
+    QLineEdit,
+    QMenu,
+    QPlainTextEdit,
+    QProgressBar,
+    QPushButton,
+    QTabWidget,
+    QVBoxLayout,
+    QWidget,
+)
+
+from deskq.actions.carrying_out import Progress
+from deskq.actions.plan import Plan
+from deskq.actions.safety import Confirmation, needs_name
+from deskq.actions.sending import Call, as_command, as_python, message_of, plan_send
+from deskq.errors import UserError
+from deskq.models import formats
+from deskq.models.sending import Sending
+from deskq.models.session import ProfileSession
+from deskq.protocol.task_summary import FINAL_STATES
+from deskq.views import theme
+from deskq.views.empty import plain_label
+from deskq.views.send_fields import SendFields
+from deskq.views.tables import copy_text
+
+_FOLLOW_MS: Final = 500
+_FOLLOWED: Final = 200
+_SAMPLE_ID: Final = "(a new id)"
+
+
+class SendDialog(QDialog):
+    """Sends at one of ``sessions``. ``open_task`` asks for a task that was sent: profile, id."""
+
+    open_task = Signal(str, str)
+
+    def __init__(
+        self,
+        sessions: Sequence[ProfileSession],
+        profile: str,
+        *,
+        queue: str = "",
+        like: str = "",
+        parent: QWidget | None = None,
+    ) -> None:
+        super().__init__(parent)
+        self._sessions = {session.profile.name: session for session in sessions}
+        self._plan: Plan | None = None
+        self._sent: list[str] = []
+        self.setWindowTitle("Send a task")
+        self.resize(1_000, 640)
+        self.profile = QComboBox()
+        for name in self._sessions:
+            self.profile.addItem(formats.plain(name), name)
+        self.profile.setCurrentIndex(max(0, self.profile.findData(profile)))
+        self.profile.setAccessibleName("Profile")
+        self.sending = Sending(self._session, self)
+        self.heading = plain_label()
+        self.heading.setFont(theme.heading_font())
+        self.fields = SendFields()
+        if queue:
+            self.fields.show_call(Call(task="", queue=queue))
+        self.texts = {title: _text() for title in ("Message", "Python", "celery call")}
+        self.tabs = QTabWidget()
+        for title, pane in self.texts.items():
+            self.tabs.addTab(pane, title)
+        self.name = QLineEdit()
+        self.message = plain_label(wrap=True)
+        self.bar = QProgressBar()
+        self.bar.setTextVisible(False)
+        self.bar.hide()
+        self.saved = QPushButton("Saved calls")
+        self.saved.setMenu(QMenu(self.saved))
+        self.last = QPushButton("Last arguments")
+        self.last.setToolTip("What deskq sent this task with last")
+        self.copy = QPushButton("Copy")
+        self.show_task = QPushButton("Show in Tasks")
+        self.show_task.hide()
+        self.cancel, self.go = QPushButton("Cancel"), QPushButton("Send")
+        for button in (self.saved, self.last, self.copy, self.show_task, self.go):
+            button.setAutoDefault(False)
+        self.cancel.setDefault(True)
+        self._follow_timer = QTimer(self, interval=_FOLLOW_MS)
+        self._follow_timer.timeout.connect(self._follow)
+        self._lay_out()
+        self._connect()
+        self._write()
+        self._spawn(self._begin_with(like), "send")
+
+    @property
+    def _session(self) -> ProfileSession:
+        return self._sessions[self.profile.currentData()]
+
+    def _spawn(self, work: Any, name: str) -> None:
+        self._session.spawn(self._told(work), name)
+
+    async def _told(self, work: Any) -> None:
+        """What goes wrong is said here, where it was asked for."""
+        try:
+            await work
+        except UserError as error:
+            self.message.setText(formats.plain(str(error)))
+
+    def _lay_out(self) -> None:
+        left, right = QVBoxLayout(), QVBoxLayout()
+        top = QHBoxLayout()
+        top.addWidget(plain_label("at", muted=True))
+        top.addWidget(self.profile, 1)
+        top.addWidget(self.saved)
+        top.addWidget(self.last)
+        left.addLayout(top)
+        left.addWidget(self.fields)
+        left.addStretch(1)
+        right.addWidget(self.tabs, 1)
+        row = QHBoxLayout()
+        row.addStretch(1)
+        row.addWidget(self.copy)
+        right.addLayout(row)
+        middle = QHBoxLayout()
+        middle.addLayout(left, 1)
+        middle.addLayout(right, 1)
+        bottom = QHBoxLayout()
+        bottom.addWidget(self.name, 1)
+        bottom.addWidget(self.bar, 1)
+        bottom.addStretch(0)
+        for button in (self.show_task, self.cancel, self.go):
+            bottom.addWidget(button)
+        layout = QVBoxLayout(self)
+        layout.setSpacing(theme.GAP)
+        layout.addWidget(self.heading)
+        layout.addLayout(middle, 1)
+        layout.addWidget(self.message)
+        layout.addLayout(bottom)
+
+    def _connect(self) -> None:
+        self.fields.changed.connect(self._write)
+        self.name.textChanged.connect(self._write)
+        self.profile.currentIndexChanged.connect(self._profile_chosen)
+        self.cancel.clicked.connect(self.reject)
+        self.go.clicked.connect(self._send)
+        self.last.clicked.connect(lambda: self._spawn(self._fill_last(), "last arguments"))
+        self.copy.clicked.connect(lambda: copy_text(list(self.texts.values())[self.tabs.currentIndex()].toPlainText()))
+        self.show_task.clicked.connect(lambda: self.open_task.emit(self.profile.currentData(), self._sent[0]))
+        self._listen()
+
+    def _listen(self) -> None:
+        self.sending.progress.connect(self._progressed)
+        self.sending.ended.connect(self._ended)
+        self.sending.failed.connect(self._failed)
+
+    def reject(self) -> None:
+        """Esc: stops what is being sent, else closes. What was sent goes on."""
+        if self.sending.running:
+            self.sending.stop()
+            self.message.setText("Stopping after what is under way …")
+        else:
+            super().reject()
+
+    def done(self, result: int) -> None:
+        self._follow_timer.stop()
+        super().done(result)
+        self.deleteLater()
+
+    async def _begin_with(self, like: str) -> None:
+        if like:
+            call, doubt = await self.sending.like(like)
+            self.fields.show_call(call)
+            if doubt:
+                self.fields.args.clear()
+                self.fields.kwargs.clear()
+                self.message.setText(doubt)
+        self.fields.offer(*await self.sending.names())
+        self._fill_saved(await self.sending.templates())
+
+    async def _fill_last(self) -> None:
+        task = self.fields.task.currentText().strip()
+        found = await self.sending.last(task)
+        if found is None:
+            self.message.setText(f"deskq has not sent “{formats.plain(task)}” yet." if task else "Which task?")
+        else:
+            self.fields.show_arguments(*found)
+
+    def _fill_saved(self, templates: dict[str, Call]) -> None:
+        menu = self.saved.menu()
+        menu.clear()
+        for name, call in templates.items():
+            menu.addAction(formats.plain(name)).triggered.connect(
+                lambda _=False, call=call: self.fields.show_call(call)
+            )
+        if templates:
+            menu.addSeparator()
+        menu.addAction("Save this call…").triggered.connect(self._ask_name)
+        if templates:
+            removing = menu.addMenu("Remove")
+            for name in templates:
+                action = removing.addAction(formats.plain(name))
+                action.triggered.connect(lambda _=False, name=name: self._spawn(self._save(name, None), "saved calls"))
+
+    def _ask_name(self) -> None:
+        asked = QInputDialog(self)
+        asked.setWindowTitle("Save this call")
+        asked.setLabelText("Name:")
+        asked.setTextValue(self.fields.task.currentText())
+        asked.textValueSelected.connect(lambda name: self._spawn(self._save(name, self.fields.call()), "saved calls"))
+        asked.finished.connect(asked.deleteLater)
+        asked.open()
+
+    async def _save(self, name: str, call: Call | None) -> None:
+        self._fill_saved(await self.sending.save(name, call))
+
+    def _profile_chosen(self) -> None:
+        self.sending.deleteLater()
+        self.sending = Sending(self._session, self)
+        self._listen()
+        self._write()
+        self._spawn(self._begin_with(""), "send")
+
+    def _write(self) -> None:
+        """Show what would go out, or what is wrong; Send is there when it can be sent."""
+        profile = self._session.profile
+        environment = profile.environment
+        palette = self.heading.palette()
+        palette.setColor(self.heading.foregroundRole(), theme.environment_colour(environment))
+        self.heading.setPalette(palette)
+        self.name.setVisible(needs_name(profile))
+        self.name.setPlaceholderText(f"Type {profile.name} to send there")
+        try:
+            call = self.fields.call()
+            self._plan = plan_send(call, profile, now=time.time(), rate=self.fields.rate.value())
+            message = message_of(call, call.id or _SAMPLE_ID, now=time.time())
+        except UserError as error:
+            self._plan = None
+            self.heading.setText(f"Send a task at {formats.plain(profile.name)} ({environment.short})")
+            self._allow(str(error))
+            return
+        self.heading.setText(formats.plain(self._plan.title))
+        body = message.body.decode("utf-8", "replace")
+        shown = {"headers": dict(message.headers), "properties": dict(message.properties), "body": json.loads(body)}
+        command, missing = as_command(call)
+        left_out = f"\n# celery call has no option for {', '.join(missing)}" if missing else ""
+        for title, text in (
+            ("Message", json.dumps(shown, ensure_ascii=False, indent=2)),
+            ("Python", as_python(call)),
+            ("celery call", f"{command}{left_out}"),
+        ):
+            self.texts[title].setPlainText(formats.plain_lines(text))
+        self._allow("")
+
+    def _allow(self, problem: str) -> None:
+        profile = self._session.profile
+        if profile.read_only:
+            problem = f"“{profile.name}” is read-only: nothing is sent there."
+        if not self._sent:
+            self.message.setText(formats.plain(problem))
+        named = not needs_name(profile) or self.name.text() == profile.name
+        self.go.setEnabled(self._plan is not None and not problem and named and not self.sending.running)
+
+    def _send(self) -> None:
+        """The plan that is shown is made anew, so that a countdown begins now."""
+        self._write()
+        if self._plan is None or not self.go.isEnabled():
+            return
+        self.go.setEnabled(False)
+        self._spawn(self._send_if_new(self._plan, self.fields.id.text().strip()), "send")
+
+    async def _send_if_new(self, plan: Plan, own_id: str) -> None:
+        if own_id and await self.sending.known(own_id):
+            raise UserError(f"The history has a task {own_id} already: give another id, or none.")
+        self._sent = [item.new_id for item in plan.items]
+        self.fields.setEnabled(False)
+        self.bar.setRange(0, len(plan.items))
+        self.bar.setVisible(len(plan.items) > 1)
+        self.cancel.setText("Stop")
+        self.sending.begin(plan, Confirmation(plan.id, self.name.text()))
+
+    def _progressed(self, progress: Progress) -> None:
+        self.bar.setValue(progress.done + progress.failed + progress.unknown)
+        self.message.setText(f"{progress.done:,} of {progress.total:,} sent")
+
+    def _ended(self, result: Progress) -> None:
+        parts = [f"{formats.count(result.done, 'task')} sent"]
+        for number, word in ((result.failed, "failed"), (result.unknown, "not known"), (result.held_back, "not sent")):
+            if number:
+                parts.append(f"{number:,} {word}")
+        self._over(f"{', '.join(parts)}. {formats.plain(result.words)}".strip())
+        if result.done:
+            self.show_task.setVisible(True)
+            self._follow_timer.start()
+
+    def _failed(self, problem: str) -> None:
+        self._sent = []
+        self._over(formats.plain(problem))
+
+    def _over(self, text: str) -> None:
+        self.message.setText(text)
+        self.bar.hide()
+        self.fields.setEnabled(True)
+        self.cancel.setText("Close")
+        self.go.setText("Send again")
+        self.go.setEnabled(True)
+
+    def _follow(self) -> None:
+        self._spawn(self._look_after(self._sent[:_FOLLOWED]), "follow")
+
+    async def _look_after(self, ids: list[str]) -> None:
+        rows = await self.sending.follow(ids)
+        if ids != self._sent[:_FOLLOWED]:
+            return
+        if len(ids) == 1:
+            row = rows[0] if rows else None
+            if row is None:
+                text = "Sent. No event of it yet."
+            else:
+                end = row.exception or row.result
+                took = f" after {formats.duration(row.runtime)}" if row.runtime is not None else ""
+                text = f"{row.state.lower()}{took}{f': {formats.plain(end)[:400]}' if end else ''}"
+        else:
+            counted = Counter(row.state.lower() for row in rows)
+            parts = [f"{number:,} {state}" for state, number in counted.most_common()]
+            silent = len(ids) - len(rows)
+            text = ", ".join([*parts, *([f"{silent:,} without an event yet"] if silent else [])])
+        self.message.setText(text)
+        if len(rows) == len(ids) and all(row.state in FINAL_STATES for row in rows):
+            self._follow_timer.stop()
+
+
+def _text() -> QPlainTextEdit:
+    pane = QPlainTextEdit()
+    pane.setReadOnly(True)
+    pane.setFont(theme.mono_font())
+    return pane

@@ -1,0 +1,195 @@
+"""The fields of the send dialog: a call as people write it, checked while they type."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterable
+from typing import Any, Final
+
+from PySide6.QtCore import Signal
+from PySide6.QtWidgets import (
+    QCheckBox,
+    QComboBox,
+    QDoubleSpinBox,
+    QFormLayout,
+    QHBoxLayout,
+    QLineEdit,
+    QPlainTextEdit,
+    QSpinBox,
+    QWidget,
+)
+
+from deskq.actions.retry import read_json
+from deskq.actions.sending import Call
+from deskq.errors import UserError
+from deskq.models import formats
+from deskq.views import theme
+from deskq.views.empty import plain_label
+from deskq.views.schedule_fields import name_choice
+from deskq.views.schedule_kinds import moment_edit, moment_in, set_moment
+
+_NOT: Final = -1.0
+
+
+class SendFields(QWidget):
+    """Everything of a Call. ``changed``: something was typed."""
+
+    changed = Signal()
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.task, self.queue = name_choice("Task"), name_choice("Queue")
+        self.args, self.kwargs = _json_pane("args"), _json_pane("kwargs")
+        self.when = QComboBox()
+        self.when.addItems(["at once", "in", "at"])
+        self.when.setAccessibleName("When")
+        self.countdown = _seconds("Countdown")
+        self.eta = moment_edit()
+        self.expires = _seconds("Expires")
+        self.hard, self.soft = _seconds("Hard time limit"), _seconds("Soft time limit")
+        self.priority = QSpinBox()
+        self.priority.setRange(-1, 255)
+        self.priority.setSpecialValueText("not given")
+        self.headers, self.id = QLineEdit(), QLineEdit()
+        self.headers.setFont(theme.mono_font())
+        self.id.setFont(theme.mono_font())
+        self.headers.setPlaceholderText('JSON, such as {"tenant": "eu-1"}')
+        self.id.setPlaceholderText("a random one")
+        self.ignore_result = QCheckBox("keep no result")
+        self.times = QSpinBox()
+        self.times.setRange(1, 100_000)
+        self.times.setPrefix("× ")
+        self.rate = QDoubleSpinBox()
+        self.rate.setRange(0, 100_000)
+        self.rate.setSpecialValueText("no limit")
+        self.rate.setSuffix(" per second")
+        self._lay_out()
+        self._connect()
+        self.show_call(Call(task=""))
+
+    def show_call(self, call: Call) -> None:
+        """Fill the fields."""
+        self.blockSignals(True)
+        self.task.setEditText(call.task)
+        self.queue.setEditText(call.queue)
+        self.show_arguments(call.args, call.kwargs)
+        self.when.setCurrentIndex(2 if call.eta is not None else 1 if call.countdown else 0)
+        self.countdown.setValue(call.countdown or 60.0)
+        set_moment(self.eta, call.eta if call.eta is not None else time.time() // 60 * 60 + 3_600)
+        limits = ((self.expires, call.expires), (self.hard, call.time_limit), (self.soft, call.soft_time_limit))
+        for field, value in limits:
+            field.setValue(value if value is not None else _NOT)
+        self.priority.setValue(call.priority if call.priority is not None else -1)
+        self.headers.setText(json.dumps(dict(call.headers), ensure_ascii=False) if call.headers else "")
+        self.id.setText(call.id)
+        self.ignore_result.setChecked(call.ignore_result)
+        self.times.setValue(call.times)
+        self.blockSignals(False)
+        self._tell()
+
+    def show_arguments(self, args: list[Any], kwargs: dict[str, Any]) -> None:
+        """Fill args and kwargs."""
+        self.args.setPlainText(json.dumps(args, ensure_ascii=False, default=str))
+        self.kwargs.setPlainText(json.dumps(kwargs, ensure_ascii=False, default=str))
+
+    def call(self) -> Call:
+        """Return the call; raises UserError with what is wrong."""
+        if not self.task.currentText().strip():
+            raise UserError("Which task? Give its name.")
+        place = self.when.currentIndex()
+        return Call(
+            task=self.task.currentText().strip(),
+            queue=self.queue.currentText().strip(),
+            args=read_json("args", self.args.toPlainText() or "[]", list),
+            kwargs=read_json("kwargs", self.kwargs.toPlainText() or "{}", dict),
+            countdown=self.countdown.value() if place == 1 else None,
+            eta=moment_in(self.eta) if place == 2 else None,
+            expires=_given(self.expires),
+            priority=self.priority.value() if self.priority.value() >= 0 else None,
+            time_limit=_given(self.hard),
+            soft_time_limit=_given(self.soft),
+            ignore_result=self.ignore_result.isChecked(),
+            headers=read_json("headers", self.headers.text() or "{}", dict),
+            id=self.id.text().strip(),
+            times=self.times.value(),
+        )
+
+    def offer(self, tasks: Iterable[str], queues: Iterable[str]) -> None:
+        """Add names that complete what is typed."""
+        for field, names in ((self.task, tasks), (self.queue, queues)):
+            text = field.currentText()
+            present = {field.itemText(n) for n in range(field.count())}
+            field.blockSignals(True)
+            field.addItems(sorted({formats.plain(name) for name in names if name} - present))
+            field.setEditText(text)
+            field.blockSignals(False)
+
+    def _lay_out(self) -> None:
+        form = QFormLayout(self)
+        form.setContentsMargins(0, 0, 0, 0)
+        form.addRow("&Task", self.task)
+        form.addRow("&Queue", self.queue)
+        form.addRow("&args", self.args)
+        form.addRow("&kwargs", self.kwargs)
+        form.addRow("&When", _row(self.when, self.countdown, self.eta))
+        form.addRow("&Expires after", _row(self.expires, plain_label("priority", muted=True), self.priority))
+        soft, hard = plain_label("soft", muted=True), plain_label("hard", muted=True)
+        form.addRow("Time &limits", _row(soft, self.soft, hard, self.hard))
+        form.addRow("&Headers", self.headers)
+        form.addRow("&Id", self.id)
+        form.addRow("&Send it", _row(self.times, self.rate, self.ignore_result))
+
+    def _connect(self) -> None:
+        for choice in (self.task, self.queue):
+            choice.editTextChanged.connect(self._tell)
+        for pane in (self.args, self.kwargs):
+            pane.textChanged.connect(self._tell)
+        for spin in (self.countdown, self.expires, self.hard, self.soft, self.rate):
+            spin.valueChanged.connect(self._tell)
+        for number in (self.priority, self.times):
+            number.valueChanged.connect(self._tell)
+        for line in (self.headers, self.id):
+            line.textChanged.connect(self._tell)
+        self.when.currentIndexChanged.connect(self._tell)
+        self.eta.dateTimeChanged.connect(self._tell)
+        self.ignore_result.toggled.connect(self._tell)
+
+    def _tell(self, *_: object) -> None:
+        self.countdown.setVisible(self.when.currentIndex() == 1)
+        self.eta.setVisible(self.when.currentIndex() == 2)
+        self.rate.setEnabled(self.times.value() > 1)
+        self.changed.emit()
+
+
+def _given(field: QDoubleSpinBox) -> float | None:
+    return field.value() if field.value() > 0 else None
+
+
+def _seconds(name: str) -> QDoubleSpinBox:
+    field = QDoubleSpinBox()
+    field.setRange(_NOT, 1e9)
+    field.setDecimals(1)
+    field.setSuffix(" s")
+    field.setSpecialValueText("not given")
+    field.setAccessibleName(name)
+    return field
+
+
+def _json_pane(name: str) -> QPlainTextEdit:
+    pane = QPlainTextEdit()
+    pane.setFont(theme.mono_font())
+    pane.setAccessibleName(name)
+    pane.setTabChangesFocus(True)
+    pane.setFixedHeight(pane.fontMetrics().height() * 3 + 14)
+    return pane
+
+
+def _row(*widgets: QWidget) -> QWidget:
+    row = QWidget()
+    layout = QHBoxLayout(row)
+    layout.setContentsMargins(0, 0, 0, 0)
+    for widget in widgets:
+        layout.addWidget(widget)
+    layout.addStretch(1)
+    return row
