@@ -80,6 +80,7 @@ def message_of(call: Call, new_id: str, *, now: float) -> RawMessage:
     """Return the message that goes out for one id; raises UserError where it cannot be written."""
     eta = call.eta if call.eta is not None else now + call.countdown if call.countdown else None
     try:
+        json.dumps([call.args, call.kwargs, dict(call.headers)], allow_nan=False)  # other languages read no NaN
         return new_message(
             call.task,
             new_id,

@@ -233,7 +233,7 @@ def new_message(
 
 def encode_body(args: list[Any], kwargs: dict[str, Any]) -> bytes:
     """Return the body of protocol 2 without a canvas; raises TypeError or ValueError where it is not JSON."""
-    return json.dumps([args, kwargs, _EMBED], allow_nan=False).encode()
+    return json.dumps([args, kwargs, _EMBED]).encode()
 
 
 def short_repr(value: Any) -> str:
