@@ -276,6 +276,19 @@ class Journal:
         )
         return bytes(rows[0][0]) if rows else b""
 
+    def sent_messages(self, tasks: Sequence[str]) -> dict[str, bytes]:
+        """Return the messages of those tasks that deskq sent itself, by id, as Redis would hold them."""
+        found: dict[str, bytes] = {}
+        for uuid in tasks:
+            rows = self._all(
+                "SELECT i.message FROM items i JOIN actions a ON a.id = i.action "
+                "WHERE i.new_id = ? AND a.verb IN ('send', 'retry') LIMIT 1",
+                (uuid,),
+            )
+            if rows:
+                found[uuid] = bytes(rows[0][0])
+        return found
+
     def _prepare(self) -> None:
         connection = self._connection
         connection.pragma("journal_mode", "wal")

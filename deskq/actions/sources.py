@@ -1,12 +1,15 @@
-"""Where candidates for a retry come from: what the result backend keeps of a call, beside the history's reprs."""
+"""Where a retry's arguments come from beside the history's reprs: kept messages, the journal, the result backend."""
 
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 
+from deskq.actions.journal import Journal, journal_path
 from deskq.actions.retry import Stored
+from deskq.history.messages import read_messages
 from deskq.profiles import Profile
+from deskq.protocol.message import RawMessage, read_redis_message
 from deskq.results.record import ResultRecord
 from deskq.results.store import open_results
 
@@ -22,6 +25,24 @@ def stored_calls(profile: Profile) -> Iterator[Callable[[str], Stored | None] | 
         yield lambda task_id: stored_call(store.get(task_id))
     finally:
         store.close()
+
+
+def known_messages(profile: Profile, tasks: Sequence[str]) -> dict[str, RawMessage]:
+    """Return the very messages of these tasks, by id: those the recorder saw waiting, and those that deskq sent.
+
+    Blocking; raises UserError where the journal cannot be read.
+    """
+    raw: dict[str, bytes] = {}
+    if journal_path().exists():
+        with contextlib.closing(Journal()) as journal:
+            raw = journal.sent_messages(tasks)
+    raw |= read_messages(profile.history_path(), tasks)
+    found: dict[str, RawMessage] = {}
+    for uuid, message in raw.items():
+        read = read_redis_message(message)
+        if read is not None and read.id == uuid and read.content_type != "text/plain":  # a body that was left out
+            found[uuid] = read
+    return found
 
 
 def stored_call(record: ResultRecord | None) -> Stored | None:

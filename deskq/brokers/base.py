@@ -123,6 +123,12 @@ class Broker(Protocol):
     def bindings(self) -> list[Binding]:
         """Return what leads to which queue."""
 
+    def waiting(self, names: Sequence[str]) -> list[bytes]:
+        """Return some of the messages that wait in these queues, as they lie there, within a budget.
+
+        [] where looking would change something: RabbitMQ marks what was looked at as redelivered.
+        """
+
     def close(self) -> None:
         """Close the connections; never raises."""
 

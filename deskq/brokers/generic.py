@@ -127,6 +127,10 @@ class GenericBroker:
         """See Broker; by passive declare."""
         return [self._sample(name) for name in names]
 
+    def waiting(self, names: Sequence[str]) -> list[bytes]:
+        """See Broker: nothing, since taking a message out to look at it changes it."""
+        return []
+
     def close(self) -> None:
         """See Broker."""
         if self._connection is not None:

@@ -14,6 +14,7 @@ import redis
 from deskq.brokers.base import Binding, QueueSample, Server, is_task_queue
 from deskq.brokers.redis_connection import client, translated
 from deskq.brokers.redis_events import RedisEventSource
+from deskq.brokers.redis_waiting import WaitingMessages
 from deskq.profiles import Profile
 
 BINDING_KEYS: Final = "_kombu.binding."
@@ -28,7 +29,7 @@ _decode_unacked = msgspec.json.Decoder(tuple[msgspec.Raw, str, str]).decode
 
 
 class RedisBroker:
-    """See Broker. Reads with LLEN, SCAN, SMEMBERS, HLEN, HSCAN and MEMORY USAGE; writes nothing."""
+    """See Broker. Reads with LLEN, SCAN, SMEMBERS, HLEN, HSCAN, MEMORY USAGE and EVAL_RO; writes nothing."""
 
     def __init__(self, profile: Profile) -> None:
         self._profile = profile
@@ -38,6 +39,7 @@ class RedisBroker:
         self._passing: set[str] = set()
         self._scanned = False
         self._bindings: list[Binding] = []
+        self._looking = WaitingMessages()
 
     def server(self) -> Server:
         """See Broker."""
@@ -98,6 +100,12 @@ class RedisBroker:
                 QueueSample(name, at, ready, None if unacked is None else unacked[name], None, priorities or None)
             )
         return samples
+
+    def waiting(self, names: Sequence[str]) -> list[bytes]:
+        """See Broker: those that run next, of every priority."""
+        lists = [self._key(self._list(name, step)) for name in names for step in self._profile.redis.priority_steps]
+        with translated(self._profile):
+            return self._looking.look(self._redis(), lists)
 
     def close(self) -> None:
         """See Broker."""

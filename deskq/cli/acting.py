@@ -16,7 +16,7 @@ from deskq.actions.journal import Journal
 from deskq.actions.plan import Item, Plan
 from deskq.actions.retry import Candidate, Grade, candidates_of, edited, grades, plan_retry, read_json
 from deskq.actions.sending import Call, plan_send
-from deskq.actions.sources import stored_calls
+from deskq.actions.sources import known_messages, stored_calls
 from deskq.cli.common import moment_of, plain, profile_of, table
 from deskq.cli.confirming import confirmed
 from deskq.errors import UserError
@@ -59,7 +59,8 @@ def retry(options: argparse.Namespace) -> int:
     with contextlib.closing(HistoryReader(profile.history_path())) as reader:
         rows = _chosen(reader, options)
     with stored_calls(profile) as stored:
-        candidates = candidates_of(rows, messages={}, stored=stored, queue=options.queue or "")
+        messages = known_messages(profile, [row.uuid for row in rows])
+        candidates = candidates_of(rows, messages=messages, stored=stored, queue=options.queue or "")
     if options.args is not None or options.kwargs is not None:
         if len(candidates) != 1:
             raise UserError("--args and --kwargs are for one task: name its id.")

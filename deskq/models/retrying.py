@@ -11,7 +11,7 @@ from PySide6.QtCore import QObject
 
 from deskq.actions.journal import Journal
 from deskq.actions.retry import Candidate, candidates_of
-from deskq.actions.sources import stored_calls
+from deskq.actions.sources import known_messages, stored_calls
 from deskq.history.reader import HistoryReader
 from deskq.history.rows import TaskRow
 from deskq.models.carrying import Carrying
@@ -48,7 +48,8 @@ class Retrying(Carrying):
 def _candidates(profile: Profile, rows: Sequence[TaskRow], queue: str) -> list[Candidate]:
     """Blocking: asks the result backend and the journal."""
     with stored_calls(profile) as stored:
-        found = candidates_of(rows, messages={}, stored=stored, queue=queue)
+        messages = known_messages(profile, [row.uuid for row in rows])
+        found = candidates_of(rows, messages=messages, stored=stored, queue=queue)
     journal = Journal()
     try:
         journal.recover()

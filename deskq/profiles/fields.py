@@ -75,6 +75,8 @@ FIELDS: Final = (
           "--connect-at-start"),
     Field("silent", "S&ilent: never ask workers anything", "Nothing is broadcast, so nothing is inspected", "General",
           "switch", "--silent"),
+    Field("keep_messages", "&Keep messages that wait", "So that a retry can send the very same: up to 32 MB beside the "
+          "history, on Redis and Valkey", "History", "switch", "--keep-messages"),
     Field("watch_queues", "&Watch queues", "Queues to watch besides those that are found", "Broker", "list",
           "--watch-queue", "Q", "celery, emails", repeated=True),
     Field("event_exchange", "&Event exchange", "Celery's event_exchange", "Broker", "text", "--event-exchange", "NAME",

@@ -136,6 +136,7 @@ class Profile:
     watch_queues: tuple[str, ...] = ("celery",)
     connect_at_start: bool = True
     silent: bool = False
+    keep_messages: bool = True
     history: str | None = None
     retention_days: float = _DEFAULT_HISTORY_DAYS
     retention_failed_days: float = _DEFAULT_FAILURE_DAYS

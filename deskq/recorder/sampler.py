@@ -13,13 +13,19 @@ from deskq.brokers.base import Broker, LoginRefused, QueueSample
 from deskq.brokers.opening import open_broker
 from deskq.brokers.remote_control import RemoteControl
 from deskq.errors import UserError
+from deskq.history.messages import MessageKeep
 from deskq.profiles import Profile
+from deskq.protocol.message import read_redis_message
 
 SAMPLE_SECONDS: Final = 2.0
 NAMES_SECONDS: Final = 10.0
 FACTS_SECONDS: Final = 30.0
 RETRY_SECONDS: Final = 5.0
 REFUSED_SECONDS: Final = 30.0
+LOOKED_INTO: Final = 50
+"""Queues whose waiting messages are looked at in one round."""
+REMEMBERED: Final = 50_000
+"""Ids of kept messages that are remembered, so that none is written again and again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +64,8 @@ class Sampler:
         self._broker: Broker | None = None
         self._remote: RemoteControl | None = None
         self._next_names = 0.0
+        self._keep = MessageKeep(profile.history_path()) if profile.keep_messages else None
+        self._kept: dict[str, None] = {}  # ids that were kept, the oldest first
 
     def start(self) -> None:
         """Begin."""
@@ -84,6 +92,8 @@ class Sampler:
             took = time.monotonic() - began
             pause = max(pause - took, 4 * took - took, 0.2)  # a slow broker is asked less often
         self._close()
+        if self._keep is not None:
+            self._keep.close()
 
     def _sample(self, result: Sampled) -> None:
         wanted = result.asked = self._wanted()
@@ -97,6 +107,7 @@ class Sampler:
             names |= result.names
             self._next_names = time.monotonic() + NAMES_SECONDS
         result.samples = self._broker.sample(sorted(names))
+        self._keep_waiting(self._broker, result.samples)
         if not self._profile.may_inspect_unasked:
             return
         if self._remote is None and (wanted.facts_of or wanted.active_of):
@@ -111,6 +122,23 @@ class Sampler:
             destination = list(wanted.active_of)
             replies = self._remote.inspect("active", destination=destination, limit=len(destination))
             result.active = {host: _ids(reply) for host, reply in replies.items() if isinstance(reply, list)}
+
+    def _keep_waiting(self, broker: Broker, samples: Sequence[QueueSample]) -> None:
+        """Keep what waits, so that a retry can send the very same; the shortest queues first, which are seen whole."""
+        if self._keep is None:
+            return
+        filled = sorted((sample.ready, sample.name) for sample in samples if sample.ready)
+        if not filled:
+            return
+        new = []
+        for raw in broker.waiting([name for _, name in filled[:LOOKED_INTO]]):
+            message = read_redis_message(raw)
+            if message is not None and message.id and message.id not in self._kept:
+                self._kept[message.id] = None
+                new.append((message.id, raw))
+        while len(self._kept) > REMEMBERED:
+            self._kept.pop(next(iter(self._kept)))
+        self._keep.keep(new, time.time())
 
     def _close(self) -> None:
         if self._broker is not None:

@@ -32,6 +32,9 @@ class Middle:
         """End `swallow`: connections of that time are dead, new ones pass."""
         self._swallows.clear()
 
+    def heard(self, source: socket.socket, piece: bytes) -> None:
+        """What was passed on from one side; for those who want to keep it."""
+
     def _run(self) -> None:
         while True:
             for key, _ in self._selector.select():
@@ -57,6 +60,7 @@ class Middle:
             if self._swallows.is_set():
                 dead[0] = True
             if piece and not dead[0]:
+                self.heard(source, piece)
                 target.sendall(piece)
         except OSError:
             piece = b""

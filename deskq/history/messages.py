@@ -1,0 +1,125 @@
+"""Messages of tasks that were seen while they waited, kept beside a history so that a retry can send the very same.
+
+A file of its own, ``NAME.messages``: it is bounded, can be removed at any time, and its damage harms no history.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import zlib
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Final
+
+import apsw
+
+KEPT_BYTES: Final = 32 * 1024 * 1024
+"""The most that all messages take, as they are kept."""
+KEPT_SECONDS: Final = 7 * 86_400.0
+LARGEST: Final = 256 * 1024
+"""The largest message that is kept, as it lies in the broker."""
+_MOST_BYTES: Final = 64 * 1024 * 1024
+_SCHEMA: Final = (
+    "CREATE TABLE IF NOT EXISTS messages (id TEXT PRIMARY KEY, at REAL NOT NULL, raw BLOB NOT NULL) WITHOUT ROWID",
+    "CREATE INDEX IF NOT EXISTS messages_by_time ON messages (at)",
+)
+
+
+def messages_path(history: Path) -> Path:
+    """Return where the messages of a history are."""
+    return history.with_name(f"{history.name}.messages")
+
+
+class MessageKeep:
+    """Keeps messages; blocking, one thread. Never raises: what cannot be kept is not kept."""
+
+    def __init__(self, history: Path) -> None:
+        self._path = messages_path(history)
+        self._connection: apsw.Connection | None = None
+        self._bytes: int | None = None
+
+    def keep(self, messages: Iterable[tuple[str, bytes]], now: float) -> None:
+        """Keep these: (task id, the message as it lies in the broker). The oldest go where there is no room."""
+        rows = [(uuid, now, zlib.compress(raw, 1)) for uuid, raw in messages if uuid and len(raw) <= LARGEST]
+        if not rows:
+            return
+        try:
+            self._write(rows, now)
+        except apsw.Error:  # a full disk, or a damaged file: it is begun anew, since nothing rests on it
+            self.close()
+            for suffix in ("", "-wal", "-shm"):
+                with contextlib.suppress(OSError):
+                    self._path.with_name(self._path.name + suffix).unlink()
+
+    def close(self) -> None:
+        """Close the file."""
+        if self._connection is not None:
+            with contextlib.suppress(apsw.Error):
+                self._connection.close()
+            self._connection = None
+            self._bytes = None
+
+    def _write(self, rows: Sequence[tuple[str, float, bytes]], now: float) -> None:
+        connection = self._connection or self._open()
+        with connection:
+            connection.executemany("INSERT OR IGNORE INTO messages VALUES (?, ?, ?)", rows)
+            connection.execute("DELETE FROM messages WHERE at < ?", (now - KEPT_SECONDS,))
+            if self._bytes is None:
+                self._bytes = int(connection.execute("SELECT coalesce(sum(length(raw)), 0) FROM messages").get)
+            else:
+                self._bytes += sum(len(raw) for _, _, raw in rows)
+            if self._bytes > KEPT_BYTES:
+                self._make_room(connection)
+
+    def _make_room(self, connection: apsw.Connection) -> None:
+        """Remove the oldest, a tenth more than must be."""
+        excess = (
+            int(connection.execute("SELECT coalesce(sum(length(raw)), 0) FROM messages").get) - KEPT_BYTES * 9 // 10
+        )
+        gone = []
+        for uuid, size in connection.execute("SELECT id, length(raw) FROM messages ORDER BY at"):
+            if excess <= 0:
+                break
+            gone.append((uuid,))
+            excess -= size
+        connection.executemany("DELETE FROM messages WHERE id = ?", gone)
+        self._bytes = None
+
+    def _open(self) -> apsw.Connection:
+        connection = apsw.Connection(str(self._path))
+        connection.set_busy_timeout(2_000)
+        with contextlib.suppress(OSError):
+            self._path.chmod(0o600)  # it holds arguments of tasks
+        connection.pragma("journal_mode", "wal")
+        connection.pragma("synchronous", "normal")
+        for statement in _SCHEMA:
+            connection.execute(statement)
+        self._connection = connection
+        return connection
+
+
+def read_messages(history: Path, tasks: Sequence[str]) -> dict[str, bytes]:
+    """Return the kept messages of these tasks, by id; {} where there are none. Blocking; never raises."""
+    path = messages_path(history)
+    if not path.exists():
+        return {}
+    found: dict[str, bytes] = {}
+    try:
+        connection = apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READONLY)
+        try:
+            for uuid in tasks:
+                for (raw,) in connection.execute("SELECT raw FROM messages WHERE id = ?", (uuid,)):
+                    found[uuid] = _inflated(bytes(raw))
+        finally:
+            connection.close()
+    except (apsw.Error, zlib.error, ValueError):
+        return {}
+    return found
+
+
+def _inflated(raw: bytes) -> bytes:
+    inflater = zlib.decompressobj()
+    plain = inflater.decompress(raw, _MOST_BYTES)
+    if inflater.unconsumed_tail:
+        raise ValueError("larger than any message that was kept")
+    return plain
