@@ -11,6 +11,7 @@ from PySide6.QtWidgets import QMainWindow
 from deskq.models.formats import count, plain
 from deskq.models.session import ProfileSession
 from deskq.views.task_drag import TaskDrop
+from deskq.views.undo_offer import UndoOffer
 
 if TYPE_CHECKING:
     from deskq.views.retry_dialog import RetryDialog
@@ -46,6 +47,7 @@ class Acting:
             ("resume_queue", self._resume),
             ("send_task", self._send),
             ("send_like", self._send_like),
+            ("refused", self._refused),
         ):
             signal = getattr(view, name, None)
             if signal is not None:
@@ -75,6 +77,9 @@ class Acting:
         dialog.open_task.connect(self._open_task)
         dialog.open()
         return dialog
+
+    def _refused(self, _profile: str, reason: str) -> None:
+        UndoOffer(plain(reason), None, self._window)
 
     def _send(self, profile: str, queue: str) -> None:
         self.send(profile, queue)

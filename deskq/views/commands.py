@@ -40,6 +40,7 @@ COMMANDS: Final = (
     Command(
         "retry_to", "Retry to a queue…", "Edit", ("Shift+R",), "Send the selected tasks anew, to a queue you choose"
     ),
+    Command("retry_all", "Retry all that match…", "Edit", (), "Send everything anew that the filter lets through"),
     Command("send_task", "Send a task…", "Edit", ("S",), "Write a call and send it"),
     Command("send_like", "Send again, edited…", "Edit", ("Shift+S",), "A new task like the selected one"),
     Command("revoke", "Revoke…", "Edit", ("Shift+Del",), "Keep workers from starting the selected tasks"),

@@ -12,7 +12,8 @@ from deskq.models.formats import plain
 from deskq.models.session import ProfileSession
 from deskq.models.task_columns import TASK_COLUMNS
 from deskq.models.tasks import TasksModel
-from deskq.views.tables import Table, copy_text
+from deskq.views.tables import copy_text
+from deskq.views.task_drag import TaskTable
 
 _READ_AT_ONCE: Final = 500
 """Rows that are read by one question."""
@@ -21,7 +22,7 @@ _READ_AT_ONCE: Final = 500
 class SelectedTasks:
     """The selected tasks of a table. What has to be read first is copied, or acted on, when it was read."""
 
-    def __init__(self, session: ProfileSession, model: TasksModel, table: Table) -> None:
+    def __init__(self, session: ProfileSession, model: TasksModel, table: TaskTable) -> None:
         self._session = session
         self._model = model
         self._table = table
@@ -32,14 +33,19 @@ class SelectedTasks:
         self.lines(
             lambda row: "\t".join(plain(column.exact_text(row)) for column in columns),
             "\t".join(column.title for column in columns),
+            tasks=True,
         )
 
-    def lines(self, text_of: Callable[[TaskRow], str], heading: str = "") -> None:
-        """Copy a line for each selected row."""
+    def lines(self, text_of: Callable[[TaskRow], str], heading: str = "", *, tasks: bool = False) -> None:
+        """Copy a line for each selected row; with ``tasks`` they can be pasted onto a queue, too."""
 
         def copy(rows: list[TaskRow]) -> None:
             texts = [text_of(row) for row in rows]
-            copy_text("\n".join([heading, *texts] if heading else texts))
+            text = "\n".join([heading, *texts] if heading else texts)
+            if tasks:
+                self._table.copy_with(text, [row.uuid for row in rows])
+            else:
+                copy_text(text)
 
         self.read(copy)
 

@@ -26,6 +26,7 @@ from PySide6.QtWidgets import (
     QMenu,
     QStyle,
     QStyledItemDelegate,
+    QStyleOptionHeader,
     QStyleOptionViewItem,
     QTableView,
     QToolTip,
@@ -171,6 +172,15 @@ def draw_spark(painter: QPainter, area: QRect, values: tuple[int | None, ...]) -
         line.append(QRectF(x, area.bottom() - value / highest * area.height(), 0, 0).topLeft())
 
 
+class Header(QHeaderView):
+    """A header whose sort arrow stands beside the title: that of a number's column moves to the left for it."""
+
+    def initStyleOptionForIndex(self, option: QStyleOptionHeader, section: int) -> None:
+        super().initStyleOptionForIndex(option, section)
+        if self.isSortIndicatorShown() and section == self.sortIndicatorSection():
+            option.textAlignment = Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter
+
+
 class Table(QTableView):
     """The table that all views use. ``name``: under which its layout is remembered."""
 
@@ -194,7 +204,9 @@ class Table(QTableView):
         self.verticalHeader().hide()
         self.verticalHeader().setSectionResizeMode(QHeaderView.ResizeMode.Fixed)
         self.verticalHeader().setDefaultSectionSize(round(self.fontMetrics().height() * ROW_HEIGHT))
-        header = self.horizontalHeader()
+        header = Header(Qt.Orientation.Horizontal, self)
+        header.setSectionsClickable(True)
+        self.setHorizontalHeader(header)
         header.setSectionsMovable(True)
         header.setHighlightSections(False)
         header.setStretchLastSection(True)

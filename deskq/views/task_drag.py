@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 from PySide6.QtCore import (
@@ -17,7 +17,7 @@ from PySide6.QtCore import (
     QTimer,
     Signal,
 )
-from PySide6.QtGui import QDrag, QDropEvent, QPainter, QPixmap
+from PySide6.QtGui import QDrag, QDropEvent, QKeyEvent, QKeySequence, QPainter, QPixmap
 from PySide6.QtWidgets import QAbstractItemView, QApplication, QTreeView, QWidget
 
 from deskq.models.columns import Column
@@ -47,6 +47,17 @@ class TaskTable(Table):
             row = model.task_at(line)
             found.append(row.uuid if row is not None else model.id_at(line))
         return found
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        super().keyPressEvent(event)
+        if event.matches(QKeySequence.StandardKey.Copy) and len(self.selected_lines()) == 1:
+            self.copy_with(QApplication.clipboard().text(), self.selected_tasks())
+
+    def copy_with(self, text: str, tasks: Sequence[str | int]) -> None:
+        """Put text on the clipboard, and these tasks with it: they can be pasted onto a queue."""
+        data = mime_of(self._profile, tasks)
+        data.setText(text)
+        QApplication.clipboard().setMimeData(data)
 
     def startDrag(self, actions: Qt.DropAction) -> None:
         tasks = self.selected_tasks()
@@ -98,11 +109,16 @@ class TaskDrop(QObject):
         view.setAcceptDrops(True)
         view.viewport().setAcceptDrops(True)
         view.viewport().installEventFilter(self)
+        view.installEventFilter(self)
         self._unfold = QTimer(self, singleShot=True, interval=_UNFOLD_MS)
         self._unfold.timeout.connect(self._expand)
         self._under = QPersistentModelIndex()
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+        if isinstance(event, QKeyEvent):
+            return (
+                event.type() == QEvent.Type.KeyPress and event.matches(QKeySequence.StandardKey.Paste) and self.paste()
+            )
         if isinstance(event, QDropEvent) and event.type() in (QEvent.Type.DragMove, QEvent.Type.DragEnter):
             self._hover(event)
             return True
@@ -114,6 +130,19 @@ class TaskDrop(QObject):
             self.hovered.emit("")
             return True
         return super().eventFilter(watched, event)
+
+    def paste(self) -> bool:
+        """Take copied tasks as if they were dropped on the current queue; False if there are none, or no queue."""
+        tasks = tasks_in(QApplication.clipboard().mimeData())
+        index = self._view.currentIndex()
+        place = self._place(index) if index.isValid() else None
+        if tasks is None or place is None:
+            return False
+        allowed, line = self.judge(tasks[0], len(tasks[1]), *place)
+        self.hovered.emit(line)
+        if allowed:
+            self.dropped.emit(tasks[0], tasks[1], *place)
+        return True
 
     def _found(self, event: QDropEvent) -> tuple[str, list[str | int], str, str, bool, str] | None:
         tasks = tasks_in(event.mimeData())

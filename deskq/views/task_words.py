@@ -7,9 +7,11 @@ from typing import Final
 from deskq.models.tasks import TasksModel
 
 MENU: Final = (
-    *("detail", "retry", "retry_to", "send_like", "revoke", "terminate"),
+    *("detail", "retry", "retry_to", "retry_all", "send_like", "revoke", "terminate"),
     *("copy_cell", "copy_row", "copy_uuid", "copy_json", "copy_call"),
 )
+MOST_RETRIED: Final = 100_000
+"""Tasks that are retried at once from the window."""
 _NO_EVENTS: Final = (
     "Tasks appear as workers tell of them. Workers tell when they run with -E, or with worker_send_task_events = True."
 )

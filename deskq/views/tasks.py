@@ -14,7 +14,7 @@ from PySide6.QtWidgets import QMenu, QPushButton, QSplitter, QStackedWidget, QVB
 from deskq.actions.traces import Trace, traces_of
 from deskq.errors import UserError
 from deskq.history.query import SORTS, Sort, TaskFilter
-from deskq.history.rows import StateCounts, TaskRow
+from deskq.history.rows import StateCounts
 from deskq.models.journal import ask_journal
 from deskq.models.session import ProfileSession
 from deskq.models.task_columns import TASK_COLUMNS
@@ -26,6 +26,7 @@ from deskq.views.empty import EmptyPane
 from deskq.views.filter_bar import CountsBar, FilterBar
 from deskq.views.search_strip import SearchStrip
 from deskq.views.selected_tasks import SelectedTasks
+from deskq.views.task_asking import TaskAsking
 from deskq.views.task_detail import TaskDetailPane
 from deskq.views.task_drag import TaskTable
 from deskq.views.task_words import empty_words
@@ -39,6 +40,7 @@ class TasksView(QWidget):
     retry_tasks = Signal(list, bool)
     revoke_tasks = Signal(list, bool)
     send_like = Signal(str)
+    refused = Signal(str)
 
     def __init__(self, session: ProfileSession, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -56,6 +58,7 @@ class TasksView(QWidget):
         self.table.horizontalHeader().setSectionsClickable(True)
         self.table.horizontalHeader().setSortIndicatorShown(True)
         self.selected = SelectedTasks(session, self.model, self.table)
+        self.asking = TaskAsking(session, self.selected, self.model, self)
         self.table.copies_rows = self.selected.rows
         self._restore_sort()
         self.detail = TaskDetailPane()
@@ -129,8 +132,9 @@ class TasksView(QWidget):
             "detail": self.show_detail,
             "back": self.go_back,
             "detail_place": self.move_detail,
-            "retry": lambda: self._retry(choose=False),
-            "retry_to": lambda: self._retry(choose=True),
+            "retry": self.asking.retry,
+            "retry_to": self.asking.retry_to,
+            "retry_all": self.asking.retry_all,
             "copy_row": self.selected.rows,
             "copy_cell": self.table.copy_cell,
             "copy_uuid": lambda: self.selected.lines(lambda row: row.uuid),
@@ -138,9 +142,9 @@ class TasksView(QWidget):
             "copy_call": lambda: self.selected.lines(send_task_text),
         }
         if self._session.profile.has_broker and not self._session.profile.read_only:
-            found["send_like"] = self._send_like
-            found["revoke"] = lambda: self._revoke(terminate=False)
-            found["terminate"] = lambda: self._revoke(terminate=True)
+            found["send_like"] = self.asking.send_like
+            found["revoke"] = self.asking.revoke
+            found["terminate"] = self.asking.terminate
         return found
 
     def refresh(self) -> None:
@@ -374,25 +378,3 @@ class TasksView(QWidget):
             menu.addAction(action)
         menu.aboutToHide.connect(menu.deleteLater)
         menu.popup(self.table.viewport().mapToGlobal(place))
-
-    def _send_like(self) -> None:
-        """Ask for a new task like the first selected one."""
-        self.selected.read(lambda rows: self.send_like.emit(rows[0].uuid) if rows else None)
-
-    def _revoke(self, *, terminate: bool) -> None:
-        """Ask for the selected tasks to be revoked, and those that run to be ended."""
-
-        def ask(rows: list[TaskRow]) -> None:
-            if rows:
-                self.revoke_tasks.emit([(row.uuid, row.name) for row in rows], terminate)
-
-        self.selected.read(ask)
-
-    def _retry(self, *, choose: bool) -> None:
-        """Ask for a retry of the selected tasks: where each came from, or on a queue that is chosen."""
-
-        def ask(rows: list[TaskRow]) -> None:
-            if rows:
-                self.retry_tasks.emit([row.uuid for row in rows], choose)
-
-        self.selected.read(ask)

@@ -209,3 +209,62 @@ def test_where_the_name_must_be_typed_nothing_goes_without(recorded: Recorded, r
             dialog.reject()
 
     run(scenario())
+
+
+def test_copied_tasks_are_pasted_onto_a_queue(recorded: Recorded, run: Run, qapp: QApplication) -> None:
+    failed = recorded.add(2, "failed")
+    recorded.history.put_queues([QueueRow("emails", 3, 1, 0, None, None, None, None, NOW, True, ())], [])
+
+    async def scenario() -> None:
+        async with opened(qapp) as app:
+            app.add(recorded.profile)
+            window = app.window
+            window.show()
+            view: Any = window.show_view("shop", "tasks")
+            await until(lambda: view.model.rowCount() == 2)
+            view.table.selectAll()
+            QTest.keyClick(view.table, Qt.Key.Key_C, Qt.KeyboardModifier.ControlModifier)
+            clipboard = QApplication.clipboard()
+            assert clipboard.text().count("\n") == 2  # for other programs it is a table
+            assert tasks_in(clipboard.mimeData()) == ("shop", failed[::-1])
+            tree = window.tree
+            await until(lambda: tree.index_of("shop", "queue", "emails").isValid())
+            window.sidebar.setCurrentIndex(tree.index_of("shop", "tasks"))
+            QTest.keyClick(window.sidebar, Qt.Key.Key_V, Qt.KeyboardModifier.ControlModifier)
+            assert not [child for child in window.findChildren(QWidget) if type(child).__name__ == "RetryDialog"]
+            window.sidebar.setCurrentIndex(tree.index_of("shop", "queue", "emails"))
+            QTest.keyClick(window.sidebar, Qt.Key.Key_V, Qt.KeyboardModifier.ControlModifier)
+            dialog = dialog_of(app)
+            await until(lambda: dialog.model.rowCount() == 2)
+            assert dialog.queue.currentText() == "emails"
+            dialog.reject()
+
+    run(scenario())
+
+
+def test_all_that_match_are_retried(
+    recorded: Recorded, run: Run, qapp: QApplication, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    failed = recorded.add(700, "failed")
+    recorded.add(5)
+
+    async def scenario() -> None:
+        async with opened(qapp) as app:
+            app.add(recorded.profile)
+            app.window.show()
+            view: Any = app.window.show_view("shop", "tasks")
+            view.set_filter("state:FAILURE")
+            await until(lambda: view.model.rowCount() == 700)
+            app.window.run_command("retry_all")
+            await until(lambda: [w for w in app.window.findChildren(QWidget) if type(w).__name__ == "RetryDialog"])
+            dialog = dialog_of(app)
+            await until(lambda: dialog.model.rowCount() == 700)
+            assert {row.row.uuid for row in dialog.model.rows()} == set(failed)
+            dialog.reject()
+            monkeypatch.setattr("deskq.views.task_asking.MOST_RETRIED", 600)
+            app.window.run_command("retry_all")
+            await until(lambda: [w for w in app.window.findChildren(QWidget) if type(w).__name__ == "UndoOffer"])
+            offer: Any = next(w for w in app.window.findChildren(QWidget) if type(w).__name__ == "UndoOffer")
+            assert "narrow the filter" in offer.text.text()
+
+    run(scenario())

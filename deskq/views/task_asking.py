@@ -1,0 +1,73 @@
+"""What the Tasks view asks for about tasks, selected or all that match: a retry, another call like one, an end."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Protocol
+
+from PySide6.QtCore import SignalInstance
+
+from deskq.history.rows import TaskRow
+from deskq.models.session import ProfileSession
+from deskq.models.tasks import TasksModel
+from deskq.views.selected_tasks import SelectedTasks
+from deskq.views.task_words import MOST_RETRIED
+
+
+class Asker(Protocol):
+    """The view whose signals carry what is asked for."""
+
+    retry_tasks: SignalInstance
+    revoke_tasks: SignalInstance
+    send_like: SignalInstance
+    refused: SignalInstance
+
+
+class TaskAsking:
+    """Emits the view's signals, when rows that were never in sight have been read."""
+
+    def __init__(self, session: ProfileSession, selected: SelectedTasks, model: TasksModel, view: Asker) -> None:
+        self._session = session
+        self._selected = selected
+        self._model = model
+        self._view = view
+
+    def retry(self) -> None:
+        """Ask for a retry of the selected tasks, each where it came from."""
+        self._with_rows(lambda rows: self._view.retry_tasks.emit([row.uuid for row in rows], False))
+
+    def retry_to(self) -> None:
+        """The same, on a queue that is chosen."""
+        self._with_rows(lambda rows: self._view.retry_tasks.emit([row.uuid for row in rows], True))
+
+    def retry_all(self) -> None:
+        """Ask for a retry of everything that the filter lets through now."""
+        self._session.spawn(self._retry_all(), "retry all")
+
+    def send_like(self) -> None:
+        """Ask for a new task like the first selected one."""
+        self._with_rows(lambda rows: self._view.send_like.emit(rows[0].uuid))
+
+    def revoke(self) -> None:
+        """Ask for the selected tasks to be revoked."""
+        self._with_rows(lambda rows: self._view.revoke_tasks.emit([(row.uuid, row.name) for row in rows], False))
+
+    def terminate(self) -> None:
+        """The same, and those that run to be ended."""
+        self._with_rows(lambda rows: self._view.revoke_tasks.emit([(row.uuid, row.name) for row in rows], True))
+
+    def _with_rows(self, then: Callable[[list[TaskRow]], None]) -> None:
+        self._selected.read(lambda rows: then(rows) if rows else None)
+
+    async def _retry_all(self) -> None:
+        """The tasks are frozen here; of a text search those that it has found so far."""
+        chosen, model = self._model.chosen, self._model
+        if chosen.text:
+            numbers = [model.id_at(line) for line in range(model.rowCount())]
+        else:
+            most = MOST_RETRIED + 1
+            numbers = list(await self._session.ask(lambda reader: reader.task_ids(chosen, limit=most), slot="all"))
+        if len(numbers) > MOST_RETRIED:
+            self._view.refused.emit(f"More than {MOST_RETRIED:,} tasks match: narrow the filter to retry them.")
+        elif numbers:
+            self._view.retry_tasks.emit(numbers, True)
