@@ -228,7 +228,7 @@ def test_copied_tasks_are_pasted_onto_a_queue(recorded: Recorded, run: Run, qapp
             assert clipboard.text().count("\n") == 2  # for other programs it is a table
             assert tasks_in(clipboard.mimeData()) == ("shop", failed[::-1])
             tree = window.tree
-            await until(lambda: tree.index_of("shop", "queue", "emails").isValid())
+            await until(lambda: tree.index_of("shop", "queue", "emails").data() == "emails")
             window.sidebar.setCurrentIndex(tree.index_of("shop", "tasks"))
             QTest.keyClick(window.sidebar, Qt.Key.Key_V, Qt.KeyboardModifier.ControlModifier)
             assert not [child for child in window.findChildren(QWidget) if type(child).__name__ == "RetryDialog"]
