@@ -6,6 +6,7 @@ import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from PySide6.QtCore import QObject, QTimer, Signal
@@ -212,3 +213,14 @@ def wall_time(at: float, zone: str) -> str:
         return str(at)
     year = "" if moment.year == datetime.now(tz).year else f" {moment.year}"
     return f"{moment:%a %d %b}{year} {moment:%H:%M:%S}"
+
+
+def read_file(path: Path) -> list[Entry]:
+    """Return the entries of a file that was exported; blocking. Raises UserError."""
+    from deskq.schedules.plain import store_from_toml
+
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise UserError(f"{path} cannot be read: {error}.") from None
+    return store_from_toml(text)

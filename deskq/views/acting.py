@@ -14,6 +14,7 @@ from deskq.views.task_drag import TaskDrop
 from deskq.views.undo_offer import UndoOffer
 
 if TYPE_CHECKING:
+    from deskq.actions.sending import Call
     from deskq.views.retry_dialog import RetryDialog
     from deskq.views.send_dialog import SendDialog
     from deskq.views.steering import Steering
@@ -47,6 +48,7 @@ class Acting:
             ("resume_queue", self._resume),
             ("send_task", self._send),
             ("send_like", self._send_like),
+            ("send_call", self._send_call),
             ("refused", self._refused),
         ):
             signal = getattr(view, name, None)
@@ -66,17 +68,20 @@ class Acting:
         found = [each for each in self._sessions.values() if each.profile.has_broker and not each.profile.read_only]
         return sorted(found, key=lambda each: each.profile.name != first)
 
-    def send(self, profile: str, queue: str = "", like: str = "") -> SendDialog | None:
-        """Open the dialog that sends a task: to a queue, or like a task of the history; None if nothing may be sent."""
+    def send(self, profile: str, queue: str = "", like: str = "", call: Call | None = None) -> SendDialog | None:
+        """Open the dialog that sends a task, see SendDialog; None if nothing may be sent anywhere."""
         from deskq.views.send_dialog import SendDialog
 
         sessions = self._writable(profile)
         if not sessions:
             return None
-        dialog = SendDialog(sessions, profile, queue=queue, like=like, parent=self._window)
+        dialog = SendDialog(sessions, profile, queue=queue, like=like, call=call, parent=self._window)
         dialog.open_task.connect(self._open_task)
         dialog.open()
         return dialog
+
+    def _send_call(self, profile: str, call: Call) -> None:
+        self.send(profile, call=call)
 
     def _refused(self, _profile: str, reason: str) -> None:
         UndoOffer(plain(reason), None, self._window)

@@ -9,10 +9,11 @@ from PySide6.QtCore import QObject
 from PySide6.QtWidgets import QWidget
 
 from deskq.actions.carrying_out import Progress
+from deskq.actions.sending import Call
 from deskq.errors import UserError
 from deskq.models.schedules import Schedules, ShownSchedule, free_name, with_switched
-from deskq.schedules.base import Entry
-from deskq.schedules.comparing import Change
+from deskq.schedules.base import Entry, Owner
+from deskq.schedules.comparing import Change, changes_to
 from deskq.schedules.reading import StoreState
 from deskq.views.schedule_conflict import ScheduleConflict
 from deskq.views.schedule_dialog import ScheduleDialog
@@ -49,20 +50,38 @@ class ScheduleActs(QObject):
     def duplicate(self, one: ShownSchedule, other: StoreState | None) -> None:
         """Open the editor on a copy: in the same store, or in the other one where that is not written."""
         state = other if one.row.why_not else self._schedules.store_of(one.row)
+        if state is None:
+            self.new(None)
+        else:
+            self.copy_to(one, state)
+
+    def copy_to(self, one: ShownSchedule, state: StoreState) -> None:
+        """Open the editor on a copy in a store, under a name that is free there."""
+        assert state.store is not None
+        taken = [shown.entry.name for shown in self._schedules.rows if shown.row.url == state.store.url]
+        name = one.entry.name
         copy = replace(
             one.entry,
-            name=free_name(one.entry.name, [shown.entry.name for shown in self._schedules.rows]),
+            name=free_name(name, taken) if name in taken else name,
             key="",
             version="",
             last_run_at=None,
             total_run_count=None,
             shared_with=(),
+            owner=Owner.EDITABLE,
             problem="",
         )
-        if state is None:
-            self.new(None)
+        self._edit(state, None, copy)
+
+    def bring(self, state: StoreState, wanted: Sequence[Entry]) -> None:
+        """Bring a store to what a file says, after asking; says so where nothing would change."""
+        assert state.store is not None
+        stored = [shown.entry for shown in self._schedules.rows if shown.row.url == state.store.url]
+        changes = changes_to(stored, wanted)
+        if changes:
+            self._change(state, changes)
         else:
-            self._edit(state, None, copy)
+            self.edits.say("The store holds all of it already.")
 
     def switch(self, chosen: Sequence[ShownSchedule], *, enabled: bool) -> None:
         """Enable or disable, after asking: a plan for each store."""
@@ -155,3 +174,18 @@ class ScheduleActs(QObject):
             if state is not None and not one.row.why_not:
                 found.setdefault(one.row.url, (state, []))[1].append(one)
         return list(found.values())
+
+
+def call_of(entry: Entry) -> Call:
+    """Return what beat would send for an entry, as far as a call has words for it."""
+    options = entry.options
+    expires, priority, headers = options.get("expires"), options.get("priority"), options.get("headers")
+    return Call(
+        task=entry.task,
+        queue=entry.queue or "celery",
+        args=entry.args,
+        kwargs=entry.kwargs,
+        expires=float(expires) if isinstance(expires, int | float) else None,
+        priority=priority if isinstance(priority, int) else None,
+        headers=headers if isinstance(headers, dict) else {},
+    )

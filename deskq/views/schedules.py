@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from pathlib import Path
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Coroutine
+from typing import TYPE_CHECKING, Any
 
 from PySide6.QtCore import QModelIndex, QPoint, Qt, QTimer, Signal
 from PySide6.QtWidgets import (
     QComboBox,
-    QFileDialog,
     QHBoxLayout,
     QLineEdit,
     QMenu,
@@ -28,7 +26,8 @@ from deskq.views import theme, window_state
 from deskq.views.empty import EmptyPane, plain_label
 from deskq.views.schedule_columns import SCHEDULE_COLUMNS, empty_words
 from deskq.views.schedule_detail import ScheduleDetail
-from deskq.views.tables import Table, copy_text
+from deskq.views.schedule_files import ScheduleFiles
+from deskq.views.tables import Table
 
 if TYPE_CHECKING:
     from deskq.schedules.reading import Key, StoreState
@@ -39,6 +38,7 @@ class SchedulesView(QWidget):
     """Schedules of one session."""
 
     filter_tasks = Signal(str)
+    send_call = Signal(object)
 
     def __init__(self, session: ProfileSession, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -48,6 +48,7 @@ class SchedulesView(QWidget):
         self._key: Key | None = None
         self._acts: ScheduleActs | None = None
         self.schedules = Schedules(session, self)
+        self.files = ScheduleFiles(self)
         self.model = SmallTableModel(SCHEDULE_COLUMNS, key=lambda one: one.key, parent=self, sort="next")
         self.table = Table("schedules", SCHEDULE_COLUMNS)
         self.table.setModel(self.model)
@@ -118,8 +119,9 @@ class SchedulesView(QWidget):
             "back": self.table.setFocus,
             "copy_row": self.table.copy_rows,
             "copy_cell": self.table.copy_cell,
-            "copy_python": self.copy_python,
-            "export_schedules": self.export,
+            "copy_python": self.files.copy_python,
+            "copy_redbeat": self.files.copy_redbeat,
+            "export_schedules": self.files.export,
             "schedule_tasks": self.show_tasks,
         }
         if self._may_change:
@@ -129,6 +131,8 @@ class SchedulesView(QWidget):
                 "enable_schedule": lambda: self.switch(enabled=True),
                 "disable_schedule": lambda: self.switch(enabled=False),
                 "delete_schedule": self.delete,
+                "run_schedule": self.run_now,
+                "import_schedules": self.files.choose,
                 "undo": self.undo,
                 "redo": self.redo,
             }
@@ -147,13 +151,17 @@ class SchedulesView(QWidget):
         """Read every store anew, code and files too."""
         self.schedules.refresh(everything=True)
 
+    def spawn(self, work: Coroutine[Any, Any, None], name: str) -> None:
+        """Start a task that ends with the session."""
+        self._session.spawn(work, name)
+
     def selected(self) -> list[ShownSchedule]:
         """Return the selected schedules, from the top."""
         return [row for line in self.table.selected_lines() if (row := self.model.row_at(line)) is not None]
 
     def new(self) -> None:
         """Open the editor on nothing."""
-        self.acts.new(self._into())
+        self.acts.new(self.into_store())
 
     def edit(self) -> None:
         """Open the editor on the current schedule."""
@@ -165,7 +173,7 @@ class SchedulesView(QWidget):
         """Open the editor on a copy of the current schedule, in its store or, where that is not written, another."""
         one = self._current()
         if one is not None:
-            self.acts.duplicate(one, self._into())
+            self.acts.duplicate(one, self.into_store())
 
     def switch(self, *, enabled: bool) -> None:
         """Enable or disable the selected schedules, after asking."""
@@ -183,20 +191,13 @@ class SchedulesView(QWidget):
         """Make again what was taken back, after asking."""
         self.acts.edits.redo()
 
-    def copy_python(self) -> None:
-        """Copy the selected schedules as entries of a beat_schedule."""
-        from deskq.schedules.python_text import to_python
+    def run_now(self) -> None:
+        """Open the dialog that sends what the current schedule sends, once, now."""
+        from deskq.views.schedule_acts import call_of
 
-        copy_text("\n".join(to_python(shown.entry) for shown in self.selected() if not shown.entry.problem))
-
-    def export(self) -> None:
-        """Write the schedules that are shown into a TOML file, which ``deskq schedules import`` reads."""
-        chooser = QFileDialog(self, "Export schedules", "schedules.toml", "TOML (*.toml)")
-        chooser.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        chooser.setAcceptMode(QFileDialog.AcceptMode.AcceptSave)
-        chooser.setDefaultSuffix("toml")
-        chooser.fileSelected.connect(lambda path: self._session.spawn(self._export(Path(path)), "export schedules"))
-        chooser.open()
+        one = self._current()
+        if one is not None:
+            self.send_call.emit(call_of(one.entry))
 
     def show_tasks(self) -> None:
         """Show the tasks that have the selected schedule's task name."""
@@ -216,18 +217,6 @@ class SchedulesView(QWidget):
     def hideEvent(self, event: object) -> None:
         self._tick.stop()
         self.schedules.stop()
-
-    async def _export(self, path: Path) -> None:
-        entries = [shown.entry for shown in self.model.rows() if not shown.entry.problem]
-
-        def write(_reader: object) -> None:
-            from deskq.profiles.writing import write_private
-            from deskq.schedules.plain import store_to_toml
-
-            write_private(path, store_to_toml(entries), "The schedules")
-
-        await self._session.schedules(write)
-        self.acts.edits.say(f"{formats.count(len(entries), 'schedule')} written to {path}.")
 
     def _wanted(self, verb: str) -> None:
         one = self._current()
@@ -267,13 +256,25 @@ class SchedulesView(QWidget):
             ("duplicate_schedule", "Duplicate…"),
             ("delete_schedule", "Delete…"),
             ("schedule_tasks", "Show its tasks"),
+            ("run_schedule", "Send it now…"),
             ("copy_python", "Copy as beat_schedule entry"),
+            ("copy_redbeat", "Copy as redbeat JSON"),
             ("copy_row", "Copy row"),
         ):
             if key in commands and (key != "detail" or self._may_change):
                 menu.addAction(title, commands[key])
+        one = self._current()
+        if one is not None and self._may_change:
+            for state in self._open_stores():
+                if state.store is not None and state.store.url != one.row.url:
+                    action = menu.addAction(f"Copy to {formats.plain(state.title)}…")
+                    action.triggered.connect(lambda _=False, one=one, state=state: self.acts.copy_to(one, state))
         menu.aboutToHide.connect(menu.deleteLater)
         menu.popup(self.table.viewport().mapToGlobal(place))
+
+    def _open_stores(self) -> list[StoreState]:
+        """The stores that can be written."""
+        return [s for s in self.schedules.stores if s.store is not None and not s.store.abilities.why_not]
 
     def _show(self) -> None:
         rows = self.schedules.rows
@@ -293,14 +294,14 @@ class SchedulesView(QWidget):
         self._select()
         self._update_empty()
 
-    def _into(self) -> StoreState | None:
-        """The store for new schedules, None if none can be written."""
+    def into_store(self) -> StoreState | None:
+        """Return the store for new schedules, None if none can be written."""
         found: StoreState | None = self.into.currentData()
         return found
 
     def _offer_stores(self) -> None:
         """New schedules go to one of the stores that can be written; it is chosen where there are several."""
-        open_ones = [s for s in self.schedules.stores if s.store is not None and not s.store.abilities.why_not]
+        open_ones = self._open_stores()
         before = self.into.currentText()
         self.into.clear()
         for state in open_ones:

@@ -44,7 +44,10 @@ _SAMPLE_ID: Final = "(a new id)"
 
 
 class SendDialog(QDialog):
-    """Sends at one of ``sessions``. ``open_task`` asks for a task that was sent: profile, id."""
+    """Sends at one of ``sessions``; it begins with a ``queue``, ``like`` a task of the history, or with a ``call``.
+
+    ``open_task`` asks for a task that was sent: profile, id.
+    """
 
     open_task = Signal(str, str)
 
@@ -55,6 +58,7 @@ class SendDialog(QDialog):
         *,
         queue: str = "",
         like: str = "",
+        call: Call | None = None,
         parent: QWidget | None = None,
     ) -> None:
         super().__init__(parent)
@@ -72,8 +76,8 @@ class SendDialog(QDialog):
         self.heading = plain_label()
         self.heading.setFont(theme.heading_font())
         self.fields = SendFields()
-        if queue:
-            self.fields.show_call(Call(task="", queue=queue))
+        if call is not None or queue:
+            self.fields.show_call(call or Call(task="", queue=queue))
         self.texts = {title: _text() for title in ("Message", "Python", "celery call")}
         self.tabs = QTabWidget()
         for title, pane in self.texts.items():

@@ -274,3 +274,50 @@ def test_stores_that_fail_and_profiles_that_only_watch(
             assert names(store)["a"].enabled
 
     run(scenario())
+
+
+def test_files_copies_and_the_other_store(
+    redis_url: str, store: ScheduleStore, tmp_path: Path, run: Run, qapp: QApplication
+) -> None:
+    added(store, entry("a", NIGHTLY, options={"queue": "slow", "priority": 3}))
+    other_url = f"redbeat:{redis_url}?prefix=other:"
+    profile = Profile.from_url(redis_url, name="shop", history=str(tmp_path / "h.sqlite"), schedule_stores=(other_url,))
+
+    async def scenario(other: ScheduleStore) -> None:
+        async with opened(qapp) as app:
+            view = await shown(app, profile, 1)
+            await until(lambda: view.into.count() == 2 and view.into.isVisible())
+            view.table.selectRow(0)
+            app.window.run_command("copy_python")
+            assert "crontab(" in QApplication.clipboard().text()
+            app.window.run_command("copy_redbeat")
+            assert '"__type__": "crontab"' in QApplication.clipboard().text()
+            app.window.run_command("run_schedule")
+            sending = child(app, "SendDialog")
+            call = sending.fields.call()
+            assert (call.task, call.args, call.queue, call.priority) == ("sample.add", [1, 2], "slow", 3)
+            sending.reject()
+            await view.files.write(tmp_path / "s.toml")
+            view.into.setCurrentIndex(1)
+            await view.files.bring(tmp_path / "s.toml")
+            await said_yes(app)
+            assert names(other)["a"].schedule == NIGHTLY
+            await until(lambda: view.model.rowCount() == 2)
+            view.into.setCurrentIndex(1)
+            await view.files.bring(tmp_path / "s.toml")
+            said = [each.text.text() for each in app.window.findChildren(UndoOffer) if each.isVisible()]
+            assert said == ["The store holds all of it already."]
+            (tmp_path / "s.toml").write_text("nonsense")
+            await view.files.bring(tmp_path / "s.toml")
+            assert child(app, "StepsDialog") is None
+            one = next(row for row in view.model.rows() if "other:" not in row.row.url)
+            state = next(each for each in view.schedules.stores if "other:" in each.url)
+            view.acts.copy_to(one, state)
+            editor = child(app, "ScheduleDialog")
+            assert editor.fields.name.text() == "a (2)"
+            editor.save.click()
+            await said_yes(app)
+            assert set(names(other)) == {"a", "a (2)"}
+
+    with closing(open_store(other_url)) as other:
+        run(scenario(other))

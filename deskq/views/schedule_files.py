@@ -1,0 +1,96 @@
+"""Schedules out of and into the window: on the clipboard, and as TOML files, which ``deskq schedules`` reads too."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from PySide6.QtCore import Qt
+from PySide6.QtWidgets import QFileDialog
+
+from deskq.errors import UserError
+from deskq.models import formats
+from deskq.models.schedules import read_file
+from deskq.views.tables import copy_text
+
+if TYPE_CHECKING:
+    from deskq.views.schedules import SchedulesView
+
+
+class ScheduleFiles:
+    """Copies, exports and imports what a view shows."""
+
+    def __init__(self, view: SchedulesView) -> None:
+        self._view = view
+
+    def copy_python(self) -> None:
+        """Copy the selected schedules as entries of a beat_schedule."""
+        from deskq.schedules.python_text import to_python
+
+        copy_text("\n".join(to_python(shown.entry) for shown in self._view.selected() if not shown.entry.problem))
+
+    def copy_redbeat(self) -> None:
+        """Copy the selected schedules as redbeat keeps them, one JSON object a line; says what it cannot keep."""
+        from deskq.schedules.plain import to_redbeat_json
+
+        lines = []
+        for shown in self._view.selected():
+            try:
+                lines.append(to_redbeat_json(shown.entry))
+            except UserError as error:
+                self._say(str(error))
+        if lines:
+            copy_text("\n".join(lines))
+
+    def export(self) -> None:
+        """Write the schedules that are shown into a TOML file."""
+        chooser = self._chooser("Export schedules", "schedules.toml")
+        chooser.setAcceptMode(QFileDialog.AcceptMode.AcceptSave)
+        chooser.setDefaultSuffix("toml")
+        chooser.fileSelected.connect(lambda path: self._view.spawn(self.write(Path(path)), "export schedules"))
+        chooser.open()
+
+    def choose(self) -> None:
+        """Bring a store to what a TOML file says, after asking; what the file does not name stays."""
+        chooser = self._chooser("Import schedules", "")
+        chooser.setFileMode(QFileDialog.FileMode.ExistingFile)
+        chooser.fileSelected.connect(lambda path: self._view.spawn(self.bring(Path(path)), "import schedules"))
+        chooser.open()
+
+    async def write(self, path: Path) -> None:
+        """Write the schedules that are shown; those that cannot be read are left out."""
+        entries = [shown.entry for shown in self._view.model.rows() if not shown.entry.problem]
+
+        def work(_reader: object) -> None:
+            from deskq.profiles.writing import write_private
+            from deskq.schedules.plain import store_to_toml
+
+            write_private(path, store_to_toml(entries), "The schedules")
+
+        try:
+            await self._view.schedules.session.schedules(work)
+        except UserError as error:
+            self._say(str(error))
+        else:
+            self._say(f"{formats.count(len(entries), 'schedule')} written to {path}.")
+
+    async def bring(self, path: Path) -> None:
+        """Read a file, and preview what it changes in the store that is chosen."""
+        state = self._view.into_store()
+        if state is None:
+            self._view.acts.new(None)
+            return
+        try:
+            wanted = await self._view.schedules.session.schedules(lambda _: read_file(path))
+        except UserError as error:
+            self._say(str(error))
+        else:
+            self._view.acts.bring(state, wanted)
+
+    def _chooser(self, title: str, name: str) -> QFileDialog:
+        chooser = QFileDialog(self._view, title, name, "TOML (*.toml)")
+        chooser.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        return chooser
+
+    def _say(self, text: str) -> None:
+        self._view.acts.edits.say(text)
