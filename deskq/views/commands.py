@@ -55,6 +55,7 @@ COMMANDS: Final = (
     Command("enable_schedule", "Enable schedules…", "Edit", (), "Let beat send the selected ones"),
     Command("disable_schedule", "Disable schedules…", "Edit", (), "Keep beat from sending the selected ones"),
     Command("delete_schedule", "Delete schedules…", "Edit", ("Del",), "Take the selected schedules away"),
+    Command("calendar", "Calendar of schedules", "View", ("C",), "What runs in each hour of the next seven days"),
     Command("run_schedule", "Send the schedule's task now…", "Edit", (), "What beat would send, once"),
     Command("copy_redbeat", "Copy as redbeat JSON", "Edit", (), "The selected schedules as redbeat keeps them"),
     Command("import_schedules", "Import schedules…", "File", (), "Bring a store to what a TOML file says"),

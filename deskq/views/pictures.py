@@ -36,6 +36,10 @@ async def take_pictures(window: MainWindow, session: ProfileSession, folder: Pat
             saved.append(_save(window, folder / f"{kind}-{scheme}.png"))
             if kind == "schedules" and view.model.rowCount():
                 saved.append(await _editor(view, folder / f"schedule-{scheme}.png"))
+                view.calendar_button.toggle()
+                await asyncio.sleep(1.0)
+                saved.append(_save(window, folder / f"calendar-{scheme}.png"))
+                view.calendar_button.toggle()
         if failed:
             preview: Any = window.acting.retry(name, [task.uuid for task in failed[:12]], name, "")
             for _ in range(round(_SETTLE_SECONDS / 0.05)):

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Coroutine
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from PySide6.QtCore import QModelIndex, QPoint, Qt, QTimer, Signal
 from PySide6.QtWidgets import (
@@ -24,6 +25,7 @@ from deskq.models.session import ProfileSession
 from deskq.models.small_table import SmallTableModel
 from deskq.views import theme, window_state
 from deskq.views.empty import EmptyPane, plain_label
+from deskq.views.schedule_calendar import ScheduleCalendar
 from deskq.views.schedule_columns import SCHEDULE_COLUMNS, empty_words
 from deskq.views.schedule_detail import ScheduleDetail
 from deskq.views.schedule_files import ScheduleFiles
@@ -32,6 +34,10 @@ from deskq.views.tables import Table
 if TYPE_CHECKING:
     from deskq.schedules.reading import Key, StoreState
     from deskq.views.schedule_acts import ScheduleActs
+
+
+_WEEK_SECONDS: Final = 15.0
+"""How often the calendar is computed anew while it is shown."""
 
 
 class SchedulesView(QWidget):
@@ -47,6 +53,7 @@ class SchedulesView(QWidget):
         self._may_change = session.profile.has_broker and not session.profile.read_only
         self._key: Key | None = None
         self._acts: ScheduleActs | None = None
+        self._next_week = 0.0
         self.schedules = Schedules(session, self)
         self.files = ScheduleFiles(self)
         self.model = SmallTableModel(SCHEDULE_COLUMNS, key=lambda one: one.key, parent=self, sort="next")
@@ -63,6 +70,8 @@ class SchedulesView(QWidget):
         self.stack = QStackedWidget()
         self.stack.addWidget(self.table)
         self.stack.addWidget(self.empty)
+        self.calendar = ScheduleCalendar()
+        self.stack.addWidget(self.calendar)
         self.problems = plain_label(wrap=True)
         self.problems.setContentsMargins(theme.GAP_M, 0, theme.GAP_M, theme.GAP_S)
         self.problems.hide()
@@ -106,6 +115,11 @@ class SchedulesView(QWidget):
         bar.addSpacing(theme.GAP)
         bar.addWidget(self.totals)
         bar.addSpacing(theme.GAP)
+        self.calendar_button = QPushButton("Calendar")
+        self.calendar_button.setCheckable(True)
+        self.calendar_button.setToolTip("What runs in each hour of the next seven days")
+        self.calendar_button.toggled.connect(self._calendar_toggled)
+        bar.addWidget(self.calendar_button)
         bar.addWidget(self.into)
         bar.addWidget(self.new_button)
         return bar
@@ -123,6 +137,7 @@ class SchedulesView(QWidget):
             "copy_redbeat": self.files.copy_redbeat,
             "export_schedules": self.files.export,
             "schedule_tasks": self.show_tasks,
+            "calendar": self.calendar_button.toggle,
         }
         if self._may_change:
             found |= {
@@ -325,17 +340,34 @@ class SchedulesView(QWidget):
             if needle
             else None
         )
+        self._next_week = 0.0
         self._update_empty()
 
-    def _update_empty(self) -> None:
+    def theme_changed(self) -> None:
+        """Draw in the new colours."""
+        self.calendar.theme_changed()
+
+    def _update_empty(self, *_: object) -> None:
         filled = bool(self.model.rowCount())
-        self.stack.setCurrentWidget(self.table if filled else self.empty)
-        self.detail.setVisible(filled)
+        calendar = filled and self.calendar_button.isChecked()
+        self.stack.setCurrentWidget(self.calendar if calendar else self.table if filled else self.empty)
+        self.detail.setVisible(filled and not calendar)
+        if calendar and time.monotonic() >= self._next_week:
+            self._next_week = time.monotonic() + _WEEK_SECONDS
+            self._session.spawn(self._show_week(), "calendar")
         if not filled:
             problems = [state.problem for state in self.schedules.stores if state.problem]
             read = self.schedules.read_once
             words = empty_words(self._session.profile, problems, read=read, filtered=bool(self.schedules.rows))
             self.empty.say(*words)
+
+    def _calendar_toggled(self, _shown: bool) -> None:
+        self._next_week = 0.0
+        self._update_empty()
+
+    async def _show_week(self) -> None:
+        week = await self.schedules.week(self.model.rows())
+        self.calendar.show_load(week.start, week.hours, week.left_out)
 
     def _say_what_is_in_sight(self) -> None:
         first, last = self.table.rowAt(0), self.table.rowAt(self.table.viewport().height() - 1)
