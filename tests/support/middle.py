@@ -48,7 +48,11 @@ class Middle:
 
     def _accept(self) -> None:
         client, _ = self._server.accept()
-        other = socket.create_connection(("127.0.0.1", self._target))
+        try:
+            other = socket.create_connection(("127.0.0.1", self._target))
+        except OSError:  # the server is down: so is this
+            client.close()
+            return
         dead: list[bool] = [self._swallows.is_set()]
         self._selector.register(client, selectors.EVENT_READ, (other, dead))
         self._selector.register(other, selectors.EVENT_READ, (client, dead))
@@ -66,7 +70,7 @@ class Middle:
             piece = b""
         if not piece:
             for end in (source, target):
-                with contextlib.suppress(KeyError):
+                with contextlib.suppress(KeyError, ValueError):  # its other end was closed in the same turn
                     self._selector.unregister(end)
                 end.close()
 
