@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable
-from typing import Any, Final
+from collections.abc import Sequence
+from typing import Final
 
 import redis
 
@@ -12,6 +12,8 @@ PER_LIST: Final = 50
 PER_ROUND: Final = 400
 LARGEST: Final = 256 * 1024
 ROUND_BYTES: Final = 2 * 1024 * 1024
+_AT_ONCE: Final = 8
+"""Lists that are looked at in one round trip; each has its share of the bytes."""
 AGAIN_SECONDS: Final = 60.0
 """How long a list is left alone in which something too large was met."""
 
@@ -40,26 +42,31 @@ class WaitingMessages:
         self._not_before: dict[str, float] = {}
         self._refused = False
 
-    def look(self, server: redis.Redis, lists: Iterable[str]) -> list[bytes]:
+    def look(self, server: redis.Redis, lists: Sequence[str]) -> list[bytes]:
         """Return messages that run next, as they lie there. Raises redis.RedisError."""
         now = time.monotonic()
         found: list[bytes] = []
-        left = ROUND_BYTES
-        for key in lists:
+        open_ones = [key for key in lists if self._not_before.get(key, 0.0) <= now]
+        for first in range(0, len(open_ones), _AT_ONCE):
+            left = ROUND_BYTES - sum(map(len, found))
             if self._refused or len(found) >= PER_ROUND or left <= 0:
                 break
-            if self._not_before.get(key, 0.0) > now:
+            found += self._look(server, open_ones[first : first + _AT_ONCE], left // _AT_ONCE, now)
+        return found
+
+    def _look(self, server: redis.Redis, keys: Sequence[str], most: int, now: float) -> list[bytes]:
+        """One round trip."""
+        pipeline = server.pipeline(transaction=False)
+        for key in keys:
+            pipeline.execute_command("EVAL_RO", _LOOK, 1, key, PER_LIST, LARGEST, most)
+        found: list[bytes] = []
+        for key, reply in zip(keys, pipeline.execute(raise_on_error=False), strict=True):
+            if isinstance(reply, Exception):
+                # Where it is no wrong type, the server is older, or the user may run no scripts.
+                self._refused = self._refused or "WRONGTYPE" not in str(reply)
                 continue
-            try:
-                reply: Any = server.execute_command("EVAL_RO", _LOOK, 1, key, PER_LIST, LARGEST, left)
-            except redis.ResponseError as error:
-                if "WRONGTYPE" in str(error):
-                    continue
-                self._refused = True  # an older server, or a user who may not run scripts
-                break
             if reply and not reply[-1]:
                 reply.pop()
                 self._not_before[key] = now + AGAIN_SECONDS
             found += reply
-            left -= sum(map(len, reply))
         return found

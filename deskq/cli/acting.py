@@ -5,10 +5,8 @@ from __future__ import annotations
 import argparse
 import contextlib
 import json
-import signal
 import sys
 import time
-from collections.abc import Iterator
 from typing import Any, Final
 
 from deskq.actions.carrying_out import Carrier, Progress
@@ -18,7 +16,7 @@ from deskq.actions.retry import Candidate, Grade, candidates_of, edited, grades,
 from deskq.actions.sending import Call, plan_send
 from deskq.actions.sources import known_messages, stored_calls
 from deskq.cli.common import moment_of, plain, profile_of, table
-from deskq.cli.confirming import confirmed
+from deskq.cli.confirming import confirmed, interruptible, look_after
 from deskq.errors import UserError
 from deskq.history.query import TaskFilter
 from deskq.history.reader import HistoryReader
@@ -115,11 +113,9 @@ def _carry_out(plan: Plan, profile: Profile, options: argparse.Namespace) -> int
     confirmation = confirmed(plan, profile, options)
     journal = Journal()
     try:
-        for action in journal.recover():
-            print(f"deskq: an earlier action was cut off: see deskq journal {action}", file=sys.stderr)
-        journal.forget_old(time.time())
+        look_after(journal)
         carrier = Carrier(plan, profile, journal, _teller(options))
-        with _interruptible(carrier):
+        with interruptible(carrier.stop):
             result = carrier.run(confirmation)
         _tell_end(plan, result, journal, options)
     finally:
@@ -170,17 +166,6 @@ def _teller(options: argparse.Namespace) -> Any:
             print(f"\r{progress.phase}: {progress.done:,} of {progress.total:,}   ", end="", file=sys.stderr)
 
     return tell
-
-
-@contextlib.contextmanager
-def _interruptible(carrier: Carrier) -> Iterator[None]:
-    """Ctrl+C holds back what is not begun, instead of leaving something unknown."""
-    before = {number: signal.signal(number, lambda *_: carrier.stop()) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield
-    finally:
-        for number, handling in before.items():
-            signal.signal(number, handling)
 
 
 def _tell_end(plan: Plan, result: Progress, journal: Journal, options: argparse.Namespace) -> None:

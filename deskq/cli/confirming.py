@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
+import signal
 import sys
+import time
+from collections.abc import Callable, Iterator
 
+from deskq.actions.journal import Journal
 from deskq.actions.plan import AnyPlan
 from deskq.actions.safety import Confirmation, needs_confirmation, needs_name
 from deskq.cli.common import plain
@@ -29,6 +34,24 @@ def confirmed(plan: AnyPlan, profile: Profile, options: argparse.Namespace) -> C
     if _ask(f"{plan.title}? [y/N] ").strip().lower() not in ("y", "yes"):
         raise UserError("Nothing was done.")
     return Confirmation(plan.id)
+
+
+@contextlib.contextmanager
+def interruptible(stop: Callable[[], None]) -> Iterator[None]:
+    """Ctrl+C holds back what is not begun, instead of leaving something unknown."""
+    before = {number: signal.signal(number, lambda *_: stop()) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for number, handling in before.items():
+            signal.signal(number, handling)
+
+
+def look_after(journal: Journal) -> None:
+    """Close what an earlier run did not, and say so; forget what is older than a year."""
+    for action in journal.recover():
+        print(f"deskq: an earlier action was cut off: see deskq journal {action}", file=sys.stderr)
+    journal.forget_old(time.time())
 
 
 def _ask(question: str) -> str:

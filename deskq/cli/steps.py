@@ -4,16 +4,13 @@ from __future__ import annotations
 
 import argparse
 import json
-import signal
-import sys
-import time
 from collections.abc import Callable
 
 from deskq.actions.journal import Journal
 from deskq.actions.plan import StepPlan
 from deskq.actions.steps import Doer, StepCarrier
 from deskq.cli.common import plain
-from deskq.cli.confirming import confirmed
+from deskq.cli.confirming import confirmed, interruptible, look_after
 from deskq.profiles import Profile
 
 FAILED = 1
@@ -48,16 +45,10 @@ def carry_steps(
     confirmation = confirmed(plan, profile, options)
     journal = Journal()
     try:
-        for action in journal.recover():
-            print(f"deskq: an earlier action was cut off: see deskq journal {action}", file=sys.stderr)
-        journal.forget_old(time.time())
+        look_after(journal)
         carrier = StepCarrier(plan, profile, journal, doer())
-        before = {each: signal.signal(each, lambda *_: carrier.stop()) for each in (signal.SIGINT, signal.SIGTERM)}
-        try:
+        with interruptible(carrier.stop):
             result = carrier.run(confirmation)
-        finally:
-            for each, handling in before.items():
-                signal.signal(each, handling)
         _tell_end(plan, journal, options, named)
     finally:
         journal.close()

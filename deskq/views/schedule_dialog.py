@@ -104,18 +104,17 @@ class ScheduleDialog(QDialog):
 
     def reject(self) -> None:
         """Esc: what was typed is not thrown away unasked."""
-        if self._entry() == self._first or self._thrown_away():
+        if self._entry() == self._first:
             super().reject()
-
-    def _thrown_away(self) -> bool:
+            return
         box = QMessageBox(self)
+        box.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         box.setText("Close without saving?")
         box.setInformativeText("What you changed here is lost.")
         close = box.addButton("Close", QMessageBox.ButtonRole.DestructiveRole)
-        stay = box.addButton("Go on editing", QMessageBox.ButtonRole.RejectRole)
-        box.setDefaultButton(stay)
-        box.exec()
-        return box.clickedButton() is close
+        box.setDefaultButton(box.addButton("Go on editing", QMessageBox.ButtonRole.RejectRole))
+        close.clicked.connect(lambda: self.done(QDialog.DialogCode.Rejected))
+        box.open()
 
     def _lay_out(self, old: Entry | None) -> None:
         send, when, runs = QGroupBox("What"), QGroupBox("When"), QGroupBox("Next runs, if beat looks in time")

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any, Final
 
-from PySide6.QtCore import QStringListModel, Qt, Signal
+from PySide6.QtCore import Signal
 from PySide6.QtWidgets import (
     QCheckBox,
     QComboBox,
-    QCompleter,
     QDateTimeEdit,
     QFormLayout,
     QHBoxLayout,
@@ -22,10 +21,10 @@ from PySide6.QtWidgets import (
 
 from deskq.actions.retry import read_json
 from deskq.errors import UserError
-from deskq.models import formats
 from deskq.schedules.base import Abilities, Entry, Schedule
 from deskq.views import theme
 from deskq.views.empty import plain_label
+from deskq.views.fields import name_choice, offer_names
 from deskq.views.schedule_kinds import moment_edit, moment_in, set_moment
 
 _FIELDED: Final = ("queue", "priority", "expires")
@@ -89,16 +88,8 @@ class EntryFields(QWidget):
 
     def offer(self, tasks: Iterable[str], queues: Iterable[str]) -> None:
         """Add names that complete what is typed."""
-        for field, names in ((self.task, tasks), (self.queue, queues)):
-            text = field.currentText()
-            present = {field.itemText(n) for n in range(field.count())}
-            field.blockSignals(True)
-            field.addItems(sorted({formats.plain(name) for name in names if name} - present))
-            field.setEditText(text)
-            field.blockSignals(False)
-            completer = field.completer()
-            if completer is not None:
-                completer.setModel(QStringListModel([field.itemText(n) for n in range(field.count())], completer))
+        offer_names(self.task, tasks)
+        offer_names(self.queue, queues)
 
     def entry(self, schedule: Schedule) -> Entry:
         """Return the entry with this schedule; raises UserError with the first thing that is wrong."""
@@ -208,21 +199,6 @@ def _moment(box: QCheckBox, field: QDateTimeEdit, shown: float | None) -> float 
         return None
     at = moment_in(field)
     return shown if shown is not None and int(shown) == int(at) else at
-
-
-def name_choice(name: str, names: Sequence[str] = ()) -> QComboBox:
-    """Return a field for a name, with those that are known to choose from and to complete it."""
-    field = QComboBox()
-    field.setEditable(True)
-    field.setInsertPolicy(QComboBox.InsertPolicy.NoInsert)
-    field.setAccessibleName(name)
-    field.addItems([formats.plain(each) for each in names])
-    completer = QCompleter(field)
-    completer.setCaseSensitivity(Qt.CaseSensitivity.CaseInsensitive)
-    completer.setFilterMode(Qt.MatchFlag.MatchContains)
-    completer.setCompletionMode(QCompleter.CompletionMode.PopupCompletion)
-    field.setCompleter(completer)
-    return field
 
 
 def _placeholder(field: QComboBox, text: str) -> None:

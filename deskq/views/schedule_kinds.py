@@ -25,6 +25,7 @@ from deskq.errors import UserError
 from deskq.schedules.base import Clocked, Crontab, Interval, RRule, Schedule, Solar
 from deskq.schedules.texts import span_of
 from deskq.views.empty import plain_label
+from deskq.views.fields import row_of
 
 UNITS: Final = (("seconds", "s", 1.0), ("minutes", "m", 60.0), ("hours", "h", 3_600.0), ("days", "d", 86_400.0))
 _CRON: Final = (
@@ -219,13 +220,13 @@ class RRulePane(Pane):
         layout = QFormLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addRow(
-            "Frequency", _row(self.freq, plain_label("every"), self.interval, plain_label("runs"), self.count)
+            "Frequency", row_of(self.freq, plain_label("every"), self.interval, plain_label("runs"), self.count)
         )
-        layout.addRow("On", _row(*self.days))
+        layout.addRow("On", row_of(*self.days))
         for field in (self.hours, self.minutes):
             field.setPlaceholderText("such as 9, 17")
-        layout.addRow("Hours", _row(self.hours, plain_label("minutes"), self.minutes))
-        layout.addRow("Start", _row(self.has_start, self.start))
+        layout.addRow("Hours", row_of(self.hours, plain_label("minutes"), self.minutes))
+        layout.addRow("Start", row_of(self.has_start, self.start))
         tell: Callable[..., None] = self._tell
         self.freq.currentIndexChanged.connect(tell)
         for spin in (self.interval, self.count):
@@ -308,16 +309,6 @@ def _numbers(text: str) -> tuple[int, ...]:
         return tuple(int(part) for part in text.replace(",", " ").split())
     except ValueError:
         raise UserError(f"“{text}” is no list of whole numbers, such as 9, 17.") from None
-
-
-def _row(*widgets: QWidget) -> QWidget:
-    row = QWidget()
-    layout = QHBoxLayout(row)
-    layout.setContentsMargins(0, 0, 0, 0)
-    for widget in widgets:
-        layout.addWidget(widget)
-    layout.addStretch(1)
-    return row
 
 
 PANES: Final[dict[type, type[Pane]]] = {

@@ -13,7 +13,6 @@ from PySide6.QtWidgets import (
     QComboBox,
     QDoubleSpinBox,
     QFormLayout,
-    QHBoxLayout,
     QLineEdit,
     QPlainTextEdit,
     QSpinBox,
@@ -23,10 +22,9 @@ from PySide6.QtWidgets import (
 from deskq.actions.retry import read_json
 from deskq.actions.sending import Call
 from deskq.errors import UserError
-from deskq.models import formats
 from deskq.views import theme
 from deskq.views.empty import plain_label
-from deskq.views.schedule_fields import name_choice
+from deskq.views.fields import name_choice, offer_names, row_of
 from deskq.views.schedule_kinds import moment_edit, moment_in, set_moment
 
 _NOT: Final = -1.0
@@ -117,13 +115,8 @@ class SendFields(QWidget):
 
     def offer(self, tasks: Iterable[str], queues: Iterable[str]) -> None:
         """Add names that complete what is typed."""
-        for field, names in ((self.task, tasks), (self.queue, queues)):
-            text = field.currentText()
-            present = {field.itemText(n) for n in range(field.count())}
-            field.blockSignals(True)
-            field.addItems(sorted({formats.plain(name) for name in names if name} - present))
-            field.setEditText(text)
-            field.blockSignals(False)
+        offer_names(self.task, tasks)
+        offer_names(self.queue, queues)
 
     def _lay_out(self) -> None:
         form = QFormLayout(self)
@@ -132,13 +125,13 @@ class SendFields(QWidget):
         form.addRow("&Queue", self.queue)
         form.addRow("&args", self.args)
         form.addRow("&kwargs", self.kwargs)
-        form.addRow("&When", _row(self.when, self.countdown, self.eta))
-        form.addRow("&Expires after", _row(self.expires, plain_label("priority", muted=True), self.priority))
+        form.addRow("&When", row_of(self.when, self.countdown, self.eta))
+        form.addRow("&Expires after", row_of(self.expires, plain_label("priority", muted=True), self.priority))
         soft, hard = plain_label("soft", muted=True), plain_label("hard", muted=True)
-        form.addRow("Time &limits", _row(soft, self.soft, hard, self.hard))
+        form.addRow("Time &limits", row_of(soft, self.soft, hard, self.hard))
         form.addRow("&Headers", self.headers)
         form.addRow("&Id", self.id)
-        form.addRow("&Send it", _row(self.times, self.rate, self.ignore_result))
+        form.addRow("&Send it", row_of(self.times, self.rate, self.ignore_result))
 
     def _connect(self) -> None:
         for choice in (self.task, self.queue):
@@ -183,13 +176,3 @@ def _json_pane(name: str) -> QPlainTextEdit:
     pane.setTabChangesFocus(True)
     pane.setFixedHeight(pane.fontMetrics().height() * 3 + 14)
     return pane
-
-
-def _row(*widgets: QWidget) -> QWidget:
-    row = QWidget()
-    layout = QHBoxLayout(row)
-    layout.setContentsMargins(0, 0, 0, 0)
-    for widget in widgets:
-        layout.addWidget(widget)
-    layout.addStretch(1)
-    return row

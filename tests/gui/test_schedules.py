@@ -199,6 +199,12 @@ def test_new_edit_and_duplicate(profile: Profile, store: ScheduleStore, run: Run
             app.window.run_command("duplicate_schedule")
             editor = child(app, "ScheduleDialog")
             assert editor.fields.name.text() == "nightly-now (2)"
+            editor.fields.args.setText("[8]")
+            editor.reject()  # as Esc does
+            box = child(app, "QMessageBox")
+            box.defaultButton().click()
+            assert editor.isVisible()  # what was typed is not thrown away
+            editor.fields.args.setText('["Q3"]')
             editor.save.click()
             await said_yes(app)
             assert set(names(store)) == {"nightly-now", "nightly-now (2)"}
