@@ -12,7 +12,7 @@ import apsw
 
 from deskq.history.beside import readable
 from deskq.history.codec import RAN_TWICE, ROOT_IS_SELF, UNREADABLE, Texts, unpack_record, unpack_uuid
-from deskq.history.file import damaged, is_damage, open_for_reading
+from deskq.history.file import open_for_reading, told
 from deskq.history.rows import TaskRow
 from deskq.protocol.task_record import TaskRecord
 
@@ -82,9 +82,7 @@ class Connected:
         except apsw.InterruptError:
             raise Interrupted from None
         except apsw.Error as error:
-            if is_damage(error):
-                raise damaged(self.path, error) from None
-            raise
+            raise told(self.path, error) from None
 
     def _series(self, series: Callable[Concatenate[apsw.Connection, P], T], *values: P.args, **more: P.kwargs) -> T:
         return self._query(lambda: series(self._connection, *values, **more))
@@ -102,9 +100,7 @@ class Connected:
         except apsw.InterruptError:
             raise Interrupted from None
         except apsw.Error as error:
-            if is_damage(error):
-                raise damaged(self.path, error) from None
-            raise
+            raise told(self.path, error) from None
 
     def _all(self, sql: str, values: tuple[Any, ...]) -> list[Any]:
         return list(self._run(sql, values))

@@ -30,6 +30,7 @@ _OWN_WORDS: Final = (
     b"CREATE INDEX tasks_by_",
     b"CREATE TABLE facts (",
 )
+_PASSING: Final = (apsw.BusyError, apsw.LockedError, apsw.IOError, apsw.CantOpenError, apsw.FullError)
 _PLAUSIBLE_VERSIONS: Final = 20
 """A format that is newer by more than so many is no format but damage."""
 
@@ -100,6 +101,15 @@ def damaged(path: Path, error: object) -> HistoryDamaged:
         f"The history {path} is damaged ({error}). The next recorder sets it aside and salvages what is readable: "
         f"deskq record URL --history {path}"
     )
+
+
+def told(path: Path, error: apsw.Error) -> Exception:
+    """Return what a reader raises: damage, or a file that cannot be read just now, in words; else the error itself."""
+    if is_damage(error):
+        return damaged(path, error)
+    if isinstance(error, _PASSING):
+        return UserError(f"The history {path} cannot be read just now: {error}.")
+    return error
 
 
 def find_damage(connection: apsw.Connection, seconds: float) -> str:
