@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
 from typing import Final
 
@@ -105,7 +106,8 @@ class OverviewView(QWidget):
         tables.addWidget(self.task_runtimes, 1)
         layout.addLayout(tables, 1)
         self._timer = QTimer(self, interval=_REFRESH_MS)
-        self._timer.timeout.connect(self.refresh)
+        self._timer.timeout.connect(self._again)
+        self._under_way: Counter[str] = Counter()
         self.numbers[0].clicked.connect(lambda: self.filter_tasks.emit("state:SENT state:RECEIVED"))
         self.numbers[1].clicked.connect(lambda: self.filter_tasks.emit("state:STARTED"))
         self.numbers[2].clicked.connect(lambda: self.filter_tasks.emit("state:FAILURE"))
@@ -137,12 +139,21 @@ class OverviewView(QWidget):
     def hideEvent(self, event: object) -> None:
         self._timer.stop()
 
+    def _again(self) -> None:
+        """Read anew where the last answer has come: a large history may take longer than the timer waits."""
+        for session in self._sessions:
+            if not self._under_way[session.profile.name]:
+                session.spawn(self._read(session), "overview")
+
     async def _read(self, session: ProfileSession) -> None:
         since, until = span_until(session.now(), self.span.currentData())
+        self._under_way[session.profile.name] += 1
         try:
             facts = await session.ask(lambda reader: read_overview(reader, since, until), slot=f"overview {id(self)}")
         except UserError:
             return
+        finally:
+            self._under_way[session.profile.name] -= 1
         self._facts[session.profile.name] = facts
         self._write()
 
