@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any, Final
 from uuid import uuid4
 
@@ -22,6 +22,8 @@ _PROBE_SECONDS: Final = 3.0
 _CONFIRM_SECONDS: Final = 15.0
 WINDOW: Final = 50
 """Messages that are on their way at once. One at a time would wait for the broker's disk each time."""
+WINDOW_BYTES: Final = 1024 * 1024
+"""Bytes of them, so that large ones have the time that they need before they are given up."""
 
 
 class RabbitPublisher:
@@ -56,8 +58,7 @@ class RabbitPublisher:
         """See Publisher. So many are on their way at once that a lost connection leaves no more in doubt."""
         self._open()
         answers: list[Answer] = []
-        for first in range(0, len(parcels), WINDOW):
-            window = parcels[first : first + WINDOW]
+        for window in _windows(parcels):
             found = self._publish_window(window)
             answers += found
             if self._connection is None:
@@ -139,3 +140,18 @@ class RabbitPublisher:
 
     def _on_unblocked(self, _connection: Any, _method: Any) -> None:
         self._blocked = ""
+
+
+def _windows(parcels: Sequence[Parcel]) -> Iterator[Sequence[Parcel]]:
+    """Divide them; what is larger than a window goes alone."""
+    window: list[Parcel] = []
+    size = 0
+    for parcel in parcels:
+        own = len(parcel.message.body)
+        if window and (len(window) == WINDOW or size + own > WINDOW_BYTES):
+            yield window
+            window, size = [], 0
+        window.append(parcel)
+        size += own
+    if window:
+        yield window

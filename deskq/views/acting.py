@@ -61,7 +61,11 @@ class Acting:
         """Return the commands that act on a profile and need no selection; none for ""."""
         if not self._writable(profile):
             return {}
-        return {"send_task": partial(self.send, profile)}
+        found: dict[str, Callable[[], object]] = {"send_task": partial(self.send, profile)}
+        session = self._sessions.get(profile)
+        if session is not None and session in self._writable(profile) and not session.profile.silent:
+            found["revoke_stamped"] = self.steering(profile).revoke_stamped
+        return found
 
     def _writable(self, first: str) -> list[ProfileSession]:
         """The sessions at which something may be sent, this one first."""

@@ -45,6 +45,7 @@ COMMANDS: Final = (
     Command("send_like", "Send again, edited…", "Edit", ("Shift+S",), "A new task like the selected one"),
     Command("revoke", "Revoke…", "Edit", ("Shift+Del",), "Keep workers from starting the selected tasks"),
     Command("terminate", "Revoke and terminate…", "Edit", (), "End the process of the selected tasks that run"),
+    Command("revoke_stamped", "Revoke by stamp…", "Edit", (), "Every task with a stamped header, seen or unseen"),
     Command("tell_workers", "Tell workers…", "Edit", ("T",), "Ask the selected workers, or steer them"),
     Command("pause_queue", "Pause queue…", "Edit", ("P",), "All workers of the current queue leave it"),
     Command("resume_queue", "Resume queue…", "Edit", ("Shift+P",), "They consume it again"),

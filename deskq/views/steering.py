@@ -3,11 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any
 
 from PySide6.QtWidgets import QInputDialog, QWidget
 
-from deskq.actions.control import SIGNALS, ControlDoer, plan_control, plan_pause, plan_revoke
+from deskq.actions.control import (
+    SIGNALS,
+    ControlDoer,
+    plan_control,
+    plan_pause,
+    plan_revoke,
+    plan_revoke_stamped,
+)
 from deskq.actions.control_verbs import VERBS, ControlVerb
 from deskq.actions.pauses import pauses
 from deskq.actions.plan import StepPlan
@@ -52,6 +60,23 @@ class Steering:
         plan = plan_revoke(tasks, self._profile, terminate=True, signal=signal)
         note = f"Which worker runs a task is asked again right before. {_FORGOTTEN}"
         self._preview(plan, button="Terminate", note=note)
+
+    def revoke_stamped(self) -> None:
+        """Ask for a stamped header, and preview that every task that has it is revoked, seen or unseen."""
+        asked = QInputDialog(self._window)
+        asked.setWindowTitle("Revoke by stamp")
+        asked.setLabelText("The stamped header of the tasks, as NAME=VALUE:")
+        asked.setOkButtonText("Preview…")
+        asked.textValueSelected.connect(partial(Steering._revoke_stamped, self))  # nobody else keeps this object
+        asked.finished.connect(asked.deleteLater)
+        asked.open()
+
+    def _revoke_stamped(self, text: str) -> None:
+        name, equals, value = text.strip().partition("=")
+        if not (name and equals):
+            self.say(f"“{text}” is no stamp: write it as NAME=VALUE.")
+            return
+        self._preview(plan_revoke_stamped({name: value}, self._profile), button="Revoke", note=_FORGOTTEN)
 
     def control(self, name: str, workers: Sequence[str]) -> None:
         """Ask these workers, or preview what they are told; arguments are asked for first."""

@@ -7,6 +7,7 @@ import uuid
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import replace
+from urllib.parse import urlsplit
 
 import pytest
 import redis
@@ -14,10 +15,13 @@ import redis
 from deskq.brokers.base import BrokerError
 from deskq.brokers.publishing import Parcel, Publisher, open_publisher
 from deskq.brokers.rabbitmq import RabbitBroker
+from deskq.brokers.rabbitmq_publishing import WINDOW
 from deskq.brokers.redis import RedisBroker
 from deskq.brokers.redis_publishing import MARKER
 from deskq.profiles import Profile
 from deskq.protocol.message import new_message, read_body, read_redis_message
+from tests.support.middle import Middle
+from tests.support.sample_app import sample_client
 from tests.support.servers import RabbitServer, RedisServer
 from tests.support.waiting import wait_until
 
@@ -182,3 +186,44 @@ def test_rabbitmq_with_a_memory_alarm_takes_nothing_and_nothing_is_in_doubt(
             publisher.check()
             assert publisher.publish(parcels(1))[0].sent
             wait_until(lambda: broker.sample(["emails"])[0].ready == 1, 10)
+
+
+def test_rabbitmq_answers_for_each_of_many_on_their_way(rabbit_vhost_url: str) -> None:
+    """Windows by number and by size; what is returned or cannot be written is named, wherever it stands."""
+    profile = Profile.from_url(rabbit_vhost_url)
+    batch = parcels(130)
+    for place in (0, 60, 129):
+        batch[place] = replace(batch[place], queue="nowhere")
+    odd = new_message("t", "odd", [], {}, origin="test", headers={"h": object()})
+    batch[70] = Parcel("odd", "emails", odd)
+    large = new_message("t", "large", ["x" * 3_000_000], {}, origin="test")
+    batch[71] = Parcel("large", "emails", large)
+    with closing(open_publisher(profile)) as publisher, sample_client(rabbit_vhost_url) as client:
+        client.send_task("t", queue="emails")
+        answers = publisher.publish(batch)
+        assert [place for place, answer in enumerate(answers) if answer.sent is not True] == [0, 60, 70, 129]
+        assert all("nowhere" in answers[place].words for place in (0, 60, 129))
+        assert "header" in answers[70].words
+        again = publisher.publish(parcels(3))
+        assert [answer.sent for answer in again] == [True] * 3
+    with closing(RabbitBroker(profile)) as broker:
+        (sample,) = broker.sample(["emails"])
+        assert sample.ready == 1 + 126 + 3
+
+
+def test_rabbitmq_that_is_lost_on_the_way_leaves_few_in_doubt(rabbit_vhost_url: str) -> None:
+    port = urlsplit(rabbit_vhost_url).port
+    assert port is not None
+    with Middle(port) as middle, sample_client(rabbit_vhost_url) as client:
+        client.send_task("t", queue="emails")
+        through = Profile.from_url(rabbit_vhost_url.replace(f":{port}", f":{middle.port}"))
+        with closing(open_publisher(through)) as publisher:
+            publisher.check()
+            assert publisher.publish(parcels(1))[0].sent is True
+            middle.swallow()
+            answers = publisher.publish(parcels(300))
+    sent = [answer.sent for answer in answers]
+    assert len(sent) == 300
+    assert sent.count(None) == WINDOW  # those that were on their way
+    assert sent[WINDOW:] == [False] * (300 - WINDOW)
+    assert "before it" in answers[-1].words

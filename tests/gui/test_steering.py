@@ -88,6 +88,20 @@ def test_workers_are_told_tasks_ended_and_queues_paused(
             assert "until the worker restarts" in dialog.note.text()
             dialog.reject()
 
+            window.run_command("revoke_stamped")
+            stamp: QInputDialog = child(app, "QInputDialog")
+            stamp.setTextValue("customer")
+            stamp.accept()
+            assert [each for each in window.findChildren(UndoOffer) if "NAME=VALUE" in each.text.text()]
+            window.run_command("revoke_stamped")
+            stamp = child(app, "QInputDialog")
+            stamp.setTextValue("customer=8812")
+            stamp.accept()
+            dialog = await said_yes(app)
+            assert dialog.model.rows()[0].target == "customer=8812"
+            assert "noted by 1 worker" in dialog.model.rows()[0].words
+            dialog.reject()
+
             queues: Any = window.show_view("shop", "queues")
             await until(lambda: queues.model.line_of("celery") is not None and queues.model.row_at(0).workers, 30)
             window.show_queue("shop", "celery")
@@ -105,15 +119,16 @@ def test_workers_are_told_tasks_ended_and_queues_paused(
 
             child(app, "StepsDialog").reject()
             journal: Any = window.show_overall("journal")
-            await until(lambda: journal.model.rowCount() == 4)
-            assert [row.verb for row in journal.model.rows()] == ["pause", "pause", "tell workers", "revoke"]
-            journal.table.selectRow(2)
+            await until(lambda: journal.model.rowCount() == 5)
+            verbs = [row.verb for row in journal.model.rows()]
+            assert verbs == ["pause", "pause", "revoke", "tell workers", "revoke"]
+            journal.table.selectRow(3)
             await until(journal.undo_button.isVisible)
             assert "rate_limit" in journal.items_model.row_at(0).command
             window.run_command("undo")
             dialog = await said_yes(app)
             dialog.reject()
-            await until(lambda: journal.model.rowCount() == 5)
+            await until(lambda: journal.model.rowCount() == 6)
             with closing(RemoteControl(profile)) as remote:
                 told = remote.inspect("registered", arguments={"taskinfoitems": ["rate_limit"]})
             lines: Any = told[worker.hostname]
