@@ -15,6 +15,7 @@ from deskq.errors import UserError
 from deskq.history.query import TaskFilter
 from deskq.history.reader import HistoryReader
 from deskq.history.rows import TaskRow
+from deskq.models.formats import relative
 from deskq.models.session import ProfileSession
 
 if TYPE_CHECKING:
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
     from deskq.schedules.reading import Key, ScheduleRow, StoreState
 
 READ_MS: Final = 5_000
+OVERDUE_SECONDS: Final = 60.0
+"""How late an entry is before it is said; a beat looks every few seconds."""
 _SEEN_RUNS: Final = 12
 _LOOKED_UP: Final = 60
 """Rows in sight whose runs are looked up in the history at a time."""
@@ -208,6 +211,26 @@ def _last_runs(reader: HistoryReader, entries: Sequence[Entry]) -> list[tuple[Ta
 def _same(told: str, expected: str) -> bool:
     """Can an event that says ``told`` be about these arguments? What it leaves out, or cuts short, does not differ."""
     return not told or told == expected or len(expected) > _LONGEST_REPR
+
+
+def overdue_words(rows: Sequence[ShownSchedule], now: float) -> str:
+    """Return a sentence where a store itself says that entries were due a while ago and did not run, else "".
+
+    Only redbeat says when each is due; beat moves that on with every run, so an old time means that no beat looks.
+    """
+    late = [
+        shown
+        for shown in rows
+        if shown.entry.enabled
+        and not shown.entry.problem
+        and shown.entry.due_at is not None
+        and 0 < shown.entry.due_at < now - OVERDUE_SECONDS
+    ]
+    if not late:
+        return ""
+    first = min(late, key=lambda shown: shown.entry.due_at or 0.0)
+    more = f" and {len(late) - 1:,} more" if len(late) > 1 else ""
+    return f"“{first.entry.name}”{more} should have run {relative(first.entry.due_at, now)}: does a beat run?"
 
 
 def with_switched(rows: Sequence[ShownSchedule], *, enabled: bool) -> list[tuple[Entry, Entry]]:

@@ -20,7 +20,7 @@ from PySide6.QtWidgets import (
 )
 
 from deskq.models import formats
-from deskq.models.schedules import Schedules, ShownSchedule
+from deskq.models.schedules import Schedules, ShownSchedule, overdue_words
 from deskq.models.session import ProfileSession
 from deskq.models.small_table import SmallTableModel
 from deskq.views import theme, window_state
@@ -303,6 +303,8 @@ class SchedulesView(QWidget):
             for words in (state.problem, *state.warnings, state.beat.words if state.beat.alive is not True else "")
             if words and (state.count or state.problem)
         ]
+        if late := overdue_words(rows, time.time()):
+            told.append(late)
         self.problems.setText(formats.plain_lines("\n".join(told)))
         self.problems.setVisible(bool(told) and bool(rows))
         self._offer_stores()

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import redis
 from PySide6.QtCore import Qt
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QWidget
@@ -254,6 +255,23 @@ def test_somebody_elses_change_meanwhile(profile: Profile, store: ScheduleStore,
             conflict.go.click()
             await said_yes(app)
             assert names(store)["a"].args == [9]
+
+    run(scenario())
+
+
+def test_what_is_overdue_is_said(
+    redis_url: str, profile: Profile, store: ScheduleStore, run: Run, qapp: QApplication
+) -> None:
+    for name in ("late", "later", "off"):
+        added(store, entry(name, enabled=name != "off"))
+    with closing(redis.Redis.from_url(redis_url)) as server:
+        server.zadd("redbeat::schedule", {f"redbeat:{name}": time.time() - 600 for name in ("later", "off")})
+
+    async def scenario() -> None:
+        async with opened(qapp) as app:
+            view = await shown(app, profile, 3)
+            await until(view.problems.isVisible)
+            assert "“later” should have run 10 min ago: does a beat run?" in view.problems.text()
 
     run(scenario())
 
