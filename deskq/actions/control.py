@@ -9,10 +9,12 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any, Final
 
 from deskq.actions.control_verbs import VERBS, ControlVerb, advice, described
 from deskq.actions.plan import Outcome, Step, StepPlan, Verb
+from deskq.actions.running import last_seen_with, runs, terminated
 from deskq.actions.steps import Ending
 from deskq.brokers.base import BrokerError, LoginRefused
 from deskq.brokers.remote_control import RemoteControl
@@ -29,6 +31,8 @@ _NOT_OFF: Final = (
     "It says that they are off. Where it was started with -E or worker_send_task_events they are not, and Celery "
     "cannot turn them off: start it without."
 )
+# What it says first where nothing had to be changed; names of queues stand in other answers.
+_ALREADY: Final = ("task events already", "already consuming")
 _INFO: Final = re.compile(r"(\w+)=(\S+)")
 
 
@@ -52,13 +56,17 @@ def plan_pause(queue: str, workers: Sequence[str], profile: Profile) -> StepPlan
     if not workers:
         raise UserError(f"Nobody consumes “{queue}”, as far as is known: there is nothing to pause.")
     verb = VERBS["cancel-consumer"]
-    detail = {"method": verb.method, "arguments": {"queue": queue}}
+    detail = {"method": verb.method, "arguments": (arguments := {"queue": queue})}
     return StepPlan(
         verb=Verb.PAUSE,
         profile=profile.name,
         environment=profile.environment.value,
         title=f"Pause “{queue}” at {profile.name} ({profile.environment.value})",
-        items=tuple(_step(worker, verb, {"queue": queue}, detail) for worker in workers),
+        # The way back is known beforehand: a worker that does not answer may have left the queue all the same.
+        items=tuple(
+            replace(_step(worker, verb, arguments, detail), undo=_detail("add_consumer", arguments, worker))
+            for worker in workers
+        ),
     )
 
 
@@ -238,18 +246,28 @@ class ControlDoer:
         runners: dict[str, list[str]] = {}
         for worker, reply in answers.items():
             for uuid in ids:
-                if _runs(reply, uuid):
+                if runs(reply, uuid):
                     runners.setdefault(worker, []).append(uuid)
         ended: dict[str, Ending] = {}
         for worker, running in runners.items():
             told = {"task_id": running, "terminate": True, "signal": signal}
             ended |= _terminated(worker, running, self._ask("revoke", told, [worker]).get(worker))
-        idle = Ending(
-            Outcome.GONE, "No worker runs it just now: nothing was terminated. It is revoked, should it come."
-        )
+        rest = [uuid for uuid in ids if uuid not in ended]
+        ended |= self._not_found(rest, noted, answers) if rest else {}
+        return {step.id: ended[_task_of(step)] for step in steps}
+
+    def _not_found(self, ids: Sequence[str], noted: Ending, answers: Mapping[str, object]) -> dict[str, Ending]:
+        """How it ended for tasks that nobody who answered runs: who last had them may run them on, and be busy."""
         if noted.outcome is not Outcome.DONE:
-            idle = noted
-        return {step.id: ended.get(_task_of(step), idle) for step in steps}
+            return dict.fromkeys(ids, noted)
+        idle = Ending(
+            Outcome.GONE if answers else Outcome.UNKNOWN,
+            f"No worker that answered ({len(answers):,}) runs it: nothing was terminated. "
+            "It is revoked, should it come.",
+        )
+        silent = {uuid: name for uuid, name in last_seen_with(self._profile, ids).items() if name not in answers}
+        words = "{} had it and does not answer: it may run on. Nothing was terminated."
+        return {uuid: Ending(Outcome.UNKNOWN, words.format(silent[uuid])) if uuid in silent else idle for uuid in ids}
 
     def _told_to_all(self, method: str, arguments: dict[str, Any]) -> Ending:
         """Any worker may get the task: all are told, and who answers has noted it."""
@@ -282,32 +300,26 @@ def _terminated(worker: str, tasks: Sequence[str], reply: object) -> dict[str, E
     if ending.outcome is not Outcome.DONE:
         return dict.fromkeys(tasks, ending._replace(words=f"{worker}: {ending.words}"))
     gone = Ending(Outcome.GONE, f"It ended on {worker} in this moment: nothing was terminated.")
-    done = Ending(Outcome.DONE, f"terminated on {worker}")
-    return {uuid: done if uuid in ending.words else gone for uuid in tasks}
+    done, over = Ending(Outcome.DONE, f"terminated on {worker}"), terminated(reply)
+    return {uuid: done if uuid in over else gone for uuid in tasks}
 
 
 def _ending(reply: object, undo: Mapping[str, Any] | None) -> Ending:
     if reply is None:
-        return Ending(Outcome.UNKNOWN, _SILENT)
+        return Ending(Outcome.UNKNOWN, _SILENT, undo)
     refused = _refusal(reply)
     if refused:
         return Ending(Outcome.FAILED, advice(refused))
     words = str(reply.get("ok", reply)) if isinstance(reply, dict) else str(reply)
     if words == "task events already disabled":
         return Ending(Outcome.FAILED, _NOT_OFF)
-    if "already" in words:
+    if words.startswith(_ALREADY):
         return Ending(Outcome.GONE, words[:2_000])
     return Ending(Outcome.DONE, words[:2_000], undo)
 
 
 def _refusal(reply: object) -> str:
     return str(reply["error"])[:2_000] if isinstance(reply, dict) and "error" in reply else ""
-
-
-def _runs(reply: object, uuid: str) -> bool:
-    """Does a worker's answer to query_task say that it runs this task?"""
-    found = reply.get(uuid) if isinstance(reply, dict) else None
-    return isinstance(found, list | tuple) and bool(found) and found[0] == "active"
 
 
 def _consumed(reply: object, queue: str) -> Mapping[str, Any] | None:

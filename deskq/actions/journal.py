@@ -144,9 +144,13 @@ class Journal:
             )
 
     def undos(self, action: str) -> list[tuple[ItemRow, dict[str, Any]]]:
-        """Return the items of an action that were done and can be taken back, the last one first, with the details."""
+        """Return the items of an action that were done and can be taken back, the last one first, with the details.
+
+        Those of a pause also where it is not known: to consume again what is consumed changes nothing.
+        """
         rows = self._all(
-            f"SELECT {_ITEM}, undo FROM items WHERE action = ? AND outcome = 'done' AND undo <> '' "
+            f"SELECT {_ITEM}, undo FROM items WHERE action = ? AND undo <> '' AND (outcome = 'done' "
+            "OR outcome = 'unknown' AND (SELECT verb FROM actions WHERE id = items.action) = 'pause') "
             "ORDER BY number DESC",
             (action,),
         )

@@ -24,20 +24,22 @@ def pauses(journal: Journal, profile: str) -> list[Pause]:
     """Return the queues of a profile that are paused, the latest first; blocking. Raises UserError."""
     found: dict[str, Pause] = {}
     for action in journal.actions_of(profile, Verb.PAUSE):
-        if action.undoes or journal.undone_by(action.id):
+        if journal.undone_by(action.id):
             continue
         items = [item for item in journal.items(action.id) if item.outcome in (Outcome.DONE, Outcome.UNKNOWN)]
         if not items:
             continue
-        queue = _queue_of(journal.message(action.id, items[0].number))
+        queue = _left_by(journal.message(action.id, items[0].number))
         if queue and queue not in found:
             workers = tuple(item.queue for item in items)
             found[queue] = Pause(queue, action.id, action.person, action.at, workers)
     return list(found.values())
 
 
-def _queue_of(detail: bytes) -> str:
+def _left_by(detail: bytes) -> str:
+    """The queue that a step says is no longer consumed; "" if it says another thing, as one that resumes does."""
     try:
-        return str(json.loads(detail)["arguments"]["queue"])
+        told = json.loads(detail)
+        return str(told["arguments"]["queue"]) if told["method"] == "cancel_consumer" else ""
     except (ValueError, KeyError, TypeError):
         return ""

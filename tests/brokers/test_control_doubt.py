@@ -1,0 +1,147 @@
+"""What is not known when workers are told: said as such, and never in the way of what puts it right."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from dataclasses import replace
+from pathlib import Path
+from uuid import uuid4
+
+import pytest
+
+from deskq.actions.control import ControlDoer, plan_pause, plan_revoke
+from deskq.actions.journal import ItemRow, Journal
+from deskq.actions.pauses import pauses
+from deskq.actions.plan import Outcome, StepPlan
+from deskq.actions.running import terminated
+from deskq.actions.safety import Confirmation
+from deskq.actions.steps import StepCarrier, undo_plan
+from deskq.brokers.remote_control import RemoteControl
+from deskq.history.store import History
+from deskq.profiles import Profile
+from deskq.protocol.events import Event
+from tests.support.celery_worker import CeleryWorker
+from tests.support.sample_app import sample_client
+from tests.support.servers import RedisServer
+from tests.support.waiting import wait_until
+
+ODD = "mails-already-sent"
+
+
+@pytest.fixture(scope="module")
+def workers(redis_server: RedisServer) -> Iterator[tuple[Profile, CeleryWorker, CeleryWorker]]:
+    url = f"{redis_server.url.rsplit('/', 1)[0]}/14"
+    with (
+        CeleryWorker(url, pool="solo", queues=("celery", "second", ODD)) as solo,
+        CeleryWorker(url, pool="solo", queues=("other",)) as idle,
+    ):
+        yield Profile.from_url(url, name="doubt"), solo, idle
+
+
+def carried(profile: Profile, plan: StepPlan) -> list[ItemRow]:
+    with closing(Journal()) as journal:
+        StepCarrier(plan, profile, journal, ControlDoer(profile)).run(Confirmation(plan.id))
+        return journal.items(plan.id)
+
+
+def undone(profile: Profile, action: str) -> tuple[str, list[ItemRow]]:
+    with closing(Journal()) as journal:
+        plan = undo_plan(journal, action)
+    return plan.id, carried(profile, plan)
+
+
+def paused() -> list[str]:
+    with closing(Journal()) as journal:
+        return [pause.queue for pause in pauses(journal, "doubt")]
+
+
+def queues(profile: Profile, worker: CeleryWorker) -> set[str]:
+    with closing(RemoteControl(profile)) as remote:
+        answers = remote.inspect("active_queues", destination=[worker.hostname], timeout=10, limit=1)
+    replies = answers[worker.hostname]
+    assert isinstance(replies, list)
+    return {queue["name"] for queue in replies}
+
+
+@contextmanager
+def frozen(worker: CeleryWorker) -> Iterator[None]:
+    os.kill(worker.pid, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        os.kill(worker.pid, signal.SIGCONT)
+
+
+def test_a_pause_that_nobody_answered_can_be_resumed(workers: tuple[Profile, CeleryWorker, CeleryWorker]) -> None:
+    profile, solo, _ = workers
+    plan = plan_pause("second", [solo.hostname], profile)
+    with frozen(solo):
+        (item,) = carried(profile, plan)
+    assert item.outcome == Outcome.UNKNOWN
+    wait_until(lambda: "second" not in queues(profile, solo))  # it was told all the same
+    assert paused() == ["second"]
+    undone(profile, plan.id)
+    wait_until(lambda: "second" in queues(profile, solo))
+    assert paused() == []
+
+
+def test_a_resume_that_is_taken_back_is_a_pause(workers: tuple[Profile, CeleryWorker, CeleryWorker]) -> None:
+    profile, solo, _ = workers
+    plan = plan_pause("second", [solo.hostname], profile)
+    carried(profile, plan)
+    resumed, _ = undone(profile, plan.id)
+    assert paused() == []
+    again, _ = undone(profile, resumed)
+    wait_until(lambda: "second" not in queues(profile, solo))
+    assert paused() == ["second"]
+    undone(profile, again)
+    wait_until(lambda: "second" in queues(profile, solo))
+    assert paused() == []
+
+
+def test_a_queue_may_have_any_name(workers: tuple[Profile, CeleryWorker, CeleryWorker]) -> None:
+    profile, solo, _ = workers
+    plan = plan_pause(ODD, [solo.hostname], profile)
+    (item,) = carried(profile, plan)
+    assert item.outcome == Outcome.DONE
+    assert paused() == [ODD]
+    undone(profile, plan.id)
+    wait_until(lambda: ODD in queues(profile, solo))
+
+
+def test_who_runs_a_task_and_is_silent(workers: tuple[Profile, CeleryWorker, CeleryWorker], tmp_path: Path) -> None:
+    profile, solo, _ = workers
+    profile = replace(profile, history=str(tmp_path / "history.sqlite"))
+    with sample_client(profile.url) as client:
+        uuid = client.send_task("sample.sleep_for", (8,)).id
+    wait_until(lambda: f"Task sample.sleep_for[{uuid}] received" in solo.log(), 20)
+    plan = plan_revoke([(uuid, "sample.sleep_for")], profile, terminate=True)
+    (item,) = carried(profile, plan)
+    assert item.outcome == Outcome.GONE
+    assert "No worker that answered (1) runs it" in item.words  # without a history there is no more to say
+    with closing(History(profile.history_path())) as history:
+        event = Event(
+            type="task-received",
+            uuid=uuid,
+            hostname=solo.hostname,
+            pid=1,
+            clock=1,
+            timestamp=time.time(),
+            name="sample.sleep_for",
+        )
+        history.record(uuid, time.time()).add(event)
+        history.commit(time.time())
+    (item,) = carried(profile, replace(plan, id=str(uuid4())))
+    assert item.outcome == Outcome.UNKNOWN
+    assert f"{solo.hostname} had it and does not answer" in item.words
+
+
+def test_many_that_one_worker_ended() -> None:
+    ids = [f"{number:036}" for number in range(100)]
+    assert terminated({"ok": f"terminate: {', '.join(ids)}"}) == set(ids)
+    assert terminated({"ok": "terminate: tasks unknown"}).isdisjoint(ids)
+    assert "1" not in terminated({"ok": "terminate: 12"})
