@@ -21,6 +21,7 @@ from deskq.history.reader import HistoryReader
 from deskq.history.rows import RecorderStatus
 from deskq.models.formats import clock_time
 from deskq.models.history_link import HistoryLink
+from deskq.models.owned_tasks import end_with
 from deskq.profiles import Profile, profile_to_json
 from deskq.recorder import RECOVERED
 
@@ -135,14 +136,19 @@ class ProfileSession(QObject):
         """Run a question to the profile's schedule stores in the session's thread for them."""
         return await asyncio.get_running_loop().run_in_executor(self._schedules_io, self._with_schedules, verb)
 
-    def spawn(self, work: Coroutine[Any, Any, None], name: str) -> None:
-        """Start a task that lives at most as long as the session; what it raises reaches the loop's handler."""
+    def spawn(self, work: Coroutine[Any, Any, None], name: str, owner: QObject | None = None) -> None:
+        """Start a task that lives at most as long as the session, and as its ``owner``, where it has one.
+
+        What it raises reaches the loop's handler.
+        """
         if self._stopping:
             work.close()
             return
         task = asyncio.get_running_loop().create_task(work, name=f"{self.profile.name}: {name}")
         self._tasks.add(task)
         task.add_done_callback(self._ended)
+        if owner is not None:
+            end_with(owner, task)
 
     def _ended(self, task: asyncio.Task[Any]) -> None:
         self._tasks.discard(task)

@@ -29,6 +29,7 @@ from deskq.errors import UserError
 from deskq.history.cells import safe_cell
 from deskq.models import formats
 from deskq.models.journal import JournalFeed, ask_journal
+from deskq.models.owned_tasks import end_with
 from deskq.models.session import ProfileSession
 from deskq.models.small_table import SmallTableModel
 from deskq.views import theme
@@ -223,6 +224,7 @@ class JournalView(QWidget):
         task = asyncio.get_running_loop().create_task(work, name=name)
         self._tasks.add(task)
         task.add_done_callback(self._ended)
+        end_with(self, task)
 
     def _ended(self, task: asyncio.Task[None]) -> None:
         self._tasks.discard(task)

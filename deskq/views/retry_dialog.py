@@ -109,7 +109,7 @@ class RetryDialog(QDialog):
         self._lay_out()
         self._connect()
         self._write()
-        retrying.source.spawn(self._read(queue), "retry")
+        retrying.source.spawn(self._read(queue), "retry", self)
 
     def _lay_out(self) -> None:
         form = QFormLayout()

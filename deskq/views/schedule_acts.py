@@ -107,7 +107,7 @@ class ScheduleActs(QObject):
             parent=self._widget,
         )
         dialog.accepted_entry.connect(lambda new: self._save(state, dialog, new))
-        self._session.spawn(self._known_names(dialog), "names of tasks")
+        self._session.spawn(self._known_names(dialog), "names of tasks", dialog)
         dialog.open()
 
     async def _known_names(self, dialog: ScheduleDialog) -> None:
@@ -127,7 +127,7 @@ class ScheduleActs(QObject):
             if progress.done:
                 dialog.accept()
             elif old is not None:
-                self._session.spawn(self._look_for_conflict(state, dialog, old, new), "schedule conflict")
+                self._session.spawn(self._look_for_conflict(state, dialog, old, new), "schedule conflict", dialog)
 
         asked = self._change(state, [Change(old, new)], above=dialog, change_shared=dialog.change_shared)
         if asked is not None:

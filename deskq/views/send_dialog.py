@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from typing import Any, Final
 
 from PySide6.QtCore import QTimer, Signal
@@ -103,19 +103,19 @@ class SendDialog(QDialog):
         self._lay_out()
         self._connect()
         self._write()
-        self._spawn(self._begin_with(like), "send")
+        self._spawn("send", self._begin_with, like)
 
     @property
     def _session(self) -> ProfileSession:
         return self._sessions[self.profile.currentData()]
 
-    def _spawn(self, work: Any, name: str) -> None:
-        self._session.spawn(self._told(work), name)
+    def _spawn(self, name: str, work: Callable[..., Coroutine[Any, Any, None]], *given: Any) -> None:
+        self._session.spawn(self._told(work, *given), name, self)
 
-    async def _told(self, work: Any) -> None:
+    async def _told(self, work: Callable[..., Coroutine[Any, Any, None]], *given: Any) -> None:
         """What goes wrong is said here, where it was asked for."""
         try:
-            await work
+            await work(*given)
         except UserError as error:
             self.message.setText(formats.plain(str(error)))
 
@@ -156,7 +156,7 @@ class SendDialog(QDialog):
         self.profile.currentIndexChanged.connect(self._profile_chosen)
         self.cancel.clicked.connect(self.reject)
         self.go.clicked.connect(self._send)
-        self.last.clicked.connect(lambda: self._spawn(self._fill_last(), "last arguments"))
+        self.last.clicked.connect(lambda: self._spawn("last arguments", self._fill_last))
         self.copy.clicked.connect(lambda: copy_text(list(self.texts.values())[self.tabs.currentIndex()].toPlainText()))
         self.show_task.clicked.connect(lambda: self.open_task.emit(self.profile.currentData(), self._sent[0]))
         self._listen()
@@ -212,14 +212,14 @@ class SendDialog(QDialog):
             removing = menu.addMenu("Remove")
             for name in templates:
                 action = removing.addAction(formats.plain(name))
-                action.triggered.connect(lambda _=False, name=name: self._spawn(self._save(name, None), "saved calls"))
+                action.triggered.connect(lambda _=False, name=name: self._spawn("saved calls", self._save, name, None))
 
     def _ask_name(self) -> None:
         asked = QInputDialog(self)
         asked.setWindowTitle("Save this call")
         asked.setLabelText("Name:")
         asked.setTextValue(self.fields.task.currentText())
-        asked.textValueSelected.connect(lambda name: self._spawn(self._save(name, self.fields.call()), "saved calls"))
+        asked.textValueSelected.connect(lambda name: self._spawn("saved calls", self._save, name, self.fields.call()))
         asked.finished.connect(asked.deleteLater)
         asked.open()
 
@@ -231,7 +231,7 @@ class SendDialog(QDialog):
         self.sending = Sending(self._session, self)
         self._listen()
         self._write()
-        self._spawn(self._begin_with(""), "send")
+        self._spawn("send", self._begin_with, "")
 
     def _write(self) -> None:
         """Show what would go out, or what is wrong; Send is there when it can be sent."""
@@ -279,7 +279,7 @@ class SendDialog(QDialog):
         if self._plan is None or not self.go.isEnabled():
             return
         self.go.setEnabled(False)
-        self._spawn(self._send_if_new(self._plan, self.fields.id.text().strip()), "send")
+        self._spawn("send", self._send_if_new, self._plan, self.fields.id.text().strip())
 
     async def _send_if_new(self, plan: Plan, own_id: str) -> None:
         if own_id and await self.sending.known(own_id):
@@ -318,7 +318,7 @@ class SendDialog(QDialog):
         self.go.setEnabled(True)
 
     def _follow(self) -> None:
-        self._spawn(self._look_after(self._sent[:_FOLLOWED]), "follow")
+        self._spawn("follow", self._look_after, self._sent[:_FOLLOWED])
 
     async def _look_after(self, ids: list[str]) -> None:
         rows = await self.sending.follow(ids)

@@ -132,7 +132,7 @@ class StreamLog(QDialog):
 
     def _ask(self) -> None:
         self._pause.setInterval(_REFRESH_MS)
-        self.session.spawn(self._read(), "stream log")
+        self.session.spawn(self._read(), "stream log", self)
 
     async def _read(self) -> None:
         try:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ import pytest
 from PySide6.QtCore import QEvent, QMimeData, QPoint, QPointF, Qt
 from PySide6.QtGui import QDragEnterEvent, QDragLeaveEvent, QDragMoveEvent, QDropEvent
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QApplication, QWidget
+from PySide6.QtWidgets import QApplication, QDialog, QWidget
 
 from deskq.actions.journal import Journal
 from deskq.app import App
@@ -25,6 +26,7 @@ from tests.support.sample_app import sample_client
 from tests.support.soak import rounds
 
 NOW = 1_795_000_000.0
+TASKS_OF_DIALOGS = ("shop: retry", "shop: send")
 
 
 def dialog_of(app: App) -> Any:
@@ -189,6 +191,33 @@ def test_arguments_that_are_not_known_are_filled_in_by_a_person(
 
     run(scenario())
     assert Journal().actions() == []
+
+
+@pytest.mark.parametrize("command", ["retry_to", "send_like"])
+def test_a_dialog_may_be_closed_while_it_still_reads(
+    command: str, recorded: Recorded, run: Run, qapp: QApplication
+) -> None:
+    recorded.add(1, state="failed")
+
+    async def scenario() -> None:
+        async with opened(qapp) as app:
+            session = app.add(recorded.profile)
+            app.window.show()
+            view: Any = app.window.show_view("shop", "tasks")
+            await until(lambda: view.model.rowCount() == 1)
+            view.table.selectRow(0)
+            answered = threading.Event()
+            waiting = asyncio.ensure_future(session.ask(lambda _: answered.wait(20), slot="slow"))
+            await asyncio.sleep(0)  # the thread that reads is taken from here on
+            app.window.run_command(command)
+            (dialog,) = app.window.findChildren(QDialog)
+            dialog.reject()
+            await until(lambda: not app.window.findChildren(QDialog))
+            answered.set()
+            await waiting
+            await until(lambda: not [task for task in asyncio.all_tasks() if task.get_name() in TASKS_OF_DIALOGS])
+
+    run(scenario())  # the loop hears of no error
 
 
 def test_where_the_name_must_be_typed_nothing_goes_without(recorded: Recorded, run: Run, qapp: QApplication) -> None:
