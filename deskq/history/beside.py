@@ -11,6 +11,7 @@ import apsw
 import msgspec
 
 from deskq.history.rows import Gap, QueueRow, RecorderStatus, WorkerRow
+from deskq.history.texts import TextIds
 
 T = TypeVar("T")
 MALFORMED_KEPT: Final = 1_000
@@ -30,9 +31,7 @@ class Beside:
     """The part of the writer that knows no tasks. Every method may raise apsw.Error (full disk, damage)."""
 
     _connection: apsw.Connection
-
-    def _text_id(self, text: str) -> int | None:
-        raise NotImplementedError
+    texts: TextIds
 
     def put_workers(self, rows: Iterable[WorkerRow]) -> None:
         """Write the latest of these workers."""
@@ -52,10 +51,14 @@ class Beside:
     def put_queues(self, rows: Iterable[QueueRow], samples: Iterable[tuple[str, float, Any, Any, Any]]) -> None:
         """Write the latest of these queues, and samples (name, at, ready, unacked, consumers); name "" is the sum."""
         encoded = [(row.name, msgspec.json.encode(row)) for row in rows]
-        with self._connection:
-            numbered = [(self._text_id(name) if name else 0, *rest) for name, *rest in samples]
-            self._connection.executemany("INSERT OR REPLACE INTO queues VALUES (?, ?)", encoded)
-            self._connection.executemany("INSERT OR REPLACE INTO queue_samples VALUES (?, ?, ?, ?, ?)", numbered)
+        try:
+            with self._connection:
+                numbered = [(self.texts[name] or 0, *rest) for name, *rest in samples]
+                self._connection.executemany("INSERT OR REPLACE INTO queues VALUES (?, ?)", encoded)
+                self._connection.executemany("INSERT OR REPLACE INTO queue_samples VALUES (?, ?, ?, ?, ?)", numbered)
+        except BaseException:
+            self.texts.rolled_back()
+            raise
 
     def queues(self) -> list[QueueRow]:
         """Return the queues as they were written last."""

@@ -50,7 +50,7 @@ def are_numbers(*values: object) -> bool:
 
 def pack_uuid(text: str) -> bytes | str:
     """Return the 16 bytes of a canonical UUID; any other id stays text, so that nothing is lost."""
-    if len(text) == 36 and text[8] == text[13] == text[18] == text[23] == "-":
+    if len(text) == 36 and text[8:24:5] == "----":
         digits = text.replace("-", "")
         try:
             packed = bytes.fromhex(digits)
@@ -76,7 +76,7 @@ def pack_record(record: TaskRecord) -> bytes:
     message, route, outcome = record.message, record.route, record.outcome
     return _encode(
         (
-            list(record.observations),
+            record.observations,
             message[:4] if message is not None else None,
             route[:2] if route is not None else None,
             outcome[:3] if outcome is not None else None,

@@ -185,12 +185,12 @@ class Retention:
                 return False
             self._next_sweep = now + SWEEP_SECONDS
             self._deleted_at_sweep = self.deleted
-            self._history.watch_texts()
+            self._history.texts.forget()
             last = int(connection.execute("SELECT coalesce(max(id), 0) FROM texts").get)
             states = {number for (number,) in connection.execute("SELECT state_id FROM state_counts WHERE n > 0")}
-            self._sweep = _Sweep(states | set(self._sampled_queues()), last, self._history.texts_cleared)
+            self._sweep = _Sweep(states | set(self._sampled_queues()), last, self._history.texts.cleared)
             return True
-        if sweep.cleared != self._history.texts_cleared:  # what is in use is no longer known
+        if sweep.cleared != self._history.texts.cleared:  # what is in use is no longer known
             self._sweep = None
             return True
         rows: list[Any] = connection.execute(
@@ -224,7 +224,7 @@ class Retention:
             self._sweep = None
             return True
         sweep.text = texts[-1]
-        unused = set(texts) - sweep.used - self._history.texts_in_use()
+        unused = set(texts) - sweep.used - self._history.texts.in_use()
         with connection:
             connection.executemany("DELETE FROM texts WHERE id = ?", [(number,) for number in unused])
         return True

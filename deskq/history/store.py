@@ -16,27 +16,16 @@ from deskq.history.beside import Beside
 from deskq.history.codec import ROOT_IS_SELF, UNREADABLE, Texts, pack_uuid, unpack_record
 from deskq.history.file import find_damage, open_for_writing
 from deskq.history.lock import WriterLock
-from deskq.history.query import STATES
 from deskq.history.tallies import Tallies
-from deskq.history.task_rows import FIND, INSERT, LOAD, UPDATE, Kept, row_of
+from deskq.history.task_rows import FIND, INSERT, LOAD, UPDATE, Kept, row_of, size_of
+from deskq.history.texts import TextIds
 from deskq.protocol.task_record import TaskRecord
 from deskq.protocol.task_summary import derive
 
 CACHED_RECORDS: Final = 20_000
-CACHED_TEXTS: Final = 200_000
 CACHED_CHARACTERS: Final = 16_384
 """Of a record; a larger one is read again when it is needed, so that few large ones fill no memory."""
-_LONGEST_CACHED_TEXT: Final = 1_000
 CHECK_SECONDS: Final = 0.5
-
-
-def size_of(record: TaskRecord) -> int:
-    """Return about how many characters a record holds."""
-    message, outcome = record.message, record.outcome
-    size = sum(len(seen.text) + len(seen.traceback) for seen in record.observations)
-    if message is not None:
-        size += len(message.args) + len(message.kwargs) + len(message.name)
-    return size + (len(outcome.result) if outcome is not None else 0)
 
 
 class HistoryLocked(UserError):
@@ -46,7 +35,6 @@ class HistoryLocked(UserError):
 class History(Beside):
     """A history open for writing; used by one thread.
 
-    ``texts_cleared`` counts how often it forgot which texts it wrote.
     Raises HistoryLocked if somebody else writes it, HistoryDamaged if SQLite finds it damaged:
     see salvage.open_history.
     """
@@ -60,7 +48,6 @@ class History(Beside):
         except OSError as error:
             raise UserError(f"The history {path} cannot be written ({error.strerror}). Use --history PATH.") from None
         self._seen_before = 0
-        self.texts_cleared = 0
         self._changed: dict[str, Kept] = {}
         try:
             self._open()
@@ -71,9 +58,7 @@ class History(Beside):
     def _open(self) -> None:
         self._connection = open_for_writing(self.path, check_seconds=CHECK_SECONDS)
         try:
-            self._texts: dict[str, int] = {}
-            for number, text in self._connection.execute("SELECT id, text FROM texts WHERE id <= ?", (len(STATES),)):
-                self._texts[text] = number
+            self.texts = TextIds(self._connection)
             self._next_id = self._connection.execute("SELECT coalesce(max(id), 0) + 1 FROM tasks").get
             self._connection.execute("INSERT OR REPLACE INTO facts VALUES ('writing', '1')")
         except BaseException:
@@ -120,14 +105,12 @@ class History(Beside):
         """Return the record of a task to add to; it is written with the next commit. ``now``: first seen, if new."""
         kept = self._changed.get(uuid)
         if kept is None:
-            kept = self._kept.get(uuid) or self._load(uuid, now) or Kept(TaskRecord(uuid), now)
-            self._changed[uuid] = kept
+            kept = self._changed[uuid] = self._kept.get(uuid) or self._loaded(uuid, now)
         return kept.record
 
     def peek(self, uuid: str, now: float) -> TaskRecord:
         """Return the record of a task to look at: unlike that of ``record`` it is not written for it."""
-        kept = self._changed.get(uuid) or self._kept.get(uuid) or self._load(uuid, now)
-        return kept.record if kept is not None else TaskRecord(uuid)
+        return (self._changed.get(uuid) or self._kept.get(uuid) or self._loaded(uuid, now)).record
 
     def commit(self, now: float) -> int:
         """Write every changed record in one transaction and return their number. Raises apsw.Error (full disk …)."""
@@ -135,45 +118,46 @@ class History(Beside):
             return 0
         inserts: list[tuple[Any, ...]] = []
         updates: list[tuple[Any, ...]] = []
-        known_texts = dict(self._texts)
         next_id = self._next_id
-        tallies = self._tallies
-        text_id = self._text_id
-        after: list[tuple[Kept, int, str, int, int]] = []
+        tallies, texts = self._tallies, self.texts
+        after: list[tuple[Kept, int, str, int, int, int]] = []
         try:
             with self._connection:
                 for kept in self._changed.values():
                     summary = derive(kept.record)
                     row_id = kept.id
                     if row_id:
-                        updates.append(row_of(row_id, kept, summary, text_id))
+                        row = row_of(row_id, kept, summary, texts)
+                        updates.append(row)
                     else:
                         row_id = self._next_id
                         self._next_id += 1
-                        inserts.append(row_of(row_id, kept, summary, text_id))
-                    after.append(
-                        (kept, row_id, summary.state, *tallies.count(kept.state, kept.endings, kept.received, summary))
-                    )
+                        row = row_of(row_id, kept, summary, texts)
+                        inserts.append(row)
+                    endings, received = tallies.count(kept.state, kept.endings, kept.received, summary)
+                    after.append((kept, row_id, summary.state, endings, received, size_of(row)))
                 if inserts:
                     self._connection.executemany(INSERT, inserts)
                 if updates:
                     self._connection.executemany(UPDATE, updates)
-                tallies.write(self._connection, text_id)
+                tallies.write(self._connection, texts)
         except BaseException:  # also of the COMMIT, where a full disk shows
-            self._texts = known_texts
+            texts.rolled_back()
             self._next_id = next_id
             tallies.clear()
             raise
+        texts.committed()
         tallies.clear()
-        for kept, row_id, state, endings, received in after:
+        cache = self._kept
+        for kept, row_id, state, endings, received, size in after:
             kept.id, kept.state, kept.endings, kept.received = row_id, state, endings, received
-            if size_of(kept.record) <= CACHED_CHARACTERS:
-                self._kept[kept.record.uuid] = kept
+            if size <= CACHED_CHARACTERS:
+                cache[kept.record.uuid] = kept
             else:
-                self._kept.pop(kept.record.uuid, None)
+                cache.pop(kept.record.uuid, None)
         self._changed = {}
-        while len(self._kept) > CACHED_RECORDS:
-            self._kept.popitem(last=False)
+        while len(cache) > CACHED_RECORDS:
+            cache.popitem(last=False)
         return len(after)
 
     @property
@@ -186,7 +170,7 @@ class History(Beside):
         rows: list[Any] = self._connection.execute(
             "SELECT q.text, min(t.sent) FROM (SELECT queue_id, sent FROM tasks WHERE state_id = ? LIMIT ?) t "
             "JOIN texts q ON q.id = t.queue_id WHERE t.sent IS NOT NULL GROUP BY q.text",
-            (self._text_id("SENT"), limit),
+            (self.texts["SENT"], limit),
         ).fetchall()
         return dict(rows)
 
@@ -197,7 +181,7 @@ class History(Beside):
             for uuid, worker, since in self._connection.execute(
                 "SELECT t.uuid, w.text, coalesce(t.started, t.seen) FROM tasks t JOIN texts w ON w.id = t.worker_id "
                 "WHERE t.state_id = ? LIMIT 10000",
-                (self._text_id("STARTED"),),
+                (self.texts["STARTED"],),
             )
         ]
 
@@ -210,37 +194,17 @@ class History(Beside):
             if kept.id in gone:
                 kept.id, kept.state, kept.endings, kept.received = 0, "", 0, 0
 
-    def texts_in_use(self) -> set[int]:
-        """Return the ids of texts that were written since ``watch_texts``; they must stay."""
-        return set(self._texts.values())
-
-    def watch_texts(self) -> None:
-        """Begin to note which texts are written."""
-        self._texts = {text: number for text, number in self._texts.items() if number <= len(STATES)}
-
-    def _text_id(self, text: str) -> int | None:
-        if not text:
-            return None
-        number = self._texts.get(text)
-        if number is None:
-            if len(self._texts) > CACHED_TEXTS:  # a hostile stream of ever new names must not grow memory
-                self._texts.clear()
-                self.texts_cleared += 1
-            self._connection.execute("INSERT OR IGNORE INTO texts (text) VALUES (?)", (text,))
-            number = int(self._connection.execute("SELECT id FROM texts WHERE text = ?", (text,)).get)
-            if len(text) <= _LONGEST_CACHED_TEXT:
-                self._texts[text] = number
-        return number
-
-    def _load(self, uuid: str, now: float) -> Kept | None:
-        number = self._connection.execute(FIND, (pack_uuid(uuid),)).get
+    def _loaded(self, uuid: str, now: float) -> Kept:
+        """Read what the file has of a task, or begin with nothing."""
+        packed = pack_uuid(uuid)
+        number = self._connection.execute(FIND, (packed,)).get
         if number is None:  # as for every new task: the joins alone would cost more than all else that is done for it
-            return None
+            return Kept(TaskRecord(uuid), now, packed)
         try:
             row: Any = self._connection.execute(LOAD, (number,)).fetchone()
             return self._kept_of(uuid, row)
         except UNREADABLE:  # a damaged row is written anew with what is told from now on
-            return Kept(TaskRecord(uuid), now, number)
+            return Kept(TaskRecord(uuid), now, packed, number)
 
     def _kept_of(self, uuid: str, row: Any) -> Kept:
         number, seen, state, name, args, kwargs, root, parent, eta, expires = row[:10]
@@ -253,4 +217,4 @@ class History(Beside):
         record = unpack_record(uuid, blob, texts)
         if number < self._first_id:
             self._old_touched.add(number)
-        return Kept(record, seen, number, state, *Tallies.endings_of(derive(record)))
+        return Kept(record, seen, pack_uuid(uuid), number, state, *Tallies.endings_of(derive(record)))

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Mapping
 from typing import Final
 
 import apsw
 
 from deskq.history.runtimes import bin_of
 from deskq.protocol import task_record as kinds
-from deskq.protocol.task_summary import TaskSummary
+from deskq.protocol.task_summary import Attempt, TaskSummary
 
 RATE_SECONDS: Final = 10
 RUNTIME_SECONDS: Final = 10
@@ -35,35 +35,45 @@ class Tallies:
 
     def count(self, old_state: str, endings: int, received: int, summary: TaskSummary) -> tuple[int, int]:
         """Count what is new in the summary; returns the new numbers of endings and deliveries."""
-        if summary.state != old_state:
-            self._states[summary.state] += 1
+        state, attempts, deliveries = summary.state, summary.attempts, summary.deliveries
+        if state != old_state:
+            self._states[state] += 1
             if old_state:
                 self._states[old_state] -= 1
-        if summary.deliveries > received:
-            newest = [a.received for a in summary.attempts if a.received is not None][received:]
-            for at in newest:
+        if deliveries > received:
+            for at in [a.received for a in attempts if a.received is not None][received:]:
                 self._rate(at)[_RECEIVED] += 1
-        ended = [a for a in summary.attempts if a.ending in _COUNTED_AS]
-        for attempt in ended[endings:]:
-            assert attempt.ending is not None
-            at = attempt.finished or 0.0
-            self._rate(at)[_COUNTED_AS[attempt.ending]] += 1
-            if attempt.runtime is not None:
-                number = bin_of(attempt.runtime)
-                self._runtimes[int(at // RUNTIME_SECONDS) * RUNTIME_SECONDS, number] += 1
-                if summary.name:
-                    hour = int(at // TASK_RUNTIME_SECONDS) * TASK_RUNTIME_SECONDS
-                    self._task_runtimes[hour, summary.name, number] += 1
-        return max(len(ended), endings), max(summary.deliveries, received)
+            received = deliveries
+        ended = [a for a in attempts if a.ending in _COUNTED_AS]
+        if len(ended) > endings:
+            for attempt in ended[endings:]:
+                self._ended(attempt, summary.name)
+            endings = len(ended)
+        return endings, received
+
+    def _ended(self, attempt: Attempt, name: str) -> None:
+        assert attempt.ending is not None
+        at = attempt.finished or 0.0
+        self._rate(at)[_COUNTED_AS[attempt.ending]] += 1
+        if attempt.runtime is not None:
+            number = bin_of(attempt.runtime)
+            self._runtimes[int(at // RUNTIME_SECONDS) * RUNTIME_SECONDS, number] += 1
+            if name:
+                hour = int(at // TASK_RUNTIME_SECONDS) * TASK_RUNTIME_SECONDS
+                self._task_runtimes[hour, name, number] += 1
 
     def _rate(self, at: float) -> list[int]:
-        return self._rates.setdefault(int(at // RATE_SECONDS) * RATE_SECONDS, [0, 0, 0, 0])
+        slot = int(at // RATE_SECONDS) * RATE_SECONDS
+        counts = self._rates.get(slot)
+        if counts is None:
+            counts = self._rates[slot] = [0, 0, 0, 0]
+        return counts
 
-    def write(self, connection: apsw.Connection, text_id: Callable[[str], int | None]) -> None:
+    def write(self, connection: apsw.Connection, texts: Mapping[str, int | None]) -> None:
         """Add the counts to the tables, inside the caller's transaction."""
         connection.executemany(
             "INSERT INTO state_counts VALUES (?, ?) ON CONFLICT DO UPDATE SET n = n + excluded.n",
-            [(text_id(state), n) for state, n in self._states.items() if n],
+            [(texts[state], n) for state, n in self._states.items() if n],
         )
         connection.executemany(
             "INSERT INTO rates VALUES (?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET "
@@ -78,7 +88,7 @@ class Tallies:
         )
         connection.executemany(
             "INSERT INTO task_runtimes VALUES (?, ?, ?, ?) ON CONFLICT DO UPDATE SET n = n + excluded.n",
-            [(at, text_id(name), number, n) for (at, name, number), n in self._task_runtimes.items()],
+            [(at, texts[name], number, n) for (at, name, number), n in self._task_runtimes.items()],
         )
 
     def clear(self) -> None:

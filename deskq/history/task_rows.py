@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Mapping
 from typing import Any, Final
 
 import msgspec
@@ -39,27 +39,31 @@ FIND: Final = "SELECT id FROM tasks WHERE uuid = ?"
 
 
 class Kept(msgspec.Struct, gc=False):
-    """A record in the writer's hands, with what is in the file of it already. ``id`` 0: not in the file yet."""
+    """A record in the writer's hands, with what is in the file of it already. ``id`` 0: not in the file yet.
+
+    ``uuid``: as ``pack_uuid`` gives it.
+    """
 
     record: TaskRecord
     seen: float
+    uuid: bytes | str
     id: int = 0
     state: str = ""
     endings: int = 0
     received: int = 0
 
 
-def row_of(row_id: int, kept: Kept, summary: TaskSummary, text_id: Callable[[str], int | None]) -> tuple[Any, ...]:
+def row_of(row_id: int, kept: Kept, summary: TaskSummary, texts: Mapping[str, int | None]) -> tuple[Any, ...]:
     """Return the values of INSERT and UPDATE, in the order of COLUMNS."""
     uuid, root, parent = summary.uuid, summary.root_id, summary.parent_id
-    record = kept.record
+    outcome = kept.record.outcome
     return (
         row_id,
-        pack_uuid(uuid),
-        text_id(summary.state),
-        text_id(summary.name),
-        text_id(summary.queue),
-        text_id(summary.worker),
+        kept.uuid,
+        texts[summary.state],
+        texts[summary.name],
+        texts[summary.queue],
+        texts[summary.worker],
         kept.seen,
         summary.sent,
         summary.received,
@@ -71,14 +75,19 @@ def row_of(row_id: int, kept: Kept, summary: TaskSummary, text_id: Callable[[str
         summary.retries,
         summary.deliveries,
         (RAN_TWICE if summary.ran_twice else 0) | (ROOT_IS_SELF if root == uuid else 0),
-        text_id(summary.exchange),
-        text_id(summary.routing_key),
+        texts[summary.exchange],
+        texts[summary.routing_key],
         pack_uuid(root) if root and root != uuid else None,
         pack_uuid(parent) if parent else None,
         summary.args or None,
         summary.kwargs or None,
-        (record.outcome.result or None) if record.outcome is not None else None,
+        (outcome.result or None) if outcome is not None else None,
         summary.exception or None,
         summary.revoked or None,
-        codec.pack_record(record),
+        codec.pack_record(kept.record),
     )
+
+
+def size_of(row: tuple[Any, ...]) -> int:
+    """Return about how many characters a row of ``row_of`` holds: its arguments, its result and what was observed."""
+    return len(row[-1]) + len(row[21] or "") + len(row[22] or "") + len(row[23] or "")

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from typing import Any, Final
 
+import msgspec
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QStandardItem, QStandardItemModel
 
@@ -62,7 +63,7 @@ def read_detail(reader: HistoryReader, uuid: str) -> TaskDetail | None:
 
 def raw_text(summary: TaskSummary) -> str:
     """Return the whole record as JSON."""
-    return json.dumps(asdict(summary), indent=2, ensure_ascii=False, default=str)
+    return json.dumps(msgspec.to_builtins(summary), indent=2, ensure_ascii=False, default=str)
 
 
 def send_task_text(row: TaskRow) -> str:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import base64
 import json
 import math
-from typing import Any, Final
+from typing import Annotated, Any, Final
 
 import msgspec
 
@@ -37,29 +37,35 @@ class MalformedEvent(ValueError):
         self.raw = raw
 
 
+_Whole = Annotated[int, msgspec.Meta(ge=-1, lt=_LARGEST_INTEGER)]
+_Count = Annotated[int, msgspec.Meta(ge=0, lt=_LARGEST_INTEGER)]
+_Seconds = Annotated[float, msgspec.Meta(ge=0.0, lt=LATEST)]
+
+
 class Event(msgspec.Struct, kw_only=True, gc=False):
     """One event of any type; a field that this type does not have is None.
 
+    Its numbers are checked while it is decoded; what msgspec refuses is looked at again, leniently.
     ``timestamp``, ``eta`` and ``expires``: see :func:`epoch` for the latter two, which come as ISO 8601 text.
     ``args``, ``kwargs`` and ``result`` are reprs, cut by the worker. ``runtime`` is in seconds.
     """
 
     type: str
     hostname: str = ""
-    timestamp: float
-    clock: int = -1
-    pid: int = -1
+    timestamp: _Seconds
+    clock: _Whole = -1
+    pid: _Whole = -1
     uuid: str | None = None
     name: str | None = None
     args: str | None = None
     kwargs: str | None = None
     result: str | None = None
-    runtime: float | None = None
+    runtime: _Seconds | None = None
     exception: str | None = None
     traceback: str | None = None
     root_id: str | None = None
     parent_id: str | None = None
-    retries: int | None = None
+    retries: Annotated[int, msgspec.Meta(ge=0, lt=2**31)] | None = None
     eta: str | None = None
     expires: str | None = None
     queue: str | None = None
@@ -69,13 +75,13 @@ class Event(msgspec.Struct, kw_only=True, gc=False):
     terminated: bool | None = None
     signum: int | str | None = None
     expired: bool | None = None
-    freq: float | None = None
+    freq: Annotated[float, msgspec.Meta(gt=0.0, lt=86_400.0)] | None = None
     sw_ident: str | None = None
     sw_ver: str | None = None
     sw_sys: str | None = None
-    active: int | None = None
-    processed: int | None = None
-    loadavg: list[float] | None = None
+    active: _Count | None = None
+    processed: _Count | None = None
+    loadavg: list[Annotated[float, msgspec.Meta(ge=0.0, lt=_LARGEST_INTEGER)]] | None = None
 
 
 class _Properties(msgspec.Struct, gc=False):
@@ -118,7 +124,7 @@ def decode_redis_envelope(payload: bytes) -> list[Event]:
     try:
         quick = _decode_base64_envelope(payload)
         if quick.properties.body_encoding == "base64":
-            return _checked(_decode_events(quick.body), len(quick.body))
+            return _shortened(_decode_events(quick.body), len(quick.body))
     except (msgspec.MsgspecError, ValueError, RecursionError):
         pass
     return _decode_unusual_envelope(payload)
@@ -131,7 +137,7 @@ def decode_body(body: bytes, content_type: str | None, content_encoding: str | N
     if content_type not in (None, "", "application/json"):
         raise MalformedEvent(f"content type {content_type!r}; only application/json is read", body)
     try:
-        return _checked(_decode_events(body), len(body))
+        return _shortened(_decode_events(body), len(body))
     except (msgspec.MsgspecError, ValueError, RecursionError):
         return _decode_leniently(body, content_encoding, body)
 
@@ -151,12 +157,18 @@ def _decode_unusual_envelope(payload: bytes) -> list[Event]:
         raise MalformedEvent(error.reason, payload) from None
 
 
-def _checked(decoded: list[Event] | Event, size: int) -> list[Event]:
-    """Return the events if their numbers are ones that can be kept; ``size``: bytes that they were decoded from."""
+def _shortened(decoded: list[Event] | Event, size: int) -> list[Event]:
+    """Return the events with texts that can be kept; ``size``: bytes that they were decoded from."""
     events = decoded if isinstance(decoded, list) else [decoded]
-    for event in events:
-        if size > LONGEST_NAME:
+    if size > LONGEST_NAME:
+        for event in events:
             _shorten(event)
+    return events
+
+
+def _checked(events: list[Event]) -> list[Event]:
+    """Return the events if their numbers are ones that can be kept, as msgspec checks them of what it decodes."""
+    for event in events:
         if event.type.startswith("worker-"):
             _check_worker(event)
         if not (
@@ -206,7 +218,7 @@ def _decode_leniently(body: bytes, encoding: str | None, raw: bytes) -> list[Eve
         raise MalformedEvent(f"not JSON: {_short(error)}", raw) from None
     items = decoded if isinstance(decoded, list) else [decoded]
     try:
-        return _checked([_coerced(item) for item in items], len(body))
+        return _shortened(_checked([_coerced(item) for item in items]), len(body))
     except (ValueError, OverflowError, RecursionError) as error:
         raise MalformedEvent(_short(error), raw) from None
 

@@ -42,6 +42,8 @@ _KINDS: Final[dict[str, int]] = {
 }
 _KEPT_FROM_EACH_END: Final = 256
 T = TypeVar("T", bound=tuple[object, ...])
+_new = tuple.__new__
+"""Of a NamedTuple, from all its values: a third of the time that its own constructor takes."""
 
 
 class Observation(NamedTuple):
@@ -115,6 +117,7 @@ class TaskRecord(msgspec.Struct, gc=False):
             return self.observe(
                 Observation(CUSTOM, event.timestamp, event.clock, event.hostname, event.pid, -1, custom)
             )
+        timestamp, clock, hostname = event.timestamp, event.clock, event.hostname
         number: float = -1
         text = traceback = ""
         if kind <= RECEIVED:
@@ -124,7 +127,7 @@ class TaskRecord(msgspec.Struct, gc=False):
         elif kind == SUCCEEDED:
             if event.runtime is not None:
                 number = event.runtime
-            outcome = Outcome(event.timestamp, event.clock, event.hostname, event.result or "")
+            outcome = _new(Outcome, (timestamp, clock, hostname, event.result or ""))
             if self.outcome is None or outcome > self.outcome:
                 self.outcome = outcome
         elif kind in (FAILED, RETRIED):
@@ -136,9 +139,7 @@ class TaskRecord(msgspec.Struct, gc=False):
             number = 1 if event.requeue else 0
         elif kind == REVOKED:
             text = _how_revoked(event)
-        return self.observe(
-            Observation(kind, event.timestamp, event.clock, event.hostname, event.pid, number, text, traceback)
-        )
+        return self.observe(_new(Observation, (kind, timestamp, clock, hostname, event.pid, number, text, traceback)))
 
     def observe(self, observation: Observation) -> bool:
         """Take in one observation; False if it was known already."""
@@ -161,19 +162,14 @@ class TaskRecord(msgspec.Struct, gc=False):
 
     def _offer_message(self, kind: int, event: Event) -> None:
         retries = event.retries or 0
-        message = Message(
-            retries,
-            kind,
-            event.timestamp,
-            event.hostname,
-            event.name or "",
-            event.args or "",
-            event.kwargs or "",
-            event.root_id or "",
-            event.parent_id or "",
-            epoch(event.eta),
-            epoch(event.expires),
+        eta, expires = event.eta, event.expires
+        values = (
+            *(retries, kind, event.timestamp, event.hostname),
+            *(event.name or "", event.args or "", event.kwargs or "", event.root_id or "", event.parent_id or ""),
+            epoch(eta) if eta else -1,
+            epoch(expires) if expires else -1,
         )
+        message = _new(Message, values)
         if self.message is None or message > self.message:
             self.message = message
         if kind == SENT and event.queue is not None:

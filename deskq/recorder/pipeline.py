@@ -15,6 +15,8 @@ HELD_EVENTS: Final = 50_000
 """Events of tasks that are held in memory while the history cannot be written; what comes then is counted, not kept."""
 HELD_BYTES: Final = 256 * 1024 * 1024
 """The same for the bytes of the deliveries that they came in."""
+_MERGED_BYTES: Final = 8 * 1024 * 1024
+"""After so many bytes what was decoded is merged, so that a batch of large ones does not fill memory twice."""
 
 
 class Pipeline:
@@ -39,25 +41,30 @@ class Pipeline:
 
     def take(self, payloads: Iterable[Any], decode: Callable[[Any], list[Event]], now: float) -> None:
         """Merge a batch; ``now`` is when it was read, by the local clock."""
+        batch: list[Event] = []
+        size = 0
         for payload in payloads:
             try:
-                events = decode(payload)
+                batch += decode(payload)
             except MalformedEvent as error:
                 self.malformed += 1
                 if len(self.bad) < 100:  # a flood of garbage must not become a flood of writing
                     self.bad.append((error.reason, error.raw[:MALFORMED_BYTES], len(error.raw)))
                 continue
-            self.pending_bytes += _size(payload)
-            for event in events:
-                self._event(event, now)
+            size += len(payload) if type(payload) is bytes else _size(payload)
+            if size > _MERGED_BYTES:
+                self._merge(batch, size, now)
+                batch, size = [], 0
+        self._merge(batch, size, now)
 
-    def counts(self) -> tuple[int, int, int]:
-        """Return the counts of events, malformed and duplicates, for ``restore``."""
-        return self.events, self.malformed, self.duplicates
+    def counts(self) -> tuple[int, int, int, int]:
+        """Return the counts of events, malformed, duplicates and malformed that are kept, for ``restore``."""
+        return self.events, self.malformed, self.duplicates, len(self.bad)
 
-    def restore(self, counts: tuple[int, int, int]) -> None:
+    def restore(self, counts: tuple[int, int, int, int]) -> None:
         """Take back what was counted since: the same batch is taken once more."""
-        self.events, self.malformed, self.duplicates = counts
+        self.events, self.malformed, self.duplicates, bad = counts
+        del self.bad[bad:]
 
     def committed(self) -> list[tuple[str, bytes, int]]:
         """Begin a new batch; returns the malformed deliveries to keep: reason, beginning, size."""
@@ -81,31 +88,51 @@ class Pipeline:
         if event.type != "task-sent" and event.hostname:
             self._workers.task_event(event, now)
 
-    def _event(self, event: Event, now: float) -> None:
-        self.events += 1
-        kind = event.type
-        if event.uuid is not None and kind.startswith("task-"):
-            if self.pending >= HELD_EVENTS or self.pending_bytes > HELD_BYTES:
-                self._drop(event, now)
-                return
-            self.pending += 1
-            record = self._history.record(event.uuid, now)
-            if not record.add(event):
-                self.duplicates += 1
-                return
-            if kind == "task-sent":
-                if event.queue:
-                    self._queues.sent(event.queue, now)
-                return
-            self._workers.task_event(event, now)
-            self.last_event = (event.timestamp, event.hostname)
-            if kind == "task-received":
-                queue = record.route.queue if record.route is not None else self._only_queue(event.hostname)
-                if queue:
-                    self._queues.received(queue, now)
-        elif kind.startswith("worker-") and event.hostname:
-            self._workers.worker_event(event, now)
-            self.last_event = (event.timestamp, event.hostname)
+    def _merge(self, batch: list[Event], size: int, now: float) -> None:
+        """Merge events; what is counted for each worker and queue is told once for all of them."""
+        record_of = self._history.record
+        room = HELD_EVENTS - self.pending if self.pending_bytes <= HELD_BYTES else 0
+        self.pending_bytes += size
+        kept = 0
+        heard: dict[str, int] = {}
+        taken: dict[str, int] = {}
+        last: Event | None = None
+        self.events += len(batch)
+        for event in batch:
+            kind, uuid, hostname = event.type, event.uuid, event.hostname
+            if uuid is not None and kind.startswith("task-"):
+                if kept >= room:
+                    self._drop(event, now)
+                    continue
+                kept += 1
+                record = record_of(uuid, now)
+                if not record.add(event):
+                    self.duplicates += 1
+                elif kind == "task-sent":
+                    if event.queue:
+                        self._queues.sent(event.queue, now)
+                else:
+                    last = event
+                    heard[hostname] = heard.get(hostname, 0) + (kind == "task-started")
+                    if kind == "task-received":
+                        queue = record.route.queue if record.route is not None else self._only_queue(hostname)
+                        if queue:
+                            taken[queue] = taken.get(queue, 0) + 1
+            elif kind.startswith("worker-") and hostname:
+                self._heard(heard, now)  # in the order in which they came: it may be this worker's farewell
+                self._workers.worker_event(event, now)
+                last = event
+        self._heard(heard, now)
+        for queue, count in taken.items():
+            self._queues.received(queue, now, count)
+        if last is not None:
+            self.last_event = (last.timestamp, last.hostname)
+        self.pending += kept
+
+    def _heard(self, heard: dict[str, int], now: float) -> None:
+        for hostname, started in heard.items():
+            self._workers.tasks_heard(hostname, started, now)
+        heard.clear()
 
     def _only_queue(self, hostname: str) -> str:
         worker = self._workers.workers.get(hostname)

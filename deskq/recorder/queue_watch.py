@@ -27,12 +27,12 @@ class _Flow:
 
     slots: deque[tuple[int, int]] = field(default_factory=deque)
 
-    def add(self, now: float) -> None:
+    def add(self, now: float, count: int = 1) -> None:
         second = int(now)
         if self.slots and self.slots[-1][0] == second:
-            self.slots[-1] = (second, self.slots[-1][1] + 1)
+            self.slots[-1] = (second, self.slots[-1][1] + count)
         else:
-            self.slots.append((second, 1))
+            self.slots.append((second, count))
             while self.slots[0][0] < second - RATE_SECONDS:
                 self.slots.popleft()
 
@@ -71,12 +71,12 @@ class QueueWatch:
             queue.sent = queue.sent or _Flow()
             queue.sent.add(now)
 
-    def received(self, name: str, now: float) -> None:
-        """Count a message that a worker took from the queue."""
+    def received(self, name: str, now: float, count: int = 1) -> None:
+        """Count messages that workers took from the queue."""
         if self._has_room(name):
             queue = self._queue(name)
             queue.received = queue.received or _Flow()
-            queue.received.add(now)
+            queue.received.add(now, count)
 
     def found(self, names: Iterable[str], in_use: Iterable[str], *, complete: bool) -> list[str]:
         """Take in the names that the broker and the workers report; returns those that are gone for good."""

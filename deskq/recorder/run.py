@@ -15,6 +15,7 @@ from typing import Any, Final, TextIO
 
 from deskq.history.salvage import open_history
 from deskq.profiles import Profile
+from deskq.recorder.garbage import seldom_collected
 from deskq.recorder.recorder import Recorder
 
 STATUS_SECONDS: Final = 5.0
@@ -30,7 +31,7 @@ def record(
     stop = threading.Event()
     history, salvage = open_history(history_path, lambda text: _print(status_stream, text))
     try:
-        with _signals(stop):
+        with _signals(stop), seldom_collected():
             recorder = Recorder(profile, history, stop, lambda text: _print(status_stream, f"deskq: {text}"), salvage)
             if child:
                 _stop_with_parent(stop)

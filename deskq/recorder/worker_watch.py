@@ -144,17 +144,20 @@ class WorkerWatch:
 
     def task_event(self, event: Event, now: float) -> None:
         """Take note of a sign of life (not of task-sent: a client sent that)."""
-        if not event.hostname:
+        self.tasks_heard(event.hostname, int(event.type == "task-started"), now)
+
+    def tasks_heard(self, hostname: str, started: int, now: float) -> None:
+        """Take note of events of tasks, so many of which were started."""
+        if not hostname:
             return
-        worker = self.workers.get(event.hostname)
+        worker = self.workers.get(hostname)
         if worker is None:
-            worker = self._new(event.hostname, now)
+            worker = self._new(hostname, now)
             if worker is None:
                 return
         worker.heard = now
         worker.silent_beats = 0
-        if event.type == "task-started":
-            worker.started += 1
+        worker.started += started
         if not worker.events_enabled:
             worker.events_enabled = True
             self.changed.add(worker.hostname)

@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from deskq.protocol.events import Event
 from deskq.protocol.task_record import IGNORED, LOST, Observation, TaskRecord
-from deskq.protocol.task_summary import derive
+from deskq.protocol.task_summary import derive, only_attempt, replayed
 
 UUID = "0b1e6f3a-9c5d-4c1e-8f55-2f4f0c7a9f11"
 TYPES = (
@@ -205,6 +205,28 @@ def test_order_duplicates_and_splits_do_not_matter(
     other.merge(one)
     assert other == whole
     assert derive(other) == derive(whole)
+
+
+in_order = st.builds(
+    Observation,
+    kind=st.sampled_from([0, 1, 2, 4, 5]),
+    timestamp=st.sampled_from([1.0, 2.0]),
+    clock=st.integers(0, 3),
+    hostname=st.sampled_from(["w1", "w1", "w1", "w2"]),
+    pid=st.sampled_from([1, 1, 1, 2]),
+    number=st.integers(-1, 2),
+    text=st.sampled_from(["", "E()"]),
+)
+
+
+@given(st.sets(in_order, max_size=5))
+@example({Observation(1, 1.0, 0, "w1", 1, 0), Observation(2, 1.0, 1, "w1", 1), Observation(4, 1.0, 2, "w1", 1, 0.1)})
+@example({Observation(0, 1.0, 9, "c", 5, 0), Observation(1, 1.0, 0, "w1", 1, -1), Observation(5, 2.0, 1, "w1", 1)})
+@settings(max_examples=1_000, deadline=None)
+def test_the_short_way_to_an_only_attempt_ends_where_the_long_one_does(observations: set[Observation]) -> None:
+    only = only_attempt(observations)
+    if only is not None:
+        assert ([only], 1) == replayed(observations)
 
 
 @given(st.lists(events, max_size=20))
