@@ -24,9 +24,9 @@ class Tallies:
 
     def __init__(self) -> None:
         self._states: Counter[str] = Counter()
-        self._rates: dict[int, list[int]] = {}
-        self._runtimes: Counter[tuple[int, int]] = Counter()
-        self._task_runtimes: Counter[tuple[int, str, int]] = Counter()
+        self._rates: dict[float, list[int]] = {}
+        self._runtimes: Counter[tuple[float, int]] = Counter()
+        self._task_runtimes: Counter[tuple[float, str, int]] = Counter()
 
     @staticmethod
     def endings_of(summary: TaskSummary) -> tuple[int, int]:
@@ -35,21 +35,27 @@ class Tallies:
 
     def count(self, old_state: str, endings: int, received: int, summary: TaskSummary) -> tuple[int, int]:
         """Count what is new in the summary; returns the new numbers of endings and deliveries."""
-        state, attempts, deliveries = summary.state, summary.attempts, summary.deliveries
+        state, attempts = summary.state, summary.attempts
         if state != old_state:
             self._states[state] += 1
             if old_state:
                 self._states[old_state] -= 1
-        if deliveries > received:
+        if len(attempts) == 1:  # as nearly always
+            (only,) = attempts
+            if summary.deliveries > received and only.received is not None:
+                self._rate(only.received)[_RECEIVED] += 1
+            if endings == 0 and only.ending in _COUNTED_AS:
+                self._ended(only, summary.name)
+                endings = 1
+            return endings, max(summary.deliveries, received)
+        if summary.deliveries > received:
             for at in [a.received for a in attempts if a.received is not None][received:]:
                 self._rate(at)[_RECEIVED] += 1
-            received = deliveries
+            received = summary.deliveries
         ended = [a for a in attempts if a.ending in _COUNTED_AS]
-        if len(ended) > endings:
-            for attempt in ended[endings:]:
-                self._ended(attempt, summary.name)
-            endings = len(ended)
-        return endings, received
+        for attempt in ended[endings:]:
+            self._ended(attempt, summary.name)
+        return max(len(ended), endings), received
 
     def _ended(self, attempt: Attempt, name: str) -> None:
         assert attempt.ending is not None
@@ -57,13 +63,12 @@ class Tallies:
         self._rate(at)[_COUNTED_AS[attempt.ending]] += 1
         if attempt.runtime is not None:
             number = bin_of(attempt.runtime)
-            self._runtimes[int(at // RUNTIME_SECONDS) * RUNTIME_SECONDS, number] += 1
+            self._runtimes[at // RUNTIME_SECONDS, number] += 1
             if name:
-                hour = int(at // TASK_RUNTIME_SECONDS) * TASK_RUNTIME_SECONDS
-                self._task_runtimes[hour, name, number] += 1
+                self._task_runtimes[at // TASK_RUNTIME_SECONDS, name, number] += 1
 
     def _rate(self, at: float) -> list[int]:
-        slot = int(at // RATE_SECONDS) * RATE_SECONDS
+        slot = at // RATE_SECONDS
         counts = self._rates.get(slot)
         if counts is None:
             counts = self._rates[slot] = [0, 0, 0, 0]
@@ -80,15 +85,18 @@ class Tallies:
             "received = received + excluded.received, "
             "succeeded = succeeded + excluded.succeeded, failed = failed + excluded.failed, "
             "retried = retried + excluded.retried",
-            [(at, *counts) for at, counts in self._rates.items()],
+            [(int(slot) * RATE_SECONDS, *counts) for slot, counts in self._rates.items()],
         )
         connection.executemany(
             "INSERT INTO runtimes VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET n = n + excluded.n",
-            [(at, number, n) for (at, number), n in self._runtimes.items()],
+            [(int(slot) * RUNTIME_SECONDS, number, n) for (slot, number), n in self._runtimes.items()],
         )
         connection.executemany(
             "INSERT INTO task_runtimes VALUES (?, ?, ?, ?) ON CONFLICT DO UPDATE SET n = n + excluded.n",
-            [(at, texts[name], number, n) for (at, name, number), n in self._task_runtimes.items()],
+            [
+                (int(hour) * TASK_RUNTIME_SECONDS, texts[name], number, n)
+                for (hour, name, number), n in self._task_runtimes.items()
+            ],
         )
 
     def clear(self) -> None:

@@ -144,10 +144,11 @@ class TaskRecord(msgspec.Struct, gc=False):
     def observe(self, observation: Observation) -> bool:
         """Take in one observation; False if it was known already."""
         known = self.observations
-        if observation in known:
-            return False
+        before = len(known)
         known.add(observation)
-        if len(known) > 2 * _KEPT_FROM_EACH_END:
+        if len(known) == before:
+            return False
+        if before >= 2 * _KEPT_FROM_EACH_END:
             self._cut()
         return True
 
