@@ -22,6 +22,7 @@ from deskq.profiles import Profile
 from deskq.protocol.events import Event, decode_redis_envelope
 
 _READ_BYTES: Final = 256 * 1024
+_FED_BYTES: Final = 16 * 1024  # hiredis moves what it was fed and has not read yet, after every second event
 _MOST_PAYLOADS: Final = 5_000
 _ALIVE: Final = ("LOADING", "MASTERDOWN")  # answers to PING of a server that will publish again
 _FULL_BYTES: Final = 16 * 1024  # a TLS record
@@ -36,6 +37,8 @@ class RedisEventSource:
         self._ping_after = ping_after
         self._connection: Any = None
         self._reader = hiredis.Reader()
+        self._buffer = bytearray(_READ_BYTES)
+        self._size = self._fed = 0
         self._heard = self._heard_at = 0.0  # by the monotonic clock, and by the other
         self._pinged: float | None = None
         self._pace = Pace()
@@ -57,6 +60,7 @@ class RedisEventSource:
             connection.send_command("SUBSCRIBE", channel)
             connection.send_command("PSUBSCRIBE", pattern)
             self._reader = hiredis.Reader()
+            self._size = self._fed = 0
             self._hear()
             self._pace = Pace()
             self._full_reads = 0
@@ -64,7 +68,7 @@ class RedisEventSource:
             deadline = time.monotonic() + CONNECT_SECONDS
             while confirmed < 2:
                 self._receive(max(0.001, deadline - time.monotonic()))
-                while (reply := self._reader.gets()) is not False:
+                while confirmed < 2 and (reply := self._next()) is not False:  # what comes behind them is an event
                     if isinstance(reply, hiredis.ReplyError):
                         raise (
                             NoPermissionError(str(reply)) if "NOPERM" in str(reply) else redis.ResponseError(str(reply))
@@ -88,13 +92,17 @@ class RedisEventSource:
     def _read(self, timeout: float) -> list[bytes]:
         deadline = time.monotonic() + timeout
         payloads: list[bytes] = []
+        gets = self._reader.gets
         while True:
-            while len(payloads) < _MOST_PAYLOADS and (reply := self._reader.gets()) is not False:
+            while len(payloads) < _MOST_PAYLOADS and (reply := gets()) is not False:
                 if type(reply) is list:
                     if reply[0] == b"pmessage" or reply[0] == b"message":
                         payloads.append(reply[-1])
                 elif isinstance(reply, hiredis.ReplyError) and not str(reply).startswith(_ALIVE):
                     raise redis.ConnectionError(str(reply))
+            if self._fed < self._size and len(payloads) < _MOST_PAYLOADS:
+                self._feed()
+                continue
             if payloads:
                 return payloads
             left = deadline - time.monotonic()
@@ -118,27 +126,37 @@ class RedisEventSource:
             self._connection = None
 
     def _receive(self, timeout: float) -> bool:
-        """Feed the reader with what the socket has; False if nothing came in time."""
+        """Take what the socket has, for ``_feed``; False if nothing came in time. What it had before is fed."""
         socket = self._connection._sock
         if socket is None:  # redis-py lets go of it when something fails
             raise ConnectionResetError("closed")
         socket.settimeout(max(timeout, 0.000_1))
         try:
-            piece = socket.recv(_READ_BYTES)
+            size = socket.recv_into(self._buffer)
         except (TimeoutError, BlockingIOError):
             self._full_reads = 0
             self._check_alive(socket)
             return False
-        if not piece:
+        if not size:
             raise ConnectionResetError("closed by the server")
-        if len(piece) < _FULL_BYTES:
+        if size < _FULL_BYTES:
             self._full_reads = 0
         else:
             self._full_since = self._full_since if self._full_reads else time.time()
             self._full_reads += 1
         self._hear()
-        self._reader.feed(piece)
+        self._size, self._fed = size, 0
         return True
+
+    def _feed(self) -> None:
+        size = min(_FED_BYTES, self._size - self._fed)
+        self._reader.feed(self._buffer, self._fed, size)  # type: ignore[arg-type]  # its stub knows bytes alone
+        self._fed += size
+
+    def _next(self) -> Any:
+        while (reply := self._reader.gets()) is False and self._fed < self._size:
+            self._feed()
+        return reply
 
     def _hear(self) -> None:
         self._heard, self._heard_at, self._pinged = time.monotonic(), time.time(), None
