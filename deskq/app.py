@@ -23,6 +23,7 @@ from deskq.models.formats import count
 from deskq.models.journal import ask_journal
 from deskq.models.session import ProfileSession
 from deskq.profiles import PasswordStore, Profile, ProfileFile, Secret
+from deskq.views.all_schedules import AllSchedulesView
 from deskq.views.journal import JournalView
 from deskq.views.main_window import MainWindow
 from deskq.views.overview import OverviewView
@@ -55,7 +56,7 @@ class App:
                 "schedules": SchedulesView,
                 "doctor": _doctor_view,
             },
-            {"everything": OverviewView, "journal": JournalView},
+            {"everything": OverviewView, "all-schedules": AllSchedulesView, "journal": JournalView},
         )
         self.closed = asyncio.Event()
         self.window.closing.connect(self.closed.set)

@@ -41,6 +41,7 @@ class BrokerTree(QStandardItemModel):
         self._sessions: dict[str, ProfileSession] = {}
         self._nodes: dict[str, QStandardItem] = {}
         self._everything = _item("All brokers", "everything", "")
+        self._schedules = _item("All schedules", "all-schedules", "")
         self._journal = _item("Journal", "journal", "")
 
     def add(self, session: ProfileSession) -> None:
@@ -56,6 +57,7 @@ class BrokerTree(QStandardItemModel):
         self.insertRow(self._journal.row(), [node])
         if len(self._sessions) == 2:
             self.insertRow(0, [self._everything])
+            self.insertRow(1, [self._schedules])
         session.status_changed.connect(lambda: self._show_status(session))
         session.revision_moved.connect(lambda: self._refresh(session))
         self._show_status(session)
@@ -68,15 +70,18 @@ class BrokerTree(QStandardItemModel):
             self.removeRow(node.row())
         if len(self._sessions) == 1:
             self.takeRow(self._everything.row())
+            self.takeRow(self._schedules.row())
             self._everything = _item("All brokers", "everything", "")
+            self._schedules = _item("All schedules", "all-schedules", "")
         if not self._sessions:
             self.takeRow(self._journal.row())
             self._journal = _item("Journal", "journal", "")
 
     def index_of(self, profile: str, kind: str, queue: str = "") -> QModelIndex:
         """Return the node of a view, of a queue, or of a profile itself."""
-        if kind in ("everything", "journal"):
-            return self._everything.index() if kind == "everything" else self._journal.index()
+        overall = {"everything": self._everything, "all-schedules": self._schedules, "journal": self._journal}.get(kind)
+        if overall is not None:
+            return overall.index()
         node = self._nodes.get(profile)
         if node is None:
             return QModelIndex()

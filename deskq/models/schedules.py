@@ -17,6 +17,7 @@ from deskq.history.reader import HistoryReader
 from deskq.history.rows import TaskRow
 from deskq.models.formats import relative
 from deskq.models.session import ProfileSession
+from deskq.profiles import Profile
 
 if TYPE_CHECKING:
     from deskq.schedules.base import Entry
@@ -39,13 +40,19 @@ _IN_A_WEEK: Final = 500
 class ShownSchedule:
     """A row of the table. ``seen``: the last runs in the history, the newest first; None: not looked up yet."""
 
+    profile: Profile
     row: ScheduleRow
     seen: tuple[TaskRow, ...] | None = None
 
     @property
     def key(self) -> Key:
-        """What tells it from all others."""
+        """What tells it from all others of its profile."""
         return self.row.key
+
+    @property
+    def place(self) -> tuple[str, Key]:
+        """What tells it from all others: two profiles may name the same store."""
+        return self.profile.name, self.row.key
 
     @property
     def entry(self) -> Entry:
@@ -106,6 +113,15 @@ class Schedules(QObject):
         self._timer.start()
         self.refresh()
 
+    @property
+    def started(self) -> bool:
+        """Are the stores read every few seconds?"""
+        return self._timer.isActive()
+
+    def open_stores(self) -> list[StoreState]:
+        """Return the stores that can be written."""
+        return [state for state in self.stores if state.store is not None and not state.store.abilities.why_not]
+
     def stop(self) -> None:
         """Read no more until the next start."""
         self._timer.stop()
@@ -116,7 +132,7 @@ class Schedules(QObject):
             self._again = self._again or everything
             return
         self._reading = True
-        self.session.spawn(self._read(everything), "schedules")
+        self.session.spawn(self._read(everything), "schedules", self)
 
     def look_at(self, keys: Sequence[Key]) -> None:
         """Say which rows are in sight: theirs are the first next runs that are computed."""
@@ -174,7 +190,8 @@ class Schedules(QObject):
             self.refresh(everything=True)
 
     def _show(self, rows: Iterable[ScheduleRow]) -> None:
-        self.rows = [ShownSchedule(row, self._seen.get(row.key)) for row in rows]
+        profile = self.session.profile
+        self.rows = [ShownSchedule(profile, row, self._seen.get(row.key)) for row in rows]
         self.changed.emit()
 
     async def _look_up(self) -> None:
@@ -238,6 +255,19 @@ def with_switched(rows: Sequence[ShownSchedule], *, enabled: bool) -> list[tuple
     return [
         (shown.entry, replace(shown.entry, enabled=enabled)) for shown in rows if shown.entry.enabled is not enabled
     ]
+
+
+def redbeat_lines(rows: Sequence[ShownSchedule]) -> tuple[list[str], list[str]]:
+    """Return the schedules as redbeat keeps them, one JSON object a line, and why the others cannot be kept so."""
+    from deskq.schedules.plain import to_redbeat_json
+
+    lines, problems = [], []
+    for shown in rows:
+        try:
+            lines.append(to_redbeat_json(shown.entry))
+        except UserError as error:
+            problems.append(str(error))
+    return lines, problems
 
 
 def free_name(name: str, taken: Iterable[str]) -> str:

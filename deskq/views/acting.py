@@ -48,7 +48,7 @@ class Acting:
             ("resume_queue", self._resume),
             ("send_task", self._send),
             ("send_like", self._send_like),
-            ("send_call", self._send_call),
+            ("send_call", self.send_call),
             ("refused", self._refused),
         ):
             signal = getattr(view, name, None)
@@ -84,7 +84,8 @@ class Acting:
         dialog.open()
         return dialog
 
-    def _send_call(self, profile: str, call: Call) -> None:
+    def send_call(self, profile: str, call: Call) -> None:
+        """Open the dialog on a call."""
         self.send(profile, call=call)
 
     def _refused(self, _profile: str, reason: str) -> None:

@@ -157,12 +157,18 @@ class MainWindow(QMainWindow):
         return view
 
     def show_overall(self, kind: str) -> QWidget:
-        """Show a view over all profiles: "everything", the overview of all brokers, or "journal"."""
+        """Show a view over all profiles: "everything" of all brokers, "all-schedules", or "journal"."""
         view = self._views.get(("", kind))
         if view is None:
             view = self._views["", kind] = self._overall[kind](list(self._sessions.values()))
-            if (opens := getattr(view, "open_task_at", None)) is not None:
-                opens.connect(self.show_task)
+            for name, slot in (
+                ("open_task_at", self.show_task),
+                ("open_view_at", self.show_view),
+                ("filter_tasks_at", self.filter_tasks),
+                ("send_call_at", self.acting.send_call),
+            ):
+                if (signal := getattr(view, name, None)) is not None:
+                    signal.connect(slot)
             self.stack.addWidget(view)
         self._show(view, ("", kind))
         return view
@@ -302,6 +308,7 @@ class MainWindow(QMainWindow):
             "doctor": partial(self.show_view, name, "doctor"),
             "everything": partial(self.show_overall, "everything"),
             "journal": partial(self.show_overall, "journal"),
+            "all_schedules": partial(self.show_overall, "all-schedules"),
             "profiles": self.add_profile_requested.emit,
             "open_history": self.history_requested.emit,
             "stream_log": self.show_stream_log,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 from PySide6.QtCore import QObject
 from PySide6.QtWidgets import QWidget
@@ -11,13 +10,14 @@ from PySide6.QtWidgets import QWidget
 from deskq.actions.carrying_out import Progress
 from deskq.actions.sending import Call
 from deskq.errors import UserError
-from deskq.models.schedules import Schedules, ShownSchedule, free_name, with_switched
-from deskq.schedules.base import Entry, Owner
+from deskq.models.schedules import Schedules, ShownSchedule, with_switched
+from deskq.schedules.base import Entry
 from deskq.schedules.comparing import Change, changes_to
 from deskq.schedules.reading import StoreState
 from deskq.views.schedule_conflict import ScheduleConflict
 from deskq.views.schedule_dialog import ScheduleDialog
 from deskq.views.schedule_edits import ScheduleEdits
+from deskq.views.schedule_moving import copy_of
 from deskq.views.steps_dialog import StepsDialog
 
 
@@ -59,18 +59,7 @@ class ScheduleActs(QObject):
         """Open the editor on a copy in a store, under a name that is free there."""
         assert state.store is not None
         taken = [shown.entry.name for shown in self._schedules.rows if shown.row.url == state.store.url]
-        name = one.entry.name
-        copy = replace(
-            one.entry,
-            name=free_name(name, taken) if name in taken else name,
-            key="",
-            version="",
-            last_run_at=None,
-            total_run_count=None,
-            shared_with=(),
-            owner=Owner.EDITABLE,
-            problem="",
-        )
+        copy = copy_of(one.entry, set(taken))
         self._edit(state, None, copy)
 
     def bring(self, state: StoreState, wanted: Sequence[Entry]) -> None:
@@ -79,7 +68,7 @@ class ScheduleActs(QObject):
         stored = [shown.entry for shown in self._schedules.rows if shown.row.url == state.store.url]
         changes = changes_to(stored, wanted)
         if changes:
-            self._change(state, changes)
+            self.change(state, changes)
         else:
             self.edits.say("The store holds all of it already.")
 
@@ -88,12 +77,12 @@ class ScheduleActs(QObject):
         for state, rows in self._by_store(chosen):
             changes = [Change(old, new) for old, new in with_switched(rows, enabled=enabled)]
             if changes:
-                self._change(state, changes)
+                self.change(state, changes)
 
     def delete(self, chosen: Sequence[ShownSchedule]) -> None:
         """Delete, after asking: a plan for each store."""
         for state, rows in self._by_store(chosen):
-            self._change(state, [Change(shown.entry, None) for shown in rows])
+            self.change(state, [Change(shown.entry, None) for shown in rows])
 
     def _edit(self, state: StoreState, old: Entry | None, shown: Entry | None) -> None:
         assert state.store is not None
@@ -129,7 +118,7 @@ class ScheduleActs(QObject):
             elif old is not None:
                 self._session.spawn(self._look_for_conflict(state, dialog, old, new), "schedule conflict", dialog)
 
-        asked = self._change(state, [Change(old, new)], above=dialog, change_shared=dialog.change_shared)
+        asked = self.change(state, [Change(old, new)], above=dialog, change_shared=dialog.change_shared)
         if asked is not None:
             asked.ended.connect(ended)
 
@@ -151,16 +140,18 @@ class ScheduleActs(QObject):
         conflict.resolved.connect(go_on)
         conflict.open()
 
-    def _change(
+    def change(
         self,
         state: StoreState,
         changes: Sequence[Change],
         *,
         above: QWidget | None = None,
         change_shared: bool = False,
+        note: str = "",
     ) -> StepsDialog | None:
+        """Preview changes of one store; see ScheduleEdits.change."""
         assert state.store is not None
-        note = state.beat.words if state.beat.alive is False else ""
+        note = " ".join(filter(None, (note, state.beat.words if state.beat.alive is False else "")))
         return self.edits.change(state.store, changes, note=note, above=above, change_shared=change_shared)
 
     def _by_store(self, chosen: Sequence[ShownSchedule]) -> list[tuple[StoreState, list[ShownSchedule]]]:

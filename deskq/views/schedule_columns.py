@@ -39,6 +39,13 @@ def _state(shown: ShownSchedule) -> str | None:
     return "success" if shown.entry.enabled else "waiting"
 
 
+PROFILE_COLUMN: Final = Column[ShownSchedule](
+    "profile",
+    "Profile",
+    "Whose beat it is, and the environment",
+    lambda one: f"{formats.plain(one.profile.name)} · {one.profile.environment.short}",
+    width=150,
+)
 SCHEDULE_COLUMNS: Final[tuple[Column[ShownSchedule], ...]] = (
     Column(
         "enabled",

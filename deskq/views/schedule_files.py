@@ -1,4 +1,4 @@
-"""Schedules out of and into the window: on the clipboard, and as TOML files, which ``deskq schedules`` reads too."""
+"""Schedules out of and into the window, as TOML files, which ``deskq schedules`` reads too."""
 
 from __future__ import annotations
 
@@ -11,36 +11,16 @@ from PySide6.QtWidgets import QFileDialog
 from deskq.errors import UserError
 from deskq.models import formats
 from deskq.models.schedules import read_file
-from deskq.views.tables import copy_text
 
 if TYPE_CHECKING:
     from deskq.views.schedules import SchedulesView
 
 
 class ScheduleFiles:
-    """Copies, exports and imports what a view shows."""
+    """Exports and imports what a view shows."""
 
     def __init__(self, view: SchedulesView) -> None:
         self._view = view
-
-    def copy_python(self) -> None:
-        """Copy the selected schedules as entries of a beat_schedule."""
-        from deskq.schedules.python_text import to_python
-
-        copy_text("\n".join(to_python(shown.entry) for shown in self._view.selected() if not shown.entry.problem))
-
-    def copy_redbeat(self) -> None:
-        """Copy the selected schedules as redbeat keeps them, one JSON object a line; says what it cannot keep."""
-        from deskq.schedules.plain import to_redbeat_json
-
-        lines = []
-        for shown in self._view.selected():
-            try:
-                lines.append(to_redbeat_json(shown.entry))
-            except UserError as error:
-                self._say(str(error))
-        if lines:
-            copy_text("\n".join(lines))
 
     def export(self) -> None:
         """Write the schedules that are shown into a TOML file."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from PySide6.QtCore import QModelIndex, QPersistentModelIndex, QSize, Qt, Signal
 from PySide6.QtGui import QPainter
 from PySide6.QtWidgets import QStyle, QStyledItemDelegate, QStyleOptionViewItem, QTreeView, QWidget
@@ -14,6 +16,8 @@ from deskq.views.task_drag import TaskDrop
 
 _ELIDE = {False: Qt.TextElideMode.ElideMiddle, True: Qt.TextElideMode.ElideRight}
 _SHORT = {environment.short: environment for environment in Environment}
+
+_BOLD: Final = frozenset({"profile", "everything", "all-schedules", "journal"})
 
 
 class Sidebar(QTreeView):
@@ -72,7 +76,7 @@ class _NodeDelegate(QStyledItemDelegate):
             draw_dot(painter, area, state)
             area.setLeft(area.left() + 14)
         note = index.data(NoteRole) or ""
-        font = theme.bold_font() if index.data(KindRole) in ("profile", "everything", "journal") else own.font
+        font = theme.bold_font() if index.data(KindRole) in _BOLD else own.font
         painter.setFont(font)
         note_width = painter.fontMetrics().horizontalAdvance(note) + theme.GAP if note else 0
         problem = index.data(KindRole) == "problem"

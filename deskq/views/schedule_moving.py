@@ -1,0 +1,121 @@
+"""Schedules from one store into another: a copy, and for a move the deletion of what was written there."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from functools import partial
+from typing import TYPE_CHECKING
+
+from PySide6.QtCore import QObject
+from PySide6.QtWidgets import QWidget
+
+from deskq.actions.carrying_out import Progress
+from deskq.models.formats import count
+from deskq.models.schedules import Schedules, ShownSchedule, free_name
+from deskq.schedules.base import Entry, Owner
+from deskq.schedules.comparing import Change
+
+if TYPE_CHECKING:
+    from deskq.schedules.reading import StoreState
+    from deskq.views.schedule_acts import ScheduleActs
+
+
+class ScheduleMove(QObject):
+    """Two plans, each previewed and journalled: nothing is deleted before the other store has it.
+
+    Between the two both stores have it, and what is due then runs twice: the preview says so.
+    """
+
+    def __init__(
+        self,
+        acts_at: Callable[[str], ScheduleActs],
+        followed: Mapping[str, Schedules],
+        parent: QWidget,
+        target: tuple[str, str],
+        chosen: Sequence[ShownSchedule],
+        *,
+        move: bool,
+    ) -> None:
+        super().__init__(parent)
+        self._acts_at = acts_at
+        self._target = target
+        self._into = followed[target[0]]
+        self._chosen = [one for one in chosen if (one.profile.name, one.row.url) != target]
+        self._move = move
+
+    def begin(self) -> None:
+        """Preview the copy."""
+        profile, url = self._target
+        acts = self._acts_at(profile)
+        state = next((s for s in self._into.stores if s.store is not None and s.store.url == url), None)
+        if state is None or state.store is None:
+            acts.edits.say("This store is no longer there.")
+            return
+        fit, left_out = self._fitting(state)
+        if not fit:
+            acts.edits.say(left_out or "There is nothing to copy.")
+            return
+        taken = {shown.entry.name for shown in self._into.rows if shown.row.url == url}
+        changes = []
+        for one in fit:
+            entry = copy_of(one.entry, taken)
+            taken.add(entry.name)
+            changes.append(Change(None, entry))
+        notes = [left_out]
+        if self._move:
+            notes.append("Next it is asked whether they go from where they are now. Until then both stores run them.")
+        dialog = acts.change(state, changes, note=" ".join(filter(None, notes)))
+        if dialog is not None and self._move:
+            dialog.ended.connect(partial(self._copied, fit))
+
+    def _copied(self, fit: Sequence[ShownSchedule], progress: Progress) -> None:
+        """Delete where they were, if all of them were written: which ones were not, the journal says, not a number."""
+        if progress.done < len(fit):
+            if progress.done:
+                self._acts_at(self._target[0]).edits.say(
+                    f"{progress.done:,} of {len(fit):,} were copied: nothing is deleted where they are now."
+                )
+            return
+        profiles: dict[str, list[ShownSchedule]] = {}
+        for one in fit:
+            if not one.row.why_not:
+                profiles.setdefault(one.profile.name, []).append(one)
+        for profile, rows in profiles.items():
+            self._acts_at(profile).delete(rows)
+        kept = sum(bool(one.row.why_not) for one in fit)
+        if kept:
+            self._acts_at(self._target[0]).edits.say(
+                f"{count(kept, 'schedule')} stay where they are: {fit[0].row.why_not}"
+            )
+
+    def _fitting(self, state: StoreState) -> tuple[list[ShownSchedule], str]:
+        """Those that the store can keep, and a sentence about the others."""
+        assert state.store is not None
+        kinds = state.store.abilities.kinds
+        fit = [one for one in self._chosen if not one.entry.problem and type(one.entry.schedule) in kinds]
+        others = [one for one in self._chosen if one not in fit]
+        if not others:
+            return fit, ""
+        names = ", ".join(
+            f"“{one.entry.name}” ({'broken' if one.entry.problem else type(one.entry.schedule).__name__.lower()})"
+            for one in others[:3]
+        )
+        more = f" and {len(others) - 3:,} more" if len(others) > 3 else ""
+        return fit, f"{state.title} cannot keep {names}{more}."
+
+
+def copy_of(entry: Entry, taken: set[str]) -> Entry:
+    """Return an entry as it is added elsewhere, under a name that is free there; what has run stays behind."""
+    return replace(
+        entry,
+        name=free_name(entry.name, taken) if entry.name in taken else entry.name,
+        key="",
+        version="",
+        last_run_at=None,
+        total_run_count=None,
+        due_at=None,
+        shared_with=(),
+        owner=Owner.EDITABLE,
+        problem="",
+    )
