@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from PySide6.QtCore import QEvent, QMimeData, QObject, QPoint, Qt, Signal
 from PySide6.QtGui import QDrag, QDropEvent
-from PySide6.QtWidgets import QAbstractItemView, QHBoxLayout, QLabel, QMenu, QPushButton, QWidget
+from PySide6.QtWidgets import QAbstractItemView, QHBoxLayout, QLabel, QMenu, QPushButton, QSizePolicy, QWidget
 
 from deskq.models import formats
 from deskq.models.columns import Column
@@ -26,6 +26,8 @@ MIME: Final = "application/x-deskq-schedules"
 Place = tuple[str, str]
 """A profile's name, and the URL of one of its stores without password."""
 _MOST_BYTES: Final = 16 * 1024 * 1024
+_ROOM_FOR_WORDS: Final = 180
+_NARROWEST: Final = 70
 
 
 class ScheduleTable(Table):
@@ -90,10 +92,12 @@ class StoreChips(QWidget):
         self.buttons: dict[Place, QPushButton] = {}
         self._states: dict[Place, StoreState] = {}
         self._closed: dict[Place, str] = {}
+        self._titles: dict[Place, str] = {}
         self._said: QLabel = plain_label(muted=True)
         self._row = QHBoxLayout(self)
         self._row.setContentsMargins(theme.GAP, 0, theme.GAP, theme.GAP_S)
         self._row.addWidget(self._said, 1)
+        self.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)  # many stores do not widen the window
         self.hide()
 
     def show_stores(self, followed: Iterable[Schedules]) -> None:
@@ -115,11 +119,24 @@ class StoreChips(QWidget):
         for place, button in self.buttons.items():
             state = self._states[place]
             title = f"{place[0]}: {state.title}" if len(schedules) > 1 else state.title
-            button.setText(f"{formats.plain(title)}   {state.count:,}")
+            self._titles[place] = formats.plain(title)
             told = self._closed[place] or "Drop schedules here to copy or move them into this store."
-            button.setToolTip(formats.tooltip(f"Show this store alone. {told}"))
+            button.setToolTip(formats.tooltip(f"{title}\nShow this store alone. {told}"))
+            button.setAccessibleName(self._titles[place])
             button.setChecked(place == self.only)
+        self._fit()
         self.setVisible(len(self._states) > 1)
+
+    def resizeEvent(self, event: object) -> None:
+        self._fit()
+
+    def _fit(self) -> None:
+        """Shorten the titles to the room that there is."""
+        room = self.width() - 2 * theme.GAP - _ROOM_FOR_WORDS
+        share = max(_NARROWEST, room // max(len(self.buttons), 1) - 4 * theme.GAP)
+        for place, button in self.buttons.items():
+            title = button.fontMetrics().elidedText(self._titles[place], Qt.TextElideMode.ElideMiddle, share)
+            button.setText(f"{title}   {self._states[place].count:,}".replace("&", "&&"))
 
     def add_to(
         self,
@@ -134,7 +151,7 @@ class StoreChips(QWidget):
             if targets:
                 sub = menu.addMenu(f"{verb.capitalize()} to")
                 for place in targets:
-                    action = sub.addAction(f"{self.buttons[place].text().rpartition('   ')[0]}…")
+                    action = sub.addAction(f"{self._titles[place]}…".replace("&", "&&"))
                     action.triggered.connect(partial(_choose, then, place, moved, verb))
 
     def refusal(self, target: Place, moved: Sequence[tuple[str, tuple[str, str]]]) -> str:
@@ -157,8 +174,7 @@ class StoreChips(QWidget):
             event.ignore()
             return True
         refusal = self.refusal(place, moved)
-        title = self.buttons[place].text().rpartition("   ")[0]
-        number = formats.count(len(moved), "schedule")
+        title, number = self._titles[place], formats.count(len(moved), "schedule")
         self._said.setText(f"{refusal}." if refusal else f"Copy or move {number} to {title}")
         if refusal:
             event.ignore()
