@@ -24,7 +24,7 @@ from deskq.profiles import Profile
 SIGNALS: Final = ("TERM", "KILL", "INT", "QUIT", "HUP", "USR1")
 _ANSWER_SECONDS: Final = 3.0
 _SHUTDOWN_SECONDS: Final = 8.0
-_TOGETHER: Final = 100
+_TOGETHER: Final = 500  # ids, or workers, in one control message
 _SILENT: Final = "No answer. It may have been done all the same."
 # Celery says so, too, where it was started with events: its set of groups is empty then, which means all of them.
 _NOT_OFF: Final = (

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final, Literal
@@ -38,6 +39,9 @@ class ControlVerb:
         """The name of Celery's command."""
         return self.name.replace("-", "_")
 
+
+# Celery hands what stands before the slash to float(): it would take “inf” and “nan” for rates.
+_RATE: Final = re.compile(r"[0-9]{1,9}(\.[0-9]{1,9})?(/[smh])?")
 
 _COUNT: Final = Parameter("n", "Processes or threads", "count", 1)
 _TASK: Final = Parameter("task_name", "Task", "task")
@@ -88,7 +92,7 @@ VERBS: Final = {
         ControlVerb(
             "time-limit",
             "Time limits",
-            "limits {task_name} to {hard} s, softly {soft} s",
+            "limits {task_name} to {hard}, softly {soft}",
             (_TASK, Parameter("soft", "Soft limit", "seconds", ""), Parameter("hard", "Hard limit", "seconds", "")),
             lasts=RESTART,
         ),
@@ -134,8 +138,14 @@ def read_arguments(verb: ControlVerb, given: Mapping[str, str]) -> dict[str, Any
 
 def described(verb: ControlVerb, arguments: Mapping[str, Any]) -> str:
     """Return what the verb does, in words."""
-    shown = {parameter.key: arguments.get(parameter.key, "no limit") for parameter in verb.parameters}
+    shown = {parameter.key: _in_words(parameter, arguments.get(parameter.key)) for parameter in verb.parameters}
     return verb.words.format(**shown)
+
+
+def _in_words(parameter: Parameter, value: Any) -> str:
+    if value is None:  # left out, or what a limit is taken back to
+        return "no limit"
+    return f"{value:g} s" if parameter.kind == "seconds" and isinstance(value, (int, float)) else str(value)
 
 
 def advice(words: str) -> str:
@@ -157,12 +167,8 @@ def _value(verb: ControlVerb, parameter: Parameter, text: str) -> Any:
         if not 0 < seconds < 1e9:
             raise UserError(f"{verb.name}: {parameter.key} is a number of seconds, not “{text}”.")
         return seconds
-    if parameter.kind == "rate":
-        number, slash, unit = text.partition("/")
-        try:
-            fine = float(number) >= 0 and (not slash or unit in ("s", "m", "h"))
-        except ValueError:
-            fine = False
-        if not fine:
-            raise UserError(f"{verb.name}: a rate is written like 10/s, 10/m or 10/h, not “{text}”.")
+    if parameter.kind == "rate" and _RATE.fullmatch(text) is None:
+        raise UserError(
+            f"{verb.name}: a rate is a number, such as 10/s, 10/m or 10/h, and 0 is no limit; not “{text}”."
+        )
     return text

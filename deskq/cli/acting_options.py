@@ -86,6 +86,8 @@ def _revoke(commands: Any, command: Callable[..., argparse.ArgumentParser]) -> N
     parser.add_argument("ids", nargs="*", metavar="UUID", help="which tasks")
     parser.add_argument("--state", action="append", default=[], metavar="S", help="all tasks in this state")
     parser.add_argument("--name", action="append", default=[], metavar="N", help="of this name; * is a wildcard")
+    parser.add_argument("--from-queue", action="append", default=[], metavar="Q", help="that came from this queue")
+    parser.add_argument("--text", default="", metavar="T", help="with these words in id, name, arguments, exception")
     parser.add_argument("--limit", type=int, default=10_000, metavar="N", help="refuse to revoke more (10,000)")
     parser.add_argument(
         "--stamp", action="append", default=[], metavar="NAME=VALUE", help="all with this stamped header"

@@ -70,9 +70,14 @@ def _tasks(profile: Profile, options: argparse.Namespace) -> list[tuple[str, str
         return [(uuid, known.get(uuid, "")) for uuid in dict.fromkeys(options.ids)]
     if not options.state:
         raise UserError("Say which tasks: their ids, --state, or --stamp.")
-    states = tuple(state.upper() for state in options.state)
+    chosen = TaskFilter(
+        states=tuple(state.upper() for state in options.state),
+        names=tuple(options.name),
+        queues=tuple(options.from_queue),
+        text=options.text,
+    )
     with contextlib.closing(HistoryReader(profile.history_path())) as reader:
-        rows = reader.tasks(TaskFilter(states=states, names=tuple(options.name)), limit=options.limit + 1)
+        rows = reader.tasks(chosen, limit=options.limit + 1)
     if len(rows) > options.limit:
         raise UserError(f"More than {options.limit:,} tasks match. Narrow it down, or raise --limit.")
     return [(row.uuid, row.name) for row in rows]

@@ -45,6 +45,9 @@ COMMANDS: Final = (
     Command("send_task", "Send a task…", "Edit", ("S",), "Write a call and send it"),
     Command("send_like", "Send again, edited…", "Edit", ("Shift+S",), "A new task like the selected one"),
     Command("revoke", "Revoke…", "Edit", ("Shift+Del",), "Keep workers from starting the selected tasks"),
+    Command(
+        "revoke_all", "Revoke all that match…", "Edit", (), "Keep workers from starting what the filter lets through"
+    ),
     Command("terminate", "Revoke and terminate…", "Edit", (), "End the process of the selected tasks that run"),
     Command("revoke_stamped", "Revoke by stamp…", "Edit", (), "Every task with a stamped header, seen or unseen"),
     Command("tell_workers", "Tell workers…", "Edit", ("T",), "Ask the selected workers, or steer them"),

@@ -15,7 +15,7 @@ from deskq.models.tasks import TasksModel
 from deskq.views.tables import copy_text
 from deskq.views.task_drag import TaskTable
 
-_READ_AT_ONCE: Final = 500
+READ_AT_ONCE: Final = 500
 """Rows that are read by one question."""
 
 
@@ -57,8 +57,8 @@ class SelectedTasks:
         unread = [number for number in numbers if number not in rows]
 
         async def read_rest() -> None:
-            for start in range(0, len(unread), _READ_AT_ONCE):
-                part = unread[start : start + _READ_AT_ONCE]
+            for start in range(0, len(unread), READ_AT_ONCE):
+                part = unread[start : start + READ_AT_ONCE]
                 found = await self._session.ask(partial(HistoryReader.rows, ids=part), slot="selected")
                 rows.update((row.id, row) for row in found)
             then([rows[number] for number in numbers if number in rows])

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Protocol
 
 from PySide6.QtCore import SignalInstance
 
+from deskq.history.reader import HistoryReader
 from deskq.history.rows import TaskRow
 from deskq.models.session import ProfileSession
 from deskq.models.tasks import TasksModel
-from deskq.views.selected_tasks import SelectedTasks
-from deskq.views.task_words import MOST_RETRIED
+from deskq.views.selected_tasks import READ_AT_ONCE, SelectedTasks
+from deskq.views.task_words import MOST_RETRIED, MOST_REVOKED
 
 
 class Asker(Protocol):
@@ -52,6 +54,10 @@ class TaskAsking:
         """Ask for the selected tasks to be revoked."""
         self._with_rows(lambda rows: self._view.revoke_tasks.emit([(row.uuid, row.name) for row in rows], False))
 
+    def revoke_all(self) -> None:
+        """Ask for everything that the filter lets through now to be revoked."""
+        self._session.spawn(self._revoke_all(), "revoke all")
+
     def terminate(self) -> None:
         """The same, and those that run to be ended."""
         self._with_rows(lambda rows: self._view.revoke_tasks.emit([(row.uuid, row.name) for row in rows], True))
@@ -60,14 +66,28 @@ class TaskAsking:
         self._selected.read(lambda rows: then(rows) if rows else None)
 
     async def _retry_all(self) -> None:
-        """The tasks are frozen here; of a text search those that it has found so far."""
+        numbers = await self._matching(MOST_RETRIED, "retry")
+        if numbers:
+            self._view.retry_tasks.emit(numbers, True)
+
+    async def _revoke_all(self) -> None:
+        numbers = await self._matching(MOST_REVOKED, "revoke")
+        tasks: dict[int, tuple[str, str]] = {}
+        for start in range(0, len(numbers), READ_AT_ONCE):
+            part = numbers[start : start + READ_AT_ONCE]
+            found = await self._session.ask(partial(HistoryReader.rows, ids=part), slot="revoke all")
+            tasks.update((row.id, (row.uuid, row.name)) for row in found)
+        if tasks:
+            self._view.revoke_tasks.emit([tasks[number] for number in numbers if number in tasks], False)
+
+    async def _matching(self, most: int, verb: str) -> list[int]:
+        """The tasks are frozen here; of a text search those that it has found so far. None where they are too many."""
         chosen, model = self._model.chosen, self._model
         if chosen.text:
             numbers = [model.id_at(line) for line in range(model.rowCount())]
         else:
-            most = MOST_RETRIED + 1
-            numbers = list(await self._session.ask(lambda reader: reader.task_ids(chosen, limit=most), slot="all"))
-        if len(numbers) > MOST_RETRIED:
-            self._view.refused.emit(f"More than {MOST_RETRIED:,} tasks match: narrow the filter to retry them.")
-        elif numbers:
-            self._view.retry_tasks.emit(numbers, True)
+            numbers = list(await self._session.ask(lambda reader: reader.task_ids(chosen, limit=most + 1), slot="all"))
+        if len(numbers) > most:
+            self._view.refused.emit(f"More than {most:,} tasks match: narrow the filter to {verb} them.")
+            return []
+        return numbers

@@ -7,11 +7,13 @@ from typing import Final
 from deskq.models.tasks import TasksModel
 
 MENU: Final = (
-    *("detail", "retry", "retry_to", "retry_all", "send_like", "revoke", "terminate"),
+    *("detail", "retry", "retry_to", "retry_all", "send_like", "revoke", "revoke_all", "terminate"),
     *("copy_cell", "copy_row", "copy_uuid", "copy_json", "copy_call"),
 )
 MOST_RETRIED: Final = 100_000
 """Tasks that are retried at once from the window."""
+MOST_REVOKED: Final = 50_000
+"""Tasks that are revoked at once from the window: a worker remembers no more (celery.worker.state.REVOKES_MAX)."""
 _NO_EVENTS: Final = (
     "Tasks appear as workers tell of them. Workers tell when they run with -E, or with worker_send_task_events = True."
 )

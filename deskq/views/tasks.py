@@ -144,6 +144,7 @@ class TasksView(QWidget):
         if self._session.profile.has_broker and not self._session.profile.read_only:
             found["send_like"] = self.asking.send_like
             found["revoke"] = self.asking.revoke
+            found["revoke_all"] = self.asking.revoke_all
             found["terminate"] = self.asking.terminate
         return found
 

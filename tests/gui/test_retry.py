@@ -271,6 +271,33 @@ def test_copied_tasks_are_pasted_onto_a_queue(recorded: Recorded, run: Run, qapp
     run(scenario())
 
 
+def test_all_that_match_are_revoked(
+    recorded: Recorded, run: Run, qapp: QApplication, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    running = recorded.add(700, "running")
+    recorded.add(5)
+
+    async def scenario() -> None:
+        async with opened(qapp) as app:
+            app.add(recorded.profile)
+            app.window.show()
+            view: Any = app.window.show_view("shop", "tasks")
+            view.set_filter("state:STARTED")
+            await until(lambda: view.model.rowCount() == 700)
+            app.window.run_command("revoke_all")
+            await until(lambda: [w for w in app.window.findChildren(QWidget) if type(w).__name__ == "StepsDialog"])
+            dialog: Any = next(w for w in app.window.findChildren(QWidget) if type(w).__name__ == "StepsDialog")
+            assert {step.source for step in dialog.plan.items} == set(running)
+            dialog.reject()
+            monkeypatch.setattr("deskq.views.task_asking.MOST_REVOKED", 600)
+            app.window.run_command("revoke_all")
+            await until(lambda: [w for w in app.window.findChildren(QWidget) if type(w).__name__ == "UndoOffer"])
+            offer: Any = next(w for w in app.window.findChildren(QWidget) if type(w).__name__ == "UndoOffer")
+            assert "narrow the filter to revoke" in offer.text.text()
+
+    run(scenario())
+
+
 def test_all_that_match_are_retried(
     recorded: Recorded, run: Run, qapp: QApplication, monkeypatch: pytest.MonkeyPatch
 ) -> None:
