@@ -25,6 +25,7 @@ RULES: Final = (
 )
 _decode: Final = msgspec.json.Decoder().decode
 _CRON: Final = ("minute", "hour", "day_of_week", "day_of_month", "month_of_year")
+_CRON_TAKEN: Final = frozenset({"__type__", *_CRON})
 _RRULE: Final = frozenset(
     {"freq", "interval", "wkst", "count", "byweekday", "dtstart", "dtstart_tz", "until", "until_tz", *RULES}
 )
@@ -191,9 +192,9 @@ def _interval(value: Mapping[str, Any]) -> Interval:
 
 
 def _crontab(value: Mapping[str, Any]) -> Crontab:
-    for key in value:
-        if key not in _CRON and key != "__type__":
-            raise _Wrong(f"a crontab has no field “{key:.60}”")
+    if not _CRON_TAKEN.issuperset(value):
+        wrong = next(key for key in value if key not in _CRON_TAKEN)
+        raise _Wrong(f"a crontab has no field “{wrong:.60}”")
     texts = {}
     for key in _CRON:
         field = value.get(key, "*")
