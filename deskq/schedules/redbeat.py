@@ -39,6 +39,7 @@ NEVER: Final = -1
 """The score of what will not run again; beat looks at none below 0."""
 _PAGE: Final = 1_000
 _TRIES: Final = 20
+_HMGET: Final = b"*4\r\n$5\r\nHMGET\r\n$%d\r\n%b\r\n$10\r\ndefinition\r\n$4\r\nmeta\r\n"
 _ZONE: Final = (
     "redbeat keeps no zone with its crontabs: they are shown in UTC. If the app's timezone is another one, put it into "
     "the store's URL, like ?zone=Europe/Berlin."
@@ -76,7 +77,7 @@ class RedBeatStore:
         )
 
     def read(self) -> Content:
-        """See ScheduleStore. ZSCAN and pipelines of a thousand HMGET: no command holds the server up."""
+        """See ScheduleStore. ZSCAN and a thousand HMGET at a time: no command holds the server up."""
         with self._translated(writes=False) as server:
             scores: dict[bytes, float] = {}
             try:
@@ -194,11 +195,7 @@ class RedBeatStore:
         read: dict[bytes, tuple[object, Entry]] = {}
         for start in range(0, len(keys), _PAGE):
             page = keys[start : start + _PAGE]
-            with server.pipeline(transaction=False) as pipe:
-                for key in page:
-                    pipe.hmget(key, "definition", "meta")
-                answers = pipe.execute(raise_on_error=False)
-            for key, answer in zip(page, answers, strict=True):
+            for key, answer in zip(page, _hashes(server, page), strict=True):
                 due = scores[key] if scores[key] >= 0 else None
                 now = (answer, due, key in owned)
                 before = self._read_before.get(key)
@@ -287,6 +284,30 @@ def score(schedule: Schedule, zone: str, last_run_at: float | None, now: float) 
         return math.floor(now)
     runs = next_runs(schedule, zone, after=now, count=1, last_run_at=last_run_at)
     return math.floor(runs[0].at) if runs else NEVER
+
+
+def _hashes(server: redis.Redis, keys: list[bytes]) -> list[Any]:
+    """Return definition and meta of each key, or the error that the server answered instead.
+
+    The commands go out as one piece made here: redis-py's pipeline takes longer to make and to match its commands than
+    Redis takes to answer them.
+    """
+    pool = server.connection_pool
+    connection = pool.get_connection()
+    answers: list[Any] = []
+    try:
+        connection.send_packed_command([b"".join(_HMGET % (len(key), key) for key in keys)])
+        for _ in keys:
+            try:
+                answers.append(connection.read_response())
+            except redis.ResponseError as error:
+                answers.append(error)
+    except BaseException:
+        connection.disconnect()  # what is still to come must not be taken for the answer to something else
+        raise
+    finally:
+        pool.release(connection)
+    return answers
 
 
 def _bytes(text: str) -> bytes:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from functools import lru_cache
 from typing import Any, Final
 
@@ -10,12 +9,13 @@ from deskq.errors import UserError
 from deskq.schedules.base import Crontab, Entry, Owner, RRule, Schedule, Unfit, Unreadable
 from deskq.schedules.checks import check
 from deskq.schedules.crontabs import field_problem
-from deskq.schedules.redbeat_json import HARMLESS, KNOWN, meta_of, schedule_of
+from deskq.schedules.redbeat_json import HARMLESS, KNOWN, decoded, meta_of, schedule_of
 
 _LONGEST: Final = 1024 * 1024
 _OPTIONAL: Final = ("one_off", "start_time", "expires_at", "description")
 _RESERVED: Final = frozenset({":schedule", ":statics", ":lock"})
 _CRON: Final = ("minute", "hour", "month_of_year", "day_of_week")
+_TAKEN: Final = KNOWN | HARMLESS
 _STOPS: Final = "and beat stops at it"
 
 
@@ -50,7 +50,7 @@ def entry_of(
         return _broken(key, name, text, f"Its definition is too long to be looked at, {len(text):,} bytes.", due_at)
     try:
         definition.decode("utf-8")
-        value = json.loads(text)
+        value = decoded(text)
     except (ValueError, RecursionError):
         return _broken(key, name, text, f"Its definition is no JSON, {_STOPS}.", due_at)
     if not isinstance(value, dict):
@@ -122,8 +122,8 @@ def _problems(value: dict[str, Any], key: str, prefix: str) -> list[str]:
     for field, kind, words in (("args", list, "list"), ("kwargs", dict, "object"), ("options", dict, "object")):
         if value.get(field) and not isinstance(value[field], kind):
             problems.append(f"Its {field} are no JSON {words}.")
-    unknown = sorted(field for field in value if field not in KNOWN and field not in HARMLESS)
-    if unknown:
+    if not _TAKEN.issuperset(value):
+        unknown = sorted(field for field in value if field not in _TAKEN)
         listed = ", ".join(f"“{field:.40}”" for field in unknown[:5])
         problems.append(f"redbeat knows no field {listed}: unless your beat has an entry class of its own, it stops.")
     return problems

@@ -36,7 +36,9 @@ def test_ten_thousand_schedules(redis_url: str, figures: Figures) -> None:
         reader.read()
         figures.note(f"{ENTRIES:,} schedules: read again", (time.perf_counter() - began) * 1_000, "ms")
         began = time.perf_counter()
-        reader.look_ahead([row.key for row in rows[:40]], 0.05)
+        sight = [row.key for row in rows[:40]]
+        while any(row.looked_at is None for row in reader.rows()[:40]):
+            reader.look_ahead(sight, 0.005)  # it goes on with the others for as long as it is given
         figures.at_most("next runs of 40 schedules", (time.perf_counter() - began) * 1_000, 50, "ms")
         old = rows[5].entry
         began = time.perf_counter()
