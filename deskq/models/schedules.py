@@ -29,6 +29,8 @@ READ_MS: Final = 5_000
 OVERDUE_SECONDS: Final = 60.0
 """How late an entry is before it is said; a beat looks every few seconds."""
 _SEEN_RUNS: Final = 12
+_SHOW_SECONDS: Final = 1.0
+"""How often rows are shown while next runs are still computed."""
 _LOOKED_UP: Final = 60
 """Rows in sight whose runs are looked up in the history at a time."""
 _LONGEST_REPR: Final = 500
@@ -174,13 +176,15 @@ class Schedules(QObject):
         try:
             self.stores = await self.session.schedules(lambda reader: reader.read(everything=everything))
             self.read_once = True
-            left = True
+            left, next_show = True, 0.0
             while left:
                 sight = self._in_sight
                 left, rows = await self.session.schedules(
                     lambda reader, sight=sight: (reader.look_ahead(sight), reader.rows())  # type: ignore[misc]
                 )
-                self._show(rows)
+                if time.monotonic() >= next_show or not left:  # those in sight were first, the others can wait
+                    self._show(rows)
+                    next_show = time.monotonic() + _SHOW_SECONDS
             await self._look_up()
             self._show([shown.row for shown in self.rows])
         finally:
@@ -190,8 +194,15 @@ class Schedules(QObject):
             self.refresh(everything=True)
 
     def _show(self, rows: Iterable[ScheduleRow]) -> None:
+        """``rows`` stays the very list that it was where nothing differs, so that nobody compares thousands of rows."""
         profile = self.session.profile
-        self.rows = [ShownSchedule(profile, row, self._seen.get(row.key)) for row in rows]
+        found = list(rows)
+        same = len(found) == len(self.rows) and all(
+            shown.row is row and shown.seen is self._seen.get(row.key)
+            for shown, row in zip(self.rows, found, strict=True)
+        )
+        if not same:
+            self.rows = [ShownSchedule(profile, row, self._seen.get(row.key)) for row in found]
         self.changed.emit()
 
     async def _look_up(self) -> None:
@@ -205,7 +216,7 @@ class Schedules(QObject):
             found = await self.session.ask(lambda reader: _last_runs(reader, wanted), slot="schedule runs")
         except UserError:
             return
-        self._seen.update(zip(keys, found, strict=True))
+        self._seen.update((key, runs) for key, runs in zip(keys, found, strict=True) if self._seen.get(key) != runs)
 
 
 def _last_runs(reader: HistoryReader, entries: Sequence[Entry]) -> list[tuple[TaskRow, ...]]:

@@ -58,6 +58,7 @@ class SchedulePane(QWidget):
         self._key: tuple[str, Any] | None = None
         self._acts: dict[str, ScheduleActs] = {}
         self._used = ""
+        self._shown: list[list[ShownSchedule]] = []
         self.model = SmallTableModel(columns, key=lambda one: one.place, parent=self, sort="next")
         self.table = ScheduleTable(name, columns)
         self.table.setModel(self.model)
@@ -320,7 +321,10 @@ class SchedulePane(QWidget):
 
     def _show(self) -> None:
         rows = [one for schedules in self.followed.values() for one in schedules.rows]
-        self.model.replace(rows)
+        lists = [schedules.rows for schedules in self.followed.values()]
+        if len(lists) != len(self._shown) or any(new is not old for new, old in zip(lists, self._shown, strict=True)):
+            self._shown = lists
+            self.model.replace(rows)
         self._say_what_is_in_sight()
         on = sum(one.entry.enabled and not one.entry.problem for one in rows)
         self.totals.setText(f"{formats.count(len(rows), 'schedule')} · {on:,} on" if rows else "")
