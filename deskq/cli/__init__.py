@@ -2,19 +2,29 @@
 
 from __future__ import annotations
 
-import contextlib
-import os
 import sys
 from collections.abc import Sequence
-
-from deskq.cli.parser import build_parser, with_default_command
-from deskq.errors import UserError
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run deskq and return its exit status: 0 done, 1 failed, 2 cannot be done as asked, 130 interrupted."""
-    parser = build_parser()
     given = list(sys.argv[1:] if arguments is None else arguments)
+    if given == ["--version"]:
+        from deskq import __version__
+
+        print(f"deskq {__version__}")
+        return 0
+    return _run(given)
+
+
+def _run(given: list[str]) -> int:
+    import contextlib
+    import os
+
+    from deskq.cli.parser import build_parser, with_default_command
+    from deskq.errors import UserError
+
+    parser = build_parser()
     options = parser.parse_args(with_default_command(given))
     try:
         status = int(options.run(options))

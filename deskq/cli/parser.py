@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from deskq import __version__
 from deskq.cli.acting_options import add_acting
-from deskq.cli.profile_options import add_profile_options
+from deskq.cli.command_parser import CommandParser, add_profile_options
 from deskq.cli.profiles_parser import add_password_place, add_profile_verbs, allow_password_file
 from deskq.cli.schedules_parser import add_schedules
 
@@ -36,7 +36,7 @@ def build_parser() -> argparse.ArgumentParser:
         epilog="deskq [URL|PROFILE ...] opens the window. Examples: deskq redis://localhost:6379/0 · deskq demo",
     )
     parser.add_argument("--version", action="version", version=f"deskq {__version__}")
-    commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
+    commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True, parser_class=CommandParser)
     _window(commands)
     _demo(commands)
     _record(commands)

@@ -6,7 +6,7 @@ import argparse
 from collections.abc import Callable
 from typing import Any
 
-from deskq.cli.profile_options import add_profile_options
+from deskq.cli.command_parser import add_profile_options
 
 Command = Callable[[Any, str, str, str, str], argparse.ArgumentParser]
 

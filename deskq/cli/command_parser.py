@@ -1,0 +1,31 @@
+"""A command's parser, which adds the options of a profile when it is used: to know them, profiles are imported."""
+
+from __future__ import annotations
+
+import argparse
+from typing import Any
+
+
+class CommandParser(argparse.ArgumentParser):
+    """A parser of one command; ``deskq --help`` and the parsers of other commands do not wait for its options."""
+
+    _takes_profile = False
+
+    def take_profile_options(self) -> None:
+        """Have an option for each field of a profile, from the moment the command is the one that is given."""
+        self._takes_profile = True
+
+    def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
+        """Add what is still to be added; the command's own help is asked for in this way, too."""
+        if self._takes_profile:
+            from deskq.cli.profile_options import add_profile_options
+
+            self._takes_profile = False
+            add_profile_options(self)
+        return super().parse_known_args(args, namespace)
+
+
+def add_profile_options(parser: argparse.ArgumentParser) -> None:
+    """Let a command take the options of a profile."""
+    assert isinstance(parser, CommandParser), parser
+    parser.take_profile_options()
