@@ -21,6 +21,7 @@ from deskq.errors import UserError
 from deskq.history.reader import HistoryReader
 from deskq.models.formats import count
 from deskq.models.journal import ask_journal
+from deskq.models.patience import patiently
 from deskq.models.session import ProfileSession
 from deskq.profiles import PasswordStore, Profile, ProfileFile, Secret
 from deskq.views.all_schedules import AllSchedulesView
@@ -67,6 +68,7 @@ class App:
         self.window.import_requested.connect(self.import_profile)
         self.window.demo_requested.connect(self.start_demo)
         self._dialog: ProfileDialog | None = None
+        self._dialogs: set[ProfileDialog] = set()  # those that still work, too
         self._tasks: set[asyncio.Task[None]] = set()
         self._endings: set[asyncio.Task[None]] = set()
         self._changing = asyncio.Lock()  # a name is given up by one session before the next one has it
@@ -123,16 +125,21 @@ class App:
 
     def _ask_password(self, session: ProfileSession, reason: str) -> None:
         """Ask once for each refusal; what is given is kept where passwords are kept, and used."""
+        self.spawn(self._open_password_dialog(session, reason), f"ask for the password of {session.profile.name}")
+
+    async def _open_password_dialog(self, session: ProfileSession, reason: str) -> None:
         name = session.profile.name
-        where = self.passwords.where
-        dialog = PasswordDialog(session.profile, reason, where, self.window)
+        keeping = await patiently(self.passwords.keeping)
+        if self.sessions.get(name) is not session:
+            return
+        dialog = PasswordDialog(session.profile, reason, keeping.where, self.window)
         dialog.given.connect(lambda secret: self.spawn(self._use_password(name, secret), f"password of {name}"))
         dialog.open()
 
     async def _use_password(self, name: str, password: Secret) -> None:
         session = self.sessions.get(name)
         if session is not None:
-            await asyncio.get_running_loop().run_in_executor(None, self.passwords.set, name, password)
+            await patiently(partial(self.passwords.set, name, password))
             await self._reconnect(replace(session.profile, password=password))
 
     def spawn(self, work: Coroutine[Any, Any, None], name: str) -> None:
@@ -152,15 +159,14 @@ class App:
 
     async def load_saved(self) -> None:
         """Show the saved profiles, and connect those that are to be connected at the start."""
-        loop = asyncio.get_running_loop()
         try:
-            saved = await loop.run_in_executor(None, self.profiles.load)
+            saved = await asyncio.get_running_loop().run_in_executor(None, self.profiles.load)
         except UserError as error:
             self.window.welcome.say("The profiles cannot be read", str(error))
             return
         for profile in saved:
             try:
-                complete = await loop.run_in_executor(None, self.passwords.completed, profile)
+                complete = await patiently(partial(self.passwords.completed, profile))
             except UserError as error:  # the others are shown all the same
                 complete = profile
                 self.window.bar.showMessage(str(error), 15_000)
@@ -215,6 +221,7 @@ class App:
             self._dialog.removed.connect(lambda name: self.spawn(self.remove(name), f"remove {name}"))
             self._dialog.saved.connect(self._saved)
             self._dialog.finished.connect(self._dialog_done)
+            self._dialogs.add(self._dialog)
             self._dialog.open()
             if self.window.view() is self.window.welcome and self.window.welcome.typed():
                 self._dialog.add_new(self.window.welcome.typed())
@@ -244,7 +251,7 @@ class App:
 
     def _dialog_done(self, _result: int) -> None:
         if self._dialog is not None:
-            self._dialog.release()
+            self._dialog.release(partial(self._dialogs.discard, self._dialog))
             self._dialog = None
 
     def _connect_saved(self, profile: Profile) -> None:
@@ -274,7 +281,7 @@ class App:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*(session.stop() for session in self.sessions.values()), *self._endings)
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await asyncio.gather(*tasks, *(dialog.end() for dialog in self._dialogs), return_exceptions=True)
         self.window.deleteLater()
 
 

@@ -2,34 +2,68 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
-
-import keyring
-import keyring.errors
-from keyring.backends.fail import Keyring as NoKeyring
-from keyring.backends.null import Keyring as NullKeyring
 
 from deskq import paths
 from deskq.profiles.password_file import PasswordFile
 from deskq.profiles.profile import Profile, Secret
 
 SERVICE: Final = "deskq"
+# The package keyring is imported where it is used: to find the system's keyring it starts D-Bus, which can be slow.
+
+
+@dataclass(frozen=True, slots=True)
+class Keeping:
+    """Where passwords are kept, as it was found to be. ``where`` and ``problem``: as PasswordStore has them."""
+
+    has_keyring: bool
+    file_allowed: bool
+    where: str
+    problem: str
 
 
 class PasswordStore:
     """Get, set and delete passwords by key: a profile's name, or "NAME/PLACE" as :meth:`Profile.secrets` has them.
 
-    Blocking: D-Bus may ask the user. ``persistent`` is False when passwords last only for this run; ``problem`` then
-    says why. Every method raises UserError if there is a file of passwords that others can read.
+    Blocking, attributes too, but for ``__init__`` and ``file_path``: D-Bus may ask the user, so nothing of it belongs
+    on the GUI's thread. ``persistent`` is False when passwords last only for this run; ``problem`` then says why. Every
+    method raises UserError if there is a file of passwords that others can read.
     """
 
     def __init__(self, path: Path | None = None) -> None:
         self._memory: dict[str, Secret] = {}
         self._file = PasswordFile(path or paths.config_dir() / "passwords.toml")
-        self.has_keyring = not isinstance(keyring.get_keyring(), NoKeyring | NullKeyring)
-        self._why = "" if self.has_keyring else "This system has no keyring: passwords are kept for this run only."
+        self._has_keyring: bool | None = None
+        self._finding = threading.Lock()
+        self._why = ""
+
+    @property
+    def has_keyring(self) -> bool:
+        """True if the system has a keyring, and it has not failed yet."""
+        with self._finding:
+            if self._has_keyring is None:
+                self._has_keyring = self._found()
+            return self._has_keyring
+
+    def _found(self) -> bool:
+        self._why = "This system has no keyring: passwords are kept for this run only."
+        try:
+            import keyring
+            from keyring.backends.fail import Keyring as NoKeyring
+            from keyring.backends.null import Keyring as NullKeyring
+
+            return not isinstance(keyring.get_keyring(), NoKeyring | NullKeyring)
+        except Exception as error:  # noqa: BLE001 - of any backend; or its configuration names one that is not there
+            self._why = _unusable(error)
+            return False
+
+    def keeping(self) -> Keeping:
+        """Return where passwords are kept."""
+        return Keeping(self.has_keyring, self.file_allowed, self.where, self.problem)
 
     @property
     def problem(self) -> str:
@@ -75,6 +109,8 @@ class PasswordStore:
         if key in self._memory:
             return self._memory[key]
         if self.has_keyring:
+            import keyring
+
             try:
                 text = keyring.get_password(SERVICE, key)
             except Exception as error:  # noqa: BLE001 - a keyring may raise anything of its backend's
@@ -89,6 +125,8 @@ class PasswordStore:
     def set(self, key: str, password: Secret) -> None:
         """Keep the password."""
         if self.has_keyring:
+            import keyring
+
             try:
                 keyring.set_password(SERVICE, key, password.reveal())
             except Exception as error:  # noqa: BLE001 - see get
@@ -106,6 +144,9 @@ class PasswordStore:
         """Forget the password, if there is one."""
         self._memory.pop(key, None)
         if self.has_keyring:
+            import keyring
+            import keyring.errors
+
             try:
                 keyring.delete_password(SERVICE, key)
             except keyring.errors.PasswordDeleteError:
@@ -133,8 +174,13 @@ class PasswordStore:
                 self.delete(_key(name, place))
 
     def _failed(self, error: Exception) -> None:
-        self.has_keyring = False
-        self._why = f"The keyring cannot be used ({type(error).__name__}): passwords are kept for this run only."
+        with self._finding:
+            self._has_keyring = False
+            self._why = _unusable(error)
+
+
+def _unusable(error: Exception) -> str:
+    return f"The keyring cannot be used ({type(error).__name__}): passwords are kept for this run only."
 
 
 def _key(name: str, place: str) -> str:

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Callable, Coroutine
 from dataclasses import replace
 from functools import partial
-from typing import Any
+from typing import Any, Final
 
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import (
@@ -17,12 +17,16 @@ from PySide6.QtWidgets import (
 from deskq.errors import UserError
 from deskq.history.moving import save_with_history
 from deskq.models.formats import count, plain
+from deskq.models.patience import patiently
 from deskq.profiles import PasswordStore, Profile, ProfileFile, SavedProfiles
 from deskq.profiles.fields import BY_PLACE, SAFETY_WORDS, lowers_safety
+from deskq.profiles.passwords import Keeping
 from deskq.profiles.saved import find, free_name
 from deskq.views.profiles.exchange import ProfileExchange
 from deskq.views.profiles.form import Draft
 from deskq.views.profiles.frame import ProfileFrame
+
+END_SECONDS: Final = 2.0
 
 
 class ProfileDialog(ProfileFrame):
@@ -48,9 +52,7 @@ class ProfileDialog(ProfileFrame):
         self._file_lock = asyncio.Lock()
         self._tasks: set[asyncio.Task[Any]] = set()
         self.keep_in_file.setToolTip(f"This system has no keyring. The file: {passwords.file_path}")
-        self.keep_in_file.setChecked(passwords.file_allowed)
-        if passwords.has_keyring:
-            self.password.setPlaceholderText("kept in the system's keyring")
+        self.keep_in_file.hide()
         self.add.clicked.connect(lambda _checked=False: self.add_new())
         self.duplicate.clicked.connect(self.duplicate_current)
         self.delete.clicked.connect(self._ask_delete)
@@ -66,6 +68,7 @@ class ProfileDialog(ProfileFrame):
         self.keep_in_file.toggled.connect(lambda agreed: self._start(self._allow_file(agreed), "password file"))
         self._show(Profile(name="", url=""))
         self._start(self._load(), "load")
+        self._start(self._show_keeping(), "where passwords are kept")
 
     def add_new(self, url: str = "") -> None:
         """Begin a new profile, of a URL if there is one."""
@@ -88,13 +91,26 @@ class ProfileDialog(ProfileFrame):
         self._begin(replace(profile, name=name, history=None))
         self._say("A copy, not saved yet.")
 
-    def release(self) -> None:
-        """Delete the dialog as soon as nothing of it goes on any more."""
+    def release(self, done: Callable[[], object] = lambda: None) -> None:
+        """Delete the dialog as soon as nothing of it goes on any more, and say that it is ``done``."""
         self.steps.stop()
-        if not self._tasks:
-            self.deleteLater()
+
+        def leave(_task: object = None) -> None:
+            if not self._tasks:
+                self.deleteLater()
+                done()
+
+        leave()
         for task in self._tasks:
-            task.add_done_callback(lambda _: None if self._tasks else self.deleteLater())
+            task.add_done_callback(leave)
+
+    async def end(self) -> None:
+        """Let what is under way come to its end, unless that takes too long: a keyring may wait for a person."""
+        if self._tasks:
+            _, waiting = await asyncio.wait(set(self._tasks), timeout=END_SECONDS)
+            for task in waiting:
+                task.cancel()
+            await asyncio.gather(*waiting, return_exceptions=True)
 
     def reject(self) -> None:
         """Close; what is not saved is asked about."""
@@ -194,7 +210,7 @@ class ProfileDialog(ProfileFrame):
             self._editing, self._busy = profile.name, ""
             self._show(profile)
         self._show_list(self._editing)
-        said = self._passwords.problem if any(profile.secrets().values()) else ""
+        said = (await self._show_keeping()).problem if any(profile.secrets().values()) else ""
         self._say(" ".join(part for part in (f"Saved “{profile.name}”.", about_history, said) if part))
         if then is not None:
             if was and was != profile.name:
@@ -253,11 +269,18 @@ class ProfileDialog(ProfileFrame):
         try:
             await self._off_thread(self._passwords.allow_file if agreed else self._passwords.forget_file)
         finally:
-            self.keep_in_file.blockSignals(True)
-            self.keep_in_file.setChecked(self._passwords.file_allowed)
-            self.keep_in_file.blockSignals(False)
-        where = f"Passwords are kept in {self._passwords.file_path}."
-        self._say(where if agreed else self._passwords.problem)
+            keeping = await self._show_keeping()
+        self._say(f"Passwords are kept in {self._passwords.file_path}." if agreed else keeping.problem)
+
+    async def _show_keeping(self) -> Keeping:
+        """Show where passwords are kept; the file is offered only where there is no keyring."""
+        keeping: Keeping = await self._off_thread(self._passwords.keeping)
+        self.password.setPlaceholderText("kept in the system's keyring" if keeping.has_keyring else "")
+        self.keep_in_file.setVisible(not keeping.has_keyring)
+        self.keep_in_file.blockSignals(True)
+        self.keep_in_file.setChecked(keeping.file_allowed)
+        self.keep_in_file.blockSignals(False)
+        return keeping
 
     async def _import(self, profiles: list[Profile]) -> None:
         self._profiles = await self._one_by_one(lambda: self._saved.add_all(profiles))
@@ -267,7 +290,8 @@ class ProfileDialog(ProfileFrame):
         self._clean = self.form.texts()
         self._chosen(names[0])
         missing = "" if any(p.password for p in profiles) else " Passwords are not in it: type them."
-        self._say(f"Imported {', '.join(names)}.{missing} {self._passwords.problem}".strip())
+        problem = (await self._show_keeping()).problem
+        self._say(f"Imported {', '.join(names)}.{missing} {problem}".strip())
 
     def _ask_delete(self) -> None:
         if not self._editing:
@@ -301,7 +325,6 @@ class ProfileDialog(ProfileFrame):
         if shown or self.message.text() == self._problem:  # what else was said stays
             self._say(shown)
         self._problem = shown
-        self.keep_in_file.setVisible(not self._passwords.has_keyring)
         for tool in (self.delete, self.up, self.down):
             tool.setEnabled(bool(self._editing))
 
@@ -318,14 +341,14 @@ class ProfileDialog(ProfileFrame):
             return await self._off_thread(work)
 
     async def _off_thread(self, work: Callable[[], Any]) -> Any:
-        return await asyncio.get_running_loop().run_in_executor(None, work)
+        return await patiently(work)
 
-    def _start(self, work: Coroutine[Any, Any, None], name: str) -> None:
+    def _start(self, work: Coroutine[Any, Any, object], name: str) -> None:
         task = asyncio.get_running_loop().create_task(self._guarded(work), name=f"profiles: {name}")
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
-    async def _guarded(self, work: Coroutine[Any, Any, None]) -> None:
+    async def _guarded(self, work: Coroutine[Any, Any, object]) -> None:
         try:
             await work
         except UserError as error:

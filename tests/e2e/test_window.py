@@ -1,4 +1,4 @@
-"""The window as a program: started twice, killed, and started on a history file."""
+"""The window as a program: started twice, killed, started on a history file, with a keyring that does not answer."""
 
 from __future__ import annotations
 
@@ -8,7 +8,10 @@ import socket
 import sys
 from pathlib import Path
 
+import pytest
+
 from deskq.instance import socket_path
+from deskq.profiles import Profile, ProfileFile
 from tests.gui.conftest import Recorded
 from tests.support.processes import Process
 from tests.support.recording import deskq
@@ -55,3 +58,16 @@ def test_a_history_that_is_none_is_told_before_any_window() -> None:
     refused = deskq("nowhere.sqlite")
     assert refused.returncode == 2
     assert "There is no history at" in refused.stderr
+
+
+def test_a_window_closes_though_its_keyring_never_answers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PYTHON_KEYRING_BACKEND", "tests.support.slow_keyring.SlowKeyring")
+    asked = tmp_path / "asked"
+    monkeypatch.setenv("SLOW_KEYRING_ASKED", str(asked))
+    ProfileFile().save([Profile.from_url("redis://anna@127.0.0.1:1/0", name="shop")])
+    open_window = window(tmp_path / "window.log")
+    try:
+        wait_until(asked.exists, 30, "the keyring to be asked")
+        wait_until(listening, 30, "the window to listen")
+    finally:
+        assert open_window.end() == 0, open_window.log()
