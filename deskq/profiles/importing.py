@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -13,6 +12,7 @@ from deskq.profiles.fields import lowers_safety
 from deskq.profiles.import_process import read_settings
 from deskq.profiles.profile import Profile, RedisOptions, Tls
 from deskq.profiles.saved import free_name
+from deskq.protocol.numbers import is_number
 
 BROKER_VARIABLES: Final = (
     "CELERY_BROKER_URL",
@@ -174,7 +174,7 @@ def _redis_options(given: dict[str, Any], notes: list[str]) -> RedisOptions:
     if isinstance(steps, list) and steps and all(type(step) is int for step in steps):
         found["priority_steps"] = tuple(steps)
     timeout = given.get("visibility_timeout")
-    if isinstance(timeout, int | float) and not isinstance(timeout, bool) and math.isfinite(timeout) and timeout > 0:
+    if is_number(timeout) and timeout > 0:
         found["visibility_timeout"] = timeout
     if isinstance(given.get("master_name"), str):
         found["sentinel_master"] = given["master_name"]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 from dataclasses import MISSING, asdict, fields, replace
 from enum import StrEnum
 from typing import Any, Final
@@ -11,6 +10,7 @@ from typing import Any, Final
 from deskq.errors import UserError
 from deskq.profiles.profile import SECRETS, Environment, Profile, RedisOptions, Safety, Secret, Tls
 from deskq.profiles.urls import split_password
+from deskq.protocol.numbers import is_number
 
 NESTED: Final[dict[str, type[Any]]] = {"tls": Tls, "redis": RedisOptions}
 ENUMS: Final[dict[str, type[StrEnum]]] = {"environment": Environment, "safety": Safety}
@@ -130,7 +130,7 @@ def _checked(name: str, value: Any, default: Any) -> Any:
         fits = isinstance(value, bool)
     elif isinstance(default, int | float):
         fits = isinstance(value, int | float) and not isinstance(value, bool)
-        if fits and not (math.isfinite(value) and value >= 0):
+        if fits and not (is_number(value) and value >= 0):
             raise UserError(f"“{shown}” is a number that is not negative.")
     else:
         fits = isinstance(value, str) or (default is None and value is None)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
@@ -12,6 +11,7 @@ import tomlkit
 from tomlkit.exceptions import TOMLKitError
 
 from deskq.errors import UserError
+from deskq.protocol.numbers import is_number
 from deskq.schedules.base import Clocked, Crontab, Entry, Interval, RRule, Schedule, Solar, Unreadable
 from deskq.schedules.python_text import to_python
 
@@ -235,7 +235,7 @@ class _Fields:
 
     def number(self, key: str, default: float | None = None) -> float:
         value = self._plain.get(key, default)
-        if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+        if not is_number(value):
             raise self.wrong(key, "is a number")
         return float(value)
 

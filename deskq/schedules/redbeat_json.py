@@ -14,6 +14,7 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 
+from deskq.protocol.numbers import is_number
 from deskq.schedules.base import Crontab, Entry, Interval, RRule, Schedule, Unfit, Unreadable
 
 KNOWN: Final = frozenset({"name", "task", "args", "kwargs", "options", "schedule", "enabled"})
@@ -184,7 +185,7 @@ def _interval(value: Mapping[str, Any]) -> Interval:
     every, relative = value.get("every"), value.get("relative")
     if "relative" not in value:
         raise _Wrong("an interval needs “relative”, and beat takes an entry without it off its list")
-    if isinstance(every, bool) or not isinstance(every, int | float) or not math.isfinite(every):
+    if not is_number(every):
         raise _Wrong("“every” is no number of seconds")
     if every > timedelta.max.total_seconds():
         raise _Wrong("“every” is longer than the calendar")
@@ -269,6 +270,6 @@ def _number(value: Mapping[str, Any], key: str) -> float | None:
     number = value.get(key)
     if number is None:
         return None
-    if isinstance(number, bool) or not isinstance(number, int | float) or not math.isfinite(number):
+    if not is_number(number):
         raise _Wrong(f"“{key}” is no number")
     return float(number)

@@ -70,3 +70,10 @@ def test_hostile_json_is_read_alike_and_shown_in_place(text: str) -> None:
     assert entry.name == "a"
     assert entry.problem
     assert entry.version == text
+
+
+def test_an_interval_that_no_float_can_hold_is_shown_in_place() -> None:
+    schedule = {"__type__": "interval", "every": 10**400, "relative": False}
+    stored = json.dumps({"name": "a", "task": "t", "enabled": True, "schedule": schedule}).encode()
+    entry = entry_of("redbeat:a", "redbeat:", stored, b"{}", due_at=None, zone="UTC")
+    assert "“every” is no number of seconds" in entry.problem
