@@ -226,19 +226,20 @@ def _last_runs(reader: HistoryReader, entries: Sequence[Entry]) -> list[tuple[Ta
     for entry in entries:
         if entry.task not in by_name:
             by_name[entry.task] = reader.tasks(TaskFilter(names=(entry.task,)), limit=_SEEN_RUNS * 4)
-        args, kwargs = repr(tuple(entry.args)), repr(entry.kwargs)
+        args = (repr(tuple(entry.args)), repr(list(entry.args)))  # redbeat sends the list that its JSON holds
+        kwargs = repr(entry.kwargs)
         alike = (
             row
             for row in by_name[entry.task]
-            if row.name == entry.task and _same(row.args, args) and _same(row.kwargs, kwargs)
+            if row.name == entry.task and _same(row.args, *args) and _same(row.kwargs, kwargs)
         )
         found.append(tuple(row for _, row in zip(range(_SEEN_RUNS), alike, strict=False)))
     return found
 
 
-def _same(told: str, expected: str) -> bool:
+def _same(told: str, *expected: str) -> bool:
     """Can an event that says ``told`` be about these arguments? What it leaves out, or cuts short, does not differ."""
-    return not told or told == expected or len(expected) > _LONGEST_REPR
+    return not told or told in expected or len(expected[0]) > _LONGEST_REPR
 
 
 def overdue_words(rows: Sequence[ShownSchedule], now: float) -> str:

@@ -220,7 +220,7 @@ class RetryDialog(QDialog):
         left_out = len(self._candidates) - len(sendable)
         parts = [grades(self._candidates)] if self._candidates else []
         if left_out:
-            parts.append(f"{left_out:,} left out: their arguments or their queue are not known")
+            parts.append(f"{left_out:,} left out: arguments or queue not known")
         gone = len(self._tasks) - len(self._candidates)
         if self._candidates and gone:
             parts.append(f"{gone:,} no longer in the history")

@@ -29,7 +29,7 @@ from deskq.views.selected_tasks import SelectedTasks
 from deskq.views.task_asking import TaskAsking
 from deskq.views.task_detail import TaskDetailPane
 from deskq.views.task_drag import TaskTable
-from deskq.views.task_words import empty_words
+from deskq.views.task_words import MENU, empty_words
 
 
 class TasksView(QWidget):
@@ -362,20 +362,10 @@ class TasksView(QWidget):
     def _context_menu(self, place: QPoint) -> None:
         menu = QMenu(self)
         actions = self.commands()
-        for key in (
-            "detail",
-            "retry",
-            "retry_to",
-            "revoke",
-            "terminate",
-            "copy_cell",
-            "copy_row",
-            "copy_uuid",
-            "copy_json",
-            "copy_call",
-        ):
-            action = QAction(BY_KEY[key].title, menu)
-            action.triggered.connect(actions[key])
-            menu.addAction(action)
+        for key in MENU:
+            if key in actions:  # a read-only profile has fewer
+                action = QAction(BY_KEY[key].title, menu)
+                action.triggered.connect(actions[key])
+                menu.addAction(action)
         menu.aboutToHide.connect(menu.deleteLater)
         menu.popup(self.table.viewport().mapToGlobal(place))

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 from typing import Any
 
-from PySide6.QtCore import Qt
+import pytest
+from PySide6.QtCore import QPoint, Qt
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QApplication
+from PySide6.QtWidgets import QApplication, QMenu
 
+from deskq.profiles import Safety
 from tests.gui.conftest import Recorded, Run, until
 from tests.gui.test_window import opened
 
@@ -126,5 +129,25 @@ def test_rows_that_were_never_in_sight_are_copied_too(recorded: Recorded, run: R
             lines = clipboard.text().split("\n")
             assert lines[0].split("\t")[:2] == ["State", "Task"]
             assert [line.split("\t")[:2] for line in lines[1:]] == [["Success", "mail.send"]] * 1_200
+
+    run(scenario())
+
+
+@pytest.mark.parametrize("safety", [Safety.ASK, Safety.READ_ONLY])
+def test_the_menu_of_a_task(safety: Safety, recorded: Recorded, run: Run, qapp: QApplication) -> None:
+    async def scenario() -> None:
+        recorded.add(1)
+        async with opened(qapp) as app:
+            app.add(replace(recorded.profile, safety=safety))
+            app.window.show()
+            view: Any = app.window.show_view("shop", "tasks")
+            await until(lambda: view.model.rowCount() == 1)
+            view.table.selectRow(0)
+            view.table.customContextMenuRequested.emit(QPoint(5, 5))
+            (menu,) = [each for each in view.findChildren(QMenu) if each.isVisible()]
+            titles = [action.text() for action in menu.actions()]
+            menu.close()
+            assert {"Open detail", "Copy id"} <= set(titles)
+            assert ("Revoke all that match…" in titles) is (safety is Safety.ASK)
 
     run(scenario())
