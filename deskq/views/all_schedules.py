@@ -10,7 +10,7 @@ from PySide6.QtWidgets import QWidget
 
 from deskq.models import formats
 from deskq.models.session import ProfileSession
-from deskq.views.schedule_columns import PROFILE_COLUMN, SCHEDULE_COLUMNS
+from deskq.views.schedule_columns import NO_MATCH, PROFILE_COLUMN, SCHEDULE_COLUMNS
 from deskq.views.schedule_pane import SchedulePane
 
 if TYPE_CHECKING:
@@ -53,7 +53,7 @@ class AllSchedulesView(SchedulePane):
     def words_of_nothing(self, *, filtered: bool) -> tuple[str, str]:
         """See SchedulePane."""
         if filtered:
-            return "No schedule matches", "Nothing has this in its name, task or queue."
+            return NO_MATCH
         away = [session.profile.name for session in self._sessions if not session.connected]
         if len(away) == len(self._sessions):
             return "No profile is connected", "Connect one: its stores are read then."

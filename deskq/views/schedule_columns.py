@@ -127,12 +127,15 @@ SCHEDULE_COLUMNS: Final[tuple[Column[ShownSchedule], ...]] = (
 )
 
 
+NO_MATCH: Final = ("No schedule matches", "Nothing has this in its name, task or queue.")
+
+
 def empty_words(profile: Profile, problems: list[str], *, read: bool, filtered: bool) -> tuple[str, str]:
     """Return the title and the reason of an empty view."""
     if not read:
         return "Reading the schedules", "The stores are asked."
     if filtered:
-        return "No schedule matches", "Nothing has this in its name, task or queue."
+        return NO_MATCH
     if problems:
         return "The schedules cannot be read", "\n".join(problems)
     if profile.transport == "redis" or profile.schedule_stores:

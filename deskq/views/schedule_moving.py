@@ -7,9 +7,6 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QObject
-from PySide6.QtWidgets import QWidget
-
 from deskq.actions.carrying_out import Progress
 from deskq.models.formats import count
 from deskq.models.schedules import Schedules, ShownSchedule, free_name
@@ -21,7 +18,7 @@ if TYPE_CHECKING:
     from deskq.views.schedule_acts import ScheduleActs
 
 
-class ScheduleMove(QObject):
+class ScheduleMove:
     """Two plans, each previewed and journalled: nothing is deleted before the other store has it.
 
     Between the two both stores have it, and what is due then runs twice: the preview says so.
@@ -31,13 +28,11 @@ class ScheduleMove(QObject):
         self,
         acts_at: Callable[[str], ScheduleActs],
         followed: Mapping[str, Schedules],
-        parent: QWidget,
         target: tuple[str, str],
         chosen: Sequence[ShownSchedule],
         *,
         move: bool,
     ) -> None:
-        super().__init__(parent)
         self._acts_at = acts_at
         self._target = target
         self._into = followed[target[0]]

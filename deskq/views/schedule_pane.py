@@ -317,7 +317,7 @@ class SchedulePane(QWidget):
         rows = {one.place: one for schedules in self.followed.values() for one in schedules.rows}
         chosen = [rows[place] for place in moved if place in rows]
         if chosen and (verb == "copy" or self._changeable(chosen)):
-            ScheduleMove(self.acts_at, self.followed, self, target, chosen, move=verb == "move").begin()
+            ScheduleMove(self.acts_at, self.followed, target, chosen, move=verb == "move").begin()
 
     def _show(self) -> None:
         rows = [one for schedules in self.followed.values() for one in schedules.rows]

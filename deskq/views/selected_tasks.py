@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Final
 
@@ -15,7 +15,7 @@ from deskq.models.tasks import TasksModel
 from deskq.views.tables import copy_text
 from deskq.views.task_drag import TaskTable
 
-READ_AT_ONCE: Final = 500
+_READ_AT_ONCE: Final = 500
 """Rows that are read by one question."""
 
 
@@ -57,13 +57,19 @@ class SelectedTasks:
         unread = [number for number in numbers if number not in rows]
 
         async def read_rest() -> None:
-            for start in range(0, len(unread), READ_AT_ONCE):
-                part = unread[start : start + READ_AT_ONCE]
-                found = await self._session.ask(partial(HistoryReader.rows, ids=part), slot="selected")
-                rows.update((row.id, row) for row in found)
+            rows.update(await read_rows(self._session, unread, slot="selected"))
             then([rows[number] for number in numbers if number in rows])
 
         if unread:
             self._session.spawn(read_rest(), "selected tasks")
         else:
             then([rows[number] for number in numbers])
+
+
+async def read_rows(session: ProfileSession, numbers: Sequence[int], *, slot: str) -> dict[int, TaskRow]:
+    """Read tasks by their numbers, some at a time, so that other questions come between. Raises UserError."""
+    rows: dict[int, TaskRow] = {}
+    for start in range(0, len(numbers), _READ_AT_ONCE):
+        part = list(numbers[start : start + _READ_AT_ONCE])
+        rows.update((row.id, row) for row in await session.ask(partial(HistoryReader.rows, ids=part), slot=slot))
+    return rows

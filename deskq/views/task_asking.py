@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import partial
 from typing import Protocol
 
 from PySide6.QtCore import SignalInstance
 
-from deskq.history.reader import HistoryReader
 from deskq.history.rows import TaskRow
 from deskq.models.session import ProfileSession
 from deskq.models.tasks import TasksModel
-from deskq.views.selected_tasks import READ_AT_ONCE, SelectedTasks
+from deskq.views.selected_tasks import SelectedTasks, read_rows
 from deskq.views.task_words import MOST_RETRIED, MOST_REVOKED
 
 
@@ -72,13 +70,9 @@ class TaskAsking:
 
     async def _revoke_all(self) -> None:
         numbers = await self._matching(MOST_REVOKED, "revoke")
-        tasks: dict[int, tuple[str, str]] = {}
-        for start in range(0, len(numbers), READ_AT_ONCE):
-            part = numbers[start : start + READ_AT_ONCE]
-            found = await self._session.ask(partial(HistoryReader.rows, ids=part), slot="revoke all")
-            tasks.update((row.id, (row.uuid, row.name)) for row in found)
-        if tasks:
-            self._view.revoke_tasks.emit([tasks[number] for number in numbers if number in tasks], False)
+        rows = await read_rows(self._session, numbers, slot="revoke all")
+        if rows:
+            self._view.revoke_tasks.emit([(rows[n].uuid, rows[n].name) for n in numbers if n in rows], False)
 
     async def _matching(self, most: int, verb: str) -> list[int]:
         """The tasks are frozen here; of a text search those that it has found so far. None where they are too many."""

@@ -271,10 +271,26 @@ def test_copied_tasks_are_pasted_onto_a_queue(recorded: Recorded, run: Run, qapp
     run(scenario())
 
 
-def test_all_that_match_are_revoked(
-    recorded: Recorded, run: Run, qapp: QApplication, monkeypatch: pytest.MonkeyPatch
+def shown(app: App, kind: str) -> Any:
+    """A widget of this class, None if there is none."""
+    return next((child for child in app.window.findChildren(QWidget) if type(child).__name__ == kind), None)
+
+
+@pytest.mark.parametrize(
+    ("verb", "state", "limit", "kind"),
+    [("retry", "failed", "MOST_RETRIED", "RetryDialog"), ("revoke", "running", "MOST_REVOKED", "StepsDialog")],
+)
+def test_all_that_match(
+    verb: str,
+    state: str,
+    limit: str,
+    kind: str,
+    recorded: Recorded,
+    run: Run,
+    qapp: QApplication,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    running = recorded.add(700, "running")
+    matching = recorded.add(700, state)
     recorded.add(5)
 
     async def scenario() -> None:
@@ -282,45 +298,20 @@ def test_all_that_match_are_revoked(
             app.add(recorded.profile)
             app.window.show()
             view: Any = app.window.show_view("shop", "tasks")
-            view.set_filter("state:STARTED")
+            view.set_filter("state:FAILURE state:STARTED")
             await until(lambda: view.model.rowCount() == 700)
-            app.window.run_command("revoke_all")
-            await until(lambda: [w for w in app.window.findChildren(QWidget) if type(w).__name__ == "StepsDialog"])
-            dialog: Any = next(w for w in app.window.findChildren(QWidget) if type(w).__name__ == "StepsDialog")
-            assert {step.source for step in dialog.plan.items} == set(running)
+            app.window.run_command(f"{verb}_all")
+            await until(lambda: shown(app, kind))
+            dialog = shown(app, kind)
+            if verb == "retry":
+                await until(lambda: dialog.model.rowCount() == 700)
+                assert {row.row.uuid for row in dialog.model.rows()} == set(matching)
+            else:
+                assert {step.source for step in dialog.plan.items} == set(matching)
             dialog.reject()
-            monkeypatch.setattr("deskq.views.task_asking.MOST_REVOKED", 600)
-            app.window.run_command("revoke_all")
-            await until(lambda: [w for w in app.window.findChildren(QWidget) if type(w).__name__ == "UndoOffer"])
-            offer: Any = next(w for w in app.window.findChildren(QWidget) if type(w).__name__ == "UndoOffer")
-            assert "narrow the filter to revoke" in offer.text.text()
-
-    run(scenario())
-
-
-def test_all_that_match_are_retried(
-    recorded: Recorded, run: Run, qapp: QApplication, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    failed = recorded.add(700, "failed")
-    recorded.add(5)
-
-    async def scenario() -> None:
-        async with opened(qapp) as app:
-            app.add(recorded.profile)
-            app.window.show()
-            view: Any = app.window.show_view("shop", "tasks")
-            view.set_filter("state:FAILURE")
-            await until(lambda: view.model.rowCount() == 700)
-            app.window.run_command("retry_all")
-            await until(lambda: [w for w in app.window.findChildren(QWidget) if type(w).__name__ == "RetryDialog"])
-            dialog = dialog_of(app)
-            await until(lambda: dialog.model.rowCount() == 700)
-            assert {row.row.uuid for row in dialog.model.rows()} == set(failed)
-            dialog.reject()
-            monkeypatch.setattr("deskq.views.task_asking.MOST_RETRIED", 600)
-            app.window.run_command("retry_all")
-            await until(lambda: [w for w in app.window.findChildren(QWidget) if type(w).__name__ == "UndoOffer"])
-            offer: Any = next(w for w in app.window.findChildren(QWidget) if type(w).__name__ == "UndoOffer")
-            assert "narrow the filter" in offer.text.text()
+            monkeypatch.setattr(f"deskq.views.task_asking.{limit}", 600)
+            app.window.run_command(f"{verb}_all")
+            await until(lambda: shown(app, "UndoOffer"))
+            assert f"narrow the filter to {verb}" in shown(app, "UndoOffer").text.text()
 
     run(scenario())
