@@ -91,43 +91,45 @@ class Pipeline:
     def _merge(self, batch: list[Event], size: int, now: float) -> None:
         """Merge events; what is counted for each worker and queue is told once for all of them."""
         record_of = self._history.record
-        room = HELD_EVENTS - self.pending if self.pending_bytes <= HELD_BYTES else 0
+        self.events += len(batch)
         self.pending_bytes += size
+        room = HELD_EVENTS - self.pending if self.pending_bytes <= HELD_BYTES else 0
         kept = 0
         heard: dict[str, int] = {}
         taken: dict[str, int] = {}
         last: Event | None = None
-        self.events += len(batch)
-        for event in batch:
-            kind, uuid, hostname = event.type, event.uuid, event.hostname
-            if uuid is not None and kind.startswith("task-"):
-                if kept >= room:
-                    self._drop(event, now)
-                    continue
-                kept += 1
-                record = record_of(uuid, now)
-                if not record.add(event):
-                    self.duplicates += 1
-                elif kind == "task-sent":
-                    if event.queue:
-                        self._queues.sent(event.queue, now)
-                else:
+        try:
+            for event in batch:
+                kind, uuid, hostname = event.type, event.uuid, event.hostname
+                if uuid is not None and kind.startswith("task-"):
+                    if kept >= room:
+                        self._drop(event, now)
+                        continue
+                    kept += 1
+                    record = record_of(uuid, now)
+                    if not record.add(event):
+                        self.duplicates += 1
+                    elif kind == "task-sent":
+                        if event.queue:
+                            self._queues.sent(event.queue, now)
+                    else:
+                        last = event
+                        heard[hostname] = heard.get(hostname, 0) + (kind == "task-started")
+                        if kind == "task-received":
+                            queue = record.route.queue if record.route is not None else self._only_queue(hostname)
+                            if queue:
+                                taken[queue] = taken.get(queue, 0) + 1
+                elif kind.startswith("worker-") and hostname:
+                    self._heard(heard, now)  # in the order in which they came: it may be this worker's farewell
+                    self._workers.worker_event(event, now)
                     last = event
-                    heard[hostname] = heard.get(hostname, 0) + (kind == "task-started")
-                    if kind == "task-received":
-                        queue = record.route.queue if record.route is not None else self._only_queue(hostname)
-                        if queue:
-                            taken[queue] = taken.get(queue, 0) + 1
-            elif kind.startswith("worker-") and hostname:
-                self._heard(heard, now)  # in the order in which they came: it may be this worker's farewell
-                self._workers.worker_event(event, now)
-                last = event
-        self._heard(heard, now)
-        for queue, count in taken.items():
-            self._queues.received(queue, now, count)
-        if last is not None:
-            self.last_event = (last.timestamp, last.hostname)
-        self.pending += kept
+        finally:  # also where the history proves to be damaged: what was merged is no news when it is taken again
+            self._heard(heard, now)
+            for queue, count in taken.items():
+                self._queues.received(queue, now, count)
+            if last is not None:
+                self.last_event = (last.timestamp, last.hostname)
+            self.pending += kept
 
     def _heard(self, heard: dict[str, int], now: float) -> None:
         for hostname, started in heard.items():
