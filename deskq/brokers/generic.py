@@ -15,7 +15,7 @@ from kombu.messaging import Consumer
 from kombu.transport import virtual
 
 from deskq.brokers.base import Binding, BrokerError, ConnectionLost, Loss, QueueSample, Refused, Server
-from deskq.brokers.rabbitmq_events import Delivery
+from deskq.brokers.rabbitmq_deliveries import Delivery
 from deskq.brokers.transport_options import kombu_url, tls_options, transport_options
 from deskq.profiles import Profile
 from deskq.protocol.events import Event, decode_body

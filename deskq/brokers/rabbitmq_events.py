@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 from uuid import uuid4
 
 import pika.exceptions
@@ -20,6 +20,7 @@ from deskq.brokers.rabbitmq_connection import (
     hang_up,
     translate,
 )
+from deskq.brokers.rabbitmq_deliveries import Delivery, DeliveryReader
 from deskq.brokers.rabbitmq_losses import LETTER_ARGUMENTS, DroppedEvents
 from deskq.profiles import Profile
 from deskq.protocol.events import Event, decode_body
@@ -38,14 +39,6 @@ SILENT_SECONDS: Final = 2.0 * HEARTBEAT_SECONDS
 """RabbitMQ sends something every 2.5 s, be it a heartbeat."""
 
 
-class Delivery(NamedTuple):
-    """What one delivery carries of use."""
-
-    body: bytes
-    content_type: str | None
-    content_encoding: str | None
-
-
 class RabbitEventSource:
     """See EventSource. ``arguments``: of the event queue."""
 
@@ -54,7 +47,8 @@ class RabbitEventSource:
         self._arguments = dict(arguments)
         self._connection: Any = None
         self._channel: Any = None
-        self._arrived: list[Delivery] = []
+        self._reader: DeliveryReader | None = None
+        self._failure: ConnectionLost | None = None
         self._cancelled = False
         self._pace = Pace()
         self._dropped = DroppedEvents(self._pace)
@@ -88,9 +82,10 @@ class RabbitEventSource:
         queue = f"deskq.{uuid4()}"  # the prefix tells our own queue from a task queue
         channel = self._declare(channel, queue)
         channel.queue_bind(queue, exchange, routing_key="#")
-        self._arrived, self._cancelled = [], False
+        self._cancelled, self._failure = False, None
         channel.add_on_cancel_callback(self._on_cancel)
-        channel.basic_consume(queue, self._deliver, auto_ack=True, exclusive=True)
+        self._reader = DeliveryReader(self._connection, channel.channel_number, queue)
+        channel.basic_consume(queue, _ignore, auto_ack=True, exclusive=True, consumer_tag=queue)
         self._channel = channel
 
     def _declare(self, channel: Any, queue: str) -> Any:
@@ -113,20 +108,23 @@ class RabbitEventSource:
         return channel
 
     def read(self, timeout: float) -> list[Delivery]:
-        """Return what has arrived; see EventSource."""
-        if self._connection is None:
+        """Return what has arrived, before the loss of the connection is told; see EventSource."""
+        if self._reader is None or (self._connection is None and self._failure is None):
             raise ConnectionLost("There is no connection.")
         self._pace.tick()
-        try:
-            if len(self._arrived) < _MOST_PAYLOADS:
+        if self._failure is None and len(self._reader.arrived) < _MOST_PAYLOADS:
+            try:
                 self._connection.process_data_events(time_limit=timeout)
-        except (pika.exceptions.AMQPError, OSError) as error:
-            self._pace.tick(timeout)
-            raise self._lost(translate(error, self._profile)) from None
-        self._pace.tick(timeout)
-        self._check_alive()
-        arrived, self._arrived = self._arrived[:_MOST_PAYLOADS], self._arrived[_MOST_PAYLOADS:]
-        return arrived
+                self._pace.tick(timeout)
+                self._check_alive()
+            except (pika.exceptions.AMQPError, OSError) as error:
+                self._pace.tick(timeout)
+                self._failure = self._lost(translate(error, self._profile))
+            except ConnectionLost as error:
+                self._failure = error
+        if self._failure is not None and not self._reader.arrived:
+            raise self._failure from None
+        return self._reader.take(_MOST_PAYLOADS)
 
     def losses(self) -> list[Loss]:
         """See EventSource."""
@@ -176,5 +174,6 @@ class RabbitEventSource:
     def _on_letter(self, _channel: Any, _method: Any, properties: Any, _body: bytes) -> None:
         self._dropped.letter(properties.headers)
 
-    def _deliver(self, _channel: Any, _method: Any, properties: Any, body: bytes) -> None:
-        self._arrived.append(Delivery(body, properties.content_type, properties.content_encoding))
+
+def _ignore(_channel: Any, _method: Any, _properties: Any, _body: bytes) -> None:
+    """Nothing reaches it: the reader takes each delivery before pika sees it."""
