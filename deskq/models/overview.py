@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Final
 
 from deskq.history.query import TaskFilter
 from deskq.history.reader import HistoryReader
@@ -18,12 +20,18 @@ from deskq.history.rows import (
     WorkerRow,
 )
 
-_SHOWN_QUEUES = 6
+_SHOWN_QUEUES: Final = 6
+_FEWEST_SECONDS: Final = 2.0
+"""Of recording in a span: from fewer no rate is told."""
 
 
 @dataclass(frozen=True, slots=True)
 class OverviewFacts:
-    """One history over one span. ``depths``: samples of the fullest queues by name."""
+    """One history over one span.
+
+    ``rates``: ``seconds`` are those that were recorded, without gaps and what is still to come.
+    ``depths``: samples of the fullest queues by name.
+    """
 
     since: float
     until: float
@@ -41,18 +49,46 @@ class OverviewFacts:
 def read_overview(reader: HistoryReader, since: float, until: float, points: int = 200) -> OverviewFacts:
     """Read it all; blocking, for the reader thread."""
     since = max(since, min(reader.created(), until - 60))
-    queues = reader.queues()
+    queues, gaps, created = reader.queues(), reader.gaps(since, until), reader.created()
     fullest = sorted(queues, key=lambda queue: -max((n or 0 for n in queue.spark), default=0))[:_SHOWN_QUEUES]
     return OverviewFacts(
         since,
         until,
-        [point for point in reader.throughput(since, until, points) if point.at + point.seconds > reader.created()],
+        [
+            replace(point, seconds=_recorded(point, gaps, created, until))
+            for point in reader.throughput(since, until, points)
+            if point.at + point.seconds > created
+        ],
         reader.runtime_percentiles(since, until, points),
         {queue.name: reader.queue_samples(queue.name, since, until, points) for queue in fullest},
-        reader.gaps(since, until),
+        gaps,
         reader.counts(TaskFilter()),
         reader.workers(),
         queues,
         reader.top_failures(since, until, 20),
         reader.task_runtimes(since, until, 50),
     )
+
+
+def per_second(
+    histories: Sequence[Sequence[RatePoint]], what: Callable[[RatePoint], int]
+) -> list[tuple[float, float | None]]:
+    """Return (time, rate) of all histories together; None where one of them recorded next to nothing."""
+    rates: dict[float, float | None] = {}
+    middle: dict[float, float] = {}
+    for points in histories:
+        for point in points:
+            before = rates.get(point.at, 0.0)
+            known = before is not None and point.seconds >= _FEWEST_SECONDS
+            rates[point.at] = before + what(point) / point.seconds if known and before is not None else None
+            middle[point.at] = max(middle.get(point.at, 0.0), point.at + point.seconds / 2)
+    return [(middle[at], rates[at]) for at in sorted(rates)]
+
+
+def _recorded(point: RatePoint, gaps: Sequence[Gap], created: float, until: float) -> float:
+    """How many seconds of a point's span were recorded."""
+    begin, end = max(point.at, created), min(point.at + point.seconds, until)
+    seconds = end - begin
+    for gap in gaps:  # each ends before the next begins
+        seconds -= max(0.0, min(end, until if gap.ended is None else gap.ended) - max(begin, gap.started))
+    return max(0.0, seconds)

@@ -13,7 +13,7 @@ from deskq.errors import UserError
 from deskq.history.rows import FailureRow, Gap, RatePoint
 from deskq.models import formats
 from deskq.models.columns import Column
-from deskq.models.overview import OverviewFacts, read_overview
+from deskq.models.overview import OverviewFacts, per_second, read_overview
 from deskq.models.session import ProfileSession
 from deskq.models.small_table import SmallTableModel
 from deskq.views import theme, window_state
@@ -189,16 +189,16 @@ class OverviewView(QWidget):
     def _draw(self, all_facts: list[OverviewFacts]) -> None:
         since, until = all_facts[0].since, all_facts[0].until
         gaps: list[Gap] = [gap for facts in all_facts for gap in facts.gaps]
-        rates = _added([facts.rates for facts in all_facts])
-        times = [point.at + point.seconds / 2 for point in rates]
+        rates = [facts.rates for facts in all_facts]
 
-        def per_second(what: Callable[[RatePoint], int]) -> list[float | None]:
-            return [None if _in_gap(point, gaps) else what(point) / point.seconds for point in rates]
+        def series(name: str, colour: str, what: Callable[[RatePoint], int]) -> Series:
+            points = per_second(rates, what)
+            return Series(name, colour, [at for at, _ in points], [rate for _, rate in points])
 
         self.throughput.show_series(
             [
-                Series("received", "running", times, per_second(lambda point: point.received)),
-                Series("succeeded", "success", times, per_second(lambda point: point.succeeded)),
+                series("received", "running", lambda point: point.received),
+                series("succeeded", "success", lambda point: point.succeeded),
             ],
             gaps,
             since,
@@ -206,8 +206,8 @@ class OverviewView(QWidget):
         )
         self.failing.show_series(
             [
-                Series("failed", "failure", times, per_second(lambda point: point.failed)),
-                Series("retried", "retry", times, per_second(lambda point: point.retried)),
+                series("failed", "failure", lambda point: point.failed),
+                series("retried", "retry", lambda point: point.retried),
             ],
             gaps,
             since,
@@ -252,37 +252,8 @@ class OverviewView(QWidget):
             self.open_queue.emit(fullest.name)
 
 
-def _in_gap(point: RatePoint, gaps: list[Gap]) -> bool:
-    """Was nothing recorded in all of this span? Then nothing is known of it: zero would be a guess."""
-    end = point.at + point.seconds
-    return any(gap.started <= point.at and (gap.ended is None or gap.ended >= end) for gap in gaps)
-
-
 def _broker_line(name: str, facts: OverviewFacts) -> str:
     waiting = sum(queue.ready or 0 for queue in facts.queues)
     failed = sum(point.failed for point in facts.rates)
     online = sum(worker.online for worker in facts.workers)
     return f"{formats.plain(name)}: {waiting:,} ready, {failed:,} failed, {formats.count(online, 'worker')} online."
-
-
-def _added(lists: list[list[RatePoint]]) -> list[RatePoint]:
-    """Add the counts of several histories, span by span."""
-    if len(lists) == 1:
-        return lists[0]
-    totals: dict[float, RatePoint] = {}
-    for points in lists:
-        for point in points:
-            before = totals.get(point.at)
-            totals[point.at] = (
-                point
-                if before is None
-                else RatePoint(
-                    point.at,
-                    point.seconds,
-                    before.received + point.received,
-                    before.succeeded + point.succeeded,
-                    before.failed + point.failed,
-                    before.retried + point.retried,
-                )
-            )
-    return [totals[at] for at in sorted(totals)]

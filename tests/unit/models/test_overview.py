@@ -1,0 +1,74 @@
+"""Rates of the overview: counts divided by the seconds in which they were counted."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from uuid import uuid4
+
+import apsw
+import pytest
+
+from deskq.history.reader import HistoryReader
+from deskq.history.rows import RatePoint
+from deskq.history.store import History
+from deskq.models.overview import per_second, read_overview
+from deskq.protocol.events import Event
+
+AT = 1_800_000_000.0
+"""A multiple of ten seconds, as the counts are kept."""
+
+
+@pytest.fixture
+def history(tmp_path: Path) -> Iterator[History]:
+    history = History(tmp_path / "history.sqlite")
+    with apsw.Connection(str(history.path)) as connection:
+        connection.execute("UPDATE facts SET value = ? WHERE key = 'created'", (str(AT),))
+    yield history
+    history.close()
+
+
+def record(history: History, *, seconds: int) -> None:
+    """One task received each second."""
+    for number in range(seconds):
+        at = AT + number + 0.5
+        uuid = str(uuid4())
+        history.record(uuid, at).add(
+            Event(type="task-received", timestamp=at, uuid=uuid, hostname="w", name="shop.pay")
+        )
+    history.commit(AT + seconds)
+
+
+def rates(history: History, until: float) -> list[tuple[float, float | None]]:
+    reader = HistoryReader(history.path)
+    try:
+        return per_second([read_overview(reader, AT, until).rates], lambda point: point.received)
+    finally:
+        reader.close()
+
+
+def test_a_span_that_is_not_over_is_no_fall(history: History) -> None:
+    record(history, seconds=14)
+    assert rates(history, AT + 14) == [(AT + 5, 1.0), (AT + 12, 1.0)]
+
+
+def test_of_a_moment_no_rate_is_told(history: History) -> None:
+    record(history, seconds=11)
+    assert rates(history, AT + 11)[-1][1] is None
+
+
+def test_a_gap_takes_its_seconds_away(history: History) -> None:
+    record(history, seconds=20)
+    gap = history.open_gap(AT + 4, "the broker restarted")
+    history.close_gap(gap, AT + 8, None)
+    history.open_gap(AT + 20, "the broker restarted")
+    found = rates(history, AT + 40)
+    assert found[0][1] == pytest.approx(10 / 6)
+    assert [rate for _, rate in found[1:]] == [1.0, None, None]
+
+
+def test_several_brokers_are_added_where_all_are_known() -> None:
+    one = [RatePoint(0.0, 10.0, 50, 0, 0, 0), RatePoint(10.0, 10.0, 50, 0, 0, 0)]
+    two = [RatePoint(0.0, 5.0, 10, 0, 0, 0), RatePoint(10.0, 0.0, 0, 0, 0, 0)]
+    assert per_second([one, two], lambda point: point.received) == [(5.0, 7.0), (15.0, None)]
+    assert per_second([two, one], lambda point: point.received) == [(5.0, 7.0), (15.0, None)]
