@@ -119,7 +119,7 @@ class Carrier:
         plan = self._plan.id
         self._journal.mark(plan, [(number, Outcome.SENDING, "") for number in numbers])
         try:
-            answers = publisher.publish([Parcel(item.new_id, item.queue, item.message) for item in batch])
+            answers = publisher.publish([Parcel(item.new_id, item.queue, item.message, item.route) for item in batch])
         except BrokerError as error:
             self._journal.mark(plan, [(number, Outcome.STOPPED, str(error)) for number in numbers])
             raise

@@ -349,7 +349,7 @@ class Journal:
 def _line(item: Item | Step) -> tuple[str, str, str, str, str, str, bytes, str]:
     """What is written of an item: id, source, task, queue, grade, command, message, undo."""
     if isinstance(item, Item):
-        return (item.new_id, item.source, item.task, item.queue, item.grade, item.command, _message(item), "")
+        return (item.new_id, item.source, item.task, item.target, item.grade, item.command, _message(item), "")
     undo = _json(item.undo) if item.undo is not None else ""
     return (item.id, item.source, item.task, item.target, "", item.command, _json(item.detail).encode(), undo)
 
@@ -364,6 +364,8 @@ def _message(item: Item) -> bytes:
     if len(message.body) > LARGEST_BODY:
         words = f"(a body of {len(message.body):,} bytes is not kept in the journal)"
         message = replace(message, body=words.encode(), content_type="text/plain")
+    if item.route is not None:
+        return write_redis_message(message, item.route.routing_key, item.new_id, item.route.exchange)
     return write_redis_message(message, item.queue, item.new_id)
 
 

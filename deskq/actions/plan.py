@@ -9,6 +9,7 @@ from enum import StrEnum
 from typing import Any
 from uuid import uuid4
 
+from deskq.brokers.routing import Route
 from deskq.protocol.message import RawMessage
 
 
@@ -42,6 +43,7 @@ class Outcome(StrEnum):
 class Item:
     """One task to be sent. ``new_id`` names it for ever; ``source`` is the task that it retries, "" for a new one.
 
+    ``route``: the way through an exchange, None for what goes to ``queue``, which is "" otherwise.
     ``grade``: how faithful its arguments are (see actions/retry.py), "" for a new task. ``arguments``: for people.
     """
 
@@ -53,11 +55,23 @@ class Item:
     grade: str = ""
     arguments: str = ""
     losses: tuple[str, ...] = ()
+    route: Route | None = None
+
+    @property
+    def target(self) -> str:
+        """The queue, or the queues behind its exchange, or the exchange where the broker alone knows them."""
+        if self.route is None:
+            return self.queue
+        return ", ".join(self.route.queues) or f"{self.route.exchange} ({self.route.routing_key})"
 
     @property
     def command(self) -> str:
         """What is sent, in words that a person can repeat."""
-        return f"publish task {self.task} id {self.new_id} to queue {self.queue}: {self.arguments}"
+        where = f"queue {self.queue}"
+        if self.route is not None:
+            where = f"exchange {self.route.exchange} routing key {self.route.routing_key}"
+            where += f" (queues {', '.join(self.route.queues)})" if self.route.queues else ""
+        return f"publish task {self.task} id {self.new_id} to {where}: {self.arguments}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,9 +96,9 @@ class Plan:
         """Verb, count, target and environment in one line."""
         count = len(self.items)
         what = f"{count:,} task{'s' if count != 1 else ''}"
-        queues = sorted({item.queue for item in self.items})
-        where = f"“{queues[0]}”" if len(queues) == 1 else f"{len(queues)} queues"
-        return f"{self.verb.value.capitalize()} {what} on {where} at {self.profile} ({self.environment})"
+        places = sorted({_place(item) for item in self.items})
+        where = places[0] if len(places) == 1 else f"on {len(places)} queues"
+        return f"{self.verb.value.capitalize()} {what} {where} at {self.profile} ({self.environment})"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -125,3 +139,7 @@ class StepPlan:
 
 
 AnyPlan = Plan | StepPlan
+
+
+def _place(item: Item) -> str:
+    return f"on “{item.queue}”" if item.route is None else f"through {item.route.words}"

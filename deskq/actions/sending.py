@@ -8,24 +8,31 @@ import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Final
 from uuid import uuid4
 
 from deskq.actions.plan import Item, Plan, Verb
+from deskq.brokers.routing import Route
 from deskq.errors import UserError
 from deskq.profiles import Profile
 from deskq.protocol.message import RawMessage, new_message, short_repr
+
+_LONGEST_NAME: Final = 255
+"""Bytes of a name in AMQP (its short strings)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Call:
     """One call. ``eta``: epoch seconds; ``countdown``, ``expires`` (after the sending) and limits: seconds; None: not.
 
+    ``exchange``: it goes there with ``routing_key``, and ``queue`` is ""; "" for a call that goes to a queue.
     ``id``: the new task's, "" for a random one; ``times``: how often it is sent, each with an id of its own.
     """
 
     task: str
     queue: str = "celery"
+    exchange: str = ""
+    routing_key: str = ""
     args: list[Any] = field(default_factory=list)
     kwargs: dict[str, Any] = field(default_factory=dict)
     countdown: float | None = None
@@ -40,12 +47,16 @@ class Call:
     times: int = 1
 
 
-def plan_send(call: Call, profile: Profile, *, now: float, rate: float = 0.0) -> Plan:
-    """Return the plan that sends it; raises UserError that says what is wrong."""
+def plan_send(call: Call, profile: Profile, *, now: float, rate: float = 0.0, route: Route | None = None) -> Plan:
+    """Return the plan that sends it; raises UserError that says what is wrong.
+
+    ``route``: where the call's exchange leads, looked up before (see brokers/routing.py).
+    """
     if not call.task.strip():
         raise UserError("Which task? Give its name.")
-    if not call.queue.strip():
-        raise UserError("Which queue? Give its name.")
+    check_place(call)
+    if call.exchange and (route is None or (route.exchange, route.routing_key) != (call.exchange, call.routing_key)):
+        raise UserError(f"It is not known yet where the exchange “{call.exchange}” leads.")
     if call.times < 1:
         raise UserError("It is sent at least once.")
     if call.id and call.times > 1:
@@ -62,10 +73,13 @@ def plan_send(call: Call, profile: Profile, *, now: float, rate: float = 0.0) ->
     shown = ", ".join(
         [*map(short_repr, call.args), *(f"{key}={short_repr(value)}" for key, value in call.kwargs.items())]
     )
+    route = route if call.exchange else None
+    losses = (route.doubt,) if route is not None and route.doubt else ()
     items = []
     for _ in range(call.times):
         new_id = call.id or str(uuid4())
-        items.append(Item(new_id, call.task, call.queue, message_of(call, new_id, now=now), arguments=f"({shown})"))
+        message = message_of(call, new_id, now=now)
+        items.append(Item(new_id, call.task, call.queue, message, arguments=f"({shown})", losses=losses, route=route))
     return Plan(
         verb=Verb.SEND,
         profile=profile.name,
@@ -74,6 +88,20 @@ def plan_send(call: Call, profile: Profile, *, now: float, rate: float = 0.0) ->
         rate=rate,
         canary=False,
     )
+
+
+def check_place(call: Call) -> None:
+    """Raise UserError where it is not said where the call goes, or in words that no broker takes."""
+    if call.exchange:
+        if call.queue:
+            raise UserError("Give a queue, or an exchange and a routing key, not both.")
+        for what, text in (("exchange", call.exchange), ("routing key", call.routing_key)):
+            if not text.isprintable() or len(text.encode()) > _LONGEST_NAME:
+                raise UserError(f"The {what} has at most {_LONGEST_NAME} bytes, and no control characters.")
+    elif call.routing_key:
+        raise UserError("A routing key is for an exchange: give its name too, or the queue alone.")
+    elif not call.queue.strip():
+        raise UserError("Which queue? Give its name.")
 
 
 def message_of(call: Call, new_id: str, *, now: float) -> RawMessage:
@@ -112,7 +140,7 @@ def as_command(call: Call) -> tuple[str, tuple[str, ...]]:
     """Return the same as ``celery call``, and which options it has no words for."""
     words = ["celery", "-A", "PROJ", "call", call.task]
     names = {"args": "--args", "kwargs": "--kwargs", "eta": "--eta", "countdown": "--countdown"}
-    names |= {"expires": "--expires", "queue": "--queue"}
+    names |= {"expires": "--expires", "queue": "--queue", "exchange": "--exchange", "routing_key": "--routing-key"}
     missing = []
     for key, value in _options(call).items():
         if key not in names:
@@ -127,7 +155,9 @@ def _options(call: Call) -> dict[str, Any]:
     given: dict[str, Any] = {
         "args": call.args or None,
         "kwargs": call.kwargs or None,
-        "queue": call.queue,
+        "queue": call.queue or None,
+        "exchange": call.exchange or None,
+        "routing_key": call.routing_key if call.exchange else None,
         "countdown": call.countdown or None,
         "eta": datetime.fromtimestamp(call.eta, UTC).isoformat() if call.eta is not None else None,
         "expires": call.expires or None,

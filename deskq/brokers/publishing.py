@@ -9,17 +9,37 @@ from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
 from deskq.brokers.base import BrokerError
+from deskq.brokers.routing import Route
 from deskq.profiles import Profile
 from deskq.protocol.message import RawMessage
 
 
 @dataclass(frozen=True, slots=True)
 class Parcel:
-    """A message and the queue that it goes to. ``id`` names this sending for ever: the same id is not sent twice."""
+    """A message and the queue that it goes to. ``id`` names this sending for ever: the same id is not sent twice.
+
+    ``route``: it goes through an exchange instead, and the queue says nothing.
+    """
 
     id: str
     queue: str
     message: RawMessage
+    route: Route | None = None
+
+    @property
+    def exchange(self) -> str:
+        """What it is published to: "" is the default exchange, which leads to the queue that the key names."""
+        return self.route.exchange if self.route is not None else ""
+
+    @property
+    def routing_key(self) -> str:
+        """What it is published with."""
+        return self.route.routing_key if self.route is not None else self.queue
+
+    @property
+    def queues(self) -> tuple[str, ...]:
+        """The queues that it goes to, () where the broker alone knows."""
+        return self.route.queues if self.route is not None else (self.queue,)
 
 
 class Answer(NamedTuple):
@@ -58,7 +78,8 @@ def sent_events(parcels: Sequence[Parcel], answers: Sequence[Answer], now: float
         headers = parcel.message.headers
         if answer.sent:
             known = {key: headers.get(key) for key in ("root_id", "parent_id", "retries", "eta", "expires")}
-            route = {"queue": parcel.queue, "exchange": "", "routing_key": parcel.queue}
+            queue = parcel.queues[0] if len(parcel.queues) == 1 else None  # as clients that name no queue
+            route = {"queue": queue, "exchange": parcel.exchange, "routing_key": parcel.routing_key}
             texts = {"args": headers.get("argsrepr"), "kwargs": headers.get("kwargsrepr")}
             hostname = f"deskq@{platform.node()}"
             events.append(

@@ -36,7 +36,8 @@ class Confirms:
     def publish(self, place: int, parcel: Parcel) -> None:
         """Send one; raises UnsupportedAMQPFieldException before a byte leaves, and AMQPError."""
         self._ids[parcel.id] = place
-        self._channel.basic_publish("", parcel.queue, parcel.message.body, _properties(parcel), mandatory=True)
+        body, properties = parcel.message.body, _properties(parcel)
+        self._channel.basic_publish(parcel.exchange, parcel.routing_key, body, properties, mandatory=True)
         self._published += 1
         self._places[self._published] = place
 
@@ -46,14 +47,18 @@ class Confirms:
         if self._places:
             raise self._reason or pika.exceptions.ChannelWrongStateError("the broker closed the channel")
 
-    def answer(self, place: int, queue: str) -> Answer | None:
+    def answer(self, place: int, parcel: Parcel) -> Answer | None:
         """Return what became of the message at a place; None if that is not known."""
         sent = self._known.get(place)
         if sent is None:
             return None
         if place in self._returned:
-            return Answer(False, f"Not sent: there is no queue “{queue}”.")
-        return Answer(True) if sent else Answer(False, f"Not sent: the queue “{queue}” refused it (it may be full).")
+            missing = f"there is no queue “{parcel.queue}”"
+            return Answer(False, f"Not sent: {missing if parcel.route is None else parcel.route.unroutable}.")
+        if sent:
+            return Answer(True)
+        queue = f"the queue “{parcel.queue}”" if parcel.route is None else f"a queue behind {parcel.route.words}"
+        return Answer(False, f"Not sent: {queue} refused it (it may be full).")
 
     def forget(self) -> None:
         """Begin anew with the next messages."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from typing import Any, Final
 from uuid import uuid4
 
@@ -15,11 +15,13 @@ from deskq.brokers.base import BrokerError
 from deskq.brokers.publishing import Answer, Parcel, sent_events
 from deskq.brokers.rabbitmq_confirms import Confirms
 from deskq.brokers.rabbitmq_connection import connect, deadline, hang_up, translate
+from deskq.brokers.rabbitmq_routing import exchange_is_there, no_exchange
 from deskq.profiles import Profile
 from deskq.protocol.message import JSON
 
 _PROBE_SECONDS: Final = 3.0
 _CONFIRM_SECONDS: Final = 15.0
+_REFUSALS: Final = (403, 404)
 WINDOW: Final = 50
 """Messages that are on their way at once. One at a time would wait for the broker's disk each time."""
 WINDOW_BYTES: Final = 1024 * 1024
@@ -27,7 +29,7 @@ WINDOW_BYTES: Final = 1024 * 1024
 
 
 class RabbitPublisher:
-    """See Publisher. Messages go through the default exchange, whose routing key is the queue's name."""
+    """See Publisher. A message to a queue goes through the default exchange, whose routing key is the queue's name."""
 
     def __init__(self, profile: Profile) -> None:
         self._profile = profile
@@ -57,22 +59,44 @@ class RabbitPublisher:
     def publish(self, parcels: Sequence[Parcel]) -> list[Answer]:
         """See Publisher. So many are on their way at once that a lost connection leaves no more in doubt."""
         self._open()
+        missing = self._missing({parcel.exchange for parcel in parcels if parcel.route is not None})
+        if missing:
+            there = [parcel for parcel in parcels if parcel.exchange not in missing]
+            found = iter(self.publish(there) if there else [])
+            return [
+                next(found)
+                if parcel.exchange not in missing
+                else Answer(False, f"Not sent: {missing[parcel.exchange]}.")
+                for parcel in parcels
+            ]
         answers: list[Answer] = []
         for window in _windows(parcels):
-            found = self._publish_window(window)
-            answers += found
+            answers += self._publish_window(window)
             if self._connection is None:
                 rest = len(parcels) - len(answers)
                 return answers + [Answer(False, "Not sent: the connection was lost before it.")] * rest
         self._tell(sent_events(parcels, answers, time.time()))
         return answers
 
+    def _missing(self, exchanges: Collection[str]) -> dict[str, str]:
+        """Which of these are not there, with a sentence; looked at before anything leaves. Raises BrokerError."""
+        found: dict[str, str] = {}
+        try:
+            with deadline(self._connection):
+                for exchange in exchanges:
+                    if not exchange_is_there(self._connection, exchange):
+                        found[exchange] = no_exchange(exchange, self._profile)
+        except (pika.exceptions.AMQPError, OSError) as error:
+            self.close()
+            raise translate(error, self._profile) from None
+        return found
+
     def _publish_window(self, parcels: Sequence[Parcel]) -> list[Answer]:
         """Publish these and wait until each is settled; the connection is None afterwards where it broke."""
         assert self._confirms is not None
         confirms = self._confirms
         answers: list[Answer | None] = [None] * len(parcels)
-        problem = ""
+        problem, refused = "", ""
         try:
             with deadline(self._connection, _CONFIRM_SECONDS):
                 for place, parcel in enumerate(parcels):
@@ -83,11 +107,15 @@ class RabbitPublisher:
                 confirms.wait(self._connection)
         except (pika.exceptions.AMQPError, OSError) as error:
             problem = self._blocked or str(translate(error, self._profile))
+            if isinstance(error, pika.exceptions.ChannelClosedByBroker) and error.reply_code in _REFUSALS:
+                refused = error.reply_text
             self.close()
         for place, parcel in enumerate(parcels):
             if answers[place] is None:
-                answers[place] = confirms.answer(place, parcel.queue)
+                answers[place] = confirms.answer(place, parcel)
         confirms.forget()
+        if refused and len(parcels) == 1:  # of several it would not be known which one was refused
+            return [answers[0] or Answer(False, f"Not sent: RabbitMQ refused it ({refused}).")]
         return [answer or Answer(None, f"Not confirmed: {problem}") for answer in answers]
 
     def _tell(self, events: list[dict[str, object]]) -> None:
@@ -143,7 +171,14 @@ class RabbitPublisher:
 
 
 def _windows(parcels: Sequence[Parcel]) -> Iterator[Sequence[Parcel]]:
-    """Divide them; what is larger than a window goes alone."""
+    """Divide them; what is larger than a window goes alone, and so does the first to an exchange.
+
+    An exchange may still refuse (an internal one, no permission), which closes the channel: one message alone is not in
+    doubt.
+    """
+    if parcels and parcels[0].route is not None:
+        yield parcels[:1]
+        parcels = parcels[1:]
     window: list[Parcel] = []
     size = 0
     for parcel in parcels:

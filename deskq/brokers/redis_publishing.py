@@ -19,16 +19,19 @@ from deskq.brokers.publishing import Answer, Parcel, sent_events
 from deskq.brokers.redis_connection import client, translate, translated
 from deskq.brokers.redis_events import channels
 from deskq.profiles import Profile
-from deskq.protocol.message import JSON, write_redis_message
+from deskq.protocol.message import JSON, RawMessage, write_redis_message
 
 MARKER: Final = "deskq:sent:"
 MARKER_SECONDS: Final = 86_400
 _PUSH: Final = """
 if redis.call('EXISTS', KEYS[1]) == 1 then return 0 end
-redis.call('LPUSH', KEYS[2], ARGV[1])
-redis.call('SET', KEYS[1], '1', 'EX', ARGV[2])
+if #KEYS > 2 then for number = 2, #KEYS do redis.call('LLEN', KEYS[number]) end end
+for number = 2, #KEYS do redis.call('LPUSH', KEYS[number], ARGV[number]) end
+redis.call('SET', KEYS[1], '1', 'EX', ARGV[1])
 return 1
 """
+"""KEYS: the marker, then lists; ARGV: the marker's seconds, then a message for each list. A key that is no list ends
+it before anything is pushed."""
 _REASONS: Final = (  # part of the error's class or text: redis-py takes some codes out of the text
     ("OutOfMemory", "Redis is out of memory. Raise maxmemory, or free some."),
     ("ReadOnly", "this Redis is a read-only replica. Use the master's address."),
@@ -39,6 +42,8 @@ _REASONS: Final = (  # part of the error's class or text: redis-py takes some co
     ("MISCONF", "Redis cannot save to disk and takes no writes (stop-writes-on-bgsave-error)."),
     ("NOREPLICAS", "too few replicas are connected for Redis to take writes (min-replicas-to-write)."),
 )
+
+_Encoded = tuple[list[str], list[bytes]]
 
 
 class RedisPublisher:
@@ -60,14 +65,7 @@ class RedisPublisher:
 
     def publish(self, parcels: Sequence[Parcel]) -> list[Answer]:
         """See Publisher. After a lost connection the same is sent once more: the markers tell what had arrived."""
-        encoded = [
-            (
-                self._key(MARKER + parcel.id),
-                self._list(parcel),
-                write_redis_message(parcel.message, parcel.queue, parcel.id),
-            )
-            for parcel in parcels
-        ]
+        encoded = [self._encode(parcel) for parcel in parcels]
         self._be_connected()
         problem = ""
         for _ in range(2):
@@ -131,7 +129,16 @@ class RedisPublisher:
             with contextlib.suppress(redis.RedisError, OSError):
                 self._redis().publish(channel, json.dumps({**outer, "properties": properties}))
 
-    def _push(self, encoded: Sequence[tuple[str, str, bytes]]) -> list[Any]:
+    def _encode(self, parcel: Parcel) -> _Encoded:
+        """What the script takes. Each queue's message has a tag of its own: two with one tag would share one slot."""
+        keys, messages = [self._key(MARKER + parcel.id)], []
+        for number, queue in enumerate(parcel.queues):
+            tag = f"{parcel.id}:{number}" if number else parcel.id
+            keys.append(self._list(queue, parcel.message))
+            messages.append(write_redis_message(parcel.message, parcel.routing_key, tag, parcel.exchange))
+        return keys, messages
+
+    def _push(self, encoded: Sequence[_Encoded]) -> list[Any]:
         server = self._redis()
         replies = self._evaluate(server, encoded)
         if any(isinstance(reply, NoScriptError) for reply in replies):  # a server that restarted has forgotten it
@@ -139,22 +146,22 @@ class RedisPublisher:
             replies = self._evaluate(server, encoded)
         return replies
 
-    def _evaluate(self, server: redis.Redis, encoded: Sequence[tuple[str, str, bytes]]) -> list[Any]:
+    def _evaluate(self, server: redis.Redis, encoded: Sequence[_Encoded]) -> list[Any]:
         if not self._sha:
             self._sha = str(server.script_load(_PUSH))
         pipeline = server.pipeline(transaction=False)
-        for marker, key, message in encoded:
-            pipeline.evalsha(self._sha, 2, marker, key, message, MARKER_SECONDS)
+        for keys, messages in encoded:
+            pipeline.evalsha(self._sha, len(keys), *keys, MARKER_SECONDS, *messages)
         replies: list[Any] = pipeline.execute(raise_on_error=False)
         return replies
 
-    def _list(self, parcel: Parcel) -> str:
-        """The list of the queue for the message's priority, as kombu chooses it (transport/redis.py, priority)."""
+    def _list(self, queue: str, message: RawMessage) -> str:
+        """The list of a queue for the message's priority, as kombu chooses it (transport/redis.py, priority)."""
         options = self._profile.redis
-        priority = parcel.message.properties.get("priority")
+        priority = message.properties.get("priority")
         number = max(0, min(priority, 9)) if isinstance(priority, int) else 0
         step = options.priority_steps[max(bisect(options.priority_steps, number) - 1, 0)]
-        return self._key(f"{parcel.queue}{options.sep}{step}" if step else parcel.queue)
+        return self._key(f"{queue}{options.sep}{step}" if step else queue)
 
     def _key(self, name: str) -> str:
         return self._profile.redis.global_keyprefix + name

@@ -7,14 +7,16 @@ import contextlib
 import json
 import sys
 import time
+from collections.abc import Mapping
 from typing import Any, Final
 
 from deskq.actions.carrying_out import Carrier, Progress
 from deskq.actions.journal import Journal
 from deskq.actions.plan import Item, Plan
 from deskq.actions.retry import Candidate, Grade, candidates_of, edited, grades, plan_retry, read_json
-from deskq.actions.sending import Call, plan_send
+from deskq.actions.sending import Call, check_place, plan_send
 from deskq.actions.sources import known_messages, stored_calls
+from deskq.brokers.routing import Route, find_route, kinds_of
 from deskq.cli.common import moment_of, plain, profile_of, table
 from deskq.cli.confirming import confirmed, interruptible, look_after
 from deskq.errors import UserError
@@ -33,7 +35,9 @@ def send(options: argparse.Namespace) -> int:
     args, kwargs = read_json("--args", options.args, list), read_json("--kwargs", options.kwargs, dict)
     call = Call(
         task=options.task,
-        queue=options.queue,
+        queue="" if options.exchange else options.queue or "celery",
+        exchange=options.exchange or "",
+        routing_key=options.routing_key or "",
         args=args,
         kwargs=kwargs,
         countdown=options.countdown,
@@ -47,8 +51,21 @@ def send(options: argparse.Namespace) -> int:
         id=options.id or "",
         times=options.times,
     )
-    plan = plan_send(call, profile, now=time.time(), rate=options.rate)
+    route = _route(call, profile) if call.exchange else None
+    plan = plan_send(call, profile, now=time.time(), rate=options.rate, route=route)
     return _carry_out(plan, profile, options)
+
+
+def _route(call: Call, profile: Profile) -> Route:
+    """Where the call's exchange leads. Redis does not keep its type: workers are asked, where they may be."""
+    check_place(call)
+    kinds: Mapping[str, frozenset[str]] = {}
+    if profile.transport == "redis" and profile.may_inspect_unasked:
+        from deskq.brokers.remote_control import RemoteControl  # Celery takes its time
+
+        with contextlib.closing(RemoteControl(profile)) as remote:
+            kinds = kinds_of(remote.inspect("active_queues"))
+    return find_route(profile, call.exchange, call.routing_key, kinds)
 
 
 def retry(options: argparse.Namespace) -> int:
@@ -131,10 +148,12 @@ def _show(plan: Plan, options: argparse.Namespace) -> None:
         print(json.dumps({"plan": plan.id, "title": plan.title, "rate": plan.rate, "items": items}, ensure_ascii=False))
         return
     print(plan.title)
-    rows = [[item.grade or "new", item.task, item.queue, item.new_id, item.arguments] for item in plan.items[:_SHOWN]]
+    rows = [[item.grade or "new", item.task, item.target, item.new_id, item.arguments] for item in plan.items[:_SHOWN]]
     print(table(["GRADE", "TASK", "QUEUE", "NEW ID", "ARGUMENTS"], rows))
     if len(plan.items) > _SHOWN:
         print(f"… and {len(plan.items) - _SHOWN:,} more")
+    for route in {item.route for item in plan.items if item.route is not None}:
+        print(plain(route.preview))
     losses: dict[str, int] = {}
     for item in plan.items:
         for loss in item.losses:
@@ -147,7 +166,10 @@ def _as_values(item: Item) -> dict[str, Any]:
     return {
         "id": item.new_id,
         "task": item.task,
-        "queue": item.queue,
+        "queue": item.queue or None,
+        "exchange": item.route.exchange if item.route is not None else None,
+        "routing_key": item.route.routing_key if item.route is not None else None,
+        "queues": list(item.route.queues) if item.route is not None else [item.queue],
         "retry_of": item.source or None,
         "grade": item.grade or None,
         "arguments": item.arguments,

@@ -90,17 +90,17 @@ def read_redis_message(raw: bytes) -> RawMessage | None:
         return None
 
 
-def write_redis_message(message: RawMessage, queue: str, delivery_tag: str) -> bytes:
-    """Return the element to push to a list: sent home to ``queue`` if a worker gives it back.
+def write_redis_message(message: RawMessage, routing_key: str, delivery_tag: str, exchange: str = "") -> bytes:
+    """Return the element to push to a list, with the exchange and the routing key that led there.
 
-    Without an exchange kombu returns an unacked message to the queue that is its routing key (virtual/base.py,
-    _lookup).
+    Without an exchange kombu returns an unacked message to the queue that is its routing key, with one to the queues
+    that are bound by then (virtual/base.py, _lookup).
     """
     properties = {
         **message.properties,
         "body_encoding": "base64",
         "delivery_tag": delivery_tag,
-        "delivery_info": {"exchange": "", "routing_key": queue},
+        "delivery_info": {"exchange": exchange, "routing_key": routing_key},
     }
     outer = {
         "body": base64.b64encode(message.body).decode("ascii"),

@@ -1,0 +1,86 @@
+"""Exchange and routing key: where a message that is sent to them goes, found before it is sent."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from deskq.brokers.base import BrokerError, is_task_queue
+from deskq.profiles import Profile
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """A way through an exchange. ``queues``: those it leads to, () where the broker alone decides (RabbitMQ).
+
+    ``doubt``: what is taken for granted about the exchange, "" if nothing.
+    """
+
+    exchange: str
+    routing_key: str
+    queues: tuple[str, ...] = ()
+    doubt: str = ""
+
+    @property
+    def words(self) -> str:
+        """Return it as people say it."""
+        key = f"with the routing key “{self.routing_key}”" if self.routing_key else "without a routing key"
+        return f"the exchange “{self.exchange}” {key}"
+
+    @property
+    def unroutable(self) -> str:
+        """What is said of a message that no queue gets."""
+        return f"{self.words} leads to no queue"
+
+    @property
+    def preview(self) -> str:
+        """Return what a person should know before sending."""
+        if not self.queues:
+            return "The exchange is there. RabbitMQ chooses the queues; a message that none gets is an error."
+        names = ", ".join(f"“{queue}”" for queue in self.queues)
+        return f"It goes to {names}." if len(self.queues) == 1 else f"It goes to {names}, and runs once from each."
+
+
+def find_route(profile: Profile, exchange: str, routing_key: str, kinds: Mapping[str, frozenset[str]]) -> Route:
+    """Return where messages to an exchange go; raises BrokerError where nothing would get them. Blocking; only reads.
+
+    ``kinds``: what workers say of the types of exchanges (see kinds_of), which Redis does not keep.
+    """
+    own = exchange in (profile.event_exchange, f"{profile.control_exchange}.pidbox")
+    if own or not is_task_queue(exchange):
+        raise BrokerError(
+            f"“{exchange}” is Celery's own exchange, for events and control: no worker runs tasks from it."
+        )
+    if profile.transport == "redis":
+        from deskq.brokers import redis_routing
+
+        return redis_routing.find_route(profile, exchange, routing_key, kinds.get(exchange, frozenset()))
+    if profile.transport == "amqp":
+        from deskq.brokers import rabbitmq_routing
+
+        return rabbitmq_routing.find_route(profile, exchange, routing_key)
+    raise BrokerError(f"deskq cannot send over “{profile.scheme}”.")
+
+
+def kinds_of(replies: Mapping[str, object]) -> dict[str, frozenset[str]]:
+    """Return the types of exchanges that workers tell in their replies to ``active_queues``, by name."""
+    found: dict[str, frozenset[str]] = {}
+    for reply in replies.values():
+        for exchange in _exchanges(reply):
+            name, kind = exchange.get("name"), exchange.get("type")
+            if isinstance(name, str) and isinstance(kind, str):
+                found[name] = found.get(name, frozenset()) | {kind}
+    return found
+
+
+def sentence(words: str) -> str:
+    """Return words as a sentence of its own; the rest keeps its capitals."""
+    return f"{words[:1].upper()}{words[1:]}."
+
+
+def _exchanges(reply: object) -> Iterable[dict[str, Any]]:
+    for queue in reply if isinstance(reply, list) else ():
+        exchange = queue.get("exchange") if isinstance(queue, dict) else None
+        if isinstance(exchange, dict):
+            yield exchange
