@@ -7,12 +7,12 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import Final
+from typing import Final, TypeVar
 
 from deskq.actions.journal import Journal
 from deskq.actions.plan import Item, Outcome, Plan
 from deskq.actions.safety import Confirmation, check
-from deskq.brokers.base import BrokerError
+from deskq.brokers.base import BrokerError, ConnectionLost, Refused
 from deskq.brokers.publishing import Answer, Parcel, Publisher, open_publisher
 from deskq.errors import UserError
 from deskq.history.reader import HistoryReader
@@ -24,11 +24,18 @@ MOST_ERRORS: Final = 3
 CANARY_SECONDS: Final = 300.0
 """How long the first task may take to end before the rest is held back."""
 _LOOK_SECONDS: Final = 0.2
+_PAUSES: Final = (0.5, 1.0, 2.0, 5.0)
+"""Seconds before it is tried again, the last one for all further times."""
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """How far it is. ``phase``: "sending", "waiting for the first", "done" or "stopped"; ``words``: why it stopped."""
+    """How far it is. ``phase``: "sending", "waiting for the first", "waiting for the broker", "done" or "stopped".
+
+    ``words``: why it stopped, or waits.
+    """
 
     total: int
     done: int = 0
@@ -73,7 +80,7 @@ class Carrier:
         check(self._plan, self._profile, confirmation)
         publisher = self._open(self._profile)
         try:
-            publisher.check()
+            self._patiently(publisher.check)
             self._journal.begin(self._plan, self._profile)
             try:
                 self._send_all(publisher)
@@ -119,7 +126,8 @@ class Carrier:
         plan = self._plan.id
         self._journal.mark(plan, [(number, Outcome.SENDING, "") for number in numbers])
         try:
-            answers = publisher.publish([Parcel(item.new_id, item.queue, item.message, item.route) for item in batch])
+            parcels = [Parcel(item.new_id, item.queue, item.message, item.route) for item in batch]
+            answers = self._patiently(lambda: publisher.publish(parcels))
         except BrokerError as error:
             self._journal.mark(plan, [(number, Outcome.STOPPED, str(error)) for number in numbers])
             raise
@@ -141,6 +149,21 @@ class Carrier:
         elif failed >= MOST_ERRORS:
             self._say(phase="stopped", words=f"Stopped after {failed} errors. {words}")
         return not unknown and failed < MOST_ERRORS
+
+    def _patiently(self, work: Callable[[], T]) -> T:
+        """Do what raises BrokerError only if nothing has left; while there is no connection, again and again."""
+        left = self._plan.tries
+        while True:
+            try:
+                return work()
+            except (ConnectionLost, Refused) as error:
+                if not left or self._stop.is_set():
+                    raise
+                before, pause = self._progress, _PAUSES[min(self._plan.tries - left, len(_PAUSES) - 1)]
+                self._say(phase="waiting for the broker", words=f"{error} Trying again, {left} more at most.")
+                self._stop.wait(pause)
+                left -= 1
+                self._say(phase=before.phase, words=before.words)
 
     def _canary_is_well(self, item: Item) -> bool:
         """Wait until the event stream tells how the first one ended."""

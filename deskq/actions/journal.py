@@ -108,9 +108,9 @@ class Journal:
         if not lock.acquire():
             raise UserError("This plan is being carried out already.")
         self._locks[plan.id] = lock
-        canary = isinstance(plan, Plan) and plan.canary
+        canary, tries = (plan.canary, plan.tries) if isinstance(plan, Plan) else (False, 0)
         undoes = plan.undoes if isinstance(plan, StepPlan) else ""
-        options = json.dumps({"rate": plan.rate, "canary": canary, "crosses": plan.crosses})
+        options = json.dumps({"rate": plan.rate, "canary": canary, "crosses": plan.crosses, "tries": tries})
         now = time.time()
         row = (plan.id, now, _person(), profile.name, profile.url, profile.environment.value, profile.safety.value)
         with self._transaction():

@@ -78,6 +78,7 @@ class Item:
 class Plan:
     """Items that are carried out together. ``rate``: a second at most, 0 for no limit; ``canary``: the first one alone.
 
+    ``tries``: how often it is tried again while the broker cannot be reached and nothing has left.
     ``crosses``: the tasks come from another broker than they go to: that is always asked.
     """
 
@@ -87,6 +88,7 @@ class Plan:
     items: tuple[Item, ...]
     rate: float = 0.0
     canary: bool = False
+    tries: int = 0
     crosses: bool = False
     id: str = field(default_factory=lambda: str(uuid4()))
     created: float = field(default_factory=time.time)

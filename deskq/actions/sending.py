@@ -12,6 +12,7 @@ from typing import Any, Final
 from uuid import uuid4
 
 from deskq.actions.plan import Item, Plan, Verb
+from deskq.actions.serializers import JSON_SERIALIZER, serialized, serializers
 from deskq.brokers.routing import Route
 from deskq.errors import UserError
 from deskq.profiles import Profile
@@ -42,21 +43,28 @@ class Call:
     time_limit: float | None = None
     soft_time_limit: float | None = None
     ignore_result: bool = False
+    serializer: str = JSON_SERIALIZER
     headers: Mapping[str, Any] = field(default_factory=dict)
     id: str = ""
     times: int = 1
 
 
-def plan_send(call: Call, profile: Profile, *, now: float, rate: float = 0.0, route: Route | None = None) -> Plan:
+def plan_send(
+    call: Call, profile: Profile, *, now: float, rate: float = 0.0, tries: int = 0, route: Route | None = None
+) -> Plan:
     """Return the plan that sends it; raises UserError that says what is wrong.
 
-    ``route``: where the call's exchange leads, looked up before (see brokers/routing.py).
+    ``route``: where the call's exchange leads, looked up before (see brokers/routing.py); ``tries`` as in Plan.
     """
     if not call.task.strip():
         raise UserError("Which task? Give its name.")
     check_place(call)
     if call.exchange and (route is None or (route.exchange, route.routing_key) != (call.exchange, call.routing_key)):
         raise UserError(f"It is not known yet where the exchange “{call.exchange}” leads.")
+    if call.serializer not in serializers():
+        raise UserError(f"Nothing is serialized as “{call.serializer}” here. There is: {', '.join(serializers())}.")
+    if tries < 0:
+        raise UserError("It is tried again so many times, 0 for not at all.")
     if call.times < 1:
         raise UserError("It is sent at least once.")
     if call.id and call.times > 1:
@@ -74,7 +82,9 @@ def plan_send(call: Call, profile: Profile, *, now: float, rate: float = 0.0, ro
         [*map(short_repr, call.args), *(f"{key}={short_repr(value)}" for key, value in call.kwargs.items())]
     )
     route = route if call.exchange else None
-    losses = (route.doubt,) if route is not None and route.doubt else ()
+    losses: tuple[str, ...] = (route.doubt,) if route is not None and route.doubt else ()
+    if call.serializer != JSON_SERIALIZER:
+        losses += (f"a worker takes {call.serializer} only if its accept_content names it, else it throws it away",)
     items = []
     for _ in range(call.times):
         new_id = call.id or str(uuid4())
@@ -87,6 +97,7 @@ def plan_send(call: Call, profile: Profile, *, now: float, rate: float = 0.0, ro
         items=tuple(items),
         rate=rate,
         canary=False,
+        tries=tries,
     )
 
 
@@ -109,7 +120,7 @@ def message_of(call: Call, new_id: str, *, now: float) -> RawMessage:
     eta = call.eta if call.eta is not None else now + call.countdown if call.countdown else None
     try:
         json.dumps([call.args, call.kwargs, dict(call.headers)], allow_nan=False)  # other languages read no NaN
-        return new_message(
+        message = new_message(
             call.task,
             new_id,
             call.args,
@@ -122,8 +133,9 @@ def message_of(call: Call, new_id: str, *, now: float) -> RawMessage:
             ignore_result=call.ignore_result,
             headers=call.headers,
         )
+        return serialized(message, call.args, call.kwargs, call.serializer)
     except (ValueError, TypeError) as error:
-        raise UserError(f"The arguments cannot be sent as JSON: {error}.") from None
+        raise UserError(f"The arguments cannot be sent as {call.serializer}: {error}.") from None
     except OverflowError:
         raise UserError("The time is beyond the calendar.") from None
 
@@ -140,6 +152,7 @@ def as_command(call: Call) -> tuple[str, tuple[str, ...]]:
     """Return the same as ``celery call``, and which options it has no words for."""
     words = ["celery", "-A", "PROJ", "call", call.task]
     names = {"args": "--args", "kwargs": "--kwargs", "eta": "--eta", "countdown": "--countdown"}
+    names |= {"serializer": "--serializer"}
     names |= {"expires": "--expires", "queue": "--queue", "exchange": "--exchange", "routing_key": "--routing-key"}
     missing = []
     for key, value in _options(call).items():
@@ -165,6 +178,7 @@ def _options(call: Call) -> dict[str, Any]:
         "time_limit": call.time_limit,
         "soft_time_limit": call.soft_time_limit,
         "ignore_result": call.ignore_result or None,
+        "serializer": call.serializer if call.serializer != JSON_SERIALIZER else None,
         "headers": dict(call.headers) or None,
         "task_id": call.id or None,
     }

@@ -47,12 +47,13 @@ def send(options: argparse.Namespace) -> int:
         time_limit=options.time_limit,
         soft_time_limit=options.soft_time_limit,
         ignore_result=options.ignore_result,
+        serializer=options.serializer,
         headers=read_json("--headers", options.headers, dict),
         id=options.id or "",
         times=options.times,
     )
     route = _route(call, profile) if call.exchange else None
-    plan = plan_send(call, profile, now=time.time(), rate=options.rate, route=route)
+    plan = plan_send(call, profile, now=time.time(), rate=options.rate, tries=options.tries, route=route)
     return _carry_out(plan, profile, options)
 
 

@@ -34,9 +34,17 @@ def add_acting(commands: Any, command: Callable[..., argparse.ArgumentParser]) -
     sending.add_argument("--time-limit", type=float, metavar="S", help="kill it after so many seconds")
     sending.add_argument("--soft-time-limit", type=float, metavar="S", help="warn it after so many seconds")
     sending.add_argument("--headers", default="{}", metavar="JSON", help="further headers: an object")
+    sending.add_argument("--serializer", default="json", metavar="S", help="json (the default); yaml, msgpack if there")
     sending.add_argument("--ignore-result", action="store_true", help="keep no result")
     sending.add_argument("--id", metavar="UUID", help="the new task's id (a random one)")
     sending.add_argument("--times", type=int, default=1, metavar="N", help="send it so many times (1)")
+    sending.add_argument(
+        "--tries",
+        type=int,
+        default=0,
+        metavar="N",
+        help="while the broker cannot be reached and nothing has left, try again so many times (0)",
+    )
     _shared(sending)
     retrying = command(
         commands,

@@ -19,7 +19,7 @@ from deskq.protocol.task_record import epoch
 
 RETRY_OF: Final = "deskq-retry-of"
 JSON: Final = "application/json"
-_EMBED: Final[dict[str, Any]] = {"callbacks": None, "errbacks": None, "chain": None, "chord": None}
+EMBED: Final[dict[str, Any]] = {"callbacks": None, "errbacks": None, "chain": None, "chord": None}
 _LONGEST_REPR: Final = 1_024
 _MOST_BYTES: Final = 64 * 1024 * 1024
 _DROPPED: Final = ("x-death", "x-delivery-count", "x-acquired-count", "CC", "BCC", "traceparent", "tracestate")
@@ -65,7 +65,7 @@ class Body:
     @property
     def canvas(self) -> tuple[str, ...]:
         """The parts of a canvas that hang on the task: they would run when it ends."""
-        return tuple(key for key in _EMBED if self.embed.get(key))
+        return tuple(key for key in EMBED if self.embed.get(key))
 
 
 def read_redis_message(raw: bytes) -> RawMessage | None:
@@ -233,7 +233,7 @@ def new_message(
 
 def encode_body(args: list[Any], kwargs: dict[str, Any]) -> bytes:
     """Return the body of protocol 2 without a canvas; raises TypeError or ValueError where it is not JSON."""
-    return json.dumps([args, kwargs, _EMBED]).encode()
+    return json.dumps([args, kwargs, EMBED]).encode()
 
 
 def short_repr(value: Any) -> str:

@@ -171,9 +171,12 @@ def call_of(entry: Entry) -> Call:
     """Return what beat would send for an entry, as far as a call has words for it."""
     options = entry.options
     expires, priority, headers = options.get("expires"), options.get("priority"), options.get("headers")
+    exchange = str(options.get("exchange") or "") if not entry.queue else ""
     return Call(
         task=entry.task,
-        queue=entry.queue or "celery",
+        queue="" if exchange else entry.queue or "celery",
+        exchange=exchange,
+        routing_key=str(options.get("routing_key") or "") if exchange else "",
         args=entry.args,
         kwargs=entry.kwargs,
         expires=float(expires) if isinstance(expires, int | float) else None,
