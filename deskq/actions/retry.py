@@ -220,7 +220,7 @@ def _rebuilt(row: TaskRow) -> Body | None:
         return None
     if not isinstance(args.value, list | tuple) or not isinstance(kwargs.value, dict):
         return None
-    if any(not isinstance(key, str) for key in kwargs.value) or _masked(args.value) or _masked(kwargs.value):
+    if any(not isinstance(key, str) for key in kwargs.value) or is_masked(args.value) or is_masked(kwargs.value):
         return None
     try:
         text = json.dumps([list(args.value), kwargs.value], allow_nan=False)
@@ -230,13 +230,13 @@ def _rebuilt(row: TaskRow) -> Body | None:
     return Body(plain[0], plain[1])
 
 
-def _masked(value: Any) -> bool:
+def is_masked(value: Any) -> bool:
     """Does it hold what people put in the place of a secret?"""
     if isinstance(value, str):
         return _MASK.fullmatch(value.strip()) is not None
     if isinstance(value, dict):
-        return any(_masked(key) or _masked(item) for key, item in value.items())
-    return isinstance(value, list | tuple) and any(map(_masked, value))
+        return any(is_masked(key) or is_masked(item) for key, item in value.items())
+    return isinstance(value, list | tuple) and any(map(is_masked, value))
 
 
 def read_json(what: str, text: str, kind: type[Any]) -> Any:

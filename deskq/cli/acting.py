@@ -64,7 +64,7 @@ def _route(call: Call, profile: Profile) -> Route:
     if profile.transport == "redis" and profile.may_inspect_unasked:
         from deskq.brokers.remote_control import RemoteControl  # Celery takes its time
 
-        with contextlib.closing(RemoteControl(profile)) as remote:
+        with contextlib.suppress(UserError), contextlib.closing(RemoteControl(profile)) as remote:
             kinds = kinds_of(remote.inspect("active_queues"))
     return find_route(profile, call.exchange, call.routing_key, kinds)
 

@@ -3,21 +3,39 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import time
 from collections.abc import Sequence
-from typing import Any
+from functools import partial
+from typing import Any, Final
+
+from PySide6.QtCore import QObject
 
 from deskq.actions.retry import Grade, candidates_of
+from deskq.actions.seen_arguments import SeenArguments, seen_arguments
 from deskq.actions.sending import Call
 from deskq.actions.templates import last_sent, load_templates, save_template
+from deskq.brokers.base import is_task_queue
+from deskq.brokers.routing import Route, find_route, kinds_of
 from deskq.errors import UserError
+from deskq.history.query import TaskFilter
 from deskq.history.reader import HistoryReader
 from deskq.history.rows import TaskRow
 from deskq.models.carrying import Carrying
 from deskq.models.journal import ask_journal
+from deskq.models.session import ProfileSession
+
+_KINDS_SECONDS: Final = 30.0
+_SEEN_RUNS: Final = 200
 
 
 class Sending(Carrying):
     """Sends one call at a session, and follows it."""
+
+    def __init__(self, target: ProfileSession, parent: QObject | None = None) -> None:
+        super().__init__(target, parent)
+        self._kinds: dict[str, frozenset[str]] = {}
+        self._kinds_at = 0.0
 
     async def names(self) -> tuple[list[str], list[str]]:
         """Return names of tasks and queues: what the history saw, and what workers registered where they are asked."""
@@ -39,6 +57,36 @@ class Sending(Carrying):
                 names = [line for line in reply if isinstance(line, str)] if isinstance(reply, list) else []
                 tasks |= {name.split(" [", 1)[0] for name in names}
         return sorted(tasks), sorted(queues)
+
+    async def exchanges(self) -> list[str]:
+        """Return names of exchanges: those that have bindings, and those of the workers' queues."""
+        found = set(await self._exchange_kinds())
+        with contextlib.suppress(UserError):
+            found |= {binding.exchange for binding in await self.target.broker(lambda broker: broker.bindings())}
+        return sorted(name for name in found if name and is_task_queue(name))
+
+    async def route(self, exchange: str, routing_key: str) -> Route:
+        """Return where an exchange leads; raises UserError where nothing would get the message."""
+        kinds = await self._exchange_kinds() if self.target.profile.transport == "redis" else {}
+        find = partial(find_route, self.target.profile, exchange, routing_key, kinds)
+        return await asyncio.get_running_loop().run_in_executor(None, find)
+
+    async def _exchange_kinds(self) -> dict[str, frozenset[str]]:
+        """What workers say of the types of exchanges, not older than half a minute; {} where they may not be asked."""
+        if self.target.profile.may_inspect_unasked and time.monotonic() - self._kinds_at > _KINDS_SECONDS:
+            with contextlib.suppress(UserError):
+                self._kinds = kinds_of(await self.target.inspect("active_queues"))
+                self._kinds_at = time.monotonic()
+        return self._kinds
+
+    async def seen(self, task: str) -> SeenArguments:
+        """Return what was seen of a task's arguments in its last runs."""
+        chosen = TaskFilter(names=(task,))
+        if not task or "*" in task:
+            return SeenArguments()
+        return await self.target.ask(
+            lambda reader: seen_arguments(reader.tasks(chosen, limit=_SEEN_RUNS)), slot=f"seen {id(self)}"
+        )
 
     async def last(self, task: str) -> tuple[list[Any], dict[str, Any]] | None:
         """Return the arguments that deskq sent this task with last, None if it never did."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import json
+import contextlib
 import time
 from collections import Counter
 from collections.abc import Callable, Coroutine, Sequence
@@ -16,10 +16,8 @@ from PySide6.QtWidgets import (
     QInputDialog,
     QLineEdit,
     QMenu,
-    QPlainTextEdit,
     QProgressBar,
     QPushButton,
-    QTabWidget,
     QVBoxLayout,
     QWidget,
 )
@@ -27,18 +25,23 @@ from PySide6.QtWidgets import (
 from deskq.actions.carrying_out import Progress
 from deskq.actions.plan import Plan
 from deskq.actions.safety import Confirmation, needs_name
-from deskq.actions.sending import Call, as_command, as_python, message_of, plan_send
+from deskq.actions.seen_arguments import SeenArguments
+from deskq.actions.sending import Call, check_place, message_of, plan_send
+from deskq.brokers.routing import Route
 from deskq.errors import UserError
 from deskq.models import formats
+from deskq.models.route_search import RouteSearch
 from deskq.models.sending import Sending
 from deskq.models.session import ProfileSession
 from deskq.protocol.task_summary import FINAL_STATES
 from deskq.views import theme
 from deskq.views.empty import plain_label
 from deskq.views.send_fields import SendFields
+from deskq.views.send_preview import SendPreview
 from deskq.views.tables import copy_text
 
 _FOLLOW_MS: Final = 500
+_TYPING_MS: Final = 300
 _FOLLOWED: Final = 200
 _SAMPLE_ID: Final = "(a new id)"
 
@@ -73,15 +76,15 @@ class SendDialog(QDialog):
         self.profile.setCurrentIndex(max(0, self.profile.findData(profile)))
         self.profile.setAccessibleName("Profile")
         self.sending = Sending(self._session, self)
+        self.routes = RouteSearch(self.sending, self)
+        self._seen_of = ""
         self.heading = plain_label()
         self.heading.setFont(theme.heading_font())
         self.fields = SendFields()
         if call is not None or queue:
             self.fields.show_call(call or Call(task="", queue=queue))
-        self.texts = {title: _text() for title in ("Message", "Python", "celery call")}
-        self.tabs = QTabWidget()
-        for title, pane in self.texts.items():
-            self.tabs.addTab(pane, title)
+        self.preview = SendPreview()
+        self.texts = self.preview.texts
         self.name = QLineEdit()
         self.message = plain_label(wrap=True)
         self.bar = QProgressBar()
@@ -98,11 +101,14 @@ class SendDialog(QDialog):
         for button in (self.saved, self.last, self.copy, self.show_task, self.go):
             button.setAutoDefault(False)
         self.cancel.setDefault(True)
+        self._seen_timer = QTimer(self, singleShot=True, interval=_TYPING_MS)
+        self._seen_timer.timeout.connect(lambda: self._spawn("arguments", self._expect_arguments, self._seen_of))
         self._follow_timer = QTimer(self, interval=_FOLLOW_MS)
         self._follow_timer.timeout.connect(self._follow)
         self._lay_out()
         self._connect()
         self._write()
+        self._task_named()
         self._spawn("send", self._begin_with, like)
 
     @property
@@ -129,7 +135,7 @@ class SendDialog(QDialog):
         left.addLayout(top)
         left.addWidget(self.fields)
         left.addStretch(1)
-        right.addWidget(self.tabs, 1)
+        right.addWidget(self.preview, 1)
         row = QHBoxLayout()
         row.addStretch(1)
         row.addWidget(self.copy)
@@ -152,12 +158,13 @@ class SendDialog(QDialog):
 
     def _connect(self) -> None:
         self.fields.changed.connect(self._write)
+        self.fields.task.editTextChanged.connect(self._task_named)
         self.name.textChanged.connect(self._write)
         self.profile.currentIndexChanged.connect(self._profile_chosen)
         self.cancel.clicked.connect(self.reject)
         self.go.clicked.connect(self._send)
         self.last.clicked.connect(lambda: self._spawn("last arguments", self._fill_last))
-        self.copy.clicked.connect(lambda: copy_text(list(self.texts.values())[self.tabs.currentIndex()].toPlainText()))
+        self.copy.clicked.connect(lambda: copy_text(self.preview.current_text))
         self.show_task.clicked.connect(lambda: self.open_task.emit(self.profile.currentData(), self._sent[0]))
         self._listen()
 
@@ -165,6 +172,7 @@ class SendDialog(QDialog):
         self.sending.progress.connect(self._progressed)
         self.sending.ended.connect(self._ended)
         self.sending.failed.connect(self._failed)
+        self.routes.changed.connect(self._write)
 
     def reject(self) -> None:
         """Esc: stops what is being sent, else closes. What was sent goes on."""
@@ -175,7 +183,9 @@ class SendDialog(QDialog):
             super().reject()
 
     def done(self, result: int) -> None:
-        self._follow_timer.stop()
+        for timer in (self._follow_timer, self._seen_timer):
+            timer.stop()
+        self.routes.stop()
         super().done(result)
         self.deleteLater()
 
@@ -187,8 +197,23 @@ class SendDialog(QDialog):
                 self.fields.args.clear()
                 self.fields.kwargs.clear()
                 self.message.setText(doubt)
-        self.fields.offer(*await self.sending.names())
         self._fill_saved(await self.sending.templates())
+        self.fields.offer(*await self.sending.names(), [])
+        self.fields.offer([], [], await self.sending.exchanges())
+
+    def _task_named(self) -> None:
+        """Another task has other arguments: what was seen of the one before is no help any more."""
+        task = self.fields.task.currentText().strip()
+        if task != self._seen_of:
+            self._seen_of = task
+            self.fields.arguments.expect(SeenArguments())
+            self._seen_timer.start()
+
+    async def _expect_arguments(self, task: str) -> None:
+        with contextlib.suppress(UserError):  # no history: then there is no form
+            seen = await self.sending.seen(task)
+            if task == self._seen_of:
+                self.fields.arguments.expect(seen)
 
     async def _fill_last(self) -> None:
         task = self.fields.task.currentText().strip()
@@ -227,9 +252,14 @@ class SendDialog(QDialog):
         self._fill_saved(await self.sending.save(name, call))
 
     def _profile_chosen(self) -> None:
-        self.sending.deleteLater()
+        self.routes.stop()
+        for old in (self.routes, self.sending):
+            old.deleteLater()
         self.sending = Sending(self._session, self)
+        self.routes = RouteSearch(self.sending, self)
         self._listen()
+        self._seen_of = ""
+        self._task_named()
         self._write()
         self._spawn("send", self._begin_with, "")
 
@@ -244,7 +274,9 @@ class SendDialog(QDialog):
         self.name.setPlaceholderText(f"Type {profile.name} to send there")
         try:
             call = self.fields.call()
-            self._plan = plan_send(call, profile, now=time.time(), rate=self.fields.rate.value())
+            route = self._route_of(call)
+            rate, tries = self.fields.rate.value(), self.fields.tries.value()
+            self._plan = plan_send(call, profile, now=time.time(), rate=rate, tries=tries, route=route)
             message = message_of(call, call.id or _SAMPLE_ID, now=time.time())
         except UserError as error:
             self._plan = None
@@ -252,17 +284,18 @@ class SendDialog(QDialog):
             self._allow(str(error))
             return
         self.heading.setText(formats.plain(self._plan.title))
-        body = message.body.decode("utf-8", "replace")
-        shown = {"headers": dict(message.headers), "properties": dict(message.properties), "body": json.loads(body)}
-        command, missing = as_command(call)
-        left_out = f"\n# celery call has no option for {', '.join(missing)}" if missing else ""
-        for title, text in (
-            ("Message", json.dumps(shown, ensure_ascii=False, indent=2)),
-            ("Python", as_python(call)),
-            ("celery call", f"{command}{left_out}"),
-        ):
-            self.texts[title].setPlainText(formats.plain_lines(text))
+        self.preview.show_call(call, message, route)
         self._allow("")
+
+    def _route_of(self, call: Call) -> Route | None:
+        """Where the call's exchange leads, as far as it is known; raises UserError where it leads nowhere."""
+        if not call.exchange:
+            return None
+        check_place(call)
+        self.fields.place.tell("")
+        route = self.routes.of(call.exchange, call.routing_key)
+        self.fields.place.tell("Looking where it leads …" if route is None else route.preview)
+        return route
 
     def _allow(self, problem: str) -> None:
         profile = self._session.profile
@@ -284,6 +317,9 @@ class SendDialog(QDialog):
     async def _send_if_new(self, plan: Plan, own_id: str) -> None:
         if own_id and await self.sending.known(own_id):
             raise UserError(f"The history has a task {own_id} already: give another id, or none.")
+        route = plan.items[0].route
+        if route is not None and await self.routes.again(route) != route:
+            raise UserError("Where it leads has changed since it was shown: look again, then send.")
         self._sent = [item.new_id for item in plan.items]
         self.fields.setEnabled(False)
         self.bar.setRange(0, len(plan.items))
@@ -293,7 +329,9 @@ class SendDialog(QDialog):
 
     def _progressed(self, progress: Progress) -> None:
         self.bar.setValue(progress.done + progress.failed + progress.unknown)
-        self.message.setText(f"{progress.done:,} of {progress.total:,} sent")
+        waits = progress.phase == "waiting for the broker"
+        told = formats.plain(progress.words) if waits else f"{progress.done:,} of {progress.total:,} sent"
+        self.message.setText(told)
 
     def _ended(self, result: Progress) -> None:
         parts = [f"{formats.count(result.done, 'task')} sent"]
@@ -340,10 +378,3 @@ class SendDialog(QDialog):
         self.message.setText(text)
         if len(rows) == len(ids) and all(row.state in FINAL_STATES for row in rows):
             self._follow_timer.stop()
-
-
-def _text() -> QPlainTextEdit:
-    pane = QPlainTextEdit()
-    pane.setReadOnly(True)
-    pane.setFont(theme.mono_font())
-    return pane

@@ -14,18 +14,20 @@ from PySide6.QtWidgets import (
     QDoubleSpinBox,
     QFormLayout,
     QLineEdit,
-    QPlainTextEdit,
     QSpinBox,
     QWidget,
 )
 
 from deskq.actions.retry import read_json
 from deskq.actions.sending import Call
+from deskq.actions.serializers import serializers
 from deskq.errors import UserError
 from deskq.views import theme
 from deskq.views.empty import plain_label
 from deskq.views.fields import name_choice, offer_names, row_of
 from deskq.views.schedule_kinds import moment_edit, moment_in, set_moment
+from deskq.views.send_arguments import SendArguments
+from deskq.views.send_place import SendPlace
 
 _NOT: Final = -1.0
 
@@ -37,8 +39,11 @@ class SendFields(QWidget):
 
     def __init__(self) -> None:
         super().__init__()
-        self.task, self.queue = name_choice("Task"), name_choice("Queue")
-        self.args, self.kwargs = _json_pane("args"), _json_pane("kwargs")
+        self.task = name_choice("Task")
+        self.place = SendPlace()
+        self.queue = self.place.queue
+        self.arguments = SendArguments(self)
+        self.args, self.kwargs = self.arguments.args, self.arguments.kwargs
         self.when = QComboBox()
         self.when.addItems(["at once", "in", "at"])
         self.when.setAccessibleName("When")
@@ -55,6 +60,16 @@ class SendFields(QWidget):
         self.headers.setPlaceholderText('JSON, such as {"tenant": "eu-1"}')
         self.id.setPlaceholderText("a random one")
         self.ignore_result = QCheckBox("keep no result")
+        self.serializer = QComboBox()
+        self.serializer.addItems(serializers())
+        self.serializer.setAccessibleName("Serializer")
+        self.tries = QSpinBox()
+        self.tries.setRange(0, 1_000)
+        self.tries.setSpecialValueText("do not try again")
+        self.tries.setPrefix("try again × ")
+        self.tries.setToolTip(
+            "While the broker cannot be reached and nothing has left. What may have left is not sent again."
+        )
         self.times = QSpinBox()
         self.times.setRange(1, 100_000)
         self.times.setPrefix("× ")
@@ -70,7 +85,7 @@ class SendFields(QWidget):
         """Fill the fields."""
         self.blockSignals(True)
         self.task.setEditText(call.task)
-        self.queue.setEditText(call.queue)
+        self.place.show_call(call)
         self.show_arguments(call.args, call.kwargs)
         self.when.setCurrentIndex(2 if call.eta is not None else 1 if call.countdown else 0)
         self.countdown.setValue(call.countdown or 60.0)
@@ -82,71 +97,96 @@ class SendFields(QWidget):
         self.headers.setText(json.dumps(dict(call.headers), ensure_ascii=False) if call.headers else "")
         self.id.setText(call.id)
         self.ignore_result.setChecked(call.ignore_result)
+        if call.serializer in serializers():  # a saved call may name one that is gone: then it is JSON, as shown
+            self.serializer.setCurrentText(call.serializer)
+        else:
+            self.serializer.setCurrentIndex(0)
         self.times.setValue(call.times)
         self.blockSignals(False)
         self._tell()
 
     def show_arguments(self, args: list[Any], kwargs: dict[str, Any]) -> None:
         """Fill args and kwargs."""
-        self.args.setPlainText(json.dumps(args, ensure_ascii=False, default=str))
-        self.kwargs.setPlainText(json.dumps(kwargs, ensure_ascii=False, default=str))
+        self.arguments.show_arguments(args, kwargs)
 
     def call(self) -> Call:
         """Return the call; raises UserError with what is wrong."""
         if not self.task.currentText().strip():
             raise UserError("Which task? Give its name.")
-        place = self.when.currentIndex()
+        when = self.when.currentIndex()
+        queue, exchange, routing_key = self.place.read()
+        if self.place.by_exchange.isChecked() and not exchange:
+            raise UserError("Which exchange? Give its name.")
+        args, kwargs = self.arguments.read()
         return Call(
             task=self.task.currentText().strip(),
-            queue=self.queue.currentText().strip(),
-            args=read_json("args", self.args.toPlainText() or "[]", list),
-            kwargs=read_json("kwargs", self.kwargs.toPlainText() or "{}", dict),
-            countdown=self.countdown.value() if place == 1 else None,
-            eta=moment_in(self.eta) if place == 2 else None,
+            queue=queue,
+            exchange=exchange,
+            routing_key=routing_key,
+            args=args,
+            kwargs=kwargs,
+            countdown=self.countdown.value() if when == 1 else None,
+            eta=moment_in(self.eta) if when == 2 else None,
             expires=_given(self.expires),
             priority=self.priority.value() if self.priority.value() >= 0 else None,
             time_limit=_given(self.hard),
             soft_time_limit=_given(self.soft),
             ignore_result=self.ignore_result.isChecked(),
+            serializer=self.serializer.currentText(),
             headers=read_json("headers", self.headers.text() or "{}", dict),
             id=self.id.text().strip(),
             times=self.times.value(),
         )
 
-    def offer(self, tasks: Iterable[str], queues: Iterable[str]) -> None:
+    def offer(self, tasks: Iterable[str], queues: Iterable[str], exchanges: Iterable[str]) -> None:
         """Add names that complete what is typed."""
         offer_names(self.task, tasks)
-        offer_names(self.queue, queues)
+        self.place.offer(queues, exchanges)
 
     def _lay_out(self) -> None:
-        form = QFormLayout(self)
+        form = self._form = QFormLayout(self)
         form.setContentsMargins(0, 0, 0, 0)
         form.addRow("&Task", self.task)
-        form.addRow("&Queue", self.queue)
+        form.addRow("&Queue", self.place)
+        form.addRow("", self.arguments.switch)
         form.addRow("&args", self.args)
         form.addRow("&kwargs", self.kwargs)
+        form.addRow("Ar&guments", self.arguments.form)
         form.addRow("&When", row_of(self.when, self.countdown, self.eta))
         form.addRow("&Expires after", row_of(self.expires, plain_label("priority", muted=True), self.priority))
         soft, hard = plain_label("soft", muted=True), plain_label("hard", muted=True)
         form.addRow("Time &limits", row_of(soft, self.soft, hard, self.hard))
         form.addRow("&Headers", self.headers)
         form.addRow("&Id", self.id)
-        form.addRow("&Send it", row_of(self.times, self.rate, self.ignore_result))
+        word = plain_label(self.serializer.currentText())
+        choice: QWidget = self.serializer if self.serializer.count() > 1 else word
+        form.addRow("Seriali&zer", row_of(choice, self.ignore_result))
+        form.addRow("&Send it", row_of(self.times, self.rate))
+        form.addRow("B&roker away", row_of(self.tries))
+        self._turn()
 
     def _connect(self) -> None:
-        for choice in (self.task, self.queue):
-            choice.editTextChanged.connect(self._tell)
-        for pane in (self.args, self.kwargs):
-            pane.textChanged.connect(self._tell)
+        self.task.editTextChanged.connect(self._tell)
+        for part in (self.place, self.arguments):
+            part.changed.connect(self._tell)
+        self.arguments.turned.connect(self._turn)
+        self.serializer.currentIndexChanged.connect(self._tell)
         for spin in (self.countdown, self.expires, self.hard, self.soft, self.rate):
             spin.valueChanged.connect(self._tell)
-        for number in (self.priority, self.times):
+        for number in (self.priority, self.times, self.tries):
             number.valueChanged.connect(self._tell)
         for line in (self.headers, self.id):
             line.textChanged.connect(self._tell)
         self.when.currentIndexChanged.connect(self._tell)
         self.eta.dateTimeChanged.connect(self._tell)
         self.ignore_result.toggled.connect(self._tell)
+
+    def _turn(self) -> None:
+        form = self.arguments.form_shown
+        self._form.setRowVisible(self.arguments.switch, self.arguments.known)
+        self._form.setRowVisible(self.arguments.form, form)
+        for pane in (self.args, self.kwargs):
+            self._form.setRowVisible(pane, not form)
 
     def _tell(self, *_: object) -> None:
         self.countdown.setVisible(self.when.currentIndex() == 1)
@@ -167,12 +207,3 @@ def _seconds(name: str) -> QDoubleSpinBox:
     field.setSpecialValueText("not given")
     field.setAccessibleName(name)
     return field
-
-
-def _json_pane(name: str) -> QPlainTextEdit:
-    pane = QPlainTextEdit()
-    pane.setFont(theme.mono_font())
-    pane.setAccessibleName(name)
-    pane.setTabChangesFocus(True)
-    pane.setFixedHeight(pane.fontMetrics().height() * 3 + 14)
-    return pane
