@@ -62,7 +62,7 @@ def seen_arguments(rows: Iterable[TaskRow]) -> SeenArguments:
         runs += 1
         given = [*enumerate(args.value), *kwargs.value.items()]
         positions.update(range(len(args.value)))
-        names.update(kwargs.value)
+        names.update(list(kwargs.value))  # a mapping would be taken for counts
         for key, value in given:
             if key not in kinds and not is_masked(value):
                 kinds[key] = _kind(value)

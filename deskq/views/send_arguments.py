@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 from PySide6.QtCore import QObject, Signal
-from PySide6.QtWidgets import QButtonGroup, QPlainTextEdit, QPushButton
+from PySide6.QtWidgets import QPlainTextEdit, QTabBar
 
 from deskq.actions.retry import read_json
 from deskq.actions.seen_arguments import SeenArguments
@@ -32,18 +32,16 @@ class SendArguments(QObject):
         self.args, self.kwargs = _json_pane("args"), _json_pane("kwargs")
         self.form = ArgumentForm()
         self.form.setFixedHeight(2 * self.args.height() + theme.GAP)
-        self.as_json, self.as_form = QPushButton("JSON"), QPushButton("Form")
+        self.sides = QTabBar()
+        self.sides.setDrawBase(False)
+        self.sides.setAccessibleName("Arguments as")
+        for side in ("JSON", "Form"):
+            self.sides.addTab(side)
         self.seen = plain_label(muted=True)
-        self.switch = row_of(self.as_json, self.as_form, self.seen)
-        group = QButtonGroup(self)
-        for button in (self.as_json, self.as_form):
-            button.setCheckable(True)
-            button.setAutoDefault(False)
-            group.addButton(button)
-        self.as_json.setChecked(True)
+        self.switch = row_of(self.sides, self.seen)
         self._writing = False
         self._known = False
-        self.as_form.toggled.connect(self.turned)
+        self.sides.currentChanged.connect(self.turned)
         for pane in (self.args, self.kwargs):
             pane.textChanged.connect(self._json_edited)
         self.form.edited.connect(self._form_edited)
@@ -56,14 +54,15 @@ class SendArguments(QObject):
     @property
     def form_shown(self) -> bool:
         """Which side is shown: the form where it was chosen and anything is known."""
-        return self._known and self.as_form.isChecked()
+        return self._known and self.sides.currentIndex() == 1
 
     def expect(self, seen: SeenArguments) -> None:
         """Offer a form of what was seen; without any there is none."""
         self.form.expect(seen)
         self._known = seen.any
-        unread = f"; {seen.unread:,} more were cut or hidden" if seen.unread else ""
-        self.seen.setText(f"as seen in {formats.count(seen.runs, 'run')}{unread}")
+        runs = formats.count(seen.runs + seen.unread, "run")
+        self.seen.setText(f"as seen in {seen.runs:,} of {runs}" if seen.unread else f"as seen in {runs}")
+        self.seen.setToolTip("Celery tells no signatures. What was cut or hidden in a run is not used.")
         self._json_edited()
         self.turned.emit()
 

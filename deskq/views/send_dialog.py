@@ -27,7 +27,7 @@ from deskq.actions.plan import Plan
 from deskq.actions.safety import Confirmation, needs_name
 from deskq.actions.seen_arguments import SeenArguments
 from deskq.actions.sending import Call, check_place, message_of, plan_send
-from deskq.brokers.routing import Route
+from deskq.brokers.routing import Route, sentence
 from deskq.errors import UserError
 from deskq.models import formats
 from deskq.models.route_search import RouteSearch
@@ -68,8 +68,9 @@ class SendDialog(QDialog):
         self._sessions = {session.profile.name: session for session in sessions}
         self._plan: Plan | None = None
         self._sent: list[str] = []
+        self._problem = ""
         self.setWindowTitle("Send a task")
-        self.resize(1_000, 640)
+        self.resize(1_000, 690)
         self.profile = QComboBox()
         for name in self._sessions:
             self.profile.addItem(formats.plain(name), name)
@@ -285,7 +286,7 @@ class SendDialog(QDialog):
             return
         self.heading.setText(formats.plain(self._plan.title))
         self.preview.show_call(call, message, route)
-        self._allow("")
+        self._allow("", sentence("; ".join(losses)) if (losses := self._plan.items[0].losses) else "")
 
     def _route_of(self, call: Call) -> Route | None:
         """Where the call's exchange leads, as far as it is known; raises UserError where it leads nowhere."""
@@ -297,12 +298,14 @@ class SendDialog(QDialog):
         self.fields.place.tell("Looking where it leads …" if route is None else route.preview)
         return route
 
-    def _allow(self, problem: str) -> None:
+    def _allow(self, problem: str, doubt: str = "") -> None:
+        """Let it be sent unless there is a problem; ``doubt``: what should be known before."""
         profile = self._session.profile
         if profile.read_only:
             problem = f"“{profile.name}” is read-only: nothing is sent there."
-        if not self._sent:
-            self.message.setText(formats.plain(problem))
+        if problem or self._problem or not self._sent:  # what became of the last one stays until something is wrong
+            self.message.setText(formats.plain(problem or doubt))
+        self._problem = problem
         named = not needs_name(profile) or self.name.text() == profile.name
         self.go.setEnabled(self._plan is not None and not problem and named and not self.sending.running)
 
@@ -360,7 +363,7 @@ class SendDialog(QDialog):
 
     async def _look_after(self, ids: list[str]) -> None:
         rows = await self.sending.follow(ids)
-        if ids != self._sent[:_FOLLOWED]:
+        if ids != self._sent[:_FOLLOWED] or self._problem:
             return
         if len(ids) == 1:
             row = rows[0] if rows else None

@@ -13,6 +13,7 @@ from PySide6.QtWidgets import (
     QComboBox,
     QDoubleSpinBox,
     QFormLayout,
+    QLabel,
     QLineEdit,
     QSpinBox,
     QWidget,
@@ -115,7 +116,7 @@ class SendFields(QWidget):
             raise UserError("Which task? Give its name.")
         when = self.when.currentIndex()
         queue, exchange, routing_key = self.place.read()
-        if self.place.by_exchange.isChecked() and not exchange:
+        if self.place.by_exchange and not exchange:
             raise UserError("Which exchange? Give its name.")
         args, kwargs = self.arguments.read()
         return Call(
@@ -147,7 +148,8 @@ class SendFields(QWidget):
         form = self._form = QFormLayout(self)
         form.setContentsMargins(0, 0, 0, 0)
         form.addRow("&Task", self.task)
-        form.addRow("&Queue", self.place)
+        self._place_title = QLabel("&Queue")
+        form.addRow(self._place_title, self.place)
         form.addRow("", self.arguments.switch)
         form.addRow("&args", self.args)
         form.addRow("&kwargs", self.kwargs)
@@ -183,12 +185,15 @@ class SendFields(QWidget):
 
     def _turn(self) -> None:
         form = self.arguments.form_shown
-        self._form.setRowVisible(self.arguments.switch, self.arguments.known)
-        self._form.setRowVisible(self.arguments.form, form)
-        for pane in (self.args, self.kwargs):
-            self._form.setRowVisible(pane, not form)
+        rows = [(self.arguments.switch, self.arguments.known), (self.arguments.form, form)]
+        rows += [(pane, not form) for pane in (self.args, self.kwargs)]
+        for row, shown in sorted(rows, key=lambda each: each[1]):  # what goes makes room for what comes
+            self._form.setRowVisible(row, shown)
 
     def _tell(self, *_: object) -> None:
+        by_exchange = self.place.by_exchange
+        self._place_title.setText("E&xchange" if by_exchange else "&Queue")
+        self._place_title.setBuddy(self.place.exchange if by_exchange else self.queue)
         self.countdown.setVisible(self.when.currentIndex() == 1)
         self.eta.setVisible(self.when.currentIndex() == 2)
         self.rate.setEnabled(self.times.value() > 1)

@@ -25,10 +25,9 @@ class SendPlace(QWidget):
         self.routing_key = QLineEdit()
         self.routing_key.setAccessibleName("Routing key")
         self.routing_key.setPlaceholderText("routing key")
-        self.by_exchange = QPushButton("Exchange…")
-        self.by_exchange.setCheckable(True)
-        self.by_exchange.setAutoDefault(False)
-        self.by_exchange.setToolTip("Send to an exchange with a routing key instead of a queue")
+        self.by_exchange = False
+        self.turn = QPushButton()
+        self.turn.setAutoDefault(False)
         self.told = plain_label(wrap=True, muted=True)
         layout = QGridLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
@@ -36,14 +35,14 @@ class SendPlace(QWidget):
         layout.addWidget(self.queue, 0, 0, 1, 2)
         layout.addWidget(self.exchange, 0, 0)
         layout.addWidget(self.routing_key, 0, 1)
-        layout.addWidget(self.by_exchange, 0, 2)
+        layout.addWidget(self.turn, 0, 2)
         layout.addWidget(self.told, 1, 0, 1, 3)
         layout.setColumnStretch(0, 1)
         layout.setColumnStretch(1, 1)
         for choice in (self.queue, self.exchange):
             choice.editTextChanged.connect(self.changed)
         self.routing_key.textChanged.connect(self.changed)
-        self.by_exchange.toggled.connect(self._fold)
+        self.turn.clicked.connect(lambda: self._fold(not self.by_exchange))
         self._fold(False)
 
     def show_call(self, call: Call) -> None:
@@ -51,11 +50,11 @@ class SendPlace(QWidget):
         self.queue.setEditText(call.queue)
         self.exchange.setEditText(call.exchange)
         self.routing_key.setText(call.routing_key)
-        self.by_exchange.setChecked(bool(call.exchange))
+        self._fold(bool(call.exchange))
 
     def read(self) -> tuple[str, str, str]:
         """Return queue, exchange and routing key: one or the other is ""."""
-        if self.by_exchange.isChecked():
+        if self.by_exchange:
             return "", self.exchange.currentText().strip(), self.routing_key.text().strip()
         return self.queue.currentText().strip(), "", ""
 
@@ -67,9 +66,12 @@ class SendPlace(QWidget):
     def tell(self, words: str) -> None:
         """Say where the exchange leads."""
         self.told.setText(formats.plain(words))
-        self.told.setVisible(bool(words) and self.by_exchange.isChecked())
+        self.told.setVisible(bool(words) and self.by_exchange)
 
     def _fold(self, by_exchange: bool) -> None:
+        self.by_exchange = by_exchange
+        self.turn.setText("Queue…" if by_exchange else "Exchange…")
+        self.turn.setToolTip("Send to a queue" if by_exchange else "Send to an exchange with a routing key instead")
         self.queue.setVisible(not by_exchange)
         for field in (self.exchange, self.routing_key):
             field.setVisible(by_exchange)
