@@ -26,16 +26,28 @@ MARKER_SECONDS: Final = 86_400
 _PUSH: Final = """
 if redis.call('EXISTS', KEYS[1]) == 1 then return 0 end
 if #KEYS > 2 then for number = 2, #KEYS do redis.call('LLEN', KEYS[number]) end end
-for number = 2, #KEYS do redis.call('LPUSH', KEYS[number], ARGV[number]) end
 redis.call('SET', KEYS[1], '1', 'EX', ARGV[1])
+for number = 2, #KEYS do
+  local pushed = redis.pcall('LPUSH', KEYS[number], ARGV[number])
+  if type(pushed) == 'table' and pushed.err then
+    local gone = redis.pcall('UNLINK', KEYS[1])
+    if type(gone) == 'table' then redis.call('SET', KEYS[1], '0', 'PX', 1) end
+    return pushed
+  end
+end
 return 1
 """
-"""KEYS: the marker, then lists; ARGV: the marker's seconds, then a message for each list. A key that is no list ends
-it before anything is pushed."""
+"""KEYS: the marker, then lists; ARGV: the marker's seconds, then a message for each list. Of several lists all are
+looked at first, so that one that is none ends it before anything is pushed. The marker comes before the push: who may
+not write it sends nothing."""
+_MAY_NOT: Final = (
+    "the user may not do it. Give it the commands EVAL, LPUSH, LLEN, SET, UNLINK and EXISTS (ACL SETUSER)."
+)
 _REASONS: Final = (  # part of the error's class or text: redis-py takes some codes out of the text
     ("OutOfMemory", "Redis is out of memory. Raise maxmemory, or free some."),
     ("ReadOnly", "this Redis is a read-only replica. Use the master's address."),
-    ("NoPermission", "the user may not do it. Give it the commands EVAL, LPUSH, SET and EXISTS (ACL SETUSER)."),
+    ("NoPermission", _MAY_NOT),
+    ("can't run this command", _MAY_NOT),  # as a script is told
     ("WRONGTYPE", "the queue's key is no list: something else is kept there."),
     ("BusyLoading", "Redis is loading its data. Wait until it is ready."),
     ("MasterDown", "the master of this replica is down."),

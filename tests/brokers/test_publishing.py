@@ -142,6 +142,23 @@ def test_a_key_that_is_no_list_is_left_alone(redis_url: str, redis_publisher: Pu
         assert client.dbsize() == 1  # no marker either: trying again later is possible
 
 
+@pytest.mark.parametrize("command", ["set", "lpush", "unlink"])
+def test_a_user_who_may_not_do_all_of_it_sends_nothing_in_silence(needs: Needs, command: str) -> None:
+    with needs(RedisServer) as server, server.new_client() as client:
+        client.execute_command("ACL", "SETUSER", "anna", "on", ">secret", "~*", "&*", "+@all", f"-{command}")
+        profile = Profile.from_url(server.url.replace("redis://", "redis://anna:secret@"))
+        with closing(open_publisher(profile)) as publisher:
+            batch = parcels(2)
+            answers = publisher.publish(batch)
+            assert [answer.sent for answer in answers] == [command == "unlink"] * 2
+            assert client.llen("emails") == (2 if command == "unlink" else 0)
+            if command != "unlink":
+                assert "Give it the commands" in answers[0].words
+                client.execute_command("ACL", "SETUSER", "anna", "+@all")
+                assert [answer.sent for answer in publisher.publish(batch)] == [True, True]
+                assert client.llen("emails") == 2
+
+
 def rabbit_queue(url: str, name: str, **arguments: object) -> None:
     broker = RabbitBroker(Profile.from_url(url))
     with broker._asking.question() as connection:

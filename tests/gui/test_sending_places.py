@@ -52,7 +52,7 @@ def test_a_task_is_sent_through_an_exchange(broker_url: str, tmp_path: Path, run
             dialog: Any = app.window.acting.send("shop", call=Call(task="sample.note", args=[f"{tmp_path}/note"]))
             fields, place = dialog.fields, dialog.fields.place
             assert not place.exchange.isVisible()
-            await until(lambda: dialog.go.isEnabled())
+            await until(dialog.go.isEnabled)
             place.turn.click()
             assert not place.queue.isVisible()
             assert "Which exchange" in dialog.message.text()
@@ -233,6 +233,9 @@ def test_serializers_that_are_there_are_offered(monkeypatch: pytest.MonkeyPatch,
     fields.show_call(Call(task="t", serializer="yaml"))
     assert fields.call().serializer == "yaml"
     assert fields.serializer.isVisibleTo(fields)
+    call = Call(task="t", queue="", exchange="pool", routing_key="a.b", args=[1], serializer="msgpack")
+    fields.show_call(call)
+    assert fields.call() == call
     fields.deleteLater()
     monkeypatch.setattr("deskq.views.send_fields.serializers", lambda: ("json",))
     plain = SendFields()
