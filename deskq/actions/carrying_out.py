@@ -161,7 +161,8 @@ class Carrier:
                     raise
                 before, pause = self._progress, _PAUSES[min(self._plan.tries - left, len(_PAUSES) - 1)]
                 self._say(phase="waiting for the broker", words=f"{error} Trying again, {left} more at most.")
-                self._stop.wait(pause)
+                if self._stop.wait(pause):
+                    raise
                 left -= 1
                 self._say(phase=before.phase, words=before.words)
 
