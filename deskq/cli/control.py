@@ -10,10 +10,11 @@ from collections.abc import Mapping, Sequence
 from fnmatch import fnmatchcase
 from typing import Any
 
-from deskq.actions.control import ControlDoer, plan_control, plan_pause, plan_revoke, plan_revoke_stamped
+from deskq.actions.control import ControlDoer, plan_control, plan_pause
 from deskq.actions.control_verbs import VERBS, ControlVerb, read_arguments
 from deskq.actions.journal import Journal
 from deskq.actions.pauses import pauses
+from deskq.actions.revoke import plan_revoke, plan_revoke_stamped
 from deskq.actions.steps import undo_plan
 from deskq.brokers.remote_control import RemoteControl
 from deskq.cli.common import plain, profile_of, table

@@ -8,17 +8,11 @@ from typing import Any
 
 from PySide6.QtWidgets import QInputDialog, QWidget
 
-from deskq.actions.control import (
-    SIGNALS,
-    ControlDoer,
-    plan_control,
-    plan_pause,
-    plan_revoke,
-    plan_revoke_stamped,
-)
+from deskq.actions.control import ControlDoer, plan_control, plan_pause
 from deskq.actions.control_verbs import VERBS, ControlVerb
 from deskq.actions.pauses import pauses
 from deskq.actions.plan import StepPlan
+from deskq.actions.revoke import SIGNALS, plan_revoke, plan_revoke_stamped
 from deskq.actions.steps import undo_plan
 from deskq.errors import UserError
 from deskq.history.reader import HistoryReader
