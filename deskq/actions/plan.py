@@ -21,6 +21,7 @@ class Verb(StrEnum):
     CONTROL = "tell workers"
     PAUSE = "pause"
     REVOKE = "revoke"
+    ABORT = "abort"
 
 
 class Outcome(StrEnum):

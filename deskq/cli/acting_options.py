@@ -10,7 +10,7 @@ from deskq.cli.command_parser import add_profile_options
 
 
 def add_acting(commands: Any, command: Callable[..., argparse.ArgumentParser]) -> None:
-    """Add ``send``, ``retry``, ``revoke``, ``control`` and ``journal``."""
+    """Add ``send``, ``retry``, ``revoke``, ``abort``, ``control`` and ``journal``."""
     sending = command(
         commands,
         "send",
@@ -56,6 +56,7 @@ def add_acting(commands: Any, command: Callable[..., argparse.ArgumentParser]) -
     retrying.add_argument("--kwargs", metavar="JSON", help="other arguments, for one task: an object")
     _shared(retrying)
     _revoke(commands, command)
+    _abort(commands, command)
     _control(commands, command)
     showing = command(
         commands,
@@ -94,6 +95,24 @@ def _revoke(commands: Any, command: Callable[..., argparse.ArgumentParser]) -> N
     )
     parser.add_argument("--terminate", action="store_true", help="end the process of those that run")
     parser.add_argument("--signal", default="TERM", metavar="S", help="by this signal (TERM)")
+    _asking(parser)
+    parser.add_argument("--format", choices=("table", "json"), default="table")
+    add_profile_options(parser)
+
+
+def _abort(commands: Any, command: Callable[..., argparse.ArgumentParser]) -> None:
+    parser = command(
+        commands,
+        "abort",
+        "Abort abortable tasks: those that look for it, with is_aborted(), stop. A stored result is never overwritten.",
+        "deskq abort shop 3f1c… --backend redis://localhost:6379/1",
+        "abort:run",
+    )
+    parser.add_argument("profile", metavar="URL|PROFILE")
+    parser.add_argument("ids", nargs="+", metavar="UUID", help="which tasks")
+    parser.add_argument(
+        "--backend", dest="profile.result_backend", metavar="URL", help="the result backend; short for --result-backend"
+    )
     _asking(parser)
     parser.add_argument("--format", choices=("table", "json"), default="table")
     add_profile_options(parser)

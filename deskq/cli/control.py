@@ -17,6 +17,7 @@ from deskq.actions.pauses import pauses
 from deskq.actions.revoke import plan_revoke, plan_revoke_stamped
 from deskq.actions.steps import undo_plan
 from deskq.brokers.remote_control import RemoteControl
+from deskq.cli.abort import known_names
 from deskq.cli.common import plain, profile_of, table
 from deskq.cli.steps import FAILED, carry_steps, show_steps
 from deskq.errors import UserError
@@ -67,7 +68,7 @@ def revoke(options: argparse.Namespace) -> int:
 def _tasks(profile: Profile, options: argparse.Namespace) -> list[tuple[str, str]]:
     """Ids with the names that the history knows; an id that it does not know is revoked all the same."""
     if options.ids:
-        known = _known(profile, options.ids)
+        known = known_names(profile, options.ids)
         return [(uuid, known.get(uuid, "")) for uuid in dict.fromkeys(options.ids)]
     if not options.state:
         raise UserError("Say which tasks: their ids, --state, or --stamp.")
@@ -82,15 +83,6 @@ def _tasks(profile: Profile, options: argparse.Namespace) -> list[tuple[str, str
     if len(rows) > options.limit:
         raise UserError(f"More than {options.limit:,} tasks match. Narrow it down, or raise --limit.")
     return [(row.uuid, row.name) for row in rows]
-
-
-def _known(profile: Profile, ids: Sequence[str]) -> dict[str, str]:
-    """Names by id, where there is a history that knows them."""
-    try:
-        with contextlib.closing(HistoryReader(profile.history_path())) as reader:
-            return {uuid: row.name for uuid in ids if (row := reader.task_row(uuid)) is not None}
-    except UserError:
-        return {}
 
 
 def _pause(profile: Profile, options: argparse.Namespace) -> int:

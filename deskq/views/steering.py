@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any
 
 from PySide6.QtWidgets import QInputDialog, QWidget
 
+from deskq.actions.abort import NOTE, AbortDoer, plan_abort, stored_states
 from deskq.actions.control import ControlDoer, plan_control, plan_pause
 from deskq.actions.control_verbs import VERBS, ControlVerb
 from deskq.actions.pauses import pauses
@@ -54,6 +56,20 @@ class Steering:
         plan = plan_revoke(tasks, self._profile, terminate=True, signal=signal)
         note = f"Which worker runs a task is asked again right before. {_FORGOTTEN}"
         self._preview(plan, button="Terminate", note=note)
+
+    def abort(self, tasks: Sequence[tuple[str, str]]) -> None:
+        """Preview that abortable tasks, (id, name) each, are asked to stop; what is stored of them is read first."""
+        self._session.spawn(self._abort(list(tasks)), "abort")
+
+    async def _abort(self, tasks: list[tuple[str, str]]) -> None:
+        profile, ids = self._profile, [uuid for uuid, _ in tasks]
+        try:
+            stored = await asyncio.get_running_loop().run_in_executor(None, stored_states, profile, ids)
+            plan = plan_abort(tasks, stored, profile)
+        except UserError as error:
+            self.say(str(error))
+            return
+        StepsDialog(plan, profile, lambda: AbortDoer(profile), self._window, button="Abort", note=NOTE).open()
 
     def revoke_stamped(self) -> None:
         """Ask for a stamped header, and preview that every task that has it is revoked, seen or unseen."""

@@ -138,6 +138,40 @@ def test_workers_are_told_tasks_ended_and_queues_paused(
         run(scenario(worker, client))
 
 
+def test_an_abortable_task_is_asked_to_stop(redis_url: str, tmp_path: Path, run: Run, qapp: QApplication) -> None:
+    profile = Profile.from_url(redis_url, name="shop", history=str(tmp_path / "h.sqlite"), result_backend=redis_url)
+
+    async def scenario(client: Any) -> None:
+        async with opened(qapp) as app:
+            session = app.add(profile)
+            window = app.window
+            window.show()
+            await until(lambda: session.status is not None and session.status.state == "recording", 30)
+            uuid = client.send_task("sample.abortable").id
+            tasks: Any = window.show_view("shop", "tasks")
+            await until(lambda: tasks.model.rowCount() and tasks.model.task_at(0).state == "STARTED", 30, "its start")
+            tasks.table.selectRow(0)
+            window.run_command("abort")
+            dialog = await said_yes(app)
+            assert dialog.go.text() == "Abort"
+            assert "is_aborted()" in dialog.note.text()
+            assert dialog.model.rows()[0].command.endswith("stored now: nothing")
+            assert dialog.model.rows()[0].words == "stored; there was no record before"
+            dialog.reject()
+            await until(lambda: tasks.model.task_at(0).state == "SUCCESS", 30, "its end")
+            tasks.show_task(uuid)
+            await until(lambda: tasks.detail.traces.texts, what="what was done about it")
+            assert tasks.detail.traces.texts[0].startswith("abort asked by")
+            window.run_command("abort")  # it has ended: its result stays
+            dialog = await said_yes(app)
+            assert dialog.model.rows()[0].outcome is Outcome.GONE
+            dialog.reject()
+            assert client.AsyncResult(uuid).get(timeout=10) == "stopped"
+
+    with CeleryWorker(redis_url), sample_client(redis_url) as client:
+        run(scenario(client))
+
+
 def test_the_journal_filters_exports_and_says_what_is_unknown(
     recorded: Recorded, tmp_path: Path, run: Run, qapp: QApplication
 ) -> None:
