@@ -74,7 +74,8 @@ class AbortDoer:
             return
         with contextlib.closing(RemoteControl(self._profile)) as remote, contextlib.suppress(BrokerError):
             replies = remote.inspect("conf", timeout=_ANSWER_SECONDS)
-            self._follow([WorkerSettings.from_reply(reply) for reply in replies.values() if isinstance(reply, dict)])
+            storing = [reply for reply in replies.values() if isinstance(reply, dict) and reply.get("result_backend")]
+            self._follow([WorkerSettings.from_reply(reply) for reply in storing])
 
     def do(self, steps: Sequence[Step]) -> Sequence[Ending]:
         """See Doer."""
@@ -96,8 +97,7 @@ class AbortDoer:
 
     def _follow(self, settings: Sequence[WorkerSettings]) -> None:
         """What is stored lasts as long as what workers store; where they differ, as long as it does anywhere."""
-        storing = [each for each in settings if each.result_serializer]
-        if storing:
-            spans = [each.result_expires for each in storing]
+        if settings:
+            spans = [each.result_expires for each in settings]
             self._expires = 0.0 if None in spans else max(span for span in spans if span is not None)
-            self._may_begin = all(each.result_serializer == "json" for each in storing)
+            self._may_begin = all(each.result_serializer == "json" for each in settings)

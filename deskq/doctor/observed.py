@@ -19,7 +19,6 @@ class WorkerSettings:
     """What ``inspect conf`` tells that matters here; a setting that is absent there has Celery's default.
 
     ``result_expires``: s, None = never, or there is no result backend; ``visibility_timeout``: s, None = default.
-    ``result_serializer``: "" where there is no result backend.
     """
 
     send_task_events: bool = False
@@ -38,7 +37,7 @@ class WorkerSettings:
             send_sent_event=reply.get("task_send_sent_event") is True,
             result_expires=_expiry(reply),
             visibility_timeout=_number(timeout),
-            result_serializer=str(reply.get("result_serializer", "json")) if reply.get("result_backend") else "",
+            result_serializer=str(reply.get("result_serializer", "json")),
         )
 
 

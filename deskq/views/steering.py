@@ -11,7 +11,7 @@ from PySide6.QtWidgets import QInputDialog, QWidget
 
 from deskq.actions.abort import NOTE, AbortDoer, plan_abort, stored_states
 from deskq.actions.control import ControlDoer, plan_control, plan_pause
-from deskq.actions.control_verbs import VERBS, ControlVerb
+from deskq.actions.control_verbs import VERBS, ControlVerb, answer_text
 from deskq.actions.pauses import pauses
 from deskq.actions.plan import StepPlan
 from deskq.actions.revoke import SIGNALS, plan_revoke, plan_revoke_stamped
@@ -132,11 +132,14 @@ class Steering:
 
     async def _ask(self, verb: ControlVerb, workers: list[str]) -> None:
         try:
+            if verb.first:
+                await self._session.inspect(verb.first, workers or None, wait=2.0)
             replies = await self._session.inspect(verb.method, workers or None, wait=2.0)
         except UserError as error:
             self.say(str(error))
             return
-        RepliesDialog(f"{verb.title} at {self._profile.name}", replies, workers, self._window).open()
+        texts = {name: answer_text(verb, reply) for name, reply in replies.items()}
+        RepliesDialog(f"{verb.title} at {self._profile.name}", texts, workers, self._window).open()
 
     async def _ask_arguments(self, verb: ControlVerb, workers: list[str]) -> None:
         def read(reader: HistoryReader) -> tuple[Sequence[str], Sequence[str]]:

@@ -263,6 +263,9 @@ def test_the_command_line(site: Site, capsys: pytest.CaptureFixture[str]) -> Non
     assert set(json.loads(capsys.readouterr().out)) == {name, site.other.hostname}
     assert main(["control", url, "active-queues", "--worker", name]) == 0
     assert "celery, second" in capsys.readouterr().out
+    for verb, words in (("memsample", "nothing: psutil is not installed there"), ("memdump", "psutil not installed")):
+        assert main(["control", url, verb, "--worker", name]) == 0  # in the worker's own words, where it has some
+        assert words in capsys.readouterr().out
     assert main(["control", url, "rate-limit", "sample.add", "7/m", "--worker", name, "--dry-run"]) == 0
     shown = capsys.readouterr().out
     assert f"rate_limit task_name=sample.add rate_limit=7/m → {name}: starts at most 7/m of sample.add" in shown
