@@ -101,6 +101,9 @@ class MainWindow(QMainWindow):
         name = session.profile.name
         self._sessions[name] = session
         self._forget_overall()
+        in_sight: Any = self._views.get(self._current)
+        if self._current[0] == "" and hasattr(in_sight, "add_session"):
+            in_sight.add_session(session)
         self.tree.add(session)
         self.sidebar.expandAll()
         session.status_changed.connect(self._show_status)
@@ -123,10 +126,14 @@ class MainWindow(QMainWindow):
             if log.session.profile.name == name:
                 log.close()
         for place in [place for place in self._views if place[0] in (name, "")]:
-            view = self._views.pop(place)
+            view: Any = self._views[place]
+            if place[0] == "" and self._sessions and hasattr(view, "remove_session"):
+                view.remove_session(name)
+                continue
+            del self._views[place]
             self.stack.removeWidget(view)
             view.deleteLater()
-        if self._current[0] in (name, ""):
+        if self._current not in self._views:
             if self._sessions:
                 self.show_view(next(iter(self._sessions)), "tasks")
             else:
