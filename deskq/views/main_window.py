@@ -58,6 +58,7 @@ class MainWindow(QMainWindow):
         self._sessions: dict[str, ProfileSession] = {}
         self._views: dict[tuple[str, str], QWidget] = {}
         self._current: tuple[str, str] = ("", "")
+        self._kind = ""
         self.tree = BrokerTree(self)
         self.sidebar = Sidebar(self.tree)
         self.sidebar.chosen.connect(self._chosen)
@@ -238,6 +239,8 @@ class MainWindow(QMainWindow):
     def closeEvent(self, event: QCloseEvent) -> None:
         window_state.save("window/geometry", self.saveGeometry())
         window_state.save("window/splitter", self.splitter.saveState())
+        if self._kind:
+            window_state.save_text("window/kind", self._kind)
         for view in self._views.values():
             if hasattr(view, "save_layout"):
                 view.save_layout()
@@ -253,7 +256,7 @@ class MainWindow(QMainWindow):
         self.band.show_session(self.session())
         self.sidebar.show_node(self.tree.index_of(*place))
         if place[1] in KINDS:
-            window_state.save_text("window/kind", place[1])
+            self._kind = place[1]  # remembered at the end: a save syncs the disk, and this is the GUI thread
         self._show_title()
         self._show_status()
 
