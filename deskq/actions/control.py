@@ -1,7 +1,7 @@
 """Telling workers, as plans: each worker, or each task, is a step with the answer it got.
 
 Facts of Celery's remote control (celery/worker/control.py): an error is ``{"error": words}``; ``shutdown`` answers
-nothing; ``terminate`` ends the process whatever it runs by then, so that it is asked again right before.
+nothing. Revocations are in revoke.py.
 """
 
 from __future__ import annotations
@@ -12,27 +12,19 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Final
 
-from deskq.actions.control_verbs import VERBS, ControlVerb, advice, described
+from deskq.actions.answers import ending_of
+from deskq.actions.control_verbs import VERBS, ControlVerb, described
 from deskq.actions.plan import Outcome, Step, StepPlan, Verb
-from deskq.actions.running import last_seen_with, runs, terminated
+from deskq.actions.revoke import Revoker
 from deskq.actions.steps import Ending
 from deskq.brokers.base import BrokerError, LoginRefused
 from deskq.brokers.remote_control import RemoteControl
 from deskq.errors import UserError
 from deskq.profiles import Profile
 
-SIGNALS: Final = ("TERM", "KILL", "INT", "QUIT", "HUP", "USR1")
 _ANSWER_SECONDS: Final = 3.0
 _SHUTDOWN_SECONDS: Final = 8.0
 _TOGETHER: Final = 500  # ids, or workers, in one control message
-_SILENT: Final = "No answer. It may have been done all the same."
-# Celery says so, too, where it was started with events: its set of groups is empty then, which means all of them.
-_NOT_OFF: Final = (
-    "It says that they are off. Where it was started with -E or worker_send_task_events they are not, and Celery "
-    "cannot turn them off: start it without."
-)
-# What it says first where nothing had to be changed; names of queues stand in other answers.
-_ALREADY: Final = ("task events already", "already consuming")
 _INFO: Final = re.compile(r"(\w+)=(\S+)")
 
 
@@ -66,63 +58,6 @@ def plan_pause(queue: str, workers: Sequence[str], profile: Profile) -> StepPlan
         items=tuple(
             replace(_step(worker, verb, arguments, detail), undo=_detail("add_consumer", arguments, worker))
             for worker in workers
-        ),
-    )
-
-
-def plan_revoke(
-    tasks: Sequence[tuple[str, str]], profile: Profile, *, terminate: bool = False, signal: str = "TERM"
-) -> StepPlan:
-    """Return the plan that revokes tasks, (id, name) each; with ``terminate`` those that run are ended by a signal."""
-    if not tasks:
-        raise UserError("No task is chosen.")
-    if terminate and signal not in SIGNALS:
-        raise UserError(f"“{signal}” is no signal for this: name one of {', '.join(SIGNALS)}.")
-    what = f"{len(tasks):,} tasks" if len(tasks) != 1 else f"“{tasks[0][1] or tasks[0][0]}”"
-    word, by = ("terminate", f" by SIG{signal}") if terminate else ("revoke", "")
-    how = f"Revoke and terminate ({signal})" if terminate else "Revoke"
-    more = {"terminate": True, "signal": f"SIG{signal}"} if terminate else {}
-    return StepPlan(
-        verb=Verb.REVOKE,
-        profile=profile.name,
-        environment=profile.environment.value,
-        title=f"{how} {what} at {profile.name} ({profile.environment.value})",
-        items=tuple(
-            Step(
-                target=uuid,
-                command=f"{word} {name} {uuid}{by}",
-                detail={"method": "revoke", "arguments": {"task_id": uuid, **more}},
-                source=uuid,
-                task=name,
-            )
-            for uuid, name in tasks
-        ),
-    )
-
-
-def plan_revoke_stamped(
-    stamps: Mapping[str, str], profile: Profile, *, terminate: bool = False, signal: str = "TERM"
-) -> StepPlan:
-    """Return the plan that revokes every task with one of these stamped headers, seen or unseen."""
-    if not stamps:
-        raise UserError("No stamped header is given.")
-    if terminate and signal not in SIGNALS:
-        raise UserError(f"“{signal}” is no signal for this: name one of {', '.join(SIGNALS)}.")
-    more = {"terminate": True, "signal": f"SIG{signal}"} if terminate else {}
-    return StepPlan(
-        verb=Verb.REVOKE,
-        profile=profile.name,
-        environment=profile.environment.value,
-        title=f"{'Revoke and terminate' if terminate else 'Revoke'} tasks stamped "
-        f"{', '.join(f'{key}={value}' for key, value in stamps.items())} at {profile.name} "
-        f"({profile.environment.value})",
-        items=tuple(
-            Step(
-                target=f"{key}={value}",
-                command=f"revoke_by_stamped_headers {key}={value}{f' by SIG{signal}' if terminate else ''}",
-                detail={"method": "revoke_by_stamped_headers", "arguments": {"headers": {key: [value]}, **more}},
-            )
-            for key, value in stamps.items()
         ),
     )
 
@@ -181,9 +116,10 @@ class ControlDoer:
         method = str(steps[0].detail.get("method"))
         arguments = dict(steps[0].detail.get("arguments") or {})
         if method == "revoke":
-            return self._revoke(steps, terminate=bool(arguments.get("terminate")), signal=arguments.get("signal"))
+            revoker = Revoker(self._profile, self._remote)
+            return revoker.revoke(steps, terminate=bool(arguments.get("terminate")), signal=arguments.get("signal"))
         if method == "revoke_by_stamped_headers":
-            return {step.id: self._told_to_all(method, arguments) for step in steps}
+            return Revoker(self._profile, self._remote).stamped(steps, arguments)
         if VERBS.get(method.replace("_", "-")) is None:
             return {step.id: Ending(Outcome.FAILED, f"“{method}” is no command that deskq sends.") for step in steps}
         workers = [step.target for step in steps]
@@ -199,7 +135,7 @@ class ControlDoer:
                 found[step.id] = Ending(Outcome.GONE, needless[step.target])
             else:
                 undo = _undo(method, arguments, step.target, before.get(step.target))
-                found[step.id] = _ending(replies.get(step.target), undo)
+                found[step.id] = ending_of(replies.get(step.target), undo)
         return found
 
     def _ask(self, method: str, arguments: dict[str, Any], workers: Sequence[str]) -> dict[str, object]:
@@ -236,51 +172,6 @@ class ControlDoer:
             for step in steps
         }
 
-    def _revoke(self, steps: Sequence[Step], *, terminate: bool, signal: object) -> dict[str, Ending]:
-        """All are told first, so that none of them begins; then it is asked who runs what, and ended there."""
-        ids = [_task_of(step) for step in steps]
-        noted = self._told_to_all("revoke", {"task_id": ids})
-        if not terminate:
-            return {step.id: noted for step in steps}
-        answers = self._remote.inspect("query_task", timeout=_ANSWER_SECONDS / 2, arguments={"ids": ids})
-        runners: dict[str, list[str]] = {}
-        for worker, reply in answers.items():
-            for uuid in ids:
-                if runs(reply, uuid):
-                    runners.setdefault(worker, []).append(uuid)
-        ended: dict[str, Ending] = {}
-        for worker, running in runners.items():
-            told = {"task_id": running, "terminate": True, "signal": signal}
-            ended |= _terminated(worker, running, self._ask("revoke", told, [worker]).get(worker))
-        rest = [uuid for uuid in ids if uuid not in ended]
-        ended |= self._not_found(rest, noted, answers) if rest else {}
-        return {step.id: ended[_task_of(step)] for step in steps}
-
-    def _not_found(self, ids: Sequence[str], noted: Ending, answers: Mapping[str, object]) -> dict[str, Ending]:
-        """How it ended for tasks that nobody who answered runs: who last had them may run them on, and be busy."""
-        if noted.outcome is not Outcome.DONE:
-            return dict.fromkeys(ids, noted)
-        idle = Ending(
-            Outcome.GONE if answers else Outcome.UNKNOWN,
-            f"No worker that answered ({len(answers):,}) runs it: nothing was terminated. "
-            "It is revoked, should it come.",
-        )
-        silent = {uuid: name for uuid, name in last_seen_with(self._profile, ids).items() if name not in answers}
-        words = "{} had it and does not answer: it may run on. Nothing was terminated."
-        return {uuid: Ending(Outcome.UNKNOWN, words.format(silent[uuid])) if uuid in silent else idle for uuid in ids}
-
-    def _told_to_all(self, method: str, arguments: dict[str, Any]) -> Ending:
-        """Any worker may get the task: all are told, and who answers has noted it."""
-        replies = self._remote.inspect(method, timeout=1.0, arguments=arguments)
-        noted = [worker for worker, reply in replies.items() if isinstance(reply, dict) and "ok" in reply]
-        if noted:
-            names = ", ".join(sorted(noted)[:3]) + (" …" if len(noted) > 3 else "")
-            return Ending(
-                Outcome.DONE, f"noted by {len(noted):,} {'worker' if len(noted) == 1 else 'workers'}: {names}"
-            )
-        refused = next((words for reply in replies.values() if (words := _refusal(reply))), "")
-        return Ending(Outcome.FAILED, advice(refused)) if refused else Ending(Outcome.UNKNOWN, _SILENT)
-
 
 def _alike(step: Step) -> str:
     """What is the same for steps that are one message: revocations but for their ids, the rest but for the worker."""
@@ -288,38 +179,6 @@ def _alike(step: Step) -> str:
     if step.detail.get("method") == "revoke":
         arguments.pop("task_id", None)
     return f"{step.detail.get('method')} {sorted(arguments.items(), key=str)}"
-
-
-def _task_of(step: Step) -> str:
-    return str(dict(step.detail.get("arguments") or {}).get("task_id"))
-
-
-def _terminated(worker: str, tasks: Sequence[str], reply: object) -> dict[str, Ending]:
-    """How it ended for each task that a worker said a moment ago that it runs."""
-    ending = _ending(reply, None)
-    if ending.outcome is not Outcome.DONE:
-        return dict.fromkeys(tasks, ending._replace(words=f"{worker}: {ending.words}"))
-    gone = Ending(Outcome.GONE, f"It ended on {worker} in this moment: nothing was terminated.")
-    done, over = Ending(Outcome.DONE, f"terminated on {worker}"), terminated(reply)
-    return {uuid: done if uuid in over else gone for uuid in tasks}
-
-
-def _ending(reply: object, undo: Mapping[str, Any] | None) -> Ending:
-    if reply is None:
-        return Ending(Outcome.UNKNOWN, _SILENT, undo)
-    refused = _refusal(reply)
-    if refused:
-        return Ending(Outcome.FAILED, advice(refused))
-    words = str(reply.get("ok", reply)) if isinstance(reply, dict) else str(reply)
-    if words == "task events already disabled":
-        return Ending(Outcome.FAILED, _NOT_OFF)
-    if words.startswith(_ALREADY):
-        return Ending(Outcome.GONE, words[:2_000])
-    return Ending(Outcome.DONE, words[:2_000], undo)
-
-
-def _refusal(reply: object) -> str:
-    return str(reply["error"])[:2_000] if isinstance(reply, dict) and "error" in reply else ""
 
 
 def _consumed(reply: object, queue: str) -> Mapping[str, Any] | None:

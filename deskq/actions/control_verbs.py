@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -25,7 +26,10 @@ class Parameter:
 
 @dataclass(frozen=True, slots=True)
 class ControlVerb:
-    """A command of Celery's remote control. ``words``: what it does, with {arguments}; ``lasts``: for how long."""
+    """A command of Celery's remote control. ``words``: what it does, with {arguments}; ``lasts``: for how long.
+
+    ``first``: the command that is asked right before it, "" if none.
+    """
 
     name: str
     title: str
@@ -33,6 +37,7 @@ class ControlVerb:
     parameters: tuple[Parameter, ...] = ()
     changes: bool = True
     lasts: str = ""
+    first: str = ""
 
     @property
     def method(self) -> str:
@@ -54,7 +59,14 @@ VERBS: Final = {
         ControlVerb("report", "Report", "asks for its software and settings", changes=False),
         ControlVerb("clock", "Clock", "asks for its logical clock", changes=False),
         ControlVerb("active-queues", "Active queues", "asks what it consumes", changes=False),
-        ControlVerb("memsample", "Memory", "asks for the memory it uses", changes=False),
+        ControlVerb("memsample", "Memory sample", "asks for the memory it uses", changes=False),
+        ControlVerb(
+            "memdump",
+            "Memory samples so far",
+            "asks for the memory samples since the last time, and what it uses without garbage",
+            changes=False,
+            first="memsample",
+        ),
         ControlVerb("stats", "Statistics", "asks for its statistics", changes=False),
         ControlVerb("shutdown", "Shut down", "shuts it down when its tasks have ended"),
         ControlVerb("pool-grow", "Grow the pool", "grows the pool by {n}", (_COUNT,), lasts=RESTART),
@@ -109,6 +121,15 @@ _ADVICE: Final = (
     ("not implemented", "Its pool cannot do this."),
     ("has no attribute", "Its pool cannot do this."),
 )
+
+
+def answer_text(verb: ControlVerb, reply: object) -> str:
+    """Return a worker's answer as text: words as they are, also those in ``ok`` or ``error``, the rest as JSON."""
+    if isinstance(reply, dict) and len(reply) == 1 and isinstance(words := next(iter(reply.values())), str):
+        return words
+    if reply is None:  # memsample has no word for what it lacks
+        return "nothing: psutil is not installed there" if verb.name == "memsample" else "nothing"
+    return reply.strip() if isinstance(reply, str) else json.dumps(reply, ensure_ascii=False, indent=2, default=str)
 
 
 def read_arguments(verb: ControlVerb, given: Mapping[str, str]) -> dict[str, Any]:

@@ -197,12 +197,13 @@ class Journal:
         return found
 
     def forget_old(self, now: float) -> None:
-        """Remove what is older than a year."""
+        """Remove what is older than a year; where nothing is, nobody who writes is waited for."""
+        before = (now - KEPT_SECONDS,)
+        if not self._all("SELECT 1 FROM actions WHERE at < ? LIMIT 1", before):
+            return
         with self._transaction():
-            self._connection.execute(
-                "DELETE FROM items WHERE action IN (SELECT id FROM actions WHERE at < ?)", (now - KEPT_SECONDS,)
-            )
-            self._connection.execute("DELETE FROM actions WHERE at < ?", (now - KEPT_SECONDS,))
+            self._connection.execute("DELETE FROM items WHERE action IN (SELECT id FROM actions WHERE at < ?)", before)
+            self._connection.execute("DELETE FROM actions WHERE at < ?", before)
 
     def actions(self, text: str = "", limit: int = 1_000) -> list[ActionRow]:
         """Return actions, newest first; ``text`` is searched in titles, people, tasks, queues and ids."""

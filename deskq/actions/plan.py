@@ -22,6 +22,7 @@ class Verb(StrEnum):
     CONTROL = "tell workers"
     PAUSE = "pause"
     REVOKE = "revoke"
+    ABORT = "abort"
 
 
 class Outcome(StrEnum):

@@ -12,7 +12,7 @@ from deskq.actions.plan import Verb
 class Trace:
     """One thing that deskq did about a task. ``other``: the task at the other end, "" if none.
 
-    ``kind``: "retried as", "retry of", "sent" or "revoked"; ``outcome`` as in plan.Outcome.
+    ``kind``: "retried as", "retry of", "sent", "revoked" or "abort asked"; ``outcome`` as in plan.Outcome.
     """
 
     kind: str
@@ -31,6 +31,8 @@ def traces_of(journal: Journal, uuid: str) -> list[Trace]:
             continue
         if verb == Verb.REVOKE:
             found.append(Trace("revoked", item.at, person, item.outcome, words=item.words))
+        elif verb == Verb.ABORT:
+            found.append(Trace("abort asked", item.at, person, item.outcome, words=item.words))
         elif verb == Verb.RETRY:
             retried = item.source == uuid
             other = item.new_id if retried else item.source

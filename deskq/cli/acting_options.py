@@ -10,7 +10,7 @@ from deskq.cli.command_parser import add_profile_options
 
 
 def add_acting(commands: Any, command: Callable[..., argparse.ArgumentParser]) -> None:
-    """Add ``send``, ``retry``, ``revoke``, ``control`` and ``journal``."""
+    """Add ``send``, ``retry``, ``revoke``, ``abort``, ``control`` and ``journal``."""
     sending = command(
         commands,
         "send",
@@ -67,6 +67,7 @@ def add_acting(commands: Any, command: Callable[..., argparse.ArgumentParser]) -
     retrying.add_argument("--kwargs", metavar="JSON", help="other arguments, for one task: an object")
     _shared(retrying)
     _revoke(commands, command)
+    _abort(commands, command)
     _control(commands, command)
     showing = command(
         commands,
@@ -110,13 +111,31 @@ def _revoke(commands: Any, command: Callable[..., argparse.ArgumentParser]) -> N
     add_profile_options(parser)
 
 
+def _abort(commands: Any, command: Callable[..., argparse.ArgumentParser]) -> None:
+    parser = command(
+        commands,
+        "abort",
+        "Abort abortable tasks: those that look for it, with is_aborted(), stop. A stored result is never overwritten.",
+        "deskq abort shop 3f1c… --backend redis://localhost:6379/1",
+        "abort:run",
+    )
+    parser.add_argument("profile", metavar="URL|PROFILE")
+    parser.add_argument("ids", nargs="+", metavar="UUID", help="which tasks")
+    parser.add_argument(
+        "--backend", dest="profile.result_backend", metavar="URL", help="the result backend; short for --result-backend"
+    )
+    _asking(parser)
+    parser.add_argument("--format", choices=("table", "json"), default="table")
+    add_profile_options(parser)
+
+
 def _control(commands: Any, command: Callable[..., argparse.ArgumentParser]) -> None:
     parser = command(
         commands,
         "control",
-        "Ask workers (ping, report, clock, active-queues, memsample, stats) or steer them: shutdown, pool-grow, "
-        "pool-shrink, autoscale, pool-restart, add-consumer, cancel-consumer, rate-limit, time-limit, enable-events, "
-        "disable-events, pause-queue, resume-queue.",
+        "Ask workers (ping, report, clock, active-queues, memsample, memdump, stats) or steer them: shutdown, "
+        "pool-grow, pool-shrink, autoscale, pool-restart, add-consumer, cancel-consumer, rate-limit, time-limit, "
+        "enable-events, disable-events, pause-queue, resume-queue.",
         "deskq control shop rate-limit mail.send 10/m --worker 'mail@*'",
         "control:control",
     )

@@ -10,12 +10,14 @@ from collections.abc import Mapping, Sequence
 from fnmatch import fnmatchcase
 from typing import Any
 
-from deskq.actions.control import ControlDoer, plan_control, plan_pause, plan_revoke, plan_revoke_stamped
-from deskq.actions.control_verbs import VERBS, ControlVerb, read_arguments
+from deskq.actions.control import ControlDoer, plan_control, plan_pause
+from deskq.actions.control_verbs import VERBS, ControlVerb, answer_text, read_arguments
 from deskq.actions.journal import Journal
 from deskq.actions.pauses import pauses
+from deskq.actions.revoke import plan_revoke, plan_revoke_stamped
 from deskq.actions.steps import undo_plan
 from deskq.brokers.remote_control import RemoteControl
+from deskq.cli.abort import known_names
 from deskq.cli.common import plain, profile_of, table
 from deskq.cli.steps import FAILED, carry_steps, show_steps
 from deskq.errors import UserError
@@ -66,7 +68,7 @@ def revoke(options: argparse.Namespace) -> int:
 def _tasks(profile: Profile, options: argparse.Namespace) -> list[tuple[str, str]]:
     """Ids with the names that the history knows; an id that it does not know is revoked all the same."""
     if options.ids:
-        known = _known(profile, options.ids)
+        known = known_names(profile, options.ids)
         return [(uuid, known.get(uuid, "")) for uuid in dict.fromkeys(options.ids)]
     if not options.state:
         raise UserError("Say which tasks: their ids, --state, or --stamp.")
@@ -81,15 +83,6 @@ def _tasks(profile: Profile, options: argparse.Namespace) -> list[tuple[str, str
     if len(rows) > options.limit:
         raise UserError(f"More than {options.limit:,} tasks match. Narrow it down, or raise --limit.")
     return [(row.uuid, row.name) for row in rows]
-
-
-def _known(profile: Profile, ids: Sequence[str]) -> dict[str, str]:
-    """Names by id, where there is a history that knows them."""
-    try:
-        with contextlib.closing(HistoryReader(profile.history_path())) as reader:
-            return {uuid: row.name for uuid in ids if (row := reader.task_row(uuid)) is not None}
-    except UserError:
-        return {}
 
 
 def _pause(profile: Profile, options: argparse.Namespace) -> int:
@@ -114,27 +107,31 @@ def _pause(profile: Profile, options: argparse.Namespace) -> int:
 def _ask(verb: ControlVerb, profile: Profile, options: argparse.Namespace) -> int:
     """Print what each worker answers; exit status 1 if one that was named does not."""
     named = [name for name in options.worker if "*" not in name]
-    replies = _inspect(profile, verb.method, named if named and len(named) == len(options.worker) else None)
+    to = named if named and len(named) == len(options.worker) else None
+    if verb.first:
+        _inspect(profile, verb.first, to)
+    replies = _inspect(profile, verb.method, to)
     chosen = {name: reply for name, reply in replies.items() if _wanted(name, options.worker)}
     if options.format == "json":
         print(json.dumps(chosen, ensure_ascii=False, default=str))
-    elif verb.name == "report":
+    elif verb.name in ("report", "memdump"):
         for name, reply in sorted(chosen.items()):
-            words = reply.get("ok", reply) if isinstance(reply, dict) else reply
-            print(f"{plain(name)}\n" + "\n".join(f"  {plain(line)}" for line in str(words).splitlines()))
+            print(f"{plain(name)}\n" + "\n".join(f"  {plain(line)}" for line in answer_text(verb, reply).splitlines()))
     else:
-        print(table(["WORKER", "ANSWER"], [[name, _short(reply)] for name, reply in sorted(chosen.items())]))
+        print(table(["WORKER", "ANSWER"], [[name, _short(verb, reply)] for name, reply in sorted(chosen.items())]))
     missing = [name for name in named if name not in chosen]
     for name in missing:
         print(f"deskq: no answer from {plain(name)}", file=sys.stderr)
     return FAILED if missing or not chosen else 0
 
 
-def _short(reply: object) -> str:
+def _short(verb: ControlVerb, reply: object) -> str:
     if isinstance(reply, dict) and set(reply) <= {"ok", "clock"} and reply:
         return str(next(iter(reply.values())))
     if isinstance(reply, list) and all(isinstance(each, dict) and "name" in each for each in reply):
         return ", ".join(str(each["name"]) for each in reply)
+    if isinstance(reply, str) or reply is None:
+        return answer_text(verb, reply)
     return json.dumps(reply, ensure_ascii=False, default=str)
 
 

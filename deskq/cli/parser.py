@@ -15,7 +15,7 @@ from deskq.cli.schedules_parser import add_schedules
 
 COMMANDS: Final = (
     *("window", "demo", "record", "tasks", "result", "history", "doctor"),
-    *("send", "retry", "revoke", "control", "journal", "profiles", "schedules"),
+    *("send", "retry", "revoke", "abort", "control", "journal", "profiles", "schedules"),
 )
 _STATES: Final = "SENT RECEIVED STARTED SUCCESS FAILURE RETRY REJECTED REVOKED LOST IGNORED UNSEEN"
 

@@ -25,6 +25,7 @@ class WorkerSettings:
     send_sent_event: bool = False
     result_expires: float | None = DAY
     visibility_timeout: float | None = None
+    result_serializer: str = "json"
 
     @classmethod
     def from_reply(cls, reply: Mapping[str, Any]) -> WorkerSettings:
@@ -36,6 +37,7 @@ class WorkerSettings:
             send_sent_event=reply.get("task_send_sent_event") is True,
             result_expires=_expiry(reply),
             visibility_timeout=_number(timeout),
+            result_serializer=str(reply.get("result_serializer", "json")),
         )
 
 

@@ -8,6 +8,8 @@ from typing import Any, Final, Generic, TypeVar
 
 from PySide6.QtCore import Qt
 
+from deskq.profiles import Environment
+
 R = TypeVar("R")
 
 RowRole: Final = Qt.ItemDataRole.UserRole + 1
@@ -28,6 +30,7 @@ class Column(Generic[R]):
     """``exact``: the value in full, for tooltip and copy. ``width``: pixels for a font 9 points high.
 
     ``state``: whose dot is drawn before the text; ``spark``: numbers drawn as a line; ``strip``: states as blocks.
+    ``environment``: whose word, the last one of the text, stands at the right in its colour.
     """
 
     key: str
@@ -43,6 +46,7 @@ class Column(Generic[R]):
     state: Callable[[R], str | None] | None = None
     spark: Callable[[R], tuple[int | None, ...]] | None = None
     strip: Callable[[R], tuple[str, ...]] | None = None
+    environment: Callable[[R], Environment] | None = None
 
     @property
     def alignment(self) -> Qt.AlignmentFlag:

@@ -1,1 +1,1 @@
-"""What a result backend keeps of a task, read raw: nothing is unpickled, no class is looked up, nothing is written."""
+"""What a result backend keeps of a task, read raw: nothing is unpickled, no class looked up; aborting.py writes."""

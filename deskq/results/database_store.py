@@ -24,6 +24,9 @@ _DRIVERS: Final = {"postgresql": "psycopg", "mysql": "pymysql", "mariadb": "pymy
 class DatabaseResults:
     """See ResultStore. SELECTs one row by its task id; columns that a table does not have are left out."""
 
+    sqlite_mode = "ro"
+    """SQLite would else make a file where there is none."""
+
     def __init__(self, url: str) -> None:
         self._url = url.partition("+")[2] if url.startswith(("db+", "django-db+", "database+")) else url
         self.place = split_password(url)[0]
@@ -76,8 +79,7 @@ class DatabaseResults:
         try:
             url = sqlalchemy.make_url(self._url)
             if url.get_backend_name() == "sqlite" and url.database:
-                # Opened read-only: SQLite would else make a file where there is none.
-                url = sqlalchemy.make_url(f"sqlite:///file:{url.database}?mode=ro&uri=true")
+                url = sqlalchemy.make_url(f"sqlite:///file:{url.database}?mode={self.sqlite_mode}&uri=true")
             return sqlalchemy.create_engine(url, poolclass=sqlalchemy.pool.NullPool)
         except NoSuchModuleError:
             raise ResultsUnreadable(f"There is no database of the kind that {self.place} names.") from None

@@ -43,6 +43,7 @@ class Acting:
         for name, slot in (
             ("retry_tasks", self._retry),
             ("revoke_tasks", self._revoke),
+            ("abort_tasks", self._abort),
             ("control_workers", self._control),
             ("pause_queue", self._pause),
             ("resume_queue", self._resume),
@@ -130,6 +131,9 @@ class Acting:
 
     def _revoke(self, profile: str, tasks: list[tuple[str, str]], terminate: bool) -> None:
         self.steering(profile).revoke(tasks, terminate=terminate)
+
+    def _abort(self, profile: str, tasks: list[tuple[str, str]]) -> None:
+        self.steering(profile).abort(tasks)
 
     def _control(self, profile: str, verb: str, workers: list[str]) -> None:
         self.steering(profile).control(verb, workers)

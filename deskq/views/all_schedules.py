@@ -9,9 +9,10 @@ from PySide6.QtCore import Signal
 from PySide6.QtWidgets import QWidget
 
 from deskq.models import formats
+from deskq.models.schedules import Schedules
 from deskq.models.session import ProfileSession
 from deskq.views.schedule_columns import NO_MATCH, PROFILE_COLUMN, SCHEDULE_COLUMNS
-from deskq.views.schedule_pane import SchedulePane
+from deskq.views.schedule_pane import SchedulePane, may_change
 
 if TYPE_CHECKING:
     from deskq.actions.sending import Call
@@ -30,6 +31,32 @@ class AllSchedulesView(SchedulePane):
         self._sessions = sessions
         for session in sessions:
             session.status_changed.connect(self._follow)
+        self._show()
+
+    def add_session(self, session: ProfileSession) -> None:
+        """Show a profile that came while the view is in sight."""
+        self._sessions.append(session)
+        schedules = self.followed[session.profile.name] = Schedules(session, self)
+        schedules.changed.connect(self._show)
+        session.status_changed.connect(self._follow)
+        self._sessions_changed()
+
+    def remove_session(self, name: str) -> None:
+        """Show a profile no longer."""
+        self._sessions = [session for session in self._sessions if session.profile.name != name]
+        self._acts.pop(name, None)
+        if self._used == name:
+            self._used = ""
+        schedules = self.followed.pop(name, None)
+        if schedules is not None:
+            schedules.stop()
+            schedules.deleteLater()
+        self._sessions_changed()
+
+    def _sessions_changed(self) -> None:
+        self._may_change = any(map(may_change, self._sessions))
+        self.detail.allow(self._may_change)
+        self._follow()
         self._show()
 
     def commands(self) -> dict[str, Callable[[], object]]:

@@ -49,6 +49,7 @@ COMMANDS: Final = (
         "revoke_all", "Revoke all that match…", "Edit", (), "Keep workers from starting what the filter lets through"
     ),
     Command("terminate", "Revoke and terminate…", "Edit", (), "End the process of the selected tasks that run"),
+    Command("abort", "Abort…", "Edit", (), "Ask abortable tasks to stop, by their state in the result backend"),
     Command("revoke_stamped", "Revoke by stamp…", "Edit", (), "Every task with a stamped header, seen or unseen"),
     Command("tell_workers", "Tell workers…", "Edit", ("T",), "Ask the selected workers, or steer them"),
     Command("pause_queue", "Pause queue…", "Edit", ("P",), "All workers of the current queue leave it"),

@@ -264,8 +264,8 @@ class JournalView(QWidget):
     def _open_item(self, index: QModelIndex) -> None:
         item = self.items_model.row_at(index.row())
         action = self._current()
-        if item is not None and action is not None and action.verb in ("send", "retry", "revoke"):
-            self.open_task_at.emit(action.profile, item.new_id if action.verb != "revoke" else item.source)
+        if item is not None and action is not None and action.verb in ("send", "retry", "revoke", "abort"):
+            self.open_task_at.emit(action.profile, item.source if action.verb in ("revoke", "abort") else item.new_id)
 
     def _show(self) -> None:
         names = {self.profile.itemText(n) for n in range(self.profile.count())}

@@ -58,6 +58,7 @@ class MainWindow(QMainWindow):
         self._sessions: dict[str, ProfileSession] = {}
         self._views: dict[tuple[str, str], QWidget] = {}
         self._current: tuple[str, str] = ("", "")
+        self._kind = ""
         self.tree = BrokerTree(self)
         self.sidebar = Sidebar(self.tree)
         self.sidebar.chosen.connect(self._chosen)
@@ -101,6 +102,9 @@ class MainWindow(QMainWindow):
         name = session.profile.name
         self._sessions[name] = session
         self._forget_overall()
+        in_sight: Any = self._views.get(self._current)
+        if self._current[0] == "" and hasattr(in_sight, "add_session"):
+            in_sight.add_session(session)
         self.tree.add(session)
         self.sidebar.expandAll()
         session.status_changed.connect(self._show_status)
@@ -123,10 +127,14 @@ class MainWindow(QMainWindow):
             if log.session.profile.name == name:
                 log.close()
         for place in [place for place in self._views if place[0] in (name, "")]:
-            view = self._views.pop(place)
+            view: Any = self._views[place]
+            if place[0] == "" and self._sessions and hasattr(view, "remove_session"):
+                view.remove_session(name)
+                continue
+            del self._views[place]
             self.stack.removeWidget(view)
             view.deleteLater()
-        if self._current[0] in (name, ""):
+        if self._current not in self._views:
             if self._sessions:
                 self.show_view(next(iter(self._sessions)), "tasks")
             else:
@@ -231,6 +239,8 @@ class MainWindow(QMainWindow):
     def closeEvent(self, event: QCloseEvent) -> None:
         window_state.save("window/geometry", self.saveGeometry())
         window_state.save("window/splitter", self.splitter.saveState())
+        if self._kind:
+            window_state.save_text("window/kind", self._kind)
         for view in self._views.values():
             if hasattr(view, "save_layout"):
                 view.save_layout()
@@ -246,7 +256,7 @@ class MainWindow(QMainWindow):
         self.band.show_session(self.session())
         self.sidebar.show_node(self.tree.index_of(*place))
         if place[1] in KINDS:
-            window_state.save_text("window/kind", place[1])
+            self._kind = place[1]  # remembered at the end: a save syncs the disk, and this is the GUI thread
         self._show_title()
         self._show_status()
 

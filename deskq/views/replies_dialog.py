@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -20,16 +19,16 @@ from deskq.views.tables import Table
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """A worker's answer in full; None if there was none."""
+    """A worker's answer as text, None if there was none."""
 
     worker: str
-    answer: object
+    answer: str | None
 
 
 def _line(reply: Reply) -> str:
     if reply.answer is None:
         return "no answer: it is down, or busy"
-    return formats.plain(" ".join(reply_text(reply.answer).split())[:300])
+    return formats.plain(" ".join(reply.answer.split())[:300])
 
 
 COLUMNS: Final[tuple[Column[Reply], ...]] = (
@@ -49,7 +48,7 @@ class RepliesDialog(QDialog):
     """Shows answers to ``title``; those of ``asked`` that are missing are named."""
 
     def __init__(
-        self, title: str, replies: Mapping[str, object], asked: Sequence[str], parent: QWidget | None = None
+        self, title: str, replies: Mapping[str, str], asked: Sequence[str], parent: QWidget | None = None
     ) -> None:
         super().__init__(parent)
         self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
@@ -88,12 +87,5 @@ class RepliesDialog(QDialog):
 
     def _show(self, current: QModelIndex, _previous: QModelIndex) -> None:
         reply = self.model.row_at(current.row()) if current.isValid() else None
-        text = "" if reply is None or reply.answer is None else reply_text(reply.answer)
-        self.text.setPlainText(formats.plain_lines(text))
-
-
-def reply_text(answer: object) -> str:
-    """Return an answer as text: what stands in ``ok`` or ``error`` as it is, the rest as JSON."""
-    if isinstance(answer, dict) and len(answer) == 1 and isinstance(text := next(iter(answer.values())), str):
-        return text
-    return json.dumps(answer, ensure_ascii=False, indent=2, default=str)
+        text = reply.answer if reply is not None else None
+        self.text.setPlainText(formats.plain_lines(text or ""))

@@ -44,6 +44,7 @@ PROFILE_COLUMN: Final = Column[ShownSchedule](
     "Profile",
     "Whose beat it is, and the environment",
     lambda one: f"{formats.plain(one.profile.name)} · {one.profile.environment.short}",
+    environment=lambda one: one.profile.environment,
     width=150,
 )
 SCHEDULE_COLUMNS: Final[tuple[Column[ShownSchedule], ...]] = (

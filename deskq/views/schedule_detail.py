@@ -82,7 +82,6 @@ class ScheduleDetail(QWidget):
         head = QHBoxLayout()
         head.addWidget(self.heading, 1)
         for name, button in self.buttons.items():
-            button.setVisible(may_change)
             button.setAutoDefault(False)
             button.clicked.connect(lambda _=False, name=name: self.wanted.emit(name))
             head.addWidget(button)
@@ -92,7 +91,13 @@ class ScheduleDetail(QWidget):
         left.addStretch(1)
         layout.addLayout(left, 1)
         layout.addWidget(self.table, 1)
+        self.allow(may_change)
         self.show_schedule(None)
+
+    def allow(self, may_change: bool) -> None:
+        """Show the buttons only where something may be changed at all."""
+        for button in self.buttons.values():
+            button.setVisible(may_change)
 
     def show_schedule(self, shown: ShownSchedule | None) -> None:
         """Describe an entry; its runs come by :meth:`show_ahead`."""

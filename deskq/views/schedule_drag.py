@@ -8,12 +8,13 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 from PySide6.QtCore import QEvent, QMimeData, QObject, QPoint, Qt, Signal
-from PySide6.QtGui import QDrag, QDropEvent
+from PySide6.QtGui import QDrag, QDropEvent, QPalette
 from PySide6.QtWidgets import QAbstractItemView, QHBoxLayout, QLabel, QMenu, QPushButton, QSizePolicy, QWidget
 
 from deskq.models import formats
 from deskq.models.columns import Column
 from deskq.models.schedules import Schedules, ShownSchedule
+from deskq.profiles import Environment
 from deskq.views import theme
 from deskq.views.empty import plain_label
 from deskq.views.tables import Table
@@ -93,6 +94,7 @@ class StoreChips(QWidget):
         self._states: dict[Place, StoreState] = {}
         self._closed: dict[Place, str] = {}
         self._titles: dict[Place, str] = {}
+        self._environments: dict[Place, Environment] = {}  # where the profiles are several
         self._said: QLabel = plain_label(muted=True)
         self._row = QHBoxLayout(self)
         self._row.setContentsMargins(theme.GAP, 0, theme.GAP, theme.GAP_S)
@@ -103,32 +105,53 @@ class StoreChips(QWidget):
     def show_stores(self, followed: Iterable[Schedules]) -> None:
         """Show the stores that were read."""
         schedules = list(followed)
+        several = len(schedules) > 1
         before = list(self._states)
         self._states.clear()
         self._closed.clear()
+        self._environments.clear()
         for each in schedules:
             profile = each.session.profile
             for state in each.stores:
                 if state.store is not None:
                     place = (profile.name, state.store.url)
                     self._states[place] = state
+                    if several:
+                        self._environments[place] = profile.environment
                     closed = f"“{profile.name}” is read-only" if profile.read_only or not profile.has_broker else ""
                     self._closed[place] = closed or state.store.abilities.why_not
         if before != list(self._states):
             self._make_buttons()
         for place, button in self.buttons.items():
             state = self._states[place]
-            title = f"{place[0]}: {state.title}" if len(schedules) > 1 else state.title
+            title = state.title
+            if several:  # the word comes first: what is shortened is the middle
+                title = f"{self._environments[place].short} · {place[0]}: {title}"
             self._titles[place] = formats.plain(title)
             told = self._closed[place] or "Drop schedules here to copy or move them into this store."
             button.setToolTip(formats.tooltip(f"{title}\nShow this store alone. {told}"))
             button.setAccessibleName(self._titles[place])
             button.setChecked(place == self.only)
+        self._colour()
         self._fit()
         self.setVisible(len(self._states) > 1)
 
     def resizeEvent(self, event: object) -> None:
         self._fit()
+
+    def changeEvent(self, event: QEvent) -> None:
+        if event.type() == QEvent.Type.PaletteChange:  # light or dark
+            self._colour()
+        super().changeEvent(event)
+
+    def _colour(self) -> None:
+        """Give each store the colour of its profile's environment, whose word stands in its title."""
+        for place, button in self.buttons.items():
+            palette = QPalette()
+            if place in self._environments:
+                colour = theme.environment_colour(self._environments[place])
+                palette.setColor(QPalette.ColorRole.ButtonText, colour)
+            button.setPalette(palette)
 
     def _fit(self) -> None:
         """Shorten the titles to the room that there is."""

@@ -2,23 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any
 
 from PySide6.QtWidgets import QInputDialog, QWidget
 
-from deskq.actions.control import (
-    SIGNALS,
-    ControlDoer,
-    plan_control,
-    plan_pause,
-    plan_revoke,
-    plan_revoke_stamped,
-)
-from deskq.actions.control_verbs import VERBS, ControlVerb
+from deskq.actions.abort import NOTE, AbortDoer, plan_abort, stored_states
+from deskq.actions.control import ControlDoer, plan_control, plan_pause
+from deskq.actions.control_verbs import VERBS, ControlVerb, answer_text
 from deskq.actions.pauses import pauses
 from deskq.actions.plan import StepPlan
+from deskq.actions.revoke import SIGNALS, plan_revoke, plan_revoke_stamped
 from deskq.actions.steps import undo_plan
 from deskq.errors import UserError
 from deskq.history.reader import HistoryReader
@@ -60,6 +56,20 @@ class Steering:
         plan = plan_revoke(tasks, self._profile, terminate=True, signal=signal)
         note = f"Which worker runs a task is asked again right before. {_FORGOTTEN}"
         self._preview(plan, button="Terminate", note=note)
+
+    def abort(self, tasks: Sequence[tuple[str, str]]) -> None:
+        """Preview that abortable tasks, (id, name) each, are asked to stop; what is stored of them is read first."""
+        self._session.spawn(self._abort(list(tasks)), "abort")
+
+    async def _abort(self, tasks: list[tuple[str, str]]) -> None:
+        profile, ids = self._profile, [uuid for uuid, _ in tasks]
+        try:
+            stored = await asyncio.get_running_loop().run_in_executor(None, stored_states, profile, ids)
+            plan = plan_abort(tasks, stored, profile)
+        except UserError as error:
+            self.say(str(error))
+            return
+        StepsDialog(plan, profile, lambda: AbortDoer(profile), self._window, button="Abort", note=NOTE).open()
 
     def revoke_stamped(self) -> None:
         """Ask for a stamped header, and preview that every task that has it is revoked, seen or unseen."""
@@ -122,11 +132,14 @@ class Steering:
 
     async def _ask(self, verb: ControlVerb, workers: list[str]) -> None:
         try:
+            if verb.first:
+                await self._session.inspect(verb.first, workers or None, wait=2.0)
             replies = await self._session.inspect(verb.method, workers or None, wait=2.0)
         except UserError as error:
             self.say(str(error))
             return
-        RepliesDialog(f"{verb.title} at {self._profile.name}", replies, workers, self._window).open()
+        texts = {name: answer_text(verb, reply) for name, reply in replies.items()}
+        RepliesDialog(f"{verb.title} at {self._profile.name}", texts, workers, self._window).open()
 
     async def _ask_arguments(self, verb: ControlVerb, workers: list[str]) -> None:
         def read(reader: HistoryReader) -> tuple[Sequence[str], Sequence[str]]:

@@ -44,6 +44,7 @@ _SELECTED: Final = QStyle.StateFlag.State_Selected.value
 _CHOSEN_OR_UNDER_MOUSE: Final = _SELECTED | QStyle.StateFlag.State_MouseOver.value
 _PANEL: Final = QStyle.PrimitiveElement.PE_PanelItemViewItem
 _SINGLE_LINE: Final = Qt.TextFlag.TextSingleLine.value
+_WORD: Final = _SINGLE_LINE | Qt.AlignmentFlag.AlignRight.value | Qt.AlignmentFlag.AlignVCenter.value
 _TEXT, _HIGHLIGHTED_TEXT = QPalette.ColorRole.Text, QPalette.ColorRole.HighlightedText
 _MIDDLE, _RIGHT = Qt.TextElideMode.ElideMiddle, Qt.TextElideMode.ElideRight
 _GAP_HEIGHT: Final = 6
@@ -106,6 +107,12 @@ class CellDelegate(QStyledItemDelegate):
             if column.strip is not None:
                 draw_strip(painter, area, column.strip(row))
             return
+        if column.environment is not None:
+            word = column.environment(row).short
+            painter.setPen(theme.environment_colour(column.environment(row)))
+            painter.drawText(area, _WORD, word)
+            area = area.adjusted(0, 0, -option.fontMetrics.horizontalAdvance(word) - theme.GAP, 0)
+            text = text.removesuffix(word).rstrip(" ·")
         if state:
             painter.setPen(theme.state_colour(state))
         else:

@@ -19,6 +19,7 @@ class Asker(Protocol):
 
     retry_tasks: SignalInstance
     revoke_tasks: SignalInstance
+    abort_tasks: SignalInstance
     send_like: SignalInstance
     refused: SignalInstance
 
@@ -59,6 +60,10 @@ class TaskAsking:
     def terminate(self) -> None:
         """The same, and those that run to be ended."""
         self._with_rows(lambda rows: self._view.revoke_tasks.emit([(row.uuid, row.name) for row in rows], True))
+
+    def abort(self) -> None:
+        """Ask the selected tasks to stop by themselves, where they are abortable."""
+        self._with_rows(lambda rows: self._view.abort_tasks.emit([(row.uuid, row.name) for row in rows]))
 
     def _with_rows(self, then: Callable[[list[TaskRow]], None]) -> None:
         self._selected.read(lambda rows: then(rows) if rows else None)

@@ -7,7 +7,7 @@ from typing import Final
 from deskq.models.tasks import TasksModel
 
 MENU: Final = (
-    *("detail", "retry", "retry_to", "retry_all", "send_like", "revoke", "revoke_all", "terminate"),
+    *("detail", "retry", "retry_to", "retry_all", "send_like", "revoke", "revoke_all", "terminate", "abort"),
     *("copy_cell", "copy_row", "copy_uuid", "copy_json", "copy_call"),
 )
 MOST_RETRIED: Final = 100_000

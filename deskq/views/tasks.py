@@ -39,6 +39,7 @@ class TasksView(QWidget):
     open_worker = Signal(str)
     retry_tasks = Signal(list, bool)
     revoke_tasks = Signal(list, bool)
+    abort_tasks = Signal(list)
     send_like = Signal(str)
     refused = Signal(str)
 
@@ -146,6 +147,7 @@ class TasksView(QWidget):
             found["revoke"] = self.asking.revoke
             found["revoke_all"] = self.asking.revoke_all
             found["terminate"] = self.asking.terminate
+            found["abort"] = self.asking.abort
         return found
 
     def refresh(self) -> None:

@@ -13,11 +13,12 @@ from typing import Any
 import pytest
 
 from deskq.actions.carrying_out import Progress
-from deskq.actions.control import ControlDoer, plan_control, plan_pause, plan_revoke, plan_revoke_stamped
+from deskq.actions.control import ControlDoer, plan_control, plan_pause
 from deskq.actions.control_verbs import VERBS, read_arguments
 from deskq.actions.journal import ItemRow, Journal
 from deskq.actions.pauses import pauses
 from deskq.actions.plan import StepPlan
+from deskq.actions.revoke import plan_revoke, plan_revoke_stamped
 from deskq.actions.safety import Confirmation, Forbidden
 from deskq.actions.steps import StepCarrier, undo_plan
 from deskq.actions.undoing import doer_of
@@ -58,6 +59,7 @@ class Site:
 @pytest.fixture(scope="module", params=["redis", "rabbitmq"])
 def site(request: pytest.FixtureRequest) -> Iterator[Site]:
     config = {"worker_pool_restarts": True}
+    management = None
     with contextlib.ExitStack() as stack:
         if request.param == "redis":
             server: RedisServer = request.getfixturevalue("redis_server")
@@ -65,9 +67,10 @@ def site(request: pytest.FixtureRequest) -> Iterator[Site]:
         else:
             rabbit: RabbitServer = request.getfixturevalue("rabbit_server")
             url = stack.enter_context(rabbit.vhost("steered"))
+            management = rabbit.management_url
         worker = stack.enter_context(CeleryWorker(url, queues=QUEUES, config=config))
         other = stack.enter_context(CeleryWorker(url, queues=("celery",), events=False, extra=("--autoscale=3,1",)))
-        yield Site(Profile.from_url(url, name="shop"), worker, other)
+        yield Site(Profile.from_url(url, name="shop", management_url=management), worker, other)
 
 
 def carried(site: Site, plan: StepPlan) -> tuple[Progress, list[ItemRow]]:
@@ -260,6 +263,9 @@ def test_the_command_line(site: Site, capsys: pytest.CaptureFixture[str]) -> Non
     assert set(json.loads(capsys.readouterr().out)) == {name, site.other.hostname}
     assert main(["control", url, "active-queues", "--worker", name]) == 0
     assert "celery, second" in capsys.readouterr().out
+    for verb, words in (("memsample", "nothing: psutil is not installed there"), ("memdump", "psutil not installed")):
+        assert main(["control", url, verb, "--worker", name]) == 0  # in the worker's own words, where it has some
+        assert words in capsys.readouterr().out
     assert main(["control", url, "rate-limit", "sample.add", "7/m", "--worker", name, "--dry-run"]) == 0
     shown = capsys.readouterr().out
     assert f"rate_limit task_name=sample.add rate_limit=7/m → {name}: starts at most 7/m of sample.add" in shown
@@ -273,7 +279,8 @@ def test_the_command_line(site: Site, capsys: pytest.CaptureFixture[str]) -> Non
     wait_until(lambda: "second" in site.queues())
     assert main(["control", url, "resume-queue", "second", "--yes"]) == 2
     assert "not paused" in capsys.readouterr().err
-    assert main(["revoke", url, "no-such-id", "--terminate", "--yes", "--format", "json"]) == 0
+    api = ["--management-url", site.profile.management_url] if site.profile.management_url else []
+    assert main(["revoke", url, "no-such-id", "--terminate", "--yes", "--format", "json", *api]) == 0
     assert json.loads(capsys.readouterr().out.splitlines()[1])["outcomes"][0]["outcome"] == "gone"
     assert main(["control", url, "pool-grow", "1", "--worker", site.other.hostname, "--yes"]) == 1
     assert main(["control", url, "enable-events", "--worker", "nobody@nowhere", "--yes"]) == 3

@@ -13,20 +13,23 @@ from uuid import uuid4
 
 import pytest
 
-from deskq.actions.control import ControlDoer, plan_pause, plan_revoke
+from deskq.actions.control import ControlDoer, plan_pause
 from deskq.actions.journal import ItemRow, Journal
 from deskq.actions.pauses import pauses
 from deskq.actions.plan import Outcome, StepPlan
+from deskq.actions.revoke import plan_revoke
 from deskq.actions.running import terminated
 from deskq.actions.safety import Confirmation
 from deskq.actions.steps import StepCarrier, undo_plan
+from deskq.brokers.control_nodes import ControlNodes, control_nodes
 from deskq.brokers.remote_control import RemoteControl
 from deskq.history.store import History
 from deskq.profiles import Profile
 from deskq.protocol.events import Event
 from tests.support.celery_worker import CeleryWorker
+from tests.support.processes import free_port
 from tests.support.sample_app import sample_client
-from tests.support.servers import RedisServer
+from tests.support.servers import RabbitServer, RedisServer
 from tests.support.waiting import wait_until
 
 ODD = "mails-already-sent"
@@ -121,8 +124,8 @@ def test_who_runs_a_task_and_is_silent(workers: tuple[Profile, CeleryWorker, Cel
     wait_until(lambda: f"Task sample.sleep_for[{uuid}] received" in solo.log(), 20)
     plan = plan_revoke([(uuid, "sample.sleep_for")], profile, terminate=True)
     (item,) = carried(profile, plan)
-    assert item.outcome == Outcome.GONE
-    assert "No worker that answered (1) runs it" in item.words  # without a history there is no more to say
+    assert item.outcome == Outcome.UNKNOWN
+    assert f"{solo.hostname} does not answer: it may run there." in item.words  # as the broker knows, without a history
     with closing(History(profile.history_path())) as history:
         event = Event(
             type="task-received",
@@ -138,6 +141,57 @@ def test_who_runs_a_task_and_is_silent(workers: tuple[Profile, CeleryWorker, Cel
     (item,) = carried(profile, replace(plan, id=str(uuid4())))
     assert item.outcome == Outcome.UNKNOWN
     assert f"{solo.hostname} had it and does not answer" in item.words
+
+
+@pytest.mark.parametrize("kind", ["redis", "rabbitmq"])
+def test_a_frozen_worker_may_run_the_task(request: pytest.FixtureRequest, kind: str) -> None:
+    url = request.getfixturevalue("redis_url" if kind == "redis" else "rabbit_vhost_url")
+    profile = Profile.from_url(url, name="doubt")
+    if kind == "rabbitmq":
+        rabbit: RabbitServer = request.getfixturevalue("rabbit_server")
+        profile = replace(profile, management_url=rabbit.management_url)
+    with (
+        CeleryWorker(url) as worker,
+        CeleryWorker(url, queues=("other",)) as idle,
+        CeleryWorker(url, queues=("other",), concurrency=1) as killed,
+        sample_client(url) as client,
+    ):
+        killed.kill()  # on Redis its binding stays, and nobody waits for its answer
+        uuid = client.send_task("sample.sleep_for", (60,)).id
+        wait_until(lambda: f"Task sample.sleep_for[{uuid}] received" in worker.log(), 20)
+        plan = plan_revoke([(uuid, "sample.sleep_for"), ("no-such-id", "")], profile, terminate=True)
+        with frozen(worker):
+            items = carried(profile, plan)
+        assert [item.outcome for item in items] == [Outcome.UNKNOWN, Outcome.UNKNOWN]
+        assert "not answer" in items[0].words
+        assert worker.hostname in items[0].words
+        assert idle.hostname not in items[0].words
+        assert "Nothing was terminated." in items[0].words
+        again = carried(profile, replace(plan, id=str(uuid4())))
+        assert [item.outcome for item in again] == [Outcome.DONE, Outcome.GONE]
+        assert again[0].words == f"terminated on {worker.hostname}"
+        assert "No worker that answered (2) runs it" in again[1].words
+
+
+def test_nodes_are_known_under_a_key_prefix(redis_url: str) -> None:
+    profile = Profile.from_url(redis_url, name="doubt")
+    assert control_nodes(profile) == ControlNodes(frozenset(), 0)
+    prefixed = replace(profile, redis=replace(profile.redis, global_keyprefix="shop:"))
+    with CeleryWorker(redis_url, concurrency=1, config={"global_keyprefix": "shop:"}) as worker:
+        assert control_nodes(prefixed) == ControlNodes(frozenset({worker.hostname}), 1)
+        assert control_nodes(profile) == ControlNodes(frozenset(), 0)
+        with closing(RemoteControl(prefixed)) as remote:
+            assert remote.inspect("ping", timeout=10, limit=1) == {worker.hostname: {"ok": "pong"}}
+        assert "pidbox" not in worker.log()  # what goes to nobody harms nobody
+
+
+def test_a_broker_that_cannot_tell_who_is_there(rabbit_vhost_url: str) -> None:
+    nobody = f"http://127.0.0.1:{free_port()}"
+    profile = replace(Profile.from_url(rabbit_vhost_url, name="doubt"), management_url=nobody)
+    with CeleryWorker(rabbit_vhost_url, concurrency=1):
+        (item,) = carried(profile, plan_revoke([("no-such-id", "")], profile, terminate=True))
+    assert item.outcome == Outcome.UNKNOWN
+    assert "cannot tell without its management API" in item.words
 
 
 def test_many_that_one_worker_ended() -> None:

@@ -106,6 +106,7 @@ def test_redis_hears_nothing_but_reads(
             ["control", "ping"],
             ["control", "shutdown"],
             ["revoke", "x", "--yes"],
+            ["abort", "x", "--yes", "--backend", profile.url],
         ):
             read_only_command(words, profile)
         flags = {name.encode().upper(): set(map(str, about["flags"])) for name, about in server.command().items()}
@@ -123,7 +124,7 @@ def read_only_command(words: list[str], profile: Profile) -> None:
     options = ["--safety", "read-only", *(["--silent"] if profile.silent else [])]
     command = [words[0], profile.url, *words[1:]] if words[0] != "schedules" else [*words, profile.url]
     status = main(command + (options if words[0] != "schedules" else []))
-    if words in (["control", "shutdown"], ["revoke", "x", "--yes"]):
+    if words == ["control", "shutdown"] or words[0] in ("revoke", "abort"):
         assert status != 0
 
 

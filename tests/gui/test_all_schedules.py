@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from contextlib import closing
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from PySide6.QtCore import QEvent, QPointF, Qt
-from PySide6.QtGui import QDragEnterEvent, QDropEvent
-from PySide6.QtWidgets import QApplication, QMenu
+from PySide6.QtGui import QDragEnterEvent, QDropEvent, QImage, QPalette
+from PySide6.QtWidgets import QApplication, QMenu, QPushButton
 
-from deskq.profiles import Profile, Safety
+from deskq.profiles import Environment, Profile, Safety
 from deskq.schedules.base import RRule, ScheduleStore
 from deskq.schedules.opening import open_store
+from deskq.views import theme
 from deskq.views.schedule_drag import mime_of
 from tests.gui.conftest import Run, until
 from tests.gui.test_schedules import NIGHTLY, child, column, said_yes, store
@@ -33,6 +35,77 @@ def drop_on(button: Any, chosen: Any) -> bool:
     if enter.isAccepted():
         QApplication.sendEvent(button, QDropEvent(QPointF(place), copy, data, left, none, QEvent.Type.Drop))
     return enter.isAccepted()
+
+
+def word_of(view: Any, line: int) -> QImage:
+    """What is painted at the right of a line's profile, where the word of its environment stands."""
+    number = next(n for n, each in enumerate(view.table.columns) if each.key == "profile")
+    area = view.table.visualRect(view.model.index(line, number))
+    image: QImage = view.table.viewport().grab(area.adjusted(area.width() // 2, 0, 0, 0)).toImage()
+    return image
+
+
+def reds(image: QImage) -> int:
+    """How many points are red, as PROD is and DEV is not."""
+    points = [image.pixelColor(x, y) for x in range(image.width()) for y in range(image.height())]
+    return sum(point.red() > point.green() + 40 for point in points)
+
+
+def coloured(button: QPushButton, environment: Environment) -> bool:
+    return button.palette().color(QPalette.ColorRole.ButtonText) == theme.environment_colour(environment)
+
+
+def test_a_profile_that_comes_or_goes_is_seen_at_once(
+    redis_url: str, valkey_url: str, store: ScheduleStore, tmp_path: Path, run: Run, qapp: QApplication
+) -> None:
+    added(store, entry("at shop", NIGHTLY))
+    shop = Profile.from_url(redis_url, name="shop", history=str(tmp_path / "s.sqlite"), safety=Safety.READ_ONLY)
+    live = Profile.from_url(
+        valkey_url, name="live", history=str(tmp_path / "l.sqlite"), environment=Environment.PRODUCTION
+    )
+
+    async def scenario(others: ScheduleStore) -> None:
+        added(others, entry("at live", NIGHTLY))
+        async with opened(qapp) as app:
+            app.add(shop, start=False).connected = True  # no recorder is needed
+            window = app.window
+            window.show()
+            window.run_command("all_schedules")
+            view: Any = window.view()
+            await until(lambda: view.model.rowCount() == 1)
+            assert not view.detail.buttons["edit"].isVisible()
+            session = app.add(live, start=False)
+            assert window.view() is view
+            assert "live" not in [one.profile.name for one in view.model.rows()]  # it is not connected
+            session.connected = True
+            session.status_changed.emit()
+            await until(lambda: view.model.rowCount() == 2, what="what was connected meanwhile")
+            view.table.clearSelection()
+            lines = {one.entry.name: view.model.line_of(one.place) for one in view.model.rows()}
+            assert column(view, "profile", lines["at live"]) == "live · PROD"
+            assert column(view, "profile", lines["at shop"]) == "shop · DEV"
+            assert reds(word_of(view, lines["at live"])) > 0
+            assert reds(word_of(view, lines["at shop"])) == 0
+            assert view.detail.buttons["edit"].isVisible()  # there it may be changed
+            await until(lambda: len(view.chips.buttons) == 2)
+            for scheme in ("dark", "light"):
+                window.set_theme(scheme)
+                for (name, _), button in view.chips.buttons.items():
+                    environment = (live if name == "live" else shop).environment
+                    assert button.accessibleName().startswith(f"{environment.short} · {name}: ")
+                    await until(partial(coloured, button, environment), what=f"its colour when it is {scheme}")
+            await app.remove("shop")
+            assert window.view() is view
+            assert [one.entry.name for one in view.model.rows()] == ["at live"]
+            app.add(shop, start=False).connected = True
+            view._follow()
+            await until(lambda: view.model.rowCount() == 2, what="what came back")
+            await app.remove("shop")
+            await app.remove("live")
+            assert window.view() is window.welcome
+
+    with closing(open_store(f"redbeat:{valkey_url}")) as others:
+        run(scenario(others))
 
 
 def test_all_profiles_in_one_table_and_schedules_that_move_between_them(

@@ -14,7 +14,7 @@ from PySide6.QtGui import QDragEnterEvent, QDragLeaveEvent, QDragMoveEvent, QDro
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QDialog, QWidget
 
-from deskq.actions.journal import Journal
+from deskq.actions.journal import Journal, journal_path
 from deskq.app import App
 from deskq.history.rows import QueueRow
 from deskq.models.draggable import mime_of, tasks_in
@@ -267,6 +267,7 @@ def test_copied_tasks_are_pasted_onto_a_queue(recorded: Recorded, run: Run, qapp
             await until(lambda: dialog.model.rowCount() == 2)
             assert dialog.queue.currentText() == "emails"
             dialog.reject()
+            assert not journal_path().exists()  # nothing was done: a preview does not make it
 
     run(scenario())
 

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from PySide6.QtWidgets import QApplication, QInputDialog, QWidget
 
+from deskq.actions.control_verbs import VERBS
 from deskq.actions.journal import Journal
 from deskq.actions.plan import Outcome, Step, StepPlan, Verb
 from deskq.app import App
@@ -136,6 +137,75 @@ def test_workers_are_told_tasks_ended_and_queues_paused(
 
     with CeleryWorker(redis_url) as worker, sample_client(redis_url) as client:
         run(scenario(worker, client))
+
+
+def test_every_question_has_a_row_for_each_worker(redis_url: str, tmp_path: Path, run: Run, qapp: QApplication) -> None:
+    profile = Profile.from_url(redis_url, name="shop", history=str(tmp_path / "h.sqlite"))
+    expected = {
+        "ping": "pong",
+        "report": "platform",
+        "clock": "",
+        "active-queues": '"celery"',
+        "memsample": "psutil is not installed",
+        "memdump": "psutil not installed",
+        "stats": '"pool"',
+    }
+
+    async def scenario(worker: CeleryWorker) -> None:
+        async with opened(qapp) as app:
+            app.add(profile, start=False)
+            app.window.show()
+            steering = app.window.acting.steering("shop")
+            for name, words in expected.items():
+                steering.control(name, [worker.hostname, "silent@nowhere"])
+                await until(lambda: child(app, "RepliesDialog"), 20, f"answers to {name}")
+                dialog = child(app, "RepliesDialog")
+                rows = {row.worker: row.answer for row in dialog.model.rows()}
+                assert list(rows) == sorted([worker.hostname, "silent@nowhere"])
+                assert rows["silent@nowhere"] is None
+                assert words in (rows[worker.hostname] or "")
+                assert rows[worker.hostname]
+                assert "1 silent" in dialog.summary.text()
+                dialog.accept()
+                await until(lambda: not child(app, "RepliesDialog"))
+
+    assert set(expected) == {verb.name for verb in VERBS.values() if not verb.changes}
+    with CeleryWorker(redis_url, pool="solo") as worker:
+        run(scenario(worker))
+
+
+def test_an_abortable_task_is_asked_to_stop(redis_url: str, tmp_path: Path, run: Run, qapp: QApplication) -> None:
+    profile = Profile.from_url(redis_url, name="shop", history=str(tmp_path / "h.sqlite"), result_backend=redis_url)
+
+    async def scenario(client: Any) -> None:
+        async with opened(qapp) as app:
+            session = app.add(profile)
+            window = app.window
+            window.show()
+            await until(lambda: session.status is not None and session.status.state == "recording", 30)
+            uuid = client.send_task("sample.abortable").id
+            tasks: Any = window.show_view("shop", "tasks")
+            await until(lambda: tasks.model.rowCount() and tasks.model.task_at(0).state == "STARTED", 30, "its start")
+            tasks.table.selectRow(0)
+            window.run_command("abort")
+            dialog = await said_yes(app)
+            assert dialog.go.text() == "Abort"
+            assert "is_aborted()" in dialog.note.text()
+            assert dialog.model.rows()[0].command.endswith("stored now: nothing")
+            assert dialog.model.rows()[0].words == "stored; there was no record before"
+            dialog.reject()
+            await until(lambda: tasks.model.task_at(0).state == "SUCCESS", 30, "its end")
+            tasks.show_task(uuid)
+            await until(lambda: tasks.detail.traces.texts, what="what was done about it")
+            assert tasks.detail.traces.texts[0].startswith("abort asked by")
+            window.run_command("abort")  # it has ended: its result stays
+            dialog = await said_yes(app)
+            assert dialog.model.rows()[0].outcome is Outcome.GONE
+            dialog.reject()
+            assert client.AsyncResult(uuid).get(timeout=10) == "stopped"
+
+    with CeleryWorker(redis_url), sample_client(redis_url) as client:
+        run(scenario(client))
 
 
 def test_the_journal_filters_exports_and_says_what_is_unknown(

@@ -33,6 +33,13 @@ def test_every_state_and_environment_is_readable(dark: bool) -> None:
 
 
 @pytest.mark.parametrize("dark", [False, True])
+def test_every_environment_is_readable_on_a_button_and_a_selected_row(dark: bool) -> None:
+    for environment, pair in ENVIRONMENT_COLOURS.items():
+        for role, least in ((QPalette.ColorRole.Button, 4.5), (QPalette.ColorRole.Highlight, 3.0)):
+            assert contrast(QColor(pair[dark]), QColor(PALETTES[dark][role])) >= least, (environment, role)
+
+
+@pytest.mark.parametrize("dark", [False, True])
 def test_text_is_readable(dark: bool) -> None:
     palette = PALETTES[dark]
     for text, base in (

@@ -118,6 +118,27 @@ def test_two_brokers_at_once_and_one_removed(tmp_path: Path, run: Run, qapp: QAp
     run(scenario())
 
 
+def test_the_view_that_was_shown_last_comes_again(
+    recorded: Recorded, deskq_home: Path, run: Run, qapp: QApplication
+) -> None:
+    def written() -> list[int]:
+        return [path.stat().st_mtime_ns for path in deskq_home.rglob("*.ini")]
+
+    async def scenario() -> None:
+        for shown, wanted in (("Tasks", "queues"), ("Queues", "workers"), ("Workers", "journal")):
+            async with opened(qapp) as app:
+                app.add(recorded.profile, start=False)
+                app.window.show()
+                assert app.window.view().title == shown
+                before = written()
+                app.window.show_view("shop", wanted)
+                await asyncio.sleep(0)
+                # Switching writes nothing: what does, syncs the disk in the thread of the window.
+                assert written() == before
+
+    run(scenario())
+
+
 def test_palette_and_keys(recorded: Recorded, run: Run, qapp: QApplication) -> None:
     async def scenario() -> None:
         async with opened(qapp) as app:

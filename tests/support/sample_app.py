@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from celery import Celery
+from celery.contrib.abortable import AbortableTask
 from celery.exceptions import Ignore, Reject, SoftTimeLimitExceeded
 
 BROKER, CONFIG = "DESKQ_SAMPLE_BROKER", "DESKQ_SAMPLE_CONFIG"
@@ -113,6 +114,16 @@ def _register(app: Celery) -> None:
     def sleep_for(seconds: float) -> float:
         time.sleep(seconds)
         return seconds
+
+    @app.task(name="sample.abortable", bind=True, base=AbortableTask)
+    def abortable(self: Any, seconds: float = 60) -> str:
+        """Looks whether it is aborted, and stops then."""
+        until = time.monotonic() + seconds
+        while time.monotonic() < until:
+            if self.is_aborted():
+                return "stopped"
+            time.sleep(0.1)
+        return "ran to its end"
 
     @app.task(name="sample.late_sleep", acks_late=True)
     def late_sleep(seconds: float) -> float:

@@ -6,8 +6,10 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
+import apsw
 import pytest
 
 from deskq.actions.journal import KEPT_SECONDS, Journal
@@ -32,6 +34,53 @@ def journal() -> Iterator[Journal]:
     one = Journal()
     yield one
     one.close()
+
+
+class Syncing(apsw.VFS):
+    """The file system, counting how often something must reach the disk."""
+
+    def __init__(self) -> None:
+        super().__init__("syncing", "unix")
+        self.count = 0
+
+    def xOpen(self, name: str | apsw.URIFilename | None, flags: list[int]) -> apsw.VFSFile:
+        return _File(self, name, flags)
+
+
+class _File(apsw.VFSFile):
+    def __init__(self, vfs: Syncing, name: str | apsw.URIFilename | None, flags: list[int]) -> None:
+        super().__init__("unix", name, flags)
+        self._vfs = vfs
+
+    def xSync(self, flags: int) -> None:
+        self._vfs.count += 1
+        super().xSync(flags)
+
+
+def test_looking_reaches_no_disk_and_waits_for_nobody(deskq_home: Path) -> None:
+    vfs = Syncing()
+    apsw.set_default_vfs("syncing")
+    try:
+        with closing(Journal()) as writer:
+            writer.begin(plan_of(2), PROFILE)
+            made = vfs.count
+            assert made > 0  # it is counted
+            other = apsw.Connection(str(writer.path))
+            other.execute("BEGIN IMMEDIATE")  # somebody else writes
+            with closing(Journal()) as journal:
+                assert journal.recover() == []
+                journal.forget_old(time.time())
+                assert len(journal.actions()) == 1
+                assert not journal.unknown()
+            assert vfs.count == made
+            other.execute("ROLLBACK")
+            other.close()
+            writer.forget_old(time.time() + KEPT_SECONDS + 60)
+            assert vfs.count > made
+            assert not writer.actions()
+    finally:
+        apsw.set_default_vfs("unix")
+        vfs.unregister()
 
 
 def test_a_plan_and_its_outcomes(journal: Journal) -> None:

@@ -1,0 +1,90 @@
+"""Marking records as ABORTED, the one thing that deskq writes into a result backend: never over a result.
+
+Tasks of celery.contrib.abortable look for that state and stop. Celery's own ``abort()`` overwrites what is stored,
+whatever it is; here the record is compared and set in one step.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final, Literal, NamedTuple, Protocol
+
+from deskq.profiles import Profile
+from deskq.profiles.urls import REDIS_SCHEMES
+from deskq.results.store import ResultStore, ResultsUnreadable, open_results
+
+ABORTED: Final = "ABORTED"
+READY: Final = frozenset({"SUCCESS", "FAILURE", "REVOKED"})
+"""States whose record is a result (celery/states.py, READY_STATES)."""
+TRIES: Final = 20
+"""How often it is tried anew where somebody else wrote meanwhile, as a task does that tells of its progress."""
+TOO_BUSY: Final = "It is written so often that there was no moment to mark it. Nothing was stored."
+
+
+class Marked(NamedTuple):
+    """How it ended for one record; ``outcome`` as in actions/plan.py."""
+
+    outcome: Literal["done", "gone", "failed", "unknown"]
+    words: str
+
+
+NOT_TOLD: Final = Marked("done", "It is stored so, though the result backend did not say that it was written.")
+NOT_KNOWN: Final = Marked("unknown", "The connection was lost while it was written: it may be stored.")
+
+
+class Marker(ResultStore, Protocol):
+    """A result store that can mark records; used by one thread."""
+
+    def mark(self, task_id: str, *, expires: float | None, may_begin: bool) -> Marked:
+        """Mark one record unless it is a result; raises UserError where the store cannot be reached.
+
+        ``expires``: seconds from now, 0 = never, None = as the record expires already. ``may_begin``: also where
+        nothing is stored yet; what the workers can read is not known then.
+        """
+
+
+def open_marker(profile: Profile) -> Marker:
+    """Return what marks records in the profile's result backend; raises ResultsUnreadable where nothing does."""
+    scheme = profile.result_backend_url().partition(":")[0].lower()
+    kind = scheme.partition("+")[0]
+    if scheme in REDIS_SCHEMES or kind in REDIS_SCHEMES:
+        from deskq.results.redis_marking import RedisMarker
+
+        return RedisMarker(profile)
+    if kind in ("db", "database"):
+        from deskq.results.database_marking import DatabaseMarker
+
+        return DatabaseMarker(profile.result_backend_url())
+    open_results(profile).close()  # where none is set, or none can be read, it says so
+    raise ResultsUnreadable(
+        f"deskq aborts tasks in Redis, Valkey and Celery's database backend: into “{scheme}” it writes nothing, "
+        "since it could overwrite a result there."
+    )
+
+
+def standing(state: object) -> Marked | None:
+    """Say why a record in this state is left alone, None if it may be marked."""
+    if state in READY:
+        return Marked("gone", f"It has ended already ({state}): its result stays.")
+    return Marked("gone", "It was aborted already.") if state == ABORTED else None
+
+
+def marked(before: object) -> Marked:
+    """Say that it was done, and what was there before."""
+    return Marked("done", f"stored; it was {before}" if before else "stored; there was no record before")
+
+
+def no_beginning(task_id: str) -> Marked:
+    """Say why nothing is stored where nothing was."""
+    return Marked(
+        "failed",
+        f"Nothing is stored of {task_id}, and its workers store results in another format than JSON: they could not "
+        "read it.",
+    )
+
+
+def meta_of(task_id: str, before: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the record that Celery's ``abort()`` stores, with what the one before says beside its result."""
+    empty = {"status": ABORTED, "result": None, "traceback": None, "children": None, "date_done": None}
+    kept = {key: value for key, value in before.items() if key not in ("status", "result", "traceback", "date_done")}
+    return {**empty, **kept, "task_id": task_id}
