@@ -125,8 +125,16 @@ class WorkerWatch:
         self.forgotten: list[str] = []
         self.refused = 0
         self._checked: float | None = None
+        self.add_known(known)
+
+    def add_known(self, known: Iterable[WorkerRow], heard: float = 0.0) -> None:
+        """Take in workers as the history has them, as far as nothing was heard of them; ``heard``: when they count as
+        heard.
+        """
         for row in known:
-            worker = Worker(row.hostname, row.first_seen, row.online, row.since, heard=0.0)
+            if row.hostname in self.workers:
+                continue
+            worker = Worker(row.hostname, row.first_seen, row.online, row.since, heard=heard)
             worker.heartbeat, worker.pid, worker.software = row.last_heartbeat, row.pid, row.software
             worker.pool, worker.concurrency, worker.queues = row.pool, row.concurrency, row.queues
             worker.events_enabled, worker.missed, worker.processed = row.events_enabled, row.missed, row.processed

@@ -122,7 +122,7 @@ def test_what_hung_on_tasks_goes_with_them(history: History) -> None:
     fill(history, 1, 500, name="old.name", queue="old.queue")
     history.put_queues([], [("old.queue", NOW + number, number, 0, 1) for number in range(300)])
     history.put_queues([], [("new.queue", NOW + 20 * DAY, 1, 0, 1), ("", NOW, 1, 0, 1)])
-    history.close_gap(history.open_gap(NOW, "long ago"), NOW + 1)
+    history.open_gap(NOW, "long ago", NOW + 1)
     add_task(history, 20 * int(DAY), name="new.name", queue="new.queue")
     history.commit(NOW)
     work_off(Retention(history, 5, 5, 0), NOW + 20 * DAY + 10)
