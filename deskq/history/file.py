@@ -260,6 +260,8 @@ def _check(connection: apsw.Connection, path: Path) -> None:
     own = connection.pragma("application_id") == APPLICATION_ID
     if own and VERSION < version <= VERSION + _PLAUSIBLE_VERSIONS:
         raise UserError(f"{path} was written by a newer deskq: format {version}, not {VERSION}. Upgrade deskq.")
+    if not version and not connection.pragma("schema_version"):
+        raise UserError(f"There is nothing in the history {path} yet.")
     if not own or not 1 <= version <= VERSION:
         raise damaged(path, "its header is destroyed")
     connection.execute("SELECT count(*) FROM sqlite_schema").fetchall()

@@ -57,10 +57,10 @@ class SetAside:
 def open_history(path: Path, say: Callable[[str], None] = lambda _: None) -> tuple[History, SetAside | None]:
     """Open a history for writing; one that proves to be damaged is set aside, and a new one is begun.
 
-    Raises what History raises.
+    Where there is no room it waits for room: see History. Raises what History raises.
     """
     try:
-        history = History(path, least_id=_least_id(path))
+        history = History(path, least_id=_least_id(path), patient=True)
     except HistoryDamaged:
         say(f"The history {path} is damaged; a new one is begun.")
         lock = WriterLock(path)
@@ -70,7 +70,7 @@ def open_history(path: Path, say: Callable[[str], None] = lambda _: None) -> tup
             aside = set_aside(path)
         finally:
             lock.release()
-        return History(path, least_id=aside.least_id), aside
+        return History(path, least_id=aside.least_id, patient=True), aside
     try:
         try:
             history.oldest_waiting()

@@ -14,7 +14,7 @@ from deskq.errors import UserError
 from deskq.history import codec
 from deskq.history.beside import Beside
 from deskq.history.codec import ROOT_IS_SELF, UNREADABLE, Texts, pack_uuid, unpack_record
-from deskq.history.file import find_damage, open_for_writing
+from deskq.history.file import HistoryDamaged, HistoryFull, find_damage, no_room, open_for_writing, stand_in
 from deskq.history.lock import WriterLock
 from deskq.history.tallies import Tallies
 from deskq.history.task_rows import FIND, INSERT, LOAD, UPDATE, Kept, row_of, size_of
@@ -36,19 +36,17 @@ class History(Beside):
     """A history open for writing; used by one thread.
 
     ``least_id``: the first number for a new task, above those that are kept for the tasks of a file set aside.
-    Raises HistoryLocked if somebody else writes it, HistoryDamaged if SQLite finds it damaged:
-    see set_aside.open_history.
+    ``patient``: where there is no room to open it, it waits for room. Then it is empty, what is recorded is held, no
+    other write succeeds, and ``waits_for`` says why, until a ``commit`` finds room; else that is "".
+    Raises HistoryLocked if somebody else writes it, HistoryFull if there is no room, HistoryDamaged if SQLite finds it
+    damaged: see set_aside.open_history.
     """
 
-    def __init__(self, path: Path, *, least_id: int = 1) -> None:
+    def __init__(self, path: Path, *, least_id: int = 1, patient: bool = False) -> None:
         self.path = path
         self._least_id = least_id
+        self._patient = patient
         self._lock = WriterLock(path)
-        try:
-            if not self._lock.acquire():
-                raise HistoryLocked(f"Another recorder writes {path}. Stop it, or use another --history.")
-        except OSError as error:
-            raise UserError(f"The history {path} cannot be written ({error.strerror}). Use --history PATH.") from None
         self._seen_before = 0
         self._changed: dict[str, Kept] = {}
         try:
@@ -58,14 +56,44 @@ class History(Beside):
             raise
 
     def _open(self) -> None:
-        self._connection = open_for_writing(self.path, check_seconds=CHECK_SECONDS)
+        self.waits_for = ""
         try:
-            self.texts = TextIds(self._connection)
-            newest = self._connection.execute("SELECT coalesce(max(id), 0) FROM tasks").get
+            connection = self._connected()
+        except HistoryFull as error:
+            if not self._patient:
+                raise
+            self.waits_for = error.reason
+            connection = stand_in()
+        self._take(connection)
+
+    def _connected(self) -> apsw.Connection:
+        try:
+            if not self._lock.held and not self._lock.acquire():
+                raise HistoryLocked(f"Another recorder writes {self.path}. Stop it, or use another --history.")
+        except OSError as error:
+            if no_room(error, self.path):
+                raise HistoryFull(self.path, error.strerror) from None
+            raise UserError(
+                f"The history {self.path} cannot be written ({error.strerror}). Use --history PATH."
+            ) from None
+        connection = open_for_writing(self.path, check_seconds=CHECK_SECONDS)
+        try:
+            connection.execute("INSERT OR REPLACE INTO facts VALUES ('writing', '1')")
+        except apsw.Error as error:
+            connection.close()
+            if no_room(error, self.path):
+                raise HistoryFull(self.path, error) from None
+            raise
+        return connection
+
+    def _take(self, connection: apsw.Connection) -> None:
+        self._connection = connection
+        try:
+            self.texts = TextIds(connection)
+            newest = connection.execute("SELECT coalesce(max(id), 0) FROM tasks").get
             self._next_id = max(newest + 1, self._least_id)
-            self._connection.execute("INSERT OR REPLACE INTO facts VALUES ('writing', '1')")
         except BaseException:
-            self._connection.close()
+            connection.close()
             raise
         self._first_id = self._next_id
         self._old_touched: set[int] = set()
@@ -91,6 +119,23 @@ class History(Beside):
         self._least_id = least_id
         self._seen_before = self.tasks_seen
         self._open()
+        self._hold_again()
+
+    def _try_again(self) -> None:
+        """Open the file if there is room by now; raises apsw.Error if there is none, or if it is damaged."""
+        try:
+            connection = self._connected()
+        except HistoryFull as error:
+            self.waits_for = error.reason
+            raise apsw.FullError(error.reason) from None
+        except HistoryDamaged as error:
+            raise apsw.CorruptError(str(error)) from None
+        self._connection.close()
+        self._take(connection)
+        self.waits_for = ""
+        self._hold_again()
+
+    def _hold_again(self) -> None:
         held, self._changed = self._changed, {}
         for uuid, kept in held.items():
             self.record(uuid, kept.seen).merge(kept.record)
@@ -164,6 +209,8 @@ class History(Beside):
 
         ``facts``: what is to be noted in the same transaction.
         """
+        if self.waits_for:
+            self._try_again()
         if not self._changed and not facts:
             return 0
         inserts: list[tuple[Any, ...]] = []

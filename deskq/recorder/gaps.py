@@ -15,6 +15,9 @@ from deskq.history.store import History
 MOST_WAITING: Final = 1_000
 
 
+ABSENT: Final = "the recorder was not running"
+
+
 class Gaps:
     """At most one gap goes on at a time; ``count`` of all so far, ``ended``: when the last one did, if one did.
 
@@ -45,7 +48,14 @@ class Gaps:
         """Begin with what was lost while no recorder ran, since the last sign of the one before; 0.0: never was one."""
         if last_sign:
             self.later(partial(self._history.close_open_gaps, last_sign))
-            self.begin(last_sign, "the recorder was not running")
+            self.begin(last_sign, ABSENT)
+
+    def note_absence(self, last_sign: float, until: float) -> None:
+        """Note what was lost while no recorder ran, where that is known only now."""
+        if last_sign:
+            self.later(partial(self._history.close_open_gaps, last_sign))
+            self.note(last_sign, max(last_sign, until), ABSENT)
+            self.moved()
 
     def end(self, now: float) -> None:
         """Events are read again; nothing happens if no gap went on."""

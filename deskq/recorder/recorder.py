@@ -28,7 +28,7 @@ from deskq.recorder.samples import Samples
 from deskq.recorder.standstill import Standstill, StandstillWatch
 from deskq.recorder.status import Rate, Summary, line
 from deskq.recorder.upkeep import Upkeep
-from deskq.recorder.worker_watch import Missed, WorkerWatch
+from deskq.recorder.worker_watch import WorkerWatch
 
 COMMIT_SECONDS: Final = 0.1
 SALVAGING_SECONDS: Final = 0.03
@@ -74,6 +74,8 @@ class Recorder:
         self._next_try = 0.0
         self.standstill = StandstillWatch()
         self._aside = aside
+        self._unread = bool(history.waits_for)  # what it holds of workers, queues and the last recorder
+        self._first_connected = self._began
         self._upkeep = Upkeep(profile, history, say)
 
     def run(self) -> Summary:
@@ -84,6 +86,8 @@ class Recorder:
             self._gaps.begin_after_absence(self._aside.last_sign)
         elif before is not None:
             self._gaps.begin_after_absence(before.updated)
+        if self._unread:
+            self._cannot_write(apsw.FullError(self._history.waits_for))
         started = False
         try:
             self._put_status()
@@ -168,6 +172,8 @@ class Recorder:
             return
         try:
             written = self._history.commit(now)
+            if self._unread:
+                self._read_at_last()
             for reason, raw, size in self._pipeline.committed():
                 self._gaps.later(partial(self._history.put_malformed, reason, raw, now, size))
             self._note_dropped(now)
@@ -185,6 +191,16 @@ class Recorder:
             self._set_state(self._state, "")
         if written and self._pipeline.last_event is not None:
             self._delay = max(0.0, time.time() - self._last_event_at())
+
+    def _read_at_last(self) -> None:
+        """There was no room to open the history when this recorder began: take in what the one before left there."""
+        now = time.time()
+        self._unread = False
+        self._workers.add_known(self._history.workers(), heard=now)
+        self._queues.add_known(self._history.queues())
+        before = self._history.status()
+        if before is not None:
+            self._gaps.note_absence(before.updated, self._first_connected)
 
     def _last_event_at(self) -> float:
         """When the newest worker's event was sent, by the local clock; 0.0 before there was one."""
@@ -207,7 +223,8 @@ class Recorder:
 
     def _cannot_write(self, error: apsw.Error) -> None:
         """Hold on to what was read: the next commit writes it."""
-        reason = error.__context__ if isinstance(error.__context__, apsw.Error) else error  # what rolled it back
+        rolled_back = isinstance(error.__context__, apsw.Error)  # the first error is the reason
+        reason = self._history.waits_for or str(error.__context__ if rolled_back else error)
         problem = f"The history cannot be written ({reason}). Free some space; what was read is kept in memory."
         if problem != self._full:
             self._full = problem
@@ -251,7 +268,7 @@ class Recorder:
             self._workers.check(now)
             self._endings.check(now)
             for missed in self._workers.take_missed():
-                self._missed(missed)
+                self._gaps.note(missed.since, missed.until, missed.cause, missed.count)
             self._wanted = self._samples.wanted(now)
             self._put_workers()
             self._put_status()
@@ -296,6 +313,8 @@ class Recorder:
                 self._wait(pause)
                 continue
             now = time.time()
+            if first:
+                self._first_connected = now
             self._workers.deaf_until(now)
             self.standstill.restart()
             self._gaps.end(now)
@@ -334,10 +353,6 @@ class Recorder:
             self._gaps.note(loss.since, loss.until, loss.cause, loss.count)
             self._say(loss.cause)
 
-    def _missed(self, missed: Missed) -> None:
-        cause = f"{missed.hostname} accepted {missed.count} tasks whose events did not arrive"
-        self._gaps.note(missed.since, missed.until, cause, missed.count)
-
     def _set_state(self, state: str, message: str) -> None:
         if (state, message) != (self._state, self._message):
             if state != self._state:
@@ -350,7 +365,7 @@ class Recorder:
         return RecorderStatus(
             state=self._state,
             since=self._since,
-            message=self._message or self._upkeep.notice or self._refusals(),
+            message=self._message or self._full or self._upkeep.notice or self._workers.refusals,
             pid=os.getpid(),
             events=self._pipeline.events,
             events_per_second=self._rate.at(now, self._pipeline.events),
@@ -362,12 +377,6 @@ class Recorder:
             updated=now,
             salvaging=self._upkeep.salvaging,
         )
-
-    def _refusals(self) -> str:
-        refused = self._workers.refused
-        if not refused:
-            return ""
-        return f"Too many or too long names of workers: {refused:,} events of theirs are left out of the Workers view."
 
     def _put_status(self) -> None:
         with contextlib.suppress(apsw.Error):  # a full disk is told by the commit
