@@ -28,8 +28,11 @@ SPARE_BYTES: Final = 50_000_000
 """So much room is left to the recorder: what is salvaged takes no more than lies above."""
 PAUSE_SECONDS: Final = 30.0
 """After a slice that could not be written."""
-_AIM: Final = 0.5  # of SLICE_SECONDS: now and then a slice also pays for a checkpoint
-_LEAST_SECONDS, _MOST_SECONDS = 0.001, 0.02
+_AIM: Final = 0.4  # of SLICE_SECONDS
+_GROWTH: Final = 1.2
+"""A slice that was quick says little of the next: the disk may be busy by then."""
+_LEAST_SECONDS, _MOST_SECONDS = 0.001, 0.012
+"""How long a slice reads before it commits, which takes about as long again."""
 _CHUNK: Final = 200
 _MOST_UNREAD: Final = 1_000_000
 _FACT: Final = "salvage"
@@ -141,7 +144,7 @@ class Salvage:
             raise
         took = time.perf_counter() - began
         self.longest_slice = max(self.longest_slice, took)
-        factor = min(max(SLICE_SECONDS * _AIM / took, 0.5), 1.5)
+        factor = min(max(SLICE_SECONDS * _AIM / took, 0.5), _GROWTH)
         self._seconds = min(max(self._seconds * factor, _LEAST_SECONDS), _MOST_SECONDS)
         return True
 

@@ -13,6 +13,7 @@ import apsw
 from deskq.errors import UserError
 from deskq.history import codec
 from deskq.history.beside import Beside
+from deskq.history.checkpoints import Checkpoints
 from deskq.history.codec import ROOT_IS_SELF, UNREADABLE, Texts, pack_uuid, unpack_record
 from deskq.history.file import HistoryDamaged, HistoryFull, find_damage, no_room, open_for_writing, stand_in
 from deskq.history.lock import WriterLock
@@ -88,6 +89,7 @@ class History(Beside):
 
     def _take(self, connection: apsw.Connection) -> None:
         self._connection = connection
+        self._checkpoints = Checkpoints(connection, self.path)
         try:
             self.texts = TextIds(connection)
             newest = connection.execute("SELECT coalesce(max(id), 0) FROM tasks").get
@@ -112,6 +114,7 @@ class History(Beside):
 
     def detach(self) -> None:
         """Close the file but keep the lock and what was not committed, so that the file can be exchanged."""
+        self._checkpoints.close()
         self._connection.close()
 
     def attach(self, least_id: int = 1) -> None:

@@ -31,7 +31,7 @@ from deskq.recorder.upkeep import Upkeep
 from deskq.recorder.worker_watch import WorkerWatch
 
 COMMIT_SECONDS: Final = 0.1
-SALVAGING_SECONDS: Final = 0.03
+SALVAGING_SECONDS: Final = 0.02
 """The same while a damaged history is being salvaged: a slice of that follows each commit."""
 COMMIT_EVENTS: Final = 5_000
 HOUSEKEEPING_SECONDS: Final = 1.0
