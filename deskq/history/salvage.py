@@ -70,7 +70,6 @@ class Salvage:
     """Looks through the files that were set aside for a history, the newest first; used by the writer's thread.
 
     ``ended``: what became of those that are done. ``workers``: found in them, for whoever watches workers.
-    ``longest_slice``: for how many seconds one held the writer.
     """
 
     def __init__(self, history: History) -> None:
@@ -78,7 +77,6 @@ class Salvage:
         self._seconds = 0.005
         self.ended: list[Salvaged] = []
         self.workers: list[WorkerRow] = []
-        self.longest_slice = 0.0
         self._work: Generator[bool] | None = None
         self.begin()
 
@@ -143,7 +141,6 @@ class Salvage:
             self._not_before = now + PAUSE_SECONDS
             raise
         took = time.perf_counter() - began
-        self.longest_slice = max(self.longest_slice, took)
         factor = min(max(SLICE_SECONDS * _AIM / took, 0.5), _GROWTH)
         self._seconds = min(max(self._seconds * factor, _LEAST_SECONDS), _MOST_SECONDS)
         return True
@@ -160,6 +157,7 @@ class Salvage:
         self._done: _Done | None = None
         self._found = Found()
         self._unread: set[int] = set()
+        self._lost = 0
         self._looked, self._pages = 0, 0
         self._samples: list[tuple[Any, ...]] = []
         self._noted = ""
@@ -197,8 +195,12 @@ class Salvage:
                 elif kind == SAMPLES:
                     self._samples += sample(pages, number, self._found.texts)
                 done.pages += 1
-                if kind != OTHER or number % 64 == 0:
+                if kind != OTHER or number % _CHUNK == 0:
                     yield True
+        for number, row in enumerate(self._unread):  # an older version of the row may have been readable
+            self._lost += not self._history.has_number(row)
+            if number % _CHUNK == 0:
+                yield True
 
     def _begun(self, aside: SetAside) -> _Done:
         """Go on where the last commit was, or begin, with a gap that says so."""
@@ -246,9 +248,8 @@ class Salvage:
 
     def _end(self, aside: SetAside) -> None:
         history, done = self._history, self._done
-        unread = sum(not history.has_number(row) for row in self._unread)
         tasks = done.tasks if done is not None else 0
-        result = Salvaged(aside.kept_as, tasks, max(self._found.expected - tasks, unread))
+        result = Salvaged(aside.kept_as, tasks, max(self._found.expected - tasks, self._lost))
         if done is not None:
             history.rename_gap(done.gap, result.cause)
         history.drop_fact(_FACT)
