@@ -165,7 +165,7 @@ def _next_number(path: Path) -> int:
 
 def _last_sign(path: Path) -> float:
     """When its recorder last said something, as far as SQLite can read that, else when the file last changed."""
-    with contextlib.suppress(apsw.Error):
+    with contextlib.suppress(apsw.Error, *UNREADABLE):
         connection = apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READONLY)
         try:
             for status in readable(connection.execute("SELECT row FROM status"), RecorderStatus):

@@ -129,6 +129,14 @@ def test_a_second_damage_while_the_first_is_salvaged_loses_neither(path: Path) -
     assert to_be_salvaged(path) == []
 
 
+def test_a_status_that_cannot_be_read_is_no_obstacle(path: Path) -> None:
+    history = History(path)
+    history.connection.execute("UPDATE status SET row = x'bbbb'")
+    history.close()
+    changed = path.stat().st_mtime
+    assert set_aside(path).last_sign == changed
+
+
 def test_a_salvage_waits_for_room(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     aside = set_aside(path)
     history = History(path, least_id=aside.least_id)
