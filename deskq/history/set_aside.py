@@ -24,7 +24,7 @@ from deskq.history.store import History
 
 TASK_COLUMNS: Final = 27
 _SIDE_FILES: Final = ("-wal", "-shm")
-_MARK: Final = ".salvaging"
+MARK: Final = ".salvaging"
 _SPARE_NUMBERS: Final = 10_000
 """For tasks of a damaged file that are not seen at a first glance, or whose own number is damaged."""
 
@@ -51,7 +51,7 @@ class SetAside:
     @property
     def mark(self) -> Path:
         """The file that says that it is still to be salvaged."""
-        return self.kept_as.with_name(self.kept_as.name + _MARK)
+        return self.kept_as.with_name(self.kept_as.name + MARK)
 
 
 def open_history(path: Path, say: Callable[[str], None] = lambda _: None) -> tuple[History, SetAside | None]:
@@ -124,8 +124,8 @@ def set_aside(path: Path, least_id: int = 0) -> SetAside:
 def to_be_salvaged(path: Path) -> list[SetAside]:
     """Return the files that were set aside for this history and are not salvaged yet, the newest first."""
     found: list[SetAside] = []
-    for place in sorted(path.parent.glob(f"{escape(path.name)}.damaged-*{_MARK}"), reverse=True):
-        kept_as = place.with_name(place.name.removesuffix(_MARK))
+    for place in sorted(path.parent.glob(f"{escape(path.name)}.damaged-*{MARK}"), reverse=True):
+        kept_as = place.with_name(place.name.removesuffix(MARK))
         if not kept_as.exists():  # it was removed, or a recorder died before it moved it
             place.unlink(missing_ok=True)
             continue

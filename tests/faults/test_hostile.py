@@ -14,6 +14,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from deskq.history.query import TaskFilter
 from deskq.protocol.events import LONGEST_TEXT, Event, MalformedEvent, decode_body, decode_redis_envelope
 from deskq.recorder.queue_watch import MAX_QUEUES
 from deskq.recorder.worker_watch import MAX_WORKERS, WorkerWatch
@@ -155,6 +156,20 @@ def test_ever_new_names(bench: Bench, field: str) -> None:
     else:
         assert bench.reader.counts().total == many
     bench.read()
+
+
+def test_a_reader_keeps_no_more_names_in_mind_than_it_may(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("deskq.history.connected.CACHED_TEXTS", 100)
+    for first in range(0, 1_000, 200):
+        batch = []
+        for number in range(first, first + 200):
+            name = f"name{number}" * (1 if number % 3 else 1_000)
+            batch.append(envelope(task_events(str(uuid.UUID(int=number + 1)), 3 * number + 1, name=name)[0]))
+        bench.take(batch)
+        rows = bench.reader.tasks(TaskFilter(), limit=1_000)
+        assert len({row.name for row in rows}) == first + 200
+    assert len(bench.reader._texts) <= 101
+    assert max(map(len, bench.reader._texts.values())) <= 1_000
 
 
 def test_names_that_are_too_long_are_neither_worker_nor_queue(bench: Bench) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from deskq.history.moving import move_history
 from deskq.history.query import TaskFilter
 from deskq.history.reader import HistoryReader
 from deskq.history.salvage import Salvage
@@ -125,6 +126,19 @@ def test_a_second_damage_while_the_first_is_salvaged_loses_neither(path: Path) -
     assert reader.counts().total == TASKS + 1 + 50
     assert [row.uuid for row in reader.tasks(TaskFilter(), limit=1)] == [uuid_of(900_049)]
     reader.close()
+    history.close()
+    assert to_be_salvaged(path) == []
+
+
+def test_what_is_to_be_salvaged_moves_along_with_the_history(path: Path, tmp_path: Path) -> None:
+    aside = set_aside(path)
+    History(path, least_id=aside.least_id).close()
+    new = tmp_path / "renamed.sqlite"
+    assert move_history(path, new)
+    (moved,) = to_be_salvaged(new)
+    assert moved.kept_as.name == aside.kept_as.name.replace("history.sqlite", "renamed.sqlite", 1)
+    history, _ = open_history(new)
+    assert salvaged(history).tasks == TASKS + 1
     history.close()
     assert to_be_salvaged(path) == []
 
