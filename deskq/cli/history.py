@@ -16,7 +16,6 @@ from deskq.cli.task_output import WRITERS, filter_of
 from deskq.cli.tasks import say_unreadable
 from deskq.errors import UserError
 from deskq.history.inspection import Description, Progress, as_values, compact, describe, problems
-from deskq.history.lock import WriterLock
 from deskq.history.reader import HistoryReader
 from deskq.history.rows import Gap
 from deskq.history.salvage import set_aside_and_salvage
@@ -47,21 +46,10 @@ def check(options: argparse.Namespace) -> int:
     for problem in found:
         print(plain(problem))
     if options.salvage:
-        print(salvage(path))
+        print(set_aside_and_salvage(path, _progress("salvaged")))
         return 0
     print(f"To begin anew with what is readable, keeping the damaged file: deskq history check --salvage {path}")
     return 1
-
-
-def salvage(path: Path) -> str:
-    """Exchange a damaged history; what became of it. Raises UserError while a recorder writes it."""
-    lock = WriterLock(path)
-    if not lock.acquire():
-        raise UserError(f"A recorder writes {path}. Stop it first.")
-    try:
-        return str(set_aside_and_salvage(path))
-    finally:
-        lock.release()
 
 
 def compact_file(options: argparse.Namespace) -> int:

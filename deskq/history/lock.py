@@ -29,6 +29,11 @@ class WriterLock:
         self.path = lock_path(history)
         self._file: IO[bytes] | None = None
 
+    @property
+    def held(self) -> bool:
+        """Is it held by this one?"""
+        return self._file is not None
+
     def acquire(self, patience: float = 0.5) -> bool:
         """Take the lock; False if somebody else holds it. Raises OSError if the folder cannot be written.
 

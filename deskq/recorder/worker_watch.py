@@ -114,6 +114,11 @@ class Missed:
     until: float
     count: int
 
+    @property
+    def cause(self) -> str:
+        """What the gap in the history is called."""
+        return f"{self.hostname} accepted {self.count} tasks whose events did not arrive"
+
 
 class WorkerWatch:
     """All worker nodes of one profile; knows no clock but the ``now`` it is given, and does no I/O."""
@@ -125,13 +130,28 @@ class WorkerWatch:
         self.forgotten: list[str] = []
         self.refused = 0
         self._checked: float | None = None
+        self.add_known(known)
+
+    def add_known(self, known: Iterable[WorkerRow], heard: float = 0.0) -> None:
+        """Take in workers as the history has them, as far as nothing was heard of them; ``heard``: when they count as
+        heard.
+        """
         for row in known:
-            worker = Worker(row.hostname, row.first_seen, row.online, row.since, heard=0.0)
+            if row.hostname in self.workers:
+                continue
+            worker = Worker(row.hostname, row.first_seen, row.online, row.since, heard=heard)
             worker.heartbeat, worker.pid, worker.software = row.last_heartbeat, row.pid, row.software
             worker.pool, worker.concurrency, worker.queues = row.pool, row.concurrency, row.queues
             worker.events_enabled, worker.missed, worker.processed = row.events_enabled, row.missed, row.processed
             worker.frequency = row.frequency
             self.workers[row.hostname] = worker
+
+    @property
+    def refusals(self) -> str:
+        """What the status should tell of workers that are not watched, "" if all are."""
+        if not self.refused:
+            return ""
+        return f"Too many or too long names of workers: {self.refused:,} events of theirs are not in the Workers view."
 
     def deaf_until(self, now: float) -> None:
         """Nobody could be heard until now: silence before it says nothing, and counts begin anew."""

@@ -28,7 +28,7 @@ def path(tmp_path: Path) -> Path:
     now = time.time()
     history.record("new", now).add(Event(type="task-received", timestamp=now, uuid="new", hostname="w1", name="=now()"))
     history.commit(NOW)
-    history.close_gap(history.open_gap(NOW, "the broker restarted"), NOW + 5, 12)
+    history.open_gap(NOW, "the broker restarted", NOW + 5, 12)
     history.put_malformed("no JSON", b"garbage", NOW)
     history.close()
     return history.path
