@@ -57,7 +57,7 @@ json_values = st.recursive(
 names = st.sampled_from(sorted({*task_events("x", 1)[0], *heartbeat(1), "result", "runtime", "exception", "signum"}))
 
 
-@settings(max_examples=rounds(300, 20_000), deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=rounds(300, 3_000), deadline=None, suppress_health_check=list(HealthCheck))
 @given(st.dictionaries(names, json_values), st.sampled_from(["task-received", "task-failed", "worker-heartbeat", ""]))
 def test_any_value_in_any_field(changes: dict[str, object], kind: str) -> None:
     body = {"timestamp": NOW, "uuid": "u", "hostname": "w", "pid": 1, "clock": 1, "type": kind, **changes}
@@ -68,7 +68,7 @@ def test_any_value_in_any_field(changes: dict[str, object], kind: str) -> None:
             (text or "").encode()
 
 
-@settings(max_examples=rounds(500, 20_000), deadline=None)
+@settings(max_examples=rounds(500, 5_000), deadline=None)
 @given(st.binary(max_size=200))
 def test_any_bytes(raw: bytes) -> None:
     body = base64.b64encode(raw).decode()
