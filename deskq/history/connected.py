@@ -13,6 +13,7 @@ import apsw
 from deskq.history.beside import readable
 from deskq.history.codec import RAN_TWICE, ROOT_IS_SELF, UNREADABLE, Texts, unpack_record, unpack_uuid
 from deskq.history.file import open_for_reading, told
+from deskq.history.lock import refuse_device
 from deskq.history.rows import TaskRow
 from deskq.history.texts import LONGEST_CACHED
 from deskq.protocol.task_record import TaskRecord
@@ -37,6 +38,7 @@ class Connected:
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        refuse_device(path)
         self._connection = open_for_reading(path)
         self._texts: dict[int | None, str] = {None: ""}
         self._file = _identity(path)

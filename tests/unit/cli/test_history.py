@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import os
 import stat
 import time
 from pathlib import Path
@@ -12,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from deskq.cli import main
+from deskq.errors import UserError
 from deskq.history.query import TaskFilter
 from deskq.history.reader import HistoryReader
 from deskq.history.store import History
@@ -135,3 +137,24 @@ def test_export_filters_and_writes_all_or_nothing(
     assert not list(tmp_path.glob("*.part"))
     assert main(["tasks", str(path), "--since", "1h"]) == 0
     assert capsys.readouterr().out.count("\n") == 2
+
+
+@pytest.mark.parametrize("verb", ["info", "check", "compact", "export"])
+def test_a_pipe_is_not_waited_for_and_never_set_aside(
+    verb: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pipe = tmp_path / "pipe.sqlite"
+    os.mkfifo(pipe)
+    salvage = ["--salvage"] if verb == "check" else []
+    assert main(["history", verb, str(pipe), *salvage]) == 2
+    assert "is no file, so it cannot be a history" in capsys.readouterr().err
+    with pytest.raises(UserError, match="cannot be a history"):
+        History(pipe)
+    assert [place.name for place in tmp_path.iterdir()] == ["pipe.sqlite"]
+
+
+def test_a_folder_that_cannot_be_written_is_told(path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (path.parent / "shop.sqlite.lock").unlink()
+    (path.parent / "shop.sqlite.lock").mkdir()  # as root no folder is read-only
+    assert main(["history", "compact", str(path)]) == 2
+    assert "shop.sqlite.lock cannot be written (Is a directory)" in capsys.readouterr().err
