@@ -32,7 +32,9 @@ def _run(given: list[str]) -> int:
             sys.stdout.flush()
         return status
     except UserError as error:
-        print(f"deskq: {error}", file=sys.stderr)
+        from deskq.cli.common import plain
+
+        print(f"deskq: {plain(str(error))}", file=sys.stderr)  # a broker's or a project's words may be in it
         return 2
     except KeyboardInterrupt:
         return 130

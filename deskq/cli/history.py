@@ -11,6 +11,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import TextIO
 
+from deskq import paths
 from deskq.cli.common import history_of, plain
 from deskq.cli.task_output import WRITERS, filter_of
 from deskq.cli.tasks import say_unreadable
@@ -68,7 +69,7 @@ def export(options: argparse.Namespace) -> int:
         if options.output is None:
             WRITERS[options.format](reader.export(chosen), sys.stdout)
         else:
-            place = Path(options.output).expanduser()
+            place = paths.written(options.output)
             count = _write_whole(place, lambda stream: WRITERS[options.format](reader.export(chosen), stream))
             print(f"{count:,} tasks written to {place}.", file=sys.stderr)
         say_unreadable(reader)

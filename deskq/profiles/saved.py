@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from deskq.errors import UserError
@@ -39,6 +39,7 @@ class SavedProfiles:
             raise UserError(f"There is a profile “{profile.name}” already. Choose another name.")
         place = next((number for number, other in enumerate(profiles) if other.name == was), len(profiles))
         before = profiles[place : place + 1]
+        _check_history(profile, before, profiles)
         profiles[place : place + 1] = [profile]
         self.file.save(profiles, renamed={profile.name: was} if was else None)
         self.passwords.keep(profile.name, profile.secrets())
@@ -93,6 +94,7 @@ class SavedProfiles:
         for profile in profiles:
             _check_name(profile.name)
             place = next((number for number, other in enumerate(saved) if other.name == profile.name), len(saved))
+            _check_history(profile, saved[place : place + 1], saved)
             secrets = {key: secret for key, secret in profile.secrets().items() if secret}
             for old in saved[place : place + 1]:
                 secrets = dict.fromkeys(profile.moved_secrets(old), Secret()) | secrets
@@ -131,3 +133,15 @@ def _check_name(name: str) -> None:
     problem = name_problem(name)
     if problem:
         raise UserError(problem)
+
+
+def _check_history(profile: Profile, before: Sequence[Profile], others: Iterable[Profile]) -> None:
+    """Raise UserError if tasks of another profile would stand in its history; ``before``: what it was, if anything."""
+    if any(old.history_path() == profile.history_path() for old in before):
+        return
+    for other in others:
+        if other not in before and profile.shares_history(other):
+            raise UserError(
+                f"“{other.name}” keeps its history in {other.history_path()} already. Choose another name, or another "
+                "history file."
+            )

@@ -82,6 +82,9 @@ def test_a_version_1_file_is_upgraded_with_all_that_is_in_it(tmp_path: Path) -> 
         ('version = 2\n[[profile]]\nname = "x"\nurl = "redis://h/0"\nwatch_queues = [1]\n', "list of texts"),
         ('[[profile]]\nname = "x"\nurl = "redis://h/0"\nresult_backend = "redis://:c4n4ry@h/1"\n', "holds a password"),
         ('[[profile]]\nname = "x"\nurl = "redis://h/0"\nschedule_stores = ["redis://:c4n4ry@h/1"]\n', "set-password"),
+        ('[[profile]]\nname = "x"\nurl = ["redis://:c4n4ry@h/1"]\n', "“url” is a list"),
+        ('[[profile]]\nname = "x"\nurl = "redis://h"\nsafety = "redis://:c4n4ry@h/1"\n', "“safety” is another text"),
+        ('[[profile]]\nname = "x"\nurl = "redis://h/0"\nretention_days = 3\nretention = 4\n', "is a table"),
     ],
 )
 def test_more_broken_files(tmp_path: Path, text: str, says: str) -> None:
@@ -97,6 +100,20 @@ def test_tls_options_that_stand_in_a_url_of_the_file_are_understood(tmp_path: Pa
     path.write_text('[[profile]]\nname = "x"\nurl = "rediss://h/0?ssl_cert_reqs=none"\n')
     (profile,) = ProfileFile(path).load()
     assert (profile.url, profile.tls) == ("rediss://h/0", Tls(verify=False))
+
+
+def test_profiles_on_one_line_are_read_upgraded_and_changed(tmp_path: Path) -> None:
+    path = tmp_path / "profiles.toml"
+    path.write_text(
+        'profile = [{name = "x", url = "redis://h", retention_days = 7, tls = {future = 1}}] # mine\nz = 1\n'
+    )
+    file = ProfileFile(path)
+    (profile,) = file.load()
+    assert profile.retention_days == 7
+    file.save([replace(profile, silent=True), Profile.from_url("redis://i", name="y")])
+    parsed = tomllib.loads(path.read_text())
+    assert (parsed["z"], parsed["profile"][0]["tls"]) == (1, {"future": 1})
+    assert file.load() == [replace(profile, silent=True), Profile.from_url("redis://i", name="y")]
 
 
 def test_a_link_to_the_file_stays_a_link(tmp_path: Path) -> None:
