@@ -27,8 +27,13 @@ from deskq import __version__, paths
 REPORTS_KEPT: Final = 20
 _MOST_BYTES: Final = 256 * 1024
 _NOTES_KEPT: Final = 40
-_PLACE: Final = re.compile(r"://([^\s/@\"']*@)?(\[[^\]\s]*\]|[^\s/:\"',;?@]+)")
-_PASSWORDS: Final = re.compile(r"(?i)\b(pass(?:word|wd)?|secret|token|api_?key)(['\"]?\s*[:=]\s*)(['\"]?)[^\s'\",;)]+")
+_PLACE: Final = re.compile(r"://([^\s\"']{0,200}@)?(\[[^\]\s]*\]|[^\s/:\"',;?@]+)")
+_PASSWORDS: Final = re.compile(
+    r"(?i)\b(pass(?:word|wd)?|secret|token|api_?key)(['\"]?\s*[:=]\s*)(?:(['\"])(?:(?!\3).)+|[^\s'\",;)]+)"
+)
+_QUOTED_FILE: Final = re.compile(r"(?<=File \")[^\"\n]+[/\\](?=[^/\\\"\n]+\")")
+_FOLDERS: Final = re.compile(r"(?<![\w…›~.:/\\])(?:~|[A-Za-z]:)?(?:[/\\][^\s/\\\"':;,()<>|]+)+[/\\](?=[^\s/\\])")
+_TELLING: Final = re.compile(r".*[/\\](?=(?:site-packages|dist-packages|python3\.\d+|deskq)[/\\])")
 _ADDRESS: Final = re.compile(r"(?<![\w.])(?:\d{1,3}\.){3}\d{1,3}(?![\w.])")
 
 
@@ -153,8 +158,10 @@ def redact(text: str, hidden: Iterable[str] = ()) -> str:
     for secret in sorted(hidden, key=len, reverse=True):
         text = text.replace(secret, "•••")
     text = _PLACE.sub(lambda found: f"://{'•••@' if found[1] else ''}‹host›", text)
-    text = _PASSWORDS.sub(r"\1\2\3•••", text)
+    text = _PASSWORDS.sub(lambda found: f"{found[1]}{found[2]}{found[3] or ''}•••", text)
     text = _ADDRESS.sub("‹address›", text)
+    for folders in (_QUOTED_FILE, _FOLDERS):
+        text = folders.sub(_without_folders, text)
     home = str(Path.home())
     if len(home) > 1:
         text = text.replace(home, "~")
@@ -162,6 +169,14 @@ def redact(text: str, hidden: Iterable[str] = ()) -> str:
         if len(name) > 2 and name not in ("root", "localhost"):
             text = re.sub(rf"\b{re.escape(name)}\b", "‹name›", text)
     return text
+
+
+def _without_folders(found: re.Match[str]) -> str:
+    """Of a path keep what says which library or part of deskq it is."""
+    if found[0].startswith("…"):
+        return found[0]
+    telling = _TELLING.match(found[0])
+    return f"…/{found[0][telling.end() :]}" if telling else "…/"
 
 
 def _folder() -> Path:

@@ -107,6 +107,15 @@ def test_a_killed_process_leaves_no_report() -> None:
         ("redis://broker.example/0", "redis://‹host›/0"),
         ("connect to 10.1.2.3:6379", "connect to ‹address›:6379"),
         ("login(password='hunter2', db=1)", "login(password='•••', db=1)"),
+        ("login(password='correct horse, battery', db=1)", "login(password='•••', db=1)"),
+        ("redis://:p/w@x@broker.example/0 failed", "redis://•••@‹host›/0 failed"),
+        (
+            'File "/srv/Acme Ltd/v/lib/python3.11/site-packages/pika/x.py", line 3',
+            'File "…/site-packages/pika/x.py", line 3',
+        ),
+        ('File "/srv/Acme Ltd/deskq/deskq/views/x.py", line 3', 'File "…/deskq/views/x.py", line 3'),
+        ("No such file: '/srv/acme/shop.sqlite'", "No such file: '…/shop.sqlite'"),
+        ("1/2 of 3/4, q a/b/c, application/json, /0", "1/2 of 3/4, q a/b/c, application/json, /0"),
         ("nothing secret, 1.2.3 of 4", "nothing secret, 1.2.3 of 4"),
     ],
 )
@@ -115,4 +124,5 @@ def test_redaction(text: str, safe: str) -> None:
 
 
 def test_the_home_folder_is_not_named() -> None:
-    assert redact(f'File "{Path.home()}/shop/x.py"') == 'File "~/shop/x.py"'
+    assert redact(f'File "{Path.home()}/shop/x.py"') == 'File "…/x.py"'
+    assert redact(f"in {Path.home()}") == "in ~"
