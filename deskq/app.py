@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import sys
 import time
-from collections.abc import Coroutine, Sequence
+from collections.abc import Coroutine, Iterator, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -91,20 +91,15 @@ class App:
     def open(self, profiles: Sequence[Profile], activation: str = "") -> None:
         """Come to the front, and show these: what another start of deskq was asked for."""
         for profile in profiles:
-            known = self.sessions.get(profile.name)
-            if known is None:
-                self.add(profile)
-            elif known.profile.url != profile.url:
-                self.add(replace(profile, name=self._free_name(profile.name)))
-            else:
-                known.start()
-        if profiles:
-            name = next(n for n, s in reversed(self.sessions.items()) if s.profile.url == profiles[-1].url)
+            name = next(name for name in _names(profile.name) if self._free_for(profile.url, name))
+            self.add(replace(profile, name=name)).start()
             self.window.show_view(name, "tasks")
         self.window.come_to_front(activation)
 
-    def _free_name(self, name: str) -> str:
-        return next(found for n in range(2, 10_000) if (found := f"{name} ({n})") not in self.sessions)
+    def _free_for(self, url: str, name: str) -> bool:
+        """Is the name free, or is this very broker shown under it?"""
+        known = self.sessions.get(name)
+        return known is None or known.profile.url == url
 
     def choose_history(self) -> None:
         """Let a person choose a history file to look at."""
@@ -283,6 +278,13 @@ class App:
         await asyncio.gather(*(session.stop() for session in self.sessions.values()), *self._endings)
         await asyncio.gather(*tasks, *(dialog.end() for dialog in self._dialogs), return_exceptions=True)
         self.window.deleteLater()
+
+
+def _names(name: str) -> Iterator[str]:
+    """The name, then with a number behind it."""
+    yield name
+    for number in range(2, 10_000):
+        yield f"{name} ({number})"
 
 
 def _doctor_view(session: ProfileSession) -> QWidget:

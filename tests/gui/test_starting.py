@@ -17,7 +17,7 @@ from deskq.crash import CrashLog
 from deskq.instance import hand_over
 from deskq.models.broker_tree import KindRole
 from deskq.models.handover import Handover
-from deskq.profiles import PasswordStore, Profile
+from deskq.profiles import PasswordStore, Profile, Safety
 from deskq.views.crash_report import CrashReportDialog, CrashReports
 from deskq.views.password_dialog import PasswordDialog
 from tests.gui.conftest import Recorded, Run, until
@@ -49,6 +49,24 @@ def test_a_second_start_opens_in_the_first_window(recorded: Recorded, run: Run, 
             assert list(app.sessions) == [file.name]  # the same again opens nothing twice
             handover.close()
             assert hand_over([file]) is False
+
+    run(scenario())
+
+
+def test_a_second_start_shows_the_profile_that_it_names(run: Run, qapp: QApplication) -> None:
+    """Of one broker there may be two profiles, one of them read-only; of one name two brokers."""
+    careful = Profile.from_url("redis://127.0.0.1:1/0", name="shop, careful", safety=Safety.READ_ONLY)
+    free = Profile.from_url("redis://127.0.0.1:1/0", name="shop")
+    other = Profile.from_url("redis://127.0.0.1:2/0", name="shop")
+
+    async def scenario() -> None:
+        async with opened(qapp) as app:
+            app.open([careful, free])
+            for profile, name in ((careful, "shop, careful"), (free, "shop"), (other, "shop (2)"), (other, "shop (2)")):
+                app.open([profile])
+                assert app.window.session() is app.sessions[name]
+                assert app.sessions[name].profile.safety is profile.safety
+            assert list(app.sessions) == ["shop, careful", "shop", "shop (2)"]
 
     run(scenario())
 
