@@ -140,7 +140,9 @@ def test_without_a_keyring_a_file_only_if_the_person_says_so(
 ) -> None:
     keyring.set_keyring(NoKeyring())  # type: ignore[no-untyped-call]
     assert main(["profiles", "add", "shop", "redis://:c4n4ry@h/0"]) == 2
-    assert "--password-file-ok" in capsys.readouterr().err
+    said = capsys.readouterr().err
+    assert "--password-file-ok" in said
+    assert "in the URL" not in said  # where every process list shows it
     file = PasswordStore().file_path
     assert not file.exists()
     monkeypatch.setattr("sys.stdin", io.StringIO("c4n4ry\n"))
