@@ -27,6 +27,8 @@ from deskq import __version__, paths
 REPORTS_KEPT: Final = 20
 _MOST_BYTES: Final = 256 * 1024
 _NOTES_KEPT: Final = 40
+_NOTES_WRITTEN: Final = 1_000
+_NOTE: Final = "Said: "
 _PLACE: Final = re.compile(r"://([^\s\"']{0,200}@)?(\[[^\]\s]*\]|[^\s/:\"',;?@]+)")
 _PASSWORDS: Final = re.compile(
     r"(?i)\b(pass(?:word|wd)?|secret|token|api_?key)(['\"]?\s*[:=]\s*)(?:(['\"])(?:(?!\3).)+|[^\s'\",;)]+)"
@@ -54,6 +56,7 @@ class CrashLog:
         self._folder = _folder()
         self._file: IO[str] | None = None
         self._notes: deque[str] = deque(maxlen=_NOTES_KEPT)
+        self._written = 0
         self._told: set[str] = set()
         self._hidden: set[str] = set()
         self._listener: Callable[[Report], None] | None = None
@@ -89,7 +92,13 @@ class CrashLog:
 
     def note(self, text: str) -> None:
         """Remember a line that a report should hold, such as a warning of Qt's."""
-        self._notes.append(f"{time.strftime('%H:%M:%S')} {text[:500]}")
+        line = f"{time.strftime('%H:%M:%S')} {text[:500]}"
+        self._notes.append(line)
+        self._written += 1
+        if self._file is not None and self._written <= _NOTES_WRITTEN:  # the last words before the interpreter dies
+            with contextlib.suppress(OSError, ValueError):
+                self._file.write(_NOTE + redact(line, self._hidden).replace("\n", " ") + "\n")
+                self._file.flush()
 
     def hide(self, *texts: str) -> None:
         """Keep these out of every report: passwords, users and hosts of profiles. Shorter than 3 are not looked for."""
@@ -194,7 +203,7 @@ def _adopt(path: Path) -> None:
     try:
         text = path.read_bytes()[:_MOST_BYTES].decode("utf-8", "replace")
         heading, _, rest = text.partition("\n")
-        if rest.strip():
+        if any(line.strip() and not line.startswith(_NOTE) for line in rest.splitlines()):
             at = path.stat().st_mtime
             stamp = time.strftime("%Y%m%d-%H%M%S", time.localtime(at))
             target = path.with_name(f"crash-{stamp}-{number}-0.txt")

@@ -79,7 +79,8 @@ def test_an_exception_in_a_thread_is_reported(log: CrashLog, monkeypatch: pytest
 def test_a_killed_interpreter_leaves_its_stack() -> None:
     """A segmentation fault, as a broken library causes it."""
     program = (
-        "import faulthandler\nfrom deskq.crash import CrashLog\nCrashLog('window').begin()\n"
+        "import faulthandler\nfrom deskq.crash import CrashLog\nlog = CrashLog('window')\nlog.begin()\n"
+        "log.hide('canary')\nlog.note('Qt: QThread: Destroyed while thread canary is still running')\n"
         "def culprit():\n    faulthandler._sigsegv()\nculprit()\n"
     )
     ran = subprocess.run([sys.executable, "-c", program], cwd=_ROOT, env=dict(os.environ), check=False, timeout=60)
@@ -87,12 +88,16 @@ def test_a_killed_interpreter_leaves_its_stack() -> None:
     (report,) = crash.pending()
     assert "In: the interpreter itself" in report.text
     assert "Segmentation fault" in report.text
+    assert "Destroyed while thread ••• is still running" in report.text
     assert "in culprit" in report.text
     assert not list((paths.log_dir() / "crashes").glob("running-*"))
 
 
 def test_a_killed_process_leaves_no_report() -> None:
-    program = "import os\nfrom deskq.crash import CrashLog\nCrashLog('window').begin()\nos.kill(os.getpid(), 9)\n"
+    program = (
+        "import os\nfrom deskq.crash import CrashLog\nlog = CrashLog('window')\nlog.begin()\n"
+        "log.note('Qt: something')\nos.kill(os.getpid(), 9)\n"
+    )
     subprocess.run([sys.executable, "-c", program], cwd=_ROOT, env=dict(os.environ), check=False, timeout=60)
     assert list((paths.log_dir() / "crashes").glob("running-*")) != []
     assert crash.pending() == []
