@@ -72,6 +72,14 @@ def _about_workers(profile: Profile, observed: Observed, past: HistoryFacts) -> 
     yield from worker_advice.duplicate_names(pids)
     yield from worker_advice.result_expiry({name: one.result_expires for name, one in settings.items()}, past.longest)
     yield from worker_advice.stalled(past.idlers, time.time())
+    if not past.recording and observed.workers():
+        yield Step(
+            "stalled",
+            "Workers that stand still",
+            "skipped",
+            "Only a minute of recording shows them, and no recorder is at work.",
+            "Connect it in the window, or let deskq record run.",
+        )
 
 
 def task_event_states(observed: Observed, past: HistoryFacts) -> dict[str, bool | None]:
