@@ -125,16 +125,26 @@ class App:
     async def _open_password_dialog(self, session: ProfileSession, reason: str) -> None:
         name = session.profile.name
         keeping = await patiently(self.passwords.keeping)
+        saved = await patiently(partial(self._is_saved, session.profile))
         if self.sessions.get(name) is not session:
             return
-        dialog = PasswordDialog(session.profile, reason, keeping.where, self.window)
-        dialog.given.connect(lambda secret: self.spawn(self._use_password(name, secret), f"password of {name}"))
+        where = keeping.where if saved else "It is kept for this run only: the profile is not saved."
+        dialog = PasswordDialog(session.profile, reason, where, self.window)
+        dialog.given.connect(lambda secret: self.spawn(self._use_password(name, secret, saved), f"password of {name}"))
         dialog.open()
 
-    async def _use_password(self, name: str, password: Secret) -> None:
+    def _is_saved(self, profile: Profile) -> bool:
+        """Is it in the file? What is opened by a URL leaves nothing in a keyring. Blocking."""
+        try:
+            return any((one.name, one.url) == (profile.name, profile.url) for one in self.profiles.load())
+        except UserError:
+            return False
+
+    async def _use_password(self, name: str, password: Secret, keep: bool) -> None:
         session = self.sessions.get(name)
         if session is not None:
-            await patiently(partial(self.passwords.set, name, password))
+            if keep:
+                await patiently(partial(self.passwords.set, name, password))
             await self._reconnect(replace(session.profile, password=password))
 
     def spawn(self, work: Coroutine[Any, Any, None], name: str) -> None:

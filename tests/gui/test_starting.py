@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import pytest
 from PySide6.QtCore import Qt
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QDialog
@@ -17,7 +18,7 @@ from deskq.crash import CrashLog
 from deskq.instance import hand_over
 from deskq.models.broker_tree import KindRole
 from deskq.models.handover import Handover
-from deskq.profiles import PasswordStore, Profile, Safety
+from deskq.profiles import PasswordStore, Profile, ProfileFile, Safety, Secret
 from deskq.views.crash_report import CrashReportDialog, CrashReports
 from deskq.views.password_dialog import PasswordDialog
 from tests.gui.conftest import Recorded, Run, until
@@ -105,11 +106,18 @@ def test_a_file_that_is_no_history_is_told_where_it_was_chosen(tmp_path: Path, r
     run(scenario())
 
 
+@pytest.mark.parametrize("is_saved", [True, False])
 def test_a_refused_password_is_asked_for_and_used(
-    needs: Callable[[Callable[[], RedisServer]], RedisServer], tmp_path: Path, run: Run, qapp: QApplication
+    is_saved: bool,
+    needs: Callable[[Callable[[], RedisServer]], RedisServer],
+    tmp_path: Path,
+    run: Run,
+    qapp: QApplication,
 ) -> None:
     async def scenario(url: str) -> None:
         profile = Profile.from_url(url.replace("right", "wrong"), name="shop", history=str(tmp_path / "h.sqlite"))
+        if is_saved:
+            ProfileFile().save([profile])
         async with opened(qapp) as app:
             app.window.show()
             app.add(profile)
@@ -128,7 +136,8 @@ def test_a_refused_password_is_asked_for_and_used(
                 return status is not None and status.state == "recording"
 
             await until(recording, 30)
-            assert PasswordStore().get("shop") == app.sessions["shop"].profile.password
+            assert app.sessions["shop"].profile.password.reveal() == "right"
+            assert PasswordStore().get("shop") == (Secret("right") if is_saved else None)
             node = tree.itemFromIndex(tree.index_of("shop", "profile"))
             await until(lambda: node.child(0).data(KindRole) != "problem")
 
