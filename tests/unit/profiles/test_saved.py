@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import tomllib
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
+import keyring
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from keyring.backends.fail import Keyring as NoKeyring
 
 from deskq.errors import UserError
 from deskq.profiles import (
@@ -23,6 +26,7 @@ from deskq.profiles import (
     Tls,
     profile_from_json,
     profile_to_json,
+    writing,
 )
 from deskq.profiles.field_text import from_text, to_text, value_of, with_values
 from deskq.profiles.fields import FIELDS, lowers_safety, problems, unfit
@@ -174,6 +178,32 @@ def test_what_somebody_else_saved_meanwhile_stays(saved: SavedProfiles) -> None:
     other.put(Profile.from_url("redis://h/9", name="theirs"))
     saved.put(Profile.from_url("redis://h/1", name="a"), was="a")
     assert names(saved) == ["a", "b", "c", "theirs"]
+
+
+def test_what_several_save_at_once_is_all_there(tmp_path: Path) -> None:
+    """As when a script starts many deskq at the same time."""
+    keyring.set_keyring(NoKeyring())  # type: ignore[no-untyped-call]
+    path = tmp_path / "p.toml"
+    PasswordStore().allow_file()
+
+    def add(number: int) -> None:
+        profile = Profile.from_url(f"redis://:pw{number}@h/{number}", name=f"p{number}")
+        SavedProfiles(ProfileFile(path), PasswordStore()).put(profile)
+
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(add, range(16)))
+    made = SavedProfiles(ProfileFile(path), PasswordStore())
+    assert sorted(names(made)) == sorted(f"p{number}" for number in range(16))
+    assert [made.named(f"p{number}").password.reveal() for number in range(16)] == [f"pw{n}" for n in range(16)]
+
+
+def test_a_file_that_another_process_holds(saved: SavedProfiles, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(writing, "_PATIENCE", 0.1)
+    busy = pytest.raises(UserError, match="being changed by another deskq")
+    with writing.alone(saved.file.path, "The profiles"), busy:
+        saved.remove("a")
+    saved.remove("a")
+    assert names(saved) == ["b", "c"]
 
 
 def test_a_renamed_profile_keeps_its_comments(saved: SavedProfiles) -> None:
