@@ -47,7 +47,7 @@ def check(options: argparse.Namespace) -> int:
     for problem in found:
         print(plain(problem))
     if options.salvage:
-        print(set_aside_and_salvage(path, _progress("salvaged")))
+        print(set_aside_and_salvage(path.resolve(), _progress("salvaged")))
         return 0
     print(f"To begin anew with what is readable, keeping the damaged file: deskq history check --salvage {path}")
     return 1

@@ -81,8 +81,9 @@ def refuse_device(history: Path) -> None:
 
 
 def lock_path(history: Path) -> Path:
-    """The lock file of a history."""
-    return history.with_name(history.name + ".lock")
+    """The lock file of a history: beside the file itself, where a link leads to it."""
+    place = history.resolve()
+    return place.with_name(place.name + ".lock")
 
 
 def is_locked(history: Path) -> bool:

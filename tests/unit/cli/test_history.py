@@ -14,6 +14,7 @@ import pytest
 
 from deskq.cli import main
 from deskq.errors import UserError
+from deskq.history.lock import is_locked
 from deskq.history.query import TaskFilter
 from deskq.history.reader import HistoryReader
 from deskq.history.store import History
@@ -158,3 +159,23 @@ def test_a_folder_that_cannot_be_written_is_told(path: Path, capsys: pytest.Capt
     (path.parent / "shop.sqlite.lock").mkdir()  # as root no folder is read-only
     assert main(["history", "compact", str(path)]) == 2
     assert "shop.sqlite.lock cannot be written (Is a directory)" in capsys.readouterr().err
+
+
+def test_a_link_to_a_history_is_the_history(path: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    link = tmp_path / "links" / "mine.sqlite"
+    link.parent.mkdir()
+    link.symlink_to(path)
+    recorder = History(path)
+    assert is_locked(link)
+    assert main(["history", "compact", str(link)]) == 2
+    assert "A recorder writes" in capsys.readouterr().err
+    recorder.close()
+    assert main(["history", "compact", str(link)]) == 0
+    with path.open("r+b") as file:
+        file.write(b"\0" * 100)
+    assert main(["history", "check", str(link), "--salvage"]) == 0
+    assert "301 tasks were salvaged" in capsys.readouterr().out
+    assert link.is_symlink()
+    assert [place.name for place in link.parent.iterdir()] == ["mine.sqlite"]
+    assert main(["history", "info", str(path)]) == 0
+    assert "301: SUCCESS 240" in capsys.readouterr().out
