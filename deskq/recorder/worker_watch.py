@@ -15,6 +15,9 @@ from deskq.history.rows import WorkerRow
 from deskq.protocol.events import Event
 
 BEATS_MISSED: Final = 5
+BEATS_TO_JUDGE: Final = 6
+BEATS_CLOSE: Final = 0.68
+"""Of the time between two heartbeats: six of two workers lie at most 0.6 of it apart on average, one's a whole."""
 LEAST_SILENCE: Final = 8.0
 """Seconds without a sign of life after which a worker that used to send heartbeats counts as offline, at least."""
 MOST_PROCESSES: Final = 16
@@ -56,6 +59,7 @@ class Worker:
     leads: deque[float] = field(default_factory=lambda: deque(maxlen=10))
     pids: dict[int, float] = field(default_factory=dict)
     came: dict[int, float] = field(default_factory=dict)
+    beats: deque[tuple[float, float]] = field(default_factory=lambda: deque(maxlen=BEATS_TO_JUDGE))
     started: int = 0
     base: tuple[int, int] | None = None
     previous: tuple[int, float] | None = None
@@ -68,13 +72,24 @@ class Worker:
 
     @property
     def duplicate_name(self) -> bool:
-        """Do two processes use this name at the same time? Then the earlier is heard after the later has come."""
-        return any(
+        """Do two processes use this name at the same time? Then the earlier is heard after the later has come.
+
+        In containers both may have the same pid: then heartbeats come twice as often as they say.
+        """
+        return self._beats_too_often or any(
             self.pids[one] > self.came[other] > self.came[one]
             for one in self.pids
             for other in self.pids
             if one != other
         )
+
+    @property
+    def _beats_too_often(self) -> bool:
+        """By their own times, which a clock may set back, and by ours, which run short where we catch up."""
+        if not self.frequency or len(self.beats) < BEATS_TO_JUDGE:
+            return False
+        spans = (max(times) - min(times) for times in zip(*self.beats, strict=True))
+        return all(span / (BEATS_TO_JUDGE - 1) < BEATS_CLOSE * self.frequency for span in spans)
 
     @property
     def patience(self) -> float:
@@ -193,6 +208,8 @@ class WorkerWatch:
         worker.heard = now
         if event.pid >= 0:
             self._pid(worker, event.pid, now)
+        if event.type != "worker-heartbeat":
+            worker.beats.clear()
         if event.type == "worker-offline":
             _forget_process(worker, event.pid)
             if worker.online and not worker.pids:
@@ -200,6 +217,8 @@ class WorkerWatch:
             return
         worker.heartbeat = now
         worker.leads.append(event.timestamp - now)
+        if all(event.timestamp != stamp for stamp, _ in worker.beats):  # what comes again is one
+            worker.beats.append((event.timestamp, now))
         if not worker.online:
             self._online(worker, now)
         if event.sw_ident:
