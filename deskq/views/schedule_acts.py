@@ -10,7 +10,8 @@ from PySide6.QtWidgets import QWidget
 from deskq.actions.carrying_out import Progress
 from deskq.actions.sending import Call
 from deskq.errors import UserError
-from deskq.models.schedules import Schedules, ShownSchedule, with_switched
+from deskq.models.schedules import Schedules, with_switched
+from deskq.models.shown_schedules import ShownSchedule
 from deskq.schedules.base import Entry
 from deskq.schedules.comparing import Change, changes_to
 from deskq.schedules.reading import StoreState

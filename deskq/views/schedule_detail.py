@@ -12,7 +12,8 @@ from PySide6.QtWidgets import QHBoxLayout, QPushButton, QVBoxLayout, QWidget
 
 from deskq.models import formats
 from deskq.models.columns import Column
-from deskq.models.schedules import Ahead, ShownSchedule, wall_time
+from deskq.models.schedules import Ahead, wall_time
+from deskq.models.shown_schedules import ShownSchedule
 from deskq.models.small_table import SmallTableModel
 from deskq.views import theme
 from deskq.views.empty import plain_label

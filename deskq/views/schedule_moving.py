@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 
 from deskq.actions.carrying_out import Progress
 from deskq.models.formats import count
-from deskq.models.schedules import Schedules, ShownSchedule, free_name
+from deskq.models.schedules import Schedules, free_name
+from deskq.models.shown_schedules import ShownSchedule
 from deskq.schedules.base import Entry, Owner
 from deskq.schedules.comparing import Change
 
@@ -88,8 +89,9 @@ class ScheduleMove:
         """Those that the store can keep, and a sentence about the others."""
         assert state.store is not None
         kinds = state.store.abilities.kinds
-        fit = [one for one in self._chosen if not one.entry.problem and type(one.entry.schedule) in kinds]
-        others = [one for one in self._chosen if one not in fit]
+        fits = [not one.entry.problem and type(one.entry.schedule) in kinds for one in self._chosen]
+        fit = [one for one, does in zip(self._chosen, fits, strict=True) if does]
+        others = [one for one, does in zip(self._chosen, fits, strict=True) if not does]
         if not others:
             return fit, ""
         names = ", ".join(
