@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
@@ -158,7 +159,7 @@ class Schedules(QObject):
         try:
             await self._ask(lambda reader: reader.begin(everything=everything))
             unread = left = True
-            next_show = 0.0  # what comes first is shown at once
+            next_show = math.inf if self.read_once else 0.0  # at first what comes is shown at once
             while unread or (left and not self._again):
                 show = time.monotonic() >= next_show
                 unread, left, taken = await self._ask(self._step(show=show, unread=unread))

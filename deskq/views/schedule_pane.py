@@ -59,6 +59,7 @@ class SchedulePane(QWidget):
         self._name = name
         self._may_change = any(map(may_change, sessions))
         self._key: tuple[str, Any] | None = None
+        self._described: ShownSchedule | None = None
         self._acts: dict[str, ScheduleActs] = {}
         self._used = ""
         self._shown: list[list[ShownSchedule]] = []
@@ -283,6 +284,9 @@ class SchedulePane(QWidget):
 
     def _describe(self) -> None:
         one = self._current()
+        if one is self._described:
+            return
+        self._described = one
         self.detail.show_schedule(one)
         if one is not None:
             schedules = self.followed[one.profile.name]
