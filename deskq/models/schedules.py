@@ -190,7 +190,8 @@ class Schedules(QObject):
             left = reader.look_ahead(first, _STEP_SECONDS)
             taken = None
             if show or not left or unread is not still_unread:
-                taken = snapshot(profile, reader.states(), reader.rows(), seen, before, time.time())
+                unknown, now = reader.unknown_stores, time.time()
+                taken = snapshot(profile, reader.states(), reader.rows(), seen, before, now, unknown)
             return still_unread, left, taken
 
         return step

@@ -56,7 +56,8 @@ class ShownSchedule:
 
 @dataclass(frozen=True, slots=True)
 class Summary:
-    """What is to be said of all schedules. ``expected``: how many there are, so far as ``count`` is not all of them.
+    """What is to be said of all schedules. ``expected``: how many the stores have that are known, ``count``: how many of
+    these are read; ``unknown_stores``: stores of which nothing is known yet.
 
     ``unknown``: those whose next run is not computed yet; ``looked_up``: those whose runs the history was asked for;
     ``late``: those that the store itself calls overdue, ``latest`` the one that is longest.
@@ -65,6 +66,7 @@ class Summary:
     count: int = 0
     on: int = 0
     expected: int = 0
+    unknown_stores: int = 0
     unknown: int = 0
     looked_up: int = 0
     late: int = 0
@@ -73,7 +75,7 @@ class Summary:
     @property
     def complete(self) -> bool:
         """Are all of them read?"""
-        return self.count >= self.expected
+        return self.count >= self.expected and not self.unknown_stores
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +94,7 @@ def snapshot(
     seen: Mapping[Key, tuple[TaskRow, ...]],
     before: list[ShownSchedule],
     now: float,
+    unknown_stores: int = 0,
 ) -> Snapshot:
     """Return what is shown now; for any thread.
 
@@ -106,10 +109,10 @@ def snapshot(
         made.append(shown if shown is not None and shown.seen is runs else ShownSchedule(profile, row, runs))
     if len(made) == len(before) and all(new is old for new, old in zip(made, before, strict=True)):
         made = before
-    return Snapshot(stores, made, _summary(stores, made, now))
+    return Snapshot(stores, made, _summary(stores, made, now, unknown_stores))
 
 
-def _summary(stores: Iterable[StoreState], rows: Sequence[ShownSchedule], now: float) -> Summary:
+def _summary(stores: Iterable[StoreState], rows: Sequence[ShownSchedule], now: float, unknown_stores: int) -> Summary:
     on = unknown = looked_up = 0
     late = []
     for shown in rows:
@@ -122,7 +125,7 @@ def _summary(stores: Iterable[StoreState], rows: Sequence[ShownSchedule], now: f
                 late.append(shown)
     latest = min(late, key=lambda shown: shown.entry.due_at or 0.0) if late else None
     expected = sum(state.count if state.expected is None else state.expected for state in stores)
-    return Summary(len(rows), on, expected, unknown, looked_up, len(late), latest)
+    return Summary(len(rows), on, expected, unknown_stores, unknown, looked_up, len(late), latest)
 
 
 def together(summaries: Sequence[Summary]) -> Summary:
@@ -132,6 +135,7 @@ def together(summaries: Sequence[Summary]) -> Summary:
         count=sum(one.count for one in summaries),
         on=sum(one.on for one in summaries),
         expected=sum(one.expected for one in summaries),
+        unknown_stores=sum(one.unknown_stores for one in summaries),
         unknown=sum(one.unknown for one in summaries),
         looked_up=sum(one.looked_up for one in summaries),
         late=sum(one.late for one in summaries),

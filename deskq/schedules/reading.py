@@ -109,6 +109,11 @@ class ScheduleReader:
         """Return the stores, as they were last read."""
         return list(self._states.values())
 
+    @property
+    def unknown_stores(self) -> int:
+        """How many stores are still to be read for the first time."""
+        return sum(url not in self._states for url in self._unread)
+
     def begin(self, *, everything: bool = False) -> None:
         """Read the stores again, by ``read_on``; what was begun before is begun anew."""
         left = set(self._unread)

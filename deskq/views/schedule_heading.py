@@ -55,8 +55,10 @@ def total_words(summary: Summary, from_history: str = "") -> str:
     """
     if not summary.count:
         return ""
-    if not summary.complete:
+    if summary.count < summary.expected:
         return f"{summary.count:,} of {summary.expected:,} schedules read so far"
+    if not summary.complete:
+        return f"{formats.count(summary.count, 'schedule')} so far"
     words = [formats.count(summary.count, "schedule"), f"{summary.on:,} on"]
     if summary.unknown:
         words.append(f"next run not known yet of {summary.unknown:,}")

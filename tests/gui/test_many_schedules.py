@@ -158,6 +158,7 @@ def test_words_of_the_heading() -> None:
     assert total_words(Summary()) == ""
     assert total_words(Summary(count=1, on=0, expected=1)) == "1 schedule · 0 on"
     assert total_words(Summary(count=100, on=90, expected=10_000)) == "100 of 10,000 schedules read so far"
+    assert total_words(Summary(count=3, on=3, expected=3, unknown_stores=1)) == "3 schedules so far"
     known = Summary(count=10_000, on=9_000, expected=10_000, unknown=40, looked_up=60)
     assert total_words(known) == "10,000 schedules · 9,000 on · next run not known yet of 40"
     assert total_words(known, "Runtime").endswith("Runtime looked up of 60 so far")
