@@ -56,7 +56,7 @@ class ShownSchedule:
 
 @dataclass(frozen=True, slots=True)
 class Summary:
-    """What is to be said of all schedules. ``expected``: how many the stores have that are known, ``count``: how many of
+    """What is to be said of all schedules. ``expected``: how many the known stores have, ``count``: how many of
     these are read; ``unknown_stores``: stores of which nothing is known yet.
 
     ``unknown``: those whose next run is not computed yet; ``looked_up``: those whose runs the history was asked for;
