@@ -152,8 +152,8 @@ def fill(dialog: ScheduleDialog, entry: Entry, *, as_text: bool) -> None:
     if as_text:
         typed(when.raw, schedule_to_text(entry.schedule))
     elif isinstance(entry.schedule, RRule):  # its fields do not show all of it
-        rest = replace(entry.schedule, freq="daily", interval=1, count=None, byweekday=())
-        typed(when.raw, schedule_to_text(rest))
+        partly = replace(entry.schedule, freq="daily", interval=1, count=None, byweekday=())
+        typed(when.raw, schedule_to_text(partly))
         fill_pane(when.panes["rrule"], entry.schedule)
     else:
         fill_pane(when.panes[kind[type(entry.schedule)]], entry.schedule)
