@@ -17,6 +17,7 @@ from deskq.errors import UserError
 from deskq.history.query import TaskFilter
 from deskq.history.reader import HistoryReader
 from deskq.history.rows import TaskRow
+from deskq.models.schedule_warnings import consumed_queues
 from deskq.models.session import ProfileSession
 from deskq.models.shown_schedules import ShownSchedule, Snapshot, Summary, snapshot
 
@@ -73,6 +74,7 @@ class Schedules(QObject):
         self.read_once = False
         self.history_wanted = False
         self._in_sight: tuple[Key, ...] = ()
+        self._consumed: frozenset[str] | None = None
         self._seen: dict[Key, tuple[TaskRow, ...]] = {}
         self._reading = False
         self._again = self._again_everything = False
@@ -183,6 +185,7 @@ class Schedules(QObject):
         What there is then is taken where it shall be shown, and always at the end of the one and of the other.
         """
         profile, sight, seen, before = self.session.profile, self._in_sight, self._seen, self.rows
+        consumed = self._consumed
 
         def step(reader: ScheduleReader) -> tuple[bool, bool, Snapshot | None]:
             still_unread = reader.read_on(_STEP_SECONDS)
@@ -191,7 +194,7 @@ class Schedules(QObject):
             taken = None
             if show or not left or unread is not still_unread:
                 unknown, now = reader.unknown_stores, time.time()
-                taken = snapshot(profile, reader.states(), reader.rows(), seen, before, now, unknown)
+                taken = snapshot(profile, reader.states(), reader.rows(), seen, before, now, unknown, consumed)
             return still_unread, left, taken
 
         return step
@@ -204,6 +207,10 @@ class Schedules(QObject):
         """Find in the history how the entries in sight went, or all of them where that is wanted."""
         rows, sight = self.rows, frozenset(self._in_sight)
         chosen = rows if self.history_wanted else await self._ask(lambda _: [one for one in rows if one.key in sight])
+        try:
+            self._consumed = await self.session.ask(_consumed, slot="schedule queues")
+        except UserError:
+            return
         for start in range(0, len(chosen), _LOOKED_UP_AT_ONCE):
             some = chosen[start : start + _LOOKED_UP_AT_ONCE]
             try:
@@ -221,6 +228,11 @@ class Schedules(QObject):
 
     async def _ask(self, verb: Callable[[ScheduleReader], T]) -> T:
         return await self.session.schedules(verb)
+
+
+def _consumed(reader: HistoryReader) -> frozenset[str] | None:
+    """Without a recorder at work nobody knows who is online."""
+    return consumed_queues(reader.workers(), reader.queues()) if reader.status().writer_alive else None
 
 
 def _last_runs(reader: HistoryReader, schedules: Sequence[ShownSchedule]) -> list[tuple[TaskRow, ...]]:

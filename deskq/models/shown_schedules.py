@@ -4,27 +4,29 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from deskq.history.rows import TaskRow
 from deskq.models.formats import relative
+from deskq.models.schedule_warnings import late_since, warnings_of
 from deskq.profiles import Profile
 
 if TYPE_CHECKING:
     from deskq.schedules.base import Entry
     from deskq.schedules.reading import Key, ScheduleRow, StoreState
 
-OVERDUE_SECONDS: Final = 60.0
-"""How late an entry is before it is said; a beat looks every few seconds."""
-
 
 @dataclass(frozen=True, slots=True)
 class ShownSchedule:
-    """A row of the table. ``seen``: the last runs in the history, the newest first; None: not looked up yet."""
+    """A row of the table. ``seen``: the last runs in the history, the newest first; None: not looked up yet.
+
+    ``warnings``: what is wrong with it though beat can use it, sentences.
+    """
 
     profile: Profile
     row: ScheduleRow
     seen: tuple[TaskRow, ...] | None = None
+    warnings: tuple[str, ...] = ()
 
     @property
     def key(self) -> Key:
@@ -60,7 +62,7 @@ class Summary:
     these are read; ``unknown_stores``: stores of which nothing is known yet.
 
     ``unknown``: those whose next run is not computed yet; ``looked_up``: those whose runs the history was asked for;
-    ``late``: those that the store itself calls overdue, ``latest`` the one that is longest.
+    ``late``: those that should have run by what the store says, ``latest`` the one that is longest, ``late_at`` when.
     """
 
     count: int = 0
@@ -71,6 +73,7 @@ class Summary:
     looked_up: int = 0
     late: int = 0
     latest: ShownSchedule | None = None
+    late_at: float = 0.0
 
     @property
     def complete(self) -> bool:
@@ -95,6 +98,7 @@ def snapshot(
     before: list[ShownSchedule],
     now: float,
     unknown_stores: int = 0,
+    consumed: frozenset[str] | None = None,
 ) -> Snapshot:
     """Return what is shown now; for any thread.
 
@@ -106,7 +110,10 @@ def snapshot(
     for row in rows:
         shown = known.get(id(row))
         runs = seen.get(row.key)
-        made.append(shown if shown is not None and shown.seen is runs else ShownSchedule(profile, row, runs))
+        warnings = warnings_of(row, runs, consumed, now)
+        if shown is None or shown.seen is not runs or shown.warnings != warnings:
+            shown = ShownSchedule(profile, row, runs, warnings)
+        made.append(shown)
     if len(made) == len(before) and all(new is old for new, old in zip(made, before, strict=True)):
         made = before
     return Snapshot(stores, made, _summary(stores, made, now, unknown_stores))
@@ -121,16 +128,16 @@ def _summary(stores: Iterable[StoreState], rows: Sequence[ShownSchedule], now: f
         looked_up += shown.seen is not None
         if entry.enabled and not entry.problem:
             on += 1
-            if entry.due_at is not None and 0 < entry.due_at < now - OVERDUE_SECONDS:
-                late.append(shown)
-    latest = min(late, key=lambda shown: shown.entry.due_at or 0.0) if late else None
+            if (since := late_since(shown.row, now)) is not None:
+                late.append((since, shown))
+    late_at, latest = min(late, key=lambda one: one[0]) if late else (0.0, None)
     expected = sum(state.count if state.expected is None else state.expected for state in stores)
-    return Summary(len(rows), on, expected, unknown_stores, unknown, looked_up, len(late), latest)
+    return Summary(len(rows), on, expected, unknown_stores, unknown, looked_up, len(late), latest, late_at)
 
 
 def together(summaries: Sequence[Summary]) -> Summary:
     """Return the summary of several profiles."""
-    latest = [summary.latest for summary in summaries if summary.latest is not None]
+    latest = min((one for one in summaries if one.latest is not None), key=lambda one: one.late_at, default=Summary())
     return Summary(
         count=sum(one.count for one in summaries),
         on=sum(one.on for one in summaries),
@@ -139,17 +146,18 @@ def together(summaries: Sequence[Summary]) -> Summary:
         unknown=sum(one.unknown for one in summaries),
         looked_up=sum(one.looked_up for one in summaries),
         late=sum(one.late for one in summaries),
-        latest=min(latest, key=lambda shown: shown.entry.due_at or 0.0, default=None),
+        latest=latest.latest,
+        late_at=latest.late_at,
     )
 
 
 def overdue_words(summary: Summary, now: float) -> str:
-    """Return a sentence where a store itself says that entries were due a while ago and did not run, else "".
+    """Return a sentence where entries were due a while ago and did not run by what their store says, else "".
 
-    Only redbeat says when each is due; beat moves that on with every run, so an old time means that no beat looks.
+    redbeat says when each is due, and beat moves that on with every run; of others it follows from the last run.
     """
     if summary.latest is None:
         return ""
     more = f" and {summary.late - 1:,} more" if summary.late > 1 else ""
-    entry = summary.latest.entry
-    return f"“{entry.name}”{more} should have run {relative(entry.due_at, now)}: does a beat run?"
+    name, since = summary.latest.entry.name, relative(summary.late_at, now)
+    return f"“{name}”{more} should have run {since}: does a beat run?"

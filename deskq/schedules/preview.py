@@ -148,6 +148,15 @@ def entry_runs(entry: Entry, store: ScheduleStore, *, after: float, count: int =
     )
 
 
+def due_since(entry: Entry, store: ScheduleStore, *, now: float) -> float | None:
+    """Return when an entry should have run since its last run, None if that is still to come or nothing tells."""
+    last = entry.last_run_at
+    if last is None:
+        return None
+    runs = next_runs(entry.schedule, store.zone, after=last, count=1, last_run_at=last, start_time=entry.start_time)
+    return runs[0].at if runs and runs[0].at <= now else None
+
+
 def _following(schedule: Schedule, zone: str, after: float) -> Following:
     if isinstance(schedule, Crontab):
         return _crontab_following(schedule, schedule.zone or zone)

@@ -22,7 +22,7 @@ from deskq.schedules.base import (
     Unreadable,
 )
 from deskq.schedules.opening import open_store, store_urls
-from deskq.schedules.preview import Run, entry_runs
+from deskq.schedules.preview import Run, due_since, entry_runs
 from deskq.schedules.sentences import sentence
 
 Key = tuple[str, str]
@@ -58,7 +58,7 @@ class ScheduleRow:
     """One entry of one store. ``why_not``: why it cannot be edited, "" if it can.
 
     ``next_run``: None if there is none; ``looked_at``: when that was computed, None if it was not yet: then there is
-    no ``sentence`` either.
+    no ``sentence`` either. ``due_since``: when it should have run, None unless it is overdue.
     """
 
     entry: Entry
@@ -70,6 +70,7 @@ class ScheduleRow:
     why_not: str = ""
     next_run: Run | None = None
     looked_at: float | None = None
+    due_since: float | None = None
 
     @property
     def key(self) -> Key:
@@ -173,12 +174,14 @@ class ScheduleReader:
             return
         runs = entry_runs(row.entry, state.store, after=now, count=1)
         unreadable = isinstance(row.entry.schedule, Unreadable)
-        self._rows[url][key] = replace(
+        made = self._rows[url][key] = replace(
             row,
             sentence="cannot be read" if unreadable else sentence(row.entry.schedule, state.store.zone),
             next_run=runs[0] if runs else None,
             looked_at=now,
         )
+        if made.overdue:
+            self._rows[url][key] = replace(made, due_since=due_since(row.entry, state.store, now=now))
 
     def _old(self, state: StoreState) -> bool:
         if state.store is None or state.read_at is None:

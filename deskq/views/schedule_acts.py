@@ -12,7 +12,7 @@ from deskq.actions.sending import Call
 from deskq.errors import UserError
 from deskq.models.schedules import Schedules, with_switched
 from deskq.models.shown_schedules import ShownSchedule
-from deskq.schedules.base import Entry
+from deskq.schedules.base import Entry, Owner
 from deskq.schedules.comparing import Change, changes_to
 from deskq.schedules.reading import StoreState
 from deskq.views.schedule_conflict import ScheduleConflict
@@ -152,7 +152,9 @@ class ScheduleActs(QObject):
     ) -> StepsDialog | None:
         """Preview changes of one store; see ScheduleEdits.change."""
         assert state.store is not None
-        note = " ".join(filter(None, (note, state.beat.words if state.beat.alive is False else "")))
+        owned = [each.name for each in changes if each.old is not None and each.old.owner is Owner.CODE]
+        undone = f"Code defines {_listed(owned)}: beat undoes this when it starts next." if owned else ""
+        note = " ".join(filter(None, (note, undone, state.beat.words if state.beat.alive is False else "")))
         return self.edits.change(state.store, changes, note=note, above=above, change_shared=change_shared)
 
     def _by_store(self, chosen: Sequence[ShownSchedule]) -> list[tuple[StoreState, list[ShownSchedule]]]:
@@ -166,6 +168,11 @@ class ScheduleActs(QObject):
             if state is not None and not one.row.why_not:
                 found.setdefault(one.row.url, (state, []))[1].append(one)
         return list(found.values())
+
+
+def _listed(names: Sequence[str]) -> str:
+    more = f" and {len(names) - 3:,} more" if len(names) > 3 else ""
+    return ", ".join(f"“{name}”" for name in names[:3]) + more
 
 
 def call_of(entry: Entry) -> Call:

@@ -18,7 +18,8 @@ def _next(shown: ShownSchedule) -> str:
     row = shown.row
     if row.next_run is None:
         return "…" if row.looked_at is None else "never" if shown.entry.enabled else formats.NONE
-    return "now" if row.overdue else formats.relative(row.next_run.at)
+    at = row.next_run.at
+    return "now" if row.overdue else f"{formats.relative(at)} · {formats.clock_time(at)}"
 
 
 def _next_at(shown: ShownSchedule) -> float | None:
@@ -41,6 +42,12 @@ def _next_exact(shown: ShownSchedule) -> str:
     return f"{wall_time(run.at, shown.row.zone)} {shown.row.zone or 'UTC'}{mark}"
 
 
+def _on(shown: ShownSchedule) -> str:
+    if shown.entry.problem:
+        return "broken"
+    return ("on !" if shown.warnings else "on") if shown.entry.enabled else "off"
+
+
 def _outcome(shown: ShownSchedule) -> str:
     if shown.seen is None:
         return ""
@@ -50,6 +57,8 @@ def _outcome(shown: ShownSchedule) -> str:
 def _state(shown: ShownSchedule) -> str | None:
     if shown.entry.problem:
         return "failure"
+    if shown.warnings:
+        return "retry"
     return "success" if shown.entry.enabled else "waiting"
 
 
@@ -65,9 +74,11 @@ SCHEDULE_COLUMNS: Final[tuple[Column[ShownSchedule], ...]] = (
         "enabled",
         "On",
         "Does beat send it?",
-        lambda one: "broken" if one.entry.problem else "on" if one.entry.enabled else "off",
+        _on,
         state=_state,
-        exact=lambda one: one.entry.problem or ("enabled" if one.entry.enabled else "disabled"),
+        exact=lambda one: (
+            one.entry.problem or "\n".join(one.warnings) or ("enabled" if one.entry.enabled else "disabled")
+        ),
         width=70,
     ),
     Column("name", "Name", "The entry", lambda one: formats.plain(one.entry.name), width=180),
@@ -83,12 +94,12 @@ SCHEDULE_COLUMNS: Final[tuple[Column[ShownSchedule], ...]] = (
     Column(
         "next",
         "Next run",
-        "When it runs next, if beat looks in time",
+        "When it runs next, if beat looks in time; by this machine's clock",
         _next,
         _next_at,
         True,
         exact=_next_exact,
-        width=110,
+        width=170,
     ),
     Column(
         "last",

@@ -110,7 +110,8 @@ class ScheduleDetail(QWidget):
         entry = shown.entry
         self.heading.setText(formats.plain(entry.name))
         self.sentence.setText(formats.plain(f"{shown.row.sentence}   {_and_zone(shown)}"))
-        self.problem.setText(formats.plain(entry.problem or shown.row.why_not))
+        told = (entry.problem, *shown.warnings, shown.row.why_not)
+        self.problem.setText(formats.plain_lines("\n".join(filter(None, told))))
         self.problem.setVisible(bool(self.problem.text()))
         self.facts.setText(formats.plain_lines("\n".join(_facts(shown))))
         self.buttons["switch"].setText("Disable…" if entry.enabled else "Enable…")

@@ -70,6 +70,9 @@ def total_words(summary: Summary, from_history: str = "") -> str:
 def _problems(followed: Mapping[str, Schedules]) -> Iterable[str]:
     for name, schedules in followed.items():
         for state in schedules.stores:
-            for words in (state.problem, *state.warnings, state.beat.words if state.beat.alive is not True else ""):
+            beat = state.beat.words if state.beat.alive is not True else ""
+            if beat and state.beat.last is not None:
+                beat += f" Its last trace is of {formats.relative(state.beat.last)}."
+            for words in (state.problem, *state.warnings, beat):
                 if words and (state.count or state.problem):
                     yield f"{name}, {state.title}: {words}" if len(followed) > 1 else f"{state.title}: {words}"
