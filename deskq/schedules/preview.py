@@ -125,7 +125,7 @@ def next_runs(
             if isinstance(schedule, Clocked):
                 break
             last = at.astimezone(tz)
-    except (RuntimeError, OverflowError, ValueError):  # Celery gave up looking; the end of the calendar
+    except (RuntimeError, OverflowError, ValueError, UserError):  # Celery gave up looking; the end of the calendar
         return runs
     return runs
 

@@ -48,11 +48,14 @@ def rrule_following(schedule: RRule, after: float) -> Callable[[datetime], tuple
 
     def following(last: datetime) -> tuple[datetime, str] | None:
         nonlocal values, value
-        if value is not None and value <= last:
-            value = next((later for later in itertools.islice(values, _NEAR) if later > last), None)
-        if value is None:  # the first time, where the last walk ended, and far from where it was
-            values = _values(schedule, last, after)
-            value = next((later for later in values if later > last), None)
+        try:
+            if value is not None and value <= last:
+                value = next((later for later in itertools.islice(values, _NEAR) if later > last), None)
+            if value is None:  # the first time, where the last walk ended, and far from where it was
+                values = _values(schedule, last, after)
+                value = next((later for later in values if later > last), None)
+        except IndexError:  # dateutil marks days of a year, and does not look whether they are in it
+            raise UserError("The rrule counts days from Easter into another year, and beat stops at it.") from None
         return None if value is None else (value.astimezone(UTC), "")
 
     _values(schedule, datetime.fromtimestamp(after, UTC), after)
