@@ -30,8 +30,9 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 READ_MS: Final = 5_000
 _SEEN_RUNS: Final = 12
+_READ_SECONDS: Final = 0.08
 _STEP_SECONDS: Final = 0.03
-"""How long it is read, or next runs are computed, before somebody else may use the thread."""
+"""How long it is read, and how long next runs are computed, before somebody else may use the thread."""
 _SHOW_SECONDS: Final = 0.25
 """How often rows are shown while others are still read, or next runs are still computed."""
 _LOOKED_UP: Final = 60
@@ -159,12 +160,13 @@ class Schedules(QObject):
 
     async def _read(self, everything: bool) -> None:
         try:
-            await self._ask(lambda reader: reader.begin(everything=everything))
             unread = left = True
+            begin: bool | None = everything
             next_show = math.inf if self.read_once else 0.0  # at first what comes is shown at once
             while unread or (left and not self._again):
                 show = time.monotonic() >= next_show
-                unread, left, taken = await self._ask(self._step(show=show, unread=unread))
+                unread, left, taken = await self._ask(self._step(show=show, unread=unread, begin=begin))
+                begin = None
                 if taken is not None:
                     self._show(taken)
                     next_show = time.monotonic() + _SHOW_SECONDS
@@ -178,17 +180,20 @@ class Schedules(QObject):
             self.refresh(everything=everything)
 
     def _step(
-        self, *, show: bool, unread: bool = False
+        self, *, show: bool, unread: bool = False, begin: bool | None = None
     ) -> Callable[[ScheduleReader], tuple[bool, bool, Snapshot | None]]:
         """Read a little more or, when all is read, compute some more next runs: whether there is more of each.
 
         What there is then is taken where it shall be shown, and always at the end of the one and of the other.
+        ``begin``: begin to read again, True for everything.
         """
         profile, sight, seen, before = self.session.profile, self._in_sight, self._seen, self.rows
         consumed = self._consumed
 
         def step(reader: ScheduleReader) -> tuple[bool, bool, Snapshot | None]:
-            still_unread = reader.read_on(_STEP_SECONDS)
+            if begin is not None:
+                reader.begin(everything=begin)
+            still_unread = reader.read_on(_READ_SECONDS if before else 0.0)
             first = sight or [row.key for row in reader.rows()[:_LOOKED_UP]]
             left = reader.look_ahead(first, _STEP_SECONDS)
             taken = None

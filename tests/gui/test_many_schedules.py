@@ -59,7 +59,8 @@ def sort_by(view: Any, key: str) -> None:
 def test_what_is_not_all_says_so(
     profile: Profile, run: Run, qapp: QApplication, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr(following, "_STEP_SECONDS", 0.001)  # a part at a time
+    for name in ("_READ_SECONDS", "_STEP_SECONDS"):
+        monkeypatch.setattr(following, name, 0.001)  # a part at a time
     monkeypatch.setattr(following, "_SHOW_SECONDS", 0.0)
     said: list[tuple[str, int, bool]] = []
 
