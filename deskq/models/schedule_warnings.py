@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from itertools import pairwise
 from typing import TYPE_CHECKING, Final
 
 from deskq.history.rows import QueueRow, TaskRow, WorkerRow
@@ -33,6 +34,13 @@ def late_since(row: ScheduleRow, now: float) -> float | None:
     return due if due < now - LATE_SECONDS.get(row.kind, 60.0) else None
 
 
+def _twice(runs: Sequence[TaskRow], every: float) -> bool:
+    """Did most of the last runs come in pairs, far closer than the schedule has them? Retries are no runs of beat."""
+    times = sorted(run.sent or run.received or run.seen for run in runs if not run.retries)
+    close = sum(later - earlier < 1.0 for earlier, later in pairwise(times))
+    return every >= 4.0 and close >= 2 and close * 3 >= len(times)
+
+
 def warnings_of(
     row: ScheduleRow, runs: Sequence[TaskRow] | None, consumed: frozenset[str] | None, now: float
 ) -> tuple[str, ...]:
@@ -52,6 +60,8 @@ def warnings_of(
         longest = max((run.runtime or 0.0 for run in runs), default=0.0)
         if longest > every:
             found.append(f"It overlaps itself: of its last runs one took {duration(longest)}.")
+    if runs and _twice(runs, every or 60.0):
+        found.append("Its last runs came twice within a second: two beats, or two schedules that send the same?")
     if late is not None:
         found.append(f"It should have run at {clock_time(late, now)}.")
     return tuple(found)

@@ -32,10 +32,10 @@ NOW = 1_795_000_000.0
 ROW = ScheduleRow(Entry(name="a", task="t", schedule=Interval(60.0)), "redbeat:x", "x", StoreKind.REDBEAT, "UTC")
 
 
-def ran(runtime: float | None) -> TaskRow:
+def ran(runtime: float | None, sent: float | None = None) -> TaskRow:
     times = dict.fromkeys(("sent", "received", "started", "finished", "eta", "expires"))
     texts = dict.fromkeys(("args", "kwargs", "result", "exception", "root_id", "parent_id", "revoked"), "")
-    told: dict[str, Any] = times | texts | {"retries": 0, "deliveries": 1, "ran_twice": False}
+    told: dict[str, Any] = times | texts | {"sent": sent} | {"retries": 0, "deliveries": 1, "ran_twice": False}
     return TaskRow(1, "u", "t", "SUCCESS", "q", "w", NOW, runtime=runtime, **told)
 
 
@@ -73,10 +73,28 @@ def test_who_consumes_is_known_or_not() -> None:
 )
 def test_warnings(changes: dict[str, Any], says: list[str]) -> None:
     row = replace(ROW, entry=replace(ROW.entry, **changes))
-    found = warnings_of(row, [ran(0.5), ran(None), ran(12.0)], frozenset({"fast"}), NOW)
+    runs = [ran(runtime, NOW - number * 60.0) for number, runtime in enumerate((0.5, None, 12.0))]
+    found = warnings_of(row, runs, frozenset({"fast"}), NOW)
     assert len(found) == len(says)
     assert all(words in text for words, text in zip(says, found, strict=True))
     assert not [text for text in warnings_of(row, None, None, NOW) if "queue" in text or "overlaps" in text]
+
+
+@pytest.mark.parametrize(
+    ("times", "every", "twice"),
+    [
+        ((0.0, 0.2, 60.0, 60.1, 120.0, 120.4), 60.0, True),
+        ((0.0, 0.2, 60.0, 120.0, 180.0), 60.0, False),  # once: somebody may have sent it by hand
+        ((0.0, 60.0, 120.0), 60.0, False),
+        ((0.0, 0.5, 1.0, 1.5), 0.5, False),  # that is how often it shall run
+        ((), 60.0, False),
+    ],
+)
+def test_two_beats_on_one_store(times: tuple[float, ...], every: float, twice: bool) -> None:
+    row = replace(ROW, entry=replace(ROW.entry, schedule=Interval(every)))
+    found = warnings_of(row, [ran(0.1, NOW - at) for at in times], None, NOW)
+    assert all("two beats" in text for text in found)
+    assert bool(found) is twice
 
 
 def test_a_store_without_times_to_come_is_late_by_its_last_run(tmp_path: Path) -> None:
