@@ -15,7 +15,7 @@ from deskq.actions.control_verbs import VERBS, ControlVerb, read_arguments
 from deskq.actions.journal import Journal
 from deskq.actions.pauses import pauses
 from deskq.actions.steps import undo_plan
-from deskq.brokers.remote_control import RemoteControl
+from deskq.brokers.remote_control import RemoteControl, is_beat
 from deskq.cli.common import plain, profile_of, table
 from deskq.cli.steps import FAILED, carry_steps, show_steps
 from deskq.errors import UserError
@@ -149,7 +149,7 @@ def _workers(profile: Profile, wanted: Sequence[str]) -> list[str]:
     named = [name for name in wanted if "*" not in name]
     if named and len(named) == len(wanted):
         return list(dict.fromkeys(named))
-    found = [name for name in _inspect(profile, "ping") if _wanted(name, wanted)]
+    found = [name for name in _inspect(profile, "ping") if _wanted(name, wanted) and not is_beat(name)]
     return sorted({*found, *named})
 
 

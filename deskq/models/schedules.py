@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from PySide6.QtCore import QObject, QTimer, Signal
 
+from deskq.brokers.remote_control import is_beat
 from deskq.errors import UserError
 from deskq.history.query import TaskFilter
 from deskq.history.reader import HistoryReader
@@ -74,6 +75,7 @@ class Schedules(QObject):
         self.summary = Summary()
         self.read_once = False
         self.history_wanted = False
+        self.beats: tuple[str, ...] = ()
         self._in_sight: tuple[Key, ...] = ()
         self._consumed: frozenset[str] | None = None
         self._seen: dict[Key, tuple[TaskRow, ...]] = {}
@@ -111,6 +113,11 @@ class Schedules(QObject):
             return
         self._reading = True
         self.session.spawn(self._read(everything), "schedules", self)
+
+    def ask_for_beats(self) -> None:
+        """Ask whether a beat answers ``ping``, which those with beat_enable_remote_control do: see ``beats``."""
+        if self.session.profile.has_broker and not self.session.profile.silent:
+            self.session.spawn(self._ask_for_beats(), "beats", self)
 
     def look_at(self, keys: Sequence[Key]) -> None:
         """Say which rows are in sight: theirs are the first next runs that are computed."""
@@ -230,6 +237,13 @@ class Schedules(QObject):
                 self._show(taken)
             if self._again:
                 return
+
+    async def _ask_for_beats(self) -> None:
+        try:
+            self.beats = tuple(sorted(filter(is_beat, await self.session.inspect("ping"))))
+        except UserError:  # what is wrong with the broker is said elsewhere
+            self.beats = ()
+        self.changed.emit()
 
     async def _ask(self, verb: Callable[[ScheduleReader], T]) -> T:
         return await self.session.schedules(verb)

@@ -69,6 +69,9 @@ def total_words(summary: Summary, from_history: str = "") -> str:
 
 def _problems(followed: Mapping[str, Schedules]) -> Iterable[str]:
     for name, schedules in followed.items():
+        if schedules.beats:
+            where = f"{name}: " if len(followed) > 1 else ""
+            yield f"{where}{', '.join(schedules.beats)} answered when the schedules were last refreshed by hand."
         for state in schedules.stores:
             beat = state.beat.words if state.beat.alive is not True else ""
             if beat and state.beat.last is not None:

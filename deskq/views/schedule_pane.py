@@ -147,6 +147,7 @@ class SchedulePane(QWidget):
         """Read every store anew, code and files too."""
         for schedules in self.followed.values():
             schedules.refresh(everything=True)
+            schedules.ask_for_beats()
 
     def selected(self) -> list[ShownSchedule]:
         """Return the selected schedules, from the top."""

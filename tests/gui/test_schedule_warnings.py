@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+import json
+import os
+import sys
 import time
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import celery.beat
 import pytest
 import redis
 from PySide6.QtWidgets import QApplication
 
+from deskq.brokers.remote_control import RemoteControl, is_beat
+from deskq.doctor.observed import Observed
+from deskq.doctor.worker_steps import ask_workers
 from deskq.history.lock import WriterLock
 from deskq.history.rows import QueueRow, TaskRow, WorkerRow
 from deskq.history.store import History
@@ -24,7 +31,10 @@ from tests.gui.conftest import Run, until
 from tests.gui.test_schedules import child, column, profile, shown, store
 from tests.gui.test_window import opened
 from tests.support.django_project import DjangoProject, sqlite
+from tests.support.processes import Process
+from tests.support.sample_app import BROKER, CONFIG
 from tests.support.schedule_entries import added, entry, names
+from tests.support.waiting import wait_until
 
 __all__ = ["profile", "store"]
 
@@ -120,6 +130,36 @@ def test_a_store_without_times_to_come_is_late_by_its_last_run(tmp_path: Path) -
         found = {name: since for name, row in rows.items() if (since := late_since(row, now)) is not None}
         assert set(found) == {"late"}
         assert found["late"] == pytest.approx(now - 3_000 + 60, abs=0.01)
+
+
+@pytest.mark.skipif(not hasattr(celery.beat, "BeatPidbox"), reason="this Celery's beat does not answer")
+def test_a_beat_that_answers_is_named_and_is_no_worker(
+    redis_url: str, profile: Profile, store: ScheduleStore, run: Run, qapp: QApplication, tmp_path: Path
+) -> None:
+    added(store, entry("a"))
+    config = {"redbeat_redis_url": redis_url, "redbeat_redis_options": {}, "beat_enable_remote_control": True}
+    arguments = [sys.executable, "-m", "celery", "-A", "tests.support.sample_app", "beat", "--pidfile="]
+    arguments += ["-S", "redbeat.RedBeatScheduler"]
+    environment = os.environ | {BROKER: redis_url, CONFIG: json.dumps(config)}
+    beat = Process(arguments, log=tmp_path / "beat.log", env=environment, cwd=Path(__file__).parents[2])
+    try:
+        with closing(RemoteControl(profile)) as remote:
+            wait_until(lambda: any(map(is_beat, remote.inspect("ping"))), 30, "beat to answer")
+        observed = Observed()
+        outcome = ask_workers(profile, observed, in_full=True)
+        assert observed.answering == []
+        assert outcome.state == "warning"  # nobody who works
+
+        async def scenario() -> None:
+            async with opened(qapp) as app:
+                view = await shown(app, profile, 1)
+                assert "answered when" not in view.problems.text()
+                app.window.run_command("refresh")
+                await until(lambda: "celerybeat@" in view.problems.text() and view.problems.isVisible())
+
+        run(scenario())
+    finally:
+        beat.end(10)
 
 
 def test_warnings_in_the_window(
