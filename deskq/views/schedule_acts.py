@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from PySide6.QtCore import QObject
 from PySide6.QtWidgets import QWidget
@@ -63,11 +63,11 @@ class ScheduleActs(QObject):
         copy = copy_of(one.entry, set(taken))
         self._edit(state, None, copy)
 
-    def bring(self, state: StoreState, wanted: Sequence[Entry]) -> None:
+    async def bring(self, state: StoreState, wanted: Sequence[Entry]) -> None:
         """Bring a store to what a file says, after asking; says so where nothing would change."""
         assert state.store is not None
         stored = [shown.entry for shown in self._schedules.rows if shown.row.url == state.store.url]
-        changes = changes_to(stored, wanted)
+        changes = await self._session.schedules(lambda _: changes_to(stored, wanted))
         if changes:
             self.change(state, changes)
         else:
@@ -119,9 +119,10 @@ class ScheduleActs(QObject):
             elif old is not None:
                 self._session.spawn(self._look_for_conflict(state, dialog, old, new), "schedule conflict", dialog)
 
-        asked = self.change(state, [Change(old, new)], above=dialog, change_shared=dialog.change_shared)
-        if asked is not None:
-            asked.ended.connect(ended)
+        def asked(preview: StepsDialog) -> None:
+            preview.ended.connect(ended)
+
+        self.change(state, [Change(old, new)], above=dialog, change_shared=dialog.change_shared, then=asked)
 
     async def _look_for_conflict(self, state: StoreState, dialog: ScheduleDialog, old: Entry, mine: Entry) -> None:
         """It was not written: is what is stored something else than what was edited?"""
@@ -149,13 +150,14 @@ class ScheduleActs(QObject):
         above: QWidget | None = None,
         change_shared: bool = False,
         note: str = "",
-    ) -> StepsDialog | None:
+        then: Callable[[StepsDialog], object] = lambda _: None,
+    ) -> None:
         """Preview changes of one store; see ScheduleEdits.change."""
         assert state.store is not None
         owned = [each.name for each in changes if each.old is not None and each.old.owner is Owner.CODE]
         undone = f"Code defines {_listed(owned)}: beat undoes this when it starts next." if owned else ""
         note = " ".join(filter(None, (note, undone, state.beat.words if state.beat.alive is False else "")))
-        return self.edits.change(state.store, changes, note=note, above=above, change_shared=change_shared)
+        self.edits.change(state.store, changes, note=note, above=above, change_shared=change_shared, then=then)
 
     def _by_store(self, chosen: Sequence[ShownSchedule]) -> list[tuple[StoreState, list[ShownSchedule]]]:
         """The chosen ones that can be changed, store by store."""

@@ -69,7 +69,7 @@ class ScheduleFiles:
         except UserError as error:
             self._say(str(error))
         else:
-            self._view.acts.bring(state, wanted)
+            await self._view.acts.bring(state, wanted)
 
     def _complete(self) -> bool:
         """Are all schedules there? If not, it is said: a part of them would be taken for all."""

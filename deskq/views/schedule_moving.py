@@ -17,6 +17,7 @@ from deskq.schedules.comparing import Change
 if TYPE_CHECKING:
     from deskq.schedules.reading import StoreState
     from deskq.views.schedule_acts import ScheduleActs
+    from deskq.views.steps_dialog import StepsDialog
 
 
 class ScheduleMove:
@@ -61,9 +62,12 @@ class ScheduleMove:
         notes = [left_out]
         if self._move:
             notes.append("Next it is asked whether they go from where they are now. Until then both stores run them.")
-        dialog = acts.change(state, changes, note=" ".join(filter(None, notes)))
-        if dialog is not None and self._move:
-            dialog.ended.connect(partial(self._copied, fit))
+
+        def asked(preview: StepsDialog) -> None:
+            if self._move:
+                preview.ended.connect(partial(self._copied, fit))
+
+        acts.change(state, changes, note=" ".join(filter(None, notes)), then=asked)
 
     def _copied(self, fit: Sequence[ShownSchedule], progress: Progress) -> None:
         """Delete where they were, if all of them were written: which ones were not, the journal says, not a number."""

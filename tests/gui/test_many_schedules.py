@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 import time
 from contextlib import closing
 from dataclasses import replace
@@ -14,6 +15,8 @@ import redis
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QApplication
 
+from deskq.actions.plan import StepPlan
+from deskq.actions.schedule_edit import plan_changes
 from deskq.history.store import History
 from deskq.models import schedules as following
 from deskq.models.shown_schedules import Summary
@@ -23,9 +26,11 @@ from deskq.schedules.base import Crontab, Entry
 from deskq.schedules.opening import open_store
 from deskq.schedules.plain import to_redbeat_json
 from deskq.schedules.redbeat_json import meta_text
+from deskq.views import schedule_edits
 from deskq.views.schedule_heading import total_words
 from deskq.views.undo_offer import UndoOffer
 from tests.gui.conftest import Run, until
+from tests.gui.test_schedules import child
 from tests.gui.test_window import opened
 
 MANY = 1_300
@@ -153,6 +158,41 @@ def test_sorted_by_the_history_all_are_looked_up(profile: Profile, run: Run, qap
             assert view.model.rows()[0].entry.args == [MANY - 1]  # “failure” before a dash
 
     run(scenario())
+
+
+def test_many_changes_are_planned_off_the_gui_thread(
+    profile: Profile, run: Run, qapp: QApplication, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    threads: list[str] = []
+
+    def planned(*args: Any, **more: Any) -> StepPlan:
+        threads.append(threading.current_thread().name)
+        return plan_changes(*args, **more)
+
+    monkeypatch.setattr(schedule_edits, "plan_changes", planned)
+
+    async def scenario() -> None:
+        async with opened(qapp) as app:
+            app.add(profile, start=False)
+            app.window.show()
+            view: Any = app.window.show_view("shop", "schedules")
+            await until(lambda: view.schedules.summary.complete and view.model.rowCount() == MANY)
+            view.table.selectAll()
+            app.window.run_command("disable_schedule")
+            await until(lambda: child(app, "StepsDialog"), what="the preview")
+            preview = child(app, "StepsDialog")
+            assert len(preview.plan.items) == MANY
+            assert "Disable" in preview.go.text()
+            preview.reject()
+            view.table.clearSelection()
+            view.table.selectRow(0)
+            app.window.run_command("disable_schedule")
+            assert len(child(app, "StepsDialog").plan.items) == 1  # at once
+            child(app, "StepsDialog").reject()
+
+    run(scenario())
+    assert threads[0] != threading.main_thread().name
+    assert threads[1] == threading.main_thread().name
 
 
 def test_words_of_the_heading() -> None:
