@@ -170,7 +170,7 @@ class Schedules(QObject):
             unread = left = True
             begin: bool | None = everything
             next_show = math.inf if self.read_once else 0.0  # at first what comes is shown at once
-            while unread or (left and not self._again):
+            while left and not (self._again and self.read_once):  # the first time nobody waits for the second
                 show = time.monotonic() >= next_show
                 unread, left, taken = await self._ask(self._step(show=show, unread=unread, begin=begin))
                 begin = None
