@@ -285,7 +285,7 @@ class SchedulePane(QWidget):
 
     def _describe(self) -> None:
         one = self._current()
-        if one is self._described:
+        if one is self._described and (one is None or not one.row.overdue):  # what is overdue runs "now", whenever
             return
         self._described = one
         self.detail.show_schedule(one)
