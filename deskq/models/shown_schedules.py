@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from deskq.history.rows import TaskRow
 from deskq.models.formats import relative
+from deskq.models.registered_tasks import Registered
 from deskq.models.schedule_warnings import late_since, warnings_of
 from deskq.profiles import Profile
 
@@ -99,6 +100,7 @@ def snapshot(
     now: float,
     unknown_stores: int = 0,
     consumed: frozenset[str] | None = None,
+    registered: Registered | None = None,
 ) -> Snapshot:
     """Return what is shown now; for any thread.
 
@@ -110,7 +112,7 @@ def snapshot(
     for row in rows:
         shown = known.get(id(row))
         runs = seen.get(row.key)
-        warnings = warnings_of(row, runs, consumed, now)
+        warnings = warnings_of(row, runs, consumed, now, registered)
         if shown is None or shown.seen is not runs or shown.warnings != warnings:
             shown = ShownSchedule(profile, row, runs, warnings)
         made.append(shown)

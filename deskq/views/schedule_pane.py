@@ -148,6 +148,7 @@ class SchedulePane(QWidget):
         for schedules in self.followed.values():
             schedules.refresh(everything=True)
             schedules.ask_for_beats()
+            schedules.ask_for_tasks()
 
     def selected(self) -> list[ShownSchedule]:
         """Return the selected schedules, from the top."""
