@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
@@ -21,7 +21,7 @@ from deskq.history.rows import TaskRow
 from deskq.models.registered_tasks import Answers, Registered, ask_workers, registered_by
 from deskq.models.schedule_warnings import consumed_queues
 from deskq.models.session import ProfileSession
-from deskq.models.shown_schedules import ShownSchedule, Snapshot, Summary, snapshot
+from deskq.models.shown_schedules import RunsSeen, ShownSchedule, Snapshot, Summary, snapshot
 
 if TYPE_CHECKING:
     from deskq.schedules.base import Entry
@@ -42,6 +42,8 @@ _ASKED_SECONDS: Final = 600.0
 _LOOKED_UP: Final = 60
 """Rows in sight whose runs are looked up in the history at a time."""
 _LOOKED_UP_AT_ONCE: Final = 500
+_COUNTED_RUNS: Final = 1_000
+"""Tasks of a name, the newest ones, among which the runs of an entry are counted that its store does not count."""
 _LONGEST_REPR: Final = 500
 _IN_A_WEEK: Final = 500
 """Schedules that a calendar counts."""
@@ -93,6 +95,7 @@ class Schedules(QObject):
         self._in_sight: tuple[Key, ...] = ()
         self._known = _Known()
         self._seen: dict[Key, tuple[TaskRow, ...]] = {}
+        self._counted: dict[Key, RunsSeen] = {}
         self._reading = False
         self._again = self._again_everything = False
         self._timer = QTimer(self, interval=READ_MS)
@@ -224,7 +227,8 @@ class Schedules(QObject):
         What there is then is taken where it shall be shown, and always at the end of the one and of the other.
         ``begin``: begin to read again, True for everything.
         """
-        profile, sight, seen, before = self.session.profile, self._in_sight, self._seen, self.rows
+        profile, sight, before = self.session.profile, self._in_sight, self.rows
+        seen, counted = self._seen, self._counted
         consumed, registered = self._known.consumed, self._known.registered
 
         def step(reader: ScheduleReader) -> tuple[bool, bool, Snapshot | None]:
@@ -236,7 +240,8 @@ class Schedules(QObject):
             taken = None
             if show or not left or unread is not still_unread:
                 states, rows, unknown = reader.states(), reader.rows(), reader.unknown_stores
-                taken = snapshot(profile, states, rows, seen, before, time.time(), unknown, consumed, registered)
+                now = time.time()
+                taken = snapshot(profile, states, rows, seen, before, now, unknown, consumed, registered, counted)
             return still_unread, left, taken
 
         return step
@@ -260,8 +265,9 @@ class Schedules(QObject):
             except UserError:
                 return
             self._seen.update(
-                (one.key, now) for one, now in zip(some, runs, strict=True) if self._seen.get(one.key) != now
+                (one.key, now) for one, (now, _) in zip(some, runs, strict=True) if self._seen.get(one.key) != now
             )
+            self._counted.update((one.key, n) for one, (_, n) in zip(some, runs, strict=True) if n is not None)
             _, _, taken = await self._ask(self._step(show=True))
             if taken is not None:
                 self._show(taken)
@@ -297,21 +303,30 @@ def _known(reader: HistoryReader, answers: Answers | None) -> _Known:
     return _Known(consumed_queues(workers, reader.queues()), registered_by(answers, workers), online)
 
 
-def _last_runs(reader: HistoryReader, schedules: Sequence[ShownSchedule]) -> list[tuple[TaskRow, ...]]:
-    """The newest tasks that have the name and, as far as events tell, the arguments of each entry."""
-    by_name: dict[str, list[TaskRow]] = {}
+def _last_runs(
+    reader: HistoryReader, schedules: Sequence[ShownSchedule]
+) -> list[tuple[tuple[TaskRow, ...], RunsSeen | None]]:
+    """The newest tasks that have the name and, as far as events tell, the arguments of each entry.
+
+    Beside them how many there are, where the store does not count them.
+    """
+    newest = cache(lambda task: reader.tasks(TaskFilter(names=(task,)), limit=_SEEN_RUNS * 4))
+    counts = cache(lambda task: reader.argument_counts(task, _COUNTED_RUNS))
     found = []
     for entry in (shown.entry for shown in schedules):
-        if entry.task not in by_name:
-            by_name[entry.task] = reader.tasks(TaskFilter(names=(entry.task,)), limit=_SEEN_RUNS * 4)
         args = (repr(tuple(entry.args)), repr(list(entry.args)))  # redbeat sends the list that its JSON holds
         kwargs = repr(entry.kwargs)
         alike = (
             row
-            for row in by_name[entry.task]
+            for row in newest(entry.task)
             if row.name == entry.task and _same(row.args, *args) and _same(row.kwargs, kwargs)
         )
-        found.append(tuple(row for _, row in zip(range(_SEEN_RUNS), alike, strict=False)))
+        number = None
+        if entry.total_run_count is None:
+            told = counts(entry.task)
+            runs = sum(n for their_args, theirs, n in told if _same(their_args, *args) and _same(theirs, kwargs))
+            number = RunsSeen(runs, sum(n for _, _, n in told) >= _COUNTED_RUNS)
+        found.append((tuple(row for _, row in zip(range(_SEEN_RUNS), alike, strict=False)), number))
     return found
 
 
