@@ -6,20 +6,22 @@ import argparse
 import shutil
 import unicodedata
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
 from deskq import paths
 from deskq.cli.profile_options import given_fields
 from deskq.errors import UserError
-from deskq.profiles import PasswordStore, Profile, ProfileFile, resolve
+from deskq.profiles import PasswordStore, Profile, ProfileFile, Secret, resolve
 from deskq.profiles.wire import overridden
 
 
 def profile_of(text: str, options: argparse.Namespace) -> Profile:
     """Return the profile that a URL or a name stands for, with the options given; raises UserError."""
-    profile = resolve(text, profiles=ProfileFile(), passwords=PasswordStore())
-    return overridden(profile, given_fields(options))
+    profile = overridden(resolve(text, profiles=ProfileFile(), passwords=PasswordStore()), given_fields(options))
+    asked: Secret | None = getattr(options, "asked_password", None)  # see deskq/cli/asking.py
+    return profile if asked is None else replace(profile, password=asked)
 
 
 def history_of(text: str, options: argparse.Namespace) -> Path:
