@@ -12,21 +12,19 @@ import json
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from importlib import resources
 from pathlib import Path
 from typing import Any, Final
 
 import apsw
 
 from deskq import paths
+from deskq.actions.journal_file import open_file
 from deskq.actions.plan import AnyPlan, Item, Outcome, Plan, Step, StepPlan, Verb
 from deskq.errors import UserError
 from deskq.history.lock import WriterLock, is_locked, lock_path
 from deskq.profiles import Profile
 from deskq.protocol.message import write_redis_message
 
-VERSION: Final = 2
-APPLICATION_ID: Final = 0x6465736A  # "desj"
 KEPT_SECONDS: Final = 366 * 86_400.0
 LARGEST_BODY: Final = 256 * 1024
 _ACTION: Final = "id, at, person, profile, place, environment, safety, verb, title, options, ended, undoes"
@@ -85,12 +83,7 @@ class Journal:
         self.path = path or journal_path()
         self._locks: dict[str, WriterLock] = {}
         try:
-            self.path.parent.mkdir(parents=True, exist_ok=True)
-            self._connection = apsw.Connection(str(self.path))
-            self._connection.set_busy_timeout(10_000)
-            with contextlib.suppress(OSError):
-                self.path.chmod(0o600)  # it holds arguments of tasks
-            self._prepare()
+            self._connection = open_file(self.path)
         except (apsw.Error, OSError) as error:
             raise UserError(
                 f"The journal {self.path} cannot be opened: {error}. Without it nothing is changed; move it away."
@@ -167,8 +160,16 @@ class Journal:
         return str(rows[0][0]) if rows else ""
 
     def end(self, action: str) -> None:
-        """The plan is carried out or was stopped: what was not begun is not sent."""
+        """The plan is carried out or was stopped: what was not begun is not sent.
+
+        What still is on its way here ended while the journal could not be written: how is not known.
+        """
         with self._transaction():
+            self._connection.execute(
+                "UPDATE items SET outcome = 'unknown', words = 'how it ended could not be written', at = ? "
+                "WHERE action = ? AND outcome = 'sending'",
+                (time.time(), action),
+            )
             self._connection.execute(
                 "UPDATE items SET outcome = ?, at = ? WHERE action = ? AND outcome = 'planned'",
                 (Outcome.STOPPED.value, time.time(), action),
@@ -293,24 +294,6 @@ class Journal:
             if rows:
                 found[uuid] = bytes(rows[0][0])
         return found
-
-    def _prepare(self) -> None:
-        connection = self._connection
-        connection.pragma("journal_mode", "wal")
-        connection.pragma("synchronous", "full")
-        with connection:
-            if connection.pragma("user_version") == 0 and connection.pragma("schema_version") == 0:
-                connection.execute(resources.files("deskq.actions").joinpath("journal.sql").read_text(encoding="utf-8"))
-                connection.pragma("application_id", APPLICATION_ID)
-                connection.pragma("user_version", VERSION)
-            elif connection.pragma("user_version") == 1 and connection.pragma("application_id") == APPLICATION_ID:
-                connection.execute("ALTER TABLE actions ADD COLUMN undoes TEXT NOT NULL DEFAULT ''")
-                connection.execute("ALTER TABLE items ADD COLUMN undo TEXT NOT NULL DEFAULT ''")
-                connection.pragma("user_version", VERSION)
-        if connection.pragma("application_id") != APPLICATION_ID:
-            raise UserError(f"{self.path} is no journal of deskq. Move it away.")
-        if connection.pragma("user_version") > VERSION:
-            raise UserError(f"{self.path} was written by a newer deskq. Upgrade deskq.")
 
     @contextlib.contextmanager
     def _transaction(self) -> Iterator[None]:
