@@ -96,7 +96,10 @@ class Journal:
         self._connection.close()
 
     def begin(self, plan: AnyPlan, profile: Profile) -> None:
-        """Write the whole plan to disk; when this returns it survives a power cut. Takes the plan's lock."""
+        """Write the whole plan to disk; when this returns it survives a power cut. Takes the plan's lock.
+
+        Raises UserError where somebody else retried some of its tasks after this plan looked.
+        """
         lock = WriterLock(self._lock_of(plan.id))
         if not lock.acquire():
             raise UserError("This plan is being carried out already.")
@@ -107,6 +110,7 @@ class Journal:
         now = time.time()
         row = (plan.id, now, _person(), profile.name, profile.url, profile.environment.value, profile.safety.value)
         with self._transaction():
+            self._refuse_overtaken(plan)
             self._connection.execute(
                 "INSERT INTO actions VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, NULL, ?)",
                 (*row, plan.verb.value, plan.title, options, undoes),
@@ -118,6 +122,14 @@ class Journal:
                     for number, line in enumerate(map(_line, plan.items))
                 ),
             )
+
+    def _refuse_overtaken(self, plan: AnyPlan) -> None:
+        known = {item.source: item.retried for item in plan.items if isinstance(item, Item) and item.source}
+        again = [row for rows in self.retries_of(list(known)).values() for row in rows[known[rows[0].source] :]]
+        if again:
+            count = len({row.source for row in again})
+            were = f"{count:,} of these tasks were" if count > 1 else "One of these tasks was"
+            raise UserError(f"{were} retried meanwhile (action {again[0].action}). Look at it anew.")
 
     def mark(self, action: str, outcomes: Iterable[tuple[int, Outcome, str]]) -> None:
         """Write how items stand: (number, outcome, words). On disk when this returns."""
@@ -254,18 +266,19 @@ class Journal:
         ]
 
     def retries_of(self, sources: Sequence[str]) -> dict[str, list[ItemRow]]:
-        """Return, for each of these tasks, the items that retried it and were not held back, oldest first."""
+        """Return, for each of these tasks, the items that retry it and were not held back, oldest first."""
         found: dict[str, list[ItemRow]] = {}
         for first in range(0, len(sources), 500):
             part = tuple(sources[first : first + 500])
             rows = self._all(
                 f"SELECT {_ITEM} FROM items WHERE source IN ({', '.join('?' * len(part))}) "
-                "AND outcome IN ('done', 'sending', 'unknown') ORDER BY at",
+                "AND outcome IN ('planned', 'sending', 'done', 'unknown') ORDER BY at",
                 part,
             )
             for row in rows:
                 item = ItemRow(*row)
-                found.setdefault(item.source, []).append(item)
+                if item.outcome != "planned" or is_locked(self._lock_of(item.action)):
+                    found.setdefault(item.source, []).append(item)
         return found
 
     def message(self, action: str, number: int) -> bytes:
@@ -302,7 +315,8 @@ class Journal:
             try:
                 yield
             except BaseException:
-                self._connection.execute("ROLLBACK")
+                with contextlib.suppress(apsw.SQLError):  # a full disk has ended it already
+                    self._connection.execute("ROLLBACK")
                 raise
             self._connection.execute("COMMIT")
         except apsw.Error as error:

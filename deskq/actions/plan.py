@@ -46,6 +46,7 @@ class Item:
 
     ``route``: the way through an exchange, None for what goes to ``queue``, which is "" otherwise.
     ``grade``: how faithful its arguments are (see actions/retry.py), "" for a new task. ``arguments``: for people.
+    ``retried``: how often the source had been retried, as far as the journal knew when the plan was made.
     """
 
     new_id: str
@@ -57,6 +58,7 @@ class Item:
     arguments: str = ""
     losses: tuple[str, ...] = ()
     route: Route | None = None
+    retried: int = 0
 
     @property
     def target(self) -> str:

@@ -52,6 +52,7 @@ class Candidate:
     """One task that may be retried. ``body`` is None where it must stay as it is (not JSON), or is not known (manual).
 
     ``edited``: a person changed or filled in the arguments. ``losses``: what will not happen this time.
+    ``retried``: how often it was retried before.
     """
 
     row: TaskRow
@@ -61,6 +62,7 @@ class Candidate:
     message: RawMessage | None = None
     losses: tuple[str, ...] = ()
     edited: bool = False
+    retried: int = 0
 
     @property
     def sendable(self) -> bool:
@@ -197,6 +199,7 @@ def _item(one: Candidate, now: float, keep_root: bool) -> Item:
         grade=one.grade.value,
         arguments=one.arguments,
         losses=one.losses,
+        retried=one.retried,
     )
 
 

@@ -32,7 +32,9 @@ def _run(given: list[str]) -> int:
             sys.stdout.flush()
         return status
     except UserError as error:
-        print(f"deskq: {error}", file=sys.stderr)
+        from deskq.cli.common import plain
+
+        print("deskq: " + "\n".join(map(plain, str(error).split("\n"))), file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         return 130
