@@ -10,6 +10,7 @@ from typing import Any
 from uuid import uuid4
 
 from deskq.brokers.routing import Route
+from deskq.errors import UserError
 from deskq.protocol.message import RawMessage
 
 
@@ -144,6 +145,12 @@ class StepPlan:
 
 
 AnyPlan = Plan | StepPlan
+
+
+def check_rate(rate: float) -> None:
+    """Raise UserError unless this is 0, for no limit, or so many a second that one is sent within a day."""
+    if rate and not 1 / 86_400 <= rate <= 1e9:
+        raise UserError("A rate is how many are sent a second, 0 for no limit: it is neither negative nor endless.")
 
 
 def _place(item: Item) -> str:

@@ -15,7 +15,7 @@ from enum import StrEnum
 from typing import Any, Final
 from uuid import uuid4
 
-from deskq.actions.plan import Item, Plan, Verb
+from deskq.actions.plan import Item, Plan, Verb, check_rate
 from deskq.errors import UserError
 from deskq.history.rows import TaskRow
 from deskq.profiles import Profile
@@ -139,6 +139,7 @@ def plan_retry(
         raise UserError(f"{first.row.name or first.row.uuid} cannot be retried: {reason}.")
     if not candidates:
         raise UserError("There is nothing to retry.")
+    check_rate(rate)
     items = tuple(_item(one, now, keep_root) for one in candidates)
     return Plan(
         verb=Verb.RETRY,
