@@ -321,6 +321,9 @@ class Journal:
             self._connection.execute("COMMIT")
         except apsw.Error as error:
             raise UserError(f"The journal {self.path} cannot be written: {error}. Free some space.") from None
+        except UnicodeEncodeError as error:
+            words = error.object.encode(errors="backslashreplace").decode()[:200]
+            raise UserError(f"The journal cannot hold “{words}”: it is no text, but half of a character.") from None
 
     def _all(self, sql: str, values: tuple[Any, ...]) -> list[Any]:
         try:

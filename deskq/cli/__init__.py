@@ -26,6 +26,9 @@ def _run(given: list[str]) -> int:
 
     parser = build_parser()
     options = parser.parse_args(with_default_command(given))
+    for stream in (sys.stdout, sys.stderr):  # half a character of a surrogate pair, from a broker or an argument
+        with contextlib.suppress(AttributeError):
+            stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
     try:
         status = int(options.run(options))
         with contextlib.suppress(ValueError, AttributeError):

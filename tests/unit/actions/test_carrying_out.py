@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 from contextlib import closing
 from typing import Any
@@ -81,3 +82,13 @@ def test_a_rate_that_is_none(rate: float, capsys: pytest.CaptureFixture[str]) ->
 def test_numbers_that_make_no_sense(fields: dict[str, Any], says: str) -> None:
     with pytest.raises(UserError, match=says):
         plan_send(Call(task="t", **fields), Profile.from_url("redis://h/0"), now=0.0)
+
+
+def test_half_a_character_is_told_and_nothing_is_sent(redis_url: str, capsys: pytest.CaptureFixture[str]) -> None:
+    command = ["send", redis_url, "t", "--headers", '{"x": "\\ud800"}', "--dry-run", "--format", "json"]
+    assert main(command) == 0
+    assert json.loads(capsys.readouterr().out)["items"][0]["headers"]["x"] == "\ud800"
+    assert main(["send", redis_url, "t\udcff", "--yes"]) == 2
+    assert "half of a character" in capsys.readouterr().err
+    with redis.Redis.from_url(redis_url) as client:
+        assert client.dbsize() == 0
