@@ -149,20 +149,27 @@ class Journal:
             )
 
     def undos(self, action: str) -> list[tuple[ItemRow, dict[str, Any]]]:
-        """Return the items of an action that were done and can be taken back, the last one first, with the details.
+        """Return the items of an action that were done and are not taken back, the last one first, with the details.
 
-        Those of a pause also where it is not known: to consume again what is consumed changes nothing.
+        Where it is not known they may have been; but to consume again what is consumed changes nothing, so that those
+        of a pause are tried again.
         """
+        paused = "(SELECT verb FROM actions WHERE id = ?1) = 'pause'"
         rows = self._all(
-            f"SELECT {_ITEM}, undo FROM items WHERE action = ? AND undo <> '' AND (outcome = 'done' "
-            "OR outcome = 'unknown' AND (SELECT verb FROM actions WHERE id = items.action) = 'pause') "
+            f"SELECT {_ITEM}, undo FROM items i WHERE action = ?1 AND undo <> '' AND (outcome = 'done' "
+            f"OR outcome = 'unknown' AND {paused}) AND NOT EXISTS ("
+            "SELECT 1 FROM items back WHERE back.action IN (SELECT id FROM actions WHERE undoes = ?1) "
+            "AND back.queue = i.queue AND back.message = CAST(i.undo AS BLOB) "
+            f"AND back.outcome NOT IN ('failed', 'not sent') AND NOT (back.outcome = 'unknown' AND {paused})) "
             "ORDER BY number DESC",
             (action,),
         )
         return [(ItemRow(*row[:-1]), json.loads(row[-1])) for row in rows]
 
     def undone_by(self, action: str) -> str:
-        """Return the id of the latest action that took this one back, at least in part, "" if none did."""
+        """Return the id of the latest action that took back what was left of this one, "" if some is left."""
+        if self.undos(action):
+            return ""
         rows = self._all(
             "SELECT id FROM actions WHERE undoes = ? AND EXISTS ("
             "SELECT 1 FROM items WHERE action = actions.id AND outcome NOT IN ('failed', 'not sent')) "

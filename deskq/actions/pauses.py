@@ -6,12 +6,15 @@ import json
 from dataclasses import dataclass
 
 from deskq.actions.journal import Journal
-from deskq.actions.plan import Outcome, Verb
+from deskq.actions.plan import Verb
 
 
 @dataclass(frozen=True, slots=True)
 class Pause:
-    """A queue that is paused until somebody resumes it. ``workers``: those that were told; ``at``: epoch seconds."""
+    """A queue that is paused until somebody resumes it. ``at``: epoch seconds.
+
+    ``workers``: those that were told, and of which it is not known that they consume it again.
+    """
 
     queue: str
     action: str
@@ -24,9 +27,7 @@ def pauses(journal: Journal, profile: str) -> list[Pause]:
     """Return the queues of a profile that are paused, the latest first; blocking. Raises UserError."""
     found: dict[str, Pause] = {}
     for action in journal.actions_of(profile, Verb.PAUSE):
-        if journal.undone_by(action.id):
-            continue
-        items = [item for item in journal.items(action.id) if item.outcome in (Outcome.DONE, Outcome.UNKNOWN)]
+        items = [item for item, _ in reversed(journal.undos(action.id))]
         if not items:
             continue
         queue = _left_by(journal.message(action.id, items[0].number))

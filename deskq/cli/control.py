@@ -12,8 +12,9 @@ from typing import Any
 
 from deskq.actions.control import ControlDoer, plan_control, plan_pause
 from deskq.actions.control_verbs import VERBS, ControlVerb, answer_text, read_arguments
-from deskq.actions.journal import Journal
+from deskq.actions.journal import Journal, journal_path
 from deskq.actions.pauses import pauses
+from deskq.actions.plan import StepPlan
 from deskq.actions.revoke import plan_revoke, plan_revoke_stamped
 from deskq.actions.steps import undo_plan
 from deskq.brokers.remote_control import RemoteControl
@@ -89,19 +90,21 @@ def _pause(profile: Profile, options: argparse.Namespace) -> int:
     if len(options.arguments) != 1:
         raise UserError(f"{options.verb} takes the name of one queue.")
     (queue,) = options.arguments
-    journal = Journal()
-    try:
-        if options.verb == "resume-queue":
-            paused = next((pause for pause in pauses(journal, profile.name) if pause.queue == queue), None)
-            if paused is None:
-                raise UserError(f"“{queue}” is not paused, as far as the journal knows.")
-            plan = undo_plan(journal, paused.action)
-        else:
-            plan = plan_pause(queue, _consumers(profile, queue, options.worker), profile)
-    finally:
-        journal.close()
+    if options.verb == "resume-queue":
+        plan = _plan_resume(queue, profile)
+    else:
+        plan = plan_pause(queue, _consumers(profile, queue, options.worker), profile)
     show_steps(plan, options, note="A worker that restarts consumes it again.")
     return carry_steps(plan, profile, lambda: ControlDoer(profile), options, named="worker")
+
+
+def _plan_resume(queue: str, profile: Profile) -> StepPlan:
+    if journal_path().exists():
+        with contextlib.closing(Journal()) as journal:
+            for pause in pauses(journal, profile.name):
+                if pause.queue == queue:
+                    return undo_plan(journal, pause.action)
+    raise UserError(f"“{queue}” is not paused, as far as the journal knows.")
 
 
 def _ask(verb: ControlVerb, profile: Profile, options: argparse.Namespace) -> int:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from deskq.actions.carrying_out import Carrier
-from deskq.actions.journal import Journal
+from deskq.actions.journal import Journal, journal_path
 from deskq.actions.plan import Plan
 from deskq.actions.retry import candidates_of, plan_retry
 from deskq.actions.safety import Confirmation
@@ -93,3 +93,9 @@ def test_options_may_stand_between_what_they_are_about(capsys: pytest.CaptureFix
     shown = capsys.readouterr().out
     assert "terminate one by SIGINT" in shown
     assert "terminate two by SIGINT" in shown
+
+
+def test_looking_at_a_resume_makes_no_journal(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["control", "redis://127.0.0.1:1/0", "resume-queue", "emails", "--dry-run"]) == 2
+    assert "is not paused" in capsys.readouterr().err
+    assert not journal_path().exists()
