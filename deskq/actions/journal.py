@@ -85,8 +85,10 @@ class Journal:
         try:
             self._connection = open_file(self.path)
         except (apsw.Error, OSError) as error:
+            strange = isinstance(error, apsw.CorruptError | apsw.NotADBError)
+            advice = "Move it away." if strange else "Look whether the disk is full or read-only."
             raise UserError(
-                f"The journal {self.path} cannot be opened: {error}. Without it nothing is changed; move it away."
+                f"The journal {self.path} cannot be opened: {error}. Without it nothing is changed. {advice}"
             ) from None
 
     def close(self) -> None:
@@ -101,7 +103,11 @@ class Journal:
         Raises UserError where somebody else retried some of its tasks after this plan looked.
         """
         lock = WriterLock(self._lock_of(plan.id))
-        if not lock.acquire():
+        try:
+            taken = lock.acquire()
+        except OSError as error:
+            raise UserError(f"The journal cannot be written: {error}. Nothing was changed.") from None
+        if not taken:
             raise UserError("This plan is being carried out already.")
         self._locks[plan.id] = lock
         canary, tries = (plan.canary, plan.tries) if isinstance(plan, Plan) else (False, 0)

@@ -18,6 +18,7 @@ from deskq.actions.plan import Item, Outcome, Plan, Verb
 from deskq.errors import UserError
 from deskq.profiles import Profile
 from deskq.protocol.message import new_message, read_redis_message
+from tests.support.small_disk import fill, small_file_system
 
 PROFILE = Profile.from_url("redis://anna:canary@h/0", name="shop")
 
@@ -202,3 +203,20 @@ def test_what_could_not_be_noted_is_unknown_when_the_plan_ends(journal: Journal)
     journal.end(plan.id)
     assert [item.outcome for item in journal.items(plan.id)] == ["unknown", "not sent"]
     assert [item.new_id for item in journal.unknown("shop")] == ["new-0"]
+
+
+def test_a_disk_that_is_full_or_read_only(tmp_path: Path) -> None:
+    with small_file_system(tmp_path / "disk") as disk:
+        journal = Journal(disk / "journal.sqlite")
+        ballast = fill(disk)
+        with pytest.raises(UserError, match="disk is full"):
+            Journal(disk / "another.sqlite")
+        with pytest.raises(UserError, match="cannot be written"):
+            journal.begin(plan_of(2_000), PROFILE)
+        journal.close()
+        ballast.unlink()
+        subprocess.run(["mount", "-o", "remount,ro", str(disk)], check=True)
+        with closing(Journal(disk / "journal.sqlite")) as journal:
+            assert journal.actions() == []
+            with pytest.raises(UserError, match="Nothing was changed"):
+                journal.begin(plan_of(1), PROFILE)
