@@ -128,6 +128,18 @@ def test_who_joins_or_is_silent_while_a_queue_is_paused(
     control("cancel-consumer", "second", "--worker", idle.hostname)
 
 
+@pytest.mark.parametrize("words", [["revoke", "x"], ["control", "shutdown", "--worker", "w"]])
+@pytest.mark.parametrize("scheme", ["redis", "amqp"])
+def test_where_nothing_listens_nobody_was_told(
+    words: list[str], scheme: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    url = f"{scheme}://127.0.0.1:{free_port()}/0"
+    assert main([words[0], url, *words[1:], "--yes"]) == 2
+    assert "cannot be asked" in capsys.readouterr().err
+    with closing(Journal()) as journal:
+        assert journal.actions() == []
+
+
 def test_a_queue_may_have_any_name(workers: tuple[Profile, CeleryWorker, CeleryWorker]) -> None:
     profile, solo, _ = workers
     plan = plan_pause(ODD, [solo.hostname], profile)
