@@ -93,7 +93,7 @@ def candidate(
         elif body is None:
             losses.append("its callbacks, if it has any, run again: its body is not JSON and is left as it is")
         return Candidate(row, Grade.EXACT, target, body, message, tuple(losses))
-    unseen = (*losses, "its callbacks and time limits are not known and left out")
+    unseen = (*losses, "its callbacks, priority, time limits and own headers are not known and left out")
     if stored is not None:
         body = Body(stored.args, stored.kwargs)
         named = row if row.name else replace(row, name=stored.name)
@@ -188,6 +188,7 @@ def _item(one: Candidate, now: float, keep_root: bool) -> Item:
             one.body.kwargs,
             origin=f"deskq@{platform.node()}",
             expires=one.row.expires if one.row.expires is not None and one.row.expires > now else None,
+            headers=_reprs(one),
             retry_of=one.row.uuid,
             root_id=root,
         )
@@ -202,6 +203,12 @@ def _item(one: Candidate, now: float, keep_root: bool) -> Item:
         losses=one.losses,
         retried=one.retried,
     )
+
+
+def _reprs(one: Candidate) -> dict[str, str]:
+    """What the task's own events show of its arguments: an app may hide a secret so, and the record holds it."""
+    known = {"argsrepr": one.row.args, "kwargsrepr": one.row.kwargs}
+    return {} if one.edited else {key: text for key, text in known.items() if text}
 
 
 def _losses(row: TaskRow) -> list[str]:
