@@ -170,7 +170,7 @@ class RetryDialog(QDialog):
             return
         kept = self.queue.currentText()
         self.queue.blockSignals(True)
-        self.queue.addItems([formats.plain(name) for name in facets.queues])
+        self.queue.addItems(formats.as_they_are(facets.queues))
         self.queue.setEditText(kept)
         self.queue.blockSignals(False)
         self._retarget(kept)
