@@ -100,7 +100,7 @@ class Journal:
     def begin(self, plan: AnyPlan, profile: Profile) -> None:
         """Write the whole plan to disk; when this returns it survives a power cut. Takes the plan's lock.
 
-        Raises UserError where somebody else retried some of its tasks after this plan looked.
+        Raises UserError where somebody else retried some of its tasks after this plan looked, or sent this very id.
         """
         lock = WriterLock(self._lock_of(plan.id))
         try:
@@ -136,6 +136,15 @@ class Journal:
             count = len({row.source for row in again})
             were = f"{count:,} of these tasks were" if count > 1 else "One of these tasks was"
             raise UserError(f"{were} retried meanwhile (action {again[0].action}). Look at it anew.")
+        if isinstance(plan, Plan) and len(plan.items) == 1:  # of several the ids are always random
+            sent = self._all(
+                "SELECT action FROM items WHERE new_id = ? AND outcome NOT IN ('failed', 'not sent')",
+                (plan.items[0].new_id,),
+            )
+            if sent:
+                raise UserError(
+                    f"deskq sent a task of this id already (action {sent[0][0]}). Give another id, or none."
+                )
 
     def mark(self, action: str, outcomes: Iterable[tuple[int, Outcome, str]]) -> None:
         """Write how items stand: (number, outcome, words). On disk when this returns."""

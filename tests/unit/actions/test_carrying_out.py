@@ -92,3 +92,14 @@ def test_half_a_character_is_told_and_nothing_is_sent(redis_url: str, capsys: py
     assert "half of a character" in capsys.readouterr().err
     with redis.Redis.from_url(redis_url) as client:
         assert client.dbsize() == 0
+
+
+def test_an_id_is_sent_once(redis_url: str, capsys: pytest.CaptureFixture[str]) -> None:
+    command = ["send", redis_url, "t", "--id", "my-own-id", "--yes"]
+    assert main(command) == 0
+    assert main(command) == 2
+    assert "sent a task of this id already" in capsys.readouterr().err
+    with redis.Redis.from_url(redis_url) as client:
+        assert client.llen("celery") == 1
+    with closing(Journal()) as journal:
+        assert len(journal.actions()) == 1
