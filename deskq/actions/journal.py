@@ -11,7 +11,7 @@ import getpass
 import json
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
@@ -19,14 +19,13 @@ import apsw
 
 from deskq import paths
 from deskq.actions.journal_file import open_file
-from deskq.actions.plan import AnyPlan, Item, Outcome, Plan, Step, StepPlan, Verb
+from deskq.actions.journal_lines import as_json, line_of
+from deskq.actions.plan import AnyPlan, Item, Outcome, Plan, StepPlan, Verb
 from deskq.errors import UserError
 from deskq.history.lock import WriterLock, is_locked, lock_path
 from deskq.profiles import Profile
-from deskq.protocol.message import write_redis_message
 
 KEPT_SECONDS: Final = 366 * 86_400.0
-LARGEST_BODY: Final = 256 * 1024
 _ACTION: Final = "id, at, person, profile, place, environment, safety, verb, title, options, ended, undoes"
 _ITEM: Final = "action, number, new_id, source, task, queue, grade, command, outcome, words, at"
 
@@ -100,7 +99,8 @@ class Journal:
     def begin(self, plan: AnyPlan, profile: Profile) -> None:
         """Write the whole plan to disk; when this returns it survives a power cut. Takes the plan's lock.
 
-        Raises UserError where somebody else retried some of its tasks after this plan looked, or sent this very id.
+        Raises UserError where somebody else retried some of its tasks after this plan looked, took back what it takes
+        back, or sent this very id.
         """
         lock = WriterLock(self._lock_of(plan.id))
         try:
@@ -125,7 +125,7 @@ class Journal:
                 "INSERT INTO items VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, '', ?, ?)",
                 (
                     (plan.id, number, *line[:-1], Outcome.PLANNED.value, now, line[-1])
-                    for number, line in enumerate(map(_line, plan.items))
+                    for number, line in enumerate(map(line_of, plan.items))
                 ),
             )
 
@@ -136,6 +136,10 @@ class Journal:
             count = len({row.source for row in again})
             were = f"{count:,} of these tasks were" if count > 1 else "One of these tasks was"
             raise UserError(f"{were} retried meanwhile (action {again[0].action}). Look at it anew.")
+        if isinstance(plan, StepPlan) and plan.undoes:
+            left = {(row.queue, as_json(undo)) for row, undo in self.undos(plan.undoes)}
+            if any((step.target, as_json(step.detail)) not in left for step in plan.items):
+                raise UserError("It was taken back meanwhile. Look at it anew.")
         if isinstance(plan, Plan) and len(plan.items) == 1:  # of several the ids are always random
             sent = self._all(
                 "SELECT action FROM items WHERE new_id = ? AND outcome NOT IN ('failed', 'not sent')",
@@ -160,7 +164,7 @@ class Journal:
         with self._transaction():
             self._connection.executemany(
                 "UPDATE items SET undo = ? WHERE action = ? AND number = ?",
-                [(_json(undo), action, number) for number, undo in undos],
+                [(as_json(undo), action, number) for number, undo in undos],
             )
 
     def undos(self, action: str) -> list[tuple[ItemRow, dict[str, Any]]]:
@@ -367,29 +371,6 @@ class Journal:
         if lock is not None:
             lock_path(self._lock_of(action)).unlink(missing_ok=True)  # nobody else waits for it: ids are used once
             lock.release()
-
-
-def _line(item: Item | Step) -> tuple[str, str, str, str, str, str, bytes, str]:
-    """What is written of an item: id, source, task, queue, grade, command, message, undo."""
-    if isinstance(item, Item):
-        return (item.new_id, item.source, item.task, item.target, item.grade, item.command, _message(item), "")
-    undo = _json(item.undo) if item.undo is not None else ""
-    return (item.id, item.source, item.task, item.target, "", item.command, _json(item.detail).encode(), undo)
-
-
-def _json(detail: Mapping[str, Any]) -> str:
-    return json.dumps(detail, ensure_ascii=True, default=str)
-
-
-def _message(item: Item) -> bytes:
-    """The message as Redis would hold it; a body that is large is left out, its size stays."""
-    message = item.message
-    if len(message.body) > LARGEST_BODY:
-        words = f"(a body of {len(message.body):,} bytes is not kept in the journal)"
-        message = replace(message, body=words.encode(), content_type="text/plain")
-    if item.route is not None:
-        return write_redis_message(message, item.route.routing_key, item.new_id, item.route.exchange)
-    return write_redis_message(message, item.queue, item.new_id)
 
 
 def _person() -> str:

@@ -144,6 +144,17 @@ def test_what_was_not_taken_back_is_left(journal: Journal) -> None:
     assert journal.undone_by(plan.id) == left.id
 
 
+def test_two_who_take_the_same_back_do_it_once(journal: Journal) -> None:
+    plan = plan_of("a", "b")
+    StepCarrier(plan, PROFILE, journal, Doing(lambda _: Ending(Outcome.DONE))).run(None)
+    first, second = undo_plan(journal, plan.id), undo_plan(journal, plan.id)
+    StepCarrier(first, PROFILE, journal, Doing(lambda _: Ending(Outcome.DONE))).run(None)
+    doing = Doing(lambda _: Ending(Outcome.DONE))
+    with pytest.raises(UserError, match="taken back meanwhile"):
+        StepCarrier(second, PROFILE, journal, doing).run(None)
+    assert doing.asked == []
+
+
 def test_a_queue_stays_paused_where_it_was_not_resumed(journal: Journal) -> None:
     plan = plan_pause("emails", ["w1", "w2", "w3"], PROFILE)
     StepCarrier(plan, PROFILE, journal, Doing(lambda _: Ending(Outcome.DONE))).run(None)
