@@ -1,13 +1,15 @@
-"""A plan of the window that is stopped before its thread has begun, and one for a session that has ended."""
+"""A plan of the window that is stopped, before its thread has begun or while it runs, or whose session has ended."""
 
 from __future__ import annotations
 
 import threading
 import time
 from contextlib import closing
+from typing import Any
 
 import pytest
 import redis
+from PySide6.QtWidgets import QApplication
 
 from deskq.actions.carrying_out import Progress
 from deskq.actions.journal import Journal
@@ -17,7 +19,9 @@ from deskq.actions.sending import Call, plan_send
 from deskq.models.carrying import Carrying
 from deskq.models.session import ProfileSession
 from deskq.profiles import Profile
-from tests.gui.conftest import Run, until
+from tests.gui.conftest import Recorded, Run, until
+from tests.gui.test_window import opened
+from tests.support.waiting import wait_until
 
 
 def begun(redis_url: str) -> tuple[Carrying, Plan, list[Progress | str]]:
@@ -68,3 +72,29 @@ def test_a_session_that_has_ended_says_so(redis_url: str, run: Run) -> None:
         assert not carrying.running
 
     run(scenario())
+
+
+def test_the_window_closes_while_a_plan_is_carried_out(
+    redis_url: str, recorded: Recorded, run: Run, qapp: QApplication
+) -> None:
+    ids = recorded.add(40, state="failed")
+    profile = Profile.from_url(redis_url, name="shop", history=recorded.profile.history)
+
+    async def scenario() -> None:
+        async with opened(qapp) as app:
+            app.add(profile)
+            app.window.show()
+            dialog: Any = app.window.acting.retry("shop", ids, "shop", "emails")
+            await until(lambda: dialog.model.rowCount() == 40)
+            dialog.rate.setValue(4)
+            dialog.go.click()
+            await until(lambda: dialog.bar.value() >= 2, 20)
+
+    run(scenario())
+    with closing(Journal()) as journal:
+        wait_until(lambda: not journal.actions()[0].running, 20)
+        (action,) = journal.actions()
+        outcomes = action.outcomes
+    assert set(outcomes) == {"done", "not sent"}
+    with redis.Redis.from_url(redis_url) as client:
+        assert client.llen("emails") == outcomes["done"] < 40
