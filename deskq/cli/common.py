@@ -12,13 +12,18 @@ from pathlib import Path
 from deskq.cli.profile_options import given_fields
 from deskq.errors import UserError
 from deskq.profiles import PasswordStore, Profile, ProfileFile, resolve
+from deskq.profiles.fields import lowers_safety
 from deskq.profiles.wire import overridden
 
 
 def profile_of(text: str, options: argparse.Namespace) -> Profile:
     """Return the profile that a URL or a name stands for, with the options given; raises UserError."""
-    profile = resolve(text, profiles=ProfileFile(), passwords=PasswordStore())
-    return overridden(profile, given_fields(options))
+    saved = resolve(text, profiles=ProfileFile(), passwords=PasswordStore())
+    profile = overridden(saved, given_fields(options))
+    if "://" not in text and lowers_safety(saved, profile):
+        level = saved.safety.value
+        raise UserError(f"“{saved.name}” is {level}: an option cannot lower that. Change the profile if that is meant.")
+    return profile
 
 
 def history_of(text: str, options: argparse.Namespace) -> Path:

@@ -77,7 +77,7 @@ def test_a_session_that_has_ended_says_so(redis_url: str, run: Run) -> None:
 def test_the_window_closes_while_a_plan_is_carried_out(
     redis_url: str, recorded: Recorded, run: Run, qapp: QApplication
 ) -> None:
-    ids = recorded.add(40, state="failed")
+    ids: list[str | int] = [*recorded.add(40, state="failed")]
     profile = Profile.from_url(redis_url, name="shop", history=recorded.profile.history)
 
     async def scenario() -> None:

@@ -99,3 +99,13 @@ def test_looking_at_a_resume_makes_no_journal(capsys: pytest.CaptureFixture[str]
     assert main(["control", "redis://127.0.0.1:1/0", "resume-queue", "emails", "--dry-run"]) == 2
     assert "is not paused" in capsys.readouterr().err
     assert not journal_path().exists()
+
+
+def test_an_option_does_not_lower_a_level(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["profiles", "add", "watched", "redis://127.0.0.1:1/0", "--safety", "read-only"]) == 0
+    assert main(["profiles", "add", "prod", "redis://127.0.0.1:1/0", "--safety", "ask-name"]) == 0
+    for name, level in (("watched", "free"), ("watched", "ask-name"), ("prod", "ask"), ("prod", "free")):
+        assert main(["send", name, "t", "--safety", level, "--yes", "--confirm-name", name]) == 2
+        assert "an option cannot lower that" in capsys.readouterr().err
+    assert main(["send", "prod", "t", "--safety", "read-only", "--dry-run"]) == 0
+    assert main(["send", "redis://127.0.0.1:1/0", "t", "--safety", "free", "--dry-run"]) == 0
