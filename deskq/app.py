@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import sys
 import time
-from collections.abc import Coroutine, Sequence
+from collections.abc import Coroutine, Iterator, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -91,20 +91,15 @@ class App:
     def open(self, profiles: Sequence[Profile], activation: str = "") -> None:
         """Come to the front, and show these: what another start of deskq was asked for."""
         for profile in profiles:
-            known = self.sessions.get(profile.name)
-            if known is None:
-                self.add(profile)
-            elif known.profile.url != profile.url:
-                self.add(replace(profile, name=self._free_name(profile.name)))
-            else:
-                known.start()
-        if profiles:
-            name = next(n for n, s in reversed(self.sessions.items()) if s.profile.url == profiles[-1].url)
+            name = next(name for name in _names(profile.name) if self._free_for(profile.url, name))
+            self.add(replace(profile, name=name)).start()
             self.window.show_view(name, "tasks")
         self.window.come_to_front(activation)
 
-    def _free_name(self, name: str) -> str:
-        return next(found for n in range(2, 10_000) if (found := f"{name} ({n})") not in self.sessions)
+    def _free_for(self, url: str, name: str) -> bool:
+        """Is the name free, or is this very broker shown under it?"""
+        known = self.sessions.get(name)
+        return known is None or known.profile.url == url
 
     def choose_history(self) -> None:
         """Let a person choose a history file to look at."""
@@ -130,16 +125,26 @@ class App:
     async def _open_password_dialog(self, session: ProfileSession, reason: str) -> None:
         name = session.profile.name
         keeping = await patiently(self.passwords.keeping)
+        saved = await patiently(partial(self._is_saved, session.profile))
         if self.sessions.get(name) is not session:
             return
-        dialog = PasswordDialog(session.profile, reason, keeping.where, self.window)
-        dialog.given.connect(lambda secret: self.spawn(self._use_password(name, secret), f"password of {name}"))
+        where = keeping.where if saved else "It is kept for this run only: the profile is not saved."
+        dialog = PasswordDialog(session.profile, reason, where, self.window)
+        dialog.given.connect(lambda secret: self.spawn(self._use_password(name, secret, saved), f"password of {name}"))
         dialog.open()
 
-    async def _use_password(self, name: str, password: Secret) -> None:
+    def _is_saved(self, profile: Profile) -> bool:
+        """Is it in the file? What is opened by a URL leaves nothing in a keyring. Blocking."""
+        try:
+            return any((one.name, one.url) == (profile.name, profile.url) for one in self.profiles.load())
+        except UserError:
+            return False
+
+    async def _use_password(self, name: str, password: Secret, keep: bool) -> None:
         session = self.sessions.get(name)
         if session is not None:
-            await patiently(partial(self.passwords.set, name, password))
+            if keep:
+                await patiently(partial(self.passwords.set, name, password))
             await self._reconnect(replace(session.profile, password=password))
 
     def spawn(self, work: Coroutine[Any, Any, None], name: str) -> None:
@@ -283,6 +288,13 @@ class App:
         await asyncio.gather(*(session.stop() for session in self.sessions.values()), *self._endings)
         await asyncio.gather(*tasks, *(dialog.end() for dialog in self._dialogs), return_exceptions=True)
         self.window.deleteLater()
+
+
+def _names(name: str) -> Iterator[str]:
+    """The name, then with a number behind it."""
+    yield name
+    for number in range(2, 10_000):
+        yield f"{name} ({number})"
 
 
 def _doctor_view(session: ProfileSession) -> QWidget:

@@ -27,8 +27,15 @@ from deskq import __version__, paths
 REPORTS_KEPT: Final = 20
 _MOST_BYTES: Final = 256 * 1024
 _NOTES_KEPT: Final = 40
-_PLACE: Final = re.compile(r"://([^\s/@\"']*@)?(\[[^\]\s]*\]|[^\s/:\"',;?@]+)")
-_PASSWORDS: Final = re.compile(r"(?i)\b(pass(?:word|wd)?|secret|token|api_?key)(['\"]?\s*[:=]\s*)(['\"]?)[^\s'\",;)]+")
+_NOTES_WRITTEN: Final = 1_000
+_NOTE: Final = "Said: "
+_PLACE: Final = re.compile(r"://([^\s\"']{0,200}@)?(\[[^\]\s]*\]|[^\s/:\"',;?@]+)")
+_PASSWORDS: Final = re.compile(
+    r"(?i)\b(pass(?:word|wd)?|secret|token|api_?key)(['\"]?\s*[:=]\s*)(?:(['\"])(?:(?!\3).)+|[^\s'\",;)]+)"
+)
+_QUOTED_FILE: Final = re.compile(r"(?<=File \")[^\"\n]+[/\\](?=[^/\\\"\n]+\")")
+_FOLDERS: Final = re.compile(r"(?<![\w…›~.:/\\])(?:~|[A-Za-z]:)?(?:[/\\][^\s/\\\"':;,()<>|]+)+[/\\](?=[^\s/\\])")
+_TELLING: Final = re.compile(r".*[/\\](?=(?:site-packages|dist-packages|python3\.\d+|deskq)[/\\])")
 _ADDRESS: Final = re.compile(r"(?<![\w.])(?:\d{1,3}\.){3}\d{1,3}(?![\w.])")
 
 
@@ -49,6 +56,7 @@ class CrashLog:
         self._folder = _folder()
         self._file: IO[str] | None = None
         self._notes: deque[str] = deque(maxlen=_NOTES_KEPT)
+        self._written = 0
         self._told: set[str] = set()
         self._hidden: set[str] = set()
         self._listener: Callable[[Report], None] | None = None
@@ -84,7 +92,13 @@ class CrashLog:
 
     def note(self, text: str) -> None:
         """Remember a line that a report should hold, such as a warning of Qt's."""
-        self._notes.append(f"{time.strftime('%H:%M:%S')} {text[:500]}")
+        line = f"{time.strftime('%H:%M:%S')} {text[:500]}"
+        self._notes.append(line)
+        self._written += 1
+        if self._file is not None and self._written <= _NOTES_WRITTEN:  # the last words before the interpreter dies
+            with contextlib.suppress(OSError, ValueError):
+                self._file.write(_NOTE + redact(line, self._hidden).replace("\n", " ") + "\n")
+                self._file.flush()
 
     def hide(self, *texts: str) -> None:
         """Keep these out of every report: passwords, users and hosts of profiles. Shorter than 3 are not looked for."""
@@ -153,8 +167,10 @@ def redact(text: str, hidden: Iterable[str] = ()) -> str:
     for secret in sorted(hidden, key=len, reverse=True):
         text = text.replace(secret, "•••")
     text = _PLACE.sub(lambda found: f"://{'•••@' if found[1] else ''}‹host›", text)
-    text = _PASSWORDS.sub(r"\1\2\3•••", text)
+    text = _PASSWORDS.sub(lambda found: f"{found[1]}{found[2]}{found[3] or ''}•••", text)
     text = _ADDRESS.sub("‹address›", text)
+    for folders in (_QUOTED_FILE, _FOLDERS):
+        text = folders.sub(_without_folders, text)
     home = str(Path.home())
     if len(home) > 1:
         text = text.replace(home, "~")
@@ -162,6 +178,14 @@ def redact(text: str, hidden: Iterable[str] = ()) -> str:
         if len(name) > 2 and name not in ("root", "localhost"):
             text = re.sub(rf"\b{re.escape(name)}\b", "‹name›", text)
     return text
+
+
+def _without_folders(found: re.Match[str]) -> str:
+    """Of a path keep what says which library or part of deskq it is."""
+    if found[0].startswith("…"):
+        return found[0]
+    telling = _TELLING.match(found[0])
+    return f"…/{found[0][telling.end() :]}" if telling else "…/"
 
 
 def _folder() -> Path:
@@ -179,7 +203,7 @@ def _adopt(path: Path) -> None:
     try:
         text = path.read_bytes()[:_MOST_BYTES].decode("utf-8", "replace")
         heading, _, rest = text.partition("\n")
-        if rest.strip():
+        if any(line.strip() and not line.startswith(_NOTE) for line in rest.splitlines()):
             at = path.stat().st_mtime
             stamp = time.strftime("%Y%m%d-%H%M%S", time.localtime(at))
             target = path.with_name(f"crash-{stamp}-{number}-0.txt")

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import warnings
+from collections.abc import Callable
 from pathlib import Path
 
 from platformdirs import PlatformDirs
@@ -12,10 +15,20 @@ from deskq.errors import UserError
 _DIRS = PlatformDirs("deskq", appauthor=False)
 
 
-def _directory(kind: str, default: str) -> Path:
+def _directory(kind: str, default: Callable[[], str]) -> Path:
     """The directory of a kind, made if missing; under $DESKQ_HOME when that is set (tests and the demo set it)."""
     home = os.environ.get("DESKQ_HOME")
-    path = Path(home) / kind if home else Path(default)
+    if home:
+        return _made(Path(home) / kind)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # that a system has no folder for sockets is nothing to tell a person
+            return _made(Path(default()))
+    except OSError as error:  # somebody else's folder stands where the system has none
+        raise UserError(f"No private folder can be made ({error}). Set DESKQ_HOME to one that is yours.") from None
+
+
+def _made(path: Path) -> Path:
     try:
         path.mkdir(mode=0o700, parents=True, exist_ok=True)
     except OSError as error:
@@ -25,29 +38,43 @@ def _directory(kind: str, default: str) -> Path:
 
 def config_dir() -> Path:
     """Profiles and settings, edited by people."""
-    return _directory("config", _DIRS.user_config_dir)
+    return _directory("config", lambda: _DIRS.user_config_dir)
 
 
 def state_dir() -> Path:
     """What deskq keeps for itself: histories, the journal, the layout of windows."""
-    return _directory("state", _DIRS.user_state_dir)
+    return _directory("state", lambda: _DIRS.user_state_dir)
 
 
 def log_dir() -> Path:
     """Logs and crash reports."""
-    return _directory("log", _DIRS.user_log_dir)
+    return _directory("log", lambda: _DIRS.user_log_dir)
 
 
 def runtime_dir() -> Path:
     """Sockets and locks that need not survive a reboot."""
-    return _directory("run", _DIRS.user_runtime_dir)
+    return _directory("run", lambda: _DIRS.user_runtime_dir)
 
 
 def history_dir() -> Path:
     """The histories of profiles that name no file of their own."""
-    path = state_dir() / "history"
-    path.mkdir(mode=0o700, exist_ok=True)
+    return _made(state_dir() / "history")
+
+
+def written(text: str) -> Path:
+    """The path that a person wrote, with ~ as their own folder; the ~ of a person who is not there stays."""
+    path = Path(text)
+    with contextlib.suppress(RuntimeError):
+        return path.expanduser()
     return path
+
+
+def is_file(path: Path) -> bool:
+    """Is there such a file? No, too, if its name is longer than a name can be."""
+    try:
+        return path.is_file()
+    except OSError:
+        return False
 
 
 def resource(name: str) -> Path:

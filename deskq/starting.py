@@ -12,7 +12,7 @@ import tempfile
 from collections.abc import Callable, Coroutine, Sequence
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import qasync
 from PySide6.QtCore import qInstallMessageHandler
@@ -33,6 +33,9 @@ from deskq.views.pictures import take_pictures
 
 if TYPE_CHECKING:
     from deskq.demo.services import DemoServices
+
+SWITCH_SECONDS: Final = 0.001
+"""How long another thread keeps Python from the GUI thread. With Python's own 5 ms a turn that waits often is felt."""
 
 
 def run_window(profiles: Sequence[Profile]) -> int:
@@ -88,6 +91,7 @@ def _run(main: Callable[[QApplication], Coroutine[Any, Any, int]], log: CrashLog
     asyncio.set_event_loop(loop)
     if log is not None:
         loop.set_exception_handler(partial(unheard, log))
+    sys.setswitchinterval(SWITCH_SECONDS)
     collector = GuiThreadCollector()
     collector.start()
     try:

@@ -126,6 +126,8 @@ def translate(error: Exception, profile: Profile) -> BrokerError:
         return PermissionRefused(
             f"{place} has no database {database_of(profile)}. End the URL with a number that it has, often 0 to 15."
         )
+    if "unknown command" in text and "SENTINEL" in text.upper():
+        return BrokerError(f"What answers at {place} is no Sentinel. Check the port: sentinels listen at 26379.")
     if isinstance(error, redis.BusyLoadingError) or "LOADING" in text:
         return ConnectionLost(f"{place} is still loading its data. Wait until it has.")
     if "MASTERDOWN" in text:

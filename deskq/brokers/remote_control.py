@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Final
 
 import celery
 import kombu.exceptions
@@ -12,6 +12,13 @@ import kombu.exceptions
 from deskq.brokers.base import BrokerError, ConnectionLost, LoginRefused
 from deskq.brokers.transport_options import kombu_url, tls_options, transport_options
 from deskq.profiles import Profile
+
+_BEAT: Final = "celerybeat@"
+
+
+def is_beat(name: str) -> bool:
+    """Is this node a beat? One with ``beat_enable_remote_control`` answers ``ping``, and nothing else (Celery 5.7)."""
+    return name.startswith(_BEAT)
 
 
 class RemoteControl:

@@ -14,10 +14,11 @@ timeout to their queues, whoever holds them (kombu/transport/redis.py, QoS.resto
 
 def transport_options(profile: Profile) -> dict[str, Any]:
     """Return ``broker_transport_options`` for a connection of deskq's."""
-    options: dict[str, Any] = {"visibility_timeout": NEVER}
+    options: dict[str, Any] = {}
     if profile.transport == "redis":
         redis = profile.redis
-        options |= {
+        options = {
+            "visibility_timeout": NEVER,  # others refuse such an option, or mean something else by it
             "fanout_prefix": redis.fanout_prefix or False,
             "fanout_patterns": redis.fanout_patterns,
             "priority_steps": list(redis.priority_steps),

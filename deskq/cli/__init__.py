@@ -37,7 +37,7 @@ def _run(given: list[str]) -> int:
     except UserError as error:
         from deskq.cli.common import plain
 
-        print("deskq: " + "\n".join(map(plain, str(error).split("\n"))), file=sys.stderr)
+        print(f"deskq: {plain(str(error))}", file=sys.stderr)  # a broker's or a project's words may be in it
         return 2
     except KeyboardInterrupt:
         return 130

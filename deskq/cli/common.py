@@ -9,6 +9,7 @@ from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
+from deskq import paths
 from deskq.cli.profile_options import given_fields
 from deskq.errors import UserError
 from deskq.profiles import PasswordStore, Profile, ProfileFile, resolve
@@ -28,8 +29,8 @@ def profile_of(text: str, options: argparse.Namespace) -> Profile:
 
 def history_of(text: str, options: argparse.Namespace) -> Path:
     """Return the history file that a path, a profile's name or a URL stands for; raises UserError."""
-    path = Path(text).expanduser()
-    if "://" not in text and (path.exists() or path.suffix or "/" in text):
+    path = paths.written(text)
+    if "://" not in text and (paths.is_file(path) or path.suffix or "/" in text):
         return path
     return profile_of(text, options).history_path()
 

@@ -18,7 +18,7 @@ from deskq.actions.plan import StepPlan
 from deskq.actions.revoke import plan_revoke, plan_revoke_stamped
 from deskq.actions.running import silent_nodes
 from deskq.actions.steps import undo_plan
-from deskq.brokers.remote_control import RemoteControl
+from deskq.brokers.remote_control import RemoteControl, is_beat
 from deskq.cli.abort import known_names
 from deskq.cli.common import plain, profile_of, table
 from deskq.cli.steps import FAILED, carry_steps, show_steps
@@ -165,7 +165,7 @@ def _workers(profile: Profile, wanted: Sequence[str]) -> list[str]:
     named = [name for name in wanted if "*" not in name]
     if named and len(named) == len(wanted):
         return list(dict.fromkeys(named))
-    found = [name for name in _inspect(profile, "ping") if _wanted(name, wanted)]
+    found = [name for name in _inspect(profile, "ping") if _wanted(name, wanted) and not is_beat(name)]
     return sorted({*found, *named})
 
 

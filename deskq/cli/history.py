@@ -11,12 +11,12 @@ from datetime import datetime
 from pathlib import Path
 from typing import TextIO
 
+from deskq import paths
 from deskq.cli.common import history_of, plain
 from deskq.cli.task_output import WRITERS, filter_of
 from deskq.cli.tasks import say_unreadable
 from deskq.errors import UserError
 from deskq.history.inspection import Description, Progress, as_values, compact, describe, problems
-from deskq.history.lock import WriterLock
 from deskq.history.reader import HistoryReader
 from deskq.history.rows import Gap
 from deskq.history.salvage import set_aside_and_salvage
@@ -47,21 +47,10 @@ def check(options: argparse.Namespace) -> int:
     for problem in found:
         print(plain(problem))
     if options.salvage:
-        print(salvage(path))
+        print(set_aside_and_salvage(path.resolve(), _progress("salvaged")))
         return 0
     print(f"To begin anew with what is readable, keeping the damaged file: deskq history check --salvage {path}")
     return 1
-
-
-def salvage(path: Path) -> str:
-    """Exchange a damaged history; what became of it. Raises UserError while a recorder writes it."""
-    lock = WriterLock(path)
-    if not lock.acquire():
-        raise UserError(f"A recorder writes {path}. Stop it first.")
-    try:
-        return str(set_aside_and_salvage(path))
-    finally:
-        lock.release()
 
 
 def compact_file(options: argparse.Namespace) -> int:
@@ -80,7 +69,7 @@ def export(options: argparse.Namespace) -> int:
         if options.output is None:
             WRITERS[options.format](reader.export(chosen), sys.stdout)
         else:
-            place = Path(options.output).expanduser()
+            place = paths.written(options.output)
             count = _write_whole(place, lambda stream: WRITERS[options.format](reader.export(chosen), stream))
             print(f"{count:,} tasks written to {place}.", file=sys.stderr)
         say_unreadable(reader)

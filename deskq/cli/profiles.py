@@ -144,5 +144,5 @@ def say_if_not_kept(passwords: PasswordStore, profile: Profile) -> None:
     if any(profile.secrets().values()) and not passwords.persistent:
         raise UserError(
             f"The password was not kept. {passwords.problem} Say --password-file-ok to have it kept in "
-            f"{passwords.file_path}, which only you can read, or give it in the URL when you start deskq."
+            f"{passwords.file_path}, which only you can read, or type it when the window asks for it."
         )

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from deskq import paths
 from deskq.cli.common import plain
 from deskq.cli.profiles import check, saved_profiles, say_if_not_kept
 from deskq.errors import UserError
@@ -32,8 +33,8 @@ def run(options: argparse.Namespace) -> int:
             raise UserError(f"There are {len(proposals)} profiles: one name does not do for them.")
         proposals = [replace(one, profile=replace(one.profile, name=options.name)) for one in proposals]
     known = {profile.name: profile for profile in ProfileFile().load()}
+    proposals = _complete(proposals)
     for proposal in proposals:
-        check(proposal.profile)
         _say(proposal, known.get(proposal.profile.name))
     if options.dry_run:
         print("Nothing was saved (--dry-run).")
@@ -59,7 +60,7 @@ def export(options: argparse.Namespace) -> int:
     if target == "-":
         sys.stdout.write(text)
         return 0
-    path = Path(target).expanduser()
+    path = paths.written(target)
     if path.exists():
         raise UserError(f"There is a file {path} already. Remove it, or choose another name.")
     write_private(path, text, "The profiles")
@@ -68,7 +69,7 @@ def export(options: argparse.Namespace) -> int:
 
 
 def _proposals(options: argparse.Namespace) -> list[Proposal]:
-    folder = Path(options.folder).expanduser().absolute()
+    folder = paths.written(options.folder).absolute()
     python = Path(options.python) if options.python else None
     if options.app:
         return [from_app(options.app, folder=folder, python=python, timeout=options.timeout)]
@@ -79,12 +80,31 @@ def _proposals(options: argparse.Namespace) -> list[Proposal]:
         if not found:
             raise UserError("The environment names no broker: there is no CELERY_BROKER_URL, nor the like.")
         return found
-    path = Path(options.file).expanduser()
+    path = paths.written(options.file)
     if not path.exists():
         raise UserError(f"There is no file {path}.")
     found = [Proposal(profile, (("url", str(path)),)) for profile in ProfileFile(path).load()]
     if not found:
         raise UserError(f"{path} holds no profiles.")
+    return found
+
+
+def _complete(proposals: Sequence[Proposal]) -> list[Proposal]:
+    """Return those that can be saved, and say what the others lack; raises UserError if there is none."""
+    found = []
+    for proposal in proposals:
+        try:
+            check(proposal.profile)
+        except UserError as error:
+            place = dict(proposal.sources)["url"]
+            by_hand = f"{error} Give it by hand: deskq profiles add NAME URL …, with the URL from {place}."
+            if len(proposals) == 1:
+                raise UserError(by_hand) from None
+            print(f"Left out: {plain(proposal.profile.name)}. {plain(by_hand)}", file=sys.stderr)
+        else:
+            found.append(proposal)
+    if not found:
+        raise UserError("None of them is complete.")
     return found
 
 

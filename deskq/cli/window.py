@@ -6,6 +6,7 @@ import argparse
 from importlib.util import find_spec
 from pathlib import Path
 
+from deskq import paths
 from deskq.cli.common import profile_of
 from deskq.errors import UserError
 from deskq.instance import hand_over
@@ -25,8 +26,8 @@ def run_window(options: argparse.Namespace) -> int:
 
 def _opened(text: str, options: argparse.Namespace) -> Profile:
     """Return the profile of a name, a URL or a history file."""
-    path = Path(text).expanduser()
-    if "://" in text or not (path.is_file() or path.suffix == ".sqlite"):
+    path = paths.written(text)
+    if "://" in text or not (paths.is_file(path) or path.suffix == ".sqlite"):
         return profile_of(text, options)
     from deskq.history.reader import HistoryReader
 

@@ -12,7 +12,7 @@ from deskq.doctor.finding import Finding, State, Step
 from deskq.doctor.observed import Observed
 from deskq.doctor.probes import discreet
 from deskq.doctor.steps import connection_steps
-from deskq.doctor.worker_steps import tells
+from deskq.doctor.worker_steps import some, tells
 from deskq.errors import UserError
 from deskq.profiles import Profile
 
@@ -35,7 +35,7 @@ def examine(profile: Profile, *, history: Path | None, cancelled: Callable[[], b
     yield from _about_workers(profile, observed, past)
     consumed = sorted({name for names in (observed.queues or {}).values() for name in names})
     checks: tuple[Callable[[], Iterable[Step | Finding]], ...] = (
-        lambda: _about_queues(profile, observed, read_queues(profile, consumed)),
+        lambda: about_queues(profile, observed, read_queues(profile, consumed)),
         lambda: _about_server(profile, observed),
     )
     for check in checks:
@@ -66,12 +66,20 @@ def _about_workers(profile: Profile, observed: Observed, past: HistoryFacts) -> 
     yield from worker_advice.clocks(differences)
     if not observed.listening_failed:
         yield from worker_advice.heartbeats(observed.answering or [], beating, observed.listened)
-    pids = {name: len(observed.heard[name].pids) for name in beating}
+    pids = {name: observed.heard[name].processes for name in beating}
     for row in past.workers:
         pids[row.hostname] = max(pids.get(row.hostname, 1), 2 if row.duplicate_name else 1)
     yield from worker_advice.duplicate_names(pids)
     yield from worker_advice.result_expiry({name: one.result_expires for name, one in settings.items()}, past.longest)
     yield from worker_advice.stalled(past.idlers, time.time())
+    if not past.recording and observed.workers():
+        yield Step(
+            "stalled",
+            "Workers that stand still",
+            "skipped",
+            "Only a minute of recording shows them, and no recorder is at work.",
+            "Connect it in the window, or let deskq record run.",
+        )
 
 
 def task_event_states(observed: Observed, past: HistoryFacts) -> dict[str, bool | None]:
@@ -88,19 +96,36 @@ def task_event_states(observed: Observed, past: HistoryFacts) -> dict[str, bool 
     return states
 
 
-def _about_queues(profile: Profile, observed: Observed, queues: QueueFacts) -> Iterable[Step | Finding]:
+def about_queues(profile: Profile, observed: Observed, queues: QueueFacts) -> Iterable[Step | Finding]:
+    """Which queues nobody consumes, as far as broker and workers tell; and what leads to those that somebody does."""
     consumers = dict(queues.consumers)
     if observed.queues is not None:
         taken = [name for names in observed.queues.values() for name in names]
-        consumers = {name: taken.count(name) if count is None else count for name, count in consumers.items()}
+        mute = sorted(set(observed.workers()) - observed.queues.keys())  # a busy one may consume what nobody else does
+        told = {name: taken.count(name) or (None if mute else 0) for name in consumers}
+        unknown = [name for name, count in consumers.items() if count is None and told[name] is None]
+        consumers = {name: told[name] if count is None else count for name, count in consumers.items()}
+        if unknown:
+            evidence = f"{some(mute)} did not say what it consumes; nobody else takes from {some(sorted(unknown))}."
+            yield Step("no-consumer", "Consumers of some queues", "skipped", evidence)
     elif consumers and all(count is None for count in consumers.values()):
+        if profile.transport == "redis" and _no_worker(observed):
+            yield from queue_advice.waiting_alone(queues.ready)
+            return
         reason = "The profile is silent" if profile.silent else "Workers could not be asked"
+        if observed.answering == []:
+            reason = "Workers send heartbeats, and none answered"
         evidence = f"{reason}, and the broker does not know who waits."
         yield Step("no-consumer", "Consumers of queues", "not-asked" if profile.silent else "skipped", evidence)
     yield from queue_advice.without_consumer(queues.ready, consumers)
     yield from queue_advice.unreachable(observed.queues or {}, queues.missing, queues.bound)
     if profile.transport == "amqp":
         yield from rabbitmq_advice.management(queues.management_problem)
+
+
+def _no_worker(observed: Observed) -> bool:
+    """Were workers asked and listened for, and none is there?"""
+    return observed.answering == [] and not observed.listening_failed and not observed.workers()
 
 
 def _about_server(profile: Profile, observed: Observed) -> Iterable[Finding]:

@@ -122,11 +122,12 @@ def transient_denied(profile: Profile) -> bool | None:
 
 @dataclass(frozen=True, slots=True)
 class HistoryFacts:
-    """What a history tells. ``workers`` is empty unless a recorder is at work on it just now."""
+    """What a history tells. ``workers`` is empty unless ``recording``: a recorder is at work on it just now."""
 
     workers: list[WorkerRow] = field(default_factory=list)
     idlers: list[Idler] = field(default_factory=list)
     longest: float | None = None
+    recording: bool = False
 
 
 def read_history(path: Path | None, now: float | None = None) -> HistoryFacts:
@@ -146,7 +147,9 @@ def read_history(path: Path | None, now: float | None = None) -> HistoryFacts:
             return HistoryFacts(longest=longest)
         workers = [row for row in reader.workers() if row.online]
         idlers = [idler for row in workers if row.active == 0 for idler in _idlers(reader, row, moment)]
-        return HistoryFacts(workers, idlers, longest)
+        return HistoryFacts(workers, idlers, longest, recording=True)
+    except UserError:
+        return HistoryFacts()
     finally:
         reader.close()
 

@@ -11,6 +11,9 @@ from deskq.brokers.base import Server
 from deskq.protocol.events import Event
 
 DAY: Final = 86_400.0
+_BEATS_TO_JUDGE: Final = 4
+_BEATS_CLOSE: Final = 0.68
+"""Of the time between two heartbeats: two workers' four lie at most 2/3 of it apart, one's a whole."""
 _SPAN: Final = re.compile(r"(?:(\d+) days?, )?(\d+):(\d\d):(\d\d)(?:\.\d+)?")
 
 
@@ -61,12 +64,17 @@ def _number(value: object) -> float | None:
 
 @dataclass(slots=True)
 class Heard:
-    """What was heard of one node name while listening. ``leads``: its clock minus ours at each heartbeat, in s."""
+    """What was heard of one node name while listening.
+
+    ``leads``: its clock minus ours at each heartbeat, in s; ``stamps``: the times in them; ``freq``: s between two.
+    """
 
     heartbeats: int = 0
     task_events: int = 0
     pids: set[int] = field(default_factory=set)
     leads: list[float] = field(default_factory=list)
+    stamps: list[float] = field(default_factory=list)
+    freq: float | None = None
     processed: list[int] = field(default_factory=list)
     celery: str = ""
 
@@ -74,6 +82,15 @@ class Heard:
     def clock_difference(self) -> float | None:
         """Its clock minus ours: the least delayed heartbeat shows it best."""
         return max(self.leads) if self.leads else None
+
+    @property
+    def processes(self) -> int:
+        """How many processes use the name, at least: in containers all have the same pid, but beat twice as often."""
+        known = max(1, len(self.pids))
+        if known > 1 or self.freq is None or len(self.stamps) < _BEATS_TO_JUDGE:
+            return known
+        apart = (max(self.stamps) - min(self.stamps)) / (len(self.stamps) - 1)
+        return 2 if apart < _BEATS_CLOSE * self.freq else 1
 
     @property
     def worked_unheard(self) -> bool:
@@ -110,6 +127,8 @@ class Observed:
             return
         one.heartbeats += 1
         one.leads.append(event.timestamp - now)
+        one.stamps.append(event.timestamp)
+        one.freq = event.freq or one.freq
         if event.pid >= 0:
             one.pids.add(event.pid)
         if event.processed is not None:

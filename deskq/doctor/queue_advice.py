@@ -34,6 +34,22 @@ def without_consumer(ready: Mapping[str, int | None], consumers: Mapping[str, in
     ]
 
 
+def waiting_alone(ready: Mapping[str, int | None]) -> list[Finding]:
+    """Queues with messages where no worker answers and none is heard; Redis itself knows no consumers."""
+    return [
+        Finding(
+            "no-consumer",
+            "warning",
+            f"“{name}” waits, and no worker is there",
+            f"{count:,} {'message' if count == 1 else 'messages'} ready; no worker answered, none sent a heartbeat.",
+            "Start a worker on it, or purge it. If one runs, see “Workers answer” above.",
+            f"celery worker --queues={shlex.quote(name)}",
+        )
+        for name, count in sorted(ready.items())
+        if count
+    ] or [Finding("no-consumer", "ok", "No message waits without a worker", f"Looked at {some(sorted(ready))}.")]
+
+
 def unreachable(
     consumed: Mapping[str, Sequence[str]], missing: Collection[str], bound: Collection[str] | None
 ) -> list[Finding]:

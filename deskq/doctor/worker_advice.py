@@ -122,7 +122,7 @@ def duplicate_names(pids: Mapping[str, int]) -> list[Finding]:
             "duplicate-name",
             "error",
             f"{count} workers are named {name}",
-            f"Heartbeats of {count} process ids came under the one name: replies and revokes reach either of them.",
+            "More than one process sends heartbeats under the one name: replies and revokes reach either of them.",
             "Give each worker a name of its own.",
             "celery worker --hostname=worker2@%h",
         )

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any, Final, TypeGuard
 
 from deskq.brokers.base import EventSource
-from deskq.brokers.remote_control import RemoteControl
+from deskq.brokers.remote_control import RemoteControl, is_beat
 from deskq.doctor.observed import Observed, WorkerSettings
 from deskq.doctor.probes import Outcome
 from deskq.profiles import Profile
@@ -29,8 +29,8 @@ def ask_workers(profile: Profile, observed: Observed, *, in_full: bool) -> Outco
     remote = RemoteControl(profile)
     try:
         answers = remote.inspect("ping", timeout=ANSWER_SECONDS)
-        observed.answering = sorted(answers)
-        if not answers:
+        observed.answering = sorted(name for name in answers if not is_beat(name))
+        if not observed.answering:
             return Outcome(
                 "warning",
                 f"Nobody answered within {ANSWER_SECONDS} s.",
@@ -49,7 +49,8 @@ def ask_workers(profile: Profile, observed: Observed, *, in_full: bool) -> Outco
             observed.scheduled = [eta for reply in scheduled.values() for eta in etas(reply)]
     finally:
         remote.close()
-    return Outcome("ok", some(names))
+    beats = sorted(filter(is_beat, answers))
+    return Outcome("ok", some(names) + (f" A beat answers too: {some(beats)}" if beats else ""))
 
 
 def is_answer(reply: object) -> TypeGuard[dict[str, Any]]:

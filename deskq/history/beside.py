@@ -88,25 +88,61 @@ class Beside:
             )
         return self._connection.last_insert_rowid()
 
-    def close_gap(self, gap: int, ended: float, estimate: int | None = None) -> None:
-        """Note the end of a gap and, where something tells, how many events were lost in it."""
+    def end_gap(self, started: float, cause: str, ended: float) -> None:
+        """Note the end of a gap, or all of it: its beginning may have been written into another file, or not at all."""
         with self._connection:
             self._connection.execute(
-                "UPDATE gaps SET ended = ?, estimate = coalesce(?, estimate) WHERE id = ?", (ended, estimate, gap)
+                "UPDATE gaps SET ended = ? WHERE started = ? AND cause = ? AND ended IS NULL", (ended, started, cause)
             )
+            if not self._connection.changes():
+                self._connection.execute(
+                    "INSERT INTO gaps (started, ended, cause) VALUES (?, ?, ?)", (started, ended, cause)
+                )
 
     def close_open_gaps(self, ended: float) -> None:
         """End the gaps that a recorder left open when it died."""
         with self._connection:
             self._connection.execute("UPDATE gaps SET ended = ? WHERE ended IS NULL", (ended,))
 
-    def put_gaps(self, gaps: Iterable[Gap]) -> None:
-        """Write gaps of another history, with their ids."""
+    def put_salvaged(
+        self, workers: Iterable[WorkerRow], queues: Iterable[QueueRow], gaps: Iterable[Gap], malformed: Iterable[Any]
+    ) -> None:
+        """Add what a file that was set aside has beside tasks, as far as it is not there; also twice.
+
+        ``malformed``: (at, reason, size, raw), the oldest last.
+        """
         with self._connection:
             self._connection.executemany(
-                "INSERT OR REPLACE INTO gaps VALUES (?, ?, ?, ?, ?)",
-                [(gap.id, gap.started, gap.ended, gap.cause, gap.estimate) for gap in gaps],
+                "INSERT OR IGNORE INTO workers VALUES (?, ?)",
+                [(row.hostname, msgspec.json.encode(row)) for row in workers],
             )
+            self._connection.executemany(
+                "INSERT OR IGNORE INTO queues VALUES (?, ?)", [(row.name, msgspec.json.encode(row)) for row in queues]
+            )
+            self._connection.executemany(
+                "INSERT INTO gaps (started, ended, cause, estimate) SELECT ?1, ?2, ?3, ?4 "
+                "WHERE NOT EXISTS (SELECT 1 FROM gaps WHERE started = ?1 AND cause = ?3)",
+                [(gap.started, gap.ended, gap.cause, gap.estimate) for gap in gaps],
+            )
+            self._connection.executemany(  # below what came since: what is cut off first is the oldest
+                "INSERT INTO malformed SELECT min(0, (SELECT coalesce(min(id), 0) FROM malformed)) - 1, ?1, ?2, ?3, ?4 "
+                "WHERE NOT EXISTS (SELECT 1 FROM malformed WHERE at = ?1 AND reason = ?2 AND size = ?3)",
+                malformed,
+            )
+
+    def rename_gap(self, gap: int, cause: str) -> None:
+        """Say better what a gap is."""
+        with self._connection:
+            self._connection.execute("UPDATE gaps SET cause = ? WHERE id = ?", (cause, gap))
+
+    def fact(self, key: str) -> str | None:
+        """Return what is noted of the file itself."""
+        value: str | None = self._connection.execute("SELECT value FROM facts WHERE key = ?", (key,)).get
+        return value
+
+    def drop_fact(self, key: str) -> None:
+        """Forget it."""
+        self._connection.execute("DELETE FROM facts WHERE key = ?", (key,))
 
     def put_created(self, created: float) -> None:
         """Say since when the history knows."""

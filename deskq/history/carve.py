@@ -6,12 +6,11 @@ Records of pages that were freed are found as well: merging makes old versions o
 
 from __future__ import annotations
 
-import mmap
+import os
 import struct
-from collections.abc import Iterator
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Final, NamedTuple, Self
+from typing import Any, BinaryIO, Final, NamedTuple, Self
 
 PAGE: Final = 4_096
 LONGEST_RECORD: Final = 64_000_000
@@ -26,6 +25,8 @@ _LOCAL_OF_INDEX: Final = (PAGE - 12) * 64 // 255 - 23
 _LEAST_LOCAL: Final = (PAGE - 12) * 32 // 255 - 23
 _SIZES: Final = (0, 1, 2, 3, 4, 6, 8, 8, 0, 0)
 _REAL: Final = 7
+_NEIGHBOURS: Final = 100_000
+"""How far apart the rowids of two rows that follow each other may be: what lay between was deleted."""
 _real = struct.Struct(">d").unpack
 
 
@@ -42,18 +43,31 @@ class Cell(NamedTuple):
 
 
 class Pages:
-    """The pages of a file as its WAL leaves them, with or without a sound header. Read-only."""
+    """The pages of a file as its WAL leaves them, with or without a sound header. Read-only.
+
+    What the disk cannot read, and what the file lacks, is zero.
+    """
 
     def __init__(self, path: Path) -> None:
         self._file = path.open("rb")
+        self._wal: BinaryIO | None = None
         try:
-            self._size = path.stat().st_size
-            self._map = mmap.mmap(self._file.fileno(), 0, access=mmap.ACCESS_READ) if self._size else b""
-            self._changed = _wal_pages(path.with_name(path.name + "-wal"))
+            size = path.stat().st_size
+            wal = path.with_name(path.name + "-wal")
+            if wal.exists():
+                self._wal = wal.open("rb")
+            self._changed = _wal_pages(self._wal, -(-size // PAGE)) if self._wal is not None else {}
         except BaseException:
-            self._file.close()
+            self.close()
             raise
-        self.count = max([-(-self._size // PAGE), *self._changed])
+        self.count = max([-(-size // PAGE), *self._changed])
+        self._last = (0, b"")
+
+    def close(self) -> None:
+        """Close the files."""
+        self._file.close()
+        if self._wal is not None:
+            self._wal.close()
 
     def __enter__(self) -> Self:
         return self
@@ -61,38 +75,71 @@ class Pages:
     def __exit__(
         self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if isinstance(self._map, mmap.mmap):
-            self._map.close()
-        self._file.close()
+        self.close()
 
     def page(self, number: int) -> bytes:
-        """Return a page, counted from 1; what the file lacks of it is zero."""
-        changed = self._changed.get(number)
-        return changed if changed is not None else self._map[(number - 1) * PAGE : number * PAGE].ljust(PAGE, b"\0")
+        """Return a page, counted from 1."""
+        known, page = self._last
+        if number != known:
+            at = self._changed.get(number)
+            file = self._file if at is None or self._wal is None else self._wal
+            try:
+                file.seek((number - 1) * PAGE if at is None else at)
+                page = file.read(PAGE).ljust(PAGE, b"\0")
+            except OSError:
+                page = b"\0" * PAGE
+            self._last = (number, page)
+        return page
 
-    def cells(self) -> Iterator[Cell]:
-        """Yield where records seem to stand."""
-        for number in range(1, self.count + 1):
-            page = self.page(number)
-            begin = _FILE_HEADER if number == 1 else 0
-            kind = page[begin]
-            if kind not in (_LEAF_OF_TABLE, _LEAF_OF_INDEX, _INNER_OF_INDEX):
+    def cells(self, number: int) -> list[Cell]:
+        """Return where records seem to stand in a page."""
+        page = self.page(number)
+        begin = _FILE_HEADER if number == 1 else 0
+        kind = page[begin]
+        if kind not in (_LEAF_OF_TABLE, _LEAF_OF_INDEX, _INNER_OF_INDEX):
+            return []
+        array = begin + (12 if kind == _INNER_OF_INDEX else 8)
+        count = min(int.from_bytes(page[begin + 3 : begin + 5], "big"), (PAGE - array) // 2)
+        found: list[Cell] = []
+        for place in struct.unpack_from(f">{count}H", page, array):
+            if not array <= place < PAGE - 3:
                 continue
-            array = begin + (12 if kind == _INNER_OF_INDEX else 8)
-            count = min(int.from_bytes(page[begin + 3 : begin + 5], "big"), (PAGE - array) // 2)
-            places = struct.unpack_from(f">{count}H", page, array)
-            for place in places:
-                if not array <= place < PAGE - 3:
+            if kind == _LEAF_OF_TABLE:
+                try:
+                    _, at = _varint(page, place)
+                    row, _ = _varint(page, at)
+                except IndexError:
                     continue
-                if kind == _LEAF_OF_TABLE:
-                    try:
-                        _, at = _varint(page, place)
-                        row, _ = _varint(page, at)
-                    except IndexError:
-                        continue
-                    yield Cell(number, place, row)
-                else:
-                    yield Cell(number, place + 4 if kind == _INNER_OF_INDEX else place, None)
+                found.append(Cell(number, place, row))
+            else:
+                found.append(Cell(number, place + 4 if kind == _INNER_OF_INDEX else place, None))
+        return found
+
+    def newest_row(self, columns: int) -> int:
+        """Return the greatest rowid of a table with so many columns, 0 if no page of it is found.
+
+        One that stands alone in its page, or far above its neighbour, is not believed: it may be damage.
+        """
+        newest = 0
+        for number in range(2, self.count + 1):
+            page = self.page(number)
+            count = int.from_bytes(page[3:5], "big")
+            if page[0] != _LEAF_OF_TABLE or not 2 <= count <= (PAGE - 8) // 2:
+                continue
+            rows = [self._row(page, place, columns) for place in struct.unpack_from(">2H", page, 4 + 2 * count)]
+            if 0 < rows[0] < rows[1] <= rows[0] + _NEIGHBOURS:
+                newest = max(newest, rows[1])
+        return newest
+
+    def _row(self, page: bytes, place: int, columns: int) -> int:
+        """The rowid of a cell if its record can have so many columns, else 0."""
+        try:
+            _, at = _varint(page, place)
+            row, at = _varint(page, at)
+            size, _ = _varint(page, at)
+        except IndexError:
+            return 0
+        return row if columns < size <= 9 * columns else 0
 
     def types(self, cell: Cell) -> list[int]:
         """Return the serial types of the columns of a cell's record, none if it is no record."""
@@ -138,17 +185,24 @@ class Pages:
         return b"".join(parts)
 
 
-def _wal_pages(path: Path) -> dict[int, bytes]:
-    """The newest version of each page in a WAL, if there is one; frames of an earlier round have another salt."""
-    pages: dict[int, bytes] = {}
-    if not path.exists():
-        return pages
-    with path.open("rb") as file:
-        salt = file.read(_WAL_HEADER)[16:24]
-        while len(frame := file.read(_FRAME_HEADER + PAGE)) == _FRAME_HEADER + PAGE and frame[8:16] == salt:
-            number = int.from_bytes(frame[:4], "big")
-            if number:
-                pages[number] = frame[_FRAME_HEADER:]
+def _wal_pages(file: BinaryIO, before: int) -> dict[int, int]:
+    """Where the newest version of each page stands in a WAL; frames of an earlier round have another salt.
+
+    ``before``: pages of the file without it. It adds no more than it has frames: a greater number is damage.
+    """
+    pages: dict[int, int] = {}
+    at = _WAL_HEADER
+    salt = file.read(_WAL_HEADER)[16:24]
+    size = file.seek(0, os.SEEK_END)
+    while at + _FRAME_HEADER + PAGE <= size:
+        file.seek(at)
+        frame = file.read(_FRAME_HEADER)
+        if frame[8:16] != salt:
+            break
+        number = int.from_bytes(frame[:4], "big")
+        if 0 < number <= before + size // PAGE:
+            pages[number] = at + _FRAME_HEADER
+        at += _FRAME_HEADER + PAGE
     return pages
 
 

@@ -13,11 +13,14 @@ import apsw
 from deskq.history.beside import readable
 from deskq.history.codec import RAN_TWICE, ROOT_IS_SELF, UNREADABLE, Texts, unpack_record, unpack_uuid
 from deskq.history.file import open_for_reading, told
+from deskq.history.lock import refuse_device
 from deskq.history.rows import TaskRow
+from deskq.history.texts import LONGEST_CACHED
 from deskq.protocol.task_record import TaskRecord
 
 T = TypeVar("T")
 P = ParamSpec("P")
+CACHED_TEXTS: Final = 100_000
 DAMAGED_NAME: Final = "(unreadable: the history is damaged here)"
 _YEAR_10000: Final = 253_402_300_800.0
 _ROW: Final = (
@@ -35,6 +38,7 @@ class Connected:
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        refuse_device(path)
         self._connection = open_for_reading(path)
         self._texts: dict[int | None, str] = {None: ""}
         self._file = _identity(path)
@@ -112,7 +116,11 @@ class Connected:
         text = self._texts.get(number)
         if text is None:
             rows = self._all("SELECT CAST(text AS BLOB) FROM texts WHERE id = ?", (number,))
-            text = self._texts[number] = bytes(rows[0][0]).decode("utf-8", "replace") if rows else ""
+            text = bytes(rows[0][0]).decode("utf-8", "replace") if rows else ""
+            if len(self._texts) >= CACHED_TEXTS:  # ever new names must not grow a window's memory
+                self._texts = {None: ""}
+            if len(text) <= LONGEST_CACHED:
+                self._texts[number] = text
         return text
 
     def _rows(self, rest: str, values: tuple[Any, ...]) -> list[TaskRow]:

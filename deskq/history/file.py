@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import shutil
 import time
@@ -31,6 +32,8 @@ _OWN_WORDS: Final = (
     b"CREATE TABLE facts (",
 )
 _PASSING: Final = (apsw.BusyError, apsw.LockedError, apsw.IOError, apsw.CantOpenError, apsw.FullError)
+_NO_ROOM: Final = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+_FREE_BYTES: Final = 262_144
 _PLAUSIBLE_VERSIONS: Final = 20
 """A format that is newer by more than so many is no format but damage."""
 
@@ -39,17 +42,33 @@ class HistoryDamaged(UserError):
     """SQLite finds a history of deskq damaged."""
 
 
+class HistoryFull(UserError):
+    """There is no room to open a history for writing; ``reason`` is SQLite's or the system's word for it."""
+
+    def __init__(self, path: Path, reason: object) -> None:
+        super().__init__(f"The history {path} cannot be written: {reason}. Free some space there.")
+        self.reason = str(reason)
+
+
 def open_for_writing(path: Path, *, check_seconds: float = 0.0) -> apsw.Connection:
     """Open or create a history and bring it to VERSION. The caller holds the writer's lock.
 
     ``check_seconds``: how long to look for damage; ten times as long after a writer that did not end in order.
-    Raises HistoryDamaged, and UserError where the file is foreign, newer or not to be opened; then it is as it was.
+    Raises HistoryDamaged, HistoryFull where there is no room, and UserError where the file is foreign, newer or not to
+    be opened; then it is as it was.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        if no_room(error, path):
+            raise HistoryFull(path, error.strerror) from None
+        raise
     refuse_foreign(path)
     try:
         connection = apsw.Connection(str(path))
     except apsw.Error as error:
+        if no_room(error, path):
+            raise HistoryFull(path, error) from None
         raise UserError(f"The history {path} cannot be opened: {error}. Choose another place with --history.") from None
     try:
         connection.set_busy_timeout(BUSY_MS)
@@ -58,9 +77,16 @@ def open_for_writing(path: Path, *, check_seconds: float = 0.0) -> apsw.Connecti
         _prepare(connection, path, check_seconds)
     except apsw.Error as error:
         connection.close()
-        if not is_damage(error):
-            raise UserError(f"The history {path} cannot be written: {error}. Choose another with --history.") from None
-        raise damaged(path, error) from None
+        if is_damage(error):
+            raise damaged(path, error) from None
+        if no_room(error, path):
+            raise HistoryFull(path, error) from None
+        raise UserError(f"The history {path} cannot be written: {error}. Choose another with --history.") from None
+    except OSError as error:  # of the copy that an upgrade makes
+        connection.close()
+        if no_room(error, path):
+            raise HistoryFull(path, error.strerror) from None
+        raise UserError(f"The history {path} cannot be upgraded: {error.strerror}.") from None
     except BaseException:
         connection.close()
         raise
@@ -93,6 +119,17 @@ def is_damage(error: apsw.Error) -> bool:
     """Does the error say that the file's content is wrong (and not that a disk is full, or a file in use)?"""
     absurd = isinstance(error, apsw.SQLError) and str(error) == "integer overflow"
     return absurd or isinstance(error, apsw.CorruptError | apsw.NotADBError | apsw.FormatError)
+
+
+def no_room(error: Exception, path: Path) -> bool:
+    """Does the error say that the disk is full? SQLite tells it of some of its files as an input or output error."""
+    if isinstance(error, OSError):
+        return error.errno in _NO_ROOM
+    reason = error.__context__ if isinstance(error.__context__, apsw.Error) else error  # what a rollback hides
+    if isinstance(reason, apsw.IOError | apsw.CantOpenError):
+        with contextlib.suppress(OSError):
+            return shutil.disk_usage(path.parent).free < _FREE_BYTES
+    return isinstance(reason, apsw.FullError)
 
 
 def damaged(path: Path, error: object) -> HistoryDamaged:
@@ -181,12 +218,7 @@ def _prepare(connection: apsw.Connection, path: Path, check_seconds: float) -> N
         connection.pragma("auto_vacuum", "incremental")
         connection.pragma("application_id", APPLICATION_ID)
         connection.pragma("journal_mode", "wal")
-        with connection:
-            script = resources.files("deskq.history").joinpath("schema.sql").read_text(encoding="utf-8")
-            connection.execute(script)
-            connection.executemany("INSERT INTO texts (text) VALUES (?)", [(state,) for state in STATES])
-            connection.execute("INSERT INTO facts VALUES ('created', ?)", (str(time.time()),))
-            connection.pragma("user_version", VERSION)
+        _create(connection)
     _check(connection, path)
     if check_seconds:
         in_order = connection.execute("SELECT count(*) FROM facts WHERE key = 'writing'").get == 0
@@ -206,11 +238,30 @@ def _prepare(connection: apsw.Connection, path: Path, check_seconds: float) -> N
     connection.pragma("wal_autocheckpoint", 4_000)
 
 
+def _create(connection: apsw.Connection) -> None:
+    with connection:
+        script = resources.files("deskq.history").joinpath("schema.sql").read_text(encoding="utf-8")
+        connection.execute(script)
+        connection.executemany("INSERT INTO texts (text) VALUES (?)", [(state,) for state in STATES])
+        connection.execute("INSERT INTO facts VALUES ('created', ?)", (str(time.time()),))
+        connection.pragma("user_version", VERSION)
+
+
+def stand_in() -> apsw.Connection:
+    """Return an empty history in memory that can be asked and not written, for a writer that waits for room."""
+    connection = apsw.Connection(":memory:")
+    _create(connection)
+    connection.pragma("query_only", True)
+    return connection
+
+
 def _check(connection: apsw.Connection, path: Path) -> None:
     version = connection.pragma("user_version")
     own = connection.pragma("application_id") == APPLICATION_ID
     if own and VERSION < version <= VERSION + _PLAUSIBLE_VERSIONS:
         raise UserError(f"{path} was written by a newer deskq: format {version}, not {VERSION}. Upgrade deskq.")
+    if not version and not connection.pragma("schema_version"):
+        raise UserError(f"There is nothing in the history {path} yet.")
     if not own or not 1 <= version <= VERSION:
         raise damaged(path, "its header is destroyed")
     connection.execute("SELECT count(*) FROM sqlite_schema").fetchall()
@@ -218,7 +269,14 @@ def _check(connection: apsw.Connection, path: Path) -> None:
 
 def _upgrade(connection: apsw.Connection, path: Path, version: int) -> None:
     connection.pragma("wal_checkpoint", "truncate")
-    shutil.copy2(path, path.with_name(f"{path.name}.v{version}.backup"))
+    backup = path.with_name(f"{path.name}.v{version}.backup")
+    if shutil.disk_usage(path.parent).free < path.stat().st_size:  # half a copy would take the room of what is needed
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+    try:
+        shutil.copy2(path, backup)
+    except OSError:
+        backup.unlink(missing_ok=True)
+        raise
     while version < VERSION:
         with connection:
             UPGRADES[version](connection)

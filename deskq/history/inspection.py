@@ -49,7 +49,8 @@ def describe(path: Path) -> Description:
     """Look at a history, whether or not a recorder writes it; raises UserError."""
     reader = HistoryReader(path)
     try:
-        wal = path.with_name(path.name + "-wal")
+        place = path.resolve()
+        wal = place.with_name(place.name + "-wal")
         ends = reader.ends()
         return Description(
             path=path,
@@ -106,6 +107,7 @@ def compact(path: Path, progress: Progress = lambda _done, _all: None) -> tuple[
     whole on the disk, the old one stays in its place.
     """
     HistoryReader(path).close()
+    path = path.resolve()  # a link stays a link
     lock = WriterLock(path)
     if not lock.acquire():
         raise UserError(f"A recorder writes {path}. Stop it first.")

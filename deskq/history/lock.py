@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import stat
 import sys
 import threading
 import time
 from pathlib import Path
 from typing import IO
+
+from deskq.errors import UserError
 
 if sys.platform == "win32":
     import msvcrt
@@ -26,16 +30,28 @@ class WriterLock:
     """Held by the recorder of one history as long as it lives."""
 
     def __init__(self, history: Path) -> None:
+        self._history = history
         self.path = lock_path(history)
         self._file: IO[bytes] | None = None
 
+    @property
+    def held(self) -> bool:
+        """Is it held by this one?"""
+        return self._file is not None
+
     def acquire(self, patience: float = 0.5) -> bool:
-        """Take the lock; False if somebody else holds it. Raises OSError if the folder cannot be written.
+        """Take the lock; False if somebody else holds it. Raises UserError where it cannot be, as beside a device.
 
         ``patience``: seconds to go on trying, since whoever only asks ``is_locked`` holds it for a moment too.
         """
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        file = self.path.open("a+b")
+        refuse_device(self._history)
+        try:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            file = self.path.open("a+b")
+        except OSError as error:
+            raise UserError(
+                f"{self.path} cannot be written ({error.strerror}). Make its folder writable, or choose another one."
+            ) from None
         deadline = time.monotonic() + patience
         while True:
             try:
@@ -56,9 +72,18 @@ class WriterLock:
             self._file = None
 
 
+def refuse_device(history: Path) -> None:
+    """Raise UserError for a pipe or a device: reading it may wait for ever, and it must never be set aside."""
+    with contextlib.suppress(OSError):
+        mode = history.stat().st_mode
+        if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
+            raise UserError(f"{history} is no file, so it cannot be a history. Choose another file.")
+
+
 def lock_path(history: Path) -> Path:
-    """The lock file of a history."""
-    return history.with_name(history.name + ".lock")
+    """The lock file of a history: beside the file itself, where a link leads to it."""
+    place = history.resolve()
+    return place.with_name(place.name + ".lock")
 
 
 def is_locked(history: Path) -> bool:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from deskq.errors import UserError
 from deskq.history.lock import WriterLock
+from deskq.history.set_aside import MARK, to_be_salvaged
 from deskq.profiles import Profile, SavedProfiles
 
 _PARTS = ("-wal", "-shm", "")
@@ -29,6 +30,11 @@ def move_history(old: Path, new: Path) -> bool:
             source = old.with_name(old.name + part)
             if source.exists():
                 source.rename(new.with_name(new.name + part))
+        for aside in to_be_salvaged(old):  # the next recorder looks for them beside the history, by its name
+            for part in (*_PARTS, MARK):
+                place = aside.kept_as.with_name(aside.kept_as.name + part)
+                if place.exists():
+                    place.rename(new.with_name(new.name + place.name.removeprefix(old.name)))
     except OSError as error:
         raise UserError(f"The history {old} cannot be moved to {new}: {error.strerror}.") from None
     finally:

@@ -20,7 +20,13 @@ KEPT_LONGER: Final = frozenset({"FAILURE", "REJECTED", "REVOKED", "LOST", "UNSEE
 NEWEST_KEPT: Final = 1_000
 """The newest tasks stay whatever the file's size: they are being written."""
 _FEWEST, _FIRST, _MOST = 20, 500, 20_000
-_AIM: Final = 0.6  # of SLICE_SECONDS: what the next slice is laid out for
+_AIM: Final = 0.4  # of SLICE_SECONDS: what the next slice is laid out for
+_GROWTH: Final = 1.2
+"""A slice that was quick says little of the next: the disk may be busy by then."""
+_CHUNK: Final = 25
+"""Tasks that are deleted between two looks at the clock: each may touch a page of every index."""
+_LEAST_SECONDS, _FIRST_SECONDS, _MOST_SECONDS = 0.001, 0.005, 0.012
+"""How long a slice deletes before it commits, which takes about as long again."""
 _BY_TIME: Final = ("rates", "runtimes", "task_runtimes")
 
 
@@ -54,6 +60,8 @@ class Retention:
         self._failed_seconds = failed_days * 86_400
         self._bytes = int(megabytes * 1_000_000)
         self._rows = _FIRST
+        self._deleting = _FIRST_SECONDS
+        self._by_the_clock = False
         self.deleted = 0
         self.longest_slice = 0.0
         self._deleted_at_sweep = 0
@@ -80,13 +88,16 @@ class Retention:
     def step(self, now: float) -> bool:
         """Do one slice of what there is to do; False if there was nothing. Raises apsw.Error."""
         began = time.perf_counter()
+        self._by_the_clock = False
         worked = self._work(now)
         took = time.perf_counter() - began
         if worked:
             self.longest_slice = max(self.longest_slice, took)
-            # not less than half at once: now and then a slice also pays for a checkpoint
-            factor = min(max(SLICE_SECONDS * _AIM / max(took, 1e-6), 0.5), 2.0)
-            self._rows = min(max(int(self._rows * factor), _FEWEST), _MOST)
+            factor = min(max(SLICE_SECONDS * _AIM / max(took, 1e-6), 0.5), _GROWTH)
+            if self._by_the_clock:
+                self._deleting = min(max(self._deleting * factor, _LEAST_SECONDS), _MOST_SECONDS)
+            else:
+                self._rows = min(max(int(self._rows * factor), _FEWEST), _MOST)
         return worked
 
     def _work(self, now: float) -> bool:
@@ -111,29 +122,44 @@ class Retention:
         connection = self._history.connection
         newest = int(connection.execute("SELECT coalesce(max(id), 0) FROM tasks").get)
         last = newest if before is not None else newest - NEWEST_KEPT
-        ripe = 1e15 if before is None else before
-        rows: list[Any] = connection.execute(
-            "SELECT t.id, t.seen, t.state_id, s.text FROM tasks t LEFT JOIN texts s ON s.id = t.state_id "
-            "WHERE t.id > ? AND t.id <= ? ORDER BY t.id LIMIT ?",
-            (way.cursor, last, min(self._rows, most)),
-        ).fetchall()
-        old = [row for row in rows if row[1] < ripe]
-        if not old:
-            return False
-        doomed = {
-            number: state for number, _, state, text in old if (way.longer if text in KEPT_LONGER else way.shorter)
-        }
-        if doomed:
-            with connection:
-                connection.executemany("DELETE FROM tasks WHERE id = ?", [(number,) for number in doomed])
+        deadline = time.perf_counter() + self._deleting
+        cursor = way.cursor
+        doomed: dict[int, int] = {}
+        seen = 0
+        with connection:
+            while seen < most and time.perf_counter() < deadline:
+                rows = self._next_rows(cursor, last, min(_CHUNK, most - seen), before)
+                if not rows:
+                    break
+                cursor = rows[-1][0]
+                seen += len(rows)
+                chunk = {
+                    number: state
+                    for number, state, text in rows
+                    if (way.longer if text in KEPT_LONGER else way.shorter)
+                }
+                connection.executemany("DELETE FROM tasks WHERE id = ?", [(number,) for number in chunk])
+                doomed |= chunk
+            if doomed:
                 connection.executemany(
                     "UPDATE state_counts SET n = max(n - ?, 0) WHERE state_id = ?",
                     [(n, state) for state, n in Counter(doomed.values()).items()],
                 )
+        if doomed:
             self._history.forget(doomed.keys())
             self.deleted += len(doomed)
-        way.cursor = old[-1][0]
-        return True
+        way.cursor = cursor
+        self._by_the_clock = True
+        return seen > 0
+
+    def _next_rows(self, above: int, last: int, limit: int, before: float | None) -> list[tuple[int, int, str | None]]:
+        """Return (id, state_id, state) of the next tasks that were first seen before a moment, or of all."""
+        rows: list[Any] = self._history.connection.execute(
+            "SELECT t.id, t.state_id, s.text, t.seen FROM tasks t LEFT JOIN texts s ON s.id = t.state_id "
+            "WHERE t.id > ? AND t.id <= ? ORDER BY t.id LIMIT ?",
+            (above, last, limit),
+        ).fetchall()
+        return [row[:3] for row in rows if before is None or row[3] < before]
 
     def _trim(self, now: float) -> bool:
         """Delete what hangs on tasks by time: counts, runtimes, samples and gaps, as old as the tasks that went."""

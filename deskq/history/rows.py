@@ -79,7 +79,10 @@ class QueueRow:
 
 @dataclass(frozen=True, slots=True)
 class RecorderStatus:
-    """What a recorder last said of itself. ``delay``: seconds from the worker's event to the commit."""
+    """What a recorder last said of itself. ``delay``: seconds from the worker's event to the commit.
+
+    ``salvaging``: how much of a damaged history was looked through, 0 to 1; None if none is salvaged.
+    """
 
     state: str = "stopped"
     since: float = 0.0
@@ -93,6 +96,7 @@ class RecorderStatus:
     gaps: int = 0
     server: str = ""
     updated: float = 0.0
+    salvaging: float | None = None
     writer_alive: bool = False
 
 

@@ -1,300 +1,287 @@
-"""A damaged history: it is set aside, and a new one takes its place with every record that still can be read."""
+"""What is readable of a history that was set aside comes into the new one, in slices beside the recording."""
 
 from __future__ import annotations
 
 import contextlib
+import shutil
 import time
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Generator
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final, TypeVar
+from typing import Any, Final
 
 import apsw
 import msgspec
 
 from deskq.errors import UserError
-from deskq.history.carve import Cell, Pages, Unreadable
-from deskq.history.codec import ROOT_IS_SELF, UNREADABLE, Texts, unpack_record, unpack_uuid
-from deskq.history.file import HistoryDamaged, is_damage
-from deskq.history.lock import WriterLock, lock_path
-from deskq.history.query import STATES
-from deskq.history.rows import Gap, QueueRow, RecorderStatus, WorkerRow
+from deskq.history.carve import Pages
+from deskq.history.codec import UNREADABLE
+from deskq.history.lock import WriterLock
+from deskq.history.rows import Gap, WorkerRow
+from deskq.history.salvaged import OTHER, SAMPLES, TASKS, Found, sample, sane, task
+from deskq.history.set_aside import TASK_COLUMNS, SetAside, set_aside, to_be_salvaged
 from deskq.history.store import History
-from deskq.protocol.task_record import UNSEEN, TaskRecord
-from deskq.protocol.task_summary import derive
 
-BATCH: Final = 5_000
-_TASK_COLUMNS: Final = 27
-_FIRST_TEXT: Final = 12
-"""Serial types from here on are texts and blobs: an index that ends with a rowid is none of what is sought."""
-_LATEST: Final = 32_503_680_000.0  # the year 3000
-_LONGEST: Final = 1e12
-_SIDE_FILES: Final = ("-wal", "-shm")
-T = TypeVar("T")
+SLICE_SECONDS: Final = 0.05
+"""The longest that a slice should hold the writer, its commit included."""
+SPARE_BYTES: Final = 50_000_000
+"""So much room is left to the recorder: what is salvaged takes no more than lies above."""
+PAUSE_SECONDS: Final = 30.0
+"""After a slice that could not be written."""
+_AIM: Final = 0.4  # of SLICE_SECONDS
+_GROWTH: Final = 1.2
+"""A slice that was quick says little of the next: the disk may be busy by then."""
+_LEAST_SECONDS, _MOST_SECONDS = 0.001, 0.012
+"""How long a slice reads before it commits, which takes about as long again."""
+_CHUNK: Final = 200
+_MOST_UNREAD: Final = 1_000_000
+_FACT: Final = "salvage"
+
+
+class _Done(msgspec.Struct):
+    """How far the salvage of a file is: what is committed with each slice. ``gap``: the one that tells of it."""
+
+    file: str
+    gap: int
+    pages: int = 0
+    tasks: int = 0
+    beside: bool = False
 
 
 @dataclass(frozen=True, slots=True)
-class Salvage:
-    """What was saved. ``kept_as``: where the damaged file is now; ``lost``: a sentence, "" if all seems to be there."""
+class Salvaged:
+    """What was saved. ``kept_as``: where the damaged file is; ``missing``: tasks that could not be read."""
 
     kept_as: Path
     tasks: int
-    workers: int
-    queues: int
-    gaps: int
-    lost: str
+    missing: int
 
     @property
     def cause(self) -> str:
         """What the gap in the history is called."""
-        lost = f", {self.lost}" if self.lost else ""
+        lost = f", {self.missing:,} could not be read" if self.missing else ""
         return f"the history was damaged; {self.tasks:,} tasks were salvaged{lost}"
 
     def __str__(self) -> str:
         return f"{self.cause[0].upper()}{self.cause[1:]}. The damaged file is kept as {self.kept_as}"
 
 
-@dataclass(slots=True)
-class _Found:
-    """What the pages of a damaged history hold. ``expected``: how many tasks it says that it had."""
+class Salvage:
+    """Looks through the files that were set aside for a history, the newest first; used by the writer's thread.
 
-    texts: dict[int, str] = field(default_factory=lambda: dict(enumerate(STATES, 1)))
-    tasks: list[Cell] = field(default_factory=list)
-    workers: dict[str, WorkerRow] = field(default_factory=dict)
-    queues: dict[str, QueueRow] = field(default_factory=dict)
-    samples: list[list[Any]] = field(default_factory=list)
-    gaps: dict[int, Gap] = field(default_factory=dict)
-    malformed: dict[int, list[Any]] = field(default_factory=dict)
-    status: RecorderStatus | None = None
-    created: float | None = None
-    expected: int = 0
-
-
-def open_history(path: Path, say: Callable[[str], None] = lambda _: None) -> tuple[History, Salvage | None]:
-    """Open a history for writing; a damaged one is set aside first and what is readable of it salvaged.
-
-    ``say`` is told before the salvaging, which takes minutes for a million tasks. Raises what History raises.
+    ``ended``: what became of those that are done. ``workers``: found in them, for whoever watches workers.
     """
-    try:
-        history = History(path)
-    except HistoryDamaged:
-        say(f"The history {path} is damaged; what is readable is being salvaged.")
-        lock = WriterLock(path)
-        if not lock.acquire():
+
+    def __init__(self, history: History) -> None:
+        self._history = history
+        self._seconds = 0.005
+        self.ended: list[Salvaged] = []
+        self.workers: list[WorkerRow] = []
+        self._work: Generator[bool] | None = None
+        self.begin()
+
+    def begin(self) -> None:
+        """Look what there is to be done: at first, and when the history's file is another."""
+        self._waiting = to_be_salvaged(self._history.path)
+        self._stop()
+        self._not_before = 0.0
+        self._no_room = False
+
+    @property
+    def aside(self) -> SetAside | None:
+        """The file that is being salvaged, None if there is none."""
+        return self._waiting[0] if self._waiting else None
+
+    @property
+    def at_work(self) -> bool:
+        """Is a file being salvaged, and not only waiting for room?"""
+        return bool(self._waiting) and not self._no_room
+
+    @property
+    def part(self) -> float | None:
+        """How much of the file was looked through, 0 to 1; None if there is none."""
+        if not self._waiting:
+            return None
+        return (self._looked + (self._done.pages if self._done is not None else 0)) / max(self._pages, 1)
+
+    def __str__(self) -> str:
+        """What to tell while it goes on, "" if nothing does."""
+        if not self._waiting:
+            return ""
+        kept_as = self._waiting[0].kept_as
+        if self._no_room:
+            needed = SPARE_BYTES // 1_000_000
+            return f"{kept_as} waits to be salvaged until more than {needed} MB are free on its disk"
+        saved = self._done.tasks if self._done is not None else 0
+        return f"salvaging the damaged history {kept_as}: {self.part or 0:.0%} done, {saved:,} tasks so far"
+
+    def step(self, now: float) -> bool:
+        """Do a slice and commit it; False if there was nothing to do. What others changed must be committed.
+
+        Raises apsw.Error; what the slice brought is then taken in once more, later.
+        """
+        if not self._waiting or now < self._not_before or self._history.held:
+            return False
+        if shutil.disk_usage(self._history.path.parent).free < SPARE_BYTES:
+            self._no_room, self._not_before = True, now + 1.0
+            return False
+        self._no_room = False
+        began = time.perf_counter()
+        try:
+            self._work = self._work or self._looking(self._waiting[0])
+            on = True
+            while on and time.perf_counter() - began < self._seconds:
+                on = next(self._work, None) is not None
+            self._commit(now)
+            if not on:
+                self._end(self._waiting[0])
+        except apsw.Error:
+            self._history.drop_held()
+            self._stop()
+            self._not_before = now + PAUSE_SECONDS
             raise
+        took = time.perf_counter() - began
+        factor = min(max(SLICE_SECONDS * _AIM / took, 0.5), _GROWTH)
+        self._seconds = min(max(self._seconds * factor, _LEAST_SECONDS), _MOST_SECONDS)
+        return True
+
+    def close(self) -> None:
+        """Close the file; another run goes on where this one was."""
+        self._stop()
+
+    def _stop(self) -> None:
+        """Begin with the next slice where the last commit was."""
+        if self._work is not None:
+            self._work.close()
+            self._work = None
+        self._done: _Done | None = None
+        self._found = Found()
+        self._unread: set[int] = set()
+        self._lost = 0
+        self._looked, self._pages = 0, 0
+        self._samples: list[tuple[Any, ...]] = []
+        self._noted = ""
+
+    def _commit(self, now: float) -> None:
+        if self._samples:
+            self._history.put_queues((), self._samples)
+            self._samples = []
+        noted = msgspec.json.encode(self._done).decode()
+        if self._done is not None and noted != self._noted:
+            self._history.commit(now, facts={_FACT: noted})
+            self._noted = noted
+
+    def _looking(self, aside: SetAside) -> Generator[bool]:
+        """Yield after each few steps: first what stands beside tasks, and all names; then the tasks, newest first."""
+        done = self._begun(aside)
         try:
-            salvage = set_aside_and_salvage(path)
-        finally:
-            lock.release()
-        return History(path), salvage
-    try:
-        try:
-            history.oldest_waiting()
-            history.running()
-            history.gap_count()
-            return history, (repair(history) if not _beside_is_sound(history) else None)
-        except apsw.Error as error:
-            if not is_damage(error):
-                raise UserError(f"The history {path} cannot be read: {error}.") from None
-            return history, repair(history)
-    except BaseException:
-        history.close()
-        raise
+            pages = Pages(aside.kept_as)
+        except OSError:
+            return
+        with pages:
+            self._pages = 2 * pages.count
+            kinds = bytearray(pages.count + 1)
+            for number in range(1, pages.count + 1):
+                kinds[number] = self._found.look(pages, number)
+                self._looked = number
+                yield True
+            if not done.beside:
+                yield from self._beside()
+                done.beside = True
+            for number in range(pages.count - done.pages, 0, -1):
+                kind = kinds[number]
+                if kind == TASKS:
+                    self._tasks(pages, number, done)
+                elif kind == SAMPLES:
+                    self._samples += sample(pages, number, self._found.texts)
+                done.pages += 1
+                if kind != OTHER or number % _CHUNK == 0:
+                    yield True
+        for number, row in enumerate(self._unread):  # an older version of the row may have been readable
+            self._lost += not self._history.has_number(row)
+            if number % _CHUNK == 0:
+                yield True
 
+    def _begun(self, aside: SetAside) -> _Done:
+        """Go on where the last commit was, or begin, with a gap that says so."""
+        name = aside.kept_as.name
+        noted = self._history.fact(_FACT)
+        with contextlib.suppress(msgspec.MsgspecError):
+            done = msgspec.json.decode(noted or "", type=_Done)
+            if done.file == name:
+                self._done = done
+                return done
+        cause = f"the history was damaged; it is kept as {name} and being salvaged"
+        began = min(max(aside.last_sign, aside.at - 1.0), aside.at)
+        self._done = _Done(name, self._history.open_gap(began, cause, aside.at))
+        return self._done
 
-def repair(history: History) -> Salvage:
-    """Exchange the damaged file of an open history; what it has not committed yet is kept and comes with the next."""
-    history.detach()
-    try:
-        return set_aside_and_salvage(history.path)
-    finally:
-        history.attach()
-
-
-def set_aside_and_salvage(path: Path) -> Salvage:
-    """Build a new history from what is readable, then let it take the place of the damaged one.
-
-    The caller holds the writer's lock, and nobody has the file open for writing. Whatever happens in between, either
-    the damaged file or the new history stands at ``path``. Raises UserError if the file cannot be read or moved.
-    """
-    kept_as = _free_name(path)
-    building = path.with_name(f"{path.name}.salvage")
-    _remove(building)
-    try:
-        try:
-            with Pages(path) as pages:
-                found = _look_through(pages)
-                tasks, unreadable = _write(building, pages, found)
-        except apsw.FullError:
-            _remove(building)  # no room for two: the damaged file has it all still
-            found, tasks, unreadable = _Found(), 0, 0
-            lost = "there was no room for more"
-        else:
-            missing = max(found.expected - tasks, unreadable)
-            lost = f"{missing:,} could not be read" if missing else ""
-        _exchange(path, kept_as, building)
-    except OSError as error:
-        raise UserError(
-            f"The damaged history {path} cannot be set aside ({error.strerror}). Move it away by hand."
-        ) from None
-    finally:
-        _remove(building)
-    return Salvage(kept_as, tasks, len(found.workers), len(found.queues), len(found.gaps), lost)
-
-
-def _beside_is_sound(history: History) -> bool:
-    try:
-        history.workers(), history.queues(), history.status()
-    except UNREADABLE:
-        return False
-    return True
-
-
-def _free_name(path: Path) -> Path:
-    stamp = time.strftime("%Y%m%d-%H%M%S")
-    names = [f"{path.name}.damaged-{stamp}{more}.sqlite" for more in ("", *(f"-{n}" for n in range(2, 100)))]
-    return next(place for name in names if not (place := path.with_name(name)).exists())
-
-
-def _exchange(path: Path, kept_as: Path, building: Path) -> None:
-    path.rename(kept_as)
-    with contextlib.suppress(OSError):
-        kept_as.chmod(0o600)
-    for side in _SIDE_FILES:
-        with contextlib.suppress(FileNotFoundError):
-            path.with_name(path.name + side).rename(kept_as.with_name(kept_as.name + side))
-    if building.exists():
-        building.replace(path)
-
-
-def _remove(building: Path) -> None:
-    for place in (building, *(building.with_name(building.name + side) for side in _SIDE_FILES), lock_path(building)):
-        place.unlink(missing_ok=True)
-
-
-def _look_through(pages: Pages) -> _Found:
-    found = _Found()
-    counts: dict[int, int] = {}
-    for cell in pages.cells():
-        types = pages.types(cell)
-        if len(types) == _TASK_COLUMNS and cell.row is not None:
-            found.tasks.append(cell)
-        elif len(types) == 5 or (len(types) == 2 and (cell.row is not None or types[1] >= _FIRST_TEXT)):
-            try:
-                values = pages.values(cell)
-            except Unreadable:
+    def _tasks(self, pages: Pages, number: int, done: _Done) -> None:
+        for cell in pages.cells(number):
+            if cell.row is None:
                 continue
-            match cell.row, values:
-                case int(number), [None, str(text)]:
-                    found.texts.setdefault(number, text)
-                case int(number), [None, int(n)] if 0 < n <= pages.count * 100:
-                    counts[number] = n
-                case int(number), [None, bytes(row)]:
-                    found.status = _decoded(row, RecorderStatus) or found.status
-                case int(number), [None, float() | int(), float() | int() | None, str(cause), int() | None]:
-                    found.gaps[number] = Gap(number, values[1], values[2], cause, values[4])
-                case int(number), [None, float() | int(), str(), int(), bytes()]:
-                    found.malformed[number] = values
-                case None, [str(key), str(value)] if key == "created":
-                    found.created = _moment(value)
-                case None, [str(name), bytes(row)]:
-                    _beside(found, name, row)
-                case None, [int(), float() | int() as at, int() | None, int() | None, int() | None] if (
-                    1e9 < at < _LATEST
-                ):
-                    found.samples.append(values)
-    found.tasks.sort(key=lambda cell: cell.row or 0)
-    found.expected = sum(counts.values())
-    return found
-
-
-def _beside(found: _Found, name: str, row: bytes) -> None:
-    worker = _decoded(row, WorkerRow)
-    if worker is not None and worker.hostname == name:
-        known = found.workers.get(name)
-        if known is None or (known.last_heartbeat or 0.0) <= (worker.last_heartbeat or 0.0):
-            found.workers[name] = worker
-        return
-    queue = _decoded(row, QueueRow)
-    if queue is not None and queue.name == name:
-        before = found.queues.get(name)
-        if before is None or before.sampled <= queue.sampled:
-            found.queues[name] = queue
-
-
-def _write(building: Path, pages: Pages, found: _Found) -> tuple[int, int]:
-    """Write the new history; returns how many tasks it has, and how many could not be read."""
-    history = History(building)
-    try:
-        seen: set[int] = set()
-        unreadable: set[int] = set()
-        for number, cell in enumerate(found.tasks):
-            assert cell.row is not None
             try:
-                record, at = _task(pages.values(cell), found.texts)
+                record, seen = task(pages.values(cell), self._found.texts)
             except UNREADABLE:
-                unreadable.add(cell.row)
+                if len(pages.types(cell)) == TASK_COLUMNS and len(self._unread) < _MOST_UNREAD:
+                    self._unread.add(cell.row)
                 continue
-            seen.add(cell.row)
-            history.record(record.uuid, at).merge(record)
-            if number % BATCH == BATCH - 1:
-                history.commit(at)
-        history.commit(time.time())
-        _write_beside(history, found)
-        return history.tasks_seen, len(unreadable - seen)
+            done.tasks += self._history.salvage(record, seen, cell.row)
+
+    def _beside(self) -> Generator[bool]:
+        found, history = self._found, self._history
+        aside = self._waiting[0]
+        workers, queues = list(found.workers.values()), list(found.queues.values())
+        gaps = [
+            Gap(gap.id, gap.started, aside.last_sign if gap.ended is None else gap.ended, gap.cause, gap.estimate)
+            for gap in found.gaps.values()
+            if sane(gap.started) and (gap.ended is None or sane(gap.ended))
+        ]
+        malformed = [row for _, row in sorted(found.malformed.items(), reverse=True) if sane(row[0])]
+        for first in range(0, max(len(workers), len(queues), len(gaps), len(malformed)), _CHUNK):
+            part = slice(first, first + _CHUNK)
+            history.put_salvaged(workers[part], queues[part], gaps[part], malformed[part])
+            yield True
+        self.workers += workers
+        if found.created is not None and found.created < float(history.fact("created") or "inf"):
+            history.put_created(found.created)
+
+    def _end(self, aside: SetAside) -> None:
+        history, done = self._history, self._done
+        tasks = done.tasks if done is not None else 0
+        result = Salvaged(aside.kept_as, tasks, max(self._found.expected - tasks, self._lost))
+        if done is not None:
+            history.rename_gap(done.gap, result.cause)
+        history.drop_fact(_FACT)
+        aside.mark.unlink(missing_ok=True)
+        self.ended.append(result)
+        self._waiting.pop(0)
+        self._stop()
+
+
+def set_aside_and_salvage(path: Path, progress: Callable[[int, int], None] = lambda _done, _all: None) -> Salvaged:
+    """Exchange a damaged history and wait until all that is readable of it is in the new one.
+
+    Whoever is interrupted has lost nothing: the next recorder goes on with it. Raises UserError while somebody writes
+    it, if the file cannot be moved, or where there is no room.
+    """
+    lock = WriterLock(path)
+    if not lock.acquire():
+        raise UserError(f"A recorder writes {path}. Stop it first.")
+    try:
+        aside = set_aside(path)
+    finally:
+        lock.release()
+    history = History(path, least_id=aside.least_id)
+    try:
+        salvage = Salvage(history)
+        while salvage.step(time.time()):
+            progress(int(1_000 * (salvage.part if salvage.part is not None else 1)), 1_000)
+        if salvage.aside is not None:
+            raise UserError(f"{salvage}. A recorder goes on with it then.")
+        salvage.close()
+        return next(result for result in salvage.ended if result.kept_as == aside.kept_as)
+    except apsw.Error as error:
+        raise UserError(f"{aside.kept_as} cannot be salvaged: {error}. A recorder goes on with it.") from None
     finally:
         history.close()
-
-
-def _write_beside(history: History, found: _Found) -> None:
-    history.put_workers(found.workers.values())
-    names = {0: "", **found.texts}
-    history.put_queues(found.queues.values(), [(names[row[0]], *row[1:]) for row in found.samples if row[0] in names])
-    gaps = [gap for gap in found.gaps.values() if _sane(gap.started) and (gap.ended is None or _sane(gap.ended))]
-    history.put_gaps(sorted(gaps, key=lambda gap: gap.started))
-    for _, at, reason, _, raw in found.malformed.values():
-        if _sane(at):
-            history.put_malformed(reason, raw, at)
-    if found.status is not None and _sane(found.status.updated):
-        history.put_status(found.status)
-    if found.created is not None:
-        history.put_created(found.created)
-
-
-def _task(values: list[Any], texts: dict[int, str]) -> tuple[TaskRecord, float]:
-    """Return the record of a row and when it was first seen; raises one of UNREADABLE if anything in it is wrong."""
-    packed, seen, flags = values[1], float(values[6]), values[16]
-    if not (isinstance(packed, str) or (isinstance(packed, bytes) and len(packed) == 16)) or not _sane(seen):
-        raise Unreadable("it is no task")
-    uuid = unpack_uuid(packed)
-    root = uuid if flags & ROOT_IS_SELF else unpack_uuid(values[19])
-    args, kwargs, result = (value if isinstance(value, str) else "" for value in (values[21], values[22], values[23]))
-    name, queue, exchange, key = (texts.get(values[place], "") for place in (3, 4, 17, 18))
-    eta, expires = (float(value) if value is not None and _sane(value) else None for value in values[12:14])
-    texts_of_row = Texts(name, args, kwargs, root, unpack_uuid(values[20]), eta, expires, queue, exchange, key, result)
-    record = unpack_record(uuid, values[26], texts_of_row)
-    stamps = [register.timestamp for register in (record.message, record.route, record.outcome) if register is not None]
-    if not all(map(_sane, stamps)) or not all(
-        _sane(seen.timestamp) and 0 <= seen.kind <= UNSEEN and -1 <= seen.number < _LONGEST
-        for seen in record.observations
-    ):
-        raise Unreadable("its times are absurd")
-    derive(record)
-    return record, seen
-
-
-def _sane(moment: float) -> bool:
-    return 0 <= moment < _LATEST
-
-
-def _moment(text: str) -> float | None:
-    with contextlib.suppress(ValueError):
-        moment = float(text)
-        return moment if 0 < moment <= time.time() else None
-    return None
-
-
-def _decoded(row: bytes, kind: type[T]) -> T | None:
-    with contextlib.suppress(msgspec.MsgspecError, UnicodeDecodeError):
-        return msgspec.json.decode(row, type=kind)
-    return None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections import OrderedDict
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any, Final
 
@@ -13,8 +13,9 @@ import apsw
 from deskq.errors import UserError
 from deskq.history import codec
 from deskq.history.beside import Beside
+from deskq.history.checkpoints import Checkpoints
 from deskq.history.codec import ROOT_IS_SELF, UNREADABLE, Texts, pack_uuid, unpack_record
-from deskq.history.file import find_damage, open_for_writing
+from deskq.history.file import HistoryDamaged, HistoryFull, find_damage, no_room, open_for_writing, stand_in
 from deskq.history.lock import WriterLock
 from deskq.history.tallies import Tallies
 from deskq.history.task_rows import FIND, INSERT, LOAD, UPDATE, Kept, row_of, size_of
@@ -35,18 +36,18 @@ class HistoryLocked(UserError):
 class History(Beside):
     """A history open for writing; used by one thread.
 
-    Raises HistoryLocked if somebody else writes it, HistoryDamaged if SQLite finds it damaged:
-    see salvage.open_history.
+    ``least_id``: the first number for a new task, above those that are kept for the tasks of a file set aside.
+    ``patient``: where there is no room to open it, it waits for room. Then it is empty, what is recorded is held, no
+    other write succeeds, and ``waits_for`` says why, until a ``commit`` finds room; else that is "".
+    Raises HistoryLocked if somebody else writes it, HistoryFull if there is no room, HistoryDamaged if SQLite finds it
+    damaged: see set_aside.open_history.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, least_id: int = 1, patient: bool = False) -> None:
         self.path = path
+        self._least_id = least_id
+        self._patient = patient
         self._lock = WriterLock(path)
-        try:
-            if not self._lock.acquire():
-                raise HistoryLocked(f"Another recorder writes {path}. Stop it, or use another --history.")
-        except OSError as error:
-            raise UserError(f"The history {path} cannot be written ({error.strerror}). Use --history PATH.") from None
         self._seen_before = 0
         self._changed: dict[str, Kept] = {}
         try:
@@ -56,16 +57,50 @@ class History(Beside):
             raise
 
     def _open(self) -> None:
-        self._connection = open_for_writing(self.path, check_seconds=CHECK_SECONDS)
+        self.waits_for = ""
         try:
-            self.texts = TextIds(self._connection)
-            self._next_id = self._connection.execute("SELECT coalesce(max(id), 0) + 1 FROM tasks").get
-            self._connection.execute("INSERT OR REPLACE INTO facts VALUES ('writing', '1')")
+            connection = self._connected()
+        except HistoryFull as error:
+            if not self._patient:
+                raise
+            self.waits_for = error.reason
+            connection = stand_in()
+        self._take(connection)
+
+    def _connected(self) -> apsw.Connection:
+        try:
+            if not self._lock.held and not self._lock.acquire():
+                raise HistoryLocked(f"Another recorder writes {self.path}. Stop it, or use another --history.")
+        except OSError as error:
+            if no_room(error, self.path):
+                raise HistoryFull(self.path, error.strerror) from None
+            raise UserError(
+                f"The history {self.path} cannot be written ({error.strerror}). Use --history PATH."
+            ) from None
+        connection = open_for_writing(self.path, check_seconds=CHECK_SECONDS)
+        try:
+            connection.execute("INSERT OR REPLACE INTO facts VALUES ('writing', '1')")
+        except apsw.Error as error:
+            connection.close()
+            if no_room(error, self.path):
+                raise HistoryFull(self.path, error) from None
+            raise
+        return connection
+
+    def _take(self, connection: apsw.Connection) -> None:
+        self._connection = connection
+        self._checkpoints = Checkpoints(connection, self.path)
+        try:
+            self.texts = TextIds(connection)
+            newest = connection.execute("SELECT coalesce(max(id), 0) FROM tasks").get
+            self._next_id = max(newest + 1, self._least_id)
         except BaseException:
-            self._connection.close()
+            connection.close()
             raise
         self._first_id = self._next_id
         self._old_touched: set[int] = set()
+        self._old_ids: set[int] = set()  # of what is not committed yet
+        self._spare_id = self._least_id - 1
         self._kept: OrderedDict[str, Kept] = OrderedDict()
         self._tallies = Tallies()
 
@@ -79,12 +114,31 @@ class History(Beside):
 
     def detach(self) -> None:
         """Close the file but keep the lock and what was not committed, so that the file can be exchanged."""
+        self._checkpoints.close()
         self._connection.close()
 
-    def attach(self) -> None:
+    def attach(self, least_id: int = 1) -> None:
         """Open the file after ``detach``, whatever it holds now; raises as the constructor does."""
+        self._least_id = least_id
         self._seen_before = self.tasks_seen
         self._open()
+        self._hold_again()
+
+    def _try_again(self) -> None:
+        """Open the file if there is room by now; raises apsw.Error if there is none, or if it is damaged."""
+        try:
+            connection = self._connected()
+        except HistoryFull as error:
+            self.waits_for = error.reason
+            raise apsw.FullError(error.reason) from None
+        except HistoryDamaged as error:
+            raise apsw.CorruptError(str(error)) from None
+        self._connection.close()
+        self._take(connection)
+        self.waits_for = ""
+        self._hold_again()
+
+    def _hold_again(self) -> None:
         held, self._changed = self._changed, {}
         for uuid, kept in held.items():
             self.record(uuid, kept.seen).merge(kept.record)
@@ -112,9 +166,55 @@ class History(Beside):
         """Return the record of a task to look at: unlike that of ``record`` it is not written for it."""
         return (self._changed.get(uuid) or self._kept.get(uuid) or self._loaded(uuid, now)).record
 
-    def commit(self, now: float) -> int:
-        """Write every changed record in one transaction and return their number. Raises apsw.Error (full disk …)."""
-        if not self._changed:
+    def salvage(self, record: TaskRecord, seen: float, number: int) -> bool:
+        """Take in what a file that was set aside has of a task; True if this history has not had it from there yet.
+
+        Whatever came of the task meanwhile stays. Else it gets its old ``number``, or where damage has made that
+        impossible the highest below all new ones.
+        """
+        kept = self._changed.get(record.uuid) or self._kept.get(record.uuid) or self._loaded(record.uuid, seen)
+        new = not kept.id and not kept.old_id
+        if new:
+            if not 0 < number < self._least_id or self._is_taken(number):
+                while self._is_taken(self._spare_id):
+                    self._spare_id -= 1
+                number = self._spare_id
+            kept.old_id = number
+            self._old_ids.add(number)
+        kept.record.merge(record)
+        self._changed[record.uuid] = kept
+        return new or kept.id >= self._least_id
+
+    def drop_held(self) -> None:
+        """Forget what was not committed."""
+        self._changed = {}
+        self._old_ids.clear()
+
+    def _is_taken(self, number: int) -> bool:
+        return number in self._old_ids or self.has_number(number)
+
+    def has_number(self, number: int) -> bool:
+        """Is there a task of this number?"""
+        return self._connection.execute("SELECT 1 FROM tasks WHERE id = ?", (number,)).get is not None
+
+    @property
+    def held(self) -> int:
+        """How many records the next commit writes."""
+        return len(self._changed)
+
+    @property
+    def next_id(self) -> int:
+        """The number that the next new task gets."""
+        return int(self._next_id)
+
+    def commit(self, now: float, *, facts: Mapping[str, str] | None = None) -> int:
+        """Write every changed record in one transaction and return their number. Raises apsw.Error (full disk …).
+
+        ``facts``: what is to be noted in the same transaction.
+        """
+        if self.waits_for:
+            self._try_again()
+        if not self._changed and not facts:
             return 0
         inserts: list[tuple[Any, ...]] = []
         updates: list[tuple[Any, ...]] = []
@@ -130,8 +230,10 @@ class History(Beside):
                         row = row_of(row_id, kept, summary, texts)
                         updates.append(row)
                     else:
-                        row_id = self._next_id
-                        self._next_id += 1
+                        row_id = kept.old_id
+                        if not row_id:
+                            row_id = self._next_id
+                            self._next_id += 1
                         row = row_of(row_id, kept, summary, texts)
                         inserts.append(row)
                     endings, received = tallies.count(kept.state, kept.endings, kept.received, summary)
@@ -141,6 +243,8 @@ class History(Beside):
                 if updates:
                     self._connection.executemany(UPDATE, updates)
                 tallies.write(self._connection, texts)
+                if facts:
+                    self._connection.executemany("INSERT OR REPLACE INTO facts VALUES (?, ?)", facts.items())
         except BaseException:  # also of the COMMIT, where a full disk shows
             texts.rolled_back()
             self._next_id = next_id
@@ -151,11 +255,12 @@ class History(Beside):
         cache = self._kept
         for kept, row_id, state, endings, received, size in after:
             kept.id, kept.state, kept.endings, kept.received = row_id, state, endings, received
-            if size <= CACHED_CHARACTERS:
+            if size <= CACHED_CHARACTERS and not kept.old_id:
                 cache[kept.record.uuid] = kept
             else:
                 cache.pop(kept.record.uuid, None)
         self._changed = {}
+        self._old_ids.clear()
         while len(cache) > CACHED_RECORDS:
             cache.popitem(last=False)
         return len(after)
@@ -192,7 +297,7 @@ class History(Beside):
             del self._kept[uuid]
         for kept in self._changed.values():
             if kept.id in gone:
-                kept.id, kept.state, kept.endings, kept.received = 0, "", 0, 0
+                kept.id, kept.state, kept.endings, kept.received, kept.old_id = 0, "", 0, 0, 0
 
     def _loaded(self, uuid: str, now: float) -> Kept:
         """Read what the file has of a task, or begin with nothing."""

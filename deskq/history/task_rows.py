@@ -41,7 +41,7 @@ FIND: Final = "SELECT id FROM tasks WHERE uuid = ?"
 class Kept(msgspec.Struct, gc=False):
     """A record in the writer's hands, with what is in the file of it already. ``id`` 0: not in the file yet.
 
-    ``uuid``: as ``pack_uuid`` gives it.
+    ``uuid``: as ``pack_uuid`` gives it. ``old_id``: the id that it had in a file that was set aside, and gets again.
     """
 
     record: TaskRecord
@@ -51,6 +51,7 @@ class Kept(msgspec.Struct, gc=False):
     state: str = ""
     endings: int = 0
     received: int = 0
+    old_id: int = 0
 
 
 def row_of(row_id: int, kept: Kept, summary: TaskSummary, texts: Mapping[str, int | None]) -> tuple[Any, ...]:

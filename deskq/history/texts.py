@@ -9,7 +9,8 @@ import apsw
 from deskq.history.query import STATES
 
 CACHED_TEXTS: Final = 200_000
-_LONGEST_CACHED: Final = 1_000
+LONGEST_CACHED: Final = 1_000
+"""Characters; a longer text is looked up each time."""
 
 
 class TextIds(dict[str, int | None]):
@@ -35,7 +36,7 @@ class TextIds(dict[str, int | None]):
             self.cleared += 1
         self._connection.execute("INSERT OR IGNORE INTO texts (text) VALUES (?)", (text,))
         number = int(self._connection.execute("SELECT id FROM texts WHERE text = ?", (text,)).get)
-        if len(text) <= _LONGEST_CACHED:
+        if len(text) <= LONGEST_CACHED:
             self[text] = number
             self._written.append(text)
         return number

@@ -2,76 +2,46 @@
 
 from __future__ import annotations
 
+import math
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from PySide6.QtCore import QObject, QTimer, Signal
 
+from deskq.brokers.remote_control import is_beat
 from deskq.errors import UserError
 from deskq.history.query import TaskFilter
 from deskq.history.reader import HistoryReader
 from deskq.history.rows import TaskRow
-from deskq.models.formats import relative
+from deskq.models.schedule_warnings import consumed_queues
 from deskq.models.session import ProfileSession
-from deskq.profiles import Profile
+from deskq.models.shown_schedules import ShownSchedule, Snapshot, Summary, snapshot
 
 if TYPE_CHECKING:
     from deskq.schedules.base import Entry
     from deskq.schedules.load import HourLoad
     from deskq.schedules.preview import ClockChange, Run
-    from deskq.schedules.reading import Key, ScheduleRow, StoreState
+    from deskq.schedules.reading import Key, ScheduleReader, ScheduleRow, StoreState
 
+T = TypeVar("T")
 READ_MS: Final = 5_000
-OVERDUE_SECONDS: Final = 60.0
-"""How late an entry is before it is said; a beat looks every few seconds."""
 _SEEN_RUNS: Final = 12
-_SHOW_SECONDS: Final = 1.0
-"""How often rows are shown while next runs are still computed."""
+_READ_SECONDS: Final = 0.08
+_STEP_SECONDS: Final = 0.03
+"""How long it is read, and how long next runs are computed, before somebody else may use the thread."""
+_SHOW_SECONDS: Final = 0.25
+"""How often rows are shown while others are still read, or next runs are still computed."""
 _LOOKED_UP: Final = 60
 """Rows in sight whose runs are looked up in the history at a time."""
+_LOOKED_UP_AT_ONCE: Final = 500
 _LONGEST_REPR: Final = 500
 _IN_A_WEEK: Final = 500
 """Schedules that a calendar counts."""
-
-
-@dataclass(frozen=True, slots=True)
-class ShownSchedule:
-    """A row of the table. ``seen``: the last runs in the history, the newest first; None: not looked up yet."""
-
-    profile: Profile
-    row: ScheduleRow
-    seen: tuple[TaskRow, ...] | None = None
-
-    @property
-    def key(self) -> Key:
-        """What tells it from all others of its profile."""
-        return self.row.key
-
-    @property
-    def place(self) -> tuple[str, Key]:
-        """What tells it from all others: two profiles may name the same store."""
-        return self.profile.name, self.row.key
-
-    @property
-    def entry(self) -> Entry:
-        """The entry itself."""
-        return self.row.entry
-
-    @property
-    def last_run_at(self) -> float | None:
-        """When it last ran: what the store says, else the history.
-
-        redbeat and celery's own file date the last run of what has never run to when it was added, without a count.
-        """
-        ran = bool(self.entry.total_run_count) or (self.entry.total_run_count is None and self.row.kind != "redbeat")
-        if self.entry.last_run_at is not None and ran:
-            return self.entry.last_run_at
-        newest = self.seen[0] if self.seen else None
-        return None if newest is None else newest.sent or newest.received or newest.seen
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,18 +72,22 @@ class Schedules(QObject):
         self.session = session
         self.stores: list[StoreState] = []
         self.rows: list[ShownSchedule] = []
+        self.summary = Summary()
         self.read_once = False
+        self.history_wanted = False
+        self.beats: tuple[str, ...] = ()
         self._in_sight: tuple[Key, ...] = ()
+        self._consumed: frozenset[str] | None = None
         self._seen: dict[Key, tuple[TaskRow, ...]] = {}
         self._reading = False
-        self._again = False
+        self._again = self._again_everything = False
         self._timer = QTimer(self, interval=READ_MS)
-        self._timer.timeout.connect(self.refresh)
+        self._timer.timeout.connect(self._turn)
 
     def start(self) -> None:
         """Read now, and again every few seconds."""
         self._timer.start()
-        self.refresh()
+        self._turn()
 
     @property
     def started(self) -> bool:
@@ -129,12 +103,21 @@ class Schedules(QObject):
         self._timer.stop()
 
     def refresh(self, *, everything: bool = False) -> None:
-        """Read the stores; ``everything``: also code and files, which take a process each."""
+        """Read the stores; ``everything``: also code and files, which take a process each.
+
+        What is being read now may be older than what made somebody ask: it is read again after that.
+        """
         if self._reading:
-            self._again = self._again or everything
+            self._again = True
+            self._again_everything |= everything
             return
         self._reading = True
         self.session.spawn(self._read(everything), "schedules", self)
+
+    def ask_for_beats(self) -> None:
+        """Ask whether a beat answers ``ping``, which those with beat_enable_remote_control do: see ``beats``."""
+        if self.session.profile.has_broker and not self.session.profile.silent:
+            self.session.spawn(self._ask_for_beats(), "beats", self)
 
     def look_at(self, keys: Sequence[Key]) -> None:
         """Say which rows are in sight: theirs are the first next runs that are computed."""
@@ -172,58 +155,110 @@ class Schedules(QObject):
         hours = await self.session.schedules(lambda _: hours_of(chosen, start, 7 * 24, now=now))
         return Week(start, tuple(hours), max(0, len(rows) - _IN_A_WEEK))
 
+    def want_history(self, wanted: bool) -> None:
+        """Shall the runs of all entries be looked up, not only of those in sight, since the table is sorted by them?"""
+        if wanted and not self.history_wanted:
+            self.refresh()
+        self.history_wanted = wanted
+
+    def _turn(self) -> None:
+        if not self._reading:
+            self.refresh()
+
     async def _read(self, everything: bool) -> None:
         try:
-            self.stores = await self.session.schedules(lambda reader: reader.read(everything=everything))
-            self.read_once = True
-            left, next_show = True, 0.0
-            while left:
-                sight = self._in_sight
-                left, rows = await self.session.schedules(
-                    lambda reader, sight=sight: (reader.look_ahead(sight), reader.rows())  # type: ignore[misc]
-                )
-                if time.monotonic() >= next_show or not left:  # those in sight were first, the others can wait
-                    self._show(rows)
+            unread = left = True
+            begin: bool | None = everything
+            next_show = math.inf if self.read_once else 0.0  # at first what comes is shown at once
+            while left and not (self._again and self.read_once):  # the first time nobody waits for the second
+                show = time.monotonic() >= next_show
+                unread, left, taken = await self._ask(self._step(show=show, unread=unread, begin=begin))
+                begin = None
+                if taken is not None:
+                    self._show(taken)
                     next_show = time.monotonic() + _SHOW_SECONDS
-            await self._look_up()
-            self._show([shown.row for shown in self.rows])
+                self.read_once = self.read_once or not unread
+            if not self._again:
+                await self._look_up()
         finally:
             self._reading = False
         if self._again:
-            self._again = False
-            self.refresh(everything=True)
+            everything, self._again, self._again_everything = self._again_everything, False, False
+            self.refresh(everything=everything)
 
-    def _show(self, rows: Iterable[ScheduleRow]) -> None:
-        """``rows`` stays the very list that it was where nothing differs, so that nobody compares thousands of rows."""
-        profile = self.session.profile
-        found = list(rows)
-        same = len(found) == len(self.rows) and all(
-            shown.row is row and shown.seen is self._seen.get(row.key)
-            for shown, row in zip(self.rows, found, strict=True)
-        )
-        if not same:
-            self.rows = [ShownSchedule(profile, row, self._seen.get(row.key)) for row in found]
+    def _step(
+        self, *, show: bool, unread: bool = False, begin: bool | None = None
+    ) -> Callable[[ScheduleReader], tuple[bool, bool, Snapshot | None]]:
+        """Read a little more or, when all is read, compute some more next runs: whether there is more of each.
+
+        What there is then is taken where it shall be shown, and always at the end of the one and of the other.
+        ``begin``: begin to read again, True for everything.
+        """
+        profile, sight, seen, before = self.session.profile, self._in_sight, self._seen, self.rows
+        consumed = self._consumed
+
+        def step(reader: ScheduleReader) -> tuple[bool, bool, Snapshot | None]:
+            if begin is not None:
+                reader.begin(everything=begin)
+            still_unread = reader.read_on(_READ_SECONDS if before else 0.0)
+            first = sight or [row.key for row in reader.rows()[:_LOOKED_UP]]
+            left = reader.look_ahead(first, _STEP_SECONDS)
+            taken = None
+            if show or not left or unread is not still_unread:
+                unknown, now = reader.unknown_stores, time.time()
+                taken = snapshot(profile, reader.states(), reader.rows(), seen, before, now, unknown, consumed)
+            return still_unread, left, taken
+
+        return step
+
+    def _show(self, taken: Snapshot) -> None:
+        self.stores, self.rows, self.summary = taken.stores, taken.rows, taken.summary
         self.changed.emit()
 
     async def _look_up(self) -> None:
-        """Find in the history how the entries in sight went."""
-        sight = set(self._in_sight)
-        wanted = [shown.entry for shown in self.rows if shown.key in sight]
-        keys = [shown.key for shown in self.rows if shown.key in sight]
-        if not wanted:
-            return
+        """Find in the history how the entries in sight went, or all of them where that is wanted."""
+        rows, sight = self.rows, frozenset(self._in_sight)
+        chosen = rows if self.history_wanted else await self._ask(lambda _: [one for one in rows if one.key in sight])
         try:
-            found = await self.session.ask(lambda reader: _last_runs(reader, wanted), slot="schedule runs")
+            self._consumed = await self.session.ask(_consumed, slot="schedule queues")
         except UserError:
             return
-        self._seen.update((key, runs) for key, runs in zip(keys, found, strict=True) if self._seen.get(key) != runs)
+        for start in range(0, len(chosen), _LOOKED_UP_AT_ONCE):
+            some = chosen[start : start + _LOOKED_UP_AT_ONCE]
+            try:
+                runs = await self.session.ask(partial(_last_runs, schedules=some), slot="schedule runs")
+            except UserError:
+                return
+            self._seen.update(
+                (one.key, now) for one, now in zip(some, runs, strict=True) if self._seen.get(one.key) != now
+            )
+            _, _, taken = await self._ask(self._step(show=True))
+            if taken is not None:
+                self._show(taken)
+            if self._again:
+                return
+
+    async def _ask_for_beats(self) -> None:
+        try:
+            self.beats = tuple(sorted(filter(is_beat, await self.session.inspect("ping"))))
+        except UserError:  # what is wrong with the broker is said elsewhere
+            self.beats = ()
+        self.changed.emit()
+
+    async def _ask(self, verb: Callable[[ScheduleReader], T]) -> T:
+        return await self.session.schedules(verb)
 
 
-def _last_runs(reader: HistoryReader, entries: Sequence[Entry]) -> list[tuple[TaskRow, ...]]:
+def _consumed(reader: HistoryReader) -> frozenset[str] | None:
+    """Without a recorder at work nobody knows who is online."""
+    return consumed_queues(reader.workers(), reader.queues()) if reader.status().writer_alive else None
+
+
+def _last_runs(reader: HistoryReader, schedules: Sequence[ShownSchedule]) -> list[tuple[TaskRow, ...]]:
     """The newest tasks that have the name and, as far as events tell, the arguments of each entry."""
     by_name: dict[str, list[TaskRow]] = {}
     found = []
-    for entry in entries:
+    for entry in (shown.entry for shown in schedules):
         if entry.task not in by_name:
             by_name[entry.task] = reader.tasks(TaskFilter(names=(entry.task,)), limit=_SEEN_RUNS * 4)
         args = (repr(tuple(entry.args)), repr(list(entry.args)))  # redbeat sends the list that its JSON holds
@@ -240,26 +275,6 @@ def _last_runs(reader: HistoryReader, entries: Sequence[Entry]) -> list[tuple[Ta
 def _same(told: str, *expected: str) -> bool:
     """Can an event that says ``told`` be about these arguments? What it leaves out, or cuts short, does not differ."""
     return not told or told in expected or len(expected[0]) > _LONGEST_REPR
-
-
-def overdue_words(rows: Sequence[ShownSchedule], now: float) -> str:
-    """Return a sentence where a store itself says that entries were due a while ago and did not run, else "".
-
-    Only redbeat says when each is due; beat moves that on with every run, so an old time means that no beat looks.
-    """
-    late = [
-        shown
-        for shown in rows
-        if shown.entry.enabled
-        and not shown.entry.problem
-        and shown.entry.due_at is not None
-        and 0 < shown.entry.due_at < now - OVERDUE_SECONDS
-    ]
-    if not late:
-        return ""
-    first = min(late, key=lambda shown: shown.entry.due_at or 0.0)
-    more = f" and {len(late) - 1:,} more" if len(late) > 1 else ""
-    return f"“{first.entry.name}”{more} should have run {relative(first.entry.due_at, now)}: does a beat run?"
 
 
 def with_switched(rows: Sequence[ShownSchedule], *, enabled: bool) -> list[tuple[Entry, Entry]]:

@@ -49,6 +49,8 @@ class ProfileSession(QObject):
 
     revision_moved = Signal()
     status_changed = Signal()
+    salvage_ended = Signal()
+    """All that could be read of a damaged history is in the new one: it reaches farther back than before."""
     login_refused = Signal(str)
 
     def __init__(self, profile: Profile, parent: QObject | None = None) -> None:
@@ -239,7 +241,9 @@ class ProfileSession(QObject):
                         last = clock_time(status.updated)
                         self._say(f"The recorder has said nothing since {last}. What is shown may be old.")
                     elif status != self.status:
-                        self.status = status
+                        before, self.status = self.status, status
+                        if before is not None and before.salvaging is not None and status.salvaging is None:
+                            self.salvage_ended.emit()
                         if status.state == "recording" and status.updated > self._problem_at:
                             self.problem = ""
                         elif status.state == "disconnected":

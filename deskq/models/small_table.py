@@ -9,6 +9,7 @@ from PySide6.QtCore import QAbstractTableModel, QModelIndex, QObject, QPersisten
 
 from deskq.models.columns import Column, ExactRole, RowRole, SparkRole, StateRole
 from deskq.models.formats import tooltip
+from deskq.models.table_lines import Arranging, Change, Lines, change
 
 R = TypeVar("R")
 Index = QModelIndex | QPersistentModelIndex
@@ -33,8 +34,7 @@ class SmallTableModel(QAbstractTableModel, Generic[R]):
         self.columns = tuple(columns)
         self._key = key
         self._all: list[R] = []
-        self._rows: list[R] = []
-        self._keys: list[Hashable] = []
+        self._lines: Lines[R] = Lines([], [], {})
         self._keep: Callable[[R], bool] | None = None
         names = [column.key for column in self.columns]
         self._sort_column = names.index(sort) if sort is not None else -1
@@ -52,20 +52,20 @@ class SmallTableModel(QAbstractTableModel, Generic[R]):
 
     def rows(self) -> list[R]:
         """Return the rows in the order shown."""
-        return list(self._rows)
+        return list(self._lines.rows)
 
     def row_at(self, row: int) -> R | None:
         """Return the row of a line."""
-        return self._rows[row] if 0 <= row < len(self._rows) else None
+        return self._lines.rows[row] if 0 <= row < len(self._lines.rows) else None
 
     def line_of(self, key: Hashable) -> int | None:
         """Return the line that shows the row with this key."""
-        return self._keys.index(key) if key in self._keys else None
+        return self._lines.places.get(key)
 
     def tick(self) -> None:
         """Repaint texts that change with time."""
-        if self._rows:
-            last = self.index(len(self._rows) - 1, len(self.columns) - 1)
+        if self._lines.rows:
+            last = self.index(len(self._lines.rows) - 1, len(self.columns) - 1)
             self.dataChanged.emit(self.index(0, 0), last, [Qt.ItemDataRole.DisplayRole])
 
     def sort(self, column: int, order: Qt.SortOrder = Qt.SortOrder.AscendingOrder) -> None:
@@ -74,7 +74,7 @@ class SmallTableModel(QAbstractTableModel, Generic[R]):
         self._show()
 
     def rowCount(self, parent: Index = _ROOT) -> int:
-        return 0 if parent.isValid() else len(self._rows)
+        return 0 if parent.isValid() else len(self._lines.rows)
 
     def columnCount(self, parent: Index = _ROOT) -> int:
         return 0 if parent.isValid() else len(self.columns)
@@ -92,7 +92,7 @@ class SmallTableModel(QAbstractTableModel, Generic[R]):
     def data(self, index: Index, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
         if not index.isValid():
             return None
-        row = self._rows[index.row()]
+        row = self._lines.rows[index.row()]
         if role == RowRole:  # asked for every cell that is painted
             return row
         column = self.columns[index.column()]
@@ -111,65 +111,54 @@ class SmallTableModel(QAbstractTableModel, Generic[R]):
         return None
 
     def _show(self) -> None:
-        wanted = [row for row in self._all if self._keep is None or self._keep(row)]
-        if 0 <= self._sort_column < len(self.columns):
-            column = self.columns[self._sort_column]
-            value = column.sort or column.text
-            wanted.sort(key=lambda row: _orderable(value(row)), reverse=self._descending)
-        keys = [self._key(row) for row in wanted]
-        if keys != self._keys:
-            self._keep_rows(set(keys))
-            self._add_rows(wanted, keys)
-            self._reorder(wanted, keys)
-        before, self._rows = self._rows, wanted
-        self._announce(before, wanted)
+        self._take(change(self._lines, self._arranging().lines(self._all)))
 
-    def _keep_rows(self, keys: set[Hashable]) -> None:
-        """Remove all others, neighbours together, from the bottom up."""
-        last = len(self._keys) - 1
-        while last >= 0:
-            first = last
-            while first >= 0 and self._keys[first] not in keys:
-                first -= 1
-            if first < last:
-                self.beginRemoveRows(_ROOT, first + 1, last)
-                del self._rows[first + 1 : last + 1], self._keys[first + 1 : last + 1]
-                self.endRemoveRows()
-            last = first - 1
+    def _arranging(self) -> Arranging[R]:
+        """How the rows are to be shown now."""
+        if not 0 <= self._sort_column < len(self.columns):
+            return Arranging(self._key, self._keep)
+        column = self.columns[self._sort_column]
+        return Arranging(self._key, self._keep, column.sort or column.text, self._descending)
 
-    def _add_rows(self, wanted: list[R], keys: list[Hashable]) -> None:
-        present = set(self._keys)
-        new = [(row, key) for row, key in zip(wanted, keys, strict=True) if key not in present]
-        if new:
-            self.beginInsertRows(_ROOT, len(self._rows), len(self._rows) + len(new) - 1)
-            self._rows += [row for row, _ in new]
-            self._keys += [key for _, key in new]
+    def _take(self, made: Change[R]) -> None:
+        """Go the steps from what is shown to what shall be; rows that stay keep their selection."""
+        if made.gathered is not None:
+            self._reorder(made.gathered)
+        for first, last in made.removed:
+            self.beginRemoveRows(_ROOT, first, last)
+            self._lines = made.rest if (first, last) == made.removed[-1] else _without(self._lines, first, last)
+            self.endRemoveRows()
+        if made.added is not None:
+            self.beginInsertRows(_ROOT, len(made.rest.rows), len(made.added.rows) - 1)
+            self._lines = made.added
             self.endInsertRows()
+        if made.reordered:
+            self._reorder(made.after)
+        self._lines = made.after
+        self._announce(made.before, made.after)
 
-    def _reorder(self, wanted: list[R], keys: list[Hashable]) -> None:
-        """Bring the rows that are there into the wanted order; selection stays with its rows."""
-        if keys == self._keys:
-            return
+    def _reorder(self, after: Lines[R]) -> None:
+        """Bring the rows that are there into another order."""
         self.layoutAboutToBeChanged.emit()
-        current = dict(zip(self._keys, self._rows, strict=True))
-        lines = {key: line for line, key in enumerate(keys)}
+        keys = self._lines.keys
         before = self.persistentIndexList()
-        after = [self.index(lines[self._keys[index.row()]], index.column()) for index in before]
-        self._rows, self._keys = [current[key] for key in keys], keys
-        self.changePersistentIndexList(before, after)
+        moved = [self.index(after.places[keys[index.row()]], index.column()) for index in before]
+        self._lines = after
+        self.changePersistentIndexList(before, moved)
         self.layoutChanged.emit()
 
-    def _announce(self, before: list[R], now: list[R]) -> None:
+    def _announce(self, before: Lines[R], now: Lines[R]) -> None:
         """Emit dataChanged for what differs; of a long table at once, since only what is in sight is painted."""
         right = len(self.columns) - 1
-        if len(now) > _COMPARED:
-            self.dataChanged.emit(self.index(0, 0), self.index(len(now) - 1, right))
+        if len(now.rows) > _COMPARED:
+            self.dataChanged.emit(self.index(0, 0), self.index(len(now.rows) - 1, right))
             return
-        for line, (old, new) in enumerate(zip(before, now, strict=True)):
-            if old is not new and old != new:
+        for line, (key, new) in enumerate(zip(now.keys, now.rows, strict=True)):
+            place = before.places.get(key)
+            if place is not None and (old := before.rows[place]) is not new and old != new:
                 self.dataChanged.emit(self.index(line, 0), self.index(line, right))
 
 
-def _orderable(value: Any) -> tuple[bool, Any]:
-    """None sorts below everything."""
-    return (value is not None, value if value is not None else 0)
+def _without(lines: Lines[R], first: int, last: int) -> Lines[R]:
+    """Without some lines; where the others are is told when all have gone."""
+    return Lines(lines.rows[:first] + lines.rows[last + 1 :], lines.keys[:first] + lines.keys[last + 1 :], lines.places)

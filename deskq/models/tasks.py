@@ -72,6 +72,7 @@ class TasksModel(TaskList):
         self._fetch = QTimer(self, singleShot=True, interval=0)
         self._fetch.timeout.connect(self._fetch_missing)
         session.revision_moved.connect(self.refresh)
+        session.salvage_ended.connect(self._read_anew)
 
     @property
     def chosen(self) -> TaskFilter:
@@ -147,6 +148,11 @@ class TasksModel(TaskList):
             task = self._rows.get(self.id_at(row))
             if task is not None and task.state == "STARTED":
                 self.dataChanged.emit(self.index(row, 0), self.index(row, _LAST), [Qt.ItemDataRole.DisplayRole])
+
+    def _read_anew(self) -> None:
+        """What came at the far end of a long list is not seen by a refresh."""
+        self._fresh = True
+        self.refresh()
 
     def refresh(self) -> None:
         """Bring the table up to the history's newest revision; many calls become one."""

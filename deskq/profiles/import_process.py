@@ -16,6 +16,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Final
 
+from deskq import paths
 from deskq.errors import UserError
 from deskq.profiles.import_child import MARK
 
@@ -90,7 +91,7 @@ def scrubbed(text: str) -> str:
 def _interpreter(folder: Path, python: Path | None) -> str:
     """The Python that was given; else the project's virtual environment; else the one that runs deskq."""
     if python is not None:
-        given = shutil.which(str(python.expanduser()))
+        given = shutil.which(paths.written(str(python)))
         if given is None:
             raise UserError(f"There is no Python at {python}.")
         return given

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -11,6 +12,7 @@ from typing import Final
 from deskq import paths
 from deskq.profiles.password_file import PasswordFile
 from deskq.profiles.profile import Profile, Secret
+from deskq.profiles.writing import alone
 
 SERVICE: Final = "deskq"
 # The package keyring is imported where it is used: to find the system's keyring it starts D-Bus, which can be slow.
@@ -95,7 +97,8 @@ class PasswordStore:
     def allow_file(self) -> None:
         """Keep passwords in the file from now on, those in memory too; nothing changes where there is a keyring."""
         if not self.has_keyring:
-            self._file.save(self._file.load() | {key: secret.reveal() for key, secret in self._memory.items()})
+            with self._changing():
+                self._file.save(self._file.load() | {key: secret.reveal() for key, secret in self._memory.items()})
             self._memory.clear()
 
     def forget_file(self) -> None:
@@ -135,7 +138,8 @@ class PasswordStore:
                 self._memory.pop(key, None)
                 return
         if self.file_allowed:
-            self._file.save(self._file.load() | {key: password.reveal()})
+            with self._changing():
+                self._file.save(self._file.load() | {key: password.reveal()})
             self._memory.pop(key, None)
         else:
             self._memory[key] = password
@@ -153,9 +157,11 @@ class PasswordStore:
                 pass
             except Exception as error:  # noqa: BLE001 - see get
                 self._failed(error)
-        elif self.file_allowed and key in (kept := self._file.load()):
-            del kept[key]
-            self._file.save(kept)
+        elif self.file_allowed and key in self._file.load():
+            with self._changing():
+                kept = self._file.load()
+                kept.pop(key, None)
+                self._file.save(kept)
 
     def completed(self, profile: Profile) -> Profile:
         """Return the profile with the passwords that are kept for it, where it has none of its own."""
@@ -172,6 +178,9 @@ class PasswordStore:
                 self.set(_key(name, place), secret)
             else:
                 self.delete(_key(name, place))
+
+    def _changing(self) -> AbstractContextManager[None]:
+        return alone(self._file.path, "The passwords")
 
     def _failed(self, error: Exception) -> None:
         with self._finding:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -9,6 +10,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any, Final, Literal
 from urllib.parse import unquote, urlsplit
+from zlib import crc32
 
 from deskq import paths
 from deskq.errors import UserError
@@ -33,6 +35,9 @@ _SECRET_OF: Final = {
     "result_backend": "result_password",
     "management_url": "management_password",
 }
+_AMQP_PORTS: Final = {**dict.fromkeys(AMQP_SCHEMES, 5672), "amqps": 5671}
+_LONGEST_SLUG: Final = 150
+"""Bytes of a history's name: file systems allow 255, and names of files beside it are longer."""
 _DEFAULT_HISTORY_DAYS: Final = 30.0
 _DEFAULT_FAILURE_DAYS: Final = 90.0
 
@@ -268,9 +273,15 @@ class Profile:
     def history_path(self) -> Path:
         """Return where its history is kept."""
         if self.history:
-            return Path(self.history).expanduser()
+            return paths.written(self.history)
         slug = re.sub(r"[^\w.-]+", "_", self.name).strip("._") or "history"
+        if len(os.fsencode(slug)) > _LONGEST_SLUG:
+            slug = os.fsencode(slug)[:_LONGEST_SLUG].decode(errors="ignore") + f"-{crc32(self.name.encode()):08x}"
         return paths.history_dir() / f"{slug}.sqlite"
+
+    def shares_history(self, other: Profile) -> bool:
+        """Would both write one history, though not both of them name its file?"""
+        return not (self.history and other.history) and self.history_path() == other.history_path()
 
     @classmethod
     def of_history(cls, path: Path) -> Profile:
@@ -315,6 +326,7 @@ class Profile:
             ) from None
         if name is None:
             name = place or scheme
+            port = port or _AMQP_PORTS.get(scheme)  # of a Redis at the same host another broker is recorded
             if port:
                 name += f":{port}"
             path = "" if several else unquote(parts.path).strip("/")

@@ -9,6 +9,7 @@ from typing import Any
 
 import tomlkit
 from tomlkit.exceptions import TOMLKitError
+from tomlkit.items import Array
 
 from deskq import paths
 from deskq.errors import UserError
@@ -80,6 +81,7 @@ class ProfileFile:
             raise UserError(
                 f"{self.path} is not TOML: {error}. Mend or remove it; deskq does not overwrite it."
             ) from None
+        _in_tables(document)
         version = document.get("version", 1 if "profile" in document else VERSION)
         if not isinstance(version, int) or version < 1:
             raise UserError(f"The version of {self.path} is no whole number. Mend it; deskq writes {VERSION}.")
@@ -96,6 +98,20 @@ class ProfileFile:
         except OSError:
             return None
         return status.st_mtime_ns, status.st_size
+
+
+def _in_tables(document: tomlkit.TOMLDocument) -> None:
+    """Turn ``profile = [{...}]``, which is TOML too, into tables: they can hold tables and be changed."""
+    inline = document.get("profile")
+    if not isinstance(inline, Array) or not inline or not all(isinstance(table, dict) for table in inline):
+        return
+    tables = tomlkit.aot()
+    for found in inline:
+        table = tomlkit.table()
+        for key, value in found.items():
+            table[key] = value
+        tables.append(table)
+    document["profile"] = tables
 
 
 def _unwrapped(table: Any) -> dict[str, Any]:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import replace
 
 from deskq.errors import UserError
@@ -12,6 +13,7 @@ from deskq.profiles.passwords import PasswordStore
 from deskq.profiles.profile import Profile, Secret
 from deskq.profiles.profile_file import ProfileFile
 from deskq.profiles.urls import shown
+from deskq.profiles.writing import alone
 
 
 class SavedProfiles:
@@ -33,14 +35,16 @@ class SavedProfiles:
 
         Its passwords are kept as they are in it, so an empty one is forgotten.
         """
-        profiles = self.load()
-        _check_name(profile.name)
-        if profile.name != was and any(other.name == profile.name for other in profiles):
-            raise UserError(f"There is a profile “{profile.name}” already. Choose another name.")
-        place = next((number for number, other in enumerate(profiles) if other.name == was), len(profiles))
-        before = profiles[place : place + 1]
-        profiles[place : place + 1] = [profile]
-        self.file.save(profiles, renamed={profile.name: was} if was else None)
+        with self._changing():
+            profiles = self.load()
+            _check_name(profile.name)
+            if profile.name != was and any(other.name == profile.name for other in profiles):
+                raise UserError(f"There is a profile “{profile.name}” already. Choose another name.")
+            place = next((number for number, other in enumerate(profiles) if other.name == was), len(profiles))
+            before = profiles[place : place + 1]
+            _check_history(profile, before, profiles)
+            profiles[place : place + 1] = [profile]
+            self.file.save(profiles, renamed={profile.name: was} if was else None)
         self.passwords.keep(profile.name, profile.secrets())
         for old in before:  # its former name, or a URL that it no longer has
             stale = old.secrets().keys() - (profile.secrets().keys() if old.name == profile.name else set())
@@ -49,10 +53,11 @@ class SavedProfiles:
 
     def remove(self, name: str) -> list[Profile]:
         """Remove a profile and its passwords; its history stays."""
-        profiles = self.load()
-        gone = find(profiles, name)
-        left = [profile for profile in profiles if profile.name != name]
-        self.file.save(left)
+        with self._changing():
+            profiles = self.load()
+            gone = find(profiles, name)
+            left = [profile for profile in profiles if profile.name != name]
+            self.file.save(left)
         self.passwords.keep(name, dict.fromkeys(gone.secrets(), Secret()))
         return left
 
@@ -73,35 +78,42 @@ class SavedProfiles:
 
     def move(self, name: str, *, before: str | None) -> list[Profile]:
         """Put a profile before another one, or last."""
-        profiles = self.load()
-        moved = find(profiles, name)
-        left = [profile for profile in profiles if profile.name != name]
-        if before == name:
-            return profiles
-        place = len(left) if before is None else left.index(find(left, before))
-        left.insert(place, moved)
-        self.file.save(left)
-        return left
+        with self._changing():
+            profiles = self.load()
+            moved = find(profiles, name)
+            left = [profile for profile in profiles if profile.name != name]
+            if before == name:
+                return profiles
+            place = len(left) if before is None else left.index(find(left, before))
+            left.insert(place, moved)
+            self.file.save(left)
+            return left
 
     def add_all(self, profiles: Iterable[Profile]) -> list[Profile]:
         """Save several: one whose name is known overwrites that profile.
 
         A password that it does not bring stays, unless its URL is another one: none goes to another server unasked.
         """
-        saved = self.load()
-        kept: list[tuple[str, dict[str, Secret]]] = []
-        for profile in profiles:
-            _check_name(profile.name)
-            place = next((number for number, other in enumerate(saved) if other.name == profile.name), len(saved))
-            secrets = {key: secret for key, secret in profile.secrets().items() if secret}
-            for old in saved[place : place + 1]:
-                secrets = dict.fromkeys(profile.moved_secrets(old), Secret()) | secrets
-            kept.append((profile.name, secrets))
-            saved[place : place + 1] = [profile]
-        self.file.save(saved)
+        with self._changing():
+            saved = self.load()
+            kept: list[tuple[str, dict[str, Secret]]] = []
+            for profile in profiles:
+                _check_name(profile.name)
+                place = next((number for number, other in enumerate(saved) if other.name == profile.name), len(saved))
+                _check_history(profile, saved[place : place + 1], saved)
+                secrets = {key: secret for key, secret in profile.secrets().items() if secret}
+                for old in saved[place : place + 1]:
+                    secrets = dict.fromkeys(profile.moved_secrets(old), Secret()) | secrets
+                kept.append((profile.name, secrets))
+                saved[place : place + 1] = [profile]
+            self.file.save(saved)
         for name, secrets in kept:
             self.passwords.keep(name, secrets)
         return saved
+
+    def _changing(self) -> AbstractContextManager[None]:
+        """No other process changes the file meanwhile. A keyring is not asked in it: it may wait for a person."""
+        return alone(self.file.path, "The profiles")
 
 
 def find(profiles: Iterable[Profile], name: str) -> Profile:
@@ -131,3 +143,15 @@ def _check_name(name: str) -> None:
     problem = name_problem(name)
     if problem:
         raise UserError(problem)
+
+
+def _check_history(profile: Profile, before: Sequence[Profile], others: Iterable[Profile]) -> None:
+    """Raise UserError if tasks of another profile would stand in its history; ``before``: what it was, if anything."""
+    if any(old.history_path() == profile.history_path() for old in before):
+        return
+    for other in others:
+        if other not in before and profile.shares_history(other):
+            raise UserError(
+                f"“{other.name}” keeps its history in {other.history_path()} already. Choose another name, or another "
+                "history file."
+            )

@@ -18,9 +18,9 @@ def retention_table(document: tomlkit.TOMLDocument) -> None:
     """From version 1 to 2: how long tasks are kept moves into a table of its own, ``[profile.retention]``."""
     for table in _profiles(document):
         given = [key for key in _TO_RETENTION if key in table]
-        if not given:
-            continue
         retention = table["retention"] if "retention" in table else tomlkit.table()
+        if not given or not isinstance(retention, dict):  # who reads it says that it is no table
+            continue
         for key in given:
             retention[_TO_RETENTION[key]] = table[key]  # with the comment behind it
             del table[key]

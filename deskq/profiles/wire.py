@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import MISSING, asdict, fields, replace
 from enum import StrEnum
 from typing import Any, Final
@@ -114,7 +115,7 @@ def _typed(name: str, value: Any) -> Any:
             return ENUMS[name](value)
         except ValueError:
             choices = ", ".join(ENUMS[name])
-            raise UserError(f"“{name}” is {value!r}; it can be {choices}.") from None
+            raise UserError(f"“{name}” is {_told(value)}; it can be {choices}.") from None
     default = next(spec.default for spec in fields(Profile) if spec.name == name)
     return _checked(name, value, "" if default is MISSING else default)
 
@@ -135,8 +136,17 @@ def _checked(name: str, value: Any, default: Any) -> Any:
     else:
         fits = isinstance(value, str) or (default is None and value is None)
     if not fits:
-        raise UserError(f"“{shown}” is {value!r}, which is not of its kind.")
+        raise UserError(f"“{shown}” is {_told(value)}, which is not of its kind.")
     return value
+
+
+def _told(value: object) -> str:
+    """Return a wrong value as it may be shown: a text or a list may hold a password."""
+    if isinstance(value, bool | int | float):
+        return repr(value)
+    if isinstance(value, str):
+        return f"“{value}”" if re.fullmatch(r"[\w -]{1,30}", value) else "another text"
+    return "a table" if isinstance(value, dict) else "a list" if isinstance(value, list) else "something else"
 
 
 def _plain(value: Any) -> Any:

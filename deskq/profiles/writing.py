@@ -1,12 +1,57 @@
-"""Writes a file whole or not at all; nobody else can read it, not even for a moment."""
+"""Writes a file whole or not at all, by one process at a time; nobody else can read it, not even for a moment."""
 
 from __future__ import annotations
 
+import contextlib
 import os
+import sys
 import tempfile
+import time
+from collections.abc import Iterator
 from pathlib import Path
+from typing import IO, Final
 
 from deskq.errors import UserError
+
+if sys.platform == "win32":
+    import msvcrt
+
+    def _take(file: IO[bytes]) -> None:
+        file.seek(0)
+        msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)
+else:
+    import fcntl
+
+    def _take(file: IO[bytes]) -> None:
+        fcntl.flock(file.fileno(), fcntl.LOCK_EX | fcntl.LOCK_NB)
+
+
+_PATIENCE: Final = 5.0
+
+
+@contextlib.contextmanager
+def alone(path: Path, what: str) -> Iterator[None]:
+    """Let nobody else change the file between reading and writing it; ``what`` begins the error's sentence.
+
+    The lock is a file beside it, which stays. Waits at most 5 s. Not to be entered twice.
+    """
+    lock = path.with_name(f".{path.name}.lock")
+    try:
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        file = lock.open("a+b")
+    except OSError as error:
+        raise UserError(f"{what} cannot be written to {path}: {error.strerror}.") from None
+    with file:
+        deadline = time.monotonic() + _PATIENCE
+        while True:
+            try:
+                _take(file)
+                break
+            except OSError:
+                if time.monotonic() > deadline:
+                    raise UserError(f"{what} are being changed by another deskq. Try again.") from None
+                time.sleep(0.02)
+        yield
 
 
 def write_private(path: Path, text: str, what: str) -> None:

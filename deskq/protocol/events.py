@@ -25,6 +25,11 @@ LONGEST_NAME: Final = 65_536
 LONGEST_TEXT: Final = 262_144
 """Characters of arguments, a result, an exception or a traceback; what is longer is cut, as workers cut at 1,024."""
 
+_ENCODINGS: Final = {
+    *("utf-8", "utf8", "utf-8-sig", "us-ascii", "ascii", "iso-8859-1", "latin-1", "latin1", "utf-16", "utf-32"),
+}
+"""What a body may be encoded in. Python knows more; some, as Punycode, take hours for a large body."""
+
 _LARGEST_INTEGER: Final = 2**53  # what fits every JSON reader, and SQLite
 
 
@@ -215,9 +220,12 @@ def _shorten(event: Event) -> None:
 
 def _decode_leniently(body: bytes, encoding: str | None, raw: bytes) -> list[Event]:
     """Decode what is JSON but not typed as Celery types it: custom events may carry any field."""
+    encoding = (encoding or "utf-8").lower()
+    if encoding not in _ENCODINGS:
+        raise MalformedEvent(f"content encoding {encoding[:40]!r} is not read", raw)
     try:
-        decoded = json.loads(body.decode(encoding or "utf-8", "strict"))
-    except (ValueError, LookupError, RecursionError) as error:
+        decoded = json.loads(body.decode(encoding, "strict"))
+    except (ValueError, RecursionError) as error:
         raise MalformedEvent(f"not JSON: {_short(error)}", raw) from None
     items = decoded if isinstance(decoded, list) else [decoded]
     try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections import deque
 from collections.abc import Callable
 from functools import partial
@@ -9,10 +10,12 @@ from typing import Final
 
 import apsw
 
-from deskq.history.rows import RecorderStatus
 from deskq.history.store import History
 
 MOST_WAITING: Final = 1_000
+
+
+ABSENT: Final = "the recorder was not running"
 
 
 class Gaps:
@@ -24,37 +27,41 @@ class Gaps:
     def __init__(self, history: History) -> None:
         self._history = history
         self._waiting: deque[Callable[[], object]] = deque(maxlen=MOST_WAITING)
-        self._open: int | None = None
-        self._unwritten: tuple[float, str] | None = None  # the one that goes on, if it could not be written yet
+        self._open: tuple[float, str] | None = None
         self.count = 0
         self.ended: float | None = None
 
     def begin(self, started: float, cause: str) -> None:
         """Events are being lost since ``started``."""
-        if self._open is not None or self._unwritten is not None:
-            return
-        self.count += 1
-        try:
-            self._open = self._history.open_gap(started, cause)
-        except apsw.Error:
-            self._unwritten = (started, cause)
+        if self._open is None:
+            self.count += 1
+            self._open = (started, cause)
+            self.moved()
 
-    def begin_after_absence(self, before: RecorderStatus | None) -> None:
-        """Begin with what was lost while no recorder ran: since the last sign of the one before, if there was one."""
-        if before is not None:
-            self.later(partial(self._history.close_open_gaps, before.updated))
-            if before.updated:
-                self.begin(before.updated, "the recorder was not running")
+    def moved(self) -> None:
+        """Write the one that goes on: it begins, or the history's file is another. Else its end writes it whole."""
+        if self._open is not None:
+            with contextlib.suppress(apsw.Error):
+                self._history.open_gap(*self._open)
+
+    def begin_after_absence(self, last_sign: float) -> None:
+        """Begin with what was lost while no recorder ran, since the last sign of the one before; 0.0: never was one."""
+        if last_sign:
+            self.later(partial(self._history.close_open_gaps, last_sign))
+            self.begin(last_sign, ABSENT)
+
+    def note_absence(self, last_sign: float, until: float) -> None:
+        """Note what was lost while no recorder ran, where that is known only now."""
+        if last_sign:
+            self.later(partial(self._history.close_open_gaps, last_sign))
+            self.note(last_sign, max(last_sign, until), ABSENT)
+            self.moved()
 
     def end(self, now: float) -> None:
         """Events are read again; nothing happens if no gap went on."""
         if self._open is not None:
-            self.later(partial(self._history.close_gap, self._open, now))
+            self.later(partial(self._history.end_gap, *self._open, now))
             self._open, self.ended = None, now
-        if self._unwritten is not None:
-            (started, cause), self._unwritten = self._unwritten, None
-            self.later(partial(self._history.open_gap, started, cause, now))
-            self.ended = now
 
     def note(self, started: float, ended: float, cause: str, estimate: int | None = None) -> None:
         """Note one that is over; ``estimate``: how many events were lost in it."""

@@ -57,10 +57,15 @@ class QueueWatch:
         self._watched = frozenset(watched)
         self._queues: dict[str, _Queue] = {}
         self._sum: Sample | None = None
+        self.add_known(known)
+
+    def add_known(self, known: Iterable[QueueRow]) -> None:
+        """Take in queues as the history has them, as far as nothing is known of them."""
         for row in known:
-            queue = self._queue(row.name)
-            queue.spark.extend(row.spark)
-            queue.spark_slot = int(row.sampled // SPARK_SECONDS)
+            if row.name not in self._queues:
+                queue = self._queue(row.name)
+                queue.spark.extend(row.spark)
+                queue.spark_slot = int(row.sampled // SPARK_SECONDS)
             self.names.add(row.name)
 
     def sent(self, name: str, now: float) -> None:

@@ -6,9 +6,7 @@ import contextlib
 import os
 import threading
 import time
-from collections import deque
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from functools import partial
 from typing import Any, Final
 
@@ -17,7 +15,7 @@ import apsw
 from deskq.brokers.base import BrokerError, ConnectionLost, EventSource, LoginRefused, PermissionRefused
 from deskq.brokers.opening import open_broker
 from deskq.history.rows import RecorderStatus
-from deskq.history.salvage import Salvage
+from deskq.history.set_aside import SetAside
 from deskq.history.store import History
 from deskq.profiles import Profile
 from deskq.recorder import RECOVERED
@@ -28,27 +26,18 @@ from deskq.recorder.queue_watch import QueueWatch
 from deskq.recorder.sampler import Sampler, Wanted
 from deskq.recorder.samples import Samples
 from deskq.recorder.standstill import Standstill, StandstillWatch
+from deskq.recorder.status import Rate, Summary, line
 from deskq.recorder.upkeep import Upkeep
-from deskq.recorder.worker_watch import Missed, WorkerWatch
+from deskq.recorder.worker_watch import WorkerWatch
 
 COMMIT_SECONDS: Final = 0.1
+SALVAGING_SECONDS: Final = 0.02
+"""The same while a damaged history is being salvaged: a slice of that follows each commit."""
 COMMIT_EVENTS: Final = 5_000
 HOUSEKEEPING_SECONDS: Final = 1.0
 _RECONNECT_SECONDS: Final = (0.2, 0.5, 1.0, 2.0)
 _REFUSED_SECONDS: Final = (1.0, 2.0, 2.0, 5.0, 10.0, 30.0)
 """After a login that was good before is refused: a server may do that while it starts, an account may be locked."""
-
-
-@dataclass(slots=True)
-class Summary:
-    """What one run of a recorder did."""
-
-    events: int
-    tasks: int
-    malformed: int
-    duplicates: int
-    gaps: int
-    seconds: float
 
 
 class Recorder:
@@ -60,7 +49,7 @@ class Recorder:
         history: History,
         stop: threading.Event,
         say: Callable[[str], None],
-        salvage: Salvage | None = None,
+        aside: SetAside | None = None,
     ) -> None:
         self._profile = profile
         self._history = history
@@ -76,7 +65,7 @@ class Recorder:
         self._began = time.time()
         self._state, self._since, self._message = "connecting", self._began, ""
         self._gaps = Gaps(history)
-        self._rate: deque[tuple[float, int]] = deque(maxlen=6)
+        self._rate = Rate()
         self._delay: float | None = None
         self._wanted = Wanted(tuple(profile.watch_queues))
         self._samples = Samples(history, self._workers, self._queues, self._endings)
@@ -84,14 +73,21 @@ class Recorder:
         self._full = ""
         self._next_try = 0.0
         self.standstill = StandstillWatch()
-        self._salvage = salvage
+        self._aside = aside
+        self._unread = bool(history.waits_for)  # what it holds of workers, queues and the last recorder
+        self._first_connected = self._began
         self._upkeep = Upkeep(profile, history, say)
 
     def run(self) -> Summary:
         """Record until told to stop; raises LoginRefused and PermissionRefused of the first connection."""
-        self._gaps.begin_after_absence(self._history.status())
-        if self._salvage is not None:
-            self._upkeep.tell(self._salvage, self._began)
+        before = self._history.status()
+        if self._aside is not None:
+            self._upkeep.tell(self._aside)
+            self._gaps.begin_after_absence(self._aside.last_sign)
+        elif before is not None:
+            self._gaps.begin_after_absence(before.updated)
+        if self._unread:
+            self._cannot_write(apsw.FullError(self._history.waits_for))
         started = False
         try:
             self._put_status()
@@ -126,28 +122,34 @@ class Recorder:
 
     def status_line(self) -> str:
         """Return one line for a terminal."""
-        status = self._status()
-        delay = "" if status.delay is None else f" · {status.delay * 1000:,.0f} ms behind"
-        workers = len(self._workers.online())
-        return (
-            f"{status.state} · {status.events:,} events · {status.events_per_second:,.0f}/s{delay} · "
-            f"{workers} workers online · {status.gaps} gaps{' · ' + status.message if status.message else ''}"
-        )
+        return line(self._status(), len(self._workers.online()))
 
     def _read(self) -> None:
         stood_still = self.standstill.round(time.time())
         if stood_still is not None:
             self._woke(stood_still)
-        deadline = time.monotonic() + COMMIT_SECONDS
+        deadline = time.monotonic() + (SALVAGING_SECONDS if self._upkeep.busy else COMMIT_SECONDS)
         while True:
             payloads = self._source.read(max(0.0, deadline - time.monotonic()))
             if payloads:
                 self._take(payloads)
             if time.monotonic() >= deadline or (self._pipeline.pending >= COMMIT_EVENTS and not self._full):
                 break
+        busy = self._pipeline.pending >= COMMIT_EVENTS
         self._note_losses()
         self._housekeeping()
         self._commit()
+        if not busy:
+            self._salvage()
+
+    def _salvage(self) -> None:
+        """Bring a little more of a damaged history into the new one."""
+        if self._full:
+            return
+        try:
+            self._workers.add_known(self._upkeep.salvage(time.time()), heard=time.time())
+        except apsw.Error as error:
+            self._failed(error)
 
     def _take(self, payloads: Sequence[Any]) -> None:
         """Merge what was read; should the history prove to be damaged, again, which changes nothing twice."""
@@ -170,6 +172,8 @@ class Recorder:
             return
         try:
             written = self._history.commit(now)
+            if self._unread:
+                self._read_at_last()
             for reason, raw, size in self._pipeline.committed():
                 self._gaps.later(partial(self._history.put_malformed, reason, raw, now, size))
             self._note_dropped(now)
@@ -188,6 +192,16 @@ class Recorder:
         if written and self._pipeline.last_event is not None:
             self._delay = max(0.0, time.time() - self._last_event_at())
 
+    def _read_at_last(self) -> None:
+        """There was no room to open the history when this recorder began: take in what the one before left there."""
+        now = time.time()
+        self._unread = False
+        self._workers.add_known(self._history.workers(), heard=now)
+        self._queues.add_known(self._history.queues())
+        before = self._history.status()
+        if before is not None:
+            self._gaps.note_absence(before.updated, self._first_connected)
+
     def _last_event_at(self) -> float:
         """When the newest worker's event was sent, by the local clock; 0.0 before there was one."""
         if self._pipeline.last_event is None:
@@ -201,13 +215,16 @@ class Recorder:
         """Exchange a damaged history at once and return True; with anything else, a full disk, patience helps."""
         if self._upkeep.repaired(error):
             self.standstill.restart()
+            self._gaps.moved()
+            self._workers.changed.update(self._workers.workers)
             return True
         self._cannot_write(error)
         return False
 
     def _cannot_write(self, error: apsw.Error) -> None:
         """Hold on to what was read: the next commit writes it."""
-        reason = error.__context__ if isinstance(error.__context__, apsw.Error) else error  # what rolled it back
+        rolled_back = isinstance(error.__context__, apsw.Error)  # the first error is the reason
+        reason = self._history.waits_for or str(error.__context__ if rolled_back else error)
         problem = f"The history cannot be written ({reason}). Free some space; what was read is kept in memory."
         if problem != self._full:
             self._full = problem
@@ -223,9 +240,8 @@ class Recorder:
 
     def _woke(self, still: Standstill) -> None:
         """Nobody read the events: a gap, up to a new connection, since the old one may be dead without a word."""
-        cause = f"this machine slept, or the recorder stood still, for {_span(still.seconds)}"
-        self._say(f"{cause[0].upper()}{cause[1:]}.")
-        self._gaps.begin(still.since, cause)
+        self._say(f"{still.cause[0].upper()}{still.cause[1:]}.")
+        self._gaps.begin(still.since, still.cause)
         self._workers.deaf_until(time.time())
         with contextlib.suppress(ConnectionLost):
             for _ in range(100):  # what the system kept for us meanwhile
@@ -252,7 +268,7 @@ class Recorder:
             self._workers.check(now)
             self._endings.check(now)
             for missed in self._workers.take_missed():
-                self._missed(missed)
+                self._gaps.note(missed.since, missed.until, missed.cause, missed.count)
             self._wanted = self._samples.wanted(now)
             self._put_workers()
             self._put_status()
@@ -297,6 +313,8 @@ class Recorder:
                 self._wait(pause)
                 continue
             now = time.time()
+            if first:
+                self._first_connected = now
             self._workers.deaf_until(now)
             self.standstill.restart()
             self._gaps.end(now)
@@ -307,6 +325,7 @@ class Recorder:
         deadline = time.monotonic() + seconds
         while not self._stop.is_set() and time.monotonic() < deadline:
             self._housekeeping_while_deaf()
+            self._salvage()
             self._stop.wait(min(0.05, max(0.0, deadline - time.monotonic())))
 
     def _housekeeping_while_deaf(self) -> None:
@@ -334,10 +353,6 @@ class Recorder:
             self._gaps.note(loss.since, loss.until, loss.cause, loss.count)
             self._say(loss.cause)
 
-    def _missed(self, missed: Missed) -> None:
-        cause = f"{missed.hostname} accepted {missed.count} tasks whose events did not arrive"
-        self._gaps.note(missed.since, missed.until, cause, missed.count)
-
     def _set_state(self, state: str, message: str) -> None:
         if (state, message) != (self._state, self._message):
             if state != self._state:
@@ -347,29 +362,21 @@ class Recorder:
 
     def _status(self) -> RecorderStatus:
         now = time.time()
-        self._rate.append((now, self._pipeline.events))
-        (then, events), (_, latest) = self._rate[0], self._rate[-1]
-        per_second = (latest - events) / (now - then) if now - then > 0.2 else 0.0
         return RecorderStatus(
             state=self._state,
             since=self._since,
-            message=self._message or self._upkeep.notice or self._refusals(),
+            message=self._message or self._full or self._upkeep.notice or self._workers.refusals,
             pid=os.getpid(),
             events=self._pipeline.events,
-            events_per_second=per_second,
+            events_per_second=self._rate.at(now, self._pipeline.events),
             delay=self._delay,
             malformed=self._pipeline.malformed,
             duplicates=self._pipeline.duplicates,
             gaps=self._gaps.count + self._upkeep.gaps,
             server=self._samples.server,
             updated=now,
+            salvaging=self._upkeep.salvaging,
         )
-
-    def _refusals(self) -> str:
-        refused = self._workers.refused
-        if not refused:
-            return ""
-        return f"Too many or too long names of workers: {refused:,} events of theirs are left out of the Workers view."
 
     def _put_status(self) -> None:
         with contextlib.suppress(apsw.Error):  # a full disk is told by the commit
@@ -380,6 +387,7 @@ class Recorder:
             self._sampler.stop()
         self._source.close()
         self._broker.close()
+        self._upkeep.close()
         self._commit()
         self._gaps.end(time.time())
         with contextlib.suppress(apsw.Error):
@@ -387,9 +395,3 @@ class Recorder:
         if self._state != "disconnected":
             self._set_state("stopped", "")
         self._put_status()
-
-
-def _span(seconds: float) -> str:
-    """600 -> "10 min 0 s"."""
-    whole = round(seconds)
-    return f"{whole // 60} min {whole % 60} s" if whole >= 60 else f"{whole} s"

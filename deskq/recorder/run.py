@@ -13,7 +13,7 @@ from pathlib import Path
 from types import FrameType
 from typing import Any, Final, TextIO
 
-from deskq.history.salvage import open_history
+from deskq.history.set_aside import open_history
 from deskq.profiles import Profile
 from deskq.recorder.garbage import seldom_collected
 from deskq.recorder.recorder import Recorder
@@ -29,10 +29,10 @@ def record(
     Raises UserError: another recorder writes the history, or the broker refuses the login.
     """
     stop = threading.Event()
-    history, salvage = open_history(history_path, lambda text: _print(status_stream, text))
+    history, aside = open_history(history_path, lambda text: _print(status_stream, text))
     try:
         with _signals(stop), seldom_collected():
-            recorder = Recorder(profile, history, stop, lambda text: _print(status_stream, f"deskq: {text}"), salvage)
+            recorder = Recorder(profile, history, stop, lambda text: _print(status_stream, f"deskq: {text}"), aside)
             if child:
                 _stop_with_parent(stop)
             ticker = threading.Thread(

@@ -26,6 +26,13 @@ class Standstill:
     since: float
     seconds: float
 
+    @property
+    def cause(self) -> str:
+        """What the gap in the history is called."""
+        whole = round(self.seconds)
+        span = f"{whole // 60} min {whole % 60} s" if whole >= 60 else f"{whole} s"
+        return f"this machine slept, or the recorder stood still, for {span}"
+
 
 class StandstillWatch:
     """Told of every round; ``clock`` gives seconds that never stop."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import time
 from collections import deque
 from collections.abc import Callable
@@ -13,7 +12,9 @@ import apsw
 from deskq.errors import UserError
 from deskq.history.file import is_damage
 from deskq.history.retention import Retention
-from deskq.history.salvage import Salvage, repair
+from deskq.history.rows import WorkerRow
+from deskq.history.salvage import Salvage
+from deskq.history.set_aside import SetAside, exchange
 from deskq.history.store import History
 from deskq.profiles import Profile
 
@@ -38,17 +39,51 @@ class Upkeep:
         self._next_retention = 0.0
         self._repairs: deque[float] = deque([-REPAIRS_WITHIN] * REPAIRS, maxlen=REPAIRS)
         self._notice, self._notice_until = "", 0.0
+        self._salvage = Salvage(history)
         self.gaps = 0
 
     @property
     def notice(self) -> str:
         """What the status should tell for a while, "" if nothing."""
-        return self._notice if time.time() < self._notice_until else ""
+        return str(self._salvage) or (self._notice if time.time() < self._notice_until else "")
+
+    @property
+    def salvaging(self) -> float | None:
+        """How much of a damaged history was looked through, 0 to 1; None if none is salvaged."""
+        return self._salvage.part
+
+    @property
+    def busy(self) -> bool:
+        """Is there always another slice to do?"""
+        return self._salvage.at_work
 
     def retain(self, now: float, *, busy: bool) -> None:
-        """Delete one slice of what is to go, unless there is more to read than to forget. Raises apsw.Error."""
+        """Delete one slice of what is to go, unless there is more to read than to forget. Raises apsw.Error.
+
+        What is being salvaged comes first: what of it is too old goes when all is there.
+        """
+        if self._salvage.at_work:
+            return
         if now >= self._next_retention and not busy and not self._retention.step(now):
             self._next_retention = now + RETENTION_SECONDS
+
+    def salvage(self, now: float) -> list[WorkerRow]:
+        """Bring the next slice of a damaged history into the new one, directly after a commit; workers found in it.
+
+        Raises apsw.Error.
+        """
+        self._salvage.step(now)
+        for ended in self._salvage.ended:
+            self._say(str(ended))
+            self._notice, self._notice_until = str(ended), time.time() + NOTICE_SECONDS
+            self._retention.reset()
+        self._salvage.ended.clear()
+        workers, self._salvage.workers = self._salvage.workers, []
+        return workers
+
+    def close(self) -> None:
+        """Stop salvaging; another run goes on with it."""
+        self._salvage.close()
 
     def repaired(self, error: apsw.Error) -> bool:
         """Exchange the history if the error means damage, else return False; what was not committed is kept.
@@ -58,20 +93,17 @@ class Upkeep:
         refused = isinstance(error, apsw.ConstraintError)  # by an index that contradicts its table
         if not is_damage(error) and not (refused and self._history.damage(CHECK_SECONDS)):
             return False
-        began = time.time()
         if time.monotonic() - self._repairs[0] < REPAIRS_WITHIN:
             raise UserError(f"The history is damaged again and again ({error}). Check its disk, or use another.")
         self._repairs.append(time.monotonic())
-        self._say(f"The history is damaged ({error}); what is readable is being salvaged.")
-        salvage = repair(self._history)
+        self._say(f"The history is damaged ({error}); a new one is begun.")
+        aside = exchange(self._history, self._history.next_id)
         self._retention.reset()
-        self.tell(salvage, began)
+        self._salvage.begin()
+        self.tell(aside)
         return True
 
-    def tell(self, salvage: Salvage, began: float) -> None:
-        """Say where the damaged file is: in the log, in the status, and as a gap since ``began``."""
-        self._say(str(salvage))
-        self._notice, self._notice_until = str(salvage), time.time() + NOTICE_SECONDS
-        with contextlib.suppress(apsw.Error):
-            self._history.close_gap(self._history.open_gap(began, salvage.cause), time.time())
-            self.gaps += 1
+    def tell(self, aside: SetAside) -> None:
+        """Say where the damaged file is."""
+        self._say(f"The damaged history is kept as {aside.kept_as}; what is readable of it comes into the new one.")
+        self.gaps += 1

@@ -15,6 +15,9 @@ from deskq.history.rows import WorkerRow
 from deskq.protocol.events import Event
 
 BEATS_MISSED: Final = 5
+BEATS_TO_JUDGE: Final = 6
+BEATS_CLOSE: Final = 0.68
+"""Of the time between two heartbeats: six of two workers lie at most 0.6 of it apart on average, one's a whole."""
 LEAST_SILENCE: Final = 8.0
 """Seconds without a sign of life after which a worker that used to send heartbeats counts as offline, at least."""
 MOST_PROCESSES: Final = 16
@@ -56,6 +59,7 @@ class Worker:
     leads: deque[float] = field(default_factory=lambda: deque(maxlen=10))
     pids: dict[int, float] = field(default_factory=dict)
     came: dict[int, float] = field(default_factory=dict)
+    beats: deque[tuple[float, float]] = field(default_factory=lambda: deque(maxlen=BEATS_TO_JUDGE))
     started: int = 0
     base: tuple[int, int] | None = None
     previous: tuple[int, float] | None = None
@@ -68,13 +72,24 @@ class Worker:
 
     @property
     def duplicate_name(self) -> bool:
-        """Do two processes use this name at the same time? Then the earlier is heard after the later has come."""
-        return any(
+        """Do two processes use this name at the same time? Then the earlier is heard after the later has come.
+
+        In containers both may have the same pid: then heartbeats come twice as often as they say.
+        """
+        return self._beats_too_often or any(
             self.pids[one] > self.came[other] > self.came[one]
             for one in self.pids
             for other in self.pids
             if one != other
         )
+
+    @property
+    def _beats_too_often(self) -> bool:
+        """By their own times, which a clock may set back, and by ours, which run short where we catch up."""
+        if not self.frequency or len(self.beats) < BEATS_TO_JUDGE:
+            return False
+        spans = (max(times) - min(times) for times in zip(*self.beats, strict=True))
+        return all(span / (BEATS_TO_JUDGE - 1) < BEATS_CLOSE * self.frequency for span in spans)
 
     @property
     def patience(self) -> float:
@@ -114,6 +129,11 @@ class Missed:
     until: float
     count: int
 
+    @property
+    def cause(self) -> str:
+        """What the gap in the history is called."""
+        return f"{self.hostname} accepted {self.count} tasks whose events did not arrive"
+
 
 class WorkerWatch:
     """All worker nodes of one profile; knows no clock but the ``now`` it is given, and does no I/O."""
@@ -125,13 +145,28 @@ class WorkerWatch:
         self.forgotten: list[str] = []
         self.refused = 0
         self._checked: float | None = None
+        self.add_known(known)
+
+    def add_known(self, known: Iterable[WorkerRow], heard: float = 0.0) -> None:
+        """Take in workers as the history has them, as far as nothing was heard of them; ``heard``: when they count as
+        heard.
+        """
         for row in known:
-            worker = Worker(row.hostname, row.first_seen, row.online, row.since, heard=0.0)
+            if row.hostname in self.workers:
+                continue
+            worker = Worker(row.hostname, row.first_seen, row.online, row.since, heard=heard)
             worker.heartbeat, worker.pid, worker.software = row.last_heartbeat, row.pid, row.software
             worker.pool, worker.concurrency, worker.queues = row.pool, row.concurrency, row.queues
             worker.events_enabled, worker.missed, worker.processed = row.events_enabled, row.missed, row.processed
             worker.frequency = row.frequency
             self.workers[row.hostname] = worker
+
+    @property
+    def refusals(self) -> str:
+        """What the status should tell of workers that are not watched, "" if all are."""
+        if not self.refused:
+            return ""
+        return f"Too many or too long names of workers: {self.refused:,} events of theirs are not in the Workers view."
 
     def deaf_until(self, now: float) -> None:
         """Nobody could be heard until now: silence before it says nothing, and counts begin anew."""
@@ -173,6 +208,8 @@ class WorkerWatch:
         worker.heard = now
         if event.pid >= 0:
             self._pid(worker, event.pid, now)
+        if event.type != "worker-heartbeat":
+            worker.beats.clear()
         if event.type == "worker-offline":
             _forget_process(worker, event.pid)
             if worker.online and not worker.pids:
@@ -180,6 +217,8 @@ class WorkerWatch:
             return
         worker.heartbeat = now
         worker.leads.append(event.timestamp - now)
+        if all(event.timestamp != stamp for stamp, _ in worker.beats):  # what comes again is one
+            worker.beats.append((event.timestamp, now))
         if not worker.online:
             self._online(worker, now)
         if event.sw_ident:

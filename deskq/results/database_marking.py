@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Iterator
 from typing import Any
 
 import sqlalchemy
@@ -31,11 +33,7 @@ class DatabaseMarker(DatabaseResults):
         """Try it once; None where somebody else wrote the row in this moment."""
         committing = False
         try:
-            table = self._found_table()
-            if table.name != CELERY_TABLE:
-                raise ResultsUnreadable(f"{self.place} is django-celery-results': deskq writes nothing there.")
-            assert self._engine is not None
-            with self._engine.connect() as connection, connection.begin() as transaction:
+            with self._connected() as connection, self._begun(connection) as (table, transaction):
                 own = table.c.task_id == task_id
                 row = connection.execute(sqlalchemy.select(table.c.status).where(own)).first()
                 before = row[0] if row is not None else None
@@ -62,6 +60,16 @@ class DatabaseMarker(DatabaseResults):
             reason = str(getattr(error, "orig", None) or error).splitlines()[0]
             raise ResultsUnreadable(f"The result backend {self.place} cannot be written: {reason}") from None
         return aborting.marked(before)
+
+    @contextlib.contextmanager
+    def _begun(
+        self, connection: sqlalchemy.Connection
+    ) -> Iterator[tuple[sqlalchemy.Table, sqlalchemy.RootTransaction]]:
+        table = self._found_table(connection)
+        if table.name != CELERY_TABLE:
+            raise ResultsUnreadable(f"{self.place} is django-celery-results': deskq writes nothing there.")
+        with connection.begin() as transaction:
+            yield table, transaction
 
     def _insert(self, connection: sqlalchemy.Connection, values: dict[str, Any]) -> None:
         """Celery's own table knows where the number of a new row comes from, which differs between databases."""

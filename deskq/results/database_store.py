@@ -5,9 +5,13 @@ from __future__ import annotations
 import base64
 import binascii
 import contextlib
-from collections.abc import Mapping
+import os
+import socket
+import threading
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any, Final
+from urllib.parse import quote
 
 import sqlalchemy
 from sqlalchemy.exc import NoSuchModuleError, SQLAlchemyError
@@ -18,7 +22,28 @@ from deskq.results.store import ResultsUnreadable
 
 CELERY_TABLE: Final = "celery_taskmeta"
 DJANGO_TABLE: Final = "django_celery_results_taskresult"
-_DRIVERS: Final = {"postgresql": "psycopg", "mysql": "pymysql", "mariadb": "pymysql", "oracle": "oracledb"}
+CONNECT_SECONDS: Final = 5
+ANSWER_SECONDS: Final = 10
+_DRIVERS: Final = {"postgresql": "psycopg", "mysql": "pymysql", "mariadb": "pymysql"}
+"""deskq's own, whichever one the project's URL names."""
+_DEADLINES: Final[dict[str, dict[str, Any]]] = {
+    "sqlite": {"timeout": CONNECT_SECONDS},
+    "psycopg": {
+        "connect_timeout": CONNECT_SECONDS,
+        "options": f"-c statement_timeout={ANSWER_SECONDS}s",
+    },
+    "pymysql": {
+        "connect_timeout": CONNECT_SECONDS,
+        "read_timeout": ANSWER_SECONDS,
+        "write_timeout": ANSWER_SECONDS,
+    },
+}
+_PACKAGES: Final = {
+    "postgresql": "'deskq[postgresql]'",
+    "mysql": "'deskq[mysql]'",
+    "mariadb": "'deskq[mysql]'",
+    "oracle": "oracledb",
+}
 
 
 class DatabaseResults:
@@ -36,9 +61,8 @@ class DatabaseResults:
     def get(self, task_id: str) -> ResultRecord | None:
         """See ResultStore."""
         try:
-            table = self._found_table()
-            assert self._engine is not None
-            with self._engine.connect() as connection:
+            with self._connected() as connection:
+                table = self._found_table(connection)
                 chosen = sqlalchemy.select(table).where(table.c.task_id == task_id).limit(1)
                 row = connection.execute(chosen).mappings().first()
         except SQLAlchemyError as error:
@@ -57,38 +81,85 @@ class DatabaseResults:
                 self._engine.dispose()
             self._engine = self._table = None
 
-    def _found_table(self) -> sqlalchemy.Table:
-        if self._table is None:
+    @contextlib.contextmanager
+    def _connected(self) -> Iterator[sqlalchemy.Connection]:
+        """A connection of its own, on which no answer is waited for for ever."""
+        if self._engine is None:
             self._engine = self._made_engine()
-            names = set(sqlalchemy.inspect(self._engine).get_table_names())
+        try:
+            opened = self._engine.connect()
+        except RuntimeError as error:  # PyMySQL's, before there is a connection
+            if "cryptography" not in str(error):
+                raise
+            raise ResultsUnreadable(
+                f"{self.place} wants a login that needs one more package: pip install cryptography."
+            ) from None
+        with opened, _in_time(opened):
+            yield opened
+
+    def _found_table(self, connection: sqlalchemy.Connection) -> sqlalchemy.Table:
+        if self._table is None:
+            names = set(sqlalchemy.inspect(connection).get_table_names())
             name = next((name for name in (CELERY_TABLE, DJANGO_TABLE) if name in names), None)
             if name is None:
                 raise ResultsUnreadable(
                     f"{self.place} has neither {CELERY_TABLE} nor {DJANGO_TABLE}: no result was ever stored there."
                 )
-            found = sqlalchemy.inspect(self._engine).get_columns(name)
+            found = sqlalchemy.inspect(connection).get_columns(name)
             binary = {"result", "children", "args", "kwargs", "stamps"} if name == CELERY_TABLE else set()
             columns = [  # what Celery pickles is read as bytes, whatever type the table has
                 sqlalchemy.Column(c["name"], sqlalchemy.LargeBinary() if c["name"] in binary else sqlalchemy.Text())
                 for c in found
             ]
             self._table = sqlalchemy.Table(name, sqlalchemy.MetaData(), *columns)
+            connection.rollback()  # looking has begun a transaction
         return self._table
 
     def _made_engine(self) -> sqlalchemy.Engine:
         try:
             url = sqlalchemy.make_url(self._url)
-            if url.get_backend_name() == "sqlite" and url.database:
-                url = sqlalchemy.make_url(f"sqlite:///file:{url.database}?mode={self.sqlite_mode}&uri=true")
-            return sqlalchemy.create_engine(url, poolclass=sqlalchemy.pool.NullPool)
+            kind = url.get_backend_name()
+            if kind == "sqlite" and url.database:
+                place = f"file:{quote(url.database)}"
+                url = url.set(drivername="sqlite", database=place, query={"mode": self.sqlite_mode, "uri": "true"})
+            driver = _DRIVERS.get(kind, kind)
+            if kind in _DRIVERS:
+                url = url.set(drivername=f"{kind}+{driver}")
+            arguments = dict(_DEADLINES.get(driver, {}))
+            if driver == "psycopg" and self.sqlite_mode == "ro":
+                arguments["options"] += " -c default_transaction_read_only=on"
+            return sqlalchemy.create_engine(url, poolclass=sqlalchemy.pool.NullPool, connect_args=arguments)
         except NoSuchModuleError:
             raise ResultsUnreadable(f"There is no database of the kind that {self.place} names.") from None
         except ModuleNotFoundError as error:
             kind = self._url.partition(":")[0].partition("+")[0]
-            package = _DRIVERS.get(kind, error.name or "its driver")
+            package = _PACKAGES.get(kind, error.name or "its driver")
             raise ResultsUnreadable(f"The database driver is missing. Install it with: pip install {package}") from None
         except (SQLAlchemyError, ValueError) as error:
             raise ResultsUnreadable(f"{self.place} is no database URL: {str(error).splitlines()[0]}") from None
+
+
+@contextlib.contextmanager
+def _in_time(connection: sqlalchemy.Connection) -> Iterator[None]:
+    """Cut the line to a PostgreSQL that stands still: psycopg would wait for ever."""
+    if connection.dialect.driver != "psycopg":
+        yield
+        return
+    opened: Any = connection.connection.driver_connection
+
+    def cut() -> None:
+        # A copy: the descriptor itself stays libpq's, and only the line is closed.
+        with contextlib.suppress(OSError), socket.socket(fileno=os.dup(opened.fileno())) as line:
+            line.shutdown(socket.SHUT_RDWR)
+
+    timer = threading.Timer(ANSWER_SECONDS, cut)
+    timer.daemon = True
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
+        timer.join()
 
 
 def _celery(task_id: str, row: Mapping[str, Any]) -> ResultRecord:

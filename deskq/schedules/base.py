@@ -5,7 +5,7 @@ Times are epoch seconds UTC. ``zone`` is an IANA name; "" on a schedule means th
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Generator, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, Protocol
@@ -189,6 +189,18 @@ class Content:
     read_at: float
 
 
+@dataclass(frozen=True, slots=True)
+class Part:
+    """Some entries of a store that is being read. ``expected``: how many there will be in all."""
+
+    entries: tuple[Entry, ...]
+    expected: int
+
+
+Reading = Generator[Part, None, Content]
+"""A store that is being read: yields what has come, and returns all of it."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Abilities:
     """What a store can keep. ``why_not``: why nothing can be edited, "" if it can.
@@ -218,6 +230,9 @@ class ScheduleStore(Protocol):
     def read(self) -> Content:
         """Return all entries; what is broken is an entry with a ``problem``, and the rest works. Changes nothing."""
 
+    def read_in_parts(self) -> Reading:
+        """As ``read``, but what has come is yielded meanwhile: first what runs soonest, where the store knows it."""
+
     def replace(self, old: Entry | None, new: Entry | None, *, change_shared: bool = False) -> Entry | None:
         """Put ``new`` in the place of ``old`` in one transaction: add (no old), edit, rename, delete (no new).
 
@@ -230,3 +245,19 @@ class ScheduleStore(Protocol):
 
     def close(self) -> None:
         """Close the connections; never raises."""
+
+
+def whole(reading: Reading) -> Content:
+    """Read a store to its end."""
+    while True:
+        try:
+            next(reading)
+        except StopIteration as end:
+            content: Content = end.value
+            return content
+
+
+def at_once(store: ScheduleStore) -> Reading:
+    """Read a store that has no parts."""
+    yield from ()
+    return store.read()

@@ -12,7 +12,18 @@ from typing import Final
 
 from deskq.errors import UserError
 from deskq.profiles.import_process import read_settings
-from deskq.schedules.base import Abilities, BeatEvidence, Content, Entry, NotEditable, Owner, StoreError, StoreKind
+from deskq.schedules.base import (
+    Abilities,
+    BeatEvidence,
+    Content,
+    Entry,
+    NotEditable,
+    Owner,
+    Reading,
+    StoreError,
+    StoreKind,
+    at_once,
+)
 from deskq.schedules.code import entry_of
 from deskq.schedules.zones import zone_of
 
@@ -79,6 +90,10 @@ class BeatFileStore:
             last=written, words="Celery's own beat writes its file every three minutes, and at its end."
         )
         return Content(entries=tuple(entries), beat=beat, read_at=time.time())
+
+    def read_in_parts(self) -> Reading:
+        """See ScheduleStore. It has no parts."""
+        return at_once(self)
 
     def replace(self, old: Entry | None, new: Entry | None, *, change_shared: bool = False) -> Entry | None:
         """See ScheduleStore. Always raises NotEditable."""

@@ -17,9 +17,11 @@ from deskq.schedules.base import (
     Entry,
     NotEditable,
     Owner,
+    Reading,
     StoreError,
     StoreKind,
     Unreadable,
+    at_once,
 )
 from deskq.schedules.checks import check
 from deskq.schedules.plain import entry_from_plain
@@ -75,6 +77,10 @@ class CodeStore:
             if isinstance(value, dict)
         )
         return Content(entries=entries, beat=BeatEvidence(), warnings=tuple(warnings), read_at=time.time())
+
+    def read_in_parts(self) -> Reading:
+        """See ScheduleStore. It has no parts."""
+        return at_once(self)
 
     def replace(self, old: Entry | None, new: Entry | None, *, change_shared: bool = False) -> Entry | None:
         """See ScheduleStore. Always raises NotEditable."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import time
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Any, Final
 
@@ -21,10 +21,13 @@ from deskq.schedules.base import (
     Crontab,
     Entry,
     Interval,
+    Part,
+    Reading,
     Solar,
     StoreError,
     StoreKind,
     Unfit,
+    whole,
 )
 from deskq.schedules.databases import Database
 from deskq.schedules.django_rows import (
@@ -42,6 +45,7 @@ from deskq.schedules.zones import zone_of
 ZONE_OPTION: Final = "deskq_zone"
 _SCHEME: Final = f"{StoreKind.DJANGO.value}:"
 _NEWEST: Final = frozenset({"one_off", "start_time", "expires_at", "description", "last_run_at", "total_run_count"})
+_PART: Final = 500
 _WORDS: Final = "django-celery-beat keeps no sign of life; beat notes runs about every three minutes."
 
 
@@ -74,10 +78,19 @@ class DjangoBeatStore:
         self.abilities = Abilities(kinds=frozenset({Interval, Crontab, Solar, Clocked}), fields=_NEWEST, zoned=True)
 
     def read(self) -> Content:
-        """See ScheduleStore. One query for each table."""
+        """See ScheduleStore."""
+        return whole(self.read_in_parts())
+
+    def read_in_parts(self) -> Reading:
+        """See ScheduleStore. One query for each table; the transaction has ended before there is a first part."""
         with self._looking_again(), self._database.transaction() as connection:
             tables = self._look(connection)
-            entries = self._read(connection, tables)
+            rows, made = self._rows(connection, tables)
+        entries: list[Entry] = []
+        for start in range(0, len(rows), _PART):
+            part = [made(row) for row in rows[start : start + _PART]]
+            entries += part
+            yield Part(tuple(part), len(rows))
         last = max((entry.last_run_at for entry in entries if entry.last_run_at is not None), default=None)
         warnings = []
         if tables.changes is None:
@@ -107,7 +120,7 @@ class DjangoBeatStore:
             else:
                 self._edit(connection, tables, key, old, new, change_shared)
             _touch(connection, tables.changes)
-            stored = self._read(connection, tables, key) if new is not None else []
+            stored = self._read(connection, tables, key) if new is not None and key is not None else []
         return stored[0] if stored else None
 
     def close(self) -> None:
@@ -133,26 +146,32 @@ class DjangoBeatStore:
             )
         return self._tables
 
-    def _read(self, connection: sqlalchemy.Connection, tables: Tables, key: int | None = None) -> list[Entry]:
+    def _read(self, connection: sqlalchemy.Connection, tables: Tables, key: int) -> list[Entry]:
+        rows, made = self._rows(connection, tables, key)
+        return [made(row) for row in rows]
+
+    def _rows(
+        self, connection: sqlalchemy.Connection, tables: Tables, key: int | None = None
+    ) -> tuple[list[dict[str, Any]], Callable[[dict[str, Any]], Entry]]:
+        """Read the rows of the tasks, all or one, and what makes each an entry."""
         chosen = sqlalchemy.select(tables.task).order_by(tables.task.c.name, tables.task.c.id)
         if key is not None:
             chosen = chosen.where(tables.task.c.id == key)
         users = _users(connection, tables, key)
-        rows: Iterable[dict[str, Any]] = _rows(connection, chosen)
-        if key is not None:
-            rows = list(rows)
+        rows = list(_rows(connection, chosen))
         schedules = {
             kind: self._schedule_rows(
                 connection, tables, kind, None if key is None else [r[f"{kind}_id"] for r in rows]
             )
             for kind in tables.kinds
         }
-        entries = []
-        for row in rows:
+
+        def made(row: dict[str, Any]) -> Entry:
             named = [(kind, number) for kind in tables.kinds if (number := row[f"{kind}_id"]) is not None]
-            made = {kind: schedules[kind].get(number) or schedule_row(kind, None, self.zone) for kind, number in named}
-            entries.append(entry_of(row, made, users[named[0]].besides(row["name"]) if named else ()))
-        return entries
+            found = {kind: schedules[kind].get(number) or schedule_row(kind, None, self.zone) for kind, number in named}
+            return entry_of(row, found, users[named[0]].besides(row["name"]) if named else ())
+
+        return rows, made
 
     def _schedule_rows(
         self,

@@ -125,7 +125,7 @@ def next_runs(
             if isinstance(schedule, Clocked):
                 break
             last = at.astimezone(tz)
-    except (RuntimeError, OverflowError, ValueError):  # Celery gave up looking; the end of the calendar
+    except (RuntimeError, OverflowError, ValueError, UserError):  # Celery gave up looking; the end of the calendar
         return runs
     return runs
 
@@ -146,6 +146,15 @@ def entry_runs(entry: Entry, store: ScheduleStore, *, after: float, count: int =
         start_time=entry.start_time,
         expires_at=entry.expires_at,
     )
+
+
+def due_since(entry: Entry, store: ScheduleStore, *, now: float) -> float | None:
+    """Return when an entry should have run since its last run, None if that is still to come or nothing tells."""
+    last = entry.last_run_at
+    if last is None:
+        return None
+    runs = next_runs(entry.schedule, store.zone, after=last, count=1, last_run_at=last, start_time=entry.start_time)
+    return runs[0].at if runs and runs[0].at <= now else None
 
 
 def _following(schedule: Schedule, zone: str, after: float) -> Following:

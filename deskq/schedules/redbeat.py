@@ -7,6 +7,7 @@ import math
 import time
 from collections.abc import Iterator
 from dataclasses import replace
+from itertools import pairwise
 from typing import Any, Final
 
 import redis
@@ -24,11 +25,14 @@ from deskq.schedules.base import (
     Crontab,
     Entry,
     Interval,
+    Part,
+    Reading,
     RRule,
     Schedule,
     StoreError,
     StoreKind,
     Unsure,
+    whole,
 )
 from deskq.schedules.preview import next_runs
 from deskq.schedules.redbeat_entries import entry_of, owned_by_code, refuse_unfit
@@ -38,6 +42,8 @@ from deskq.schedules.zones import zone_of
 NEVER: Final = -1
 """The score of what will not run again; beat looks at none below 0."""
 _PAGE: Final = 1_000
+_PART: Final = 400
+_FIRST_PART: Final = 100
 _TRIES: Final = 20
 _HMGET: Final = b"*4\r\n$5\r\nHMGET\r\n$%d\r\n%b\r\n$10\r\ndefinition\r\n$4\r\nmeta\r\n"
 _ZONE: Final = (
@@ -77,7 +83,11 @@ class RedBeatStore:
         )
 
     def read(self) -> Content:
-        """See ScheduleStore. ZSCAN and a thousand HMGET at a time: no command holds the server up."""
+        """See ScheduleStore."""
+        return whole(self.read_in_parts())
+
+    def read_in_parts(self) -> Reading:
+        """See ScheduleStore. ZSCAN and some hundred HMGET at a time: no command holds the server up."""
         with self._translated(writes=False) as server:
             scores: dict[bytes, float] = {}
             try:
@@ -90,7 +100,11 @@ class RedBeatStore:
                 raise self._wrong_type(error, ":statics", "set") from None
             beat = self._evidence(server)
             self._read_before = {key: known for key, known in self._read_before.items() if key in scores}
-            entries = self._entries(server, scores, statics)
+            entries: list[Entry] = []
+            for part in self._parts(server, scores, statics):
+                entries += part
+                yield Part(tuple(part), len(scores))
+        entries.sort(key=lambda entry: entry.key)
         warnings = []
         if not self._said_zone and any(isinstance(entry.schedule, Crontab) for entry in entries):
             self._said_zone = True
@@ -120,7 +134,8 @@ class RedBeatStore:
                 raise StoreError(f"{self.title} changes too fast: nothing was written. Try again.")
             if target is None:
                 return None
-            (stored,) = self._entries(server, {target: self._score_of(server, target)}, self._static(server, new))
+            scores = {target: self._score_of(server, target)}
+            ((stored,),) = self._parts(server, scores, self._static(server, new))
             return stored
 
     def close(self) -> None:
@@ -188,20 +203,20 @@ class RedBeatStore:
             return
         raise StoreError(f"There is an entry “{new.name if new else ''}” already: take another name.")
 
-    def _entries(self, server: redis.Redis, scores: dict[bytes, float], statics: set[bytes]) -> list[Entry]:
-        keys = sorted(scores)
+    def _parts(self, server: redis.Redis, scores: dict[bytes, float], statics: set[bytes]) -> Iterator[list[Entry]]:
+        """Read the hashes, first those at which beat looks soonest; a first small part is there at once."""
+        keys = sorted(scores, key=lambda key: (scores[key] < 0, scores[key], key))
         owned = {_bytes(self._prefix) + name for name in statics}
-        found: list[Entry] = []
-        read: dict[bytes, tuple[object, Entry]] = {}
-        for start in range(0, len(keys), _PAGE):
-            page = keys[start : start + _PAGE]
+        starts = [0, *range(_FIRST_PART, len(keys), _PART)]
+        for start, end in pairwise([*starts, len(keys)]) if keys else ():
+            page = keys[start:end]
+            found: list[Entry] = []
             for key, answer in zip(page, _hashes(server, page), strict=True):
                 due = scores[key] if scores[key] >= 0 else None
-                now = (answer, due, key in owned)
+                now = (answer if isinstance(answer, Exception) else tuple(answer), due, key in owned)
                 before = self._read_before.get(key)
                 if before is not None and before[0] == now:  # reading its JSON again would take most of the time
                     found.append(before[1])
-                    read[key] = before
                     continue
                 if isinstance(answer, redis.ResponseError) and "WRONGTYPE" in str(answer):
                     entry = entry_of(_text(key), self._prefix, None, None, due_at=due, zone=self.zone)
@@ -212,9 +227,8 @@ class RedBeatStore:
                 else:
                     entry = entry_of(_text(key), self._prefix, answer[0], answer[1], due_at=due, zone=self.zone)
                 found.append(replace(entry, **owned_by_code(entry)) if key in owned else entry)
-                read[key] = (now, found[-1])
-        self._read_before |= read
-        return found
+                self._read_before[key] = (now, found[-1])
+            yield found
 
     def _evidence(self, server: redis.Redis) -> BeatEvidence:
         key = self._key(":lock")

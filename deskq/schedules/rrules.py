@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta, timezone
@@ -48,11 +49,14 @@ def rrule_following(schedule: RRule, after: float) -> Callable[[datetime], tuple
 
     def following(last: datetime) -> tuple[datetime, str] | None:
         nonlocal values, value
-        if value is not None and value <= last:
-            value = next((later for later in itertools.islice(values, _NEAR) if later > last), None)
-        if value is None:  # the first time, where the last walk ended, and far from where it was
-            values = _values(schedule, last, after)
-            value = next((later for later in values if later > last), None)
+        try:
+            if value is not None and value <= last:
+                value = next((later for later in itertools.islice(values, _NEAR) if later > last), None)
+            if value is None:  # the first time, where the last walk ended, and far from where it was
+                values = _values(schedule, last, after)
+                value = next((later for later in values if later > last), None)
+        except (IndexError, TypeError, KeyError, AttributeError):  # dateutil does not look whether numbers make sense
+            raise UserError("The rrule holds a number that dateutil stumbles over, and beat stops at it.") from None
         return None if value is None else (value.astimezone(UTC), "")
 
     _values(schedule, datetime.fromtimestamp(after, UTC), after)
@@ -65,6 +69,8 @@ def _values(schedule: RRule, last: datetime, after: float) -> Iterator[datetime]
         raise UserError(f"“{schedule.freq}” is no frequency of an rrule: it takes {', '.join(FREQUENCIES)}.")
     if schedule.interval < 1:
         raise UserError("The interval of an rrule must be at least 1.")
+    if not _has_a_position(schedule):
+        return iter(())  # dateutil would walk through decades second by second
     try:
         start = _time(after if schedule.dtstart is None else schedule.dtstart, schedule.dtstart_offset)
         until = None if schedule.until is None else _time(schedule.until, schedule.until_offset)
@@ -84,6 +90,17 @@ def _values(schedule: RRule, last: datetime, after: float) -> Iterator[datetime]
         return (value - moved for value in _rule(schedule, start + moved, until))
     except (ValueError, TypeError, OverflowError, OSError, IndexError, AttributeError) as error:
         raise UserError(f"The rrule is not understood: {str(error).rstrip('.')}.") from None
+
+
+def _has_a_position(schedule: RRule) -> bool:
+    """Can any of bysetpos be met? Of a day or longer there are few sets; of an hour or less all are equally large."""
+    others = dict(schedule.others)
+    positions = others.get("bysetpos")
+    if not positions or schedule.freq not in ("hourly", "minutely", "secondly"):
+        return True
+    parts = {"hourly": ("byminute", "bysecond"), "minutely": ("bysecond",), "secondly": ()}[schedule.freq]
+    size = math.prod(len(set(others.get(part) or (0,))) for part in parts)
+    return any(abs(position) <= size for position in positions)
 
 
 def _move(start: datetime, last: datetime) -> timedelta:

@@ -105,6 +105,7 @@ class AllSchedulesView(SchedulePane):
         for session in self._sessions:
             if session.connected:
                 self.followed[session.profile.name].refresh(everything=True)
+                self.followed[session.profile.name].ask_for_beats()
 
     def _follow(self) -> None:
         if not self.isVisible():

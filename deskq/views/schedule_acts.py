@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from PySide6.QtCore import QObject
 from PySide6.QtWidgets import QWidget
@@ -10,8 +10,9 @@ from PySide6.QtWidgets import QWidget
 from deskq.actions.carrying_out import Progress
 from deskq.actions.sending import Call
 from deskq.errors import UserError
-from deskq.models.schedules import Schedules, ShownSchedule, with_switched
-from deskq.schedules.base import Entry
+from deskq.models.schedules import Schedules, with_switched
+from deskq.models.shown_schedules import ShownSchedule
+from deskq.schedules.base import Entry, Owner
 from deskq.schedules.comparing import Change, changes_to
 from deskq.schedules.reading import StoreState
 from deskq.views.schedule_conflict import ScheduleConflict
@@ -62,11 +63,11 @@ class ScheduleActs(QObject):
         copy = copy_of(one.entry, set(taken))
         self._edit(state, None, copy)
 
-    def bring(self, state: StoreState, wanted: Sequence[Entry]) -> None:
+    async def bring(self, state: StoreState, wanted: Sequence[Entry]) -> None:
         """Bring a store to what a file says, after asking; says so where nothing would change."""
         assert state.store is not None
         stored = [shown.entry for shown in self._schedules.rows if shown.row.url == state.store.url]
-        changes = changes_to(stored, wanted)
+        changes = await self._session.schedules(lambda _: changes_to(stored, wanted))
         if changes:
             self.change(state, changes)
         else:
@@ -118,9 +119,10 @@ class ScheduleActs(QObject):
             elif old is not None:
                 self._session.spawn(self._look_for_conflict(state, dialog, old, new), "schedule conflict", dialog)
 
-        asked = self.change(state, [Change(old, new)], above=dialog, change_shared=dialog.change_shared)
-        if asked is not None:
-            asked.ended.connect(ended)
+        def asked(preview: StepsDialog) -> None:
+            preview.ended.connect(ended)
+
+        self.change(state, [Change(old, new)], above=dialog, change_shared=dialog.change_shared, then=asked)
 
     async def _look_for_conflict(self, state: StoreState, dialog: ScheduleDialog, old: Entry, mine: Entry) -> None:
         """It was not written: is what is stored something else than what was edited?"""
@@ -148,11 +150,14 @@ class ScheduleActs(QObject):
         above: QWidget | None = None,
         change_shared: bool = False,
         note: str = "",
-    ) -> StepsDialog | None:
+        then: Callable[[StepsDialog], object] = lambda _: None,
+    ) -> None:
         """Preview changes of one store; see ScheduleEdits.change."""
         assert state.store is not None
-        note = " ".join(filter(None, (note, state.beat.words if state.beat.alive is False else "")))
-        return self.edits.change(state.store, changes, note=note, above=above, change_shared=change_shared)
+        owned = [each.name for each in changes if each.old is not None and each.old.owner is Owner.CODE]
+        undone = f"Code defines {_listed(owned)}: beat undoes this when it starts next." if owned else ""
+        note = " ".join(filter(None, (note, undone, state.beat.words if state.beat.alive is False else "")))
+        self.edits.change(state.store, changes, note=note, above=above, change_shared=change_shared, then=then)
 
     def _by_store(self, chosen: Sequence[ShownSchedule]) -> list[tuple[StoreState, list[ShownSchedule]]]:
         """The chosen ones that can be changed, store by store."""
@@ -165,6 +170,11 @@ class ScheduleActs(QObject):
             if state is not None and not one.row.why_not:
                 found.setdefault(one.row.url, (state, []))[1].append(one)
         return list(found.values())
+
+
+def _listed(names: Sequence[str]) -> str:
+    more = f" and {len(names) - 3:,} more" if len(names) > 3 else ""
+    return ", ".join(f"“{name}”" for name in names[:3]) + more
 
 
 def call_of(entry: Entry) -> Call:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from typing import Final
 
 from deskq.models import formats
 from deskq.models.columns import Column
-from deskq.models.schedules import ShownSchedule, wall_time
+from deskq.models.schedules import wall_time
+from deskq.models.shown_schedules import ShownSchedule
 from deskq.profiles import Profile
 
 _BY_NAME: Final = "as the history has it: tasks of this name with these arguments; events do not say who sent them"
@@ -16,15 +18,34 @@ def _next(shown: ShownSchedule) -> str:
     row = shown.row
     if row.next_run is None:
         return "…" if row.looked_at is None else "never" if shown.entry.enabled else formats.NONE
-    return formats.relative(row.next_run.at)
+    at = row.next_run.at
+    return "now" if row.overdue else f"{formats.relative(at)} · {formats.clock_time(at)}"
+
+
+def _next_at(shown: ShownSchedule) -> float | None:
+    """What is not known yet comes last: a heading says how many these are."""
+    row = shown.row
+    if row.next_run is not None:
+        return row.next_run.at
+    return math.inf if row.looked_at is None else None
 
 
 def _next_exact(shown: ShownSchedule) -> str:
     run = shown.row.next_run
+    if shown.row.overdue:
+        return "it is due: beat has not sent it yet"
+    if run is None and shown.row.looked_at is None:
+        return "not computed yet"
     if run is None:
         return shown.entry.problem or ("it is disabled" if not shown.entry.enabled else "its schedule has ended")
     mark = f", {run.mark} by a change of the clock" if run.mark else ""
     return f"{wall_time(run.at, shown.row.zone)} {shown.row.zone or 'UTC'}{mark}"
+
+
+def _on(shown: ShownSchedule) -> str:
+    if shown.entry.problem:
+        return "broken"
+    return ("on !" if shown.warnings else "on") if shown.entry.enabled else "off"
 
 
 def _outcome(shown: ShownSchedule) -> str:
@@ -36,6 +57,8 @@ def _outcome(shown: ShownSchedule) -> str:
 def _state(shown: ShownSchedule) -> str | None:
     if shown.entry.problem:
         return "failure"
+    if shown.warnings:
+        return "retry"
     return "success" if shown.entry.enabled else "waiting"
 
 
@@ -52,9 +75,11 @@ SCHEDULE_COLUMNS: Final[tuple[Column[ShownSchedule], ...]] = (
         "enabled",
         "On",
         "Does beat send it?",
-        lambda one: "broken" if one.entry.problem else "on" if one.entry.enabled else "off",
+        _on,
         state=_state,
-        exact=lambda one: one.entry.problem or ("enabled" if one.entry.enabled else "disabled"),
+        exact=lambda one: (
+            one.entry.problem or "\n".join(one.warnings) or ("enabled" if one.entry.enabled else "disabled")
+        ),
         width=70,
     ),
     Column("name", "Name", "The entry", lambda one: formats.plain(one.entry.name), width=180),
@@ -63,19 +88,19 @@ SCHEDULE_COLUMNS: Final[tuple[Column[ShownSchedule], ...]] = (
         "schedule",
         "Schedule",
         "When, in its own zone",
-        lambda one: formats.plain(one.row.sentence),
+        lambda one: formats.plain(one.row.sentence) or "…",
         width=250,
         exact=lambda one: one.entry.problem or one.row.sentence,
     ),
     Column(
         "next",
         "Next run",
-        "When it runs next, if beat looks in time",
+        "When it runs next, if beat looks in time; by this machine's clock",
         _next,
-        lambda one: one.row.next_run.at if one.row.next_run is not None else None,
+        _next_at,
         True,
         exact=_next_exact,
-        width=110,
+        width=170,
     ),
     Column(
         "last",
@@ -126,6 +151,8 @@ SCHEDULE_COLUMNS: Final[tuple[Column[ShownSchedule], ...]] = (
     Column("owner", "Owner", "Is it to be edited, or does code define it?", lambda one: one.entry.owner, width=80),
     Column("store", "Store", "What keeps it", lambda one: formats.plain(one.row.title), width=180),
 )
+FROM_HISTORY: Final = frozenset({"last", "recent", "outcome", "runtime"})
+"""Columns that the history fills: of entries that are not in sight only if the table is sorted by one of these."""
 
 
 NO_MATCH: Final = ("No schedule matches", "Nothing has this in its name, task or queue.")

@@ -12,7 +12,8 @@ from PySide6.QtWidgets import QHBoxLayout, QPushButton, QVBoxLayout, QWidget
 
 from deskq.models import formats
 from deskq.models.columns import Column
-from deskq.models.schedules import Ahead, ShownSchedule, wall_time
+from deskq.models.schedules import Ahead, wall_time
+from deskq.models.shown_schedules import ShownSchedule
 from deskq.models.small_table import SmallTableModel
 from deskq.views import theme
 from deskq.views.empty import plain_label
@@ -114,7 +115,8 @@ class ScheduleDetail(QWidget):
         entry = shown.entry
         self.heading.setText(formats.plain(entry.name))
         self.sentence.setText(formats.plain(f"{shown.row.sentence}   {_and_zone(shown)}"))
-        self.problem.setText(formats.plain(entry.problem or shown.row.why_not))
+        told = (entry.problem, *shown.warnings, shown.row.why_not)
+        self.problem.setText(formats.plain_lines("\n".join(filter(None, told))))
         self.problem.setVisible(bool(self.problem.text()))
         self.facts.setText(formats.plain_lines("\n".join(_facts(shown))))
         self.buttons["switch"].setText("Disable…" if entry.enabled else "Enable…")

@@ -13,7 +13,8 @@ from PySide6.QtWidgets import QAbstractItemView, QHBoxLayout, QLabel, QMenu, QPu
 
 from deskq.models import formats
 from deskq.models.columns import Column
-from deskq.models.schedules import Schedules, ShownSchedule
+from deskq.models.schedules import Schedules
+from deskq.models.shown_schedules import ShownSchedule
 from deskq.profiles import Environment
 from deskq.views import theme
 from deskq.views.empty import plain_label
@@ -159,7 +160,9 @@ class StoreChips(QWidget):
         share = max(_NARROWEST, room // max(len(self.buttons), 1) - 4 * theme.GAP)
         for place, button in self.buttons.items():
             title = button.fontMetrics().elidedText(self._titles[place], Qt.TextElideMode.ElideMiddle, share)
-            button.setText(f"{title}   {self._states[place].count:,}".replace("&", "&&"))
+            state = self._states[place]
+            rest = "" if state.expected is None else f" of {state.expected:,}"
+            button.setText(f"{title}   {state.count:,}{rest}".replace("&", "&&"))
 
     def add_to(
         self,

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Final
 
 from PySide6.QtCore import QObject, Signal
 from PySide6.QtWidgets import QWidget
@@ -16,6 +16,7 @@ from deskq.actions.plan import StepPlan
 from deskq.actions.schedule_edit import ScheduleDoer, plan_changes, store_of
 from deskq.actions.steps import undo_plan
 from deskq.errors import UserError
+from deskq.models.owned_tasks import end_with
 from deskq.profiles import Profile
 from deskq.schedules.comparing import Change
 from deskq.views.steps_dialog import StepsDialog
@@ -23,6 +24,9 @@ from deskq.views.undo_offer import UndoOffer
 
 if TYPE_CHECKING:
     from deskq.schedules.base import ScheduleStore
+
+_AT_ONCE: Final = 200
+"""Changes whose plan is made at once, on the GUI thread."""
 
 
 class ScheduleEdits(QObject):
@@ -50,14 +54,26 @@ class ScheduleEdits(QObject):
         note: str = "",
         above: QWidget | None = None,
         change_shared: bool = False,
-    ) -> StepsDialog | None:
-        """Preview changes of one store; None, with a word to the person, where nothing is to be changed."""
+        then: Callable[[StepsDialog], object] = lambda _: None,
+    ) -> None:
+        """Preview changes of one store, with a word to the person where nothing is to be changed.
+
+        ``then`` is called with the preview. Of many changes it comes a little later: the plan is made in a thread.
+        """
+        plan = partial(plan_changes, store, self._profile, changes, change_shared=change_shared)
+
+        def preview(made: StepPlan) -> None:
+            then(self._open(made, store.url, note, partial(self._edited, made.id), above))
+
+        if len(changes) > _AT_ONCE:
+            self._start(self._plan(plan, preview), "plan of schedules")
+            return
         try:
-            plan = plan_changes(store, self._profile, changes, change_shared=change_shared)
+            made = plan()
         except UserError as error:
             self.say(str(error))
-            return None
-        return self._open(plan, store.url, note, partial(self._edited, plan.id), above)
+        else:
+            preview(made)
 
     def undo(self) -> None:
         """Take the last edit of this window back, after asking."""
@@ -112,9 +128,21 @@ class ScheduleEdits(QObject):
         self._edits.append(action)
 
     def _take_back(self, action: str, ended: Callable[[str], None]) -> None:
-        task = asyncio.get_running_loop().create_task(self._ask_back(action, ended), name="undo")
+        self._start(self._ask_back(action, ended), "undo")
+
+    def _start(self, work: Coroutine[Any, Any, None], name: str) -> None:
+        task = asyncio.get_running_loop().create_task(work, name=name)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+        end_with(self, task)
+
+    async def _plan(self, plan: Callable[[], StepPlan], preview: Callable[[StepPlan], None]) -> None:
+        try:
+            made = await asyncio.to_thread(plan)
+        except UserError as error:
+            self.say(str(error))
+        else:
+            preview(made)
 
     async def _ask_back(self, action: str, ended: Callable[[str], None]) -> None:
         def read() -> StepPlan:

@@ -11,7 +11,6 @@ from PySide6.QtCore import Signal
 from PySide6.QtWidgets import (
     QCheckBox,
     QComboBox,
-    QDateTimeEdit,
     QFormLayout,
     QHBoxLayout,
     QLineEdit,
@@ -25,7 +24,7 @@ from deskq.schedules.base import Abilities, Entry, Schedule
 from deskq.views import theme
 from deskq.views.empty import plain_label
 from deskq.views.fields import name_choice, offer_names
-from deskq.views.schedule_kinds import moment_edit, moment_in, set_moment
+from deskq.views.schedule_kinds import MomentEdit
 
 _FIELDED: Final = ("queue", "priority", "expires")
 _UNSET: Final = -1
@@ -52,8 +51,8 @@ class EntryFields(QWidget):
             spin.setSpecialValueText("not given")
             spin.setSuffix(suffix)
         self.one_off = QCheckBox("once, then off")
-        self.has_start, self.start = QCheckBox("not before"), moment_edit()
-        self.has_end, self.end = QCheckBox("not after"), moment_edit()
+        self.has_start, self.start = QCheckBox("not before"), MomentEdit()
+        self.has_end, self.end = QCheckBox("not after"), MomentEdit()
         self.description = QLineEdit()
         self._lay_out()
         self._connect()
@@ -81,7 +80,7 @@ class EntryFields(QWidget):
             box.setChecked(at is not None)
             field.setEnabled(at is not None)
             if at is not None:
-                set_moment(field, at)
+                field.set_moment(at)
         self.description.setText(entry.description)
         self.blockSignals(False)
         self._tell()
@@ -117,8 +116,8 @@ class EntryFields(QWidget):
             options={key: given[key] for key in order},
             enabled=self.enabled.isChecked(),
             one_off=self.one_off.isChecked(),
-            start_time=_moment(self.has_start, self.start, shown.start_time),
-            expires_at=_moment(self.has_end, self.end, shown.expires_at),
+            start_time=self.start.moment() if self.has_start.isChecked() else None,
+            expires_at=self.end.moment() if self.has_end.isChecked() else None,
             description=self.description.text() if "\n" not in shown.description else self._kept_description(),
             problem="",
         )
@@ -191,14 +190,6 @@ class EntryFields(QWidget):
 
     def _tell(self, *_: object) -> None:
         self.changed.emit()
-
-
-def _moment(box: QCheckBox, field: QDateTimeEdit, shown: float | None) -> float | None:
-    """The time in a field; the finer one that was shown, where nobody changed it."""
-    if not box.isChecked():
-        return None
-    at = moment_in(field)
-    return shown if shown is not None and int(shown) == int(at) else at
 
 
 def _placeholder(field: QComboBox, text: str) -> None:

@@ -39,6 +39,8 @@ class ScheduleFiles:
 
     async def write(self, path: Path) -> None:
         """Write the schedules that are shown; those that cannot be read are left out."""
+        if not self._complete():
+            return
         entries = [shown.entry for shown in self._view.model.rows() if not shown.entry.problem]
 
         def work(_reader: object) -> None:
@@ -60,12 +62,21 @@ class ScheduleFiles:
         if state is None:
             self._view.acts.new(None)
             return
+        if not self._complete():
+            return
         try:
             wanted = await self._view.schedules.session.schedules(lambda _: read_file(path))
         except UserError as error:
             self._say(str(error))
         else:
-            self._view.acts.bring(state, wanted)
+            await self._view.acts.bring(state, wanted)
+
+    def _complete(self) -> bool:
+        """Are all schedules there? If not, it is said: a part of them would be taken for all."""
+        complete = self._view.schedules.summary.complete
+        if not complete:
+            self._say("Not all schedules are read yet. Try again when the count above the table is complete.")
+        return complete
 
     def _chooser(self, title: str, name: str) -> QFileDialog:
         chooser = QFileDialog(self._view, title, name, "TOML (*.toml)")

@@ -37,6 +37,9 @@ _CRON: Final = (
 )
 _DAYS: Final = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 _FREQUENCIES: Final = ("yearly", "monthly", "weekly", "daily", "hourly", "minutely", "secondly")
+_FIRST: Final = -6_847_804_800.0
+_LAST: Final = 253_402_214_400.0
+"""1753 and the last days of 9999: what Qt's field shows in every zone of the world."""
 _EVENTS: Final = (
     *("dawn_astronomical", "dawn_nautical", "dawn_civil", "sunrise", "solar_noon"),
     *("sunset", "dusk_civil", "dusk_nautical", "dusk_astronomical"),
@@ -141,7 +144,7 @@ class ClockedPane(Pane):
 
     def __init__(self) -> None:
         super().__init__()
-        self.at = moment_edit()
+        self.at = MomentEdit()
         self.at.dateTimeChanged.connect(self._tell)
         layout = QHBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
@@ -151,10 +154,10 @@ class ClockedPane(Pane):
         layout.addStretch(1)
 
     def show_schedule(self, schedule: Clocked) -> None:
-        set_moment(self.at, schedule.at)
+        self.at.set_moment(schedule.at)
 
     def schedule(self) -> Schedule:
-        return Clocked(moment_in(self.at))
+        return Clocked(self.at.moment())
 
     def fresh(self) -> Schedule:
         return Clocked(float(int(time.time()) // 3_600 * 3_600 + 7_200))
@@ -215,7 +218,7 @@ class RRulePane(Pane):
         self.count.setSpecialValueText("no limit")
         self.days = [QCheckBox(day) for day in _DAYS]
         self.hours, self.minutes = QLineEdit(), QLineEdit()
-        self.start = moment_edit()
+        self.start = MomentEdit()
         self.has_start = QCheckBox("from")
         layout = QFormLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
@@ -249,7 +252,7 @@ class RRulePane(Pane):
         self.hours.setText(", ".join(map(str, others.get("byhour", ()))))
         self.minutes.setText(", ".join(map(str, others.get("byminute", ()))))
         self.has_start.setChecked(schedule.dtstart is not None)
-        set_moment(self.start, schedule.dtstart if schedule.dtstart is not None else time.time() // 60 * 60)
+        self.start.set_moment(schedule.dtstart if schedule.dtstart is not None else time.time() // 60 * 60)
         self.start.setEnabled(schedule.dtstart is not None)
 
     def schedule(self) -> Schedule:
@@ -266,11 +269,7 @@ class RRulePane(Pane):
                 others[key] = numbers
         order = [key for key, _ in shown.others] + ["byhour", "byminute"]
         self.start.setEnabled(self.has_start.isChecked())
-        start = shown.dtstart
-        if not self.has_start.isChecked():
-            start = None
-        elif start is None or int(start) != int(moment_in(self.start)):
-            start = moment_in(self.start)
+        start = self.start.moment() if self.has_start.isChecked() else None
         return replace(
             shown,
             freq=self.freq.currentText(),
@@ -286,22 +285,30 @@ class RRulePane(Pane):
         return RRule("daily", others=(("byhour", (9,)), ("byminute", (0,))))
 
 
-def moment_edit() -> QDateTimeEdit:
-    """Return a field for a date and a time of day, with a calendar."""
-    field = QDateTimeEdit()
-    field.setCalendarPopup(True)
-    field.setDisplayFormat("yyyy-MM-dd HH:mm:ss")
-    return field
+class MomentEdit(QDateTimeEdit):
+    """A field for a date and a time of day, with a calendar. What it was given stays exact while nobody changes it."""
 
+    def __init__(self) -> None:
+        super().__init__()
+        self.setCalendarPopup(True)
+        self.setDisplayFormat("yyyy-MM-dd HH:mm:ss")
+        self._given: tuple[QDateTime, float] | None = None
 
-def set_moment(field: QDateTimeEdit, at: float) -> None:
-    """Show epoch seconds; what is beyond the calendar is shown as its edge."""
-    field.setDateTime(QDateTime.fromMSecsSinceEpoch(int(max(-2e11, min(at, 2.5e11)) * 1_000)))
+    def set_moment(self, at: float) -> None:
+        """Show epoch seconds; what is beyond the calendar is shown as its edge."""
+        self._given = None
+        shown = QDateTime.fromMSecsSinceEpoch(int(max(_FIRST, min(at, _LAST))) * 1_000)
+        self.blockSignals(True)  # who is told asks what it holds
+        self.setDateTime(shown)
+        self._given = (self.dateTime(), at)
+        self.blockSignals(False)
+        self.dateTimeChanged.emit(self.dateTime())
 
-
-def moment_in(field: QDateTimeEdit) -> float:
-    """Return epoch seconds."""
-    return field.dateTime().toMSecsSinceEpoch() / 1_000
+    def moment(self) -> float:
+        """Return epoch seconds."""
+        if self._given is not None and self._given[0] == self.dateTime():
+            return self._given[1]
+        return self.dateTime().toMSecsSinceEpoch() / 1_000
 
 
 def _numbers(text: str) -> tuple[int, ...]:

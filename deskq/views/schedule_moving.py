@@ -9,13 +9,15 @@ from typing import TYPE_CHECKING
 
 from deskq.actions.carrying_out import Progress
 from deskq.models.formats import count
-from deskq.models.schedules import Schedules, ShownSchedule, free_name
+from deskq.models.schedules import Schedules, free_name
+from deskq.models.shown_schedules import ShownSchedule
 from deskq.schedules.base import Entry, Owner
 from deskq.schedules.comparing import Change
 
 if TYPE_CHECKING:
     from deskq.schedules.reading import StoreState
     from deskq.views.schedule_acts import ScheduleActs
+    from deskq.views.steps_dialog import StepsDialog
 
 
 class ScheduleMove:
@@ -60,9 +62,12 @@ class ScheduleMove:
         notes = [left_out]
         if self._move:
             notes.append("Next it is asked whether they go from where they are now. Until then both stores run them.")
-        dialog = acts.change(state, changes, note=" ".join(filter(None, notes)))
-        if dialog is not None and self._move:
-            dialog.ended.connect(partial(self._copied, fit))
+
+        def asked(preview: StepsDialog) -> None:
+            if self._move:
+                preview.ended.connect(partial(self._copied, fit))
+
+        acts.change(state, changes, note=" ".join(filter(None, notes)), then=asked)
 
     def _copied(self, fit: Sequence[ShownSchedule], progress: Progress) -> None:
         """Delete where they were, if all of them were written: which ones were not, the journal says, not a number."""
@@ -88,8 +93,9 @@ class ScheduleMove:
         """Those that the store can keep, and a sentence about the others."""
         assert state.store is not None
         kinds = state.store.abilities.kinds
-        fit = [one for one in self._chosen if not one.entry.problem and type(one.entry.schedule) in kinds]
-        others = [one for one in self._chosen if one not in fit]
+        fits = [not one.entry.problem and type(one.entry.schedule) in kinds for one in self._chosen]
+        fit = [one for one, does in zip(self._chosen, fits, strict=True) if does]
+        others = [one for one, does in zip(self._chosen, fits, strict=True) if not does]
         if not others:
             return fit, ""
         names = ", ".join(

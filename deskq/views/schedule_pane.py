@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Sequence
+from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 from PySide6.QtCore import QModelIndex, QPoint, Qt, QTimer
-from PySide6.QtWidgets import QHBoxLayout, QLineEdit, QMenu, QSplitter, QStackedWidget, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QMenu, QSplitter, QStackedWidget, QVBoxLayout, QWidget
 
 from deskq.models import formats
 from deskq.models.columns import Column
-from deskq.models.schedules import Schedules, ShownSchedule, overdue_words
+from deskq.models.large_table import LargeTableModel
+from deskq.models.schedules import Schedules
 from deskq.models.session import ProfileSession
-from deskq.models.small_table import SmallTableModel
-from deskq.views import theme, window_state
-from deskq.views.empty import EmptyPane, plain_label
+from deskq.models.shown_schedules import ShownSchedule
+from deskq.views import window_state
+from deskq.views.empty import EmptyPane
+from deskq.views.schedule_columns import FROM_HISTORY
 from deskq.views.schedule_detail import ScheduleDetail
 from deskq.views.schedule_drag import Place, ScheduleTable, StoreChips
+from deskq.views.schedule_heading import ScheduleHeading
 from deskq.views.tables import copy_text
 from deskq.views.undo_offer import UndoOffer
 
@@ -56,10 +59,11 @@ class SchedulePane(QWidget):
         self._name = name
         self._may_change = any(map(may_change, sessions))
         self._key: tuple[str, Any] | None = None
+        self._described: ShownSchedule | None = None
         self._acts: dict[str, ScheduleActs] = {}
         self._used = ""
         self._shown: list[list[ShownSchedule]] = []
-        self.model = SmallTableModel(columns, key=lambda one: one.place, parent=self, sort="next")
+        self.model = LargeTableModel(columns, key=lambda one: one.place, parent=self, sort="next")
         self.table = ScheduleTable(name, columns)
         self.table.setModel(self.model)
         self.table.lay_out()
@@ -73,9 +77,6 @@ class SchedulePane(QWidget):
         self.stack = QStackedWidget()
         self.stack.addWidget(self.table)
         self.stack.addWidget(self.empty)
-        self.problems = plain_label(wrap=True)
-        self.problems.setContentsMargins(theme.GAP_M, 0, theme.GAP_M, theme.GAP_S)
-        self.problems.hide()
         self.chips = StoreChips()
         self.chips.chosen.connect(self._filter)
         self.chips.dropped.connect(self._dropped)
@@ -89,26 +90,21 @@ class SchedulePane(QWidget):
         split = window_state.load(f"{name}/split")
         if split is not None:
             self.splitter.restoreState(split)
-        self.bar = QHBoxLayout()
-        self.bar.setContentsMargins(theme.GAP, theme.GAP, theme.GAP, theme.GAP_S)
-        self.line = QLineEdit()
-        self.line.setPlaceholderText("Filter by name, task or queue   ( / )")
-        self.line.setAccessibleName("Filter schedules")
-        self.line.setClearButtonEnabled(True)
+        self.heading = ScheduleHeading()
+        self.bar, self.line = self.heading.bar, self.heading.line
+        self.problems, self.totals = self.heading.problems, self.heading.totals
         self.line.textChanged.connect(self._filter)
-        self.totals = plain_label(muted=True)
-        self.bar.addWidget(self.line, 1)
-        self.bar.addSpacing(theme.GAP)
-        self.bar.addWidget(self.totals)
+        self.heading.below.addWidget(self.chips)
+        self.heading.below.addWidget(self.problems)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(0)
-        layout.addLayout(self.bar)
-        layout.addWidget(self.chips)
-        layout.addWidget(self.problems)
+        layout.addWidget(self.heading)
         layout.addWidget(self.splitter, 1)
         for schedules in self.followed.values():
             schedules.changed.connect(self._show)
+        self.model.arranged.connect(self._arranged)
+        self.table.horizontalHeader().sortIndicatorChanged.connect(self._say_state)
         self._tick = QTimer(self, interval=1_000)
         self._tick.timeout.connect(self._second)
 
@@ -151,6 +147,7 @@ class SchedulePane(QWidget):
         """Read every store anew, code and files too."""
         for schedules in self.followed.values():
             schedules.refresh(everything=True)
+            schedules.ask_for_beats()
 
     def selected(self) -> list[ShownSchedule]:
         """Return the selected schedules, from the top."""
@@ -288,6 +285,9 @@ class SchedulePane(QWidget):
 
     def _describe(self) -> None:
         one = self._current()
+        if one is self._described and (one is None or not one.row.overdue):  # what is overdue runs "now", whenever
+            return
+        self._described = one
         self.detail.show_schedule(one)
         if one is not None:
             schedules = self.followed[one.profile.name]
@@ -320,27 +320,27 @@ class SchedulePane(QWidget):
             ScheduleMove(self.acts_at, self.followed, target, chosen, move=verb == "move").begin()
 
     def _show(self) -> None:
-        rows = [one for schedules in self.followed.values() for one in schedules.rows]
-        lists = [schedules.rows for schedules in self.followed.values()]
+        followed = self.followed.values()
+        self._say_state()
+        self.chips.show_stores(followed)
+        lists = [schedules.rows for schedules in followed]
         if len(lists) != len(self._shown) or any(new is not old for new, old in zip(lists, self._shown, strict=True)):
             self._shown = lists
-            self.model.replace(rows)
+            self.model.replace(chain.from_iterable(lists))
+        else:
+            self._arranged()
+
+    def _say_state(self, *_: object) -> None:
+        """Say what is known, and have looked up what the table is sorted by."""
+        column = self.table.columns[self.table.horizontalHeader().sortIndicatorSection()]
+        from_history = column.key in FROM_HISTORY
+        for schedules in self.followed.values():
+            schedules.want_history(from_history)
+        self.heading.show_state(self.followed, column.title, from_history=from_history)
+
+    def _arranged(self) -> None:
+        """The table shows what is known."""
         self._say_what_is_in_sight()
-        on = sum(one.entry.enabled and not one.entry.problem for one in rows)
-        self.totals.setText(f"{formats.count(len(rows), 'schedule')} · {on:,} on" if rows else "")
-        several = len(self.followed) > 1
-        told = [
-            f"{name}, {state.title}: {words}" if several else f"{state.title}: {words}"
-            for name, schedules in self.followed.items()
-            for state in schedules.stores
-            for words in (state.problem, *state.warnings, state.beat.words if state.beat.alive is not True else "")
-            if words and (state.count or state.problem)
-        ]
-        if late := overdue_words(rows, time.time()):
-            told.append(late)
-        self.problems.setText(formats.plain_lines("\n".join(told)))
-        self.problems.setVisible(bool(told) and bool(rows))
-        self.chips.show_stores(self.followed.values())
         self._select()
         self._update_empty()
 
@@ -361,7 +361,6 @@ class SchedulePane(QWidget):
             return any(needle in part.casefold() for part in (one.entry.name, one.entry.task, one.entry.queue))
 
         self.model.keep_only(passes if needle or store is not None else None)
-        self._update_empty()
 
     def _update_empty(self, *_: object) -> None:
         filled = bool(self.model.rowCount())

@@ -129,7 +129,7 @@ class SchedulesView(SchedulePane):
         if self.model.rowCount() and self.calendar_button.isChecked():
             self.stack.setCurrentWidget(self.calendar)
             self.detail.hide()
-            if time.monotonic() >= self._next_week:
+            if time.monotonic() >= self._next_week and self.schedules.summary.complete:
                 self._next_week = time.monotonic() + _WEEK_SECONDS
                 self._session.spawn(self._show_week(), "calendar", self)
 

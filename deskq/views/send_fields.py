@@ -26,7 +26,7 @@ from deskq.errors import UserError
 from deskq.views import theme
 from deskq.views.empty import plain_label
 from deskq.views.fields import name_choice, offer_names, row_of
-from deskq.views.schedule_kinds import moment_edit, moment_in, set_moment
+from deskq.views.schedule_kinds import MomentEdit
 from deskq.views.send_arguments import SendArguments
 from deskq.views.send_place import SendPlace
 
@@ -49,7 +49,7 @@ class SendFields(QWidget):
         self.when.addItems(["at once", "in", "at"])
         self.when.setAccessibleName("When")
         self.countdown = _seconds("Countdown")
-        self.eta = moment_edit()
+        self.eta = MomentEdit()
         self.expires = _seconds("Expires")
         self.hard, self.soft = _seconds("Hard time limit"), _seconds("Soft time limit")
         self.priority = QSpinBox()
@@ -90,7 +90,7 @@ class SendFields(QWidget):
         self.show_arguments(call.args, call.kwargs)
         self.when.setCurrentIndex(2 if call.eta is not None else 1 if call.countdown else 0)
         self.countdown.setValue(call.countdown or 60.0)
-        set_moment(self.eta, call.eta if call.eta is not None else time.time() // 60 * 60 + 3_600)
+        self.eta.set_moment(call.eta if call.eta is not None else time.time() // 60 * 60 + 3_600)
         limits = ((self.expires, call.expires), (self.hard, call.time_limit), (self.soft, call.soft_time_limit))
         for field, value in limits:
             field.setValue(value if value is not None else _NOT)
@@ -127,7 +127,7 @@ class SendFields(QWidget):
             args=args,
             kwargs=kwargs,
             countdown=_given(self.countdown) if when == 1 else None,
-            eta=moment_in(self.eta) if when == 2 else None,
+            eta=self.eta.moment() if when == 2 else None,
             expires=_given(self.expires),
             priority=self.priority.value() if self.priority.value() >= 0 else None,
             time_limit=_given(self.hard),

@@ -1,33 +1,78 @@
-"""Opaque state of windows and tables (sizes, columns), remembered between runs."""
+"""Opaque state of windows and tables (sizes, columns), remembered between runs; a thread of its own writes it.
+
+QSettings locks, writes and syncs a file, which takes as long as the disk likes.
+"""
 
 from __future__ import annotations
+
+from threading import Lock, Thread
+from typing import Final
 
 from PySide6.QtCore import QByteArray, QSettings
 
 from deskq import paths
 
-
-def _settings() -> QSettings:
-    return QSettings(str(paths.state_dir() / "window.ini"), QSettings.Format.IniFormat)
+_lock: Final = Lock()
+_waiting: Final[dict[str, dict[str, QByteArray | str]]] = {}
+"""What is not in its file yet: by file, by key."""
 
 
 def load(key: str) -> QByteArray | None:
     """Return what was saved, None if nothing was."""
-    value = _settings().value(key)
+    value = _value(key)
     return value if isinstance(value, QByteArray) and not value.isEmpty() else None
 
 
 def save(key: str, value: QByteArray) -> None:
     """Remember a state."""
-    _settings().setValue(key, value)
+    _save(key, value)
 
 
 def load_text(key: str, default: str = "") -> str:
     """Return a remembered word."""
-    value = _settings().value(key, default)
+    value = _value(key)
     return value if isinstance(value, str) else default
 
 
 def save_text(key: str, value: str) -> None:
     """Remember a word."""
-    _settings().setValue(key, value)
+    _save(key, value)
+
+
+def _file() -> str:
+    return str(paths.state_dir() / "window.ini")
+
+
+def _value(key: str) -> object:
+    file = _file()
+    with _lock:
+        waiting = _waiting.get(file, {}).get(key)
+    return waiting if waiting is not None else QSettings(file, QSettings.Format.IniFormat).value(key)
+
+
+def _save(key: str, value: QByteArray | str) -> None:
+    file = _file()
+    with _lock:
+        first = file not in _waiting
+        _waiting.setdefault(file, {})[key] = value
+    if first:
+        Thread(target=_write, args=(file,), name="window-state").start()  # the interpreter waits for it when it ends
+
+
+def _write(file: str) -> None:
+    """Write what waits; it counts as waiting until it is in the file."""
+    with _lock:
+        values = dict(_waiting[file])
+    settings = QSettings(file, QSettings.Format.IniFormat)
+    for key, value in values.items():
+        settings.setValue(key, value)
+    settings.sync()
+    with _lock:
+        waiting = _waiting[file]
+        for key, value in values.items():
+            if waiting[key] is value:
+                del waiting[key]
+        if not waiting:
+            del _waiting[file]
+            return
+    _write(file)

@@ -14,6 +14,9 @@ import subprocess
 import sys
 import time
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import closing
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -25,6 +28,9 @@ from deskq.app import App
 from deskq.models.garbage import GuiThreadCollector
 from deskq.models.session import ProfileSession
 from deskq.profiles import Profile
+from deskq.schedules.base import Entry
+from deskq.schedules.opening import open_store
+from deskq.starting import SWITCH_SECONDS
 from deskq.views import theme, window_state
 from tests.benchmarks.figures import quantile
 from tests.gui.conftest import until
@@ -220,7 +226,73 @@ async def browse(app: App, session: ProfileSession, seconds: float) -> Result:
     return results
 
 
-SCENARIOS: Final[dict[str, Scenario]] = {"delay": delay, "stalls": stalls, "many": many, "browse": browse}
+async def schedules(app: App, session: ProfileSession, seconds: float) -> Result:
+    """Many schedules: first paint, all of them, all next runs, an edit, sorting; and the loop's gaps meanwhile."""
+    name, loop = session.profile.name, asyncio.get_running_loop()
+    with closing(open_store(session.profile.url)) as store:
+        expected = len((await loop.run_in_executor(None, store.read)).entries)
+        app.window.show_view(name, "overview")
+        await asyncio.sleep(1)
+        probe = LoopGaps()
+        probe.start()
+        began = time.perf_counter()
+        view: Any = app.window.show_view(name, "schedules")
+        results = {"first": await _painted(view, lambda: view.table.isVisible() and view.model.rowCount() > 0)}
+
+        def known() -> bool:
+            first, last = _in_sight(view.table)
+            return all(view.model.row_at(line).row.looked_at is not None for line in range(first, last))
+
+        await until(lambda: view.model.rowCount() == expected, 60)
+        results["all"] = (time.perf_counter() - began) * 1_000
+        await until(known, 60)
+        results["next"] = (time.perf_counter() - began) * 1_000
+        await until(lambda: all(one.row.looked_at is not None for one in view.schedules.rows), 120)
+        results["all next"] = (time.perf_counter() - began) * 1_000
+        results |= probe.stop("opening gap")
+        await asyncio.sleep(1)
+        probe = LoopGaps()
+        probe.start()
+        edits: list[float] = []
+        for number in range(5):
+            one = view.model.row_at(number)
+            new = replace(one.entry, args=[f"edit {number} at {time.time()}"])
+            await loop.run_in_executor(None, store.replace, one.entry, new)
+            began = time.perf_counter()
+            view.schedules.refresh()
+            await until(partial(_holds, view, one.place, new), 60)
+            edits.append((time.perf_counter() - began) * 1_000)
+            await asyncio.sleep(0.3)
+        results["edit"], results["slowest edit"] = quantile(edits, 0.5), max(edits)
+        results |= probe.stop("edit gap")
+        probe = LoopGaps()
+        probe.start()
+        for key in ("name", "task", "schedule", "next"):
+            view.table.sortByColumn([c.key for c in view.table.columns].index(key), Qt.SortOrder.AscendingOrder)
+            await asyncio.sleep(1)
+        for text in ("entry 77", ""):
+            view.line.setText(text)
+            await asyncio.sleep(1)
+        results |= probe.stop("sorting gap")
+        probe = LoopGaps()
+        probe.start()
+        await asyncio.sleep(seconds)
+        return results | probe.stop("watching gap")
+
+
+def _holds(view: Any, place: Any, new: Entry) -> bool:
+    """Does the table show this entry?"""
+    row = view.model.row_at(view.model.line_of(place))
+    return row is not None and row.entry.args == new.args
+
+
+SCENARIOS: Final[dict[str, Scenario]] = {
+    "delay": delay,
+    "stalls": stalls,
+    "many": many,
+    "browse": browse,
+    "schedules": schedules,
+}
 
 
 def measure(scenario: str, url: str, history: Path, seconds: float, while_it_runs: Callable[[], object]) -> Result:
@@ -257,6 +329,7 @@ def main() -> None:
     parser.add_argument("--history", required=True)
     parser.add_argument("--seconds", type=float, default=30)
     chosen = parser.parse_args()
+    sys.setswitchinterval(SWITCH_SECONDS)
     application = QApplication(sys.argv[:1])
     application.setStyle("Fusion")
     application.setQuitOnLastWindowClosed(False)

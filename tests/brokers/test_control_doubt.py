@@ -212,7 +212,8 @@ def test_nodes_are_known_under_a_key_prefix(redis_url: str) -> None:
     assert control_nodes(profile) == ControlNodes(frozenset(), 0)
     prefixed = replace(profile, redis=replace(profile.redis, global_keyprefix="shop:"))
     with CeleryWorker(redis_url, concurrency=1, config={"global_keyprefix": "shop:"}) as worker:
-        assert control_nodes(prefixed) == ControlNodes(frozenset({worker.hostname}), 1)
+        here = ControlNodes(frozenset({worker.hostname}), 1)
+        wait_until(lambda: control_nodes(prefixed) == here)  # it is ready a moment before it listens
         assert control_nodes(profile) == ControlNodes(frozenset(), 0)
         with closing(RemoteControl(prefixed)) as remote:
             assert remote.inspect("ping", timeout=10, limit=1) == {worker.hostname: {"ok": "pong"}}

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pika
 import pytest
 import redis
@@ -235,6 +236,14 @@ def test_a_queue_without_consumer(fixture: str, request: pytest.FixtureRequest, 
     assert findings["no-consumer"].title == "Nobody consumes “lonely”"
 
 
+def test_a_queue_where_no_worker_is(redis_url: str) -> None:
+    with sample_client(redis_url) as client:
+        client.send_task("sample.add", (1, 2), queue="lonely")
+        _, findings = examined(Profile.from_url(redis_url))
+    assert findings["no-consumer"].title == "“lonely” waits, and no worker is there"
+    assert findings["no-consumer"].evidence.startswith("1 message ready")
+
+
 def test_an_eta_beyond_the_visibility_timeout(redis_url: str) -> None:
     with CeleryWorker(redis_url, pool="threads", config=GOOD), sample_client(redis_url) as client:
         client.send_task("sample.add", (1, 2), countdown=7_500)
@@ -255,6 +264,21 @@ def test_two_workers_of_one_name(redis_url: str) -> None:
         "error",
         "2 workers are named same@name",
     )
+
+
+def test_two_workers_of_one_name_and_one_pid_as_in_containers(redis_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    decode = RedisEventSource.decode
+    monkeypatch.setattr(
+        RedisEventSource,
+        "decode",
+        lambda source, payload: [msgspec.structs.replace(event, pid=1) for event in decode(source, payload)],
+    )
+    with CeleryWorker(redis_url, pool="threads", hostname="same@name", config=GOOD):
+        _, findings = examined(Profile.from_url(redis_url))
+        assert findings["duplicate-name"].level == "ok"
+        with CeleryWorker(redis_url, pool="threads", hostname="same@name", config=GOOD):
+            _, findings = examined(Profile.from_url(redis_url))
+    assert findings["duplicate-name"].title == "2 workers are named same@name"
 
 
 def test_a_silent_profile_publishes_nothing(needs: Callable[[Callable[[], RedisServer]], RedisServer]) -> None:

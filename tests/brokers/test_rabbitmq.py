@@ -176,6 +176,17 @@ def test_a_redirect_does_not_carry_the_login_away() -> None:
     assert len(seen) == 1
 
 
+def test_a_database_as_a_broker(tmp_path: Path) -> None:
+    """It refuses options that it does not know; a passive declare would make the queue, so depths are not known."""
+    broker = GenericBroker(Profile.from_url(f"sqla+sqlite:///{tmp_path}/broker.db"))
+    (sample,) = broker.sample(["emails"])
+    source = broker.event_source()
+    source.connect()
+    assert (sample.ready, source.read(0.05)) == (None, [])
+    source.close()
+    broker.close()
+
+
 def test_the_filesystem_transport_of_kombu(tmp_path: Path) -> None:
     """A transport that deskq has no module for: depths by kombu, and its limits are said."""
     options = {"data_folder_in": str(tmp_path), "data_folder_out": str(tmp_path), "control_folder": str(tmp_path / "c")}

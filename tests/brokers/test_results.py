@@ -11,15 +11,21 @@ from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 import redis
+import sqlalchemy
 
 from deskq.errors import UserError
 from deskq.profiles import Profile
+from deskq.results import database_store
+from deskq.results.database_store import DatabaseResults
 from deskq.results.record import ResultRecord
-from deskq.results.store import open_results
+from deskq.results.store import ResultStore, open_results
 from tests.support.celery_worker import CeleryWorker
+from tests.support.database_servers import PASSWORD, USER, MariaServer, PostgresServer
+from tests.support.django_project import DjangoProject
 from tests.support.recording import deskq
 from tests.support.sample_app import sample_client
 from tests.support.servers import RedisServer
@@ -173,6 +179,92 @@ def test_django_celery_results(redis_url: str, tmp_path: Path) -> None:
 def test_what_cannot_be_read_says_why(url: str, says: str) -> None:
     with pytest.raises(UserError, match=says):
         read(url, "id")
+
+
+GONE = "DROP TABLE IF EXISTS celery_taskmeta"
+TABLE = "CREATE TABLE celery_taskmeta (id INTEGER, task_id VARCHAR(155), status VARCHAR(50), result {}, traceback TEXT)"
+ROW = "INSERT INTO celery_taskmeta VALUES (1, 'a', 'SUCCESS', %s, NULL)"
+
+
+def test_postgresql_that_stands_still_is_not_waited_for(
+    postgres: tuple[PostgresServer, DjangoProject], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The URL names a driver that the project has and deskq has not."""
+    monkeypatch.setattr(database_store, "ANSWER_SECONDS", 1)
+    server, _ = postgres
+    with server.connect() as connection:
+        connection.execute(GONE)  # others use this server, too
+        connection.execute(TABLE.format("BYTEA"))
+        connection.execute(ROW, (b'{"b": 1}',))
+    url = f"db+postgresql+psycopg2://{USER}:{quote(PASSWORD, safe='')}@127.0.0.1:{server.port}/shop"
+    record = read(url, "a")
+    assert record is not None
+    assert (record.state, record.kind) == ("SUCCESS", "json")
+    with closing(open_results(profile_of(url))) as store:
+        store.get("a")
+        server.freeze()
+        try:
+            with pytest.raises(UserError, match="cannot be read"):
+                store.get("a")
+        finally:
+            server.thaw()
+        assert wait_until(lambda: _again(store), 20, "an answer") is not None
+    frozen_while_asked(server, url)
+    with pytest.raises(UserError, match="password authentication failed") as refused:
+        read(url.replace(quote(PASSWORD, safe=""), "c4n4ry"), "a")
+    assert "c4n4ry" not in str(refused.value)
+    with server.connect() as connection:
+        connection.execute(GONE)
+
+
+def _again(store: ResultStore) -> ResultRecord | None:
+    try:
+        return store.get("a")
+    except UserError:
+        return None
+
+
+def frozen_while_asked(server: PostgresServer, url: str) -> None:
+    """It stands still when the connection is there already."""
+    connected = DatabaseResults._found_table
+
+    def freeze(store: DatabaseResults, connection: sqlalchemy.Connection) -> sqlalchemy.Table:
+        server.freeze()
+        return connected(store, connection)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(DatabaseResults, "_found_table", freeze)
+        try:
+            with pytest.raises(UserError, match="cannot be read"):
+                read(url, "a")
+        finally:
+            server.thaw()
+
+
+def test_mariadb(maria: tuple[MariaServer, DjangoProject]) -> None:
+    server, _ = maria
+    with closing(server.connect()) as connection:
+        connection.cursor().execute(GONE)
+        connection.cursor().execute(TABLE.format("BLOB"))
+        connection.cursor().execute(ROW, (b'{"b": 1}',))
+        connection.commit()
+    for scheme in ("db+mysql", "db+mariadb", "db+mysql+mysqldb"):
+        record = read(f"{scheme}://{USER}:{quote(PASSWORD, safe='')}@127.0.0.1:{server.port}/shop", "a")
+        assert record is not None
+        assert (record.state, record.kind) == ("SUCCESS", "json")
+    with closing(server.connect()) as connection:
+        connection.cursor().execute(GONE)
+
+
+def test_a_file_with_an_odd_name(tmp_path: Path) -> None:
+    file = tmp_path / "a #1 ü.sqlite"
+    with closing(sqlite3.connect(file)) as made:
+        made.execute(TABLE.format("BLOB"))
+        made.execute(ROW.replace("%s", "?"), (b"7",))
+        made.commit()
+    record = read(f"db+sqlite:///{file}", "a")
+    assert record is not None
+    assert record.result == "7"
 
 
 def test_a_database_without_tables(tmp_path: Path) -> None:

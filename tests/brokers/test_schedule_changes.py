@@ -15,7 +15,7 @@ from deskq.actions.schedule_edit import ScheduleDoer, plan_changes, store_of
 from deskq.actions.steps import StepCarrier, undo_plan
 from deskq.cli import main
 from deskq.profiles import PasswordStore, Profile, ProfileFile, Safety, SavedProfiles
-from deskq.schedules.base import Content, Crontab, Entry, Interval, ScheduleStore, Unsure
+from deskq.schedules.base import Content, Crontab, Entry, Interval, Reading, ScheduleStore, Unsure
 from deskq.schedules.comparing import Change
 from deskq.schedules.opening import open_store
 from deskq.schedules.plain import entry_to_plain
@@ -184,6 +184,9 @@ class Deaf:
 
     def read(self) -> Content:
         return self.store.read()
+
+    def read_in_parts(self) -> Reading:
+        return self.store.read_in_parts()
 
     def close(self) -> None:
         self.store.close()

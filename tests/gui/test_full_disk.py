@@ -40,3 +40,25 @@ def test_the_window_shows_at_once_what_cannot_be_written(redis_url: str, tmp_pat
         profile = Profile.from_url(redis_url, name="shop", history=str(disk / "h.sqlite"))
         run(scenario(profile, disk))
         assert assert_sound(profile.history_path()) == 1_010
+
+
+def test_the_window_shows_why_a_recorder_cannot_begin(redis_url: str, tmp_path: Path, run: Run) -> None:
+    async def scenario(profile: Profile, disk: Path) -> None:
+        ballast = fill(disk)
+        session = ProfileSession(profile)
+        session.start()
+        try:
+            await until(lambda: "cannot be written" in session.problem, 30, "the problem to be shown")
+            assert "cannot be written" in describe(session)[1]
+            with Feed(redis_url) as feed:
+                await until(lambda: bool(feed.client.client_list(_type="pubsub")), 15, "the recorder to subscribe")
+                send_tasks(feed, 100)
+            ballast.unlink()
+            await until(lambda: session.problem == "" and describe(session)[0] == "recording", 15, "the end of it")
+        finally:
+            await session.stop()
+
+    with small_file_system(tmp_path / "disk") as disk:
+        profile = Profile.from_url(redis_url, name="shop", history=str(disk / "h.sqlite"))
+        run(scenario(profile, disk))
+        assert assert_sound(profile.history_path()) == 100

@@ -21,10 +21,12 @@ EVERYTHING = Abilities(
     fields=frozenset({"one_off", "start_time", "expires_at", "description"}),
     zoned=True,
 )
+# Also what the fields for times do not show: fractions, "never" at the end of 9999, long before 1970.
+TIMES = st.floats(0, 4e9) | st.sampled_from([253_402_300_799.0, 253_402_300_799.999, -1e10, 1_792_888_200.5, 0.0])
 SCHEDULES = st.one_of(
     INTERVALS,
     CRONTABS.map(lambda made: replace(made, zone="Asia/Tokyo")),
-    st.builds(Clocked, st.floats(0, 4e9)),
+    st.builds(Clocked, TIMES),
     st.builds(Solar, st.just("sunset"), st.floats(-90, 90), st.floats(-180, 180)),
     RRULES.filter(lambda made: made.count is None or made.until is None),  # dateutil warns of both
 )
@@ -48,8 +50,8 @@ ENTRIES = st.builds(
     ),
     enabled=st.booleans(),
     one_off=st.booleans(),
-    start_time=st.none() | st.floats(0, 4e9),
-    expires_at=st.none() | st.floats(0, 4e9),
+    start_time=st.none() | TIMES,
+    expires_at=st.none() | TIMES,
     description=WORDS | st.just("one\ntwo"),
 )
 FEW = settings(max_examples=60, suppress_health_check=[HealthCheck.too_slow])

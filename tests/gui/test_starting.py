@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import pytest
 from PySide6.QtCore import Qt
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QDialog
@@ -17,7 +18,7 @@ from deskq.crash import CrashLog
 from deskq.instance import hand_over
 from deskq.models.broker_tree import KindRole
 from deskq.models.handover import Handover
-from deskq.profiles import PasswordStore, Profile
+from deskq.profiles import PasswordStore, Profile, ProfileFile, Safety, Secret
 from deskq.views.crash_report import CrashReportDialog, CrashReports
 from deskq.views.password_dialog import PasswordDialog
 from tests.gui.conftest import Recorded, Run, until
@@ -49,6 +50,24 @@ def test_a_second_start_opens_in_the_first_window(recorded: Recorded, run: Run, 
             assert list(app.sessions) == [file.name]  # the same again opens nothing twice
             handover.close()
             assert hand_over([file]) is False
+
+    run(scenario())
+
+
+def test_a_second_start_shows_the_profile_that_it_names(run: Run, qapp: QApplication) -> None:
+    """Of one broker there may be two profiles, one of them read-only; of one name two brokers."""
+    careful = Profile.from_url("redis://127.0.0.1:1/0", name="shop, careful", safety=Safety.READ_ONLY)
+    free = Profile.from_url("redis://127.0.0.1:1/0", name="shop")
+    other = Profile.from_url("redis://127.0.0.1:2/0", name="shop")
+
+    async def scenario() -> None:
+        async with opened(qapp) as app:
+            app.open([careful, free])
+            for profile, name in ((careful, "shop, careful"), (free, "shop"), (other, "shop (2)"), (other, "shop (2)")):
+                app.open([profile])
+                assert app.window.session() is app.sessions[name]
+                assert app.sessions[name].profile.safety is profile.safety
+            assert list(app.sessions) == ["shop, careful", "shop", "shop (2)"]
 
     run(scenario())
 
@@ -87,11 +106,18 @@ def test_a_file_that_is_no_history_is_told_where_it_was_chosen(tmp_path: Path, r
     run(scenario())
 
 
+@pytest.mark.parametrize("is_saved", [True, False])
 def test_a_refused_password_is_asked_for_and_used(
-    needs: Callable[[Callable[[], RedisServer]], RedisServer], tmp_path: Path, run: Run, qapp: QApplication
+    is_saved: bool,
+    needs: Callable[[Callable[[], RedisServer]], RedisServer],
+    tmp_path: Path,
+    run: Run,
+    qapp: QApplication,
 ) -> None:
     async def scenario(url: str) -> None:
         profile = Profile.from_url(url.replace("right", "wrong"), name="shop", history=str(tmp_path / "h.sqlite"))
+        if is_saved:
+            ProfileFile().save([profile])
         async with opened(qapp) as app:
             app.window.show()
             app.add(profile)
@@ -110,7 +136,8 @@ def test_a_refused_password_is_asked_for_and_used(
                 return status is not None and status.state == "recording"
 
             await until(recording, 30)
-            assert PasswordStore().get("shop") == app.sessions["shop"].profile.password
+            assert app.sessions["shop"].profile.password.reveal() == "right"
+            assert PasswordStore().get("shop") == (Secret("right") if is_saved else None)
             node = tree.itemFromIndex(tree.index_of("shop", "profile"))
             await until(lambda: node.child(0).data(KindRole) != "problem")
 

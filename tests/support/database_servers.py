@@ -103,7 +103,8 @@ class PostgresServer(_DatabaseServer):
     def freeze(self) -> None:
         """Each of its processes leads a group of its own."""
         for pid in (self.pid, *children(self.pid)):
-            os.kill(pid, signal.SIGSTOP)
+            with contextlib.suppress(ProcessLookupError):  # one that served a connection may end just now
+                os.kill(pid, signal.SIGSTOP)
 
     def thaw(self) -> None:
         """Ends `freeze`."""

@@ -8,6 +8,7 @@ import random
 from collections.abc import Callable
 from typing import Any, Final
 
+from deskq.brokers.rabbitmq_deliveries import Delivery
 from tests.support.flood import envelope, heartbeat, task_events
 
 TASK: Final = "00000000-0000-4000-8000-{:012}"
@@ -91,35 +92,82 @@ def value(chance: random.Random) -> Any:
     return chance.choice(kinds)()
 
 
-def payload(chance: random.Random) -> bytes:
-    """Return one hostile delivery of Redis."""
-    body: Any = fields(chance)
+def body(chance: random.Random) -> Any:
+    """Return what a hostile delivery holds: an event that was changed, a list of them, or any value."""
+    changed = fields(chance)
     for _ in range(chance.randrange(4)):
-        name = chance.choice([*body, "uuid", "hostname", "timestamp", "eta", "expires", "processed", "loadavg"])
+        name = chance.choice([*changed, "uuid", "hostname", "timestamp", "eta", "expires", "processed", "loadavg"])
         if chance.random() < 0.15:
-            body.pop(name, None)
+            changed.pop(name, None)
         else:
-            body[name] = value(chance)
+            changed[name] = value(chance)
+    if chance.random() < 0.0005:
+        changed[chance.choice([*changed, "args", "uuid", "traceback"])] = "<b>" * chance.choice([50_000, 3_000_000])
     how = chance.random()
     if how < 0.15:
-        body = [body] * chance.randrange(30)
-    elif how < 0.2:
-        body = value(chance)
-    made = envelope(body)
+        return [changed] * chance.randrange(30)
+    return value(chance) if how < 0.2 else changed
+
+
+def damaged_bytes(chance: random.Random, raw: bytes, most: int = 8) -> bytes:
+    """Return them with a few bytes changed, taken out or put in."""
+    damaged = bytearray(raw)
+    for _ in range(chance.randrange(1, most)):
+        at = chance.randrange(len(damaged) + 1)
+        damaged[at : at + chance.randrange(3)] = chance.randbytes(chance.randrange(3))
+    return bytes(damaged)
+
+
+def payload(chance: random.Random) -> bytes:
+    """Return one hostile delivery of Redis."""
+    if chance.random() < 0.0005:
+        return chance.choice([b"", nested(10_000), chance.randbytes(1_000_000), b"[" * 100_000])
+    content = body(chance)
+    made = envelope(content)
     if chance.random() < 0.1:  # the envelope itself
         outer = json.loads(made)
         outer[chance.choice(["body", "properties", "content-type", "content-encoding", "headers"])] = value(chance)
         made = json.dumps(outer).encode()
-    if chance.random() < 0.15:  # its bytes
-        damaged = bytearray(made)
-        for _ in range(chance.randrange(1, 8)):
-            at = chance.randrange(len(damaged))
-            damaged[at : at + chance.randrange(3)] = chance.randbytes(chance.randrange(3))
-        made = bytes(damaged)
+    if chance.random() < 0.15:
+        made = damaged_bytes(chance, made)
     if chance.random() < 0.05:  # the JSON inside
-        inner = bytearray(json.dumps(body).encode())
-        at = chance.randrange(len(inner))
-        inner[at : at + 2] = chance.randbytes(2)
+        inner = damaged_bytes(chance, json.dumps(content).encode(), 3)
         outer = {"body": base64.b64encode(inner).decode(), "properties": {"body_encoding": "base64"}}
         made = json.dumps(outer).encode()
     return made
+
+
+CONTENT_TYPES: Final = (
+    "application/json",
+    None,
+    "",
+    "application/x-python-serialize",
+    "text/html",
+    "\x1b[31m",
+    "x" * 255,
+)
+ENCODINGS: Final = (
+    "utf-8",
+    None,
+    "",
+    "binary",
+    "utf-16",
+    "latin-1",
+    "punycode",
+    "idna",
+    "zlib_codec",
+    "nul\x00",
+    "\ud800",
+)
+
+
+def delivery(chance: random.Random) -> Delivery:
+    """Return one hostile delivery of RabbitMQ."""
+    kind = chance.choice(CONTENT_TYPES) if chance.random() < 0.05 else "application/json"
+    encoding = chance.choice(ENCODINGS) if chance.random() < 0.2 else "utf-8"
+    if chance.random() < 0.0005:
+        return Delivery(
+            chance.choice([b"", nested(10_000), chance.randbytes(1_000_000), b"{" * 100_000]), kind, encoding
+        )
+    raw = json.dumps(body(chance), ensure_ascii=chance.random() < 0.5).encode("utf-8", "surrogatepass")
+    return Delivery(damaged_bytes(chance, raw) if chance.random() < 0.15 else raw, kind, encoding)

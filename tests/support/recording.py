@@ -32,9 +32,14 @@ class Recording:
         self._process: Process | None = None
         self._reader: HistoryReader | None = None
 
+    def launch(self) -> Self:
+        """Start it and return at once."""
+        self._process = Process(self._command, log=self.folder / "record.log", cwd=_ROOT, env=dict(os.environ))
+        return self
+
     def start(self, timeout: float = 30) -> Self:
         """Returns when it records."""
-        self._process = Process(self._command, log=self.folder / "record.log", cwd=_ROOT, env=dict(os.environ))
+        self.launch()
         wait_until(lambda: self.status().state == "recording", timeout, "the recorder to record")
         return self
 

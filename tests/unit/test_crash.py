@@ -79,7 +79,8 @@ def test_an_exception_in_a_thread_is_reported(log: CrashLog, monkeypatch: pytest
 def test_a_killed_interpreter_leaves_its_stack() -> None:
     """A segmentation fault, as a broken library causes it."""
     program = (
-        "import faulthandler\nfrom deskq.crash import CrashLog\nCrashLog('window').begin()\n"
+        "import faulthandler\nfrom deskq.crash import CrashLog\nlog = CrashLog('window')\nlog.begin()\n"
+        "log.hide('canary')\nlog.note('Qt: QThread: Destroyed while thread canary is still running')\n"
         "def culprit():\n    faulthandler._sigsegv()\nculprit()\n"
     )
     ran = subprocess.run([sys.executable, "-c", program], cwd=_ROOT, env=dict(os.environ), check=False, timeout=60)
@@ -87,12 +88,16 @@ def test_a_killed_interpreter_leaves_its_stack() -> None:
     (report,) = crash.pending()
     assert "In: the interpreter itself" in report.text
     assert "Segmentation fault" in report.text
+    assert "Destroyed while thread ••• is still running" in report.text
     assert "in culprit" in report.text
     assert not list((paths.log_dir() / "crashes").glob("running-*"))
 
 
 def test_a_killed_process_leaves_no_report() -> None:
-    program = "import os\nfrom deskq.crash import CrashLog\nCrashLog('window').begin()\nos.kill(os.getpid(), 9)\n"
+    program = (
+        "import os\nfrom deskq.crash import CrashLog\nlog = CrashLog('window')\nlog.begin()\n"
+        "log.note('Qt: something')\nos.kill(os.getpid(), 9)\n"
+    )
     subprocess.run([sys.executable, "-c", program], cwd=_ROOT, env=dict(os.environ), check=False, timeout=60)
     assert list((paths.log_dir() / "crashes").glob("running-*")) != []
     assert crash.pending() == []
@@ -107,6 +112,15 @@ def test_a_killed_process_leaves_no_report() -> None:
         ("redis://broker.example/0", "redis://‹host›/0"),
         ("connect to 10.1.2.3:6379", "connect to ‹address›:6379"),
         ("login(password='hunter2', db=1)", "login(password='•••', db=1)"),
+        ("login(password='correct horse, battery', db=1)", "login(password='•••', db=1)"),
+        ("redis://:p/w@x@broker.example/0 failed", "redis://•••@‹host›/0 failed"),
+        (
+            'File "/srv/Acme Ltd/v/lib/python3.11/site-packages/pika/x.py", line 3',
+            'File "…/site-packages/pika/x.py", line 3',
+        ),
+        ('File "/srv/Acme Ltd/deskq/deskq/views/x.py", line 3', 'File "…/deskq/views/x.py", line 3'),
+        ("No such file: '/srv/acme/shop.sqlite'", "No such file: '…/shop.sqlite'"),
+        ("1/2 of 3/4, q a/b/c, application/json, /0", "1/2 of 3/4, q a/b/c, application/json, /0"),
         ("nothing secret, 1.2.3 of 4", "nothing secret, 1.2.3 of 4"),
     ],
 )
@@ -115,4 +129,5 @@ def test_redaction(text: str, safe: str) -> None:
 
 
 def test_the_home_folder_is_not_named() -> None:
-    assert redact(f'File "{Path.home()}/shop/x.py"') == 'File "~/shop/x.py"'
+    assert redact(f'File "{Path.home()}/shop/x.py"') == 'File "…/x.py"'
+    assert redact(f"in {Path.home()}") == "in ~"

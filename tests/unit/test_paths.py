@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from pathlib import Path
 
 import pytest
@@ -28,6 +29,26 @@ def test_a_directory_that_cannot_be_made(deskq_home: Path) -> None:
     with pytest.raises(UserError, match="DESKQ_HOME") as raised:
         paths.config_dir()
     assert "File exists" in raised.value.details
+
+
+def test_a_folder_below_that_cannot_be_made(deskq_home: Path) -> None:
+    (paths.state_dir() / "history").write_text("in the way")
+    with pytest.raises(UserError, match="history: make it writable"):
+        paths.history_dir()
+
+
+def test_somebody_elses_folder_for_sockets_is_told(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    class Strict:
+        @property
+        def user_runtime_dir(self) -> str:
+            warnings.warn("XDG_RUNTIME_DIR is not set", stacklevel=1)
+            raise PermissionError(1, "owned by another user")
+
+    monkeypatch.setattr(paths, "_DIRS", Strict())
+    assert paths.runtime_dir().name == "run"  # under $DESKQ_HOME nobody asks the system
+    monkeypatch.delenv("DESKQ_HOME")
+    with pytest.raises(UserError, match="owned by another user"):
+        paths.runtime_dir()
 
 
 def test_resources() -> None:

@@ -21,6 +21,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from deskq import paths
 from deskq.errors import UserError
 from deskq.models.formats import plain_lines
 from deskq.profiles.importing import TIMEOUT, Proposal, from_app, from_django
@@ -131,7 +132,7 @@ class ImportSource(QDialog):
         def work() -> Proposal:
             proposal: Proposal = reader(
                 name,
-                folder=Path(folder).expanduser(),
+                folder=paths.written(folder),
                 python=Path(python) if python else None,
                 cancelled=self._stop.is_set,
             )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import os
 import stat
 import time
 from pathlib import Path
@@ -12,6 +13,8 @@ from pathlib import Path
 import pytest
 
 from deskq.cli import main
+from deskq.errors import UserError
+from deskq.history.lock import is_locked
 from deskq.history.query import TaskFilter
 from deskq.history.reader import HistoryReader
 from deskq.history.store import History
@@ -28,7 +31,7 @@ def path(tmp_path: Path) -> Path:
     now = time.time()
     history.record("new", now).add(Event(type="task-received", timestamp=now, uuid="new", hostname="w1", name="=now()"))
     history.commit(NOW)
-    history.close_gap(history.open_gap(NOW, "the broker restarted"), NOW + 5, 12)
+    history.open_gap(NOW, "the broker restarted", NOW + 5, 12)
     history.put_malformed("no JSON", b"garbage", NOW)
     history.close()
     return history.path
@@ -135,3 +138,44 @@ def test_export_filters_and_writes_all_or_nothing(
     assert not list(tmp_path.glob("*.part"))
     assert main(["tasks", str(path), "--since", "1h"]) == 0
     assert capsys.readouterr().out.count("\n") == 2
+
+
+@pytest.mark.parametrize("verb", ["info", "check", "compact", "export"])
+def test_a_pipe_is_not_waited_for_and_never_set_aside(
+    verb: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pipe = tmp_path / "pipe.sqlite"
+    os.mkfifo(pipe)
+    salvage = ["--salvage"] if verb == "check" else []
+    assert main(["history", verb, str(pipe), *salvage]) == 2
+    assert "is no file, so it cannot be a history" in capsys.readouterr().err
+    with pytest.raises(UserError, match="cannot be a history"):
+        History(pipe)
+    assert [place.name for place in tmp_path.iterdir()] == ["pipe.sqlite"]
+
+
+def test_a_folder_that_cannot_be_written_is_told(path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (path.parent / "shop.sqlite.lock").unlink()
+    (path.parent / "shop.sqlite.lock").mkdir()  # as root no folder is read-only
+    assert main(["history", "compact", str(path)]) == 2
+    assert "shop.sqlite.lock cannot be written (Is a directory)" in capsys.readouterr().err
+
+
+def test_a_link_to_a_history_is_the_history(path: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    link = tmp_path / "links" / "mine.sqlite"
+    link.parent.mkdir()
+    link.symlink_to(path)
+    recorder = History(path)
+    assert is_locked(link)
+    assert main(["history", "compact", str(link)]) == 2
+    assert "A recorder writes" in capsys.readouterr().err
+    recorder.close()
+    assert main(["history", "compact", str(link)]) == 0
+    with path.open("r+b") as file:
+        file.write(b"\0" * 100)
+    assert main(["history", "check", str(link), "--salvage"]) == 0
+    assert "301 tasks were salvaged" in capsys.readouterr().out
+    assert link.is_symlink()
+    assert [place.name for place in link.parent.iterdir()] == ["mine.sqlite"]
+    assert main(["history", "info", str(path)]) == 0
+    assert "301: SUCCESS 240" in capsys.readouterr().out

@@ -140,7 +140,9 @@ def test_without_a_keyring_a_file_only_if_the_person_says_so(
 ) -> None:
     keyring.set_keyring(NoKeyring())  # type: ignore[no-untyped-call]
     assert main(["profiles", "add", "shop", "redis://:c4n4ry@h/0"]) == 2
-    assert "--password-file-ok" in capsys.readouterr().err
+    said = capsys.readouterr().err
+    assert "--password-file-ok" in said
+    assert "in the URL" not in said  # where every process list shows it
     file = PasswordStore().file_path
     assert not file.exists()
     monkeypatch.setattr("sys.stdin", io.StringIO("c4n4ry\n"))
@@ -163,3 +165,43 @@ def test_passwords_of_other_urls(
     assert saved.named("shop").secrets()[key] == Secret("an0ther")
     assert main(["profiles", "set-password", "shop", "--for", "management-url", "--password-stdin"]) == 2
     assert "redis://s/3" in capsys.readouterr().err
+
+
+def test_a_broker_of_the_environment_that_lacks_something_stops_no_other(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("CELERY_BROKER_URL", "sentinel://:c4n4ry@s:26379")
+    assert main(["profiles", "import", "--env"]) == 2
+    assert "profiles add NAME URL …, with the URL from CELERY_BROKER_URL" in capsys.readouterr().err
+    monkeypatch.setenv("REDIS_URL", "redis://h:6380/2")
+    assert main(["profiles", "import", "--env"]) == 0
+    assert "Left out: s:26379. A sentinel URL needs the master's name" in capsys.readouterr().err
+    assert [profile.name for profile in ProfileFile().load()] == ["h:6380/2"]
+
+
+def test_a_projects_words_do_nothing_to_the_terminal(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "proj.py").write_text("import os\nos.write(2, b'\\x1b]0;owned\\x07\\n')\nos._exit(3)")
+    assert main(["profiles", "import", "--app", "proj", "--folder", str(tmp_path)]) == 2
+    error = capsys.readouterr().err
+    assert "<U+001B>]0;owned" in error.splitlines()[-1]
+    assert "\x1b" not in error
+
+
+def test_two_profiles_never_share_a_history_unasked(saved: SavedProfiles, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["profiles", "add", "shop 1", "redis://h/1"]) == 0
+    assert main(["profiles", "add", "shop:1", "redis://h/2"]) == 2
+    assert "“shop 1” keeps its history in" in capsys.readouterr().err
+    assert main(["profiles", "add", "shop:1", "redis://h/2", "--history", "other.sqlite"]) == 0
+    assert main(["profiles", "edit", "shop 1", "--silent"]) == 0
+    assert main(["profiles", "duplicate", "shop 1", "shop_1"]) == 2
+    assert "shop_1" not in [profile.name for profile in saved.load()]
+
+
+@pytest.mark.parametrize("name", ["n" * 400, "日" * 100, "~nobody-here/x.sqlite", "~nobody-here"])
+def test_names_that_no_file_can_have(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["history", "info", name]) == 2
+    assert main(["tasks", name]) == 2
+    assert capsys.readouterr().err.count("\n") == 2
+    assert main(["profiles", "add", name.replace("/", ""), "redis://h/1"]) == 0
+    assert main(["history", "info", name.replace("/", "")]) == 2
+    assert "There is no history at" in capsys.readouterr().err

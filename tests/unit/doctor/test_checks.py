@@ -6,7 +6,9 @@ import pytest
 
 from deskq.doctor import queue_advice, rabbitmq_advice, redis_advice, worker_advice
 from deskq.doctor.finding import Finding
+from deskq.doctor.observed import Observed
 from deskq.doctor.worker_advice import Idler
+from deskq.protocol.events import Event
 
 NOW = 1_795_000_000.0
 HOUR = 3_600.0
@@ -75,6 +77,17 @@ def test_two_workers_of_one_name() -> None:
     assert levels(worker_advice.duplicate_names({"a": 1, "b": 1})) == ["ok"]
     twice = only(worker_advice.duplicate_names({"a": 2, "b": 1}))
     assert (twice.level, twice.title) == ("error", "2 workers are named a")
+
+
+def test_two_workers_in_containers_have_one_pid() -> None:
+    def heard(*at: float) -> int:
+        observed = Observed()
+        for moment in at:
+            observed.hear(Event(type="worker-heartbeat", hostname="w", pid=1, timestamp=moment, freq=2), moment)
+        return observed.heard["w"].processes
+
+    assert heard(0, 2, 4) == heard(0, 1.7, 3.7, 5.7) == heard(0, 2.6, 4, 6) == 1
+    assert heard(0, 1, 2, 3) == heard(0, 0.1, 2, 2.1) == heard(1.9, 2, 3.9, 4) == 2
 
 
 def idler(**given: object) -> Idler:

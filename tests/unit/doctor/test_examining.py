@@ -8,9 +8,9 @@ import pytest
 
 from deskq.brokers.base import Refused
 from deskq.doctor import network, worker_steps
-from deskq.doctor.advice import task_event_states
-from deskq.doctor.facts import HistoryFacts
-from deskq.doctor.finding import Finding, Step, is_fine, lines, to_values
+from deskq.doctor.advice import about_queues, task_event_states
+from deskq.doctor.facts import HistoryFacts, QueueFacts
+from deskq.doctor.finding import Finding, Step, is_fine, lines, to_values, word
 from deskq.doctor.observed import Observed, WorkerSettings
 from deskq.doctor.probes import Outcome, Probe, discreet, run
 from deskq.doctor.versions import is_older, numbers
@@ -172,6 +172,28 @@ def test_who_tells_of_tasks() -> None:
     outcome = worker_steps.task_events(PROFILE, observed)
     assert outcome.state == "warning"
     assert outcome.evidence.startswith("silent took tasks")
+
+
+def test_consumers_are_not_known_where_a_worker_keeps_silent() -> None:
+    queues = QueueFacts(ready={"a": 3, "b": 4}, consumers={"a": None, "b": None})
+
+    def said(observed: Observed, profile: Profile = PROFILE) -> list[tuple[str, str]]:
+        return [(word(one), one.title) for one in about_queues(profile, observed, queues)]
+
+    answered = Observed(answering=["w"], queues={"w": ["a"]}, listening_failed=False)
+    assert said(answered) == [("warning", "Nobody consumes “b”"), ("ok", "What workers consume is there")]
+    answered.hear(beat("busy", 1, NOW), NOW)  # it may be the one that takes from b
+    assert said(answered)[0] == ("skipped", "Consumers of some queues")
+    assert "Nobody" not in str(said(answered))
+    nobody = Observed(answering=[], listening_failed=False)
+    assert said(nobody) == [
+        ("warning", "“a” waits, and no worker is there"),
+        ("warning", "“b” waits, and no worker is there"),
+    ]
+    nobody.hear(beat("busy", 1, NOW), NOW)
+    assert said(nobody) == [("skipped", "Consumers of queues")]
+    assert said(Observed(listening_failed=False)) == [("skipped", "Consumers of queues")]
+    assert said(Observed(), Profile.from_url("redis://h/0", silent=True)) == [("not-asked", "Consumers of queues")]
 
 
 def test_versions() -> None:

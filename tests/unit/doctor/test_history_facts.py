@@ -72,3 +72,15 @@ def test_a_worker_that_takes_nothing(
     assert idler.last_received == pytest.approx(now - 600)
     (finding,) = stalled(facts.idlers, now)
     assert finding.level == level
+
+
+def test_a_damaged_history_tells_nothing_and_stops_nothing(history: History, tmp_path: Path) -> None:
+    write(history, time.time(), [1] * 12)
+    history.close()
+    path = tmp_path / "h.sqlite"
+    raw = path.read_bytes()
+    for number in range(1, len(raw) // 4096):  # the header stays
+        damaged = bytearray(raw)
+        damaged[number * 4096 : (number + 1) * 4096] = b"\xff" * 4096
+        path.write_bytes(damaged)
+        assert read_history(path).workers == []

@@ -18,7 +18,8 @@ from deskq.history.file import APPLICATION_ID
 from deskq.history.query import Sort, TaskFilter
 from deskq.history.reader import HistoryReader
 from deskq.history.rows import QueueRow, RecorderStatus, WorkerRow
-from deskq.history.salvage import Salvage, open_history, repair, set_aside_and_salvage
+from deskq.history.salvage import Salvage, Salvaged, set_aside_and_salvage
+from deskq.history.set_aside import SetAside, exchange, open_history, to_be_salvaged
 from deskq.history.store import History
 from tests.unit.history.test_history import NOW, add_task, uuid_of
 
@@ -38,7 +39,7 @@ def fill(history: History, count: int = TASKS) -> None:
     history.commit(NOW)
     history.put_workers([WORKER])
     history.put_queues([QUEUE], [("emails", NOW, 5, 1, 2), ("", NOW, 7, 1, 2)])
-    history.close_gap(history.open_gap(NOW, "the broker restarted"), NOW + 5, 12)
+    history.open_gap(NOW, "the broker restarted", NOW + 5, 12)
     history.put_status(RecorderStatus(state="recording", events=7, updated=NOW + 9))
     history.put_malformed("no JSON", b"\xffgarbage", NOW)
     history.put_created(NOW - 100)
@@ -106,41 +107,53 @@ def read_or_say(path: Path) -> None:
         reader.close()
 
 
-def record_more(history: History, first: int = 900_000, count: int = 50) -> Salvage | None:
+def record_more(history: History, first: int = 900_000, count: int = 50) -> SetAside | None:
     """Commit new tasks as a recorder does; what became of the file if that showed that it is damaged."""
-    repaired = None
+    exchanged = None
     for number in range(first, first + count):
         while True:
             try:
                 add_task(history, number)
                 history.commit(NOW)
             except (apsw.CorruptError, apsw.NotADBError, apsw.ConstraintError):
-                assert repaired is None
-                repaired = repair(history)
+                assert exchanged is None
+                exchanged = exchange(history, history.next_id)
             else:
                 break
-    return repaired
+    return exchanged
 
 
-def works_again(path: Path) -> Salvage | None:
-    """Open as a recorder does, record, and read every page; what was salvaged, if anything was."""
-    history, salvage = open_history(path)
+def salvaged(history: History) -> Salvaged:
+    """Salvage to the end what was set aside."""
+    salvage = Salvage(history)
+    while salvage.step(NOW):
+        pass
+    (ended,) = salvage.ended
+    return ended
+
+
+def works_again(path: Path) -> Salvaged | None:
+    """Open as a recorder does, record, salvage, and read every page; what was salvaged, if anything was."""
+    history, aside = open_history(path)
     try:
-        salvage = record_more(history) or salvage
+        aside = record_more(history) or aside
+        assert to_be_salvaged(path) == ([] if aside is None else [aside])
+        ended = salvaged(history) if aside is not None else None
     finally:
         history.close()
     reader = HistoryReader(path)
     try:
-        assert all(reader.task_row(uuid_of(number)) is not None for number in range(900_000, 900_050))
+        newest = [row.uuid for row in reader.tasks(TaskFilter(), limit=50)]
+        assert newest == [uuid_of(number) for number in range(900_049, 899_999, -1)]
         everything(reader)
     finally:
         reader.close()
-    if salvage is not None:
-        assert salvage.kept_as.parent == path.parent
-        assert salvage.kept_as.name.startswith(f"{path.name}.damaged-")
-        assert stat.S_IMODE(salvage.kept_as.stat().st_mode) == 0o600
-    assert not [left for left in path.parent.iterdir() if ".salvage" in left.name]
-    return salvage
+    if ended is not None:
+        assert ended.kept_as.parent == path.parent
+        assert ended.kept_as.name.startswith(f"{path.name}.damaged-")
+        assert stat.S_IMODE(ended.kept_as.stat().st_mode) == 0o600
+    assert not [left for left in path.parent.iterdir() if ".salvag" in left.name]
+    return ended
 
 
 @pytest.mark.parametrize("seed", range(FLIPS))
@@ -148,10 +161,10 @@ def test_a_thousand_random_flips(path: Path, seed: int) -> None:
     print(f"seed {seed}")
     flip(path, random.Random(seed), 1_000)
     read_or_say(path)
-    salvage = works_again(path)
-    assert salvage is not None
-    assert salvage.tasks > TASKS // 3
-    assert salvage.lost
+    ended = works_again(path)
+    assert ended is not None
+    assert ended.tasks > TASKS // 3
+    assert ended.missing > 0
 
 
 @pytest.mark.parametrize("seed", range(max(FLIPS // 3, 1)))
@@ -159,8 +172,8 @@ def test_one_flip(path: Path, seed: int) -> None:
     print(f"seed {seed}")
     flip(path, random.Random(1_000 + seed), 1)
     read_or_say(path)
-    salvage = works_again(path)
-    assert salvage is None or salvage.tasks > TASKS * 9 // 10
+    ended = works_again(path)
+    assert ended is None or ended.tasks > TASKS * 9 // 10
 
 
 def overwrite(path: Path, at: int, content: bytes) -> None:
@@ -186,9 +199,9 @@ def overwrite(path: Path, at: int, content: bytes) -> None:
 def test_a_destroyed_beginning_or_end(path: Path, damage: Callable[[Path], None], least: int) -> None:
     damage(path)
     read_or_say(path)
-    salvage = works_again(path)
-    assert salvage is not None
-    assert salvage.tasks >= least
+    ended = works_again(path)
+    assert ended is not None
+    assert ended.tasks >= least
 
 
 def test_an_empty_file_becomes_a_history(tmp_path: Path) -> None:
@@ -202,8 +215,8 @@ def test_nothing_is_lost_when_nothing_is_damaged(path: Path) -> None:
     tasks = list(before.export(TaskFilter()))
     charts = (before.throughput(NOW, NOW + 5_000), before.runtime_percentiles(NOW, NOW + 5_000))
     samples = before.queue_samples("emails", NOW, NOW + 100)
-    salvage = set_aside_and_salvage(path)
-    assert (salvage.tasks, salvage.workers, salvage.queues, salvage.gaps, salvage.lost) == (TASKS + 1, 1, 1, 1, "")
+    ended = set_aside_and_salvage(path)
+    assert (ended.tasks, ended.missing) == (TASKS + 1, 0)
     assert before.replaced
     before.close()
     after = HistoryReader(path)
@@ -211,9 +224,12 @@ def test_nothing_is_lost_when_nothing_is_damaged(path: Path) -> None:
     assert (after.throughput(NOW, NOW + 5_000), after.runtime_percentiles(NOW, NOW + 5_000)) == charts
     assert after.queue_samples("emails", NOW, NOW + 100) == samples
     assert (after.workers(), after.queues()) == ([WORKER], [QUEUE])
-    assert [(gap.cause, gap.estimate) for gap in after.gaps()] == [("the broker restarted", 12)]
+    assert [(gap.cause, gap.estimate) for gap in after.gaps()] == [
+        ("the broker restarted", 12),
+        ("the history was damaged; 3,001 tasks were salvaged", None),
+    ]
     assert [row.raw for row in after.malformed()] == [b"\xffgarbage"]
-    assert (after.created(), after.status().updated) == (NOW - 100, NOW + 9)
+    assert after.created() == NOW - 100
     after.close()
 
 
@@ -226,9 +242,9 @@ def test_what_only_the_wal_holds_is_salvaged(tmp_path: Path) -> None:
         shutil.copy(tmp_path / name, killed / name)
     history.close()
     assert (killed / "live.sqlite-wal").stat().st_size
-    salvage = set_aside_and_salvage(killed / "live.sqlite")
-    assert (salvage.tasks, salvage.lost) == (301, "")
-    assert salvage.kept_as.with_name(salvage.kept_as.name + "-wal").exists()
+    ended = set_aside_and_salvage(killed / "live.sqlite")
+    assert (ended.tasks, ended.missing) == (301, 0)
+    assert ended.kept_as.with_name(ended.kept_as.name + "-wal").exists()
 
 
 @pytest.fixture
@@ -242,7 +258,8 @@ def test_damage_at_work_is_repaired_and_held_events_are_written(open_one: Histor
     add_task(open_one, 5_000, name="held.back")
     overwrite(open_one.path, 4_096, b"\xff" * (open_one.path.stat().st_size - 4_096 - 40_960))
     open_one.connection.pragma("shrink_memory")
-    record_more(open_one)
+    assert record_more(open_one) is not None
+    assert salvaged(open_one).tasks > 0
     reader = HistoryReader(open_one.path)
     row = reader.task_row(uuid_of(5_000))
     assert row is not None

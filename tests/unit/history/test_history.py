@@ -165,8 +165,7 @@ def test_workers_queues_status_and_gaps(history: History, reader: HistoryReader)
     history.put_workers([worker])
     history.put_queues([queue], [])
     history.put_status(RecorderStatus(state="recording", events=7))
-    gap = history.open_gap(NOW, "the broker restarted")
-    history.close_gap(gap, NOW + 5, 12)
+    history.open_gap(NOW, "the broker restarted", NOW + 5, 12)
     assert reader.workers() == [worker]
     assert reader.queues() == [queue]
     assert reader.status().events == 7

@@ -12,6 +12,7 @@ from deskq.history.query import TaskFilter
 from deskq.history.reader import HistoryReader
 from deskq.history.retention import NEWEST_KEPT, Retention
 from deskq.history.store import History
+from tests.support.waiting import wait_until
 from tests.unit.history.test_history import NOW, add_task, uuid_of
 
 DAY = 86_400.0
@@ -93,7 +94,7 @@ def test_the_size_keeps_its_limit_while_tasks_come(history: History) -> None:
     for first in range(1, 20_001, 1_000):
         fill(history, first, 1_000, kwargs=long)
         work_off(retention, NOW)
-        history.connection.pragma("wal_checkpoint", "truncate")
+        checkpoint(history)
         assert history.path.stat().st_size <= limit
     told, there = counted(history)
     assert told == there
@@ -122,7 +123,7 @@ def test_what_hung_on_tasks_goes_with_them(history: History) -> None:
     fill(history, 1, 500, name="old.name", queue="old.queue")
     history.put_queues([], [("old.queue", NOW + number, number, 0, 1) for number in range(300)])
     history.put_queues([], [("new.queue", NOW + 20 * DAY, 1, 0, 1), ("", NOW, 1, 0, 1)])
-    history.close_gap(history.open_gap(NOW, "long ago"), NOW + 1)
+    history.open_gap(NOW, "long ago", NOW + 1)
     add_task(history, 20 * int(DAY), name="new.name", queue="new.queue")
     history.commit(NOW)
     work_off(Retention(history, 5, 5, 0), NOW + 20 * DAY + 10)
@@ -162,10 +163,15 @@ def test_a_task_that_was_forgotten_and_is_told_of_again_is_a_new_one(history: Hi
     assert counted(history) == ({"SUCCESS": 2}, {"SUCCESS": 2})
 
 
+def checkpoint(history: History) -> None:
+    """Move all of the log into the file; SQLite refuses while another thread is at it."""
+    wait_until(lambda: not history.connection.execute("PRAGMA wal_checkpoint(truncate)").get[0], 10, "the checkpoint")
+
+
 def test_free_pages_are_given_back(history: History) -> None:
     fill(history, 1, 12_000, kwargs="y" * 900)
-    history.connection.pragma("wal_checkpoint", "truncate")
+    checkpoint(history)
     before = history.path.stat().st_size
     work_off(Retention(history, 1, 1, 0), NOW + 11_000 + DAY)
-    history.connection.pragma("wal_checkpoint", "truncate")
+    checkpoint(history)
     assert history.path.stat().st_size < before // 4

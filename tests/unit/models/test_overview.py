@@ -59,8 +59,7 @@ def test_of_a_moment_no_rate_is_told(history: History) -> None:
 
 def test_a_gap_takes_its_seconds_away(history: History) -> None:
     record(history, seconds=20)
-    gap = history.open_gap(AT + 4, "the broker restarted")
-    history.close_gap(gap, AT + 8, None)
+    history.open_gap(AT + 4, "the broker restarted", AT + 8)
     history.open_gap(AT + 20, "the broker restarted")
     found = rates(history, AT + 40)
     assert found[0][1] == pytest.approx(10 / 6)

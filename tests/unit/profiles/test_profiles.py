@@ -37,7 +37,7 @@ CANARY = "c4n4ry/@:#?pass"
         ("REDIS://:p%40ss@h/0", "redis://h/0", "h", "redis"),
         ("valkeys://u:p@[::1]:6380/1", "valkeys://u@[::1]:6380/1", "::1:6380/1", "redis"),
         ("sentinel://:p@a:1;sentinel://b:2/0", "sentinel://a:1;sentinel://b:2/0", "a:1", "redis"),
-        ("amqp://guest:guest@h//", "amqp://guest@h//", "h", "amqp"),
+        ("amqp://guest:guest@h//", "amqp://guest@h//", "h:5672", "amqp"),  # "h" is the Redis there
         ("amqps://u:p@h:5671/shop", "amqps://u@h:5671/shop", "h:5671/shop", "amqp"),
         ("sqla+sqlite:///x.db", "sqla+sqlite:///x.db", "sqla+sqlite/x.db", "other"),
     ],

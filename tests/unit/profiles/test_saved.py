@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import tomllib
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
+import keyring
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from keyring.backends.fail import Keyring as NoKeyring
 
 from deskq.errors import UserError
 from deskq.profiles import (
@@ -23,6 +26,7 @@ from deskq.profiles import (
     Tls,
     profile_from_json,
     profile_to_json,
+    writing,
 )
 from deskq.profiles.field_text import from_text, to_text, value_of, with_values
 from deskq.profiles.fields import FIELDS, lowers_safety, problems, unfit
@@ -82,6 +86,9 @@ def test_a_version_1_file_is_upgraded_with_all_that_is_in_it(tmp_path: Path) -> 
         ('version = 2\n[[profile]]\nname = "x"\nurl = "redis://h/0"\nwatch_queues = [1]\n', "list of texts"),
         ('[[profile]]\nname = "x"\nurl = "redis://h/0"\nresult_backend = "redis://:c4n4ry@h/1"\n', "holds a password"),
         ('[[profile]]\nname = "x"\nurl = "redis://h/0"\nschedule_stores = ["redis://:c4n4ry@h/1"]\n', "set-password"),
+        ('[[profile]]\nname = "x"\nurl = ["redis://:c4n4ry@h/1"]\n', "“url” is a list"),
+        ('[[profile]]\nname = "x"\nurl = "redis://h"\nsafety = "redis://:c4n4ry@h/1"\n', "“safety” is another text"),
+        ('[[profile]]\nname = "x"\nurl = "redis://h/0"\nretention_days = 3\nretention = 4\n', "is a table"),
     ],
 )
 def test_more_broken_files(tmp_path: Path, text: str, says: str) -> None:
@@ -97,6 +104,20 @@ def test_tls_options_that_stand_in_a_url_of_the_file_are_understood(tmp_path: Pa
     path.write_text('[[profile]]\nname = "x"\nurl = "rediss://h/0?ssl_cert_reqs=none"\n')
     (profile,) = ProfileFile(path).load()
     assert (profile.url, profile.tls) == ("rediss://h/0", Tls(verify=False))
+
+
+def test_profiles_on_one_line_are_read_upgraded_and_changed(tmp_path: Path) -> None:
+    path = tmp_path / "profiles.toml"
+    path.write_text(
+        'profile = [{name = "x", url = "redis://h", retention_days = 7, tls = {future = 1}}] # mine\nz = 1\n'
+    )
+    file = ProfileFile(path)
+    (profile,) = file.load()
+    assert profile.retention_days == 7
+    file.save([replace(profile, silent=True), Profile.from_url("redis://i", name="y")])
+    parsed = tomllib.loads(path.read_text())
+    assert (parsed["z"], parsed["profile"][0]["tls"]) == (1, {"future": 1})
+    assert file.load() == [replace(profile, silent=True), Profile.from_url("redis://i", name="y")]
 
 
 def test_a_link_to_the_file_stays_a_link(tmp_path: Path) -> None:
@@ -157,6 +178,32 @@ def test_what_somebody_else_saved_meanwhile_stays(saved: SavedProfiles) -> None:
     other.put(Profile.from_url("redis://h/9", name="theirs"))
     saved.put(Profile.from_url("redis://h/1", name="a"), was="a")
     assert names(saved) == ["a", "b", "c", "theirs"]
+
+
+def test_what_several_save_at_once_is_all_there(tmp_path: Path) -> None:
+    """As when a script starts many deskq at the same time."""
+    keyring.set_keyring(NoKeyring())  # type: ignore[no-untyped-call]
+    path = tmp_path / "p.toml"
+    PasswordStore().allow_file()
+
+    def add(number: int) -> None:
+        profile = Profile.from_url(f"redis://:pw{number}@h/{number}", name=f"p{number}")
+        SavedProfiles(ProfileFile(path), PasswordStore()).put(profile)
+
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(add, range(16)))
+    made = SavedProfiles(ProfileFile(path), PasswordStore())
+    assert sorted(names(made)) == sorted(f"p{number}" for number in range(16))
+    assert [made.named(f"p{number}").password.reveal() for number in range(16)] == [f"pw{n}" for n in range(16)]
+
+
+def test_a_file_that_another_process_holds(saved: SavedProfiles, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(writing, "_PATIENCE", 0.1)
+    busy = pytest.raises(UserError, match="being changed by another deskq")
+    with writing.alone(saved.file.path, "The profiles"), busy:
+        saved.remove("a")
+    saved.remove("a")
+    assert names(saved) == ["b", "c"]
 
 
 def test_a_renamed_profile_keeps_its_comments(saved: SavedProfiles) -> None:

@@ -10,6 +10,7 @@ import apsw
 import pytest
 
 from deskq.errors import UserError
+from deskq.history.query import TaskFilter
 from deskq.history.reader import HistoryReader
 from deskq.history.store import History
 from deskq.profiles import Profile
@@ -41,7 +42,7 @@ def test_what_was_read_is_in_the_new_history(tmp_path: Path) -> None:
     history = filled(tmp_path / "history.sqlite")
     said: list[str] = []
     recorder = Recorder(Profile.from_url("redis://127.0.0.1:1/0", name="shop"), history, threading.Event(), said.append)
-    gap = history.open_gap(NOW, "the broker restarted")
+    recorder._gaps.begin(NOW, "the broker restarted")
     destroy(history)
     events = [
         Event(type="task-received", timestamp=NOW, clock=number, uuid=uuid_of(number), hostname="w1", name="again")
@@ -50,7 +51,9 @@ def test_what_was_read_is_in_the_new_history(tmp_path: Path) -> None:
     recorder._source.decode = lambda payload: [payload]  # type: ignore[method-assign]
     recorder._take(events)
     recorder._commit()
-    history.close_gap(gap, NOW + 5)
+    recorder._gaps.end(NOW + 5)
+    while recorder._upkeep.busy:
+        recorder._salvage()
     (kept,) = tmp_path.glob("history.sqlite.damaged-*.sqlite")
     assert any(str(kept) in text for text in said)
     assert str(kept) in recorder.status_line()
@@ -58,8 +61,10 @@ def test_what_was_read_is_in_the_new_history(tmp_path: Path) -> None:
     assert all(reader.task_row(uuid_of(number)) is not None for number in range(1, 3_001))
     causes = {found.cause: found.ended for found in reader.gaps()}
     assert any(cause.startswith("the history was damaged; ") for cause in causes)
-    assert causes.get("the broker restarted", NOW + 5) == NOW + 5
-    assert recorder.summary().gaps == 1
+    assert causes["the broker restarted"] == NOW + 5
+    assert len(causes) == recorder.summary().gaps == 2
+    assert any("tasks were salvaged" in text for text in said)
+    assert reader.counts().total == len(reader.task_ids(TaskFilter())) == 3_000
     assert recorder.summary().events == 3_000
     reader.close()
     history.close()

@@ -111,6 +111,33 @@ def test_two_processes_of_one_name_with_a_slow_heartbeat() -> None:
     assert (watch.is_alive("w1", 1), watch.is_alive("w1", 2)) == (True, True)
 
 
+def test_two_containers_of_one_name_and_one_pid() -> None:
+    watch = WorkerWatch()
+    for number in range(6):
+        at = NOW + number // 2 * 2 + number % 2 * 1.9
+        watch.worker_event(beat(at, pid=1), at)
+        assert watch.workers["w1"].duplicate_name == (number == 5)
+
+
+def test_one_worker_with_one_pid_has_its_name_alone() -> None:
+    watch = WorkerWatch()
+
+    def beats(first: float, clock: float = 0.0, *, late: float = 0.0) -> None:
+        for second in range(0, 12, 2):
+            stamp = NOW + first + second
+            came = max(stamp, NOW + late)
+            for _ in range(2):  # a delivery that comes again is no second worker
+                watch.worker_event(beat(stamp + clock, pid=1), came)
+            assert not watch.workers["w1"].duplicate_name
+
+    beats(0)
+    watch.worker_event(beat(NOW + 10.5, pid=1, kind="offline"), NOW + 10.5)
+    watch.worker_event(beat(NOW + 11, pid=1, kind="online"), NOW + 11)
+    beats(11.5)
+    beats(24, clock=-5)  # its clock is set back
+    beats(36, late=48)  # deskq catches up
+
+
 def test_ever_new_processes_of_one_name_are_not_kept() -> None:
     watch = WorkerWatch()
     for pid in range(500):

@@ -1,0 +1,67 @@
+"""What is wrong with a schedule that beat can use all the same; sentences for people."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from itertools import pairwise
+from typing import TYPE_CHECKING, Final
+
+from deskq.history.rows import QueueRow, TaskRow, WorkerRow
+from deskq.models.formats import clock_time, duration
+
+if TYPE_CHECKING:
+    from deskq.schedules.reading import ScheduleRow
+
+LATE_SECONDS: Final = {"redbeat": 60.0, "django-celery-beat": 300.0, "celerybeat-schedule": 300.0}
+"""How late an entry is before it is said. redbeat's beat moves the next run on at once, others note runs all 3 min."""
+
+
+def consumed_queues(workers: Iterable[WorkerRow], queues: Iterable[QueueRow]) -> frozenset[str] | None:
+    """Return the queues that somebody consumes, by the history; None where it does not know of all online workers."""
+    online = [worker for worker in workers if worker.online]
+    if not online or not all(worker.queues for worker in online):
+        return None
+    found = {name for worker in online for name in worker.queues}
+    return frozenset(found | {queue.name for queue in queues if queue.consumers})
+
+
+def late_since(row: ScheduleRow, now: float) -> float | None:
+    """Return since when it should have run, if that is long enough to say that nobody ran it."""
+    entry = row.entry
+    due = entry.due_at if entry.due_at is not None else row.due_since
+    if due is None or not 0 < due < now or not entry.enabled or entry.problem:
+        return None
+    return due if due < now - LATE_SECONDS.get(row.kind, 60.0) else None
+
+
+def _twice(runs: Sequence[TaskRow], every: float) -> bool:
+    """Did most of the last runs come in pairs, far closer than the schedule has them? Retries are no runs of beat."""
+    times = sorted(run.sent or run.received or run.seen for run in runs if not run.retries)
+    close = sum(later - earlier < 1.0 for earlier, later in pairwise(times))
+    return every >= 4.0 and close >= 2 and close * 3 >= len(times)
+
+
+def warnings_of(
+    row: ScheduleRow, runs: Sequence[TaskRow] | None, consumed: frozenset[str] | None, now: float
+) -> tuple[str, ...]:
+    """``runs``: its last runs, as far as the history knows. ``consumed``: see consumed_queues."""
+    entry = row.entry
+    queue = entry.queue if consumed is not None else ""
+    late = late_since(row, now)
+    if not (runs or queue or late or entry.expires_at) or not entry.enabled or entry.problem:
+        return ()  # nearly always, and it is asked for ten thousand of them
+    found = []
+    if entry.expires_at is not None and entry.expires_at <= now:
+        found.append(f"It ended at {clock_time(entry.expires_at, now)}: beat sends it no more.")
+    if consumed is not None and queue and queue not in consumed:
+        found.append(f"No worker that is online takes from the queue “{queue}”.")
+    every = getattr(entry.schedule, "seconds", None)
+    if runs and every:
+        longest = max((run.runtime or 0.0 for run in runs), default=0.0)
+        if longest > every:
+            found.append(f"It overlaps itself: of its last runs one took {duration(longest)}.")
+    if runs and _twice(runs, every or 60.0):
+        found.append("Its last runs came twice within a second: two beats, or two schedules that send the same?")
+    if late is not None:
+        found.append(f"It should have run at {clock_time(late, now)}.")
+    return tuple(found)

@@ -1,0 +1,42 @@
+"""What a recorder says of its run: a line while it goes on, a summary at its end, and how fast events come."""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass
+
+from deskq.history.rows import RecorderStatus
+
+
+@dataclass(slots=True)
+class Summary:
+    """What one run of a recorder did."""
+
+    events: int
+    tasks: int
+    malformed: int
+    duplicates: int
+    gaps: int
+    seconds: float
+
+
+class Rate:
+    """Events per second over the last few times that it was asked."""
+
+    def __init__(self) -> None:
+        self._counts: deque[tuple[float, int]] = deque(maxlen=6)
+
+    def at(self, now: float, events: int) -> float:
+        """Return it, with so many events in all until now; 0.0 at first."""
+        self._counts.append((now, events))
+        then, before = self._counts[0]
+        return (events - before) / (now - then) if now - then > 0.2 else 0.0
+
+
+def line(status: RecorderStatus, online: int) -> str:
+    """Return one line for a terminal; ``online``: how many workers are."""
+    delay = "" if status.delay is None else f" · {status.delay * 1000:,.0f} ms behind"
+    return (
+        f"{status.state} · {status.events:,} events · {status.events_per_second:,.0f}/s{delay} · "
+        f"{online} workers online · {status.gaps} gaps{' · ' + status.message if status.message else ''}"
+    )

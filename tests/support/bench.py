@@ -1,0 +1,65 @@
+"""The way of an event through a recorder and back out of a reader, in one thread and without a broker."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, Final
+
+from deskq.history.query import Sort, TaskFilter
+from deskq.history.reader import HistoryReader
+from deskq.history.store import History
+from deskq.protocol.events import Event, decode_redis_envelope
+from deskq.protocol.task_summary import derive
+from deskq.recorder.endings import SilentEndings
+from deskq.recorder.pipeline import Pipeline
+from deskq.recorder.queue_watch import QueueWatch
+from deskq.recorder.worker_watch import WorkerWatch
+
+NOW: Final = 1_795_000_000.0
+
+
+class Bench:
+    """Decode, merge, commit and read, as a recorder and a window do."""
+
+    def __init__(self, path: Path) -> None:
+        self.history = History(path)
+        self.workers = WorkerWatch()
+        self.pipeline = Pipeline(self.history, self.workers, QueueWatch())
+        self.endings = SilentEndings(self.history, self.workers)
+        self.reader = HistoryReader(path)
+        self.now = NOW
+
+    def take(self, payloads: Sequence[Any], decode: Callable[[Any], list[Event]] = decode_redis_envelope) -> None:
+        """One batch, as the recorder does it each tenth of a second."""
+        self.now += 1.0
+        self.pipeline.take(payloads, decode, self.now)
+        self.history.commit(self.now)
+        for reason, raw, size in self.pipeline.committed():
+            self.history.put_malformed(reason, raw, self.now, size)
+        self.workers.check(self.now)
+        self.endings.check(self.now)
+        self.workers.take_missed()
+        self.history.put_workers(self.workers.take_changed())
+        self.history.drop_workers(self.workers.take_forgotten())
+
+    def read(self) -> None:
+        """Everything that a window asks for."""
+        reader = self.reader
+        rows = reader.tasks(TaskFilter(), limit=200)
+        for key in ("runtime", "state", "name"):
+            reader.tasks(TaskFilter(), Sort(key), limit=200)
+        for row in rows[:20]:
+            record = reader.task(row.uuid)
+            assert record is not None
+            assert derive(record).state == row.state
+            reader.related(row.uuid)
+        reader.counts(), reader.facets(), reader.workers(), reader.queues(), reader.malformed()
+        for since, until in ((0.0, NOW * 2), (NOW - 3_600, NOW + 3_600)):
+            reader.throughput(since, until)
+            reader.runtime_percentiles(since, until)
+            reader.top_failures(since, until)
+
+    def close(self) -> None:
+        self.reader.close()
+        self.history.close()
