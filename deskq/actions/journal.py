@@ -103,11 +103,7 @@ class Journal:
         back, or sent this very id.
         """
         lock = WriterLock(self._lock_of(plan.id))
-        try:
-            taken = lock.acquire()
-        except OSError as error:
-            raise UserError(f"The journal cannot be written: {error}. Nothing was changed.") from None
-        if not taken:
+        if not lock.acquire():
             raise UserError("This plan is being carried out already.")
         self._locks[plan.id] = lock
         canary, tries = (plan.canary, plan.tries) if isinstance(plan, Plan) else (False, 0)
