@@ -218,5 +218,5 @@ def test_a_disk_that_is_full_or_read_only(tmp_path: Path) -> None:
         subprocess.run(["mount", "-o", "remount,ro", str(disk)], check=True)
         with closing(Journal(disk / "journal.sqlite")) as journal:
             assert journal.actions() == []
-            with pytest.raises(UserError, match="cannot be written .Read-only"):
+            with pytest.raises(UserError, match="Read-only file system"):
                 journal.begin(plan_of(1), PROFILE)
