@@ -46,6 +46,9 @@ def _run(given: list[str]) -> int:
 
     parser = build_parser()
     options = parser.parse_args(with_default_command(given))
+    for stream in (sys.stdout, sys.stderr):  # half a character of a surrogate pair, from a broker or an argument
+        with contextlib.suppress(AttributeError):
+            stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
     try:
         status = _status(options)
         with contextlib.suppress(ValueError, AttributeError):

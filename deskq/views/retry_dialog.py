@@ -87,6 +87,9 @@ class RetryDialog(QDialog):
         if line is not None:
             line.setPlaceholderText("where each came from")
         self.canary = QCheckBox("Try one first, and go on when it succeeds")
+        self.keep_root = QCheckBox("Keep the root id of their canvas")
+        self.keep_root.setToolTip("So that they are found with the other tasks of it; nothing waits for them")
+        self.keep_root.hide()
         self.rate = QSpinBox()
         self.rate.setRange(0, 100_000)
         self.rate.setValue(200)
@@ -122,6 +125,7 @@ class RetryDialog(QDialog):
             form.addRow("&Type the profile's name", self.name)
         bottom = QHBoxLayout()
         bottom.addWidget(self.canary)
+        bottom.addWidget(self.keep_root)
         bottom.addWidget(self.bar, 1)
         bottom.addStretch(0)
         bottom.addWidget(self.cancel)
@@ -166,7 +170,7 @@ class RetryDialog(QDialog):
             return
         kept = self.queue.currentText()
         self.queue.blockSignals(True)
-        self.queue.addItems([formats.plain(name) for name in facets.queues])
+        self.queue.addItems(formats.as_they_are(facets.queues))
         self.queue.setEditText(kept)
         self.queue.blockSignals(False)
         self._retarget(kept)
@@ -226,6 +230,8 @@ class RetryDialog(QDialog):
             parts.append(f"{gone:,} no longer in the history")
         if parts:
             self.summary.setText("   ".join(parts))
+        rooted = any(one.row.root_id not in ("", one.row.uuid) for one in sendable)
+        self.keep_root.setVisible(rooted and not self._retrying.running)
         losses = Counter(loss for one in sendable for loss in one.losses)
         self.losses.setText("\n".join(f"{count:,} × {loss}" for loss, count in losses.most_common(4)))
         self.go.setText(f"Retry {tasks}")
@@ -243,11 +249,13 @@ class RetryDialog(QDialog):
                 rate=float(self.rate.value()),
                 canary=self.canary.isChecked() and len(self.sendable) > 1,
                 crosses=self._retrying.crosses,
+                keep_root=self.keep_root.isChecked() and not self.keep_root.isHidden(),
             )
         except UserError as error:
             self.message.setText(str(error))
             return
         self.canary.hide()
+        self.keep_root.hide()
         self.bar.setRange(0, len(plan.items))
         self.bar.show()
         self.go.setEnabled(False)
