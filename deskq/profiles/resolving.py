@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any, Final
 from urllib.parse import urlsplit
@@ -22,14 +23,14 @@ def resolve(text: str, *, profiles: ProfileFile, passwords: PasswordStore, **giv
     return passwords.completed(replace(find(profiles.load(), text), **given))
 
 
-def guarding(profile: Profile, profiles: ProfileFile) -> Profile | None:
-    """Return the saved profile of the same broker with the safest level, None if none is saved. Raises UserError.
+def guarding(profile: Profile, saved: Iterable[Profile]) -> Profile | None:
+    """Return the saved profile of the same broker with the safest level, None if none is saved.
 
     Who names a broker by its URL means no less safety than was chosen for it.
     """
     place = _place(profile)
-    same = [saved for saved in profiles.load() if _place(saved) == place]
-    return min(same, key=lambda saved: SAFETY_ORDER.index(saved.safety), default=None)
+    same = [each for each in saved if _place(each) == place]
+    return min(same, key=lambda each: SAFETY_ORDER.index(each.safety), default=None)
 
 
 def _place(profile: Profile) -> tuple[str, str, int | None, str]:
