@@ -16,7 +16,8 @@ from deskq.actions.plan import Item, Plan
 from deskq.actions.retry import Candidate, Grade, candidates_of, edited, grades, plan_retry, read_json
 from deskq.actions.sending import Call, check_place, plan_send
 from deskq.actions.sources import known_messages, retried_before, stored_calls
-from deskq.brokers.routing import Route, find_route, kinds_of
+from deskq.brokers.base import BrokerError
+from deskq.brokers.routing import Route, find_route, kinds_of, unbound
 from deskq.cli.common import moment_of, plain, profile_of, table
 from deskq.cli.confirming import confirmed, interruptible, look_after
 from deskq.errors import UserError
@@ -126,6 +127,7 @@ def _why(one: Candidate) -> str:
 
 def _carry_out(plan: Plan, profile: Profile, options: argparse.Namespace) -> int:
     _show(plan, options)
+    _tell_unbound(plan, profile)
     if options.dry_run:
         return 0
     confirmation = confirmed(plan, profile, options)
@@ -141,6 +143,14 @@ def _carry_out(plan: Plan, profile: Profile, options: argparse.Namespace) -> int
     if result.unknown:
         return _UNKNOWN
     return _FAILED if result.failed or result.held_back else 0
+
+
+def _tell_unbound(plan: Plan, profile: Profile) -> None:
+    """Say where messages would wait for nobody, as far as it can be seen."""
+    with contextlib.suppress(BrokerError):  # who cannot be asked is told of when it is carried out
+        for queue in unbound(profile, {item.queue for item in plan.items if item.route is None}):
+            words = f"No worker has ever declared the queue “{queue}” at {profile.name}: a task waits there for one."
+            print(f"deskq: {plain(words)}", file=sys.stderr)
 
 
 def _show(plan: Plan, options: argparse.Namespace) -> None:

@@ -29,6 +29,7 @@ from deskq.errors import UserError
 from deskq.models import formats
 from deskq.models.columns import Column
 from deskq.models.retrying import Retrying
+from deskq.models.schedule_warnings import consumed_queues
 from deskq.models.small_table import SmallTableModel
 from deskq.views import theme
 from deskq.views.empty import plain_label
@@ -73,6 +74,7 @@ class RetryDialog(QDialog):
         self._tasks = list(tasks)
         self._profile = retrying.target.profile
         self._candidates: list[Candidate] = []
+        self._consumed: frozenset[str] | None = None
         self.heading = plain_label()
         self.heading.setFont(theme.heading_font())
         self.summary = plain_label("Reading the tasks …", muted=True)
@@ -164,7 +166,10 @@ class RetryDialog(QDialog):
     async def _read(self, queue: str) -> None:
         try:
             self._candidates = await self._retrying.candidates(self._tasks, queue)
-            facets = await self._retrying.target.ask(lambda reader: reader.facets(), slot="retry queues")
+            facets, self._consumed = await self._retrying.target.ask(
+                lambda reader: (reader.facets(), consumed_queues(reader.workers(), reader.queues())),
+                slot="retry queues",
+            )
         except UserError as error:
             self.message.setText(str(error))
             return
@@ -233,6 +238,10 @@ class RetryDialog(QDialog):
         rooted = any(one.row.root_id not in ("", one.row.uuid) for one in sendable)
         self.keep_root.setVisible(rooted and not self._retrying.running)
         losses = Counter(loss for one in sendable for loss in one.losses)
+        lonely = Counter(
+            one.queue for one in sendable if self._consumed is not None and one.queue not in self._consumed
+        )
+        losses.update({f"no worker that is online takes from “{formats.plain(name)}”": n for name, n in lonely.items()})
         self.losses.setText("\n".join(f"{count:,} × {loss}" for loss, count in losses.most_common(4)))
         self.go.setText(f"Retry {tasks}")
         named = not needs_name(self._profile) or self.name.text() == self._profile.name

@@ -80,6 +80,7 @@ class SendDialog(QDialog):
         self.sending = Sending(self._session, self)
         self.routes = RouteSearch(self.sending, self)
         self._seen_of = ""
+        self._consumed: frozenset[str] | None = None
         self.heading = plain_label()
         self.heading.setFont(theme.heading_font())
         self.fields = SendFields()
@@ -206,6 +207,9 @@ class SendDialog(QDialog):
                 self.fields.kwargs.clear()
                 self.message.setText(doubt)
         self._fill_saved(await self.sending.templates())
+        self._consumed = await self.sending.consumed()
+        if not self.message.text():  # what it says already matters more
+            self._write()
         self.fields.offer(*await self.sending.names(), [])
         self.fields.offer([], [], await self.sending.exchanges())
 
@@ -293,7 +297,10 @@ class SendDialog(QDialog):
             return
         self.heading.setText(formats.plain(self._plan.title))
         self.preview.show_call(call, message, route)
-        self._allow("", sentence("; ".join(losses)) if (losses := self._plan.items[0].losses) else "")
+        doubts = list(self._plan.items[0].losses)
+        if call.queue and self._consumed is not None and call.queue not in self._consumed:
+            doubts.append(f"no worker that is online takes from “{formats.plain(call.queue)}”")
+        self._allow("", sentence("; ".join(doubts)) if doubts else "")
 
     def _route_of(self, call: Call) -> Route | None:
         """Where the call's exchange leads, as far as it is known; raises UserError where it leads nowhere."""
