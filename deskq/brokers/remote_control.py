@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 import celery
@@ -19,6 +19,18 @@ _BEAT: Final = "celerybeat@"
 def is_beat(name: str) -> bool:
     """Is this node a beat? One with ``beat_enable_remote_control`` answers ``ping``, and nothing else (Celery 5.7)."""
     return name.startswith(_BEAT)
+
+
+def registered_names(replies: Mapping[str, object]) -> dict[str, frozenset[str]]:
+    """Return hostname -> names of tasks, of the replies to ``registered``; who refused is left out.
+
+    Workers say "name [rate_limit=5/m]", and leave out Celery's own, whose names begin with "celery.".
+    """
+    return {
+        worker: frozenset(line.split(" [", 1)[0] for line in reply if isinstance(line, str))
+        for worker, reply in replies.items()
+        if isinstance(reply, list)
+    }
 
 
 class RemoteControl:

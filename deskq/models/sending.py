@@ -16,6 +16,7 @@ from deskq.actions.seen_arguments import SeenArguments, seen_arguments
 from deskq.actions.sending import Call
 from deskq.actions.templates import last_sent, load_templates, save_template
 from deskq.brokers.base import is_task_queue
+from deskq.brokers.remote_control import registered_names
 from deskq.brokers.routing import Route, find_route, kinds_of
 from deskq.errors import UserError
 from deskq.history.query import TaskFilter
@@ -50,13 +51,8 @@ class Sending(Carrying):
         except UserError:
             tasks, queues = set(), set()
         if self.target.profile.may_inspect_unasked:
-            try:
-                replies = await self.target.inspect("registered")
-            except UserError:
-                replies = {}
-            for reply in replies.values():
-                names = [line for line in reply if isinstance(line, str)] if isinstance(reply, list) else []
-                tasks |= {name.split(" [", 1)[0] for name in names}
+            with contextlib.suppress(UserError):
+                tasks = tasks.union(*registered_names(await self.target.inspect("registered")).values())
         return sorted(tasks), sorted(queues)
 
     async def consumed(self) -> frozenset[str] | None:
