@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Final
 
 from PySide6.QtCore import Signal
-from PySide6.QtWidgets import QButtonGroup, QHBoxLayout, QPushButton, QStackedWidget, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QButtonGroup, QHBoxLayout, QPushButton, QRadioButton, QStackedWidget, QVBoxLayout, QWidget
 
 from deskq.models.schedule_timeline import SPANS, ShownTimeline, Timelines, about_words, nothing_words
 from deskq.models.schedules import Schedules
@@ -47,11 +47,10 @@ class ScheduleCalendar(QWidget):
         self.button.setCheckable(True)
         self.button.setToolTip("What runs when in the next day or week, and what starts together")
         self.button.toggled.connect(self._toggled)
-        self.spans = {word: QPushButton(word) for word in SPANS}
+        self.spans = {word: QRadioButton(word) for word in SPANS}
         group = QButtonGroup(self)
         chosen = window_state.load_text("calendar/span", next(iter(SPANS)))
         for word, button in self.spans.items():
-            button.setCheckable(True)
             button.setChecked(word == chosen)
             button.setAccessibleName(f"Show the next {word}")
             group.addButton(button)
@@ -71,6 +70,7 @@ class ScheduleCalendar(QWidget):
         self.pages.addWidget(self.empty)
         head = QHBoxLayout()
         head.setContentsMargins(theme.GAP_M, theme.GAP_S, theme.GAP_M, theme.GAP_S)
+        head.setSpacing(theme.GAP_M)
         head.addWidget(self.about, 1)
         for button in self.spans.values():
             head.addWidget(button)

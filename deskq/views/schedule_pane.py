@@ -147,7 +147,9 @@ class SchedulePane(QWidget):
             schedules.ask_for_beats()
 
     def selected(self) -> list[ShownSchedule]:
-        """Return the selected schedules, from the top."""
+        """Return the selected schedules, from the top; of the calendar the one that is opened."""
+        if self.calendar.isVisible() and not self.calendar.has_opened:
+            return []
         return [row for line in self.table.selected_lines() if (row := self.model.row_at(line)) is not None]
 
     def edit(self) -> None:
@@ -213,10 +215,6 @@ class SchedulePane(QWidget):
     def say(self, text: str) -> None:
         """Say something at the bottom of the window for a while."""
         UndoOffer(text, None, self.window())
-
-    def theme_changed(self) -> None:
-        """Draw in the new colours."""
-        self.calendar.picture.viewport().update()
 
     def save_layout(self) -> None:
         """Remember the columns and the split."""

@@ -13,7 +13,7 @@ from PySide6.QtWidgets import QAbstractScrollArea, QFrame, QToolTip
 from deskq.models import formats
 from deskq.models.schedule_timeline import ShownTimeline, collision_words, lane_words, later_words
 from deskq.views import theme
-from deskq.views.timeline_axis import paint_axis
+from deskq.views.timeline_axis import axis_title, paint_axis
 
 if TYPE_CHECKING:
     from deskq.schedules.timeline import Lane
@@ -22,6 +22,10 @@ COLLISIONS: Final = -1
 """The lane of collisions, above all others."""
 _REACH: Final = 5.0
 """Pixels beside a mark that still mean it."""
+_LONGEST: Final = 28
+"""Letters of the longest name that is not elided."""
+_NAME_SHARE: Final = 0.66
+"""What is left to a name where its profile stands beside it."""
 _CLOSE: Final = 4.0
 _OWN_KEYS: Final = (Qt.Key.Key_Return, Qt.Key.Key_Enter, Qt.Key.Key_Home, Qt.Key.Key_End)
 _PLACES: Final = Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter
@@ -42,6 +46,7 @@ class TimelinePicture(QAbstractScrollArea):
         self.lane = COLLISIONS
         self.collision = -1
         self._pointed = ""
+        self._names = 0
         self.setFrameShape(QFrame.Shape.NoFrame)
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
@@ -53,6 +58,7 @@ class TimelinePicture(QAbstractScrollArea):
         """Show another time line; what is current stays current where it is still there."""
         before, lane, collision = self.shown, self.lane, self.collision
         self.shown = shown
+        self._names = self._width_of_names(shown)
         self.lane, self.collision = COLLISIONS, -1
         if before is not None and 0 <= lane < len(before.rows):
             place = before.rows[lane].place
@@ -192,12 +198,19 @@ class TimelinePicture(QAbstractScrollArea):
     @property
     def _left(self) -> float:
         """Where now is: beside the names."""
-        wide = self.fontMetrics().horizontalAdvance("n") * (42 if self.shown is not None and self.shown.several else 28)
-        return float(min(wide, self.viewport().width() * 0.3))
+        return float(min(self._names, self.viewport().width() * 0.3))
 
     @property
     def _width(self) -> float:
         return max(1.0, self.viewport().width() - self._left - theme.GAP_M)
+
+    def _width_of_names(self, shown: ShownTimeline) -> int:
+        """Return how wide the names are: about the longest, within limits."""
+        n = self.fontMetrics().horizontalAdvance("n")
+        longest = max((formats.plain(one.entry.name[:_LONGEST]) for one in shown.rows), key=len, default="")
+        name = min(self.fontMetrics().horizontalAdvance(longest), _LONGEST * n)
+        least = self.fontMetrics().horizontalAdvance(axis_title(shown))
+        return max(least, round(name / _NAME_SHARE) if shown.several else name) + 3 * theme.GAP
 
     def _lay_out(self) -> None:
         lanes = len(self.shown.rows) if self.shown is not None else 0
@@ -304,7 +317,7 @@ class TimelinePicture(QAbstractScrollArea):
         metrics, text = self.fontMetrics(), self.palette().color(QPalette.ColorRole.Text)
         left, right = float(theme.GAP), self._left - theme.GAP
         if self.shown.several:
-            middle = left + (right - left) * 0.66
+            middle = left + (right - left) * _NAME_SHARE
             profile = metrics.elidedText(
                 formats.plain(one.profile.name), Qt.TextElideMode.ElideRight, int(right - middle)
             )

@@ -55,5 +55,10 @@ def paint_axis(painter: QPainter, shown: ShownTimeline, x_of: Callable[[float], 
     painter.drawText(
         QRectF(theme.GAP, 0, area.left() - theme.GAP, row - theme.GAP_S),
         Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter,
-        f"from {time.strftime('%a %d %b %H:%M', time.localtime(line.start))}",
+        axis_title(shown),
     )
+
+
+def axis_title(shown: ShownTimeline) -> str:
+    """Return when a time line begins."""
+    return time.strftime("from %a %d %b %H:%M", time.localtime(shown.timeline.start))

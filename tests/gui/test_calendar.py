@@ -26,7 +26,7 @@ from deskq.schedules.reading import ScheduleRow
 from deskq.views.schedule_calendar import ScheduleCalendar
 from deskq.views.timeline import COLLISIONS, TimelinePicture
 from tests.gui.conftest import Run, until
-from tests.gui.test_schedules import profile, shown, store
+from tests.gui.test_schedules import child, profile, shown, store
 from tests.gui.test_window import opened
 from tests.support.schedule_entries import added, entry
 
@@ -87,6 +87,9 @@ def test_keys_and_clicks_go_through_the_time_line(
             )
             assert "Left out: 1 disabled." in said
 
+            app.window.run_command("delete_schedule")
+            assert child(app, "StepsDialog") is None  # the selection of a table that is not seen means nothing
+
             QTest.keyClick(picture, Qt.Key.Key_Right)
             collision = view.calendar.chosen.text()
             assert collision.endswith("02:00: nightly and backup")
@@ -99,7 +102,9 @@ def test_keys_and_clicks_go_through_the_time_line(
             QTest.keyClick(picture, Qt.Key.Key_Return)
             assert view.detail.isVisible()
             assert view.detail.heading.text() == "<b>pulse</b>"
+            assert [one.entry.name for one in view.selected()] == ["<b>pulse</b>"]
             app.window.run_command("back")
+            assert view.selected() == []
             assert not view.detail.isVisible()
             QTest.keyClick(picture, Qt.Key.Key_Up)
             app.window.run_command("detail")
