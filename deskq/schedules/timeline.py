@@ -239,8 +239,8 @@ def _walk(groups: _Groups, entry: Entry, schedule: Crontab, zone: str, end: floa
     while True:
         near = any(last - _CLOCK < at < last + closest + _CLOCK for at in moved)
         if groups.dense and last >= exact_until and not near:
-            found = following(last + closest, 1)
-            if found and found[0] < end and found[0] - last < 2 * closest:
+            found = following(last + closest / 2, 1)
+            if found and found[0] < end and found[0] - last < closest:  # so all between them are as close
                 last = found[0]
                 groups.reach(last)
                 continue

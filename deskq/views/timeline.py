@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, Any, Final
+from collections.abc import Sequence
+from typing import Any, Final
 
 from PySide6.QtCore import QEvent, QLineF, QPoint, QPointF, QRectF, Qt, Signal
 from PySide6.QtGui import QColor, QHelpEvent, QKeyEvent, QMouseEvent, QPainter, QPaintEvent, QPalette, QPen
@@ -14,9 +14,6 @@ from deskq.models import formats
 from deskq.models.schedule_timeline import ShownTimeline, collision_words, lane_words, later_words
 from deskq.views import theme
 from deskq.views.timeline_axis import axis_title, paint_axis
-
-if TYPE_CHECKING:
-    from deskq.schedules.timeline import Lane
 
 COLLISIONS: Final = -1
 """The lane of collisions, above all others."""
@@ -47,6 +44,7 @@ class TimelinePicture(QAbstractScrollArea):
         self.collision = -1
         self._pointed = ""
         self._names = 0
+        self._left, self._width = 0.0, 1.0
         self.setFrameShape(QFrame.Shape.NoFrame)
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
@@ -69,7 +67,7 @@ class TimelinePicture(QAbstractScrollArea):
             found = bisect_left(times, at)
             self.collision = found if found < len(times) and times[found] == at else -1
         self._lay_out()
-        self._tell()
+        self._say()
 
     def words(self) -> str:
         """Return what is current in words."""
@@ -195,15 +193,6 @@ class TimelinePicture(QAbstractScrollArea):
         """Where the lanes of the schedules begin: below the times and the collisions."""
         return 2 * self._row + theme.GAP_S
 
-    @property
-    def _left(self) -> float:
-        """Where now is: beside the names."""
-        return float(min(self._names, self.viewport().width() * 0.3))
-
-    @property
-    def _width(self) -> float:
-        return max(1.0, self.viewport().width() - self._left - theme.GAP_M)
-
     def _width_of_names(self, shown: ShownTimeline) -> int:
         """Return how wide the names are: about the longest, within limits."""
         n = self.fontMetrics().horizontalAdvance("n")
@@ -213,6 +202,9 @@ class TimelinePicture(QAbstractScrollArea):
         return max(least, round(name / _NAME_SHARE) if shown.several else name) + 3 * theme.GAP
 
     def _lay_out(self) -> None:
+        """Find where now is, beside the names, how wide the span is, and how far it scrolls."""
+        self._left = float(min(self._names, self.viewport().width() * 0.3))
+        self._width = max(1.0, self.viewport().width() - self._left - theme.GAP_M)
         lanes = len(self.shown.rows) if self.shown is not None else 0
         bar, height = self.verticalScrollBar(), max(0, self.viewport().height() - self._top)
         bar.setRange(0, max(0, lanes * self._row + theme.GAP - height))
@@ -235,11 +227,15 @@ class TimelinePicture(QAbstractScrollArea):
         self._tell()
 
     def _tell(self) -> None:
-        words = self.words()
-        self.setAccessibleDescription(words)
         self._pointed = ""
-        self.told.emit(words)
+        self._say()
         self.viewport().update()
+
+    def _say(self) -> None:
+        words = self.words()
+        if words != self.accessibleDescription():
+            self.setAccessibleDescription(words)
+        self.told.emit(self._pointed or words)
 
     def _point(self, words: str) -> None:
         if words != self._pointed:
@@ -332,29 +328,31 @@ class TimelinePicture(QAbstractScrollArea):
             painter.drawText(area.adjusted(self._left + theme.GAP, 0, 0, 0), _PLACES, later_words(lane))
             return
         colour = theme.state_colour("running")
-        for first, last in self._bands(lane):
-            self._paint_band(painter, area, first, last, formats.plain(one.row.sentence), colour)
+        pale = QColor(colour)
+        pale.setAlphaF(0.22)
+        inner = area.adjusted(0, theme.GAP_S, 0, -theme.GAP_S)
+        for band in lane.bands:
+            x = self.x_of(band.first)
+            painter.fillRect(QRectF(x, inner.top(), max(self.x_of(band.last) - x, _CLOSE), inner.height()), pale)
+        self._paint_sentence(painter, inner, place)
         height = area.height() * 0.5
         top = area.center().y() - height / 2
         ticks = [QLineF(x, top, x, top + height) for x in (round(self.x_of(at)) + 0.5 for at in lane.runs)]
         painter.setPen(QPen(colour, 2))
         painter.drawLines(ticks)
 
-    def _bands(self, lane: Lane) -> Iterator[tuple[float, float]]:
-        for band in lane.bands:
-            first = self.x_of(band.first)
-            yield first, max(self.x_of(band.last), first + _CLOSE)
-
-    def _paint_band(
-        self, painter: QPainter, area: QRectF, first: float, last: float, sentence: str, colour: QColor
-    ) -> None:
-        pale = QColor(colour)
-        pale.setAlphaF(0.22)
-        band = QRectF(first, area.top() + theme.GAP_S, last - first, area.height() - 2 * theme.GAP_S)
-        painter.fillRect(band, pale)
-        metrics = self.fontMetrics()
-        room = int(band.width()) - 2 * theme.GAP
-        if room > metrics.horizontalAdvance("every 10…"):
+    def _paint_sentence(self, painter: QPainter, area: QRectF, place: int) -> None:
+        """Write what the bands mean, from the first of them to the next tick."""
+        assert self.shown is not None
+        lane = self.shown.timeline.lanes[place]
+        if not lane.bands:
+            return
+        following = bisect_left(lane.runs, lane.bands[0].first)
+        until = self.x_of(lane.runs[following]) if following < len(lane.runs) else area.right()
+        left = self.x_of(lane.bands[0].first) + theme.GAP
+        room = int(until - left) - theme.GAP
+        if room > self.fontMetrics().horizontalAdvance("every 10…"):
+            sentence = formats.plain(self.shown.rows[place].row.sentence)
+            words = self.fontMetrics().elidedText(sentence, Qt.TextElideMode.ElideRight, room)
             painter.setPen(self.palette().color(QPalette.ColorRole.Text))
-            words = metrics.elidedText(sentence, Qt.TextElideMode.ElideRight, room)
-            painter.drawText(band.adjusted(theme.GAP, 0, 0, 0), _PLACES, words)
+            painter.drawText(QRectF(left, area.top(), room, area.height()), _PLACES, words)

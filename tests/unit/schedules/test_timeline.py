@@ -20,6 +20,7 @@ WEEK = 7 * DAY
 START = datetime(2026, 11, 23, 10, 10, 20, tzinfo=UTC).timestamp()  # a Monday
 SPRING = datetime(2027, 3, 27, 12, 0, 5, tzinfo=UTC).timestamp()  # the clocks of Berlin go forward next night
 AUTUMN = datetime(2026, 10, 24, 12, 0, 5, tzinfo=UTC).timestamp()
+HALF_AN_HOUR = datetime(2027, 4, 3, 3, 0, 5, tzinfo=UTC).timestamp()  # by which Lord Howe's go back, at 15:00 UTC
 STORE: Any = open_store("redbeat:redis://127.0.0.1:1/0")
 
 
@@ -54,7 +55,7 @@ def plainly(entry: Entry, start: float, seconds: float) -> tuple[list[float], li
 
 
 @pytest.mark.parametrize("seconds", [DAY, WEEK])
-@pytest.mark.parametrize("start", [START, SPRING, AUTUMN])
+@pytest.mark.parametrize("start", [START, SPRING, AUTUMN, HALF_AN_HOUR])
 @pytest.mark.parametrize(
     "schedule",
     [
@@ -65,6 +66,8 @@ def plainly(entry: Entry, start: float, seconds: float) -> tuple[list[float], li
         Crontab("*/10", "1-4", zone="Europe/Berlin"),
         Crontab("0-9,30", "*"),
         Crontab("0,1", "*"),
+        Crontab("0-5", "*"),
+        Crontab("*/2", "*/2", zone="Australia/Lord_Howe"),
         Crontab("0", "*", zone="Asia/Kolkata"),
         Interval(6 * 3_600.0),
         Interval(10.0),
