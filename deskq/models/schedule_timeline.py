@@ -114,10 +114,12 @@ def about_words(shown: ShownTimeline) -> str:
     """Return what the picture shows and what it leaves out, sentences."""
     collisions = len(shown.timeline.collisions)
     together = (
-        f"In {formats.count(collisions, 'minute')} several start together"
+        f"several start together in {formats.count(collisions, 'minute')}"
         if collisions
-        else "No two start in the same minute"
+        else "no two start in the same minute"
     )
+    aside = "Bands aside, " if any(lane.bands for lane in shown.timeline.lanes) else ""
+    together = f"{aside}{together}" if aside else f"{together[0].upper()}{together[1:]}"
     words = [f"{formats.count(len(shown.rows), 'schedule')} from now on, by this machine's clock.", f"{together}."]
     for mark in shown.marks:
         if mark.moved:
