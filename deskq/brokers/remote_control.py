@@ -68,6 +68,18 @@ class RemoteControl:
         """
         return self._broadcast(method, destination, timeout, limit, arguments)
 
+    def check(self) -> None:
+        """Raise BrokerError where the broker cannot be reached; nobody is told anything."""
+        with self._lock:
+            try:
+                with self._connection() as connection:
+                    connection.ensure_connection(max_retries=1, timeout=5)
+            except Exception as error:  # noqa: BLE001 - each transport raises its client's own
+                raise self._sentence(error) from None
+
+    def _connection(self) -> Any:
+        return self._app.connection_for_write(transport_options=transport_options(self._profile))
+
     def enable_events(self, destination: Sequence[str] | None = None) -> dict[str, object]:
         """Tell workers to send task events until they restart."""
         return self._broadcast("enable_events", destination, 1.0, len(destination) if destination else None, None)
@@ -94,7 +106,7 @@ class RemoteControl:
     ) -> dict[str, object]:
         with self._lock:
             try:
-                with self._app.connection_for_write(transport_options=transport_options(self._profile)) as connection:
+                with self._connection() as connection:
                     connection.ensure_connection(max_retries=1, timeout=5)
                     replies = self._app.control.broadcast(
                         method,

@@ -47,6 +47,17 @@ app.conf.update(
             "task": "mail.send_newsletter",
             "schedule": crontab(hour="9", minute="0", day_of_week="mon-fri"),
         },
+        "stock-count": {
+            "task": "inventory.sync",
+            "schedule": crontab(hour="2-22/4", minute="30"),
+            "args": ("warehouse-leipzig",),
+        },
+        "hourly-figures": {"task": "report.build", "schedule": crontab(minute="0"), "args": ("hour",)},
+        "weekly-report": {
+            "task": "report.build",
+            "schedule": crontab(hour="9", minute="0", day_of_week="mon"),
+            "args": ("week",),
+        },
     },
 )
 

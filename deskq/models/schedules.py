@@ -25,7 +25,6 @@ from deskq.models.shown_schedules import RunsSeen, ShownSchedule, Snapshot, Summ
 
 if TYPE_CHECKING:
     from deskq.schedules.base import Entry
-    from deskq.schedules.load import HourLoad
     from deskq.schedules.preview import ClockChange, Run
     from deskq.schedules.reading import Key, ScheduleReader, ScheduleRow, StoreState
 
@@ -45,8 +44,6 @@ _LOOKED_UP_AT_ONCE: Final = 500
 _COUNTED_RUNS: Final = 1_000
 """Tasks of a name, the newest ones, among which the runs of an entry are counted that its store does not count."""
 _LONGEST_REPR: Final = 500
-_IN_A_WEEK: Final = 500
-"""Schedules that a calendar counts."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,15 +53,6 @@ class Ahead:
     runs: tuple[Run, ...]
     changes: tuple[ClockChange, ...]
     zone: str
-
-
-@dataclass(frozen=True, slots=True)
-class Week:
-    """What runs in each hour of a week from ``start``; ``left_out``: schedules that were too many to be counted."""
-
-    start: float
-    hours: tuple[HourLoad, ...]
-    left_out: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,18 +160,6 @@ class Schedules(QObject):
             return Ahead(tuple(runs), tuple(changes), row.zone)
 
         return await self.session.schedules(lambda _: look())
-
-    async def week(self, rows: Sequence[ShownSchedule]) -> Week:
-        """Compute what runs in each hour of the next seven days, from this machine's midnight."""
-        from deskq.schedules.load import hours_of
-
-        stores = {state.store.url: state.store for state in self.stores if state.store is not None}
-        chosen = [(shown.entry, stores[shown.row.url]) for shown in rows[:_IN_A_WEEK] if shown.row.url in stores]
-        now = time.time()
-        today = time.localtime(now)
-        start = time.mktime((today.tm_year, today.tm_mon, today.tm_mday, 0, 0, 0, 0, 0, -1))
-        hours = await self.session.schedules(lambda _: hours_of(chosen, start, 7 * 24, now=now))
-        return Week(start, tuple(hours), max(0, len(rows) - _IN_A_WEEK))
 
     def want_history(self, wanted: bool) -> None:
         """Shall the runs of all entries be looked up, not only of those in sight, since the table is sorted by them?"""

@@ -24,6 +24,7 @@ from deskq.history.reader import HistoryReader
 from deskq.history.rows import TaskRow
 from deskq.models.carrying import Carrying
 from deskq.models.journal import ask_journal
+from deskq.models.schedule_warnings import consumed_queues
 from deskq.models.session import ProfileSession
 
 _KINDS_SECONDS: Final = 30.0
@@ -53,6 +54,15 @@ class Sending(Carrying):
             with contextlib.suppress(UserError):
                 tasks = tasks.union(*registered_names(await self.target.inspect("registered")).values())
         return sorted(tasks), sorted(queues)
+
+    async def consumed(self) -> frozenset[str] | None:
+        """Return the queues that workers take from, by the history; None where it does not know of all of them."""
+        try:
+            return await self.target.ask(
+                lambda reader: consumed_queues(reader.workers(), reader.queues()), slot=f"consumed {id(self)}"
+            )
+        except UserError:
+            return None
 
     async def exchanges(self) -> list[str]:
         """Return names of exchanges: those that have bindings, and those of the workers' queues."""

@@ -36,10 +36,7 @@ async def take_pictures(window: MainWindow, session: ProfileSession, folder: Pat
             saved.append(_save(window, folder / f"{kind}-{scheme}.png"))
             if kind == "schedules" and view.model.rowCount():
                 saved.append(await _editor(view, folder / f"schedule-{scheme}.png"))
-                view.calendar_button.toggle()
-                await asyncio.sleep(1.0)
-                saved.append(_save(window, folder / f"calendar-{scheme}.png"))
-                view.calendar_button.toggle()
+                saved.append(await _calendar(window, view, folder / f"calendar-{scheme}.png"))
         if failed:
             preview: Any = window.acting.retry(name, [task.uuid for task in failed[:12]], name, "")
             for _ in range(round(_SETTLE_SECONDS / 0.05)):
@@ -69,6 +66,20 @@ async def _editor(view: Any, path: Path) -> Path:
         await asyncio.sleep(0.05)
     saved = _save(editor, path)
     editor.reject()
+    return saved
+
+
+async def _calendar(window: MainWindow, view: Any, path: Path) -> Path:
+    """The calendar of schedules with its first collision."""
+    view.calendar.button.toggle()
+    for _ in range(round(_SETTLE_SECONDS / 0.05)):
+        if view.calendar.picture.shown is not None:
+            break
+        await asyncio.sleep(0.05)
+    view.calendar.picture.step_collision(1)
+    await asyncio.sleep(0.4)
+    saved = _save(window, path)
+    view.calendar.button.toggle()
     return saved
 
 

@@ -1,161 +1,166 @@
-"""A week of schedules: how much runs in each hour, as a heat map, and what runs in the hour that is chosen."""
+"""The calendar of schedules: the next day or week on one time line, computed while it is in sight."""
 
 from __future__ import annotations
 
+import math
 import time
-from collections.abc import Sequence
-from typing import Final
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Final
 
-from PySide6.QtCore import QEvent, QPoint, QRectF, Qt, Signal
-from PySide6.QtGui import QColor, QHelpEvent, QKeyEvent, QMouseEvent, QPainter, QPaintEvent, QPen
-from PySide6.QtWidgets import QSizePolicy, QToolTip, QVBoxLayout, QWidget
+from PySide6.QtCore import Signal
+from PySide6.QtWidgets import QButtonGroup, QHBoxLayout, QPushButton, QRadioButton, QStackedWidget, QVBoxLayout, QWidget
 
-from deskq.models import formats
-from deskq.schedules.load import HOUR, HourLoad
-from deskq.views import theme
-from deskq.views.empty import plain_label
+from deskq.models.schedule_timeline import SPANS, ShownTimeline, Timelines, about_words, nothing_words
+from deskq.models.schedules import Schedules
+from deskq.models.shown_schedules import ShownSchedule, together
+from deskq.views import theme, window_state
+from deskq.views.empty import EmptyPane, plain_label
+from deskq.views.timeline import TimelinePicture
 
-DAYS: Final = 7
-HOURS: Final = DAYS * 24
-_LISTED: Final = 12
+if TYPE_CHECKING:
+    from deskq.schedules.base import ScheduleStore
+
+_AGAIN_SECONDS: Final = 15.0
+"""How often it is computed anew while it is shown; more rarely where that takes long."""
+_UNREAD_SECONDS: Final = 1.0
+"""The same while schedules are still being read and put into words."""
+_SHARE: Final = 10
+_LATER_SECONDS: Final = 0.2
+"""Progress is shown after so long."""
 
 
 class ScheduleCalendar(QWidget):
-    """The heat map with what the chosen hour holds below."""
+    """The time line of what a table of schedules shows. ``opened``: the place of a schedule that is asked for."""
 
-    def __init__(self) -> None:
+    opened = Signal(object)
+
+    def __init__(self, followed: Mapping[str, Schedules]) -> None:
         super().__init__()
-        self.grid = WeekGrid()
-        self.chosen = plain_label(wrap=True)
-        self.chosen.setContentsMargins(theme.GAP_M, 0, theme.GAP_M, theme.GAP)
+        self.has_opened = False
+        self._followed = followed
+        self._timelines = Timelines()
+        self._rows: Sequence[ShownSchedule] = ()
+        self._next = 0.0
+        self._asked = 0
+        self._computing = False
+        self.button = QPushButton("Calendar")
+        self.button.setCheckable(True)
+        self.button.setToolTip("What runs when in the next day or week, and what starts together")
+        self.button.toggled.connect(self._toggled)
+        self.spans = {word: QRadioButton(word) for word in SPANS}
+        group = QButtonGroup(self)
+        chosen = window_state.load_text("calendar/span", next(iter(SPANS)))
+        for word, button in self.spans.items():
+            button.setChecked(word == chosen)
+            button.setAccessibleName(f"Show the next {word}")
+            group.addButton(button)
+        if group.checkedButton() is None:
+            next(iter(self.spans.values())).setChecked(True)
+        group.buttonClicked.connect(lambda _: self._choose())
         self.about = plain_label(muted=True, wrap=True)
-        self.about.setContentsMargins(theme.GAP_M, theme.GAP_S, theme.GAP_M, 0)
+        self.chosen = plain_label()
+        self.chosen.setContentsMargins(theme.GAP_M, theme.GAP_S, theme.GAP_M, theme.GAP_S)
+        self.chosen.setSizePolicy(self.chosen.sizePolicy().Policy.Ignored, self.chosen.sizePolicy().Policy.Fixed)
+        self.picture = TimelinePicture()
+        self.picture.told.connect(self.chosen.setText)
+        self.picture.opened.connect(self._open)
+        self.empty = EmptyPane("", "")
+        self.pages = QStackedWidget()
+        self.pages.addWidget(self.picture)
+        self.pages.addWidget(self.empty)
+        head = QHBoxLayout()
+        head.setContentsMargins(theme.GAP_M, theme.GAP_S, theme.GAP_M, theme.GAP_S)
+        head.setSpacing(theme.GAP_M)
+        head.addWidget(self.about, 1)
+        for button in self.spans.values():
+            head.addWidget(button)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
-        layout.addWidget(self.about)
-        layout.addWidget(self.grid, 1)
+        layout.setSpacing(0)
+        layout.addLayout(head)
+        layout.addWidget(self.pages, 1)
         layout.addWidget(self.chosen)
-        self.grid.moved.connect(self._describe)
 
-    def show_load(self, start: float, hours: Sequence[HourLoad], left_out: int) -> None:
-        """Show a week from ``start``, the midnight before today's first hour, by this machine's clock."""
-        self.grid.show_load(start, hours)
-        busiest = max((hour.total for hour in hours), default=0)
-        rest = f" {left_out:,} more are not counted: filter to see them." if left_out else ""
-        self.about.setText(f"Runs an hour in the next seven days, by this machine's clock; at most {busiest:,}.{rest}")
-        self._describe()
+    def show_rows(self, rows: Sequence[ShownSchedule]) -> None:
+        """Show these schedules: at once after :meth:`expect_others`, else when it is time."""
+        self._rows = rows
+        if time.monotonic() >= self._next:
+            self._compute()
 
-    def theme_changed(self) -> None:
-        """Draw in the new colours."""
-        self.grid.update()
+    def expect_others(self) -> None:
+        """What is shown next is to be shown at once."""
+        self._next = 0.0
 
-    def _describe(self) -> None:
-        self.chosen.setText(self.grid.text_of(self.grid.current))
+    def hideEvent(self, event: object) -> None:
+        self._asked += 1  # what is being computed is not wanted any more
+        self._next = 0.0
 
+    def _toggled(self, shown: bool) -> None:
+        self.has_opened = False
+        if shown:
+            self.picture.setFocus()
 
-class WeekGrid(QWidget):
-    """A row for each day, a column for each hour; arrows move, ``moved`` says so."""
+    def _choose(self) -> None:
+        window_state.save_text("calendar/span", self._span())
+        self._compute()
 
-    moved = Signal()
+    def _span(self) -> str:
+        return next(word for word, button in self.spans.items() if button.isChecked())
 
-    def __init__(self) -> None:
-        super().__init__()
-        self.current = 0
-        self._start = 0.0
-        self._hours: Sequence[HourLoad] = ()
-        self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
-        self.setAccessibleName("Calendar of schedules")
-        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
-        self.setMinimumHeight(self.fontMetrics().height() * 12)
+    def _open(self, lane: int) -> None:
+        assert self.picture.shown is not None
+        self.has_opened = True
+        self.opened.emit(self.picture.shown.rows[lane].place)
 
-    def show_load(self, start: float, hours: Sequence[HourLoad]) -> None:
-        """Show these hours."""
-        if start != self._start:
-            self.current = max(0, min(HOURS - 1, int((time.time() - start) // HOUR)))
-        self._start, self._hours = start, hours
-        self.setAccessibleDescription(self.text_of(self.current))
-        self.update()
+    def _compute(self) -> None:
+        """Begin to compute what is to be shown; what is being computed ends at its next slice."""
+        self._asked += 1
+        self._next = math.inf
+        if not self._computing and self._followed:
+            session = next(iter(self._followed.values())).session
+            session.spawn(self._follow(), "calendar", self)
 
-    def text_of(self, place: int) -> str:
-        """Return what an hour holds, for people."""
-        if not 0 <= place < len(self._hours):
-            return ""
-        at = self._start + place * HOUR
-        title = time.strftime("%A %d %B, %H:00", time.localtime(at))
-        load = self._hours[place]
-        if not load.total:
-            return f"{title}: nothing runs."
-        listed = [
-            formats.plain(name) + (f" ×{number:,}" if number > 1 else "")
-            for name, number in load.runs.most_common(_LISTED)
-        ]
-        more = f", and {len(load.runs) - _LISTED:,} more" if len(load.runs) > _LISTED else ""
-        return f"{title}: {formats.count(load.total, 'run')}. {', '.join(listed)}{more}"
+    async def _follow(self) -> None:
+        """Compute until nothing else is wanted."""
+        if self._computing:
+            return
+        self._computing, done = True, -1
+        try:
+            while done != self._asked and self.isVisible():
+                done = self._asked
+                await self._compute_once(done)
+        finally:
+            self._computing = False
+            if self._next == math.inf:
+                self._next = 0.0
 
-    def event(self, event: QEvent) -> bool:
-        if event.type() == QEvent.Type.ToolTip and isinstance(event, QHelpEvent):
-            place = self._place_at(event.pos())
-            if place is not None:
-                QToolTip.showText(event.globalPos(), formats.tooltip(self.text_of(place)), self)
-            return True
-        return super().event(event)
+    async def _compute_once(self, asked: int) -> None:
+        began = time.monotonic()
+        stores: dict[tuple[str, str], ScheduleStore] = {
+            (name, state.store.url): state.store
+            for name, schedules in self._followed.items()
+            for state in schedules.stores
+            if state.store is not None
+        }
 
-    def mousePressEvent(self, event: QMouseEvent) -> None:
-        place = self._place_at(event.position().toPoint())
-        if place is not None:
-            self._move(place)
+        def go_on(done: int, of: int) -> bool:
+            if asked == self._asked and time.monotonic() - began >= _LATER_SECONDS:
+                self.about.setText(f"Computing what runs: {done:,} of {of:,} schedules")
+            return asked == self._asked and self.isVisible()
 
-    def keyPressEvent(self, event: QKeyEvent) -> None:
-        steps = {Qt.Key.Key_Left: -1, Qt.Key.Key_Right: 1, Qt.Key.Key_Up: -24, Qt.Key.Key_Down: 24}
-        step = steps.get(Qt.Key(event.key()))
-        if step is None:
-            super().keyPressEvent(event)
-        elif 0 <= self.current + step < HOURS:
-            self._move(self.current + step)
+        session = next(iter(self._followed.values())).session
+        shown = await self._timelines.compute(session, self._rows, stores, SPANS[self._span()], go_on)
+        if shown is not None and asked == self._asked:
+            summary = together([schedules.summary for schedules in self._followed.values()])
+            wait = _AGAIN_SECONDS if summary.complete and not summary.unknown else _UNREAD_SECONDS
+            self._next = time.monotonic() + max(wait, _SHARE * (time.monotonic() - began))
+            self._show(shown, complete=summary.complete)
 
-    def paintEvent(self, event: QPaintEvent) -> None:
-        painter = QPainter(self)
-        left, top, width, height = self._measure()
-        highest = max((hour.total for hour in self._hours), default=0) or 1
-        heat = QColor(theme.state_colour("running"))
-        now = int((time.time() - self._start) // HOUR)
-        painter.setPen(theme.muted())
-        for hour in range(0, 24, 2):
-            area = QRectF(left + hour * width, 0, width * 2, top)
-            painter.drawText(area, Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter, f"{hour:02}")
-        for place, load in enumerate(self._hours):
-            day, hour = divmod(place, 24)
-            area = QRectF(left + hour * width, top + day * height, width - 2, height - 2)
-            if hour == 0:
-                painter.setPen(theme.muted() if day else self.palette().color(self.foregroundRole()))
-                word = time.strftime("%a %d", time.localtime(self._start + place * HOUR + HOUR / 2))
-                label = QRectF(theme.GAP, area.top(), left - theme.GAP, area.height())
-                painter.drawText(label, Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter, word)
-            painter.fillRect(area, self.palette().base())
-            if load.total:
-                heat.setAlphaF(0.12 + 0.4 * (load.total / highest) ** 0.5)
-                painter.fillRect(area, heat)
-                if width > self.fontMetrics().horizontalAdvance("0000"):
-                    painter.setPen(self.palette().color(self.foregroundRole()))
-                    painter.drawText(area, Qt.AlignmentFlag.AlignCenter, f"{load.total}")
-            if place in (self.current, now):
-                colour = self.palette().color(self.foregroundRole()) if place == self.current else theme.muted()
-                painter.setPen(QPen(colour, 2 if place == self.current else 1))
-                painter.drawRect(area)
-
-    def _measure(self) -> tuple[float, float, float, float]:
-        """Where the cells begin, and how large each is."""
-        left = float(self.fontMetrics().horizontalAdvance("Mon 00") + 2 * theme.GAP)
-        top = float(self.fontMetrics().height() + theme.GAP_S)
-        return left, top, (self.width() - left - theme.GAP) / 24, (self.height() - top - theme.GAP) / DAYS
-
-    def _place_at(self, point: QPoint) -> int | None:
-        left, top, width, height = self._measure()
-        hour, day = int((point.x() - left) // width), int((point.y() - top) // height)
-        return day * 24 + hour if 0 <= hour < 24 and 0 <= day < DAYS else None
-
-    def _move(self, place: int) -> None:
-        self.current = place
-        self.setAccessibleDescription(self.text_of(place))
-        self.update()
-        self.moved.emit()
+    def _show(self, shown: ShownTimeline, *, complete: bool) -> None:
+        self.picture.show_timeline(shown)
+        unread = "" if complete else "Not all schedules are read yet. "
+        self.about.setText(unread + about_words(shown))
+        self.pages.setCurrentWidget(self.picture if shown.rows else self.empty)
+        self.chosen.setVisible(bool(shown.rows))
+        if not shown.rows:
+            self.empty.say(*nothing_words(shown))

@@ -7,7 +7,7 @@ from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 from PySide6.QtCore import QModelIndex, QPoint, Qt, QTimer
-from PySide6.QtWidgets import QMenu, QSplitter, QStackedWidget, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QSplitter, QStackedWidget, QVBoxLayout, QWidget
 
 from deskq.models import formats
 from deskq.models.columns import Column
@@ -15,12 +15,14 @@ from deskq.models.large_table import LargeTableModel
 from deskq.models.schedules import Schedules
 from deskq.models.session import ProfileSession
 from deskq.models.shown_schedules import ShownSchedule
-from deskq.views import window_state
+from deskq.views import theme, window_state
 from deskq.views.empty import EmptyPane
+from deskq.views.schedule_calendar import ScheduleCalendar
 from deskq.views.schedule_columns import from_history
 from deskq.views.schedule_detail import ScheduleDetail
 from deskq.views.schedule_drag import Place, ScheduleTable, StoreChips
 from deskq.views.schedule_heading import ScheduleHeading
+from deskq.views.schedule_menu import schedule_menu
 from deskq.views.tables import copy_text
 from deskq.views.undo_offer import UndoOffer
 
@@ -28,20 +30,6 @@ if TYPE_CHECKING:
     from deskq.actions.sending import Call
     from deskq.schedules.reading import StoreState
     from deskq.views.schedule_acts import ScheduleActs
-
-_MENU = (
-    ("detail", "Edit…"),
-    ("enable_schedule", "Enable…"),
-    ("disable_schedule", "Disable…"),
-    ("duplicate_schedule", "Duplicate…"),
-    ("delete_schedule", "Delete…"),
-    ("schedule_tasks", "Show its tasks"),
-    ("schedule_profile", "Show in its profile"),
-    ("run_schedule", "Send it now…"),
-    ("copy_python", "Copy as beat_schedule entry"),
-    ("copy_redbeat", "Copy as redbeat JSON"),
-    ("copy_row", "Copy row"),
-)
 
 
 class SchedulePane(QWidget):
@@ -77,6 +65,8 @@ class SchedulePane(QWidget):
         self.stack = QStackedWidget()
         self.stack.addWidget(self.table)
         self.stack.addWidget(self.empty)
+        self.calendar = ScheduleCalendar(self.followed)
+        self.stack.addWidget(self.calendar)
         self.chips = StoreChips()
         self.chips.chosen.connect(self._filter)
         self.chips.dropped.connect(self._dropped)
@@ -93,6 +83,10 @@ class SchedulePane(QWidget):
         self.heading = ScheduleHeading()
         self.bar, self.line = self.heading.bar, self.heading.line
         self.problems, self.totals = self.heading.problems, self.heading.totals
+        self.bar.addSpacing(theme.GAP)
+        self.bar.addWidget(self.calendar.button)
+        self.calendar.button.toggled.connect(self._update_empty)
+        self.calendar.opened.connect(self._open)
         self.line.textChanged.connect(self._filter)
         self.heading.below.addWidget(self.chips)
         self.heading.below.addWidget(self.problems)
@@ -120,7 +114,10 @@ class SchedulePane(QWidget):
             "copy_python": self.copy_python,
             "copy_redbeat": self.copy_redbeat,
             "schedule_tasks": self.show_tasks,
+            "calendar": self.calendar.button.toggle,
         }
+        if self.calendar.isVisible():
+            found |= {"detail": self.calendar.picture.open_current, "back": self._close_detail}
         if self._may_change:
             found |= {
                 "duplicate_schedule": self.duplicate,
@@ -151,7 +148,9 @@ class SchedulePane(QWidget):
             schedules.ask_for_tasks()
 
     def selected(self) -> list[ShownSchedule]:
-        """Return the selected schedules, from the top."""
+        """Return the selected schedules, from the top; of the calendar the one that is opened."""
+        if self.calendar.isVisible() and not self.calendar.has_opened:
+            return []
         return [row for line in self.table.selected_lines() if (row := self.model.row_at(line)) is not None]
 
     def edit(self) -> None:
@@ -300,11 +299,7 @@ class SchedulePane(QWidget):
             self.detail.show_ahead(ahead)
 
     def _menu(self, place: QPoint) -> None:
-        menu = QMenu(self)
-        commands = self.commands()
-        for key, title in _MENU:
-            if key in commands and (key != "detail" or self._may_change):
-                menu.addAction(title, commands[key])
+        menu = schedule_menu(self, self.commands(), may_change=self._may_change)
         chosen = self.selected()
         if chosen and self._may_change:
             self.chips.add_to(menu, chosen, self._dropped)
@@ -354,6 +349,7 @@ class SchedulePane(QWidget):
         self._describe()
 
     def _filter(self, *_: object) -> None:
+        self.calendar.expect_others()
         needle, store = self.line.text().casefold(), self.chips.only
 
         def passes(one: ShownSchedule) -> bool:
@@ -365,10 +361,25 @@ class SchedulePane(QWidget):
 
     def _update_empty(self, *_: object) -> None:
         filled = bool(self.model.rowCount())
-        self.stack.setCurrentWidget(self.table if filled else self.empty)
-        self.detail.setVisible(filled)
+        in_time = filled and self.calendar.button.isChecked()
+        self.stack.setCurrentWidget(self.calendar if in_time else self.table if filled else self.empty)
+        self.detail.setVisible(filled and (self.calendar.has_opened or not in_time))
+        if in_time:
+            self.calendar.show_rows(self.model.rows())
         if not filled:
             self.empty.say(*self.words_of_nothing(filtered=any(each.rows for each in self.followed.values())))
+
+    def _open(self, place: tuple[str, Any]) -> None:
+        """Show the detail of a schedule of the calendar below it."""
+        line = self.model.line_of(place)
+        if line is not None:
+            self.table.selectRow(line)
+            self.detail.show()
+
+    def _close_detail(self) -> None:
+        self.calendar.has_opened = False
+        self.detail.hide()
+        self.calendar.picture.setFocus()
 
     def _say_what_is_in_sight(self) -> None:
         first, last = self.table.rowAt(0), self.table.rowAt(self.table.viewport().height() - 1)

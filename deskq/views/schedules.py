@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Coroutine
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 from PySide6.QtCore import Signal
 from PySide6.QtWidgets import QComboBox, QPushButton, QWidget
 
 from deskq.models import formats
 from deskq.models.session import ProfileSession
-from deskq.views import theme
-from deskq.views.schedule_calendar import ScheduleCalendar
 from deskq.views.schedule_columns import SCHEDULE_COLUMNS, empty_words
 from deskq.views.schedule_files import ScheduleFiles
 from deskq.views.schedule_pane import SchedulePane
@@ -21,10 +18,6 @@ if TYPE_CHECKING:
     from deskq.actions.sending import Call
     from deskq.schedules.reading import StoreState
     from deskq.views.schedule_acts import ScheduleActs
-
-
-_WEEK_SECONDS: Final = 15.0
-"""How often the calendar is computed anew while it is shown."""
 
 
 class SchedulesView(SchedulePane):
@@ -37,32 +30,21 @@ class SchedulesView(SchedulePane):
         super().__init__([session], SCHEDULE_COLUMNS, "schedules", parent)
         self.title = "Schedules"
         self._session = session
-        self._next_week = 0.0
         (self.schedules,) = self.followed.values()
         self.files = ScheduleFiles(self)
-        self.calendar = ScheduleCalendar()
-        self.stack.addWidget(self.calendar)
         self.new_button = QPushButton("New schedule…")
         self.new_button.setVisible(self._may_change)
         self.new_button.clicked.connect(self.new)
         self.into = QComboBox()
         self.into.setAccessibleName("Store for new schedules")
         self.into.hide()
-        self.calendar_button = QPushButton("Calendar")
-        self.calendar_button.setCheckable(True)
-        self.calendar_button.setToolTip("What runs in each hour of the next seven days")
-        self.calendar_button.toggled.connect(self._calendar_toggled)
-        self.bar.addSpacing(theme.GAP)
-        for widget in (self.calendar_button, self.into, self.new_button):
+        for widget in (self.into, self.new_button):
             self.bar.addWidget(widget)
         self._show()
 
     def commands(self) -> dict[str, Callable[[], object]]:
         """What the window's commands do here."""
-        found = super().commands() | {
-            "export_schedules": self.files.export,
-            "calendar": self.calendar_button.toggle,
-        }
+        found = super().commands() | {"export_schedules": self.files.export}
         if self._may_change:
             found |= {"new_schedule": self.new, "import_schedules": self.files.choose}
         return found
@@ -102,10 +84,6 @@ class SchedulesView(SchedulePane):
         """See SchedulePane: it is chosen where there are several."""
         return self.into_store()
 
-    def theme_changed(self) -> None:
-        """Draw in the new colours."""
-        self.calendar.theme_changed()
-
     def _show(self) -> None:
         self._offer_stores()
         super()._show()
@@ -119,24 +97,3 @@ class SchedulesView(SchedulePane):
         if before:
             self.into.setCurrentIndex(max(0, self.into.findText(before)))
         self.into.setVisible(self._may_change and len(open_ones) > 1)
-
-    def _filter(self, *_: object) -> None:
-        self._next_week = 0.0
-        super()._filter()
-
-    def _update_empty(self, *_: object) -> None:
-        super()._update_empty()
-        if self.model.rowCount() and self.calendar_button.isChecked():
-            self.stack.setCurrentWidget(self.calendar)
-            self.detail.hide()
-            if time.monotonic() >= self._next_week and self.schedules.summary.complete:
-                self._next_week = time.monotonic() + _WEEK_SECONDS
-                self._session.spawn(self._show_week(), "calendar", self)
-
-    def _calendar_toggled(self, _shown: bool) -> None:
-        self._next_week = 0.0
-        self._update_empty()
-
-    async def _show_week(self) -> None:
-        week = await self.schedules.week(self.model.rows())
-        self.calendar.show_load(week.start, week.hours, week.left_out)

@@ -97,14 +97,6 @@ def test_what_the_store_and_the_history_say(
             assert [row.state for row in view.model.row_at(0).seen] == ["FAILURE", "SUCCESS"]
             await until(lambda: view.detail.model.rowCount() == 10)
             assert "sends sample.add(1, 2)" in view.detail.facts.text()
-            app.window.run_command("calendar")
-            await until(lambda: "Runs" in view.calendar.about.text() and view.calendar.grid.isVisible())
-            places = [n for n in range(168) if "nightly" in view.calendar.grid.text_of(n)]
-            assert 4 <= len(places) <= 6  # the weekdays of a week
-            QTest.keyClick(view.calendar.grid, Qt.Key.Key_Down)
-            assert view.calendar.chosen.text() == view.calendar.grid.text_of(view.calendar.grid.current)
-            app.window.run_command("calendar")
-            assert view.stack.currentWidget() is view.table
             asked: list[str] = []
             view.filter_tasks.connect(asked.append)
             app.window.run_command("schedule_tasks")
