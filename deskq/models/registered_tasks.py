@@ -9,7 +9,7 @@ from typing import Final
 
 from deskq.brokers.remote_control import registered_names
 from deskq.history.rows import WorkerRow
-from deskq.models.formats import clock_time, count
+from deskq.models.formats import clock_time, count, plain
 from deskq.models.session import ProfileSession
 
 _CAME_MEANWHILE: Final = 10.0
@@ -42,7 +42,7 @@ class Registered:
         if not self.lacks(task):
             return ""
         asked = f"{count(self.workers, 'worker')} answered at {clock_time(self.at, now)}"
-        return f"No worker registers the task “{task}” ({asked})."
+        return f"No worker registers the task “{plain(task)}” ({asked})."
 
 
 def registered_by(answers: Answers | None, workers: Iterable[WorkerRow]) -> Registered | None:
