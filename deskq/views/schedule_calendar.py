@@ -10,9 +10,17 @@ from typing import TYPE_CHECKING, Final
 from PySide6.QtCore import Signal
 from PySide6.QtWidgets import QButtonGroup, QHBoxLayout, QPushButton, QRadioButton, QStackedWidget, QVBoxLayout, QWidget
 
-from deskq.models.schedule_timeline import SPANS, ShownTimeline, Timelines, about_words, nothing_words
+from deskq.models.schedule_timeline import (
+    SPANS,
+    ShownTimeline,
+    Timelines,
+    about_words,
+    nothing_words,
+    planned_otherwise,
+)
 from deskq.models.schedules import Schedules
-from deskq.models.shown_schedules import ShownSchedule, together
+from deskq.models.session import ProfileSession
+from deskq.models.shown_schedules import ShownSchedule, Summary, together
 from deskq.views import theme, window_state
 from deskq.views.empty import EmptyPane, plain_label
 from deskq.views.timeline import TimelinePicture
@@ -43,6 +51,8 @@ class ScheduleCalendar(QWidget):
         self._next = 0.0
         self._asked = 0
         self._computing = False
+        self._stale = False
+        self._focus_wanted = False
         self.button = QPushButton("Calendar")
         self.button.setCheckable(True)
         self.button.setToolTip("What runs when in the next day or week, and what starts together")
@@ -82,14 +92,18 @@ class ScheduleCalendar(QWidget):
         layout.addWidget(self.chosen)
 
     def show_rows(self, rows: Sequence[ShownSchedule]) -> None:
-        """Show these schedules: at once after :meth:`expect_others`, else when it is time."""
+        """Show these schedules: at once if they are planned otherwise, else when it is time."""
+        other = self._summary().complete and planned_otherwise(self._rows, rows)
         self._rows = rows
-        if time.monotonic() >= self._next:
+        if time.monotonic() >= self._next or (other and not self._computing):
             self._compute()
+        elif other:
+            self._stale = True
 
-    def expect_others(self) -> None:
-        """What is shown next is to be shown at once."""
-        self._next = 0.0
+    def showEvent(self, event: object) -> None:
+        if self._focus_wanted:
+            self._focus_wanted = False
+            self.picture.setFocus()
 
     def hideEvent(self, event: object) -> None:
         self._asked += 1  # what is being computed is not wanted any more
@@ -97,12 +111,14 @@ class ScheduleCalendar(QWidget):
 
     def _toggled(self, shown: bool) -> None:
         self.has_opened = False
-        if shown:
-            self.picture.setFocus()
+        self._focus_wanted = shown
 
     def _choose(self) -> None:
         window_state.save_text("calendar/span", self._span())
         self._compute()
+
+    def _summary(self) -> Summary:
+        return together([schedules.summary for schedules in self._followed.values()])
 
     def _span(self) -> str:
         return next(word for word, button in self.spans.items() if button.isChecked())
@@ -118,9 +134,9 @@ class ScheduleCalendar(QWidget):
         self._next = math.inf
         if not self._computing and self._followed:
             session = next(iter(self._followed.values())).session
-            session.spawn(self._follow(), "calendar", self)
+            session.spawn(self._follow(session), "calendar", self)
 
-    async def _follow(self) -> None:
+    async def _follow(self, session: ProfileSession) -> None:
         """Compute until nothing else is wanted."""
         if self._computing:
             return
@@ -128,14 +144,15 @@ class ScheduleCalendar(QWidget):
         try:
             while done != self._asked and self.isVisible():
                 done = self._asked
-                await self._compute_once(done)
+                await self._compute_once(session, done)
         finally:
             self._computing = False
             if self._next == math.inf:
                 self._next = 0.0
 
-    async def _compute_once(self, asked: int) -> None:
+    async def _compute_once(self, session: ProfileSession, asked: int) -> None:
         began = time.monotonic()
+        self._stale = False
         stores: dict[tuple[str, str], ScheduleStore] = {
             (name, state.store.url): state.store
             for name, schedules in self._followed.items()
@@ -148,13 +165,14 @@ class ScheduleCalendar(QWidget):
                 self.about.setText(f"Computing what runs: {done:,} of {of:,} schedules")
             return asked == self._asked and self.isVisible()
 
-        session = next(iter(self._followed.values())).session
         shown = await self._timelines.compute(session, self._rows, stores, SPANS[self._span()], go_on)
         if shown is not None and asked == self._asked:
-            summary = together([schedules.summary for schedules in self._followed.values()])
+            summary = self._summary()
             wait = _AGAIN_SECONDS if summary.complete and not summary.unknown else _UNREAD_SECONDS
             self._next = time.monotonic() + max(wait, _SHARE * (time.monotonic() - began))
             self._show(shown, complete=summary.complete)
+            if self._stale:
+                self._compute()
 
     def _show(self, shown: ShownTimeline, *, complete: bool) -> None:
         self.picture.show_timeline(shown)

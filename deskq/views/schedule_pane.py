@@ -349,7 +349,6 @@ class SchedulePane(QWidget):
         self._describe()
 
     def _filter(self, *_: object) -> None:
-        self.calendar.expect_others()
         needle, store = self.line.text().casefold(), self.chips.only
 
         def passes(one: ShownSchedule) -> bool:

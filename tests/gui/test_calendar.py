@@ -79,6 +79,7 @@ def test_keys_and_clicks_go_through_the_time_line(
             app.window.run_command("calendar")
             picture = await calendar_of(view, 3)
             assert view.stack.currentWidget() is view.calendar
+            assert app.window.focusWidget() is picture
             assert not view.detail.isVisible()
             assert lane_names(picture) == ["nightly", "backup", "<b>pulse</b>"]
             said = view.calendar.about.text()
@@ -119,6 +120,9 @@ def test_keys_and_clicks_go_through_the_time_line(
             point(picture, picture.x_of(at), picture.lane_area(0).center().y())
             assert view.calendar.chosen.text().startswith("nightly: every day at 02:00, UTC · runs ")
 
+            added(store, ran("new one", Crontab("0", "2")))
+            view.refresh()
+            await calendar_of(view, 4)  # an edit is seen before the next turn
             view.calendar.spans["7 days"].click()
             await until(lambda: picture.shown is not None and len(picture.shown.timeline.collisions) == 7)
             view.line.setText("night")
@@ -159,6 +163,11 @@ def test_all_schedules_say_whose_they_are(
             assert sorted(said.split(" and ")) == ["nightly (live)", "nightly (shop)"]
             QTest.keyClick(picture, Qt.Key.Key_Return)
             assert view.detail.isVisible()
+            view.calendar.spans["7 days"].click()  # it is being computed when the profile goes that lends its thread
+            await app.remove("shop")
+            app.window.run_command("all_schedules")
+            await calendar_of(view, 1)
+            assert view.calendar.picture.words()
 
     with closing(open_store(valkey_url)) as others:
         added(others, ran("nightly", Crontab("0", "2")))
@@ -236,7 +245,8 @@ def test_ten_thousand_do_not_block_the_loop(
         picture = calendar.picture
         assert picture.shown is not None
         assert len(picture.shown.rows) == MANY
-        assert picture.shown.timeline.collisions[0].count > 2
+        large = next(n for n, one in enumerate(picture.shown.timeline.collisions) if one.count > 3)
+        picture.collision = large - 1
         QTest.keyClick(picture, Qt.Key.Key_Right)
         assert " more" in calendar.chosen.text()
         painted.clear()
@@ -246,7 +256,6 @@ def test_ten_thousand_do_not_block_the_loop(
         assert MANY - 1 in painted
         assert len(set(painted)) < 40
         computed.clear()
-        calendar.expect_others()
         calendar.show_rows(rows[:-1])
         await until(lambda: picture.shown is not None and len(picture.shown.rows) == MANY - 1)
         assert not computed  # what is known is not computed again

@@ -16,6 +16,7 @@ from deskq.models.schedule_timeline import (
     lane_words,
     later_words,
     nothing_words,
+    planned_otherwise,
 )
 from deskq.models.shown_schedules import ShownSchedule
 from deskq.profiles import Profile
@@ -95,3 +96,17 @@ def test_what_is_left_out_is_said() -> None:
         "Nothing will run",
         "2 schedules are disabled. 1 schedule cannot be used by beat.",
     )
+
+
+def test_a_run_is_no_other_plan_and_an_edit_is() -> None:
+    def edited(one: ShownSchedule, **more: Any) -> ShownSchedule:
+        return replace(one, row=replace(one.row, entry=replace(one.entry, **more)))
+
+    rows = [row("a"), row("b")]
+    assert not planned_otherwise(rows, rows[::-1])
+    assert not planned_otherwise(rows, [rows[0], edited(rows[1], last_run_at=5.0, total_run_count=3)])
+    assert not planned_otherwise(rows, [replace(rows[0], seen=()), rows[1]])
+    assert planned_otherwise(rows, [rows[0], edited(rows[1], enabled=False)])
+    assert planned_otherwise(rows, [rows[0], edited(rows[1], schedule=Crontab("0", "3"))])
+    assert planned_otherwise(rows, rows[:1])
+    assert planned_otherwise(rows, [*rows, row("c")])
