@@ -21,6 +21,9 @@ LATE_SECONDS: Final = {"redbeat": 60.0, "django-celery-beat": 300.0, "celerybeat
 _SHORTEST_PAUSE: Final = 1.0
 """Between two runs of a crontab is a minute, of anything else nearly always more than a second."""
 
+_CLOCK_SECONDS: Final = 5.0
+"""How far in the future beat may note a run before it is said that the clocks differ."""
+
 
 def consumed_queues(workers: Iterable[WorkerRow], queues: Iterable[QueueRow]) -> frozenset[str] | None:
     """Return the queues that somebody consumes, by the history; None where it does not know of all online workers."""
@@ -77,9 +80,13 @@ def warnings_of(
     queue = entry.queue if consumed is not None else ""
     late = late_since(row, now)
     unknown = registered is not None and registered.lacks(entry.task)
-    if not (runs or queue or late or unknown or entry.expires_at) or not entry.enabled or entry.problem:
+    ahead = (entry.last_run_at or 0.0) - now
+    early = ahead > _CLOCK_SECONDS
+    if not (runs or queue or late or unknown or early or entry.expires_at) or not entry.enabled or entry.problem:
         return ()  # nearly always, and it is asked for ten thousand of them
     found = []
+    if early:
+        found.append(f"It last ran {duration(ahead)} from now: the clock of beat's machine is ahead of this one's.")
     if entry.expires_at is not None and entry.expires_at <= now:
         found.append(f"It ended at {clock_time(entry.expires_at, now)}: beat sends it no more.")
     if consumed is not None and queue and queue not in consumed:

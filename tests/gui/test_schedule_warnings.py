@@ -89,6 +89,8 @@ def test_who_consumes_is_known_or_not() -> None:
         ({"due_at": NOW - 600, "options": {"queue": "slow"}}, ["“slow”", "should have run"]),
         ({"due_at": NOW - 600, "expires_at": NOW - 5, "enabled": False}, []),
         ({"due_at": NOW - 600, "problem": "broken"}, []),
+        ({"last_run_at": NOW + 180}, ["from now: the clock of beat"]),
+        ({"last_run_at": NOW + 2}, []),
     ],
 )
 def test_warnings(changes: dict[str, Any], says: list[str]) -> None:
