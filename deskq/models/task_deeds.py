@@ -85,6 +85,7 @@ class TaskDeeds(QObject):
             self.look()
         else:
             self._watch.stop()
+            self._pause.stop()
 
     def look(self) -> None:
         """There may be rows that were not looked up, or news in the journal; many calls become one."""
