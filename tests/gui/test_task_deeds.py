@@ -19,6 +19,7 @@ from PySide6.QtWidgets import QApplication, QMenu
 from deskq.actions.journal import Journal, journal_path
 from deskq.actions.plan import Outcome, Step, StepPlan, Verb
 from deskq.history.rows import TaskRow
+from deskq.models.journal import journal_stamp
 from deskq.models.tasks import TasksModel
 from deskq.profiles import Profile
 from tests.gui.conftest import Recorded, Run, until
@@ -296,3 +297,43 @@ def test_rows_that_pour_in_make_few_questions(recorded: Recorded, run: Run, monk
         await session.stop()
 
     run(scenario())
+
+
+def test_a_journal_that_cannot_be_read_is_opened_once(
+    recorded: Recorded, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    recorded.add(2)
+    journal_path().parent.mkdir(parents=True, exist_ok=True)
+    journal_path().write_bytes(b"no journal at all" * 500)
+    counted = Counted(monkeypatch)
+
+    async def scenario() -> None:
+        session = recorded.session()
+        session.start()
+        model = TasksModel(session)
+        await until(lambda: counted.opened)
+        looked: list[None] = []
+
+        def rows() -> list[TaskRow]:
+            looked.append(None)
+            return model.near_rows()
+
+        monkeypatch.setattr(model.deeds, "_rows", rows)
+        await until(lambda: len(looked) >= 3)
+        assert counted.opened == 1
+        assert set(states(model).values()) == {"Success"}
+        await session.stop()
+
+    run(scenario())
+    assert journal_path().read_bytes().startswith(b"no journal at all")
+
+
+def test_who_only_reads_the_journal_has_nobody_look_anew(recorded: Recorded) -> None:
+    wrote(recorded, Verb.RETRY, "old", "new", Outcome.DONE)
+    before = journal_stamp()
+    with closing(Journal()) as journal:
+        assert journal.actions()
+        assert journal_stamp() == before
+    assert journal_stamp() == before
+    wrote(recorded, Verb.RETRY, "old", "newer", Outcome.DONE)
+    assert journal_stamp() != before
