@@ -11,7 +11,7 @@ import getpass
 import json
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -265,15 +265,31 @@ class Journal:
             ItemRow(*row) for row in self._all(f"SELECT {_ITEM} FROM items WHERE action = ? ORDER BY number", (action,))
         ]
 
-    def items_about(self, uuid: str) -> list[tuple[ItemRow, str, str]]:
-        """Return the items that a task is the source or the result of, with verb and person, oldest first."""
+    def items_about(self, uuids: Sequence[str]) -> list[tuple[ItemRow, str, str, str]]:
+        """Return the items that these tasks are sources or results of, with verb, person and profile, oldest first.
+
+        What is on its way for a process that died is unknown.
+        """
         names = ", ".join(f"i.{name}" for name in _ITEM.split(", "))
-        rows = self._all(
-            f"SELECT {names}, a.verb, a.person FROM items i JOIN actions a ON a.id = i.action "
-            "WHERE i.new_id = ?1 OR i.source = ?1 ORDER BY a.at LIMIT 100",
-            (uuid,),
-        )
-        return [(ItemRow(*row[:-2]), row[-2], row[-1]) for row in rows]
+        running: dict[str, bool] = {}
+        rows: dict[tuple[str, int], Any] = {}
+        for part in _parts([uuid for uuid in uuids if uuid]):
+            marks = ", ".join(f"?{number + 1}" for number in range(len(part)))
+            sql = (
+                f"SELECT {names}, a.verb, a.person, a.profile, a.at FROM items i JOIN actions a ON a.id = i.action "
+                f"WHERE i.rowid IN (SELECT rowid FROM items WHERE new_id IN ({marks}) "
+                f"UNION SELECT rowid FROM items WHERE source <> '' AND source IN ({marks}))"  # else no index is used
+            )
+            rows.update(((row[0], row[1]), row) for row in self._all(sql, part))
+        found = []
+        for row in sorted(rows.values(), key=lambda row: (row[-1], row[1])):
+            item = ItemRow(*row[:-4])
+            if item.outcome == "sending":
+                if item.action not in running:
+                    running[item.action] = is_locked(self._lock_of(item.action))
+                item = item if running[item.action] else replace(item, outcome="unknown")
+            found.append((item, row[-4], row[-3], row[-2]))
+        return found
 
     def unknown(self, profile: str = "") -> list[ItemRow]:
         """Return the items of which nobody knows whether they were sent."""
@@ -290,10 +306,9 @@ class Journal:
     def retries_of(self, sources: Sequence[str]) -> dict[str, list[ItemRow]]:
         """Return, for each of these tasks, the items that retry it and were not held back, oldest first."""
         found: dict[str, list[ItemRow]] = {}
-        for first in range(0, len(sources), 500):
-            part = tuple(sources[first : first + 500])
+        for part in _parts(sources):
             rows = self._all(
-                f"SELECT {_ITEM} FROM items WHERE source IN ({', '.join('?' * len(part))}) "
+                f"SELECT {_ITEM} FROM items WHERE source <> '' AND source IN ({', '.join('?' * len(part))}) "
                 "AND outcome IN ('planned', 'sending', 'done', 'unknown') ORDER BY at",
                 part,
             )
@@ -367,6 +382,11 @@ class Journal:
         if lock is not None:
             lock_path(self._lock_of(action)).unlink(missing_ok=True)  # nobody else waits for it: ids are used once
             lock.release()
+
+
+def _parts(uuids: Sequence[str]) -> Iterator[tuple[str, ...]]:
+    for first in range(0, len(uuids), 500):
+        yield tuple(uuids[first : first + 500])
 
 
 def _person() -> str:

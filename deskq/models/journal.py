@@ -12,6 +12,8 @@ from deskq.actions.journal import ActionRow, ItemRow, Journal, journal_path
 from deskq.errors import UserError
 
 T = TypeVar("T")
+Stamp = tuple[tuple[int, int], ...]
+NO_JOURNAL: Final[Stamp] = ((0, 0), (0, 0))
 LOOK_MS: Final = 1_000
 _MOST: Final = 2_000
 
@@ -79,7 +81,7 @@ class JournalFeed(QObject):
     async def _read(self) -> None:
         text = self._text
         try:
-            stamp = await asyncio.get_running_loop().run_in_executor(None, _stamp)
+            stamp = await asyncio.get_running_loop().run_in_executor(None, journal_stamp)
             running = any(action.running for action in self.actions)
             if (stamp, text) == self._seen and not running:
                 return
@@ -94,8 +96,11 @@ class JournalFeed(QObject):
             self._seen = None
 
 
-def _stamp() -> tuple[tuple[int, int], ...]:
-    """What differs as soon as somebody has written: sizes and times of the file and of its log."""
+def journal_stamp() -> Stamp:
+    """What differs as soon as somebody has written: sizes and times of the file and of its log. Blocking.
+
+    An empty log counts as none: whoever reads makes one, and removes it.
+    """
     found = []
     for suffix in ("", "-wal"):
         try:
@@ -103,5 +108,5 @@ def _stamp() -> tuple[tuple[int, int], ...]:
         except OSError:
             found.append((0, 0))
         else:
-            found.append((status.st_size, status.st_mtime_ns))
+            found.append((status.st_size, status.st_mtime_ns) if status.st_size else (0, 0))
     return tuple(found)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 from PySide6.QtCore import Qt
@@ -64,16 +64,17 @@ def runtime_text(row: TaskRow) -> str:
     return formats.duration(row.runtime)
 
 
-def state_text(row: TaskRow) -> str:
-    """The state as a word, with what it hides."""
+def state_text(row: TaskRow, deeds: Sequence[str] = ()) -> str:
+    """The state as a word, with what it hides, and what deskq did about the task."""
     word = STATE_WORDS.get(row.state) or formats.plain(row.state.capitalize())
+    notes = list(deeds)
     if row.ran_twice:
-        return f"{word} (ran twice)"
-    if row.revoked and row.revoked != "revoked":
-        return f"{word} ({row.revoked.split()[0]})"
-    if row.state == "RETRY" and row.retries:
-        return f"{word} {row.retries}"
-    return word
+        notes.insert(0, "ran twice")
+    elif row.revoked and row.revoked != "revoked":
+        notes.insert(0, row.revoked.split()[0])
+    elif row.state == "RETRY" and row.retries:
+        word = f"{word} {row.retries}"
+    return f"{word} ({', '.join(notes)})" if notes else word
 
 
 STATE_WORDS: Final = {

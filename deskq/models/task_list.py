@@ -133,6 +133,10 @@ class TaskList(DraggableRows):
         first, last = self._shown
         return range(max(first - HEAD, 0), min(last + HEAD, len(self._ids)))
 
+    def near_rows(self) -> list[TaskRow]:
+        """Those of them that were read."""
+        return [row for line in self.near() if (row := self._rows.get(self.id_at(line))) is not None]
+
     def _announce(self, numbers: Sequence[int]) -> None:
         """Emit dataChanged for these ids where they are in sight or near, adjoining rows together."""
         near = {self.id_at(row): row for row in self.near()}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from array import array
+from collections.abc import Iterable
 from dataclasses import replace
 from functools import partial
 from typing import Any, Final
@@ -14,12 +15,13 @@ from PySide6.QtCore import QModelIndex, QObject, QPersistentModelIndex, Qt, QTim
 from deskq.errors import UserError
 from deskq.history.query import Sort, TaskFilter
 from deskq.history.reader import HistoryReader
-from deskq.history.rows import StateCounts
+from deskq.history.rows import StateCounts, TaskRow
 from deskq.history.search import Progress, Search
 from deskq.models.columns import GapRole, RowRole
 from deskq.models.gap_marks import GapMarks
 from deskq.models.session import ProfileSession
 from deskq.models.task_columns import TASK_COLUMNS, cell, header
+from deskq.models.task_deeds import TaskDeeds
 from deskq.models.task_list import TaskList
 from deskq.models.task_questions import (
     HEAD,
@@ -69,6 +71,9 @@ class TasksModel(TaskList):
         self.counts = StateCounts()
         self.newer = 0
         self.gaps = GapMarks(session, self)
+        self.deeds = TaskDeeds(session, self.near_rows, self)
+        self.columns = self.deeds.columns
+        self.deeds.changed.connect(self._tell_deeds)
         self._fetch = QTimer(self, singleShot=True, interval=0)
         self._fetch.timeout.connect(self._fetch_missing)
         session.revision_moved.connect(self.refresh)
@@ -137,6 +142,7 @@ class TasksModel(TaskList):
         """A view that is not on screen asks nothing."""
         self._active = active
         self._session.screen_delay = None
+        self.deeds.set_active(active)
         if active:
             self._followed_since = time.time()
             self.refresh()
@@ -177,7 +183,7 @@ class TasksModel(TaskList):
             return None
         if role == RowRole:  # asked for every cell that is painted
             return self._rows.get(self.id_at(index.row()))
-        column = TASK_COLUMNS[index.column()]
+        column = self.columns[index.column()]
         if role == Qt.ItemDataRole.TextAlignmentRole:
             return column.alignment
         number = self.id_at(index.row())
@@ -190,7 +196,20 @@ class TasksModel(TaskList):
             return None
         if role == GapRole:
             return self.gaps.text(task, self.task_at(index.row() + 1)) if self._sort.key == "seen" else None
+        if role == Qt.ItemDataRole.ToolTipRole and column.key == "state":
+            return self.deeds.tooltip(task)
         return cell(column, task, role)
+
+    def set_shown(self, first: int, last: int) -> None:
+        super().set_shown(first, last)
+        self.deeds.look()
+
+    def adopt_rows(self, rows: Iterable[TaskRow]) -> None:
+        super().adopt_rows(rows)
+        self.deeds.look()
+
+    def _tell_deeds(self, uuids: set[str]) -> None:
+        self._announce([row.id for row in self.near_rows() if row.uuid in uuids])
 
     async def _load(self, number: int) -> None:
         """Show the head at once, then what is below it, however many. ``number``: only the newest load counts."""
@@ -223,6 +242,7 @@ class TasksModel(TaskList):
         self._rows = {row.id: row for row in answer.rows}
         self._newest, self._followed_since = answer.newest, time.time()
         self.endResetModel()
+        self.deeds.look()
         self._told(answer)
         self.loading_changed.emit(False)
         self.search_changed.emit(self.search)

@@ -10,7 +10,6 @@ from deskq.history.reader import HistoryReader
 from deskq.history.rows import TaskRow
 from deskq.models.formats import plain
 from deskq.models.session import ProfileSession
-from deskq.models.task_columns import TASK_COLUMNS
 from deskq.models.tasks import TasksModel
 from deskq.views.tables import copy_text
 from deskq.views.task_drag import TaskTable
@@ -29,7 +28,7 @@ class SelectedTasks:
 
     def rows(self) -> None:
         """Copy the selected rows, tab-separated, with the shown columns."""
-        columns = [TASK_COLUMNS[number] for number in self._table.shown_columns()]
+        columns = [self._model.columns[number] for number in self._table.shown_columns()]
         self.lines(
             lambda row: "\t".join(plain(column.exact_text(row)) for column in columns),
             "\t".join(column.title for column in columns),

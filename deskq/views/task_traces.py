@@ -10,11 +10,11 @@ from PySide6.QtWidgets import QHBoxLayout, QToolButton, QWidget
 
 from deskq.actions.traces import Trace
 from deskq.models import formats
+from deskq.models.task_deeds import trace_text
 from deskq.views import theme
 from deskq.views.empty import plain_label
 
 _MOST: Final = 4
-_UNSEEN: Final = ("SENT", "RECEIVED", "RETRY", "STARTED")
 
 
 class TaskTraces(QWidget):
@@ -44,21 +44,16 @@ class TaskTraces(QWidget):
         self.setVisible(bool(traces))
 
     def _add(self, trace: Trace, state: str) -> None:
-        doubt = "" if trace.outcome in ("done", "gone") else f" ({trace.outcome})"
-        who = f" by {formats.plain(trace.person)}" if trace.person else ""
-        when = f"{who}, {formats.clock_time(trace.at)}{doubt}"
         if trace.other:
             button = QToolButton()
             button.setAutoRaise(True)
-            button.setText(f"{trace.kind} {trace.other[:13]}…")
-            button.setToolTip(formats.tooltip(f"{trace.kind} {trace.other}{when}"))
+            button.setText(formats.plain(f"{trace.kind} {trace.other[:13]}…"))
+            button.setToolTip(formats.tooltip(trace_text(trace, state)))
             button.clicked.connect(lambda _=False, uuid=trace.other: self.open_task.emit(uuid))
             self._layout.addWidget(button)
             self.texts.append(f"{trace.kind} {trace.other}")
-        elif trace.kind == "revoked" and state in _UNSEEN:
-            self._say(f"revoked{when}: not yet seen")
         else:
-            self._say(f"{trace.kind}{when}")
+            self._say(trace_text(trace, state))
 
     def _say(self, text: str) -> None:
         self._layout.addWidget(plain_label(text, muted=True))

@@ -52,7 +52,7 @@ class TasksView(QWidget):
         self.counts_bar = CountsBar()
         self.model = TasksModel(session, self)
         self.search = SearchStrip(self.model)
-        self.table = TaskTable("tasks", TASK_COLUMNS, session.profile.name)
+        self.table = TaskTable("tasks", self.model.columns, session.profile.name)
         self.table.setModel(self.model)
         self._show_sort(self.model.sort_by)  # Qt's own default would be the first column, the state
         self.table.lay_out()
@@ -107,6 +107,7 @@ class TasksView(QWidget):
         self.table.setContextMenuPolicy(Qt.ContextMenuPolicy.CustomContextMenu)
         self.table.customContextMenuRequested.connect(self._context_menu)
         self.model.gaps.changed.connect(self.table.viewport().update)
+        self.model.deeds.changed.connect(self._deeds_changed)
         self.model.newer_changed.connect(self._show_newer)
         self.model.counts_changed.connect(self._counted)
         self.model.loading_changed.connect(self._loading_changed)
@@ -174,6 +175,20 @@ class TasksView(QWidget):
         self._wanted = uuid
         self.detail.show()
         self._session.spawn(self._read_detail(uuid), "task detail")
+
+    def go_to(self, trace: Trace) -> None:
+        """Show the task at the other end of a retry, in its row where the table has it."""
+        self._session.spawn(self._go_to(trace), "go to a task", owner=self)
+
+    async def _go_to(self, trace: Trace) -> None:
+        task = await self._session.ask(lambda reader: reader.task_row(trace.other), slot="go to a task")
+        if task is None:
+            self.refused.emit(f"{trace.other} is not in this history; the retry was sent at {trace.profile}.")
+            return
+        row = self.model.row_of(task.id)
+        if row is not None:
+            self.table.selectRow(row)
+        self.show_task(trace.other)
 
     def show_detail(self) -> None:
         """Show the detail of the current row, of the first one if none is current."""
@@ -246,9 +261,16 @@ class TasksView(QWidget):
             return
         if uuid == self._wanted:
             self.detail.show_detail(detail)
-            traces = await self._traces(uuid)
-            if uuid == self._wanted and detail is not None:
-                self.detail.traces.show_traces(traces, detail.row.state)
+            await self._show_traces(uuid)
+
+    async def _show_traces(self, uuid: str) -> None:
+        traces, detail = await self._traces(uuid), self.detail.detail
+        if uuid == self._wanted and detail is not None and detail.row.uuid == uuid:
+            self.detail.traces.show_traces(traces, detail.row.state)
+
+    def _deeds_changed(self, uuids: set[str]) -> None:
+        if self._wanted in uuids:
+            self._session.spawn(self._show_traces(self._wanted), "task traces", owner=self)
 
     async def _traces(self, uuid: str) -> list[Trace]:
         """What deskq did about it; a journal that cannot be read is told where somebody acts."""
@@ -369,5 +391,8 @@ class TasksView(QWidget):
                 action = QAction(BY_KEY[key].title, menu)
                 action.triggered.connect(actions[key])
                 menu.addAction(action)
+        task = self.model.task_at(self.table.currentIndex().row())
+        for title, trace in self.model.deeds.links(task.uuid).items() if task is not None else ():
+            menu.addAction(title).triggered.connect(lambda _=False, trace=trace: self.go_to(trace))
         menu.aboutToHide.connect(menu.deleteLater)
         menu.popup(self.table.viewport().mapToGlobal(place))
