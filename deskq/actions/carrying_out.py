@@ -135,15 +135,17 @@ class Carrier:
             self._journal.mark(plan, [(number, Outcome.UNKNOWN, "deskq failed while sending") for number in numbers])
             raise
         outcomes = [_outcome(answer) for answer in answers]
-        self._journal.mark(plan, list(zip(numbers, outcomes, (answer.words for answer in answers), strict=True)))
         done = [item.new_id for item, answer in zip(batch, answers, strict=True) if answer.sent]
         self._sent += done
-        publisher.forget(done)
         now = self._progress
         failed = now.failed + outcomes.count(Outcome.FAILED)
         unknown = now.unknown + outcomes.count(Outcome.UNKNOWN)
         words = next((answer.words for answer in answers if not answer.sent), now.words)
-        self._say(done=now.done + len(done), failed=failed, unknown=unknown, words=words)
+        try:
+            self._journal.mark(plan, list(zip(numbers, outcomes, (answer.words for answer in answers), strict=True)))
+        finally:  # what was sent is told, also where the disk is full
+            self._say(done=now.done + len(done), failed=failed, unknown=unknown, words=words)
+        publisher.forget(done)
         if unknown:
             self._say(phase="stopped", words=f"{words} Look in the journal for what is not known.")
         elif failed >= MOST_ERRORS:

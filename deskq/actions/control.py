@@ -88,6 +88,7 @@ class ControlDoer:
                 f"“{self._profile.name}” is silent: its workers are neither asked nor told anything. "
                 "Turn that off in the profile to steer them."
             )
+        self._remote.check()
 
     def do(self, steps: Sequence[Step]) -> Sequence[Ending]:
         """See Doer. Steps that say the same to different workers are one message."""

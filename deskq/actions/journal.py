@@ -11,24 +11,21 @@ import getpass
 import json
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
-from importlib import resources
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
 import apsw
 
 from deskq import paths
-from deskq.actions.plan import AnyPlan, Item, Outcome, Plan, Step, StepPlan, Verb
+from deskq.actions.journal_file import open_file
+from deskq.actions.journal_lines import as_json, line_of
+from deskq.actions.plan import AnyPlan, Item, Outcome, Plan, StepPlan, Verb
 from deskq.errors import UserError
 from deskq.history.lock import WriterLock, is_locked, lock_path
 from deskq.profiles import Profile
-from deskq.protocol.message import write_redis_message
 
-VERSION: Final = 2
-APPLICATION_ID: Final = 0x6465736A  # "desj"
 KEPT_SECONDS: Final = 366 * 86_400.0
-LARGEST_BODY: Final = 256 * 1024
 _ACTION: Final = "id, at, person, profile, place, environment, safety, verb, title, options, ended, undoes"
 _ITEM: Final = "action, number, new_id, source, task, queue, grade, command, outcome, words, at"
 
@@ -85,15 +82,12 @@ class Journal:
         self.path = path or journal_path()
         self._locks: dict[str, WriterLock] = {}
         try:
-            self.path.parent.mkdir(parents=True, exist_ok=True)
-            self._connection = apsw.Connection(str(self.path))
-            self._connection.set_busy_timeout(10_000)
-            with contextlib.suppress(OSError):
-                self.path.chmod(0o600)  # it holds arguments of tasks
-            self._prepare()
+            self._connection = open_file(self.path)
         except (apsw.Error, OSError) as error:
+            strange = isinstance(error, apsw.CorruptError | apsw.NotADBError)
+            advice = "Move it away." if strange else "Look whether the disk is full or read-only."
             raise UserError(
-                f"The journal {self.path} cannot be opened: {error}. Without it nothing is changed; move it away."
+                f"The journal {self.path} cannot be opened: {error}. Without it nothing is changed. {advice}"
             ) from None
 
     def close(self) -> None:
@@ -103,7 +97,11 @@ class Journal:
         self._connection.close()
 
     def begin(self, plan: AnyPlan, profile: Profile) -> None:
-        """Write the whole plan to disk; when this returns it survives a power cut. Takes the plan's lock."""
+        """Write the whole plan to disk; when this returns it survives a power cut. Takes the plan's lock.
+
+        Raises UserError where somebody else retried some of its tasks after this plan looked, took back what it takes
+        back, or sent this very id.
+        """
         lock = WriterLock(self._lock_of(plan.id))
         if not lock.acquire():
             raise UserError("This plan is being carried out already.")
@@ -114,6 +112,7 @@ class Journal:
         now = time.time()
         row = (plan.id, now, _person(), profile.name, profile.url, profile.environment.value, profile.safety.value)
         with self._transaction():
+            self._refuse_overtaken(plan)
             self._connection.execute(
                 "INSERT INTO actions VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, NULL, ?)",
                 (*row, plan.verb.value, plan.title, options, undoes),
@@ -122,9 +121,30 @@ class Journal:
                 "INSERT INTO items VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, '', ?, ?)",
                 (
                     (plan.id, number, *line[:-1], Outcome.PLANNED.value, now, line[-1])
-                    for number, line in enumerate(map(_line, plan.items))
+                    for number, line in enumerate(map(line_of, plan.items))
                 ),
             )
+
+    def _refuse_overtaken(self, plan: AnyPlan) -> None:
+        known = {item.source: item.retried for item in plan.items if isinstance(item, Item) and item.source}
+        again = [row for rows in self.retries_of(list(known)).values() for row in rows[known[rows[0].source] :]]
+        if again:
+            count = len({row.source for row in again})
+            were = f"{count:,} of these tasks were" if count > 1 else "One of these tasks was"
+            raise UserError(f"{were} retried meanwhile (action {again[0].action}). Look at it anew.")
+        if isinstance(plan, StepPlan) and plan.undoes:
+            left = {(row.queue, as_json(undo)) for row, undo in self.undos(plan.undoes)}
+            if any((step.target, as_json(step.detail)) not in left for step in plan.items):
+                raise UserError("It was taken back meanwhile. Look at it anew.")
+        if isinstance(plan, Plan) and len(plan.items) == 1:  # of several the ids are always random
+            sent = self._all(
+                "SELECT action FROM items WHERE new_id = ? AND outcome NOT IN ('failed', 'not sent')",
+                (plan.items[0].new_id,),
+            )
+            if sent:
+                raise UserError(
+                    f"deskq sent a task of this id already (action {sent[0][0]}). Give another id, or none."
+                )
 
     def mark(self, action: str, outcomes: Iterable[tuple[int, Outcome, str]]) -> None:
         """Write how items stand: (number, outcome, words). On disk when this returns."""
@@ -140,24 +160,31 @@ class Journal:
         with self._transaction():
             self._connection.executemany(
                 "UPDATE items SET undo = ? WHERE action = ? AND number = ?",
-                [(_json(undo), action, number) for number, undo in undos],
+                [(as_json(undo), action, number) for number, undo in undos],
             )
 
     def undos(self, action: str) -> list[tuple[ItemRow, dict[str, Any]]]:
-        """Return the items of an action that were done and can be taken back, the last one first, with the details.
+        """Return the items of an action that were done and are not taken back, the last one first, with the details.
 
-        Those of a pause also where it is not known: to consume again what is consumed changes nothing.
+        Where it is not known they may have been; but to consume again what is consumed changes nothing, so that those
+        of a pause are tried again.
         """
+        paused = "(SELECT verb FROM actions WHERE id = ?1) = 'pause'"
         rows = self._all(
-            f"SELECT {_ITEM}, undo FROM items WHERE action = ? AND undo <> '' AND (outcome = 'done' "
-            "OR outcome = 'unknown' AND (SELECT verb FROM actions WHERE id = items.action) = 'pause') "
+            f"SELECT {_ITEM}, undo FROM items i WHERE action = ?1 AND undo <> '' AND (outcome = 'done' "
+            f"OR outcome = 'unknown' AND {paused}) AND NOT EXISTS ("
+            "SELECT 1 FROM items back WHERE back.action IN (SELECT id FROM actions WHERE undoes = ?1) "
+            "AND back.queue = i.queue AND back.message = CAST(i.undo AS BLOB) "
+            f"AND back.outcome NOT IN ('failed', 'not sent') AND NOT (back.outcome = 'unknown' AND {paused})) "
             "ORDER BY number DESC",
             (action,),
         )
         return [(ItemRow(*row[:-1]), json.loads(row[-1])) for row in rows]
 
     def undone_by(self, action: str) -> str:
-        """Return the id of the latest action that took this one back, at least in part, "" if none did."""
+        """Return the id of the latest action that took back what was left of this one, "" if some is left."""
+        if self.undos(action):
+            return ""
         rows = self._all(
             "SELECT id FROM actions WHERE undoes = ? AND EXISTS ("
             "SELECT 1 FROM items WHERE action = actions.id AND outcome NOT IN ('failed', 'not sent')) "
@@ -167,8 +194,16 @@ class Journal:
         return str(rows[0][0]) if rows else ""
 
     def end(self, action: str) -> None:
-        """The plan is carried out or was stopped: what was not begun is not sent."""
+        """The plan is carried out or was stopped: what was not begun is not sent.
+
+        What still is on its way here ended while the journal could not be written: how is not known.
+        """
         with self._transaction():
+            self._connection.execute(
+                "UPDATE items SET outcome = 'unknown', words = 'how it ended could not be written', at = ? "
+                "WHERE action = ? AND outcome = 'sending'",
+                (time.time(), action),
+            )
             self._connection.execute(
                 "UPDATE items SET outcome = ?, at = ? WHERE action = ? AND outcome = 'planned'",
                 (Outcome.STOPPED.value, time.time(), action),
@@ -253,18 +288,19 @@ class Journal:
         ]
 
     def retries_of(self, sources: Sequence[str]) -> dict[str, list[ItemRow]]:
-        """Return, for each of these tasks, the items that retried it and were not held back, oldest first."""
+        """Return, for each of these tasks, the items that retry it and were not held back, oldest first."""
         found: dict[str, list[ItemRow]] = {}
         for first in range(0, len(sources), 500):
             part = tuple(sources[first : first + 500])
             rows = self._all(
                 f"SELECT {_ITEM} FROM items WHERE source IN ({', '.join('?' * len(part))}) "
-                "AND outcome IN ('done', 'sending', 'unknown') ORDER BY at",
+                "AND outcome IN ('planned', 'sending', 'done', 'unknown') ORDER BY at",
                 part,
             )
             for row in rows:
                 item = ItemRow(*row)
-                found.setdefault(item.source, []).append(item)
+                if item.outcome != "planned" or is_locked(self._lock_of(item.action)):
+                    found.setdefault(item.source, []).append(item)
         return found
 
     def message(self, action: str, number: int) -> bytes:
@@ -294,24 +330,6 @@ class Journal:
                 found[uuid] = bytes(rows[0][0])
         return found
 
-    def _prepare(self) -> None:
-        connection = self._connection
-        connection.pragma("journal_mode", "wal")
-        connection.pragma("synchronous", "full")
-        with connection:
-            if connection.pragma("user_version") == 0 and connection.pragma("schema_version") == 0:
-                connection.execute(resources.files("deskq.actions").joinpath("journal.sql").read_text(encoding="utf-8"))
-                connection.pragma("application_id", APPLICATION_ID)
-                connection.pragma("user_version", VERSION)
-            elif connection.pragma("user_version") == 1 and connection.pragma("application_id") == APPLICATION_ID:
-                connection.execute("ALTER TABLE actions ADD COLUMN undoes TEXT NOT NULL DEFAULT ''")
-                connection.execute("ALTER TABLE items ADD COLUMN undo TEXT NOT NULL DEFAULT ''")
-                connection.pragma("user_version", VERSION)
-        if connection.pragma("application_id") != APPLICATION_ID:
-            raise UserError(f"{self.path} is no journal of deskq. Move it away.")
-        if connection.pragma("user_version") > VERSION:
-            raise UserError(f"{self.path} was written by a newer deskq. Upgrade deskq.")
-
     @contextlib.contextmanager
     def _transaction(self) -> Iterator[None]:
         try:
@@ -319,11 +337,15 @@ class Journal:
             try:
                 yield
             except BaseException:
-                self._connection.execute("ROLLBACK")
+                with contextlib.suppress(apsw.SQLError):  # a full disk has ended it already
+                    self._connection.execute("ROLLBACK")
                 raise
             self._connection.execute("COMMIT")
         except apsw.Error as error:
             raise UserError(f"The journal {self.path} cannot be written: {error}. Free some space.") from None
+        except UnicodeEncodeError as error:
+            words = error.object.encode(errors="backslashreplace").decode()[:200]
+            raise UserError(f"The journal cannot hold “{words}”: it is no text, but half of a character.") from None
 
     def _all(self, sql: str, values: tuple[Any, ...]) -> list[Any]:
         try:
@@ -345,29 +367,6 @@ class Journal:
         if lock is not None:
             lock_path(self._lock_of(action)).unlink(missing_ok=True)  # nobody else waits for it: ids are used once
             lock.release()
-
-
-def _line(item: Item | Step) -> tuple[str, str, str, str, str, str, bytes, str]:
-    """What is written of an item: id, source, task, queue, grade, command, message, undo."""
-    if isinstance(item, Item):
-        return (item.new_id, item.source, item.task, item.target, item.grade, item.command, _message(item), "")
-    undo = _json(item.undo) if item.undo is not None else ""
-    return (item.id, item.source, item.task, item.target, "", item.command, _json(item.detail).encode(), undo)
-
-
-def _json(detail: Mapping[str, Any]) -> str:
-    return json.dumps(detail, ensure_ascii=True, default=str)
-
-
-def _message(item: Item) -> bytes:
-    """The message as Redis would hold it; a body that is large is left out, its size stays."""
-    message = item.message
-    if len(message.body) > LARGEST_BODY:
-        words = f"(a body of {len(message.body):,} bytes is not kept in the journal)"
-        message = replace(message, body=words.encode(), content_type="text/plain")
-    if item.route is not None:
-        return write_redis_message(message, item.route.routing_key, item.new_id, item.route.exchange)
-    return write_redis_message(message, item.queue, item.new_id)
 
 
 def _person() -> str:

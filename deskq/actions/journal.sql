@@ -15,7 +15,7 @@ CREATE TABLE items (
   command TEXT NOT NULL, message BLOB NOT NULL, outcome TEXT NOT NULL, words TEXT NOT NULL DEFAULT '', at REAL NOT NULL,
   undo TEXT NOT NULL DEFAULT '',
   PRIMARY KEY (action, number)
-) WITHOUT ROWID;
+);
 CREATE INDEX items_by_new_id ON items (new_id);
 CREATE INDEX items_by_source ON items (source) WHERE source <> '';
 CREATE INDEX items_open ON items (outcome) WHERE outcome IN ('planned', 'sending', 'unknown');

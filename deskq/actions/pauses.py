@@ -6,12 +6,15 @@ import json
 from dataclasses import dataclass
 
 from deskq.actions.journal import Journal
-from deskq.actions.plan import Outcome, Verb
+from deskq.actions.plan import Verb
 
 
 @dataclass(frozen=True, slots=True)
 class Pause:
-    """A queue that is paused until somebody resumes it. ``workers``: those that were told; ``at``: epoch seconds."""
+    """A queue that is paused until somebody resumes it. ``at``: epoch seconds.
+
+    ``workers``: those that were told, and of which it is not known that they consume it again.
+    """
 
     queue: str
     action: str
@@ -21,19 +24,20 @@ class Pause:
 
 
 def pauses(journal: Journal, profile: str) -> list[Pause]:
-    """Return the queues of a profile that are paused, the latest first; blocking. Raises UserError."""
-    found: dict[str, Pause] = {}
+    """Return the pauses of a profile that were not resumed, the latest first; blocking. Raises UserError.
+
+    A queue that was paused again, on workers that had joined, has several.
+    """
+    found: list[Pause] = []
     for action in journal.actions_of(profile, Verb.PAUSE):
-        if journal.undone_by(action.id):
-            continue
-        items = [item for item in journal.items(action.id) if item.outcome in (Outcome.DONE, Outcome.UNKNOWN)]
+        items = [item for item, _ in reversed(journal.undos(action.id))]
         if not items:
             continue
         queue = _left_by(journal.message(action.id, items[0].number))
-        if queue and queue not in found:
+        if queue:
             workers = tuple(item.queue for item in items)
-            found[queue] = Pause(queue, action.id, action.person, action.at, workers)
-    return list(found.values())
+            found.append(Pause(queue, action.id, action.person, action.at, workers))
+    return found
 
 
 def _left_by(detail: bytes) -> str:

@@ -10,6 +10,7 @@ from typing import Any
 from uuid import uuid4
 
 from deskq.brokers.routing import Route
+from deskq.errors import UserError
 from deskq.protocol.message import RawMessage
 
 
@@ -46,6 +47,7 @@ class Item:
 
     ``route``: the way through an exchange, None for what goes to ``queue``, which is "" otherwise.
     ``grade``: how faithful its arguments are (see actions/retry.py), "" for a new task. ``arguments``: for people.
+    ``retried``: how often the source had been retried, as far as the journal knew when the plan was made.
     """
 
     new_id: str
@@ -57,6 +59,7 @@ class Item:
     arguments: str = ""
     losses: tuple[str, ...] = ()
     route: Route | None = None
+    retried: int = 0
 
     @property
     def target(self) -> str:
@@ -142,6 +145,12 @@ class StepPlan:
 
 
 AnyPlan = Plan | StepPlan
+
+
+def check_rate(rate: float) -> None:
+    """Raise UserError unless this is 0, for no limit, or so many a second that one is sent within a day."""
+    if rate and not 1 / 86_400 <= rate <= 1e9:
+        raise UserError("A rate is how many are sent a second, 0 for no limit: it is neither negative nor endless.")
 
 
 def _place(item: Item) -> str:

@@ -15,7 +15,7 @@ from enum import StrEnum
 from typing import Any, Final
 from uuid import uuid4
 
-from deskq.actions.plan import Item, Plan, Verb
+from deskq.actions.plan import Item, Plan, Verb, check_rate
 from deskq.errors import UserError
 from deskq.history.rows import TaskRow
 from deskq.profiles import Profile
@@ -52,6 +52,7 @@ class Candidate:
     """One task that may be retried. ``body`` is None where it must stay as it is (not JSON), or is not known (manual).
 
     ``edited``: a person changed or filled in the arguments. ``losses``: what will not happen this time.
+    ``retried``: how often it was retried before.
     """
 
     row: TaskRow
@@ -61,6 +62,7 @@ class Candidate:
     message: RawMessage | None = None
     losses: tuple[str, ...] = ()
     edited: bool = False
+    retried: int = 0
 
     @property
     def sendable(self) -> bool:
@@ -91,7 +93,7 @@ def candidate(
         elif body is None:
             losses.append("its callbacks, if it has any, run again: its body is not JSON and is left as it is")
         return Candidate(row, Grade.EXACT, target, body, message, tuple(losses))
-    unseen = (*losses, "its callbacks and time limits are not known and left out")
+    unseen = (*losses, "its callbacks, priority, time limits and own headers are not known and left out")
     if stored is not None:
         body = Body(stored.args, stored.kwargs)
         named = row if row.name else replace(row, name=stored.name)
@@ -137,6 +139,7 @@ def plan_retry(
         raise UserError(f"{first.row.name or first.row.uuid} cannot be retried: {reason}.")
     if not candidates:
         raise UserError("There is nothing to retry.")
+    check_rate(rate)
     items = tuple(_item(one, now, keep_root) for one in candidates)
     return Plan(
         verb=Verb.RETRY,
@@ -185,6 +188,7 @@ def _item(one: Candidate, now: float, keep_root: bool) -> Item:
             one.body.kwargs,
             origin=f"deskq@{platform.node()}",
             expires=one.row.expires if one.row.expires is not None and one.row.expires > now else None,
+            headers=_reprs(one),
             retry_of=one.row.uuid,
             root_id=root,
         )
@@ -197,7 +201,14 @@ def _item(one: Candidate, now: float, keep_root: bool) -> Item:
         grade=one.grade.value,
         arguments=one.arguments,
         losses=one.losses,
+        retried=one.retried,
     )
+
+
+def _reprs(one: Candidate) -> dict[str, str]:
+    """What the task's own events show of its arguments: an app may hide a secret so, and the record holds it."""
+    known = {"argsrepr": one.row.args, "kwargsrepr": one.row.kwargs}
+    return {} if one.edited else {key: text for key, text in known.items() if text}
 
 
 def _losses(row: TaskRow) -> list[str]:

@@ -42,7 +42,7 @@ def plan_revoke(
         items=tuple(
             Step(
                 target=uuid,
-                command=f"{word} {name} {uuid}{by}",
+                command=f"{word} {f'{name} {uuid}'.strip()}{by}",
                 detail={"method": "revoke", "arguments": {"task_id": uuid, **more}},
                 source=uuid,
                 task=name,

@@ -44,16 +44,18 @@ def last_seen(profile: Profile, ids: Collection[str]) -> dict[str, str]:
     return {row.uuid: "" if row.state in ended else row.worker for row in rows if row.worker or row.state in ended}
 
 
-def silent_nodes(profile: Profile, answered: Collection[str], heard: Collection[str]) -> str:
+def silent_nodes(
+    profile: Profile, answered: Collection[str], heard: Collection[str], *, may: str = "it may run there"
+) -> str:
     """Return a sentence on who may run a task and did not answer, "" if everybody did. Blocking.
 
-    ``heard``: who answered another question a moment ago.
+    ``heard``: who answered another question a moment ago; ``may``: what follows where somebody is silent.
     """
     nodes = control_nodes(profile)
     if nodes is None:
         names = sorted(set(heard) - set(answered))
         hint = " without its management API" if profile.transport == "amqp" else ""
-        others = f"The broker cannot tell{hint} which other workers are there: one of them may run it."
+        others = f"The broker cannot tell{hint} which other workers are there; of one that is silent: {may}."
         return f"{_some(names)} did not answer. {others}" if names else others
     names = sorted((nodes.names | set(heard)) - set(answered))
     count = len(names)
@@ -62,9 +64,9 @@ def silent_nodes(profile: Profile, answered: Collection[str], heard: Collection[
     if not count:
         return ""
     if count == len(names):
-        return f"{_some(names)} {'does' if count == 1 else 'do'} not answer: it may run there."
+        return f"{_some(names)} {'does' if count == 1 else 'do'} not answer: {may}."
     who = f"{count:,} connected {'worker does' if count == 1 else 'workers do'} not answer"
-    return f"{who}, of {_some(names)}: it may run there." if names else f"{who}: it may run there."
+    return f"{who}, of {_some(names)}: {may}." if names else f"{who}: {may}."
 
 
 def _some(names: Sequence[str]) -> str:

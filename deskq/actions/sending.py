@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from typing import Any, Final
 from uuid import uuid4
 
-from deskq.actions.plan import Item, Plan, Verb
+from deskq.actions.plan import Item, Plan, Verb, check_rate
 from deskq.actions.serializers import JSON_SERIALIZER, serialized, serializers
 from deskq.brokers.routing import Route
 from deskq.errors import UserError
@@ -20,6 +20,9 @@ from deskq.protocol.message import RawMessage, new_message, short_repr
 
 _LONGEST_NAME: Final = 255
 """Bytes of a name in AMQP (its short strings)."""
+_MOST_TIMES: Final = 1_000_000
+_LONGEST: Final = 1e10
+"""Seconds, some 300 years: what is later has no date."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,8 +68,20 @@ def plan_send(
         raise UserError(f"Nothing is serialized as “{call.serializer}” here. There is: {', '.join(serializers())}.")
     if tries < 0:
         raise UserError("It is tried again so many times, 0 for not at all.")
-    if call.times < 1:
-        raise UserError("It is sent at least once.")
+    check_rate(rate)
+    if not 1 <= call.times <= _MOST_TIMES:
+        raise UserError(f"It is sent at least once, and at most {_MOST_TIMES:,} times at once.")
+    if call.countdown is not None and not 0 <= call.countdown <= _LONGEST:
+        raise UserError("A countdown is a number of seconds, and not negative.")
+    for what, seconds in (
+        ("time until it expires", call.expires),
+        ("hard limit", call.time_limit),
+        ("soft limit", call.soft_time_limit),
+    ):
+        if seconds is not None and not 0 < seconds <= _LONGEST:
+            raise UserError(f"The {what} is a number of seconds, more than 0; leave it out for none.")
+    if len(call.id.encode(errors="replace")) > _LONGEST_NAME or not call.id.isprintable():
+        raise UserError(f"An id has at most {_LONGEST_NAME} bytes, and no control characters.")
     if call.id and call.times > 1:
         raise UserError("One id is for one task: leave the id out, or send it once.")
     if call.eta is not None and call.countdown is not None:

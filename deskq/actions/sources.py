@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from datetime import datetime
 
-from deskq.actions.journal import Journal, journal_path
-from deskq.actions.retry import Stored
+from deskq.actions.journal import ItemRow, Journal, journal_path
+from deskq.actions.retry import Candidate, Stored
 from deskq.history.messages import read_messages
 from deskq.profiles import Profile
 from deskq.protocol.message import RawMessage, read_redis_message
@@ -42,6 +44,28 @@ def known_messages(profile: Profile, tasks: Sequence[str]) -> dict[str, RawMessa
         read = read_redis_message(message)
         if read is not None and read.id == uuid and read.content_type != "text/plain":  # a body that was left out
             found[uuid] = read
+    return found
+
+
+def retried_before(candidates: Sequence[Candidate]) -> list[Candidate]:
+    """Say of each candidate whether and how often it was retried before, as the journal has it.
+
+    Blocking; raises UserError where the journal cannot be read.
+    """
+    before: dict[str, list[ItemRow]] = {}
+    if journal_path().exists():  # it is made when something is done: that syncs the disk nine times
+        with contextlib.closing(Journal()) as journal:
+            before = journal.retries_of([one.row.uuid for one in candidates])
+    found = []
+    for one in candidates:
+        earlier = before.get(one.row.uuid, [])
+        when = (
+            f" ({datetime.fromtimestamp(earlier[-1].at).astimezone():%Y-%m-%d %H:%M})"
+            if len(before) == 1 and earlier
+            else ""
+        )
+        losses = (*one.losses, f"it was retried before{when}") if earlier else one.losses
+        found.append(replace(one, losses=losses, retried=len(earlier)))
     return found
 
 

@@ -136,10 +136,10 @@ def undo_plan(journal: Journal, action: str) -> StepPlan:
     """Return the plan that takes an action back, as far as its items were done; raises UserError where nothing can."""
     rows = [row for row in journal.actions(action) if row.id == action]
     undos = journal.undos(action)
-    if not rows or not undos:
-        raise UserError("There is nothing in it that can be taken back.")
     if journal.undone_by(action):
         raise UserError("It was taken back already.")
+    if not rows or not undos:
+        raise UserError("There is nothing in it that can be taken back.")
     row = rows[0]
     steps = tuple(
         Step(

@@ -6,11 +6,21 @@ stand for all up to its number.
 
 from __future__ import annotations
 
-from typing import Any
+import struct
+from typing import Any, Final
 
 import pika
 
 from deskq.brokers.publishing import Answer, Parcel
+
+UNWRITABLE: Final = (
+    pika.exceptions.UnsupportedAMQPFieldException,
+    pika.exceptions.ShortStringTooLong,
+    UnicodeError,
+    OverflowError,
+    struct.error,
+)
+"""What pika raises while it writes the frames of a message, before the first byte leaves."""
 
 
 class Confirms:
@@ -34,7 +44,7 @@ class Confirms:
         return bool(self._channel.is_open)
 
     def publish(self, place: int, parcel: Parcel) -> None:
-        """Send one; raises UnsupportedAMQPFieldException before a byte leaves, and AMQPError."""
+        """Send one; raises one of UNWRITABLE before a byte leaves, and AMQPError."""
         self._ids[parcel.id] = place
         body, properties = parcel.message.body, _properties(parcel)
         self._channel.basic_publish(parcel.exchange, parcel.routing_key, body, properties, mandatory=True)

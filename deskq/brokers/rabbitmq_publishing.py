@@ -13,7 +13,7 @@ import pika.exceptions
 
 from deskq.brokers.base import BrokerError
 from deskq.brokers.publishing import Answer, Parcel, sent_events
-from deskq.brokers.rabbitmq_confirms import Confirms
+from deskq.brokers.rabbitmq_confirms import UNWRITABLE, Confirms
 from deskq.brokers.rabbitmq_connection import connect, deadline, hang_up, translate
 from deskq.brokers.rabbitmq_routing import exchange_is_there, no_exchange
 from deskq.profiles import Profile
@@ -22,6 +22,7 @@ from deskq.protocol.message import JSON
 _PROBE_SECONDS: Final = 3.0
 _CONFIRM_SECONDS: Final = 15.0
 _REFUSALS: Final = (403, 404)
+_LONGEST_WORDS: Final = 200
 WINDOW: Final = 50
 """Messages that are on their way at once. One at a time would wait for the broker's disk each time."""
 WINDOW_BYTES: Final = 1024 * 1024
@@ -102,8 +103,9 @@ class RabbitPublisher:
                 for place, parcel in enumerate(parcels):
                     try:
                         confirms.publish(place, parcel)
-                    except pika.exceptions.UnsupportedAMQPFieldException as error:
-                        answers[place] = Answer(False, f"Not sent: a header cannot be written ({error}).")
+                    except UNWRITABLE as error:
+                        words = f"a name or a header cannot be written ({str(error)[:_LONGEST_WORDS]})"
+                        answers[place] = Answer(False, f"Not sent: {words}.")
                 confirms.wait(self._connection)
         except (pika.exceptions.AMQPError, OSError) as error:
             problem = self._blocked or str(translate(error, self._profile))

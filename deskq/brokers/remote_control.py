@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 import celery
@@ -19,6 +19,18 @@ _BEAT: Final = "celerybeat@"
 def is_beat(name: str) -> bool:
     """Is this node a beat? One with ``beat_enable_remote_control`` answers ``ping``, and nothing else (Celery 5.7)."""
     return name.startswith(_BEAT)
+
+
+def registered_names(replies: Mapping[str, object]) -> dict[str, frozenset[str]]:
+    """Return hostname -> names of tasks, of the replies to ``registered``; who refused is left out.
+
+    Workers say "name [rate_limit=5/m]", and leave out Celery's own, whose names begin with "celery.".
+    """
+    return {
+        worker: frozenset(line.split(" [", 1)[0] for line in reply if isinstance(line, str))
+        for worker, reply in replies.items()
+        if isinstance(reply, list)
+    }
 
 
 class RemoteControl:
@@ -56,6 +68,18 @@ class RemoteControl:
         """
         return self._broadcast(method, destination, timeout, limit, arguments)
 
+    def check(self) -> None:
+        """Raise BrokerError where the broker cannot be reached; nobody is told anything."""
+        with self._lock:
+            try:
+                with self._connection() as connection:
+                    connection.ensure_connection(max_retries=1, timeout=5)
+            except Exception as error:  # noqa: BLE001 - each transport raises its client's own
+                raise self._sentence(error) from None
+
+    def _connection(self) -> Any:
+        return self._app.connection_for_write(transport_options=transport_options(self._profile))
+
     def enable_events(self, destination: Sequence[str] | None = None) -> dict[str, object]:
         """Tell workers to send task events until they restart."""
         return self._broadcast("enable_events", destination, 1.0, len(destination) if destination else None, None)
@@ -82,7 +106,7 @@ class RemoteControl:
     ) -> dict[str, object]:
         with self._lock:
             try:
-                with self._app.connection_for_write(transport_options=transport_options(self._profile)) as connection:
+                with self._connection() as connection:
                     connection.ensure_connection(max_retries=1, timeout=5)
                     replies = self._app.control.broadcast(
                         method,

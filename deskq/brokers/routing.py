@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -61,6 +62,19 @@ def find_route(profile: Profile, exchange: str, routing_key: str, kinds: Mapping
 
         return rabbitmq_routing.find_route(profile, exchange, routing_key)
     raise BrokerError(f"deskq cannot send over “{profile.scheme}”.")
+
+
+def unbound(profile: Profile, queues: Iterable[str]) -> list[str]:
+    """Return the queues that no worker has declared so far; blocking, and only reads. Raises BrokerError.
+
+    On Redis alone: there a message to any name is stored, where RabbitMQ returns it.
+    """
+    if profile.transport != "redis":
+        return []
+    from deskq.brokers.redis import RedisBroker
+
+    with contextlib.closing(RedisBroker(profile)) as broker:
+        return sorted(set(queues) - broker.queue_names())
 
 
 def kinds_of(replies: Mapping[str, object]) -> dict[str, frozenset[str]]:

@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import argparse
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -17,6 +21,22 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return _run(given)
 
 
+def _status(options: argparse.Namespace) -> int:
+    """Run the command; where its password is refused, ask the person at the terminal for another, once."""
+    from deskq.errors import UserError
+
+    try:
+        return int(options.run(options))
+    except UserError as error:
+        from deskq.cli.asking import asked_password
+
+        password = asked_password(options, error)
+        if password is None:
+            raise
+        options.asked_password = password
+    return int(options.run(options))
+
+
 def _run(given: list[str]) -> int:
     import contextlib
     import os
@@ -26,8 +46,11 @@ def _run(given: list[str]) -> int:
 
     parser = build_parser()
     options = parser.parse_args(with_default_command(given))
+    for stream in (sys.stdout, sys.stderr):  # half a character of a surrogate pair, from a broker or an argument
+        with contextlib.suppress(AttributeError):
+            stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
     try:
-        status = int(options.run(options))
+        status = _status(options)
         with contextlib.suppress(ValueError, AttributeError):
             sys.stdout.flush()
         return status

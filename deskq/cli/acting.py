@@ -15,8 +15,9 @@ from deskq.actions.journal import Journal
 from deskq.actions.plan import Item, Plan
 from deskq.actions.retry import Candidate, Grade, candidates_of, edited, grades, plan_retry, read_json
 from deskq.actions.sending import Call, check_place, plan_send
-from deskq.actions.sources import known_messages, stored_calls
-from deskq.brokers.routing import Route, find_route, kinds_of
+from deskq.actions.sources import known_messages, retried_before, stored_calls
+from deskq.brokers.base import BrokerError
+from deskq.brokers.routing import Route, find_route, kinds_of, unbound
 from deskq.cli.common import moment_of, plain, profile_of, table
 from deskq.cli.confirming import confirmed, interruptible, look_after
 from deskq.errors import UserError
@@ -76,7 +77,7 @@ def retry(options: argparse.Namespace) -> int:
         rows = _chosen(reader, options)
     with stored_calls(profile) as stored:
         messages = known_messages(profile, [row.uuid for row in rows])
-        candidates = candidates_of(rows, messages=messages, stored=stored, queue=options.queue or "")
+        candidates = retried_before(candidates_of(rows, messages=messages, stored=stored, queue=options.queue or ""))
     if options.args is not None or options.kwargs is not None:
         if len(candidates) != 1:
             raise UserError("--args and --kwargs are for one task: name its id.")
@@ -84,7 +85,7 @@ def retry(options: argparse.Namespace) -> int:
     left_out = [one for one in candidates if not one.sendable]
     candidates = [one for one in candidates if one.sendable]
     for one in left_out:
-        print(f"deskq: left out {one.row.uuid} {plain(one.row.name)}: {_why(one)}", file=sys.stderr)
+        print(f"deskq: left out {plain(one.row.uuid)} {plain(one.row.name)}: {_why(one)}", file=sys.stderr)
     plan = plan_retry(
         candidates, profile, now=time.time(), rate=options.rate, canary=options.canary, keep_root=options.keep_root
     )
@@ -96,7 +97,7 @@ def retry(options: argparse.Namespace) -> int:
 def _chosen(reader: HistoryReader, options: argparse.Namespace) -> list[Any]:
     if options.ids:
         rows = []
-        for uuid in options.ids:
+        for uuid in dict.fromkeys(options.ids):
             row = reader.task_row(uuid)
             if row is None:
                 raise UserError(f"The history {reader.path} has no task {uuid}.")
@@ -126,6 +127,7 @@ def _why(one: Candidate) -> str:
 
 def _carry_out(plan: Plan, profile: Profile, options: argparse.Namespace) -> int:
     _show(plan, options)
+    _tell_unbound(plan, profile)
     if options.dry_run:
         return 0
     confirmation = confirmed(plan, profile, options)
@@ -143,12 +145,20 @@ def _carry_out(plan: Plan, profile: Profile, options: argparse.Namespace) -> int
     return _FAILED if result.failed or result.held_back else 0
 
 
+def _tell_unbound(plan: Plan, profile: Profile) -> None:
+    """Say where messages would wait for nobody, as far as it can be seen."""
+    with contextlib.suppress(BrokerError):  # who cannot be asked is told of when it is carried out
+        for queue in unbound(profile, {item.queue for item in plan.items if item.route is None}):
+            words = f"No worker has ever declared the queue “{queue}” at {profile.name}: a task waits there for one."
+            print(f"deskq: {plain(words)}", file=sys.stderr)
+
+
 def _show(plan: Plan, options: argparse.Namespace) -> None:
     if options.format == "json":
         items = [_as_values(item) for item in plan.items]
         print(json.dumps({"plan": plan.id, "title": plan.title, "rate": plan.rate, "items": items}, ensure_ascii=False))
         return
-    print(plan.title)
+    print(plain(plan.title))
     rows = [[item.grade or "new", item.task, item.target, item.new_id, item.arguments] for item in plan.items[:_SHOWN]]
     print(table(["GRADE", "TASK", "QUEUE", "NEW ID", "ARGUMENTS"], rows))
     if len(plan.items) > _SHOWN:

@@ -6,7 +6,7 @@ import argparse
 from collections.abc import Callable
 from typing import Any
 
-from deskq.cli.command_parser import add_profile_options
+from deskq.cli.command_parser import add_profile_options, mix_options
 
 
 def add_acting(commands: Any, command: Callable[..., argparse.ArgumentParser]) -> None:
@@ -151,6 +151,7 @@ def _control(commands: Any, command: Callable[..., argparse.ArgumentParser]) -> 
 
 
 def _asking(parser: argparse.ArgumentParser) -> None:
+    mix_options(parser)
     parser.add_argument("--dry-run", action="store_true", help="show the plan, change nothing")
     parser.add_argument("--yes", action="store_true", help="do not ask")
     parser.add_argument("--confirm-name", metavar="NAME", help="the profile's name, where it must be typed")

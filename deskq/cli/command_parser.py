@@ -9,6 +9,8 @@ from typing import Any
 class CommandParser(argparse.ArgumentParser):
     """A parser of one command; ``deskq --help`` and the parsers of other commands do not wait for its options."""
 
+    mixes = False
+    """May options stand between its positional arguments? argparse takes an empty list for them otherwise."""
     _takes_profile = False
 
     def take_profile_options(self) -> None:
@@ -22,6 +24,12 @@ class CommandParser(argparse.ArgumentParser):
 
             self._takes_profile = False
             add_profile_options(self)
+        if self.mixes:
+            self.mixes = False  # it comes back here, twice
+            try:
+                return self.parse_known_intermixed_args(args, namespace)
+            finally:
+                self.mixes = True
         return super().parse_known_args(args, namespace)
 
 
@@ -29,3 +37,9 @@ def add_profile_options(parser: argparse.ArgumentParser) -> None:
     """Let a command take the options of a profile."""
     assert isinstance(parser, CommandParser), parser
     parser.take_profile_options()
+
+
+def mix_options(parser: argparse.ArgumentParser) -> None:
+    """Let options stand between a command's positional arguments."""
+    assert isinstance(parser, CommandParser), parser
+    parser.mixes = True

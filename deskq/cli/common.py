@@ -6,20 +6,34 @@ import argparse
 import shutil
 import unicodedata
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
 from deskq import paths
 from deskq.cli.profile_options import given_fields
 from deskq.errors import UserError
-from deskq.profiles import PasswordStore, Profile, ProfileFile, resolve
+from deskq.profiles import PasswordStore, Profile, ProfileFile, Secret, resolve
+from deskq.profiles.fields import lowers_safety
+from deskq.profiles.resolving import guarding
 from deskq.profiles.wire import overridden
 
 
 def profile_of(text: str, options: argparse.Namespace) -> Profile:
     """Return the profile that a URL or a name stands for, with the options given; raises UserError."""
-    profile = resolve(text, profiles=ProfileFile(), passwords=PasswordStore())
-    return overridden(profile, given_fields(options))
+    saved = resolve(text, profiles=ProfileFile(), passwords=PasswordStore())
+    profile = overridden(saved, given_fields(options))
+    guard = guarding(profile, ProfileFile().load()) if "://" in text else saved
+    if guard is not None and lowers_safety(guard, profile):
+        level = guard.safety.value
+        if guard is not saved and profile.safety is saved.safety:  # nobody asked for less
+            profile = replace(profile, safety=guard.safety)
+        else:
+            raise UserError(
+                f"“{guard.name}” is {level}: an option cannot lower that. Change the profile if that is meant."
+            )
+    asked: Secret | None = getattr(options, "asked_password", None)  # see deskq/cli/asking.py
+    return profile if asked is None else replace(profile, password=asked)
 
 
 def history_of(text: str, options: argparse.Namespace) -> Path:

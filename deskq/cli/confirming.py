@@ -26,12 +26,12 @@ def confirmed(plan: AnyPlan, profile: Profile, options: argparse.Namespace) -> C
             return Confirmation(plan.id, options.confirm_name)
         if options.yes or not sys.stdin.isatty():
             raise UserError(f"“{profile.name}” wants its name typed: say --confirm-name {profile.name}.")
-        return Confirmation(plan.id, _ask(f"Type {profile.name} to {plan.title.lower()}: "))
+        return Confirmation(plan.id, ask(f"Type {profile.name} to {plan.title.lower()}: "))
     if options.yes:
         return Confirmation(plan.id)
     if not sys.stdin.isatty():
         raise UserError("Nobody can be asked here: look at it with --dry-run, then say --yes.")
-    if _ask(f"{plan.title}? [y/N] ").strip().lower() not in ("y", "yes"):
+    if ask(f"{plan.title}? [y/N] ").strip().lower() not in ("y", "yes"):
         raise UserError("Nothing was done.")
     return Confirmation(plan.id)
 
@@ -54,7 +54,8 @@ def look_after(journal: Journal) -> None:
     journal.forget_old(time.time())
 
 
-def _ask(question: str) -> str:
+def ask(question: str) -> str:
+    """Return what a person answers on the terminal, "" where the input has ended."""
     try:
         return input(plain(question))
     except EOFError:

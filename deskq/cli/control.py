@@ -12,9 +12,11 @@ from typing import Any
 
 from deskq.actions.control import ControlDoer, plan_control, plan_pause
 from deskq.actions.control_verbs import VERBS, ControlVerb, answer_text, read_arguments
-from deskq.actions.journal import Journal
+from deskq.actions.journal import Journal, journal_path
 from deskq.actions.pauses import pauses
+from deskq.actions.plan import StepPlan
 from deskq.actions.revoke import plan_revoke, plan_revoke_stamped
+from deskq.actions.running import silent_nodes
 from deskq.actions.steps import undo_plan
 from deskq.brokers.remote_control import RemoteControl, is_beat
 from deskq.cli.abort import known_names
@@ -34,15 +36,14 @@ def control(options: argparse.Namespace) -> int:
     if profile.silent:
         raise UserError(f"“{profile.name}” is silent: its workers are neither asked nor told anything.")
     if options.verb in ("pause-queue", "resume-queue"):
-        return _pause(profile, options)
+        return _pause_or_resume(profile, options)
     verb = VERBS.get(options.verb)
     if verb is None:
         raise UserError(f"There is no verb “{options.verb}”: {', '.join([*VERBS, 'pause-queue', 'resume-queue'])}.")
     arguments = read_arguments(verb, _given(verb, options.arguments))
     if not verb.changes:
         return _ask(verb, profile, options)
-    if profile.read_only:
-        raise UserError(f"“{profile.name}” is read-only: nothing is changed there.")
+    _refuse_read_only(profile)
     plan = plan_control(verb, arguments, _workers(profile, options.worker), profile)
     show_steps(plan, options, note=verb.lasts)
     return carry_steps(plan, profile, lambda: ControlDoer(profile), options, named="worker")
@@ -85,23 +86,41 @@ def _tasks(profile: Profile, options: argparse.Namespace) -> list[tuple[str, str
     return [(row.uuid, row.name) for row in rows]
 
 
-def _pause(profile: Profile, options: argparse.Namespace) -> int:
+def _refuse_read_only(profile: Profile) -> None:
+    if profile.read_only:
+        raise UserError(f"“{profile.name}” is read-only: nothing is changed there.")
+
+
+def _pause_or_resume(profile: Profile, options: argparse.Namespace) -> int:
+    """A queue that was paused several times, as workers joined, is resumed as often."""
     if len(options.arguments) != 1:
         raise UserError(f"{options.verb} takes the name of one queue.")
     (queue,) = options.arguments
-    journal = Journal()
-    try:
-        if options.verb == "resume-queue":
-            paused = next((pause for pause in pauses(journal, profile.name) if pause.queue == queue), None)
-            if paused is None:
-                raise UserError(f"“{queue}” is not paused, as far as the journal knows.")
-            plan = undo_plan(journal, paused.action)
-        else:
-            plan = plan_pause(queue, _consumers(profile, queue, options.worker), profile)
-    finally:
-        journal.close()
-    show_steps(plan, options, note="A worker that restarts consumes it again.")
-    return carry_steps(plan, profile, lambda: ControlDoer(profile), options, named="worker")
+    _refuse_read_only(profile)
+    note = "A worker that restarts consumes it again."
+    if options.verb == "resume-queue":
+        plans = _plan_resume(queue, profile)
+    else:
+        replies = _inspect(profile, "active_queues")
+        plans = [plan_pause(queue, _consumers(replies, queue, options.worker), profile)]
+        silent = "" if options.worker else silent_nodes(profile, replies, (), may="it may go on with the queue")
+        note = f"{silent} {note}".strip()
+    status = 0
+    for plan in plans:
+        show_steps(plan, options, note=note)
+        status = max(status, carry_steps(plan, profile, lambda: ControlDoer(profile), options, named="worker"))
+    return status
+
+
+def _plan_resume(queue: str, profile: Profile) -> list[StepPlan]:
+    plans = []
+    if journal_path().exists():
+        with contextlib.closing(Journal()) as journal:
+            found = [pause for pause in pauses(journal, profile.name) if pause.queue == queue]
+            plans = [undo_plan(journal, pause.action) for pause in found]
+    if not plans:
+        raise UserError(f"“{queue}” is not paused, as far as the journal knows.")
+    return plans
 
 
 def _ask(verb: ControlVerb, profile: Profile, options: argparse.Namespace) -> int:
@@ -150,8 +169,7 @@ def _workers(profile: Profile, wanted: Sequence[str]) -> list[str]:
     return sorted({*found, *named})
 
 
-def _consumers(profile: Profile, queue: str, wanted: Sequence[str]) -> list[str]:
-    replies = _inspect(profile, "active_queues")
+def _consumers(replies: Mapping[str, object], queue: str, wanted: Sequence[str]) -> list[str]:
     return sorted(
         name
         for name, queues in replies.items()

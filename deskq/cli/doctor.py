@@ -29,27 +29,28 @@ _TITLE_WIDTH: Final = 32
 def run(options: argparse.Namespace) -> int:
     """Examine a broker; the exit status is 0 if nothing failed, and nothing is an error or a warning."""
     profile = profile_of(options.profile, options)
-    return _report(profile, examine(profile, history=profile.history_path(), cancelled=_never), options.format)
+    examination = examine(profile, history=profile.history_path(), cancelled=_never)
+    return _report(profile, examination, options.format, warned=True)
 
 
 def test(options: argparse.Namespace) -> int:
     """Test the connection; the exit status is 0 if no step failed."""
     profile = profile_of(options.profile, options)
-    return _report(profile, examine_connection(profile, cancelled=_never), options.format)
+    return _report(profile, examine_connection(profile, cancelled=_never), options.format, warned=False)
 
 
 def _never() -> bool:
     return False
 
 
-def _report(profile: Profile, examination: Iterator[Step | Finding], form: str) -> int:
+def _report(profile: Profile, examination: Iterator[Step | Finding], form: str, *, warned: bool) -> int:
     seen: list[Step | Finding] = []
     with contextlib.closing(examination):  # type: ignore[type-var]
         for one in examination:
             seen.append(one)
             if form == "table":
                 print("\n".join(_lines(one)), flush=True)
-    fine = is_fine(seen)
+    fine = is_fine(seen, warned=warned)
     if form == "json":
         report = {
             "profile": profile.name,

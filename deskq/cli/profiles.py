@@ -9,11 +9,12 @@ import sys
 from dataclasses import replace
 
 from deskq.cli.common import table
+from deskq.cli.confirming import ask
 from deskq.cli.profile_options import given_fields
 from deskq.errors import UserError
 from deskq.history.moving import save_with_history
 from deskq.profiles import PasswordStore, Profile, ProfileFile, SavedProfiles, Secret, Tls
-from deskq.profiles.fields import BY_PLACE, problems
+from deskq.profiles.fields import BY_PLACE, lowers_safety, problems
 from deskq.profiles.saved import find
 from deskq.profiles.wire import overridden, to_values
 
@@ -64,6 +65,12 @@ def edit(options: argparse.Namespace) -> int:
     ]
     changed = changed.with_secrets(dict.fromkeys(forgotten, Secret()))
     check(changed)
+    if lowers_safety(before, changed) and not options.yes:
+        levels = f"from {before.safety.value} to {changed.safety.value}"
+        if not sys.stdin.isatty():
+            raise UserError(f"This lowers the level of “{before.name}” {levels}: say --yes if that is meant.")
+        if ask(f"Lower the level of “{before.name}” {levels}? [y/N] ").strip().lower() not in ("y", "yes"):
+            raise UserError("Nothing was changed.")
     saved.put(changed, was=before.name)
     print(f"Saved “{changed.name}”.")
     if "" in forgotten:

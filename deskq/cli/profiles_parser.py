@@ -22,6 +22,7 @@ def add_profile_verbs(verbs: Any, command: Command) -> None:
     )
     editing.add_argument("name", metavar="NAME")
     editing.add_argument("--url", metavar="URL", help="another broker; a password in it is kept in the keyring")
+    editing.add_argument("--yes", action="store_true", help="lower the level of safety without asking")
     add_profile_options(editing)
     allow_password_file(editing)
     renaming = command(

@@ -37,10 +37,11 @@ class Finding:
     setting: str = ""
 
 
-def is_fine(reported: Iterable[Step | Finding]) -> bool:
-    """True if no step failed and no finding is an error or a warning."""
+def is_fine(reported: Iterable[Step | Finding], *, warned: bool = False) -> bool:
+    """True if no step failed and no finding is an error or a warning; with ``warned``, if no step warned either."""
+    wrong = ("failed", "warning") if warned else ("failed",)
     return not any(
-        one.state == "failed" if isinstance(one, Step) else one.level in ("error", "warning") for one in reported
+        one.state in wrong if isinstance(one, Step) else one.level in ("error", "warning") for one in reported
     )
 
 

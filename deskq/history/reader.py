@@ -173,6 +173,16 @@ class HistoryReader(Connected):
         )
         return int(rows[0][0])
 
+    def argument_counts(self, name: str, limit: int = 1_000) -> list[tuple[str, str, int]]:
+        """Return (args, kwargs, how many) of the newest tasks of a name, as their events told them; "" if not told."""
+        rows = self._all(
+            "SELECT CAST(coalesce(args, '') AS TEXT), CAST(coalesce(kwargs, '') AS TEXT), count(*) FROM "
+            "(SELECT args, kwargs FROM tasks WHERE name_id = (SELECT id FROM texts WHERE text = ?) "
+            "ORDER BY id DESC LIMIT ?) GROUP BY 1, 2",
+            (name, limit),
+        )
+        return [(args, kwargs, int(n)) for args, kwargs, n in rows]
+
     def ids_between(self, low: int, below: int, condition: Where) -> list[tuple[int, str]]:
         """Return (id, state) of the tasks in a range of ids that meet a condition, newest first; for Search."""
         rows = self._run(

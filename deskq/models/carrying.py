@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import inspect
+from collections.abc import Coroutine
+from typing import Any
 
 from PySide6.QtCore import QObject, Signal
 
@@ -25,18 +28,25 @@ class Carrying(QObject):
         super().__init__(parent)
         self.target = target
         self._carrier: Carrier | None = None
+        self._work: Coroutine[Any, Any, None] | None = None
+        self._stopped = False
 
     @property
     def running(self) -> bool:
-        """Is a plan being carried out?"""
-        return self._carrier is not None
+        """Is a plan being carried out, or about to be?"""
+        return self._work is not None and inspect.getcoroutinestate(self._work) != inspect.CORO_CLOSED
 
     def begin(self, plan: Plan, confirmation: Confirmation) -> None:
         """Carry a plan out; the signals tell how it goes."""
-        self.target.spawn(self._carry_out(plan, confirmation), plan.verb.value)
+        self._stopped = False
+        self._work = self._carry_out(plan, confirmation)
+        self.target.spawn(self._work, plan.verb.value)
+        if not self.running:  # a session that ends takes nothing more
+            self.failed.emit(f"“{self.target.profile.name}” is closed: nothing is sent there.")
 
     def stop(self) -> None:
-        """Send nothing more; what is under way is finished."""
+        """Send nothing more; what is under way is finished, and what a thread is still to begin is not begun."""
+        self._stopped = True
         if self._carrier is not None:
             self._carrier.stop()
 
@@ -49,17 +59,21 @@ class Carrying(QObject):
         def work() -> Progress:
             journal = Journal()
             try:
-                self._carrier = Carrier(plan, self.target.profile, journal, tell)
-                return self._carrier.run(confirmation)
+                carrier = self._carrier = Carrier(plan, self.target.profile, journal, tell)
+                if self._stopped:
+                    carrier.stop()
+                return carrier.run(confirmation)
             finally:
                 journal.close()
 
         try:
             result = await loop.run_in_executor(None, work)
         except UserError as error:
+            self._work = None
             self.failed.emit(str(error))
         else:
+            self._work = None
             self.ended.emit(result)
         finally:
             self.stop()  # also where the session ends first: the thread goes on to the end of its batch
-            self._carrier = None
+            self._work = self._carrier = None

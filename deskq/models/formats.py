@@ -5,6 +5,7 @@ from __future__ import annotations
 import html
 import time
 import unicodedata
+from collections.abc import Iterable
 from datetime import datetime
 from typing import Final
 
@@ -86,6 +87,11 @@ def plain(text: str) -> str:
     if text.isascii() and text.isprintable():
         return text
     return "".join(_token(character) if unicodedata.category(character) in _BAD else character for character in text)
+
+
+def as_they_are(names: Iterable[str]) -> list[str]:
+    """Return the names that can be shown as they are: whoever chose a token would name something else."""
+    return sorted({name for name in names if name and plain(name) == name})
 
 
 def plain_lines(text: str) -> str:

@@ -6,17 +6,15 @@ import asyncio
 import contextlib
 import time
 from collections.abc import Sequence
-from dataclasses import replace
 
 from PySide6.QtCore import QObject
 
-from deskq.actions.journal import ItemRow, Journal, journal_path
+from deskq.actions.journal import Journal, journal_path
 from deskq.actions.retry import Candidate, candidates_of
-from deskq.actions.sources import known_messages, stored_calls
+from deskq.actions.sources import known_messages, retried_before, stored_calls
 from deskq.history.reader import HistoryReader
 from deskq.history.rows import TaskRow
 from deskq.models.carrying import Carrying
-from deskq.models.formats import clock_time
 from deskq.models.session import ProfileSession
 from deskq.profiles import Profile
 
@@ -51,15 +49,8 @@ def _candidates(profile: Profile, rows: Sequence[TaskRow], queue: str) -> list[C
     with stored_calls(profile) as stored:
         messages = known_messages(profile, [row.uuid for row in rows])
         found = candidates_of(rows, messages=messages, stored=stored, queue=queue)
-    before: dict[str, list[ItemRow]] = {}
-    if journal_path().exists():  # it is made when something is done: that syncs the disk nine times
+    if journal_path().exists():
         with contextlib.closing(Journal()) as journal:
             journal.recover()
             journal.forget_old(time.time())
-            before = journal.retries_of([row.uuid for row in rows])
-    return [
-        replace(one, losses=(*one.losses, f"it was retried before, {clock_time(earlier[-1].at)}"))
-        if (earlier := before.get(one.row.uuid))
-        else one
-        for one in found
-    ]
+    return retried_before(found)

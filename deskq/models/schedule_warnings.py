@@ -8,12 +8,21 @@ from typing import TYPE_CHECKING, Final
 
 from deskq.history.rows import QueueRow, TaskRow, WorkerRow
 from deskq.models.formats import clock_time, duration
+from deskq.models.registered_tasks import Registered
+from deskq.schedules.base import Crontab, Interval
 
 if TYPE_CHECKING:
     from deskq.schedules.reading import ScheduleRow
 
 LATE_SECONDS: Final = {"redbeat": 60.0, "django-celery-beat": 300.0, "celerybeat-schedule": 300.0}
 """How late an entry is before it is said. redbeat's beat moves the next run on at once, others note runs all 3 min."""
+
+
+_SHORTEST_PAUSE: Final = 1.0
+"""Between two runs of a crontab is a minute, of anything else nearly always more than a second."""
+
+_CLOCK_SECONDS: Final = 5.0
+"""How far in the future beat may note a run before it is said that the clocks differ."""
 
 
 def consumed_queues(workers: Iterable[WorkerRow], queues: Iterable[QueueRow]) -> frozenset[str] | None:
@@ -41,25 +50,52 @@ def _twice(runs: Sequence[TaskRow], every: float) -> bool:
     return every >= 4.0 and close >= 2 and close * 3 >= len(times)
 
 
+def _overlap(row: ScheduleRow, runs: Sequence[TaskRow], now: float) -> str:
+    """Return a sentence where one of its last runs took longer than the shortest pause between its next ones."""
+    schedule = row.entry.schedule
+    longest = max((run.runtime or 0.0 for run in runs), default=0.0)
+    least = 60.0 if isinstance(schedule, Crontab) else _SHORTEST_PAUSE
+    if row.entry.one_off or (longest <= least and not isinstance(schedule, Interval)):
+        return ""  # nearly always, without a look at its next runs
+    from deskq.schedules.preview import shortest_pause  # it needs Celery, which the window's start does without
+
+    pause = shortest_pause(schedule, row.zone, now=now)
+    if not pause or longest <= pause:
+        return ""
+    between = "" if isinstance(schedule, Interval) else f", and only {duration(pause)} lie between two of its next runs"
+    return f"It overlaps itself: of its last runs one took {duration(longest)}{between}."
+
+
 def warnings_of(
-    row: ScheduleRow, runs: Sequence[TaskRow] | None, consumed: frozenset[str] | None, now: float
+    row: ScheduleRow,
+    runs: Sequence[TaskRow] | None,
+    consumed: frozenset[str] | None,
+    now: float,
+    registered: Registered | None = None,
 ) -> tuple[str, ...]:
-    """``runs``: its last runs, as far as the history knows. ``consumed``: see consumed_queues."""
+    """``runs``: its last runs, as far as the history knows. ``consumed``, ``registered``: see consumed_queues and
+    registered_by.
+    """
     entry = row.entry
     queue = entry.queue if consumed is not None else ""
     late = late_since(row, now)
-    if not (runs or queue or late or entry.expires_at) or not entry.enabled or entry.problem:
+    unknown = registered is not None and registered.lacks(entry.task)
+    ahead = (entry.last_run_at or 0.0) - now
+    early = ahead > _CLOCK_SECONDS
+    if not (runs or queue or late or unknown or early or entry.expires_at) or not entry.enabled or entry.problem:
         return ()  # nearly always, and it is asked for ten thousand of them
     found = []
+    if early:
+        found.append(f"It last ran {duration(ahead)} from now: the clock of beat's machine is ahead of this one's.")
     if entry.expires_at is not None and entry.expires_at <= now:
         found.append(f"It ended at {clock_time(entry.expires_at, now)}: beat sends it no more.")
     if consumed is not None and queue and queue not in consumed:
         found.append(f"No worker that is online takes from the queue “{queue}”.")
+    if unknown and registered is not None:
+        found.append(registered.words(entry.task, now))
+    if runs and (overlap := _overlap(row, runs, now)):
+        found.append(overlap)
     every = getattr(entry.schedule, "seconds", None)
-    if runs and every:
-        longest = max((run.runtime or 0.0 for run in runs), default=0.0)
-        if longest > every:
-            found.append(f"It overlaps itself: of its last runs one took {duration(longest)}.")
     if runs and _twice(runs, every or 60.0):
         found.append("Its last runs came twice within a second: two beats, or two schedules that send the same?")
     if late is not None:

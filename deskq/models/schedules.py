@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
@@ -18,9 +18,10 @@ from deskq.errors import UserError
 from deskq.history.query import TaskFilter
 from deskq.history.reader import HistoryReader
 from deskq.history.rows import TaskRow
+from deskq.models.registered_tasks import Answers, Registered, ask_workers, registered_by
 from deskq.models.schedule_warnings import consumed_queues
 from deskq.models.session import ProfileSession
-from deskq.models.shown_schedules import ShownSchedule, Snapshot, Summary, snapshot
+from deskq.models.shown_schedules import RunsSeen, ShownSchedule, Snapshot, Summary, snapshot
 
 if TYPE_CHECKING:
     from deskq.schedules.base import Entry
@@ -35,9 +36,13 @@ _STEP_SECONDS: Final = 0.03
 """How long it is read, and how long next runs are computed, before somebody else may use the thread."""
 _SHOW_SECONDS: Final = 0.25
 """How often rows are shown while others are still read, or next runs are still computed."""
+_ASKED_SECONDS: Final = 600.0
+"""How long it is known which tasks are registered before that is asked again when the schedules come into view."""
 _LOOKED_UP: Final = 60
 """Rows in sight whose runs are looked up in the history at a time."""
 _LOOKED_UP_AT_ONCE: Final = 500
+_COUNTED_RUNS: Final = 1_000
+"""Tasks of a name, the newest ones, among which the runs of an entry are counted that its store does not count."""
 _LONGEST_REPR: Final = 500
 
 
@@ -48,6 +53,15 @@ class Ahead:
     runs: tuple[Run, ...]
     changes: tuple[ClockChange, ...]
     zone: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """What is known of the workers: see consumed_queues and registered_by. ``online``: is any of them?"""
+
+    consumed: frozenset[str] | None = None
+    registered: Registered | None = None
+    online: bool = False
 
 
 class Schedules(QObject):
@@ -64,9 +78,12 @@ class Schedules(QObject):
         self.read_once = False
         self.history_wanted = False
         self.beats: tuple[str, ...] = ()
+        self._answers: Answers | None = None
+        self._ask_due = self._asking = False
         self._in_sight: tuple[Key, ...] = ()
-        self._consumed: frozenset[str] | None = None
+        self._known = _Known()
         self._seen: dict[Key, tuple[TaskRow, ...]] = {}
+        self._counted: dict[Key, RunsSeen] = {}
         self._reading = False
         self._again = self._again_everything = False
         self._timer = QTimer(self, interval=READ_MS)
@@ -75,7 +92,13 @@ class Schedules(QObject):
     def start(self) -> None:
         """Read now, and again every few seconds."""
         self._timer.start()
+        self._ask_due = self.registered is None or time.time() - self.registered.at > _ASKED_SECONDS
         self._turn()
+
+    @property
+    def registered(self) -> Registered | None:
+        """Which tasks workers have registered; None while not all workers told."""
+        return self._known.registered
 
     @property
     def started(self) -> bool:
@@ -106,6 +129,13 @@ class Schedules(QObject):
         """Ask whether a beat answers ``ping``, which those with beat_enable_remote_control do: see ``beats``."""
         if self.session.profile.has_broker and not self.session.profile.silent:
             self.session.spawn(self._ask_for_beats(), "beats", self)
+
+    def ask_for_tasks(self) -> None:
+        """Ask the workers which tasks they have registered: see ``registered``."""
+        self._ask_due = False
+        if self.session.profile.has_broker and not self.session.profile.silent and not self._asking:
+            self._asking = True
+            self.session.spawn(self._ask_for_tasks(), "registered tasks", self)
 
     def look_at(self, keys: Sequence[Key]) -> None:
         """Say which rows are in sight: theirs are the first next runs that are computed."""
@@ -158,6 +188,9 @@ class Schedules(QObject):
                 await self._look_up()
         finally:
             self._reading = False
+        unasked = self.session.connected and self.session.profile.may_inspect_unasked
+        if self._ask_due and self._known.online and unasked:
+            self.ask_for_tasks()  # once, since nobody asked for it
         if self._again:
             everything, self._again, self._again_everything = self._again_everything, False, False
             self.refresh(everything=everything)
@@ -170,8 +203,9 @@ class Schedules(QObject):
         What there is then is taken where it shall be shown, and always at the end of the one and of the other.
         ``begin``: begin to read again, True for everything.
         """
-        profile, sight, seen, before = self.session.profile, self._in_sight, self._seen, self.rows
-        consumed = self._consumed
+        profile, sight, before = self.session.profile, self._in_sight, self.rows
+        seen, counted = self._seen, self._counted
+        consumed, registered = self._known.consumed, self._known.registered
 
         def step(reader: ScheduleReader) -> tuple[bool, bool, Snapshot | None]:
             if begin is not None:
@@ -181,8 +215,9 @@ class Schedules(QObject):
             left = reader.look_ahead(first, _STEP_SECONDS)
             taken = None
             if show or not left or unread is not still_unread:
-                unknown, now = reader.unknown_stores, time.time()
-                taken = snapshot(profile, reader.states(), reader.rows(), seen, before, now, unknown, consumed)
+                states, rows, unknown = reader.states(), reader.rows(), reader.unknown_stores
+                now = time.time()
+                taken = snapshot(profile, states, rows, seen, before, now, unknown, consumed, registered, counted)
             return still_unread, left, taken
 
         return step
@@ -196,7 +231,7 @@ class Schedules(QObject):
         rows, sight = self.rows, frozenset(self._in_sight)
         chosen = rows if self.history_wanted else await self._ask(lambda _: [one for one in rows if one.key in sight])
         try:
-            self._consumed = await self.session.ask(_consumed, slot="schedule queues")
+            self._known = await self.session.ask(partial(_known, answers=self._answers), slot="schedule workers")
         except UserError:
             return
         for start in range(0, len(chosen), _LOOKED_UP_AT_ONCE):
@@ -206,8 +241,9 @@ class Schedules(QObject):
             except UserError:
                 return
             self._seen.update(
-                (one.key, now) for one, now in zip(some, runs, strict=True) if self._seen.get(one.key) != now
+                (one.key, now) for one, (now, _) in zip(some, runs, strict=True) if self._seen.get(one.key) != now
             )
+            self._counted.update((one.key, n) for one, (_, n) in zip(some, runs, strict=True) if n is not None)
             _, _, taken = await self._ask(self._step(show=True))
             if taken is not None:
                 self._show(taken)
@@ -221,30 +257,52 @@ class Schedules(QObject):
             self.beats = ()
         self.changed.emit()
 
+    async def _ask_for_tasks(self) -> None:
+        try:
+            self._answers = await ask_workers(self.session)
+        except UserError:  # what is wrong with the broker is said elsewhere
+            self._answers = None
+        finally:
+            self._asking = False
+        self.refresh()
+
     async def _ask(self, verb: Callable[[ScheduleReader], T]) -> T:
         return await self.session.schedules(verb)
 
 
-def _consumed(reader: HistoryReader) -> frozenset[str] | None:
+def _known(reader: HistoryReader, answers: Answers | None) -> _Known:
     """Without a recorder at work nobody knows who is online."""
-    return consumed_queues(reader.workers(), reader.queues()) if reader.status().writer_alive else None
+    if not reader.status().writer_alive:
+        return _Known()
+    workers = reader.workers()
+    online = any(worker.online for worker in workers)
+    return _Known(consumed_queues(workers, reader.queues()), registered_by(answers, workers), online)
 
 
-def _last_runs(reader: HistoryReader, schedules: Sequence[ShownSchedule]) -> list[tuple[TaskRow, ...]]:
-    """The newest tasks that have the name and, as far as events tell, the arguments of each entry."""
-    by_name: dict[str, list[TaskRow]] = {}
+def _last_runs(
+    reader: HistoryReader, schedules: Sequence[ShownSchedule]
+) -> list[tuple[tuple[TaskRow, ...], RunsSeen | None]]:
+    """The newest tasks that have the name and, as far as events tell, the arguments of each entry.
+
+    Beside them how many there are, where the store does not count them.
+    """
+    newest = cache(lambda task: reader.tasks(TaskFilter(names=(task,)), limit=_SEEN_RUNS * 4))
+    counts = cache(lambda task: reader.argument_counts(task, _COUNTED_RUNS))
     found = []
     for entry in (shown.entry for shown in schedules):
-        if entry.task not in by_name:
-            by_name[entry.task] = reader.tasks(TaskFilter(names=(entry.task,)), limit=_SEEN_RUNS * 4)
         args = (repr(tuple(entry.args)), repr(list(entry.args)))  # redbeat sends the list that its JSON holds
         kwargs = repr(entry.kwargs)
         alike = (
             row
-            for row in by_name[entry.task]
+            for row in newest(entry.task)
             if row.name == entry.task and _same(row.args, *args) and _same(row.kwargs, kwargs)
         )
-        found.append(tuple(row for _, row in zip(range(_SEEN_RUNS), alike, strict=False)))
+        number = None
+        if entry.total_run_count is None:
+            told = counts(entry.task)
+            runs = sum(n for their_args, theirs, n in told if _same(their_args, *args) and _same(theirs, kwargs))
+            number = RunsSeen(runs, sum(n for _, _, n in told) >= _COUNTED_RUNS)
+        found.append((tuple(row for _, row in zip(range(_SEEN_RUNS), alike, strict=False)), number))
     return found
 
 

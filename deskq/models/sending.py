@@ -16,6 +16,7 @@ from deskq.actions.seen_arguments import SeenArguments, seen_arguments
 from deskq.actions.sending import Call
 from deskq.actions.templates import last_sent, load_templates, save_template
 from deskq.brokers.base import is_task_queue
+from deskq.brokers.remote_control import registered_names
 from deskq.brokers.routing import Route, find_route, kinds_of
 from deskq.errors import UserError
 from deskq.history.query import TaskFilter
@@ -23,6 +24,7 @@ from deskq.history.reader import HistoryReader
 from deskq.history.rows import TaskRow
 from deskq.models.carrying import Carrying
 from deskq.models.journal import ask_journal
+from deskq.models.schedule_warnings import consumed_queues
 from deskq.models.session import ProfileSession
 
 _KINDS_SECONDS: Final = 30.0
@@ -49,14 +51,18 @@ class Sending(Carrying):
         except UserError:
             tasks, queues = set(), set()
         if self.target.profile.may_inspect_unasked:
-            try:
-                replies = await self.target.inspect("registered")
-            except UserError:
-                replies = {}
-            for reply in replies.values():
-                names = [line for line in reply if isinstance(line, str)] if isinstance(reply, list) else []
-                tasks |= {name.split(" [", 1)[0] for name in names}
+            with contextlib.suppress(UserError):
+                tasks = tasks.union(*registered_names(await self.target.inspect("registered")).values())
         return sorted(tasks), sorted(queues)
+
+    async def consumed(self) -> frozenset[str] | None:
+        """Return the queues that workers take from, by the history; None where it does not know of all of them."""
+        try:
+            return await self.target.ask(
+                lambda reader: consumed_queues(reader.workers(), reader.queues()), slot=f"consumed {id(self)}"
+            )
+        except UserError:
+            return None
 
     async def exchanges(self) -> list[str]:
         """Return names of exchanges: those that have bindings, and those of the workers' queues."""

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from deskq.history.rows import TaskRow
 from deskq.models.formats import relative
+from deskq.models.registered_tasks import Registered
 from deskq.models.schedule_warnings import late_since, warnings_of
 from deskq.profiles import Profile
 
@@ -16,10 +17,18 @@ if TYPE_CHECKING:
     from deskq.schedules.reading import Key, ScheduleRow, StoreState
 
 
+class RunsSeen(NamedTuple):
+    """How many runs the history has. ``more``: only the newest tasks of that name were counted, there are others."""
+
+    number: int
+    more: bool = False
+
+
 @dataclass(frozen=True, slots=True)
 class ShownSchedule:
     """A row of the table. ``seen``: the last runs in the history, the newest first; None: not looked up yet.
 
+    ``counted``: how many runs the history has, where the store does not count them and that is looked up.
     ``warnings``: what is wrong with it though beat can use it, sentences.
     """
 
@@ -27,6 +36,7 @@ class ShownSchedule:
     row: ScheduleRow
     seen: tuple[TaskRow, ...] | None = None
     warnings: tuple[str, ...] = ()
+    counted: RunsSeen | None = None
 
     @property
     def key(self) -> Key:
@@ -62,6 +72,7 @@ class Summary:
     these are read; ``unknown_stores``: stores of which nothing is known yet.
 
     ``unknown``: those whose next run is not computed yet; ``looked_up``: those whose runs the history was asked for;
+    ``uncounted``: those whose store does not count their runs;
     ``late``: those that should have run by what the store says, ``latest`` the one that is longest, ``late_at`` when.
     """
 
@@ -71,6 +82,7 @@ class Summary:
     unknown_stores: int = 0
     unknown: int = 0
     looked_up: int = 0
+    uncounted: int = 0
     late: int = 0
     latest: ShownSchedule | None = None
     late_at: float = 0.0
@@ -99,6 +111,8 @@ def snapshot(
     now: float,
     unknown_stores: int = 0,
     consumed: frozenset[str] | None = None,
+    registered: Registered | None = None,
+    counted: Mapping[Key, RunsSeen] | None = None,
 ) -> Snapshot:
     """Return what is shown now; for any thread.
 
@@ -110,9 +124,10 @@ def snapshot(
     for row in rows:
         shown = known.get(id(row))
         runs = seen.get(row.key)
-        warnings = warnings_of(row, runs, consumed, now)
-        if shown is None or shown.seen is not runs or shown.warnings != warnings:
-            shown = ShownSchedule(profile, row, runs, warnings)
+        warnings = warnings_of(row, runs, consumed, now, registered)
+        number = counted.get(row.key) if counted else None
+        if shown is None or shown.seen is not runs or shown.warnings != warnings or shown.counted != number:
+            shown = ShownSchedule(profile, row, runs, warnings, number)
         made.append(shown)
     if len(made) == len(before) and all(new is old for new, old in zip(made, before, strict=True)):
         made = before
@@ -120,19 +135,20 @@ def snapshot(
 
 
 def _summary(stores: Iterable[StoreState], rows: Sequence[ShownSchedule], now: float, unknown_stores: int) -> Summary:
-    on = unknown = looked_up = 0
+    on = unknown = looked_up = uncounted = 0
     late = []
     for shown in rows:
         entry = shown.row.entry
         unknown += shown.row.looked_at is None
         looked_up += shown.seen is not None
+        uncounted += entry.total_run_count is None
         if entry.enabled and not entry.problem:
             on += 1
             if (since := late_since(shown.row, now)) is not None:
                 late.append((since, shown))
     late_at, latest = min(late, key=lambda one: one[0]) if late else (0.0, None)
     expected = sum(state.count if state.expected is None else state.expected for state in stores)
-    return Summary(len(rows), on, expected, unknown_stores, unknown, looked_up, len(late), latest, late_at)
+    return Summary(len(rows), on, expected, unknown_stores, unknown, looked_up, uncounted, len(late), latest, late_at)
 
 
 def together(summaries: Sequence[Summary]) -> Summary:
@@ -145,6 +161,7 @@ def together(summaries: Sequence[Summary]) -> Summary:
         unknown_stores=sum(one.unknown_stores for one in summaries),
         unknown=sum(one.unknown for one in summaries),
         looked_up=sum(one.looked_up for one in summaries),
+        uncounted=sum(one.uncounted for one in summaries),
         late=sum(one.late for one in summaries),
         latest=latest.latest,
         late_at=latest.late_at,

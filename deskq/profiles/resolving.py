@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import replace
-from typing import Any
+from typing import Any, Final
+from urllib.parse import urlsplit
 
+from deskq.profiles.fields import SAFETY_ORDER
 from deskq.profiles.passwords import PasswordStore
 from deskq.profiles.profile import Profile
 from deskq.profiles.profile_file import ProfileFile
 from deskq.profiles.saved import find
+
+_PORTS: Final = {"redis": 6379, "amqp": 5672}
 
 
 def resolve(text: str, *, profiles: ProfileFile, passwords: PasswordStore, **given: Any) -> Profile:
@@ -16,3 +21,21 @@ def resolve(text: str, *, profiles: ProfileFile, passwords: PasswordStore, **giv
     if "://" in text:
         return Profile.from_url(text, **given)
     return passwords.completed(replace(find(profiles.load(), text), **given))
+
+
+def guarding(profile: Profile, saved: Iterable[Profile]) -> Profile | None:
+    """Return the saved profile of the same broker with the safest level, None if none is saved.
+
+    Who names a broker by its URL means no less safety than was chosen for it.
+    """
+    place = _place(profile)
+    same = [each for each in saved if _place(each) == place]
+    return min(same, key=lambda each: SAFETY_ORDER.index(each.safety), default=None)
+
+
+def _place(profile: Profile) -> tuple[str, str, int | None, str]:
+    """Where the broker is, whoever logs in: transport, host, port, and database or virtual host."""
+    parts = urlsplit(profile.url)
+    host = parts.hostname or "127.0.0.1"
+    port = parts.port or _PORTS.get(profile.transport)
+    return profile.transport, "127.0.0.1" if host == "localhost" else host, port, parts.path.strip("/")

@@ -253,7 +253,7 @@ def _name_is_free(connection: sqlalchemy.Connection, tables: Tables, name: str, 
     """``key``: the entry's own row, which may have that name in other case."""
     asked = sqlalchemy.select(tables.task.c.id).where(tables.task.c.name == name)
     if any(found != key for found in connection.execute(asked).scalars()):
-        raise StoreError(f"There is an entry “{name}” already: take another name.")
+        raise StoreError(f"There is an entry “{name}” already: nothing was written. Take another name.")
 
 
 def _columns_as_read(old: Entry, tables: Tables) -> dict[str, Any]:

@@ -201,7 +201,9 @@ class RedBeatStore:
         kind = pipe.type(target)
         if kind == b"none" or (kind == b"hash" and not pipe.hexists(target, "definition")):
             return
-        raise StoreError(f"There is an entry “{new.name if new else ''}” already: take another name.")
+        raise StoreError(
+            f"There is an entry “{new.name if new else ''}” already: nothing was written. Take another name."
+        )
 
     def _parts(self, server: redis.Redis, scores: dict[bytes, float], statics: set[bytes]) -> Iterator[list[Entry]]:
         """Read the hashes, first those at which beat looks soonest; a first small part is there at once."""

@@ -104,8 +104,10 @@ class AllSchedulesView(SchedulePane):
         """Read every store of what is connected anew."""
         for session in self._sessions:
             if session.connected:
-                self.followed[session.profile.name].refresh(everything=True)
-                self.followed[session.profile.name].ask_for_beats()
+                schedules = self.followed[session.profile.name]
+                schedules.refresh(everything=True)
+                schedules.ask_for_beats()
+                schedules.ask_for_tasks()
 
     def _follow(self) -> None:
         if not self.isVisible():

@@ -63,7 +63,7 @@ class ControlDialog(QDialog):
         if parameter.kind in self._names:
             choice = QComboBox()
             choice.setEditable(True)
-            choice.addItems([formats.plain(name) for name in self._names[parameter.kind]])
+            choice.addItems(formats.as_they_are(self._names[parameter.kind]))
             choice.setEditText("")
             choice.editTextChanged.connect(self._judge)
             return choice

@@ -29,7 +29,7 @@ def offer_names(field: QComboBox, names: Iterable[str]) -> None:
     text = field.currentText()
     present = {field.itemText(number) for number in range(field.count())}
     field.blockSignals(True)
-    field.addItems(sorted({formats.plain(name) for name in names if name} - present))
+    field.addItems([name for name in formats.as_they_are(names) if name not in present])
     field.setEditText(text)
     field.blockSignals(False)
     completer = field.completer()

@@ -208,7 +208,7 @@ class QueuesView(QWidget):
             found: list[Pause] = await ask_journal(lambda journal: pauses(journal, name), [])
         except UserError:
             return
-        pauses_now = {pause.queue: pause for pause in found}
+        pauses_now = {pause.queue: pause for pause in reversed(found)}  # the latest
         if pauses_now != self._pauses:
             self._pauses = pauses_now
             self.model.tick()

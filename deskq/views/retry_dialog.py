@@ -29,6 +29,7 @@ from deskq.errors import UserError
 from deskq.models import formats
 from deskq.models.columns import Column
 from deskq.models.retrying import Retrying
+from deskq.models.schedule_warnings import consumed_queues
 from deskq.models.small_table import SmallTableModel
 from deskq.views import theme
 from deskq.views.empty import plain_label
@@ -73,6 +74,7 @@ class RetryDialog(QDialog):
         self._tasks = list(tasks)
         self._profile = retrying.target.profile
         self._candidates: list[Candidate] = []
+        self._consumed: frozenset[str] | None = None
         self.heading = plain_label()
         self.heading.setFont(theme.heading_font())
         self.summary = plain_label("Reading the tasks …", muted=True)
@@ -87,6 +89,9 @@ class RetryDialog(QDialog):
         if line is not None:
             line.setPlaceholderText("where each came from")
         self.canary = QCheckBox("Try one first, and go on when it succeeds")
+        self.keep_root = QCheckBox("Keep the root id of their canvas")
+        self.keep_root.setToolTip("So that they are found with the other tasks of it; nothing waits for them")
+        self.keep_root.hide()
         self.rate = QSpinBox()
         self.rate.setRange(0, 100_000)
         self.rate.setValue(200)
@@ -122,6 +127,7 @@ class RetryDialog(QDialog):
             form.addRow("&Type the profile's name", self.name)
         bottom = QHBoxLayout()
         bottom.addWidget(self.canary)
+        bottom.addWidget(self.keep_root)
         bottom.addWidget(self.bar, 1)
         bottom.addStretch(0)
         bottom.addWidget(self.cancel)
@@ -160,13 +166,16 @@ class RetryDialog(QDialog):
     async def _read(self, queue: str) -> None:
         try:
             self._candidates = await self._retrying.candidates(self._tasks, queue)
-            facets = await self._retrying.target.ask(lambda reader: reader.facets(), slot="retry queues")
+            facets, self._consumed = await self._retrying.target.ask(
+                lambda reader: (reader.facets(), consumed_queues(reader.workers(), reader.queues())),
+                slot="retry queues",
+            )
         except UserError as error:
             self.message.setText(str(error))
             return
         kept = self.queue.currentText()
         self.queue.blockSignals(True)
-        self.queue.addItems([formats.plain(name) for name in facets.queues])
+        self.queue.addItems(formats.as_they_are(facets.queues))
         self.queue.setEditText(kept)
         self.queue.blockSignals(False)
         self._retarget(kept)
@@ -226,7 +235,13 @@ class RetryDialog(QDialog):
             parts.append(f"{gone:,} no longer in the history")
         if parts:
             self.summary.setText("   ".join(parts))
+        rooted = any(one.row.root_id not in ("", one.row.uuid) for one in sendable)
+        self.keep_root.setVisible(rooted and not self._retrying.running)
         losses = Counter(loss for one in sendable for loss in one.losses)
+        lonely = Counter(
+            one.queue for one in sendable if self._consumed is not None and one.queue not in self._consumed
+        )
+        losses.update({f"no worker that is online takes from “{formats.plain(name)}”": n for name, n in lonely.items()})
         self.losses.setText("\n".join(f"{count:,} × {loss}" for loss, count in losses.most_common(4)))
         self.go.setText(f"Retry {tasks}")
         named = not needs_name(self._profile) or self.name.text() == self._profile.name
@@ -243,11 +258,13 @@ class RetryDialog(QDialog):
                 rate=float(self.rate.value()),
                 canary=self.canary.isChecked() and len(self.sendable) > 1,
                 crosses=self._retrying.crosses,
+                keep_root=self.keep_root.isChecked() and not self.keep_root.isHidden(),
             )
         except UserError as error:
             self.message.setText(str(error))
             return
         self.canary.hide()
+        self.keep_root.hide()
         self.bar.setRange(0, len(plan.items))
         self.bar.show()
         self.go.setEnabled(False)

@@ -88,12 +88,14 @@ class ScheduleActs(QObject):
     def _edit(self, state: StoreState, old: Entry | None, shown: Entry | None) -> None:
         assert state.store is not None
         entries = [row.entry for row in self._schedules.rows]
+        registered = self._schedules.registered
         dialog = ScheduleDialog(
             state.store,
             old,
             shown,
-            tasks=sorted({entry.task for entry in entries}),
+            tasks=sorted({entry.task for entry in entries} | (registered.names if registered else frozenset())),
             queues=sorted({entry.queue for entry in entries if entry.queue}),
+            registered=registered,
             parent=self._widget,
         )
         dialog.accepted_entry.connect(lambda new: self._save(state, dialog, new))

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from typing import Final
 
 from deskq.models import formats
 from deskq.models.columns import Column
 from deskq.models.schedules import wall_time
-from deskq.models.shown_schedules import ShownSchedule
+from deskq.models.shown_schedules import ShownSchedule, Summary
 from deskq.profiles import Profile
 
 _BY_NAME: Final = "as the history has it: tasks of this name with these arguments; events do not say who sent them"
@@ -52,6 +53,29 @@ def _outcome(shown: ShownSchedule) -> str:
     if shown.seen is None:
         return ""
     return shown.seen[0].state.lower() if shown.seen else formats.NONE
+
+
+def _runs(shown: ShownSchedule) -> str:
+    """The store's count; what the history has is said to be that."""
+    counted, by_store = shown.counted, shown.entry.total_run_count
+    if by_store is not None or counted is None:
+        return formats.number(by_store)
+    return f"{formats.number(counted.number)}{'+' if counted.more else ''} seen"
+
+
+def _runs_exact(shown: ShownSchedule) -> str:
+    counted, by_store = shown.counted, shown.entry.total_run_count
+    if by_store is not None:
+        return f"{by_store:,} by the store's count"
+    if counted is None:
+        return "the store does not count them, and the history was not asked yet"
+    among = ", among the newest tasks of this name" if counted.more else ""
+    return f"the store does not count them; the history has {counted.number:,}{among}"
+
+
+def _runs_number(shown: ShownSchedule) -> int | None:
+    by_store = shown.entry.total_run_count
+    return by_store if by_store is not None or shown.counted is None else shown.counted.number
 
 
 def _state(shown: ShownSchedule) -> str | None:
@@ -141,18 +165,24 @@ SCHEDULE_COLUMNS: Final[tuple[Column[ShownSchedule], ...]] = (
     Column(
         "runs",
         "Runs",
-        "How often it ran, by the store's count",
-        lambda one: formats.number(one.entry.total_run_count),
-        lambda one: one.entry.total_run_count,
+        f"How often it ran, by the store's count. “5 seen”: the store keeps none; so many {_BY_NAME}",
+        _runs,
+        _runs_number,
         True,
+        exact=_runs_exact,
         width=70,
     ),
     Column("queue", "Queue", "Which the entry names", lambda one: formats.plain(one.entry.queue), width=90),
     Column("owner", "Owner", "Is it to be edited, or does code define it?", lambda one: one.entry.owner, width=80),
     Column("store", "Store", "What keeps it", lambda one: formats.plain(one.row.title), width=180),
 )
-FROM_HISTORY: Final = frozenset({"last", "recent", "outcome", "runtime"})
+_FROM_HISTORY: Final = frozenset({"last", "recent", "outcome", "runtime"})
 """Columns that the history fills: of entries that are not in sight only if the table is sorted by one of these."""
+
+
+def from_history(column: Column[ShownSchedule], summaries: Iterable[Summary]) -> bool:
+    """Does the history fill this column, or some of it?"""
+    return column.key in _FROM_HISTORY or (column.key == "runs" and any(summary.uncounted for summary in summaries))
 
 
 NO_MATCH: Final = ("No schedule matches", "Nothing has this in its name, task or queue.")

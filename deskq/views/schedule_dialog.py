@@ -13,6 +13,7 @@ from PySide6.QtWidgets import QCheckBox, QDialog, QGroupBox, QHBoxLayout, QMessa
 
 from deskq.errors import UserError
 from deskq.models import formats
+from deskq.models.registered_tasks import Registered
 from deskq.models.small_table import SmallTableModel
 from deskq.schedules.base import Crontab, Entry, ScheduleStore, Unreadable
 from deskq.schedules.comparing import difference
@@ -33,6 +34,7 @@ class ScheduleDialog(QDialog):
 
     ``store`` is asked for its attributes only. ``accepted_entry``: Save was pressed; the dialog changes nothing itself
     and stays until whoever writes the entry calls ``accept``, so that nothing typed is lost where that fails.
+    ``registered``: what workers told, None where not all did.
     """
 
     accepted_entry = Signal(object)
@@ -45,10 +47,12 @@ class ScheduleDialog(QDialog):
         *,
         tasks: Sequence[str] = (),
         queues: Sequence[str] = (),
+        registered: Registered | None = None,
         parent: QWidget | None = None,
     ) -> None:
         super().__init__(parent)
         self._store = store
+        self._registered = registered
         self.old = old
         self._asked = 0
         self._look: set[asyncio.Task[None]] = set()
@@ -61,6 +65,7 @@ class ScheduleDialog(QDialog):
         self.after, self.after_model = self._runs_table("runs-after")
         self.clock = plain_label(wrap=True)
         self.what = plain_label(wrap=True, muted=True)
+        self.unknown = plain_label(wrap=True)
         self.problem = plain_label(wrap=True)
         self.cancel = QPushButton("Cancel")
         self.save = QPushButton("Save…")
@@ -148,6 +153,7 @@ class ScheduleDialog(QDialog):
         layout.addLayout(top)
         layout.addWidget(runs, 1)
         layout.addWidget(self.what)
+        layout.addWidget(self.unknown)
         layout.addLayout(bottom)
 
     def _runs_table(self, name: str) -> tuple[Table, SmallTableModel[RunRow]]:
@@ -177,6 +183,9 @@ class ScheduleDialog(QDialog):
         self.problem.setText(formats.plain(problem))
         shown = "   ".join(lines) if self.old is not None else ""
         self.what.setText(formats.plain(shown[:600]))
+        known, task = self._registered, self.fields.task.currentText().strip()
+        self.unknown.setText("" if known is None else formats.plain(known.words(task, time.time())))
+        self.unknown.setVisible(bool(self.unknown.text()))
         self.save.setEnabled(not problem)
         self._timer.start()
 

@@ -18,7 +18,7 @@ from deskq.models.shown_schedules import ShownSchedule
 from deskq.views import theme, window_state
 from deskq.views.empty import EmptyPane
 from deskq.views.schedule_calendar import ScheduleCalendar
-from deskq.views.schedule_columns import FROM_HISTORY
+from deskq.views.schedule_columns import from_history
 from deskq.views.schedule_detail import ScheduleDetail
 from deskq.views.schedule_drag import Place, ScheduleTable, StoreChips
 from deskq.views.schedule_heading import ScheduleHeading
@@ -145,6 +145,7 @@ class SchedulePane(QWidget):
         for schedules in self.followed.values():
             schedules.refresh(everything=True)
             schedules.ask_for_beats()
+            schedules.ask_for_tasks()
 
     def selected(self) -> list[ShownSchedule]:
         """Return the selected schedules, from the top; of the calendar the one that is opened."""
@@ -328,10 +329,10 @@ class SchedulePane(QWidget):
     def _say_state(self, *_: object) -> None:
         """Say what is known, and have looked up what the table is sorted by."""
         column = self.table.columns[self.table.horizontalHeader().sortIndicatorSection()]
-        from_history = column.key in FROM_HISTORY
+        wanted = from_history(column, (schedules.summary for schedules in self.followed.values()))
         for schedules in self.followed.values():
-            schedules.want_history(from_history)
-        self.heading.show_state(self.followed, column.title, from_history=from_history)
+            schedules.want_history(wanted)
+        self.heading.show_state(self.followed, column.title, from_history=wanted)
 
     def _arranged(self) -> None:
         """The table shows what is known."""

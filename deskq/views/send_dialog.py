@@ -8,7 +8,8 @@ from collections import Counter
 from collections.abc import Callable, Coroutine, Sequence
 from typing import Any, Final
 
-from PySide6.QtCore import QTimer, Signal
+from PySide6.QtCore import Qt, QTimer, Signal
+from PySide6.QtGui import QKeyEvent
 from PySide6.QtWidgets import (
     QComboBox,
     QDialog,
@@ -79,6 +80,7 @@ class SendDialog(QDialog):
         self.sending = Sending(self._session, self)
         self.routes = RouteSearch(self.sending, self)
         self._seen_of = ""
+        self._consumed: frozenset[str] | None = None
         self.heading = plain_label()
         self.heading.setFont(theme.heading_font())
         self.fields = SendFields()
@@ -183,6 +185,12 @@ class SendDialog(QDialog):
         else:
             super().reject()
 
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        """Enter in a field is no Cancel: it would throw the call away."""
+        enter = event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter)
+        if not enter or isinstance(self.focusWidget(), QPushButton):
+            super().keyPressEvent(event)
+
     def done(self, result: int) -> None:
         for timer in (self._follow_timer, self._seen_timer):
             timer.stop()
@@ -199,6 +207,9 @@ class SendDialog(QDialog):
                 self.fields.kwargs.clear()
                 self.message.setText(doubt)
         self._fill_saved(await self.sending.templates())
+        self._consumed = await self.sending.consumed()
+        if not self.message.text():  # what it says already matters more
+            self._write()
         self.fields.offer(*await self.sending.names(), [])
         self.fields.offer([], [], await self.sending.exchanges())
 
@@ -286,7 +297,10 @@ class SendDialog(QDialog):
             return
         self.heading.setText(formats.plain(self._plan.title))
         self.preview.show_call(call, message, route)
-        self._allow("", sentence("; ".join(losses)) if (losses := self._plan.items[0].losses) else "")
+        doubts = list(self._plan.items[0].losses)
+        if call.queue and self._consumed is not None and call.queue not in self._consumed:
+            doubts.append(f"no worker that is online takes from “{formats.plain(call.queue)}”")
+        self._allow("", sentence("; ".join(doubts)) if doubts else "")
 
     def _route_of(self, call: Call) -> Route | None:
         """Where the call's exchange leads, as far as it is known; raises UserError where it leads nowhere."""

@@ -126,7 +126,7 @@ class SendFields(QWidget):
             routing_key=routing_key,
             args=args,
             kwargs=kwargs,
-            countdown=self.countdown.value() if when == 1 else None,
+            countdown=_given(self.countdown) if when == 1 else None,
             eta=self.eta.moment() if when == 2 else None,
             expires=_given(self.expires),
             priority=self.priority.value() if self.priority.value() >= 0 else None,

@@ -200,7 +200,9 @@ class StepsDialog(QDialog):
         for number, word in ((result.failed, "failed"), (result.unknown, "not known"), (result.held_back, "not begun")):
             if number:
                 parts.append(f"{number:,} {word}")
-        self._done(f"{', '.join(parts)}. {formats.plain(result.words)}".strip())
+        wrong = {row.words for row in self.model.rows() if row.outcome in (Outcome.FAILED, Outcome.UNKNOWN)}
+        answers = wrong | {result.words} if len(wrong) == 1 else {result.words}  # a cell of the table may cut it
+        self._done(f"{', '.join(parts)}. {formats.plain(' '.join(sorted(answers)))}".strip())
         self.ended.emit(result)
         if not self._stay and result.done == result.total:
             if not self.undo_button.isHidden():

@@ -23,6 +23,7 @@ from deskq.actions.safety import Confirmation
 from deskq.actions.steps import StepCarrier, undo_plan
 from deskq.brokers.control_nodes import ControlNodes, control_nodes
 from deskq.brokers.remote_control import RemoteControl
+from deskq.cli import main
 from deskq.history.store import History
 from deskq.profiles import Profile
 from deskq.protocol.events import Event
@@ -104,6 +105,39 @@ def test_a_resume_that_is_taken_back_is_a_pause(workers: tuple[Profile, CeleryWo
     undone(profile, again)
     wait_until(lambda: "second" in queues(profile, solo))
     assert paused() == []
+
+
+def test_who_joins_or_is_silent_while_a_queue_is_paused(
+    workers: tuple[Profile, CeleryWorker, CeleryWorker], capsys: pytest.CaptureFixture[str]
+) -> None:
+    profile, solo, idle = workers
+
+    def control(*words: str) -> str:
+        assert main(["control", profile.url, *words, "--yes"]) == 0
+        return capsys.readouterr().out
+
+    with frozen(idle):
+        said = control("pause-queue", "second")
+    assert f"{idle.hostname} does not answer: it may go on with the queue." in said
+    control("add-consumer", "second", "--worker", idle.hostname)
+    assert "not answer" not in control("pause-queue", "second")
+    assert "second" not in queues(profile, solo) | queues(profile, idle)
+    control("resume-queue", "second")
+    assert "second" in queues(profile, solo) & queues(profile, idle)
+    assert main(["control", profile.url, "resume-queue", "second", "--yes"]) == 2
+    control("cancel-consumer", "second", "--worker", idle.hostname)
+
+
+@pytest.mark.parametrize("words", [["revoke", "x"], ["control", "shutdown", "--worker", "w"]])
+@pytest.mark.parametrize("scheme", ["redis", "amqp"])
+def test_where_nothing_listens_nobody_was_told(
+    words: list[str], scheme: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    url = f"{scheme}://127.0.0.1:{free_port()}/0"
+    assert main([words[0], url, *words[1:], "--yes"]) == 2
+    assert "cannot be asked" in capsys.readouterr().err
+    with closing(Journal()) as journal:
+        assert journal.actions() == []
 
 
 def test_a_queue_may_have_any_name(workers: tuple[Profile, CeleryWorker, CeleryWorker]) -> None:

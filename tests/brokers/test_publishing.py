@@ -179,6 +179,32 @@ def test_rabbitmq_confirms_what_it_has_and_names_a_queue_that_is_not_there(rabbi
         assert publisher.resolve([mixed[0].id]) == {mixed[0].id: None}
 
 
+@pytest.mark.parametrize("queue", ["x" * 300, "ü" * 200, "half a \ud800 letter"])
+def test_a_name_that_rabbitmq_cannot_be_told_leaves_the_others_alone(rabbit_vhost_url: str, queue: str) -> None:
+    sent = [*parcels(1), *parcels(1, queue), *parcels(1)]
+    check_that_only_the_second_is_not_sent(rabbit_vhost_url, sent)
+
+
+@pytest.mark.parametrize("headers", [{"n": 2**70}, {"n": "\ud800"}, {"k" * 300: 1}])
+def test_a_header_that_rabbitmq_cannot_be_told_leaves_the_others_alone(
+    rabbit_vhost_url: str, headers: dict[str, object]
+) -> None:
+    sent = parcels(3)
+    message = sent[1].message
+    sent[1] = replace(sent[1], message=replace(message, headers={**message.headers, **headers}))
+    check_that_only_the_second_is_not_sent(rabbit_vhost_url, sent)
+
+
+def check_that_only_the_second_is_not_sent(url: str, sent: list[Parcel]) -> None:
+    rabbit_queue(url, "emails")
+    profile = Profile.from_url(url)
+    with closing(open_publisher(profile)) as publisher, closing(RabbitBroker(profile)) as broker:
+        answers = publisher.publish(sent)
+        assert [answer.sent for answer in answers] == [True, False, True]
+        assert "a name or a header cannot be written" in answers[1].words
+        wait_until(lambda: broker.sample(["emails"])[0].ready == 2, 10)
+
+
 def test_a_full_rabbitmq_queue_refuses(rabbit_vhost_url: str) -> None:
     rabbit_queue(rabbit_vhost_url, "emails", **{"x-max-length": 1, "x-overflow": "reject-publish"})
     with closing(open_publisher(Profile.from_url(rabbit_vhost_url))) as publisher:

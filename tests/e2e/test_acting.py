@@ -84,6 +84,15 @@ def test_a_task_is_sent_once_it_was_agreed_to(broker_url: str, tmp_path: Path) -
     assert ids[0] in deskq("journal", action.id).stdout
 
 
+def test_a_queue_that_nobody_has_declared_is_told_of(redis_url: str) -> None:
+    with CeleryWorker(redis_url, queues=["emails"]):
+        told = deskq("send", redis_url, "sample.note", "--queue", "emials", "--yes")
+        known = deskq("send", redis_url, "sample.add", "--queue", "emails", "--yes")
+    assert (told.returncode, known.returncode) == (0, 0)
+    assert "No worker has ever declared the queue “emials”" in told.stderr
+    assert "declared" not in known.stderr
+
+
 def test_a_queue_that_is_not_there_is_named(rabbit_vhost_url: str) -> None:
     sent = deskq("send", rabbit_vhost_url, "sample.add", "--queue", "nowhere", "--yes")
     assert sent.returncode == 1

@@ -29,6 +29,13 @@ def test_a_healthy_broker(redis_url: str) -> None:
         assert "\n    celery worker --queues=lonely\n" in result.stdout
 
 
+def test_a_broker_without_workers_is_not_healthy_though_it_can_be_reached(redis_url: str) -> None:
+    result = deskq("doctor", redis_url)
+    assert result.returncode == 1
+    assert "! Workers answer" in result.stdout
+    assert deskq("profiles", "test", redis_url).returncode == 0
+
+
 def test_a_connection_that_fails() -> None:
     result = deskq("profiles", "test", "redis://anna:c4n4ry@127.0.0.1:1/0", "--format", "json")
     report = json.loads(result.stdout)

@@ -104,9 +104,8 @@ def test_redis_hears_nothing_but_reads(
             ["doctor"],
             ["schedules", "list"],
             ["control", "ping"],
-            ["control", "shutdown"],
-            ["revoke", "x", "--yes"],
             ["abort", "x", "--yes", "--backend", profile.url],
+            *acting(profile),
         ):
             read_only_command(words, profile)
         flags = {name.encode().upper(): set(map(str, about["flags"])) for name, about in server.command().items()}
@@ -119,12 +118,26 @@ def test_redis_hears_nothing_but_reads(
         assert any(each[0] == b"PUBLISH" for each in commands) is not silent
 
 
+def acting(profile: Profile) -> list[list[str]]:
+    """Commands that would change something."""
+    return [
+        ["send", "t", "--yes"],
+        ["send", "t", "--exchange", "celery", "--routing-key", "celery", "--yes"],
+        ["retry", "--state", "FAILURE", "--queue", "celery", "--yes", "--history", str(profile.history)],
+        ["revoke", "x", "--yes"],
+        ["revoke", "x", "--terminate", "--yes"],
+        ["control", "shutdown"],
+        ["control", "rate-limit", "t", "1/m", "--yes"],
+        ["control", "pause-queue", "celery", "--yes"],
+    ]
+
+
 def read_only_command(words: list[str], profile: Profile) -> None:
     """On the command line; what would change something is refused."""
     options = ["--safety", "read-only", *(["--silent"] if profile.silent else [])]
     command = [words[0], profile.url, *words[1:]] if words[0] != "schedules" else [*words, profile.url]
     status = main(command + (options if words[0] != "schedules" else []))
-    if words == ["control", "shutdown"] or words[0] in ("revoke", "abort"):
+    if words in acting(profile) or words[0] == "abort":
         assert status != 0
 
 
@@ -158,7 +171,7 @@ def test_rabbitmq_hears_nothing_but_reads(
         sample_client(rabbit_vhost_url) as client,
     ):
         run(everything_once(qapp, profile, client))
-        for words in (["doctor"], ["control", "ping"], ["control", "shutdown"], ["revoke", "x", "--yes"]):
+        for words in (["doctor"], ["control", "ping"], *acting(profile)):
             read_only_command(words, profile)
         methods = middle.amqp_methods()
         assert [method for method in methods if wrong_of(method, silent=silent)] == []

@@ -55,7 +55,7 @@ def test_redis_killed_and_restarted_again_and_again(own_redis: RedisServer) -> N
 @pytest.mark.timeout(600)
 @pytest.mark.parametrize("way", ["kill", "stop_app"])
 def test_rabbitmq_restarted_again_and_again(own_rabbit: RabbitServer, way: str) -> None:
-    worst, times = 0.0, rounds(1, 10)
+    worst, times = 0.0, rounds(1, 25)
     with Recording(own_rabbit.url, "--management-url", own_rabbit.management_url) as recording:
         for number in range(1, times + 1):
             before = time.time()

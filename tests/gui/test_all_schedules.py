@@ -109,7 +109,7 @@ def test_a_profile_that_comes_or_goes_is_seen_at_once(
 
 
 def test_all_profiles_in_one_table_and_schedules_that_move_between_them(
-    redis_url: str, store: ScheduleStore, tmp_path: Path, run: Run, qapp: QApplication
+    redis_url: str, valkey_url: str, store: ScheduleStore, tmp_path: Path, run: Run, qapp: QApplication
 ) -> None:
     rule = RRule("daily", dtstart=1_795_000_000.0)
     for each in (entry("a", NIGHTLY), entry("b"), entry("by rule", rule)):
@@ -118,12 +118,11 @@ def test_all_profiles_in_one_table_and_schedules_that_move_between_them(
     DjangoProject(tmp_path / "project", {"default": sqlite(file)}).migrate({"default": ""})
     shop = Profile.from_url(redis_url, name="shop", history=str(tmp_path / "shop.sqlite"))
     django_url = f"django-celery-beat:sqlite:///{file}"
-    other_url = f"{redis_url.rsplit('/', 1)[0]}/15"
     other = Profile.from_url(
-        other_url, name="other", history=str(tmp_path / "other.sqlite"), schedule_stores=(django_url,)
+        valkey_url, name="other", history=str(tmp_path / "other.sqlite"), schedule_stores=(django_url,)
     )
     watched = Profile.from_url(
-        other_url, name="watched", history=str(tmp_path / "watched.sqlite"), safety=Safety.READ_ONLY
+        valkey_url, name="watched", history=str(tmp_path / "watched.sqlite"), safety=Safety.READ_ONLY
     )
 
     async def scenario(django: ScheduleStore) -> None:

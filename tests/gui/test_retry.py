@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import redis
 from PySide6.QtCore import QEvent, QMimeData, QPoint, QPointF, Qt
 from PySide6.QtGui import QDragEnterEvent, QDragLeaveEvent, QDragMoveEvent, QDropEvent
 from PySide6.QtTest import QTest
@@ -238,6 +239,39 @@ def test_where_the_name_must_be_typed_nothing_goes_without(recorded: Recorded, r
             dialog.reject()
 
     run(scenario())
+
+
+@pytest.mark.parametrize("keep", [False, True])
+def test_the_root_id_is_kept_only_if_asked(
+    keep: bool, redis_url: str, recorded: Recorded, run: Run, qapp: QApplication
+) -> None:
+    (alone, member) = recorded.add(2, state="failed")
+    root = "00000000-0000-4000-8000-00000000000f"
+    recorded.tell(member, "received", name="mail.send", args="(1,)", kwargs="{}", retries=1, root_id=root)
+    recorded.history.commit(NOW)
+    profile = Profile.from_url(redis_url, name="shop", history=recorded.profile.history)
+
+    async def scenario() -> None:
+        async with opened(qapp) as app:
+            app.add(profile)
+            app.window.show()
+            dialog: Any = app.window.acting.retry("shop", [alone], "shop", "emails")
+            await until(lambda: dialog.model.rowCount() == 1)
+            assert dialog.keep_root.isHidden()
+            dialog.reject()
+            dialog = app.window.acting.retry("shop", [member], "shop", "emails")
+            await until(lambda: dialog.model.rowCount() == 1)
+            assert dialog.keep_root.isVisible()
+            assert not dialog.keep_root.isChecked()
+            dialog.keep_root.setChecked(keep)
+            dialog.go.click()
+            await until(lambda: "1 task sent" in dialog.message.text(), 20)
+            dialog.reject()
+
+    run(scenario())
+    with redis.Redis.from_url(redis_url) as client:
+        headers = json.loads(client.lindex("emails", 0))["headers"]
+    assert headers["root_id"] == (root if keep else headers["id"])
 
 
 def test_copied_tasks_are_pasted_onto_a_queue(recorded: Recorded, run: Run, qapp: QApplication) -> None:

@@ -24,7 +24,17 @@ from deskq.history.rows import QueueRow, TaskRow, WorkerRow
 from deskq.history.store import History
 from deskq.models.schedule_warnings import consumed_queues, late_since, warnings_of
 from deskq.profiles import Profile
-from deskq.schedules.base import Crontab, Entry, Interval, ScheduleStore, StoreKind
+from deskq.schedules.base import (
+    Clocked,
+    Crontab,
+    Entry,
+    Interval,
+    RRule,
+    Schedule,
+    ScheduleStore,
+    Solar,
+    StoreKind,
+)
 from deskq.schedules.opening import open_store
 from deskq.schedules.reading import ScheduleReader, ScheduleRow
 from tests.gui.conftest import Run, until
@@ -79,6 +89,8 @@ def test_who_consumes_is_known_or_not() -> None:
         ({"due_at": NOW - 600, "options": {"queue": "slow"}}, ["“slow”", "should have run"]),
         ({"due_at": NOW - 600, "expires_at": NOW - 5, "enabled": False}, []),
         ({"due_at": NOW - 600, "problem": "broken"}, []),
+        ({"last_run_at": NOW + 180}, ["from now: the clock of beat"]),
+        ({"last_run_at": NOW + 2}, []),
     ],
 )
 def test_warnings(changes: dict[str, Any], says: list[str]) -> None:
@@ -88,6 +100,31 @@ def test_warnings(changes: dict[str, Any], says: list[str]) -> None:
     assert len(found) == len(says)
     assert all(words in text for words, text in zip(says, found, strict=True))
     assert not [text for text in warnings_of(row, None, None, NOW) if "queue" in text or "overlaps" in text]
+
+
+@pytest.mark.parametrize(
+    ("schedule", "longest", "says"),
+    [
+        (Crontab("0,5", "3"), 400.0, "one took 6 min 40 s, and only 5 min 0 s lie between two of its next runs."),
+        (Crontab("0,5", "3"), 290.0, ""),
+        (Crontab("0", "3"), 7_200.0, ""),
+        (Crontab("*"), 61.0, "only 1 min 0 s"),
+        (Crontab("0", "3", "29", "2"), 90_000.0, ""),
+        (Crontab("0", "3", zone="No/Where"), 90_000.0, ""),
+        (RRule("minutely", interval=2, dtstart=NOW - 1e6), 130.0, "only 2 min 0 s"),
+        (RRule("daily", dtstart=NOW - 1e6, until=NOW - 1e5), 90_000.0, ""),  # it has ended
+        (Solar("sunset", 52.5, 13.4), 90_000.0, "lie between"),
+        (Solar("sunset", 52.5, 13.4), 80_000.0, ""),
+        (Clocked(NOW + 60), 90_000.0, ""),
+    ],
+)
+def test_what_runs_longer_than_its_shortest_pause(schedule: Schedule, longest: float, says: str) -> None:
+    row = replace(ROW, entry=replace(ROW.entry, schedule=schedule))
+    runs = [ran(longest, NOW - 200_000.0), ran(0.5, NOW - 100_000.0), ran(None, NOW - 1.0)]
+    found = " ".join(warnings_of(row, runs, None, NOW))
+    assert says in found
+    assert ("overlaps itself" in found) is bool(says)
+    assert not warnings_of(replace(row, entry=replace(row.entry, one_off=True)), runs, None, NOW)
 
 
 @pytest.mark.parametrize(

@@ -9,13 +9,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from PySide6.QtWidgets import QApplication, QWidget
+from PySide6.QtCore import Qt
+from PySide6.QtTest import QTest
+from PySide6.QtWidgets import QApplication, QComboBox, QWidget
 
 from deskq.actions.sending import Call, as_command, as_python, plan_send
 from deskq.actions.templates import load_templates, save_template, templates_path
 from deskq.app import App
 from deskq.errors import UserError
 from deskq.profiles import Environment, Profile, Safety
+from deskq.views.fields import offer_names
 from tests.gui.conftest import Recorded, Run, until
 from tests.gui.test_window import opened
 from tests.support.celery_worker import CeleryWorker
@@ -155,6 +158,32 @@ def test_saved_calls_come_back(recorded: Recorded, run: Run, qapp: QApplication)
     templates_path().write_text("[")
     with pytest.raises(UserError, match="Mend or remove"):
         load_templates()
+
+
+def test_enter_in_a_field_throws_no_call_away(recorded: Recorded, run: Run, qapp: QApplication) -> None:
+    async def scenario() -> None:
+        async with opened(qapp) as app:
+            app.add(recorded.profile)
+            app.window.show()
+            dialog: Any = app.window.acting.send("shop")
+            dialog.fields.task.setEditText("mail.send")
+            for field in (dialog.fields.task.lineEdit(), dialog.fields.headers, dialog.fields.times):
+                field.setFocus()
+                QTest.keyClick(field, Qt.Key.Key_Return)
+                assert dialog.isVisible()
+            assert dialog.fields.task.currentText() == "mail.send"
+            dialog.cancel.setFocus()
+            QTest.keyClick(dialog.cancel, Qt.Key.Key_Return)
+            assert not dialog.isVisible()
+
+    run(scenario())
+
+
+def test_names_that_cannot_be_shown_are_not_offered(qapp: QApplication) -> None:
+    field = QComboBox()
+    field.setEditable(True)
+    offer_names(field, ["emails", "emails\u202e", "a\nb", ""])
+    assert [field.itemText(number) for number in range(field.count())] == ["emails"]
 
 
 def test_profiles_that_only_watch_have_no_send(recorded: Recorded, run: Run, qapp: QApplication) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,7 @@ from PySide6.QtWidgets import QApplication, QComboBox
 from deskq.actions.seen_arguments import SeenArgument, SeenArguments, seen_arguments
 from deskq.actions.sending import Call
 from deskq.errors import UserError
-from deskq.history.rows import TaskRow
+from deskq.history.rows import TaskRow, WorkerRow
 from deskq.profiles import Profile
 from deskq.schedules.base import Entry, Interval
 from deskq.views.argument_form import ArgumentForm
@@ -207,6 +208,31 @@ def row(args: str, kwargs: str) -> TaskRow:
         *(1, "u", "t", "SUCCESS", "", "", 0.0, None, None, None, None, None, None, None),
         *(args, kwargs, "", "", 0, 0, "", "", "", False),
     )
+
+
+def test_a_queue_that_nobody_takes_from_is_told_of_before(recorded: Recorded, run: Run, qapp: QApplication) -> None:
+    now = time.time()
+    recorded.history.put_workers([WorkerRow("w1@host", True, now, now, now, queues=("emails",))])
+    (failed,) = recorded.add(1, "failed")
+    lonely = "no worker that is online takes from “emials”"
+
+    async def scenario() -> None:
+        async with opened(qapp) as app:
+            app.add(recorded.profile)
+            app.window.show()
+            sending: Any = app.window.acting.send("shop", call=Call(task="mail.send", queue="emials"))
+            await until(lambda: lonely[3:] in sending.message.text())
+            assert sending.go.isEnabled()
+            sending.fields.place.queue.setEditText("emails")
+            assert not sending.message.text()
+            sending.reject()
+            retrying: Any = app.window.acting.retry("shop", [failed], "shop", "emials")
+            await until(lambda: f"1 × {lonely}" in retrying.losses.text())
+            retrying.queue.setEditText("emails")
+            assert lonely not in retrying.losses.text()
+            retrying.reject()
+
+    run(scenario())
 
 
 def test_what_was_seen_of_arguments() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import closing
@@ -17,6 +18,7 @@ from deskq.actions.plan import Item, Outcome, Plan, Verb
 from deskq.errors import UserError
 from deskq.profiles import Profile
 from deskq.protocol.message import new_message, read_redis_message
+from tests.support.small_disk import fill, small_file_system
 
 PROFILE = Profile.from_url("redis://anna:canary@h/0", name="shop")
 
@@ -159,3 +161,62 @@ def test_a_file_that_is_no_journal_is_left_alone(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="cannot be opened"):
         Journal(file)
     assert file.read_bytes() == b"my diary" * 1_000
+
+
+def test_somebody_else_s_database_is_left_as_it_is(tmp_path: Path) -> None:
+    file = tmp_path / "journal.sqlite"
+    connection = apsw.Connection(str(file))
+    connection.execute("CREATE TABLE diary (line TEXT)")
+    connection.close()
+    before = file.read_bytes()
+    with pytest.raises(UserError, match="no journal of deskq"):
+        Journal(file)
+    assert file.read_bytes() == before
+
+
+def test_who_makes_it_at_the_same_time_is_waited_for(tmp_path: Path) -> None:
+    file = tmp_path / "journal.sqlite"
+    other = apsw.Connection(str(file))
+    other.execute("BEGIN EXCLUSIVE; CREATE TABLE half_made (x)")
+    ends = threading.Timer(0.3, other.execute, ("ROLLBACK",))
+    ends.start()
+    Journal(file).close()
+    ends.join()
+    other.close()
+
+
+def test_one_of_a_newer_deskq_is_left_as_it_is(tmp_path: Path) -> None:
+    file = tmp_path / "journal.sqlite"
+    Journal(file).close()
+    with closing(apsw.Connection(str(file))) as connection:
+        connection.pragma("user_version", 99)
+    before = file.read_bytes()
+    with pytest.raises(UserError, match="newer deskq"):
+        Journal(file)
+    assert file.read_bytes() == before
+
+
+def test_what_could_not_be_noted_is_unknown_when_the_plan_ends(journal: Journal) -> None:
+    plan = plan_of(2)
+    journal.begin(plan, PROFILE)
+    journal.mark(plan.id, [(0, Outcome.SENDING, "")])
+    journal.end(plan.id)
+    assert [item.outcome for item in journal.items(plan.id)] == ["unknown", "not sent"]
+    assert [item.new_id for item in journal.unknown("shop")] == ["new-0"]
+
+
+def test_a_disk_that_is_full_or_read_only(tmp_path: Path) -> None:
+    with small_file_system(tmp_path / "disk") as disk:
+        journal = Journal(disk / "journal.sqlite")
+        ballast = fill(disk)
+        with pytest.raises(UserError, match="disk is full"):
+            Journal(disk / "another.sqlite")
+        with pytest.raises(UserError, match="cannot be written"):
+            journal.begin(plan_of(2_000), PROFILE)
+        journal.close()
+        ballast.unlink()
+        subprocess.run(["mount", "-o", "remount,ro", str(disk)], check=True)
+        with closing(Journal(disk / "journal.sqlite")) as journal:
+            assert journal.actions() == []
+            with pytest.raises(UserError, match="Read-only file system"):
+                journal.begin(plan_of(1), PROFILE)

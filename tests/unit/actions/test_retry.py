@@ -120,3 +120,19 @@ def test_safety_is_kept_where_plans_are_carried_out() -> None:
     assert needs_confirmation(replace(plan, crosses=True), free)
     with pytest.raises(Forbidden, match="not for"):
         check(replace(plan, profile="other"), PROFILE, yes)
+
+
+def test_what_an_app_hides_from_events_stays_hidden() -> None:
+    found = candidate(replace(ROW, args="('***',)"), stored=Stored("mail.send", ["secret"], {"a": [2]}))
+    (item,) = plan_retry([found], PROFILE, now=0).items
+    assert (item.message.headers["argsrepr"], item.message.headers["kwargsrepr"]) == ("('***',)", "{'a': [2]}")
+    body = read_body(item.message)
+    assert body is not None
+    assert body.args == ["secret"]
+    (item,) = plan_retry([edited(found, '["new"]', "{}")], PROFILE, now=0).items
+    assert item.message.headers["argsrepr"] == "('new',)"
+
+
+def test_a_rate_that_is_none_is_refused() -> None:
+    with pytest.raises(UserError, match="A rate is"):
+        plan_retry([candidate(ROW)], PROFILE, now=0, rate=-1.0)

@@ -8,7 +8,9 @@ import apsw
 import pytest
 
 from deskq import paths
+from deskq.actions.control import plan_pause
 from deskq.actions.journal import Journal
+from deskq.actions.pauses import pauses
 from deskq.actions.plan import Outcome, Step, StepPlan, Verb
 from deskq.actions.safety import Confirmation, Forbidden
 from deskq.actions.steps import Ending, StepCarrier, undo_plan
@@ -126,6 +128,51 @@ def test_what_could_not_be_taken_back_may_be_tried_again(journal: Journal) -> No
     back = undo_plan(journal, plan.id)
     StepCarrier(back, PROFILE, journal, Doing(lambda _: Ending(Outcome.DONE))).run(None)
     assert journal.undone_by(plan.id) == back.id
+
+
+def test_what_was_not_taken_back_is_left(journal: Journal) -> None:
+    plan = plan_of("a", "b", "c")
+    StepCarrier(plan, PROFILE, journal, Doing(lambda _: Ending(Outcome.DONE))).run(None)
+    endings = {"c": Outcome.DONE, "b": Outcome.FAILED, "a": Outcome.UNKNOWN}
+    StepCarrier(undo_plan(journal, plan.id), PROFILE, journal, Doing(lambda step: Ending(endings[step.target]))).run(
+        None
+    )
+    assert journal.undone_by(plan.id) == ""
+    left = undo_plan(journal, plan.id)
+    assert [step.target for step in left.items] == ["b"]  # to shrink “a” twice is not to take it back
+    StepCarrier(left, PROFILE, journal, Doing(lambda _: Ending(Outcome.DONE))).run(None)
+    assert journal.undone_by(plan.id) == left.id
+
+
+def test_two_who_take_the_same_back_do_it_once(journal: Journal) -> None:
+    plan = plan_of("a", "b")
+    StepCarrier(plan, PROFILE, journal, Doing(lambda _: Ending(Outcome.DONE))).run(None)
+    first, second = undo_plan(journal, plan.id), undo_plan(journal, plan.id)
+    StepCarrier(first, PROFILE, journal, Doing(lambda _: Ending(Outcome.DONE))).run(None)
+    doing = Doing(lambda _: Ending(Outcome.DONE))
+    with pytest.raises(UserError, match="taken back meanwhile"):
+        StepCarrier(second, PROFILE, journal, doing).run(None)
+    assert doing.asked == []
+
+
+def test_a_queue_stays_paused_where_it_was_not_resumed(journal: Journal) -> None:
+    plan = plan_pause("emails", ["w1", "w2", "w3"], PROFILE)
+    StepCarrier(plan, PROFILE, journal, Doing(lambda _: Ending(Outcome.DONE))).run(None)
+    assert [pause.workers for pause in pauses(journal, "shop")] == [("w1", "w2", "w3")]
+    endings = {"w1": Outcome.DONE, "w2": Outcome.UNKNOWN, "w3": Outcome.FAILED}
+    StepCarrier(undo_plan(journal, plan.id), PROFILE, journal, Doing(lambda step: Ending(endings[step.target]))).run(
+        None
+    )
+    assert [pause.workers for pause in pauses(journal, "shop")] == [("w2", "w3")]
+    again = undo_plan(journal, plan.id)
+    assert [(step.target, step.detail["method"]) for step in again.items] == [
+        ("w3", "add_consumer"),
+        ("w2", "add_consumer"),
+    ]
+    StepCarrier(again, PROFILE, journal, Doing(lambda _: Ending(Outcome.GONE))).run(None)
+    assert pauses(journal, "shop") == []
+    with pytest.raises(UserError, match="already"):
+        undo_plan(journal, plan.id)
 
 
 def test_what_takes_it_back_may_be_known_only_afterwards(journal: Journal) -> None:

@@ -25,6 +25,15 @@ def saved() -> SavedProfiles:
     return made
 
 
+def test_a_level_is_not_lowered_unasked(saved: SavedProfiles, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["profiles", "edit", "shop", "--safety", "read-only"]) == 0
+    assert main(["profiles", "edit", "shop", "--safety", "free"]) == 2
+    assert "lowers the level of “shop” from read-only to free: say --yes" in capsys.readouterr().err
+    assert saved.named("shop").read_only
+    assert main(["profiles", "edit", "shop", "--safety", "free", "--yes"]) == 0
+    assert not saved.named("shop").read_only
+
+
 def test_editing(saved: SavedProfiles, capsys: pytest.CaptureFixture[str]) -> None:
     arguments = ["--safety", "read-only", "--no-connect-at-start", "--sep", r"\x06", "--watch-queue", "a,b"]
     assert main(["profiles", "edit", "shop", *arguments, "--retention-days", "7"]) == 0

@@ -209,6 +209,8 @@ def test_a_report_is_fine_or_not() -> None:
     ok, warned = Step("a", "A", "ok", seconds=0.12345), Step("b", "B", "warning", "seen", "do")
     advice = Finding("c", "advice", "C", "seen", "do", "x = 1")
     assert is_fine([ok, warned, advice])
+    assert not is_fine([ok, warned, advice], warned=True)
+    assert is_fine([ok, advice], warned=True)
     assert not is_fine([ok, Step("d", "D", "failed")])
     assert not is_fine([Finding("e", "warning", "E")])
     assert to_values(ok) == {

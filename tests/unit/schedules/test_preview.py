@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from redbeat.schedules import rrule as redbeat_rrule
 
 from deskq.schedules.base import Clocked, Crontab, Interval, RRule, Schedule, Solar, Unreadable
-from deskq.schedules.preview import HORIZON, Run, clock_changes, next_runs
+from deskq.schedules.preview import HORIZON, Run, clock_changes, next_runs, shortest_pause
 from deskq.schedules.zones import zone_of
 
 ZONES = (
@@ -347,3 +347,20 @@ NEVER: list[Schedule] = [
 @pytest.mark.parametrize("made", NEVER, ids=repr)
 def test_what_never_runs_has_no_runs(made: Schedule) -> None:
     assert next_runs(made, "Europe/Berlin", after=epoch(2026, 1, 1)) == []
+
+
+@pytest.mark.parametrize(
+    ("schedule", "now", "seconds"),
+    [
+        (Interval(7.0), epoch(2026, 7, 1), 7.0),
+        (Crontab("*/7"), epoch(2026, 7, 1), 240.0),  # from :56 to :00
+        (Crontab("0", "0-22/2,23"), epoch(2026, 7, 1, 12), 3_600.0),
+        (Crontab("0", "1,3", zone="Europe/Berlin"), epoch(2026, 7, 1), 7_200.0),
+        (Crontab("0", "1,3", zone="Europe/Berlin"), epoch(2026, 3, 28), 3_600.0),  # 2 o'clock is left out
+        (RRule("daily", dtstart=epoch(2026, 7, 1), count=1), epoch(2026, 7, 1), None),
+        (Clocked(epoch(2026, 7, 2)), epoch(2026, 7, 1), None),
+        (Unreadable("", "odd"), epoch(2026, 7, 1), None),
+    ],
+)
+def test_the_shortest_pause(schedule: Schedule, now: float, seconds: float | None) -> None:
+    assert shortest_pause(schedule, "UTC", now=now) == seconds
