@@ -68,6 +68,7 @@ class Timelines:
             self._span, self._until, self._known = (began, seconds), 0.0, {}
         start, known = self._span[0], self._known
         shown: list[ShownSchedule] = []
+        found: list[Lane | None] = []
         steps: Iterator[int | Timeline] = iter(())
 
         def begin() -> None:
@@ -77,9 +78,9 @@ class Timelines:
                 for one in rows
                 if one.entry.enabled and not one.entry.problem and (one.profile.name, one.row.url) in stores
             )
-            before = [found[1] if (found := known.get(id(one.entry))) is not None else None for one in shown]
+            found.extend(known.get(id(one.entry), (None, None))[1] for one in shown)
             pairs = [(one.entry, stores[one.profile.name, one.row.url]) for one in shown]
-            steps = timeline_of(pairs, start, seconds, now=began, known=before)
+            steps = timeline_of(pairs, start, seconds, now=began, known=found)
 
         def work() -> int | ShownTimeline:
             until = time.perf_counter() + _SLICE_SECONDS
@@ -92,22 +93,25 @@ class Timelines:
 
         def finish(made: Timeline) -> ShownTimeline:
             in_order = tuple(shown[number] for number in made.order)
-            lanes = zip(in_order, made.lanes, strict=True)
-            known.update((id(one.entry), (one.entry, lane)) for one, lane in lanes)
             disabled = sum(not one.entry.enabled for one in rows)
             unusable = len(rows) - disabled - len(shown)
             several = len({profile for profile, _ in stores}) > 1
             return ShownTimeline(made, in_order, tuple(marks(start, made.end)), disabled, unusable, several)
 
+        def keep() -> None:
+            lanes = zip(shown, found, strict=True)
+            known.update((id(one.entry), (one.entry, lane)) for one, lane in lanes if lane is not None)
+
         await session.schedules(lambda _: begin())
-        while True:
+        done: int | ShownTimeline = 0
+        while not isinstance(done, ShownTimeline):
             done = await session.schedules(lambda _: work())
-            if isinstance(done, ShownTimeline):
-                if fresh:
-                    self._until = start + max(_AGAIN_SECONDS, _SHARE * (time.time() - began))
-                return done
-            if not go_on(done, len(shown)):
-                return None
+            if not isinstance(done, ShownTimeline) and not go_on(done, len(shown)):
+                break
+        await session.schedules(lambda _: keep())  # also of what is not wanted now: it may be soon
+        if fresh:
+            self._until = start + max(_AGAIN_SECONDS, _SHARE * (time.time() - began))
+        return done if isinstance(done, ShownTimeline) else None
 
 
 def planned_otherwise(before: Sequence[ShownSchedule], after: Sequence[ShownSchedule]) -> bool:

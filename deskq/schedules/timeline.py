@@ -105,16 +105,20 @@ def timeline_of(
     seconds: float,
     *,
     now: float,
-    known: Sequence[Lane | None] = (),
+    known: list[Lane | None] | None = None,
 ) -> Iterator[int | Timeline]:
     """Compute a time line step by step: yields how many entries are done, and at the end the time line.
 
-    ``known``: lanes that were computed before for the same span, None where there is none.
+    ``known``: for each entry the lane that was computed before for the same span, or None; filled on the way.
     """
     lanes: list[Lane] = []
     for number, (entry, store) in enumerate(entries):
-        before = known[number] if number < len(known) else None
-        lanes.append(before or lane_of(entry, store, start, seconds, now=now))
+        lane = None if known is None else known[number]
+        if lane is None:
+            lane = lane_of(entry, store, start, seconds, now=now)
+            if known is not None:
+                known[number] = lane
+        lanes.append(lane)
         yield number + 1
     end = start + seconds
 
