@@ -72,7 +72,8 @@ def deadline(connection: Any, seconds: float = ANSWER_SECONDS) -> Iterator[None]
     impl = connection._impl
 
     def give_up() -> None:
-        impl._terminate_stream(pika.exceptions.AMQPHeartbeatTimeout("no answer in time"))
+        if impl._transport is not None:  # it may have been lost in this very turn
+            impl._terminate_stream(pika.exceptions.AMQPHeartbeatTimeout("no answer in time"))
 
     timer = impl._adapter_call_later(seconds, give_up)
     try:
@@ -90,7 +91,8 @@ def hang_up(connection: Any, *, politely: bool = True) -> None:
                 connection.close()
     with contextlib.suppress(pika.exceptions.AMQPError, OSError):
         if not connection.is_closed:
-            connection._impl._terminate_stream(pika.exceptions.AMQPHeartbeatTimeout("hung up"))
+            if connection._impl._transport is not None:
+                connection._impl._terminate_stream(pika.exceptions.AMQPHeartbeatTimeout("hung up"))
             connection._flush_output(connection._closed_result.is_ready)
 
 

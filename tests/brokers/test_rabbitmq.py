@@ -13,7 +13,7 @@ import pytest
 from deskq.brokers.base import BrokerError, ConnectionLost, LoginRefused, PermissionRefused, Refused
 from deskq.brokers.generic import GenericBroker
 from deskq.brokers.rabbitmq import RabbitBroker
-from deskq.brokers.rabbitmq_connection import virtual_host
+from deskq.brokers.rabbitmq_connection import connect, deadline, hang_up, virtual_host
 from deskq.brokers.rabbitmq_management import Management
 from deskq.profiles import Profile
 from deskq.protocol.events import Event
@@ -37,6 +37,16 @@ def read_until(source: Any, done: Callable[[list[Event]], Any], timeout: float =
 
     wait_until(enough, timeout, "events")
     return events
+
+
+def test_a_deadline_that_passes_in_the_turn_in_which_the_connection_is_lost(rabbit_vhost_url: str) -> None:
+    connection = connect(Profile.from_url(rabbit_vhost_url))
+    transport, connection._impl._transport = connection._impl._transport, None  # as pika leaves it then
+    with deadline(connection, 0.0):
+        connection.process_data_events(0.05)
+    connection._impl._transport = transport
+    hang_up(connection)
+    assert connection.is_closed
 
 
 @pytest.mark.parametrize("pool", ["prefork", "threads"])
