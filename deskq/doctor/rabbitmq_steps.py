@@ -11,6 +11,7 @@ import pika.exceptions
 from deskq.brokers.base import BrokerError, PermissionRefused, Server
 from deskq.brokers.rabbitmq_connection import connect, login, translate, virtual_host
 from deskq.brokers.rabbitmq_events import RabbitEventSource
+from deskq.brokers.rabbitmq_routing import exchange_is_there
 from deskq.doctor.observed import Observed
 from deskq.doctor.probes import Outcome
 from deskq.doctor.versions import is_older
@@ -44,7 +45,7 @@ class RabbitSteps:
         exchange = self._profile.event_exchange
         queue = f"deskq.{uuid4()}"
         try:
-            self._exchange_there = self._exists(exchange)
+            self._exchange_there = exchange_is_there(self._connection, exchange)
             channel = self._connection.channel()
             channel.queue_declare(queue, exclusive=True, auto_delete=True)
             if self._exchange_there:
@@ -98,17 +99,6 @@ class RabbitSteps:
                 if self._connection.is_open:
                     self._connection.close()
             self._connection = None
-
-    def _exists(self, exchange: str) -> bool:
-        channel = self._connection.channel()
-        try:
-            channel.exchange_declare(exchange, passive=True)
-        except pika.exceptions.ChannelClosedByBroker as error:
-            if error.reply_code == 404:
-                return False
-            raise
-        channel.close()
-        return True
 
     def _outside(self) -> Outcome:
         if self._host_refused is None:

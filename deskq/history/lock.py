@@ -5,25 +5,13 @@ from __future__ import annotations
 import contextlib
 import os
 import stat
-import sys
 import threading
 import time
 from pathlib import Path
 from typing import IO
 
 from deskq.errors import UserError
-
-if sys.platform == "win32":
-    import msvcrt
-
-    def _take(file: IO[bytes]) -> None:
-        file.seek(0)
-        msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)
-else:
-    import fcntl
-
-    def _take(file: IO[bytes]) -> None:
-        fcntl.flock(file.fileno(), fcntl.LOCK_EX | fcntl.LOCK_NB)
+from deskq.system import lock
 
 
 class WriterLock:
@@ -55,7 +43,7 @@ class WriterLock:
         deadline = time.monotonic() + patience
         while True:
             try:
-                _take(file)
+                lock(file)
             except OSError:
                 if time.monotonic() >= deadline:
                     file.close()

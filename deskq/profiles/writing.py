@@ -4,27 +4,14 @@ from __future__ import annotations
 
 import contextlib
 import os
-import sys
 import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import IO, Final
+from typing import Final
 
 from deskq.errors import UserError
-
-if sys.platform == "win32":
-    import msvcrt
-
-    def _take(file: IO[bytes]) -> None:
-        file.seek(0)
-        msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)
-else:
-    import fcntl
-
-    def _take(file: IO[bytes]) -> None:
-        fcntl.flock(file.fileno(), fcntl.LOCK_EX | fcntl.LOCK_NB)
-
+from deskq.system import lock as lock_file
 
 _PATIENCE: Final = 5.0
 
@@ -45,7 +32,7 @@ def alone(path: Path, what: str) -> Iterator[None]:
         deadline = time.monotonic() + _PATIENCE
         while True:
             try:
-                _take(file)
+                lock_file(file)
                 break
             except OSError:
                 if time.monotonic() > deadline:

@@ -5,9 +5,6 @@ from __future__ import annotations
 import base64
 import binascii
 import contextlib
-import os
-import socket
-import threading
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any, Final
@@ -19,6 +16,7 @@ from sqlalchemy.exc import NoSuchModuleError, SQLAlchemyError
 from deskq.profiles.urls import split_password
 from deskq.results.record import RAW_BYTES, ResultRecord, decode_value, exception_text, from_mapping, shown
 from deskq.results.store import ResultsUnreadable
+from deskq.system import cut_after
 
 CELERY_TABLE: Final = "celery_taskmeta"
 DJANGO_TABLE: Final = "django_celery_results_taskresult"
@@ -146,20 +144,8 @@ def _in_time(connection: sqlalchemy.Connection) -> Iterator[None]:
         yield
         return
     opened: Any = connection.connection.driver_connection
-
-    def cut() -> None:
-        # A copy: the descriptor itself stays libpq's, and only the line is closed.
-        with contextlib.suppress(OSError), socket.socket(fileno=os.dup(opened.fileno())) as line:
-            line.shutdown(socket.SHUT_RDWR)
-
-    timer = threading.Timer(ANSWER_SECONDS, cut)
-    timer.daemon = True
-    timer.start()
-    try:
+    with cut_after(opened.fileno(), ANSWER_SECONDS):
         yield
-    finally:
-        timer.cancel()
-        timer.join()
 
 
 def _celery(task_id: str, row: Mapping[str, Any]) -> ResultRecord:

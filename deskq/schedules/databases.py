@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-import os
-import socket
-import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any, Final
 from urllib.parse import quote
 
@@ -15,6 +12,7 @@ from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from deskq.profiles.urls import shown
 from deskq.schedules.base import StoreError, Unsure
+from deskq.system import cut_after
 
 CONNECT_SECONDS: Final = 5
 LOCK_SECONDS: Final = 5
@@ -102,14 +100,9 @@ class Database:
         if self.kind != "postgresql":
             yield
             return
-        timer = threading.Timer(ANSWER_SECONDS, _cut(connection.connection.driver_connection.fileno()))  # type: ignore[union-attr]
-        timer.daemon = True
-        timer.start()
-        try:
+        opened: Any = connection.connection.driver_connection
+        with cut_after(opened.fileno(), ANSWER_SECONDS):
             yield
-        finally:
-            timer.cancel()
-            timer.join()
 
     def _explained(self, error: DBAPIError, writes: bool) -> StoreError:
         original = error.orig
@@ -171,15 +164,6 @@ def _no_transactions(connection: Any, _record: object) -> None:
 def _begin(connection: sqlalchemy.Connection) -> None:
     writes = connection.get_execution_options().get("deskq_writes")
     connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
-
-
-def _cut(descriptor: int) -> Callable[[], None]:
-    def cut() -> None:
-        # A copy: the descriptor itself stays libpq's, and only the line is closed.
-        with contextlib.suppress(OSError), socket.socket(fileno=os.dup(descriptor)) as line:
-            line.shutdown(socket.SHUT_RDWR)
-
-    return cut
 
 
 def _first_line(error: BaseException) -> str:

@@ -1,0 +1,44 @@
+"""What operating systems do each in their own way, and drivers not at all: locks on files, lines that are cut."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import socket
+import sys
+import threading
+from collections.abc import Iterator
+from typing import IO
+
+if sys.platform == "win32":
+    import msvcrt
+
+    def lock(file: IO[bytes]) -> None:
+        """Lock an open file until it is closed, or its holder dies; raises OSError if somebody else has it."""
+        file.seek(0)
+        msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)
+else:
+    import fcntl
+
+    def lock(file: IO[bytes]) -> None:
+        """Lock an open file until it is closed, or its holder dies; raises OSError if somebody else has it."""
+        fcntl.flock(file.fileno(), fcntl.LOCK_EX | fcntl.LOCK_NB)
+
+
+@contextlib.contextmanager
+def cut_after(descriptor: int, seconds: float) -> Iterator[None]:
+    """Cut the line to who does not answer: a driver that knows no deadline (psycopg) would wait for ever."""
+
+    def cut() -> None:
+        # A copy: the descriptor itself stays the driver's, and only the line is closed.
+        with contextlib.suppress(OSError), socket.socket(fileno=os.dup(descriptor)) as line:
+            line.shutdown(socket.SHUT_RDWR)
+
+    timer = threading.Timer(seconds, cut)
+    timer.daemon = True
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
+        timer.join()
