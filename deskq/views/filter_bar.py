@@ -85,7 +85,7 @@ class FilterBar(QWidget):
             self.span.addItem(title, seconds)
         self.span.currentIndexChanged.connect(self._apply)
         self.live = QPushButton(theme.icon("pause"), "Live")
-        self.live.setCheckable(True)
+        theme.checkable(self.live)
         self.live.setChecked(True)
         self.live.setToolTip("New tasks appear as they happen (Space)")
         self.live.toggled.connect(self._live_toggled)

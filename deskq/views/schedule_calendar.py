@@ -54,7 +54,7 @@ class ScheduleCalendar(QWidget):
         self._stale = False
         self._focus_wanted = False
         self.button = QPushButton("Calendar")
-        self.button.setCheckable(True)
+        theme.checkable(self.button)
         self.button.setToolTip("What runs when in the next day or week, and what starts together")
         self.button.toggled.connect(self._toggled)
         self.spans = {word: QRadioButton(word) for word in SPANS}

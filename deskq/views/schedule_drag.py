@@ -232,7 +232,7 @@ class StoreChips(QWidget):
             self.only = None
         for number, place in enumerate(self._states):
             button = QPushButton()
-            button.setCheckable(True)
+            theme.checkable(button)
             button.setAutoDefault(False)
             button.setAcceptDrops(True)
             button.installEventFilter(self)

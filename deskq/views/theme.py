@@ -8,7 +8,7 @@ from typing import Final, Literal
 from PySide6.QtCore import QByteArray, QPoint, QRect, QRectF, QSize, Qt
 from PySide6.QtGui import QColor, QFont, QFontDatabase, QIcon, QIconEngine, QImage, QPainter, QPalette, QPixmap
 from PySide6.QtSvg import QSvgRenderer
-from PySide6.QtWidgets import QApplication
+from PySide6.QtWidgets import QAbstractButton, QApplication
 
 from deskq import paths
 from deskq.profiles import Environment
@@ -183,6 +183,12 @@ def bold_font() -> QFont:
     font = QApplication.font()
     font.setBold(True)
     return font
+
+
+def checkable(button: QAbstractButton) -> None:
+    """Let a button be on or off, and show it by its font: in dark colours the style hardly shows it."""
+    button.setCheckable(True)
+    button.toggled.connect(lambda on: button.setFont(bold_font() if on else QApplication.font()))
 
 
 def icon(name: str) -> QIcon:

@@ -6,7 +6,9 @@ from itertools import combinations
 
 import pytest
 from PySide6.QtGui import QColor, QPalette
+from PySide6.QtWidgets import QApplication, QPushButton
 
+from deskq.views import theme
 from deskq.views.theme import ENVIRONMENT_COLOURS, PALETTES, STATE_COLOURS
 
 _ROLES = (QPalette.ColorRole.Base, QPalette.ColorRole.AlternateBase, QPalette.ColorRole.Window)
@@ -67,3 +69,11 @@ def test_success_failure_and_running_are_told_apart_without_red_and_green(dark: 
     for one, other in combinations(("running", "success", "failure"), 2):
         pair = seen(STATE_COLOURS[one][dark]), seen(STATE_COLOURS[other][dark])
         assert sum((a - b) ** 2 for a, b in zip(*pair, strict=True)) ** 0.5 > 0.03, (one, other)
+
+
+def test_a_button_that_is_on_is_told_from_one_that_is_off(qapp: QApplication) -> None:
+    button = QPushButton("Calendar")
+    theme.checkable(button)
+    for on in (True, False):
+        button.setChecked(on)
+        assert button.font().bold() is on
