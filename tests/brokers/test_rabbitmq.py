@@ -72,10 +72,13 @@ def test_depths_with_and_without_the_management_api(rabbit_vhost_url: str, rabbi
         for _ in range(3):
             client.send_task("sample.add", (1, 2), queue="emails")
     managed = RabbitBroker(profile_of(rabbit_vhost_url, rabbit_server))
-    wait_until(lambda: managed.sample(["emails"])[0].ready == 3, 15, "the API to count")
+
+    def counted() -> tuple[int | None, ...]:
+        (sample,) = managed.sample(["emails"])
+        return sample.ready, sample.unacked, sample.consumers
+
+    wait_until(lambda: counted() == (3, 0, 0), 15, "the API to count, which it does one by one")
     assert managed.queue_names() == {"emails"}
-    (sample,) = managed.sample(["emails"])
-    assert (sample.unacked, sample.consumers) == (0, 0)
     assert ("emails", "emails", "emails") in [(b.exchange, b.routing_key, b.queue) for b in managed.bindings()]
     assert managed.server().product == "RabbitMQ"
     managed.close()
