@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from itertools import pairwise
 from pathlib import Path
@@ -35,6 +35,16 @@ from tests.support.schedule_entries import added, entry
 __all__ = ["profile", "store"]
 
 MANY = 10_000
+
+
+@pytest.fixture(autouse=True)
+def in_utc(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """The time line is drawn by the machine's clock, whose zone is anybody's."""
+    monkeypatch.setenv("TZ", "UTC")
+    time.tzset()
+    yield
+    monkeypatch.undo()
+    time.tzset()
 
 
 def ran(name: str, schedule: Any, **given: Any) -> Entry:
