@@ -75,7 +75,7 @@ class StepsDialog(QDialog):
     """One plan; ``button`` is the verb on the button. ``note``: what people should know before they say yes.
 
     A plan that needs no yes begins when the dialog is opened. With ``stay`` False the dialog closes by itself when
-    every step was done, and its undo is offered for a while at the bottom of the window.
+    every step was done. When it closes, its undo is offered for a while at the bottom of the window.
     ``ended`` carries the last Progress; it is not emitted when nothing was begun.
     """
 
@@ -152,6 +152,8 @@ class StepsDialog(QDialog):
             self.stepping.stop()
             self.message.setText("Stopping after what is under way …")
         else:
+            if self._over and self.undo_button.isEnabled():
+                self._offer_undo()
             super().reject()
 
     def _lay_out(self) -> None:
@@ -205,9 +207,13 @@ class StepsDialog(QDialog):
         self._done(f"{', '.join(parts)}. {formats.plain(' '.join(sorted(answers)))}".strip())
         self.ended.emit(result)
         if not self._stay and result.done == result.total:
-            if not self.undo_button.isHidden():
-                UndoOffer(formats.plain(self.plan.title), self._undo_later(), self.window_below())
+            self._offer_undo()
             self.accept()
+
+    def _offer_undo(self) -> None:
+        """Where it can be had, for a while, at the bottom of the window."""
+        if not self.undo_button.isHidden():
+            UndoOffer(formats.plain(self.plan.title), self._undo_later(), self.window_below())
 
     def window_below(self) -> QWidget:
         """Return the window that this dialog, and what it stands above, belongs to; itself where it has none."""

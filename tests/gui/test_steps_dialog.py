@@ -99,6 +99,28 @@ def test_it_asks_does_and_takes_back(redis_url: str, store: ScheduleStore, run: 
     run(scenario())
 
 
+def test_who_closes_it_is_offered_the_undo_for_a_while(redis_url: str, store: ScheduleStore, run: Run) -> None:
+    two = [added(store, entry(name)) for name in ("a", "b")]
+
+    async def scenario() -> None:
+        one = Opened(store, shop(redis_url), two)
+        one.dialog.go.click()
+        await until(lambda: one.ended)
+        assert not one.window.findChildren(UndoOffer)
+        one.dialog.cancel.click()
+        (offer,) = one.window.findChildren(UndoOffer)
+        assert offer.text.text() == one.dialog.plan.title
+        offer.button.click()
+        await until(lambda: [each for each in one.window.findChildren(StepsDialog) if each.plan.undoes])
+        undo = next(each for each in one.window.findChildren(StepsDialog) if each.plan.undoes)
+        undo.go.click()
+        await until(lambda: enabled(store) == {"a": True, "b": True})
+        await until(lambda: not undo.stepping.running)
+        one.window.deleteLater()
+
+    run(scenario())
+
+
 def test_somebody_elses_change_is_told_and_kept(redis_url: str, store: ScheduleStore, run: Run) -> None:
     two = [added(store, entry(name)) for name in ("a", "b")]
     profile = shop(redis_url)
