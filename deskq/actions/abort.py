@@ -6,7 +6,7 @@ import contextlib
 from collections.abc import Mapping, Sequence
 from typing import Final
 
-from deskq.actions.plan import Outcome, Step, StepPlan, Verb
+from deskq.actions.plan import Outcome, Step, StepPlan, Verb, tasks_named
 from deskq.actions.steps import Ending
 from deskq.brokers.base import BrokerError
 from deskq.brokers.remote_control import RemoteControl
@@ -26,12 +26,11 @@ def plan_abort(tasks: Sequence[tuple[str, str]], stored: Mapping[str, str], prof
     """Return the plan that aborts tasks, (id, name) each; ``stored`` as from stored_states. Raises UserError."""
     if not tasks:
         raise UserError("No task is chosen.")
-    what = f"{len(tasks):,} tasks" if len(tasks) != 1 else f"“{tasks[0][1] or tasks[0][0]}”"
     return StepPlan(
         verb=Verb.ABORT,
         profile=profile.name,
         environment=profile.environment.value,
-        title=f"Abort {what} at {profile.name} ({profile.environment.value})",
+        title=f"Abort {tasks_named(tasks)} at {profile.name} ({profile.environment.value})",
         items=tuple(
             Step(
                 target=uuid,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
@@ -145,6 +145,11 @@ class StepPlan:
 
 
 AnyPlan = Plan | StepPlan
+
+
+def tasks_named(tasks: Sequence[tuple[str, str]]) -> str:
+    """Return what a title calls tasks, (id, name) each: how many, or the only one's name."""
+    return f"{len(tasks):,} tasks" if len(tasks) != 1 else f"“{tasks[0][1] or tasks[0][0]}”"
 
 
 def check_rate(rate: float) -> None:

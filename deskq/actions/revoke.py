@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from deskq.actions.answers import SILENT, ending_of, refusal
 from deskq.actions.control_verbs import advice
-from deskq.actions.plan import Outcome, Step, StepPlan, Verb
+from deskq.actions.plan import Outcome, Step, StepPlan, Verb, tasks_named
 from deskq.actions.running import last_seen, runs, silent_nodes, terminated
 from deskq.actions.steps import Ending
 from deskq.brokers.remote_control import RemoteControl
@@ -30,7 +30,6 @@ def plan_revoke(
         raise UserError("No task is chosen.")
     if terminate and signal not in SIGNALS:
         raise UserError(f"“{signal}” is no signal for this: name one of {', '.join(SIGNALS)}.")
-    what = f"{len(tasks):,} tasks" if len(tasks) != 1 else f"“{tasks[0][1] or tasks[0][0]}”"
     word, by = ("terminate", f" by SIG{signal}") if terminate else ("revoke", "")
     how = f"Revoke and terminate ({signal})" if terminate else "Revoke"
     more = {"terminate": True, "signal": f"SIG{signal}"} if terminate else {}
@@ -38,7 +37,7 @@ def plan_revoke(
         verb=Verb.REVOKE,
         profile=profile.name,
         environment=profile.environment.value,
-        title=f"{how} {what} at {profile.name} ({profile.environment.value})",
+        title=f"{how} {tasks_named(tasks)} at {profile.name} ({profile.environment.value})",
         items=tuple(
             Step(
                 target=uuid,

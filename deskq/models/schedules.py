@@ -349,8 +349,14 @@ def wall_time(at: float, zone: str) -> str:
         moment = datetime.fromtimestamp(at, tz)
     except (OverflowError, ValueError, OSError):
         return str(at)
-    year = "" if moment.year == datetime.now(tz).year else f" {moment.year}"
-    return f"{moment:%a %d %b}{year} {moment:%H:%M:%S}"
+    return day_time(moment)
+
+
+def day_time(moment: datetime) -> str:
+    """Return a time with its date; with its year, and without seconds that are none, where that is another one."""
+    if moment.year == datetime.now(moment.tzinfo).year:
+        return f"{moment:%a %d %b %H:%M:%S}"
+    return f"{moment:%a %d %b} {moment.year} {moment:{'%H:%M:%S' if moment.second else '%H:%M'}}"
 
 
 def read_file(path: Path) -> list[Entry]:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-import time
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Final
 
 from PySide6.QtCore import Qt, Signal
@@ -12,7 +12,7 @@ from PySide6.QtWidgets import QHBoxLayout, QPushButton, QVBoxLayout, QWidget
 
 from deskq.models import formats
 from deskq.models.columns import Column
-from deskq.models.schedules import Ahead, wall_time
+from deskq.models.schedules import Ahead, day_time, wall_time
 from deskq.models.shown_schedules import ShownSchedule
 from deskq.models.small_table import SmallTableModel
 from deskq.views import theme
@@ -30,12 +30,18 @@ class RunRow:
 
 
 def _here(at: float) -> str:
-    return time.strftime("%a %d %b %H:%M:%S", time.localtime(at))
+    return day_time(datetime.fromtimestamp(at, UTC).astimezone())
 
 
 RUN_COLUMNS: Final[tuple[Column[RunRow], ...]] = (
     Column("there", "In its zone", "By the clock of its zone", lambda run: wall_time(run.at, run.zone), width=155),
-    Column("here", "Here", "By this machine's clock", lambda run: _here(run.at), width=155),
+    Column(
+        "here",
+        "Here",
+        "By this machine's clock",
+        lambda run: day_time(datetime.fromtimestamp(run.at, UTC).astimezone()),
+        width=155,
+    ),
     Column("in", "In", "How long until then", lambda run: formats.relative(run.at), lambda run: run.at, True, width=70),
     Column(
         "mark",

@@ -60,19 +60,19 @@ def _save(key: str, value: QByteArray | str) -> None:
 
 
 def _write(file: str) -> None:
-    """Write what waits; it counts as waiting until it is in the file."""
-    with _lock:
-        values = dict(_waiting[file])
-    settings = QSettings(file, QSettings.Format.IniFormat)
-    for key, value in values.items():
-        settings.setValue(key, value)
-    settings.sync()
-    with _lock:
-        waiting = _waiting[file]
+    """Write what waits until nothing does; it counts as waiting until it is in the file."""
+    while True:
+        with _lock:
+            values = dict(_waiting[file])
+            if not values:
+                del _waiting[file]
+                return
+        settings = QSettings(file, QSettings.Format.IniFormat)
         for key, value in values.items():
-            if waiting[key] is value:
-                del waiting[key]
-        if not waiting:
-            del _waiting[file]
-            return
-    _write(file)
+            settings.setValue(key, value)
+        settings.sync()
+        with _lock:
+            waiting = _waiting[file]
+            for key, value in values.items():
+                if waiting[key] is value:
+                    del waiting[key]

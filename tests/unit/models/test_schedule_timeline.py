@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from dataclasses import replace
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -18,6 +19,7 @@ from deskq.models.schedule_timeline import (
     nothing_words,
     planned_otherwise,
 )
+from deskq.models.schedules import day_time
 from deskq.models.shown_schedules import ShownSchedule
 from deskq.profiles import Profile
 from deskq.schedules.base import Crontab, Entry, StoreKind
@@ -110,3 +112,11 @@ def test_a_run_is_no_other_plan_and_an_edit_is() -> None:
     assert planned_otherwise(rows, [rows[0], edited(rows[1], schedule=Crontab("0", "3"))])
     assert planned_otherwise(rows, rows[:1])
     assert planned_otherwise(rows, [*rows, row("c")])
+
+
+def test_a_date_of_another_year_says_so_and_fits() -> None:
+    now = datetime.now(UTC)
+    this, other = now.replace(month=3, day=2, hour=9, minute=0, second=0), now.year + 1
+    assert day_time(this) == f"{this:%a %d %b} 09:00:00"
+    assert day_time(this.replace(year=other)).endswith(f"02 Mar {other} 09:00")
+    assert day_time(this.replace(year=other, second=5)).endswith(f"02 Mar {other} 09:00:05")
