@@ -19,7 +19,7 @@ from deskq.history.lock import is_locked
 from deskq.history.query import STATES
 from deskq.history.upgrades import UPGRADES
 
-VERSION: Final = 2
+VERSION: Final = 3
 APPLICATION_ID: Final = 0x6465736B  # "desk"
 BUSY_MS: Final = 5_000
 WAL_BYTES: Final = 32_000_000
@@ -34,8 +34,8 @@ _OWN_WORDS: Final = (
 _PASSING: Final = (apsw.BusyError, apsw.LockedError, apsw.IOError, apsw.CantOpenError, apsw.FullError)
 _NO_ROOM: Final = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 _FREE_BYTES: Final = 262_144
-_PLAUSIBLE_VERSIONS: Final = 20
-"""A format that is newer by more than so many is no format but damage."""
+_MOST_VERSIONS: Final = 1_000_000
+"""A greater number of a format is damage. Any other is refused: whoever is in doubt touches nothing."""
 
 
 class HistoryDamaged(UserError):
@@ -64,6 +64,7 @@ def open_for_writing(path: Path, *, check_seconds: float = 0.0) -> apsw.Connecti
             raise HistoryFull(path, error.strerror) from None
         raise
     refuse_foreign(path)
+    refuse_newer(path)
     try:
         connection = apsw.Connection(str(path))
     except apsw.Error as error:
@@ -72,8 +73,6 @@ def open_for_writing(path: Path, *, check_seconds: float = 0.0) -> apsw.Connecti
         raise UserError(f"The history {path} cannot be opened: {error}. Choose another place with --history.") from None
     try:
         connection.set_busy_timeout(BUSY_MS)
-        with contextlib.suppress(OSError):
-            path.chmod(0o600)  # arguments of tasks may hold secrets
         _prepare(connection, path, check_seconds)
     except apsw.Error as error:
         connection.close()
@@ -181,6 +180,26 @@ def refuse_foreign(path: Path) -> None:
         raise UserError(f"{path} is not a history of deskq. Choose another file.")
 
 
+def newer(path: Path, version: int) -> UserError:
+    """What to tell a person of a file that is not touched."""
+    return UserError(
+        f"{path} was written by a newer deskq: its format is {version}, and this deskq knows up to {VERSION}. Nothing "
+        "was changed. Upgrade deskq, or choose another file."
+    )
+
+
+def refuse_newer(path: Path) -> None:
+    """Raise UserError if a newer deskq wrote the file, before SQLite opens it for writing: even that merges a log."""
+    try:
+        with path.open("rb") as file:
+            head = file.read(100)
+    except OSError:  # said by whoever opens it
+        return
+    version = int.from_bytes(head[60:64], "big")
+    if head[68:72] == APPLICATION_ID.to_bytes(4, "big") and VERSION < version <= _MOST_VERSIONS:
+        raise newer(path, version)
+
+
 def _connect_for_reading(path: Path) -> apsw.Connection:
     """In WAL mode even a reader writes, into the -shm file; where it may not, it reads a file that stands still.
 
@@ -220,6 +239,8 @@ def _prepare(connection: apsw.Connection, path: Path, check_seconds: float) -> N
         connection.pragma("journal_mode", "wal")
         _create(connection)
     _check(connection, path)
+    with contextlib.suppress(OSError):
+        path.chmod(0o600)  # arguments of tasks may hold secrets
     if check_seconds:
         in_order = connection.execute("SELECT count(*) FROM facts WHERE key = 'writing'").get == 0
         found = find_damage(connection, check_seconds if in_order else 10 * check_seconds)
@@ -258,8 +279,8 @@ def stand_in() -> apsw.Connection:
 def _check(connection: apsw.Connection, path: Path) -> None:
     version = connection.pragma("user_version")
     own = connection.pragma("application_id") == APPLICATION_ID
-    if own and VERSION < version <= VERSION + _PLAUSIBLE_VERSIONS:
-        raise UserError(f"{path} was written by a newer deskq: format {version}, not {VERSION}. Upgrade deskq.")
+    if own and VERSION < version <= _MOST_VERSIONS:
+        raise newer(path, version)
     if not version and not connection.pragma("schema_version"):
         raise UserError(f"There is nothing in the history {path} yet.")
     if not own or not 1 <= version <= VERSION:

@@ -223,7 +223,7 @@ class Salvage:
             try:
                 record, seen = task(pages.values(cell), self._found.texts)
             except UNREADABLE:
-                if len(pages.types(cell)) == TASK_COLUMNS and len(self._unread) < _MOST_UNREAD:
+                if len(pages.types(cell)) in TASK_COLUMNS and len(self._unread) < _MOST_UNREAD:
                     self._unread.add(cell.row)
                 continue
             done.tasks += self._history.salvage(record, seen, cell.row)

@@ -50,7 +50,7 @@ class Found:
         beside = False
         for cell in cells[:: len(cells) // _GLANCES + 1]:
             types = pages.types(cell)
-            if len(types) == TASK_COLUMNS and cell.row is not None:
+            if len(types) in TASK_COLUMNS and cell.row is not None:
                 return TASKS
             if len(types) == 5 and cell.row is None:
                 return SAMPLES
@@ -105,7 +105,7 @@ def sample(pages: Pages, number: int, texts: dict[int, str]) -> list[tuple[Any, 
 
 def task(values: list[Any], texts: dict[int, str]) -> tuple[TaskRecord, float]:
     """Return the record of a row and when it was first seen; raises one of UNREADABLE if anything in it is wrong."""
-    if len(values) != TASK_COLUMNS:
+    if len(values) not in TASK_COLUMNS:
         raise Unreadable("it is no task")
     packed, seen, flags = values[1], float(values[6]), values[16]
     if not (isinstance(packed, str) or (isinstance(packed, bytes) and len(packed) == 16)) or not sane(seen):

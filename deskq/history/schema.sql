@@ -1,9 +1,10 @@
--- deskq's history, version 2. Times are epoch seconds UTC. Columns that end in _id refer to texts.id.
+-- deskq's history, version 3. Times are epoch seconds UTC. Columns that end in _id refer to texts.id.
 CREATE TABLE texts (id INTEGER PRIMARY KEY, text TEXT NOT NULL UNIQUE);
 
 -- id grows in the order in which tasks were first seen: paging and time spans rest on it.
 -- uuid, root and parent: 16 bytes of a UUID, or the id as text where it is none. root is NULL where it is the task itself.
 -- observations: msgpack of what cannot be read back from the columns (deskq/history/codec.py).
+-- counted: what rates and runtimes have of it, where state, received, finished and runtime do not tell (tallies.py).
 CREATE TABLE tasks (
   id INTEGER PRIMARY KEY,
   uuid NOT NULL UNIQUE,
@@ -14,7 +15,8 @@ CREATE TABLE tasks (
   exchange_id INTEGER, routing_key_id INTEGER,
   root, parent,
   args TEXT, kwargs TEXT, result TEXT, exception TEXT, revoked TEXT,
-  observations BLOB NOT NULL
+  observations BLOB NOT NULL,
+  counted BLOB
 );
 CREATE INDEX tasks_by_state ON tasks (state_id);
 CREATE INDEX tasks_by_name ON tasks (name_id);

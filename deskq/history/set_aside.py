@@ -22,7 +22,8 @@ from deskq.history.lock import WriterLock
 from deskq.history.rows import RecorderStatus
 from deskq.history.store import History
 
-TASK_COLUMNS: Final = 27
+TASK_COLUMNS: Final = (27, 28)
+"""Of a row of a task, as format 2 wrote it, and as it is."""
 _SIDE_FILES: Final = ("-wal", "-shm")
 MARK: Final = ".salvaging"
 _SPARE_NUMBERS: Final = 10_000
@@ -160,7 +161,7 @@ def _free_name(path: Path) -> Path:
 
 def _next_number(path: Path) -> int:
     with Pages(path) as pages:
-        return pages.newest_row(TASK_COLUMNS) + 1
+        return pages.newest_row(TASK_COLUMNS[0]) + 1
 
 
 def _last_sign(path: Path) -> float:

@@ -14,11 +14,11 @@ from deskq.errors import UserError
 from deskq.history import codec
 from deskq.history.beside import Beside
 from deskq.history.checkpoints import Checkpoints
-from deskq.history.codec import ROOT_IS_SELF, UNREADABLE, Texts, pack_uuid, unpack_record
+from deskq.history.codec import UNREADABLE, pack_uuid
 from deskq.history.file import HistoryDamaged, HistoryFull, find_damage, no_room, open_for_writing, stand_in
 from deskq.history.lock import WriterLock
-from deskq.history.tallies import Tallies
-from deskq.history.task_rows import FIND, INSERT, LOAD, UPDATE, Kept, row_of, size_of
+from deskq.history.tallies import Counted, Tallies, contribution, without_state
+from deskq.history.task_rows import FIND, INSERT, LOAD, UPDATE, Kept, kept_of, row_of, size_of
 from deskq.history.texts import TextIds
 from deskq.protocol.task_record import TaskRecord
 from deskq.protocol.task_summary import derive
@@ -220,24 +220,25 @@ class History(Beside):
         updates: list[tuple[Any, ...]] = []
         next_id = self._next_id
         tallies, texts = self._tallies, self.texts
-        after: list[tuple[Kept, int, str, int, int, int]] = []
+        after: list[tuple[Kept, int, Counted, int]] = []
         try:
             with self._connection:
                 for kept in self._changed.values():
                     summary = derive(kept.record)
+                    counted = contribution(summary)
                     row_id = kept.id
                     if row_id:
-                        row = row_of(row_id, kept, summary, texts)
+                        row = row_of(row_id, kept, summary, texts, counted)
                         updates.append(row)
                     else:
                         row_id = kept.old_id
                         if not row_id:
                             row_id = self._next_id
                             self._next_id += 1
-                        row = row_of(row_id, kept, summary, texts)
+                        row = row_of(row_id, kept, summary, texts, counted)
                         inserts.append(row)
-                    endings, received = tallies.count(kept.state, kept.endings, kept.received, summary)
-                    after.append((kept, row_id, summary.state, endings, received, size_of(row)))
+                    tallies.count(kept.counted, counted, kept.record.observations)
+                    after.append((kept, row_id, counted, size_of(row)))
                 if inserts:
                     self._connection.executemany(INSERT, inserts)
                 if updates:
@@ -253,8 +254,8 @@ class History(Beside):
         texts.committed()
         tallies.clear()
         cache = self._kept
-        for kept, row_id, state, endings, received, size in after:
-            kept.id, kept.state, kept.endings, kept.received = row_id, state, endings, received
+        for kept, row_id, counted, size in after:
+            kept.id, kept.counted = row_id, counted
             if size <= CACHED_CHARACTERS and not kept.old_id:
                 cache[kept.record.uuid] = kept
             else:
@@ -297,7 +298,8 @@ class History(Beside):
             del self._kept[uuid]
         for kept in self._changed.values():
             if kept.id in gone:
-                kept.id, kept.state, kept.endings, kept.received, kept.old_id = 0, "", 0, 0, 0
+                kept.id, kept.old_id = 0, 0
+                kept.counted = without_state(kept.counted)
 
     def _loaded(self, uuid: str, now: float) -> Kept:
         """Read what the file has of a task, or begin with nothing."""
@@ -307,19 +309,9 @@ class History(Beside):
             return Kept(TaskRecord(uuid), now, packed)
         try:
             row: Any = self._connection.execute(LOAD, (number,)).fetchone()
-            return self._kept_of(uuid, row)
+            kept = kept_of(uuid, row)
         except UNREADABLE:  # a damaged row is written anew with what is told from now on
             return Kept(TaskRecord(uuid), now, packed, number)
-
-    def _kept_of(self, uuid: str, row: Any) -> Kept:
-        number, seen, state, name, args, kwargs, root, parent, eta, expires = row[:10]
-        queue, exchange, key, result, blob, flags = row[10:]
-        root_id = uuid if flags & ROOT_IS_SELF else codec.unpack_uuid(root)
-        texts = Texts(
-            *(name or "", args or "", kwargs or "", root_id, codec.unpack_uuid(parent), eta, expires),
-            *(queue or "", exchange or "", key or "", result or ""),
-        )
-        record = unpack_record(uuid, blob, texts)
         if number < self._first_id:
             self._old_touched.add(number)
-        return Kept(record, seen, pack_uuid(uuid), number, state, *Tallies.endings_of(derive(record)))
+        return kept

@@ -41,6 +41,8 @@ _KINDS: Final[dict[str, int]] = {
     "task-cancelled": CANCELLED,
 }
 _KEPT_FROM_EACH_END: Final = 256
+MOST_OBSERVATIONS: Final = 2 * _KEPT_FROM_EACH_END
+"""A record that holds so many is full: more of them push others out of its middle."""
 T = TypeVar("T", bound=tuple[object, ...])
 _new = tuple.__new__
 """Of a NamedTuple, from all its values: a third of the time that its own constructor takes."""

@@ -14,6 +14,7 @@ import pytest
 
 from deskq.cli import main
 from deskq.errors import UserError
+from deskq.history.file import VERSION
 from deskq.history.lock import is_locked
 from deskq.history.query import TaskFilter
 from deskq.history.reader import HistoryReader
@@ -40,7 +41,12 @@ def path(tmp_path: Path) -> Path:
 def test_info(path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["history", "info", str(path)]) == 0
     out = capsys.readouterr().out
-    for words in ("301: SUCCESS 240, FAILURE 60, RECEIVED 1", "the broker restarted (12 lost)", "format 2", "1 kept"):
+    for words in (
+        "301: SUCCESS 240, FAILURE 60, RECEIVED 1",
+        "the broker restarted (12 lost)",
+        f"format {VERSION}",
+        "1 kept",
+    ):
         assert words in out
     assert "last seen never" in out
     recorder = History(path)

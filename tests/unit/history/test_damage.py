@@ -14,7 +14,7 @@ import pytest
 
 from deskq.errors import UserError
 from deskq.history.connected import DAMAGED_NAME
-from deskq.history.file import APPLICATION_ID
+from deskq.history.file import APPLICATION_ID, VERSION
 from deskq.history.query import Sort, TaskFilter
 from deskq.history.reader import HistoryReader
 from deskq.history.rows import QueueRow, RecorderStatus, WorkerRow
@@ -287,7 +287,9 @@ def test_a_damaged_row_is_one_unreadable_task(open_one: History) -> None:
     reader.close()
 
 
-@pytest.mark.parametrize("setting", [f"application_id={APPLICATION_ID + 1}", "user_version=3"])
+@pytest.mark.parametrize(
+    "setting", [f"application_id={APPLICATION_ID + 1}", f"user_version={VERSION + 1}", "user_version=99"]
+)
 def test_a_foreign_or_newer_file_is_left_alone(tmp_path: Path, setting: str) -> None:
     path = tmp_path / "other.sqlite"
     History(path).close()

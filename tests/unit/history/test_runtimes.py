@@ -87,6 +87,7 @@ def test_version_1_is_upgraded_and_its_runtimes_are_counted(tmp_path: Path) -> N
     reader.close()
     history.close()
     connection = apsw.Connection(str(old))
+    connection.execute("ALTER TABLE tasks DROP COLUMN counted")
     connection.execute("DROP TABLE task_runtimes; PRAGMA auto_vacuum = none; PRAGMA journal_mode = delete; VACUUM")
     connection.execute("PRAGMA user_version = 1; PRAGMA journal_mode = wal")
     connection.close()
