@@ -12,12 +12,13 @@ from deskq.cli.acting_options import add_acting
 from deskq.cli.command_parser import CommandParser, add_profile_options
 from deskq.cli.profiles_parser import add_password_place, add_profile_verbs, allow_password_file
 from deskq.cli.schedules_parser import add_schedules
+from deskq.history.query import STATES
 
 COMMANDS: Final = (
     *("window", "demo", "record", "tasks", "result", "history", "doctor"),
     *("send", "retry", "revoke", "abort", "control", "journal", "profiles", "schedules"),
 )
-_STATES: Final = "SENT RECEIVED STARTED SUCCESS FAILURE RETRY REJECTED REVOKED LOST IGNORED UNSEEN"
+_STATES: Final = " ".join(STATES)
 
 
 def with_default_command(arguments: Sequence[str]) -> list[str]:

@@ -24,8 +24,9 @@ STATES: Final = (
     "REJECTED",
     "REVOKED",
     "LOST",
-    "IGNORED",
+    "ENDED",
     "UNSEEN",
+    "IGNORED",
 )
 FIELDS: Final = {"state": "states", "task": "names", "name": "names", "queue": "queues", "worker": "workers"}
 _UNITS: Final = {"s": 1, "m": 60, "min": 60, "h": 3600, "d": 86400}

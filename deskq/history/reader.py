@@ -33,13 +33,14 @@ from deskq.history.rows import (
 )
 from deskq.history.runtimes import merged, percentile
 from deskq.protocol.task_record import TaskRecord
-from deskq.protocol.task_summary import derive
+from deskq.protocol.task_summary import NOTED_STATES, derive
 
 T = TypeVar("T")
 COUNT_LIMIT: Final = 200_000
 EXPORT_KEYS: Final = (
     *("uuid", "name", "state", "args", "kwargs", "result", "exception", "traceback", "retries", "queue", "worker"),
     *("root_id", "parent_id", "received", "started", "finished", "runtime", "deliveries"),
+    *("revoked", "noticed"),
 )
 """The keys of an exported task, in order."""
 
@@ -268,7 +269,9 @@ class HistoryReader(Connected):
         )
         for row, record in rows:
             exported: dict[str, Any] = {key: getattr(row, key, None) for key in EXPORT_KEYS}
-            exported["traceback"] = derive(record).traceback if row.exception else None
+            if row.exception or row.state in NOTED_STATES:
+                summary = derive(record)
+                exported["traceback"], exported["noticed"] = summary.traceback, summary.noticed
             yield {key: None if value == "" else value for key, value in exported.items()}
 
     def _recent(self, column: str, limit: int = 5_000) -> list[str]:

@@ -15,8 +15,8 @@ from deskq.history.store import History
 SLICE_SECONDS: Final = 0.05
 TRIM_SECONDS: Final = 60.0
 SWEEP_SECONDS: Final = 6 * 3_600.0
-KEPT_LONGER: Final = frozenset({"FAILURE", "REJECTED", "REVOKED", "LOST", "UNSEEN", "RETRY"})
-"""The states of tasks that did not succeed."""
+KEPT_LONGER: Final = frozenset({"FAILURE", "REJECTED", "REVOKED", "LOST", "ENDED", "UNSEEN", "RETRY"})
+"""The states of tasks that did not succeed, as far as is known."""
 NEWEST_KEPT: Final = 1_000
 """The newest tasks stay whatever the file's size: they are being written."""
 _FEWEST, _FIRST, _MOST = 20, 500, 20_000

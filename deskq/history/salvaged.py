@@ -14,13 +14,15 @@ from deskq.history.codec import ROOT_IS_SELF, Texts, unpack_record, unpack_uuid
 from deskq.history.query import STATES
 from deskq.history.rows import Gap, QueueRow, WorkerRow
 from deskq.history.set_aside import TASK_COLUMNS
-from deskq.protocol.task_record import UNSEEN, TaskRecord
+from deskq.protocol.task_record import LAST_KIND, TaskRecord
 from deskq.protocol.task_summary import derive
 
 OTHER, TASKS, SAMPLES = range(3)
 """What a page holds: the rows of one table."""
 _FIRST_TEXT: Final = 12
 """Serial types from here on are texts and blobs: an index that ends with a rowid is none of what is sought."""
+_FIRST_STATES: Final = 11
+"""States that every history has had under the same numbers since its first version; later ones got any number."""
 _LATEST: Final = 32_503_680_000.0  # the year 3000
 _LONGEST: Final = 1e12
 _GLANCES: Final = 8
@@ -31,7 +33,7 @@ T = TypeVar("T")
 class Found:
     """What was found beside tasks. ``malformed``: at, reason, size and raw by number."""
 
-    texts: dict[int, str] = field(default_factory=lambda: dict(enumerate(("", *STATES))))
+    texts: dict[int, str] = field(default_factory=lambda: dict(enumerate(("", *STATES[:_FIRST_STATES]))))
     workers: dict[str, WorkerRow] = field(default_factory=dict)
     queues: dict[str, QueueRow] = field(default_factory=dict)
     gaps: dict[int, Gap] = field(default_factory=dict)
@@ -119,7 +121,7 @@ def task(values: list[Any], texts: dict[int, str]) -> tuple[TaskRecord, float]:
     record = unpack_record(uuid, values[26], texts_of_row)
     stamps = [register.timestamp for register in (record.message, record.route, record.outcome) if register is not None]
     if not all(map(sane, stamps)) or not all(
-        sane(seen.timestamp) and 0 <= seen.kind <= UNSEEN and -1 <= seen.number < _LONGEST
+        sane(seen.timestamp) and 0 <= seen.kind <= LAST_KIND and -1 <= seen.number < _LONGEST
         for seen in record.observations
     ):
         raise Unreadable("its times are absurd")

@@ -84,7 +84,7 @@ def row_of(
         pack_uuid(parent) if parent else None,
         summary.args or None,
         summary.kwargs or None,
-        (outcome.result or None) if outcome is not None else None,
+        (outcome.result if outcome is not None else summary.result) or None,
         summary.exception or None,
         summary.revoked or None,
         codec.pack_record(kept.record),

@@ -34,12 +34,22 @@ def _add_task_runtimes(connection: apsw.Connection) -> None:
     )
 
 
+def _tell_notes_from_events(connection: apsw.Connection) -> None:
+    """Nobody knows that a task was ignored, and the time of noticing is not the end of what was noticed."""
+    connection.execute("UPDATE OR IGNORE texts SET text = 'ENDED' WHERE text = 'IGNORED'")
+    connection.execute(
+        "UPDATE tasks SET finished = coalesce(started, received, sent) "
+        "WHERE state_id IN (SELECT id FROM texts WHERE text IN ('LOST', 'ENDED', 'UNSEEN'))"
+    )
+
+
 def _count_by_task(connection: apsw.Connection) -> None:
     """Version 3 knows what each task counts for: tasks of several attempts are worked out once more, all are counted.
 
     Before, what a task counted for depended on the order in which its events came. Where tasks were deleted, only what
     came later is counted again: earlier counts hold tasks that are no longer there.
     """
+    _tell_notes_from_events(connection)
     connection.execute("ALTER TABLE tasks ADD COLUMN counted BLOB")
     since = _complete_since(connection)
     for table in ("rates", "runtimes", "task_runtimes"):

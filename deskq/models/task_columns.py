@@ -71,7 +71,7 @@ def state_text(row: TaskRow, deeds: Sequence[str] = ()) -> str:
     if row.ran_twice:
         notes.insert(0, "ran twice")
     elif row.revoked and row.revoked != "revoked":
-        notes.insert(0, row.revoked.split()[0])
+        notes.insert(0, "terminated" if row.revoked.startswith("terminated") else formats.plain(row.revoked))
     elif row.state == "RETRY" and row.retries:
         word = f"{word} {row.retries}"
     return f"{word} ({', '.join(notes)})" if notes else word
@@ -87,8 +87,9 @@ STATE_WORDS: Final = {
     "REJECTED": "Rejected",
     "REVOKED": "Revoked",
     "LOST": "Lost",
-    "IGNORED": "Ignored",
+    "ENDED": "Ended (no event)",
     "UNSEEN": "End not seen",
+    "IGNORED": "Ignored",
 }
 
 TASK_COLUMNS: Final[tuple[Column[TaskRow], ...]] = (
@@ -100,7 +101,12 @@ TASK_COLUMNS: Final[tuple[Column[TaskRow], ...]] = (
     _clock("sent", "Sent", "When it was sent", lambda row: row.sent),
     _clock("received", "Received", "When the worker received it", lambda row: row.received),
     _clock("started", "Started", "When the worker started it", lambda row: row.started),
-    _clock("finished", "Finished", "When it ended", lambda row: row.finished),
+    _clock(
+        "finished",
+        "Finished",
+        "When it ended; where no event told that, the last that is known of it",
+        lambda row: row.finished,
+    ),
     Column(
         "wait",
         "Wait",

@@ -12,13 +12,25 @@ from PySide6.QtGui import QStandardItem, QStandardItemModel
 
 from deskq.history.reader import HistoryReader
 from deskq.history.rows import TaskRow
-from deskq.models.formats import plain
+from deskq.models.formats import exact_time, plain
 from deskq.models.worker_notes import clock_notes
+from deskq.protocol import task_record as kinds
 from deskq.protocol.reprs import Parsed, parse_repr
 from deskq.protocol.task_summary import TaskSummary, derive
 from deskq.protocol.tracebacks import parse_traceback
 
 _MOST_ITEMS: Final = 2_000
+_STORED: Final = "no event told of this; the result backend holds it"
+_NOTED: Final = {
+    kinds.LOST: "its worker died or stopped while it ran",
+    kinds.ENDED: "its worker no longer runs it, and no event told how it ended. Either the task was ignored, or its "
+    "outcome could not be stored: the worker's log tells",
+    kinds.UNSEEN: "its worker no longer runs it; the event of its end was missed",
+    kinds.EXPIRED: "no worker received it before it expired, and the broker drops what has expired",
+    kinds.GONE: "it no longer waits anywhere; the events of its run were missed",
+    None: "no event told of its start; its worker says that it runs it",
+}
+"""What a recorder noted, by the ending of the attempt; the rest is what the result backend holds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +71,15 @@ def read_detail(reader: HistoryReader, uuid: str) -> TaskDetail | None:
         reader.related(uuid),
         next((", ".join(clock_notes(worker)) for worker in reader.workers() if worker.hostname == summary.worker), ""),
     )
+
+
+def noticed_text(summary: TaskSummary) -> str:
+    """Return when and why a recorder noted the end of the attempt that counts, "" where an event told of it."""
+    if summary.noticed is None:
+        return ""
+    noted = next((attempt for attempt in reversed(summary.attempts) if attempt.noticed == summary.noticed), None)
+    reason = _NOTED.get(noted.ending, _STORED) if noted is not None else _STORED
+    return f"{exact_time(summary.noticed)}, by the recorder's clock: {reason}."
 
 
 def raw_text(summary: TaskSummary) -> str:

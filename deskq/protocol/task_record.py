@@ -25,9 +25,20 @@ RETRIED: Final = 6
 REJECTED: Final = 7
 REVOKED: Final = 8
 CANCELLED: Final = 9  # the worker gave a running acks_late task back when it lost its broker (celery/worker/request.py)
-LOST: Final = 10  # noted by a recorder: the worker died while it ran the task
-IGNORED: Final = 11  # noted by a recorder: the worker says that it no longer runs the task, and nothing was missed
-UNSEEN: Final = 12  # the same, but events were missed meanwhile: it ended, nobody knows how
+# Noted by a recorder of an attempt that began; what these and the following hold is told in ``task_notes``.
+LOST: Final = 10  # the worker died while it ran the task
+ENDED: Final = 11  # the worker no longer runs it, and nothing was missed: no event told of its end
+UNSEEN: Final = 12  # the same, but events were missed meanwhile
+# Noted by a recorder of the newest attempt, whether it began or not.
+EXPIRED: Final = 13  # no worker received it before it expired, and the broker drops what has expired
+GONE: Final = 14  # it waits nowhere after events were missed: it was received and ended meanwhile
+STORED_SUCCESS: Final = 15  # the result backend has this outcome of it
+STORED_FAILURE: Final = 16
+STORED_REVOKED: Final = 17
+STORED_IGNORED: Final = 18
+STORED_RETRY: Final = 19
+RUNNING: Final = 20  # its worker runs it, though no event told of its start
+LAST_KIND: Final = RUNNING
 
 _KINDS: Final[dict[str, int]] = {
     "task-sent": SENT,
@@ -53,6 +64,7 @@ class Observation(NamedTuple):
 
     ``number``: retries of SENT and RECEIVED (-1 unknown), runtime in s of SUCCEEDED (-1 unknown), 1 or 0 for REJECTED
     with or without requeue. ``text``: exception, custom state, or how a task was revoked. ``traceback``: "" if none.
+    Kinds from LOST on are a recorder's notes: see ``task_notes``.
     """
 
     kind: int

@@ -11,6 +11,7 @@ from typing import Final
 import msgspec
 
 from deskq.protocol import task_record as kinds
+from deskq.protocol.task_notes import apply_notes
 from deskq.protocol.task_record import Observation, TaskRecord
 
 STATE_OF_ENDING: Final[dict[int, str]] = {
@@ -21,16 +22,29 @@ STATE_OF_ENDING: Final[dict[int, str]] = {
     kinds.REVOKED: "REVOKED",
     kinds.CANCELLED: "RETRY",
     kinds.LOST: "LOST",
-    kinds.IGNORED: "IGNORED",
+    kinds.ENDED: "ENDED",
     kinds.UNSEEN: "UNSEEN",
+    kinds.EXPIRED: "REVOKED",
+    kinds.GONE: "UNSEEN",
+    kinds.STORED_SUCCESS: "SUCCESS",
+    kinds.STORED_FAILURE: "FAILURE",
+    kinds.STORED_REVOKED: "REVOKED",
+    kinds.STORED_IGNORED: "IGNORED",
+    kinds.STORED_RETRY: "RETRY",
 }
-FINAL_STATES: Final = frozenset({"SUCCESS", "FAILURE", "REJECTED", "REVOKED", "LOST", "IGNORED", "UNSEEN"})
+FINAL_STATES: Final = frozenset({"SUCCESS", "FAILURE", "REJECTED", "REVOKED", "LOST", "ENDED", "UNSEEN", "IGNORED"})
+NOTED_STATES: Final = FINAL_STATES - {"REJECTED"}
+"""The states that a recorder may have noted where no event told of them."""
 _ENDINGS: Final = frozenset({kinds.SUCCEEDED, kinds.FAILED})
 _NEEDS_START: Final = frozenset({kinds.SUCCEEDED, kinds.FAILED, kinds.RETRIED, kinds.CANCELLED})
 
 
 class Attempt(msgspec.Struct):
-    """One delivery of the task to one worker. Times are the worker's own epoch seconds; None = not seen."""
+    """One delivery of the task to one worker. Times are the worker's own epoch seconds; None = not seen.
+
+    ``noticed``: when a recorder noticed what no event told, by its own clock; ``finished`` is then the last that is
+    known. ``result``: as the result backend holds it, where no event told it.
+    """
 
     retries: int = -1
     worker: str = ""
@@ -46,6 +60,8 @@ class Attempt(msgspec.Struct):
     custom: str = ""
     revoked: str = ""
     requeued: bool = False
+    noticed: float | None = None
+    result: str = ""
 
     @property
     def state(self) -> str:
@@ -98,6 +114,7 @@ class TaskSummary(msgspec.Struct):
     deliveries: int = 0
     revoked: str = ""
     ran_twice: bool = False
+    noticed: float | None = None
 
 
 def derive(record: TaskRecord) -> TaskSummary:
@@ -105,6 +122,10 @@ def derive(record: TaskRecord) -> TaskSummary:
     only = only_attempt(record.observations)
     attempts, deliveries = replayed(record.observations) if only is None else ([only], 1)
     current = attempts[0] if len(attempts) == 1 else max(attempts, key=_rank, default=Attempt())
+    if only is None:
+        notes = [observation for observation in record.observations if observation.kind >= kinds.LOST]
+        if notes:
+            current = apply_notes(attempts, current, notes)
     state = current.state
     failed = current
     if current.retries > 0 and state in ("SENT", "RECEIVED"):
@@ -126,6 +147,7 @@ def derive(record: TaskRecord) -> TaskSummary:
         retries=max(current.retries, 0),
         deliveries=deliveries,
         revoked=current.revoked,
+        noticed=current.noticed,
     )
     if state == "FAILURE" and summary.runtime is None and current.started is not None and current.finished is not None:
         summary.runtime = max(0.0, current.finished - current.started)
@@ -139,8 +161,8 @@ def derive(record: TaskRecord) -> TaskSummary:
         summary.expires = message.expires if message.expires >= 0 else None
     if record.route is not None:
         _, _, summary.queue, summary.exchange, summary.routing_key = record.route
-    if record.outcome is not None and state == "SUCCESS":
-        summary.result = record.outcome.result
+    if state == "SUCCESS":
+        summary.result = record.outcome.result if record.outcome is not None else current.result
     return summary
 
 
@@ -197,6 +219,8 @@ def replayed(observations: set[Observation]) -> tuple[list[Attempt], int]:
     for observation in observations:
         if observation.kind == kinds.SENT:
             sent.append(observation)
+            continue
+        if observation.kind > kinds.UNSEEN:  # a note of the newest attempt, whichever that is
             continue
         if observation.kind == kinds.RECEIVED:
             deliveries += 1

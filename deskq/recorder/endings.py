@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from deskq.history.store import History
-from deskq.protocol.task_record import IGNORED, LOST, UNSEEN, Observation, TaskRecord
+from deskq.protocol.task_record import ENDED, LOST, UNSEEN, Observation, TaskRecord
 from deskq.protocol.task_summary import Attempt, derive
 from deskq.recorder.worker_watch import WorkerWatch
 
@@ -90,7 +90,7 @@ class SilentEndings:
                     missed = (worker is not None and worker.missed > 0) or (
                         gap_since is not None and gap_since >= (attempt.started or 0.0)
                     )
-                    _note(self._history.record(uuid, now), attempt, UNSEEN if missed else IGNORED, now)
+                    _note(self._history.record(uuid, now), attempt, UNSEEN if missed else ENDED, now)
 
     def _is_dead(self, hostname: str, pid: int, now: float) -> bool:
         worker = self._workers.workers.get(hostname)

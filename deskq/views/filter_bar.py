@@ -37,7 +37,7 @@ _GROUP_STATES: Final = {
     "failure": ("FAILURE",),
     "retry": ("RETRY",),
     "revoked": ("REVOKED", "REJECTED"),
-    "lost": ("LOST", "IGNORED", "UNSEEN"),
+    "lost": ("LOST", "ENDED", "UNSEEN", "IGNORED"),
 }
 
 

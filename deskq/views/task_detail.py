@@ -21,7 +21,7 @@ from PySide6.QtWidgets import (
 from deskq.models import formats
 from deskq.models.small_table import SmallTableModel
 from deskq.models.task_columns import STATE_WORDS, TASK_COLUMNS, state_text
-from deskq.models.task_detail import TaskDetail, arguments_model
+from deskq.models.task_detail import TaskDetail, arguments_model, noticed_text
 from deskq.protocol.task_summary import Attempt
 from deskq.views import theme
 from deskq.views.empty import EmptyPane, plain_label
@@ -160,6 +160,7 @@ class TaskDetailPane(QWidget):
         ran = "It ran more than once with the same id and attempt." if summary.ran_twice else ""
         facts = (
             ("Times", times_text(summary.attempts[-1]) if summary.attempts else ""),
+            ("Noticed", noticed_text(summary)),
             ("Worker", " · ".join(part for part in (summary.worker, detail.worker_notes) if part)),
             ("Queue", _queue(summary.queue, summary.routing_key)),
             ("Arguments", f"{row.args} {row.kwargs if row.kwargs not in ('', '{}') else ''}".strip()),
@@ -215,7 +216,7 @@ class AttemptsTimeline(QWidget):
             return
         start, span = min(times), max(max(times) - min(times), 0.001)
         metrics = self.fontMetrics()
-        label_width = metrics.horizontalAdvance("Retry 00  End not seen  ") + 20
+        label_width = metrics.horizontalAdvance("Retry 00  Ended (no event)  ") + 20
         text_width = metrics.horizontalAdvance("worker-name@host  00:00:00  123.45 s ran  ")
         left, width = theme.GAP_M + label_width, max(60, self.width() - label_width - text_width - 3 * theme.GAP_M)
         for number, attempt in enumerate(self._attempts):

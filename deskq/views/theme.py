@@ -31,8 +31,9 @@ STATE_GROUPS: Final[dict[str, str]] = {
     "REVOKED": "revoked",
     "REJECTED": "revoked",
     "LOST": "lost",
-    "IGNORED": "lost",
+    "ENDED": "lost",
     "UNSEEN": "lost",
+    "IGNORED": "lost",
     "ONLINE": "success",
     "OFFLINE": "lost",
     "recording": "success",
@@ -47,7 +48,7 @@ GROUP_WORDS: Final[dict[str, str]] = {
     "failure": "Failed",
     "retry": "Retry",
     "revoked": "Revoked, rejected",
-    "lost": "Lost, ignored",
+    "lost": "Lost, end unknown",
     "other": "Other",
 }
 STATE_COLOURS: Final[dict[str, tuple[str, str]]] = {  # group: (light, dark), contrast at least 4.5 on every table row

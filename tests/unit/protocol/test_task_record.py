@@ -9,7 +9,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from deskq.protocol.events import Event
-from deskq.protocol.task_record import IGNORED, LOST, Observation, TaskRecord
+from deskq.protocol.task_record import ENDED, LAST_KIND, LOST, Observation, TaskRecord
 from deskq.protocol.task_summary import derive, only_attempt, replayed
 
 UUID = "0b1e6f3a-9c5d-4c1e-8f55-2f4f0c7a9f11"
@@ -151,7 +151,7 @@ def test_a_lost_task_that_was_delivered_again() -> None:
 
 
 def test_a_real_ending_overrules_what_was_noted() -> None:
-    for kind in (LOST, IGNORED):
+    for kind in (LOST, ENDED):
         record = record_of(event("received", 1, 1), event("started", 2, 2))
         record.observe(Observation(kind, 30, 2, "w1", 1))
         record.add(event("succeeded", 3, 3, result="1", runtime=1.0))
@@ -165,7 +165,7 @@ def test_duplicates_are_known() -> None:
 
 observations = st.builds(
     Observation,
-    kind=st.integers(0, 12),
+    kind=st.integers(0, LAST_KIND),
     timestamp=st.sampled_from([1.0, 2.0, 2.5, 3.0]),
     clock=st.integers(-1, 5),
     hostname=st.sampled_from(["w1", "w2"]),

@@ -265,7 +265,7 @@ def test_a_task_dies_with_its_worker(history: History) -> None:
     assert state_of(history) == "LOST"
 
 
-@pytest.mark.parametrize(("gap_since", "expected"), [(None, "IGNORED"), (NOW - 1, "IGNORED"), (NOW + 5, "UNSEEN")])
+@pytest.mark.parametrize(("gap_since", "expected"), [(None, "ENDED"), (NOW - 1, "ENDED"), (NOW + 5, "UNSEEN")])
 def test_a_task_that_its_worker_no_longer_runs(history: History, gap_since: float | None, expected: str) -> None:
     workers = WorkerWatch()
     endings = begin(history, workers)
