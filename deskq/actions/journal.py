@@ -210,6 +210,8 @@ class Journal:
             )
             self._connection.execute("UPDATE actions SET ended = ? WHERE id = ?", (time.time(), action))
         self._let_go(action)
+        with contextlib.suppress(apsw.Error):  # a copy of the file alone should hold it, while others have it open too
+            self._connection.wal_checkpoint("main", apsw.SQLITE_CHECKPOINT_PASSIVE)
 
     def recover(self) -> list[str]:
         """Look after plans whose process died: what was on its way is unknown, the rest was not sent; their ids."""

@@ -21,6 +21,7 @@ _BUSY_SECONDS: Final = 10.0
 def open_file(path: Path) -> apsw.Connection:
     """Open or make it; raises UserError where it is none of this deskq's, and what SQLite and the disk raise."""
     path.parent.mkdir(parents=True, exist_ok=True)
+    _refuse_newer(path)
     connection = apsw.Connection(str(path))
     try:
         connection.set_busy_timeout(int(_BUSY_SECONDS * 1_000))
@@ -57,6 +58,25 @@ def _prepare(connection: apsw.Connection, path: Path) -> None:
         raise
 
 
+def _refuse_newer(path: Path) -> None:
+    """Before SQLite opens it for writing: even that merges a log that lies beside it."""
+    try:
+        with path.open("rb") as file:
+            head = file.read(100)
+    except OSError:  # said by whoever opens it
+        return
+    version = int.from_bytes(head[60:64], "big")
+    if head[68:72] == APPLICATION_ID.to_bytes(4, "big") and version > VERSION:
+        raise _newer(path, version)
+
+
+def _newer(path: Path, version: int) -> UserError:
+    return UserError(
+        f"{path} was written by a newer deskq: its format is {version}, and this deskq knows up to {VERSION}. Nothing "
+        "was changed. Upgrade deskq."
+    )
+
+
 def _log_ahead(connection: apsw.Connection) -> None:
     """SQLite asks no busy handler where two make the same file at once."""
     deadline = time.monotonic() + _BUSY_SECONDS
@@ -79,5 +99,5 @@ def _version(connection: apsw.Connection, path: Path) -> int:
         raise UserError(f"{path} is no journal of deskq. Move it away.")
     version = int(connection.pragma("user_version"))
     if version > VERSION:
-        raise UserError(f"{path} was written by a newer deskq. Upgrade deskq.")
+        raise _newer(path, version)
     return version

@@ -25,27 +25,23 @@ def templates_path() -> Path:
 
 def load_templates() -> dict[str, Call]:
     """Return saved calls by name, {} if there is no file; blocking. Raises UserError where it cannot be read."""
-    path = templates_path()
-    try:
-        found = json.loads(path.read_text(encoding="utf-8"))
-        return {str(name): _call(values) for name, values in found.items()}
-    except FileNotFoundError:
-        return {}
-    except (OSError, ValueError, TypeError, AttributeError, RecursionError) as error:
-        raise UserError(f"The saved calls in {path} cannot be read: {error}. Mend or remove the file.") from None
+    return {name: _call(values) for name, values in _saved().items()}
 
 
 def save_template(name: str, call: Call | None) -> dict[str, Call]:
-    """Save a call under a name, or remove it; returns all that are saved then. Blocking. Raises UserError."""
+    """Save a call under a name, or remove it; returns all that are saved then. Blocking. Raises UserError.
+
+    What a newer deskq wrote of other calls, and this one does not know, stays.
+    """
     if not name.strip():
         raise UserError("Under which name? Give one.")
-    saved = load_templates()
-    saved.pop(name, None)
+    saved = _saved()
+    before = saved.pop(name, {})
     if call is not None:
-        saved[name] = call
-    values = {key: asdict(each) for key, each in sorted(saved.items())}
+        saved[name] = {key: value for key, value in before.items() if key not in _KEYS} | asdict(call)
+    values = dict(sorted(saved.items()))
     write_private(templates_path(), json.dumps(values, ensure_ascii=False, indent=2) + "\n", "The saved calls")
-    return saved
+    return {key: _call(each) for key, each in saved.items()}
 
 
 def last_sent(journal: Journal, task: str) -> tuple[list[Any], dict[str, Any]] | None:
@@ -54,6 +50,19 @@ def last_sent(journal: Journal, task: str) -> tuple[list[Any], dict[str, Any]] |
     message = read_redis_message(raw) if raw else None
     body = read_body(message) if message is not None else None
     return (body.args, body.kwargs) if body is not None else None
+
+
+def _saved() -> dict[str, Mapping[str, Any]]:
+    path = templates_path()
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+        for values in found.values():
+            _call(values)
+        return {str(name): values for name, values in found.items()}
+    except FileNotFoundError:
+        return {}
+    except (OSError, ValueError, TypeError, AttributeError, RecursionError) as error:
+        raise UserError(f"The saved calls in {path} cannot be read: {error}. Mend or remove the file.") from None
 
 
 def _call(values: Mapping[str, Any]) -> Call:

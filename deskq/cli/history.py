@@ -1,4 +1,4 @@
-"""``deskq history``: what a history file holds, whether it is sound, making it small, and taking tasks out of it."""
+"""``deskq history``: what a file holds, whether it is sound, making it small, copying it, and taking tasks out."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from deskq.cli.common import history_of, plain
 from deskq.cli.task_output import WRITERS, filter_of
 from deskq.cli.tasks import say_unreadable
 from deskq.errors import UserError
-from deskq.history.inspection import Description, Progress, as_values, compact, describe, problems
+from deskq.history.inspection import Description, Progress, as_values, compact, copy_history, describe, problems
 from deskq.history.reader import HistoryReader
 from deskq.history.rows import Gap
 from deskq.history.salvage import set_aside_and_salvage
@@ -58,6 +58,14 @@ def compact_file(options: argparse.Namespace) -> int:
     path = history_of(options.history, options)
     before, after = compact(path, _progress("compacted"))
     print(f"{path}: {_megabytes(before)} before, {_megabytes(after)} after.")
+    return 0
+
+
+def copy_file(options: argparse.Namespace) -> int:
+    """Copy a history into one file."""
+    path, target = history_of(options.history, options), paths.written(options.target)
+    tasks, size = copy_history(path, target, _progress("copied"))
+    print(f"{tasks:,} tasks copied to {target}: {_megabytes(size)}.")
     return 0
 
 

@@ -160,6 +160,13 @@ def _history(commands: Any) -> None:
         "deskq history compact shop.sqlite",
         "history:compact_file",
     )
+    copying = _command(
+        verbs,
+        "copy",
+        "Copy a history into one file, also while a recorder writes it; nothing is overwritten.",
+        "deskq history copy shop shop-before-the-release.sqlite",
+        "history:copy_file",
+    )
     exporting = _command(
         verbs,
         "export",
@@ -170,9 +177,10 @@ def _history(commands: Any) -> None:
     _add_task_filter(exporting)
     exporting.add_argument("--format", choices=("json", "csv"), default="json")
     exporting.add_argument("--output", metavar="FILE", help="write there, all or nothing, instead of to the terminal")
-    for verb in (about, checking, compacting, exporting):
+    for verb in (about, checking, compacting, copying, exporting):
         verb.add_argument("history", metavar="HISTORY|PROFILE", help="a history file, a profile's name, or its URL")
         add_profile_options(verb)
+    copying.add_argument("target", metavar="FILE", help="where the copy goes")
 
 
 def _result(commands: Any) -> None:

@@ -1,9 +1,13 @@
-"""Moves what was committed from the log into the file, in a thread of its own, so that no commit waits for the disk."""
+"""Moves what was committed from the log into the file, in a thread of its own, so that no commit waits for the disk.
+
+By time too, not only by the log's size: many people copy the file alone, and a slow history's log is small for days.
+"""
 
 from __future__ import annotations
 
 import contextlib
 import threading
+import time
 from pathlib import Path
 from typing import Final
 
@@ -11,6 +15,8 @@ import apsw
 
 PAGES: Final = 4_000
 """Of the log, from which on it is worth while."""
+MERGE_SECONDS: Final = 20.0
+"""After which it is done however little the log holds."""
 MOST_PAGES: Final = 25_000
 """From which on the writer does it itself: the thread does not keep up."""
 _ROUNDS: Final = 3
@@ -26,6 +32,7 @@ class Checkpoints:
         self._path = path
         self._wanted = threading.Event()
         self._closed = False
+        self._next_merge = 0.0
         self._thread: threading.Thread | None = None
         connection.set_wal_hook(self._grown)
 
@@ -41,7 +48,8 @@ class Checkpoints:
         if pages >= MOST_PAGES:
             with contextlib.suppress(apsw.Error):  # a full disk, or the thread is at it
                 connection.wal_checkpoint(name, apsw.SQLITE_CHECKPOINT_PASSIVE)
-        elif pages >= PAGES:
+        elif pages >= PAGES or time.monotonic() >= self._next_merge:
+            self._next_merge = time.monotonic() + MERGE_SECONDS
             if self._thread is None:
                 self._thread = threading.Thread(target=self._run, name="checkpoints", daemon=True)
                 self._thread.start()

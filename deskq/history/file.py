@@ -15,6 +15,7 @@ from urllib.parse import quote
 import apsw
 
 from deskq.errors import UserError
+from deskq.history.copying import copy_database
 from deskq.history.lock import is_locked
 from deskq.history.query import STATES
 from deskq.history.upgrades import UPGRADES
@@ -289,15 +290,10 @@ def _check(connection: apsw.Connection, path: Path) -> None:
 
 
 def _upgrade(connection: apsw.Connection, path: Path, version: int) -> None:
-    connection.pragma("wal_checkpoint", "truncate")
-    backup = path.with_name(f"{path.name}.v{version}.backup")
-    if shutil.disk_usage(path.parent).free < path.stat().st_size:  # half a copy would take the room of what is needed
+    pages, size = connection.pragma("page_count"), connection.pragma("page_size")
+    if shutil.disk_usage(path.parent).free < pages * size:  # half a copy would take the room of what is needed
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-    try:
-        shutil.copy2(path, backup)
-    except OSError:
-        backup.unlink(missing_ok=True)
-        raise
+    copy_database(connection, path.with_name(f"{path.name}.v{version}.backup"), overwrite=True)
     while version < VERSION:
         with connection:
             UPGRADES[version](connection)

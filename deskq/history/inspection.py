@@ -1,4 +1,4 @@
-"""What a history file is: its size, its span and its state of health; and the smallest file that holds the same."""
+"""What a history file is: its size, its span and its state of health; the smallest file that holds the same, a copy."""
 
 from __future__ import annotations
 
@@ -14,8 +14,10 @@ from typing import Any, Final
 import apsw
 
 from deskq.errors import UserError
-from deskq.history.file import HistoryDamaged, damaged, is_damage, open_for_writing
+from deskq.history.copying import copy_database
+from deskq.history.file import HistoryDamaged, damaged, is_damage, open_for_reading, open_for_writing
 from deskq.history.lock import WriterLock
+from deskq.history.messages import messages_path
 from deskq.history.query import TaskFilter
 from deskq.history.reader import HistoryReader
 from deskq.history.rows import Gap, RecorderStatus
@@ -149,6 +151,50 @@ def compact(path: Path, progress: Progress = lambda _done, _all: None) -> tuple[
     finally:
         _remove(building)
         lock.release()
+
+
+def copy_history(path: Path, target: Path, progress: Progress = lambda _done, _all: None) -> tuple[int, int]:
+    """Copy a history, whether or not a recorder writes it, with the messages kept beside it; its tasks and bytes.
+
+    Raises UserError where something of that name is there already, where there is no room, or if it is damaged.
+    """
+    own, kept = messages_path(path), messages_path(target)
+    for place in (target, *(target.with_name(target.name + side) for side in _SIDE_FILES), kept):
+        if place.exists():
+            raise UserError(f"{place} is there already, and nothing is overwritten. Choose another name for the copy.")
+    source = open_for_reading(path)
+    made: list[Path] = []
+    try:
+        needed = sum(_size(place) for place in (path.resolve(), own.resolve()))
+        free = shutil.disk_usage(target.parent).free
+        if free < needed:
+            raise UserError(f"The copy needs {needed / 1e6:,.0f} MB at {target}; {free / 1e6:,.0f} are free.")
+        if own.exists():
+            messages = apsw.Connection(str(own), flags=apsw.SQLITE_OPEN_READONLY)
+            try:
+                copy_database(messages, kept)
+                made.append(kept)
+            finally:
+                messages.close()
+        tasks: list[int] = []
+
+        def ended_in_order(copy: apsw.Connection) -> None:
+            copy.execute("DELETE FROM facts WHERE key = 'writing'")  # nobody writes the copy
+            tasks.append(int(copy.execute("SELECT count(*) FROM tasks").get))
+
+        copy_database(source, target, progress, finish=ended_in_order)
+        made.clear()
+        return tasks[0], target.stat().st_size
+    except apsw.Error as error:
+        if is_damage(error):
+            raise damaged(path, error) from None
+        raise UserError(f"{path} cannot be copied: {error}.") from None
+    except OSError as error:
+        raise UserError(f"{path} cannot be copied to {target}: {error.strerror or 'it is there already'}.") from None
+    finally:
+        source.close()
+        for place in made:  # no history came to them
+            place.unlink(missing_ok=True)
 
 
 def _told(progress: Progress, building: Path, needed: int) -> bool:

@@ -1,11 +1,13 @@
 """Messages of tasks that were seen while they waited, kept beside a history so that a retry can send the very same.
 
-A file of its own, ``NAME.messages``: it is bounded, can be removed at any time, and its damage harms no history.
+A file of its own, ``NAME.messages``: it is bounded, can be removed at any time, and its damage harms no history. One
+that a newer deskq wrote, or somebody else, is left as it is.
 """
 
 from __future__ import annotations
 
 import contextlib
+import time
 import zlib
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -13,11 +15,17 @@ from typing import Final
 
 import apsw
 
+from deskq.history.file import is_damage
+
+VERSION: Final = 1
+APPLICATION_ID: Final = 0x6465736D  # "desm"; files from before it was set have 0
 KEPT_BYTES: Final = 32 * 1024 * 1024
 """The most that all messages take, as they are kept."""
 KEPT_SECONDS: Final = 7 * 86_400.0
 LARGEST: Final = 256 * 1024
 """The largest message that is kept, as it lies in the broker."""
+MERGE_SECONDS: Final = 20.0
+"""After which what was kept is in the file itself, and not only in the log beside it."""
 _MOST_BYTES: Final = 64 * 1024 * 1024
 _SCHEMA: Final = (
     "CREATE TABLE IF NOT EXISTS messages (id TEXT PRIMARY KEY, at REAL NOT NULL, raw BLOB NOT NULL) WITHOUT ROWID",
@@ -31,23 +39,33 @@ def messages_path(history: Path) -> Path:
 
 
 class MessageKeep:
-    """Keeps messages; blocking, one thread. Never raises: what cannot be kept is not kept."""
+    """Keeps messages; blocking, one thread. Never raises: what cannot be kept is not kept.
+
+    ``refusal``: why nothing is kept in a file that is not touched, "" if it is this deskq's.
+    """
 
     def __init__(self, history: Path) -> None:
         self._path = messages_path(history)
         self._connection: apsw.Connection | None = None
         self._bytes: int | None = None
+        self._next_merge = 0.0
+        self.refusal = ""
 
-    def keep(self, messages: Iterable[tuple[str, bytes]], now: float) -> None:
-        """Keep these: (task id, the message as it lies in the broker). The oldest go where there is no room."""
+    def keep(self, messages: Iterable[tuple[str, bytes]], now: float, trusted: float | None = None) -> None:
+        """Keep these: (task id, the message as it lies in the broker). The oldest go where there is no room.
+
+        ``trusted``: the time by which others go for their age, None where no clock is to be trusted with that.
+        """
         rows = [(uuid, now, zlib.compress(raw, 1)) for uuid, raw in messages if uuid and len(raw) <= LARGEST]
-        if not rows:
+        if not rows or self.refusal:
             return
         try:
-            self._write(rows, now)
-        except apsw.Error:  # a full disk, or a damaged file: it is begun anew, since nothing rests on it
+            self._write(rows, trusted)
+        except apsw.Error as error:
             self.close()
-            for suffix in ("", "-wal", "-shm"):
+            if not is_damage(error):  # a full disk: what is kept already stays
+                return
+            for suffix in ("", "-wal", "-shm"):  # damaged: it is begun again, since nothing rests on it
                 with contextlib.suppress(OSError):
                     self._path.with_name(self._path.name + suffix).unlink()
 
@@ -59,17 +77,23 @@ class MessageKeep:
             self._connection = None
             self._bytes = None
 
-    def _write(self, rows: Sequence[tuple[str, float, bytes]], now: float) -> None:
+    def _write(self, rows: Sequence[tuple[str, float, bytes]], trusted: float | None) -> None:
         connection = self._connection or self._open()
+        if connection is None:
+            return
         with connection:
             connection.executemany("INSERT OR IGNORE INTO messages VALUES (?, ?, ?)", rows)
-            connection.execute("DELETE FROM messages WHERE at < ?", (now - KEPT_SECONDS,))
+            if trusted is not None:
+                connection.execute("DELETE FROM messages WHERE at < ?", (trusted - KEPT_SECONDS,))
             if self._bytes is None:
                 self._bytes = int(connection.execute("SELECT coalesce(sum(length(raw)), 0) FROM messages").get)
             else:
                 self._bytes += sum(len(raw) for _, _, raw in rows)
             if self._bytes > KEPT_BYTES:
                 self._make_room(connection)
+        if time.monotonic() >= self._next_merge:
+            self._next_merge = time.monotonic() + MERGE_SECONDS
+            connection.wal_checkpoint("main", apsw.SQLITE_CHECKPOINT_PASSIVE)
 
     def _make_room(self, connection: apsw.Connection) -> None:
         """Remove the oldest, a tenth more than must be."""
@@ -85,8 +109,11 @@ class MessageKeep:
         connection.executemany("DELETE FROM messages WHERE id = ?", gone)
         self._bytes = None
 
-    def _open(self) -> apsw.Connection:
-        connection = apsw.Connection(str(self._path))
+    def _open(self) -> apsw.Connection | None:
+        self.refusal = refusal_of(self._path)
+        if self.refusal:
+            return None
+        connection = self._connection = apsw.Connection(str(self._path))
         connection.set_busy_timeout(2_000)
         with contextlib.suppress(OSError):
             self._path.chmod(0o600)  # it holds arguments of tasks
@@ -94,14 +121,35 @@ class MessageKeep:
         connection.pragma("synchronous", "normal")
         for statement in _SCHEMA:
             connection.execute(statement)
-        self._connection = connection
+        connection.pragma("application_id", APPLICATION_ID)
+        connection.pragma("user_version", VERSION)
         return connection
+
+
+def refusal_of(path: Path) -> str:
+    """Say why a file of messages is not this deskq's, "" if it is, or is not there, or is none of SQLite's."""
+    try:
+        with path.open("rb") as file:
+            head = file.read(100)
+    except OSError:
+        return ""
+    version, owner = int.from_bytes(head[60:64], "big"), int.from_bytes(head[68:72], "big")
+    if not head.startswith(b"SQLite format 3\0"):
+        return ""
+    if owner not in (0, APPLICATION_ID):
+        return f"{path} is not a file of messages of deskq: no messages are kept. Move it away."
+    if version > VERSION:
+        return (
+            f"{path} was written by a newer deskq: its format is {version}, and this deskq knows up to {VERSION}. "
+            "No messages are kept. Upgrade deskq."
+        )
+    return ""
 
 
 def read_messages(history: Path, tasks: Sequence[str]) -> dict[str, bytes]:
     """Return the kept messages of these tasks, by id; {} where there are none. Blocking; never raises."""
     path = messages_path(history)
-    if not path.exists():
+    if not path.exists() or refusal_of(path):
         return {}
     found: dict[str, bytes] = {}
     try:

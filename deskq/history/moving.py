@@ -7,6 +7,7 @@ from pathlib import Path
 
 from deskq.errors import UserError
 from deskq.history.lock import WriterLock
+from deskq.history.messages import messages_path
 from deskq.history.set_aside import MARK, to_be_salvaged
 from deskq.profiles import Profile, SavedProfiles
 
@@ -26,10 +27,11 @@ def move_history(old: Path, new: Path) -> bool:
     if not lock.acquire(patience=0):
         return False
     try:
+        if not messages_path(new).exists():  # a recorder that begins there keeps them with its own
+            for part in _PARTS:
+                _move(messages_path(old), messages_path(new), part)
         for part in _PARTS:  # the file itself last: a reader that finds it finds its log too
-            source = old.with_name(old.name + part)
-            if source.exists():
-                source.rename(new.with_name(new.name + part))
+            _move(old, new, part)
         for aside in to_be_salvaged(old):  # the next recorder looks for them beside the history, by its name
             for part in (*_PARTS, MARK):
                 place = aside.kept_as.with_name(aside.kept_as.name + part)
@@ -40,6 +42,12 @@ def move_history(old: Path, new: Path) -> bool:
     finally:
         lock.release()
     return True
+
+
+def _move(old: Path, new: Path, part: str) -> None:
+    source = old.with_name(old.name + part)
+    if source.exists():
+        source.rename(new.with_name(new.name + part))
 
 
 def save_with_history(saved: SavedProfiles, profile: Profile, was: str) -> tuple[Profile, str]:

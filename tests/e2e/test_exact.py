@@ -90,7 +90,9 @@ def test_it_is_bounded_and_its_damage_harms_nobody(tmp_path: Path) -> None:
     assert messages_path(history).stat().st_size < KEPT_BYTES * 1.3
     assert read_messages(history, ["t0", "too-large"]) == {}  # the oldest went
     assert read_messages(history, [f"t{number}"])[f"t{number}"] == body
-    keep.keep([("new", b"m")], 1_000.0 + 8 * 86_400)
+    keep.keep([("newer", b"m")], 1_000.0 + 8 * 86_400)
+    assert read_messages(history, [f"t{number}"])[f"t{number}"] == body  # one clock alone lets nothing go
+    keep.keep([("new", b"m")], 1_000.0 + 8 * 86_400, 1_000.0 + 8 * 86_400)
     assert read_messages(history, [f"t{number}"]) == {}  # older than a week
     keep.close()
     messages_path(history).write_bytes(b"garbage" * 10_000)

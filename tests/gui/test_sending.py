@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import json
 import shlex
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -154,6 +155,14 @@ def test_saved_calls_come_back(recorded: Recorded, run: Run, qapp: QApplication)
     run(scenario())
     assert load_templates() == {"welcome": call}
     assert templates_path().stat().st_mode & 0o777 == 0o600
+    written = json.loads(templates_path().read_text())
+    written["welcome"]["priority_of_a_newer_deskq"] = 7
+    templates_path().write_text(json.dumps(written))
+    assert set(save_template("other", call)) == {"other", "welcome"}
+    save_template("welcome", replace(call, countdown=9.0))
+    written = json.loads(templates_path().read_text())["welcome"]
+    assert (written["priority_of_a_newer_deskq"], written["countdown"]) == (7, 9.0)
+    assert set(save_template("other", None)) == {"welcome"}
     assert save_template("welcome", None) == {}
     templates_path().write_text("[")
     with pytest.raises(UserError, match="Mend or remove"):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 import sys
 import threading
@@ -20,7 +21,7 @@ from deskq.profiles import Profile
 from deskq.protocol.message import new_message, read_redis_message
 from tests.support.small_disk import fill, small_file_system
 
-PROFILE = Profile.from_url("redis://anna:canary@h/0", name="shop")
+PROFILE = Profile.from_url("redis://anna:hunter2@h/0", name="shop")
 
 
 def plan_of(count: int) -> Plan:
@@ -103,7 +104,7 @@ def test_a_plan_and_its_outcomes(journal: Journal) -> None:
     assert message is not None
     assert message.id == "new-0"
     assert journal.path.stat().st_mode & 0o777 == 0o600
-    assert b"canary" not in journal.path.read_bytes()
+    assert b"hunter2" not in journal.path.read_bytes()
     assert list((journal.path.parent / "plans").iterdir()) == []
 
 
@@ -191,9 +192,25 @@ def test_one_of_a_newer_deskq_is_left_as_it_is(tmp_path: Path) -> None:
     with closing(apsw.Connection(str(file))) as connection:
         connection.pragma("user_version", 99)
     before = file.read_bytes()
-    with pytest.raises(UserError, match="newer deskq"):
+    log = file.with_name("journal.sqlite-wal")
+    log.write_bytes(b"what SQLite would merge, or throw away")
+    with pytest.raises(UserError, match=r"newer deskq: its format is 99"):
         Journal(file)
     assert file.read_bytes() == before
+    assert log.read_bytes() == b"what SQLite would merge, or throw away"
+
+
+def test_a_copy_of_the_file_alone_holds_what_has_ended(journal: Journal, tmp_path: Path) -> None:
+    """While another process has it open too, SQLite does not merge its log by itself."""
+    with closing(Journal(journal.path)):
+        plan = plan_of(2)
+        journal.begin(plan, PROFILE)
+        journal.end(plan.id)
+        copy = tmp_path / "copy" / "journal.sqlite"
+        copy.parent.mkdir()
+        shutil.copy(journal.path, copy)
+    with closing(Journal(copy)) as copied:
+        assert len(copied.items(plan.id)) == 2
 
 
 def test_what_could_not_be_noted_is_unknown_when_the_plan_ends(journal: Journal) -> None:
