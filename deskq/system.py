@@ -1,10 +1,11 @@
-"""What operating systems do each in their own way, and drivers not at all: locks on files, lines that are cut."""
+"""What operating systems do each in their own way, and drivers not at all: locks on files, how sockets end."""
 
 from __future__ import annotations
 
 import contextlib
 import os
 import socket
+import struct
 import sys
 import threading
 from collections.abc import Iterator
@@ -23,6 +24,14 @@ else:
     def lock(file: IO[bytes]) -> None:
         """Lock an open file until it is closed, or its holder dies; raises OSError if somebody else has it."""
         fcntl.flock(file.fileno(), fcntl.LOCK_EX | fcntl.LOCK_NB)
+
+
+def reset_when_closed(line: socket.socket) -> None:
+    """Have the system drop what it has not delivered yet when this socket is closed, and reset the connection.
+
+    Otherwise the system goes on sending it for minutes after its program has given the connection up.
+    """
+    line.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("hh" if sys.platform == "win32" else "ii", 1, 0))
 
 
 @contextlib.contextmanager

@@ -19,6 +19,7 @@ from redis.sentinel import MasterNotFoundError, Sentinel
 from deskq.brokers.base import BrokerError, ConnectionLost, LoginRefused, PermissionRefused, Refused, TlsFailed
 from deskq.brokers.tls import tls_context, tls_sentence
 from deskq.profiles import Profile
+from deskq.system import reset_when_closed
 
 CONNECT_SECONDS: Final = 5.0
 ANSWER_SECONDS: Final = 10.0
@@ -44,6 +45,7 @@ def connection_class(profile: Profile) -> tuple[type[AbstractConnection], dict[s
         arguments["db"] = database(query.get("virtual_host") or query.get("db") or "0")
         return UnixDomainSocketConnection, arguments
     arguments["socket_keepalive"] = True
+    arguments["redis_connect_func"] = _connected
     arguments["db"] = database_of(profile)
     if profile.scheme in ("sentinel", "redis+sentinel"):
         arguments["host"], arguments["port"] = _master(profile, arguments)
@@ -61,6 +63,13 @@ def connection_class(profile: Profile) -> tuple[type[AbstractConnection], dict[s
         }
         return SSLConnection, arguments
     return Connection, arguments
+
+
+def _connected(connection: AbstractConnection) -> None:
+    """A connection that is given up shall not deliver its commands afterwards."""
+    line: Any = connection._sock  # redis-py has no public way to it, nor an option
+    reset_when_closed(line)
+    connection.on_connect()
 
 
 def database_of(profile: Profile) -> int:

@@ -40,6 +40,8 @@ return 1
 """KEYS: the marker, then lists; ARGV: the marker's seconds, then a message for each list. Of several lists all are
 looked at first, so that one that is none ends it before anything is pushed. The marker comes before the push: who may
 not write it sends nothing."""
+_NOT_SENT: Final = "Not sent: "
+ALREADY: Final = "it was there already"
 _MAY_NOT: Final = (
     "the user may not do it. Give it the commands EVAL, LPUSH, LLEN, SET, UNLINK and EXISTS (ACL SETUSER)."
 )
@@ -59,12 +61,19 @@ _Encoded = tuple[list[str], list[bytes]]
 
 
 class RedisPublisher:
-    """See Publisher. A marker lives a day, or until the journal has the sending as done."""
+    """See Publisher. A marker lives a day, or until the journal has the sending as done.
+
+    A connection that is given up may still deliver: what the network holds arrives minutes later, and then the script
+    runs again. Its markers outlive that, so they stay for their day.
+    """
 
     def __init__(self, profile: Profile) -> None:
         self._profile = profile
         self._client: redis.Redis | None = None
         self._sha = ""
+        self._run = ""
+        self._given_up: set[str] = set()
+        """Ids that were on a connection that was given up."""
 
     def check(self) -> None:
         """See Publisher."""
@@ -79,16 +88,38 @@ class RedisPublisher:
         """See Publisher. After a lost connection the same is sent once more: the markers tell what had arrived."""
         encoded = [self._encode(parcel) for parcel in parcels]
         self._be_connected()
-        problem = ""
-        for _ in range(2):
-            try:
+        try:
+            answers = [_answer(reply) for reply in self._push(encoded)]
+        except (redis.RedisError, OSError) as error:
+            run = self._run
+            self.close()
+            self._given_up.update(parcel.id for parcel in parcels)
+            answers = self._again(parcels, encoded, run, str(translate(error, self._profile)))
+        if self._client is not None:
+            self._tell(sent_events(parcels, answers, time.time()))
+        return answers
+
+    def _again(self, parcels: Sequence[Parcel], encoded: Sequence[_Encoded], run: str, problem: str) -> list[Answer]:
+        """Send it once more, by the markers, to the server that may have it; another one has no markers to tell by.
+
+        ``run``: of the server that it was sent to. What is refused now may still come by the first connection.
+        """
+        try:
+            self._be_connected()
+            if run and self._run == run:
                 answers = [_answer(reply) for reply in self._push(encoded)]
-            except (redis.RedisError, OSError) as error:
-                self.close()
-                problem = str(translate(error, self._profile))
-            else:
-                self._tell(sent_events(parcels, answers, time.time()))
-                return answers
+                late = f"{problem} It may still arrive by the first connection; the second try was refused: "
+                return [e if e.sent else Answer(None, late + e.words.removeprefix(_NOT_SENT)) for e in answers]
+            found = self.resolve([parcel.id for parcel in parcels])
+        except (redis.RedisError, OSError) as error:
+            self.close()
+            problem = str(translate(error, self._profile))
+        except BrokerError as error:
+            problem = str(error)
+        else:
+            changed = "The server restarted since, or another one answers" if self._run else "It was not found there"
+            unsure = Answer(None, f"{problem} {changed}: it was not sent again.")
+            return [Answer(True, ALREADY) if found[parcel.id] else unsure for parcel in parcels]
         return [Answer(None, problem)] * len(parcels)
 
     def resolve(self, ids: Sequence[str]) -> dict[str, bool | None]:
@@ -101,10 +132,11 @@ class RedisPublisher:
         return {number: True if there else None for number, there in zip(ids, found, strict=True)}
 
     def forget(self, ids: Sequence[str]) -> None:
-        """See Publisher."""
-        if ids:
+        """See Publisher; but for those that may still be delivered a second time."""
+        names = [self._key(MARKER + number) for number in ids if number not in self._given_up]
+        if names:
             with contextlib.suppress(redis.RedisError, OSError):
-                self._redis().unlink(*(self._key(MARKER + number) for number in ids))
+                self._redis().unlink(*names)
 
     def close(self) -> None:
         """See Publisher."""
@@ -115,13 +147,16 @@ class RedisPublisher:
             self._client = None
 
     def _be_connected(self) -> None:
-        """Before anything leaves: an idle connection that ended meanwhile is opened anew."""
+        """Before anything leaves: a connection that ended while it was idle is opened again. Raises BrokerError."""
         try:
             self._redis().ping()
         except (redis.RedisError, OSError):
             self.close()
             with translated(self._profile):
                 self._redis().ping()
+        if not self._run:
+            with translated(self._profile):
+                self._run = _run_of(self._redis())
 
     def _tell(self, events: list[dict[str, object]]) -> None:
         """Publish events as kombu does; nothing depends on it."""
@@ -181,13 +216,22 @@ class RedisPublisher:
     def _redis(self) -> redis.Redis:
         if self._client is None:
             self._client = client(self._profile)
-            self._sha = ""
+            self._sha = self._run = ""
         return self._client
+
+
+def _run_of(server: redis.Redis) -> str:
+    """What names this run of the server, "" where the user may not ask. Raises what redis-py does."""
+    try:
+        facts: dict[str, Any] = server.info("server")
+    except redis.ResponseError:
+        return ""
+    return str(facts.get("run_id") or "")
 
 
 def _answer(reply: Any) -> Answer:
     if isinstance(reply, int):
-        return Answer(True, "" if reply else "it was there already")
+        return Answer(True, "" if reply else ALREADY)
     text = f"{type(reply).__name__}: {reply}"
     reason = next((sentence for word, sentence in _REASONS if word in text), text)
-    return Answer(False, f"Not sent: {reason}")
+    return Answer(False, f"{_NOT_SENT}{reason}")

@@ -35,6 +35,10 @@ class Middle:
     def heard(self, source: socket.socket, piece: bytes) -> None:
         """What was passed on from one side; for those who want to keep it."""
 
+    def passes(self, source: socket.socket, target: socket.socket, piece: bytes) -> bool:
+        """Is this to be passed on? For those who keep it back."""
+        return True
+
     def _run(self) -> None:
         while True:
             for key, _ in self._selector.select():
@@ -63,7 +67,7 @@ class Middle:
             piece = source.recv(65_536)
             if self._swallows.is_set():
                 dead[0] = True
-            if piece and not dead[0]:
+            if piece and not dead[0] and self.passes(source, target, piece):
                 self.heard(source, piece)
                 target.sendall(piece)
         except OSError:
