@@ -83,27 +83,10 @@ class ScheduleDoer:
         try:
             stored = self._store.replace(old, new, change_shared=shared)
         except Unsure as error:
-            return self._looked_up(old, new, error)
+            return Ending(Outcome.UNKNOWN, str(error))
         except StoreError as error:
             return Ending(Outcome.FAILED, str(error))
         return Ending(Outcome.DONE, _warning(old), self._undo(old, stored))
-
-    def _looked_up(self, old: Entry | None, new: Entry | None, error: Unsure) -> Ending:
-        """The store did not say that it was written: look, since a connection may end after the write.
-
-        An added entry that is there may be somebody else's: it is not offered to be taken back, which deletes it.
-        """
-        try:
-            entries = {entry.name: entry for entry in self._store.read().entries}
-        except StoreError:
-            return Ending(Outcome.UNKNOWN, f"{error} What is stored now is not known: look again.")
-        stored = entries.get(new.name) if new is not None else None
-        gone = old is None or (new is not None and new.name == old.name) or old.name not in entries
-        written = gone and (new is None or (stored is not None and entry_to_plain(stored) == entry_to_plain(new)))
-        if not written:
-            return Ending(Outcome.FAILED, str(error))
-        undo = None if old is None else self._undo(old, stored)
-        return Ending(Outcome.DONE, "It is stored so, though the store did not say that it was written.", undo)
 
     def _undo(self, old: Entry | None, stored: Entry | None) -> Mapping[str, Any] | None:
         if old is not None and old.problem:

@@ -18,7 +18,7 @@ class StoreError(UserError):
 
 
 class Unsure(StoreError):
-    """The connection ended while something was written: nobody knows whether it was. Look before trying again."""
+    """The connection ended while something was written, and looking did not tell whether it was."""
 
 
 class NotEditable(StoreError):
@@ -238,9 +238,9 @@ class ScheduleStore(Protocol):
 
         Writes only if the store still holds ``old`` as it was read (``version``), else raises Changed. What has run
         (``last_run_at``, ``total_run_count``) stays the store's, except for an added entry, which brings its own.
-        ``change_shared``: change a schedule row that other entries use too. Returns the entry as it is stored now.
-        Raises Changed, Unfit, NotEditable, Unsure where the connection ended meanwhile; after every other
-        StoreError nothing was written.
+        ``change_shared``: change a schedule row that other entries use too. Returns the entry as it was stored. Where
+        the connection ends before the store says that it was, the store looks: raises Unsure if that does not tell.
+        Raises Changed, Unfit, NotEditable; after every StoreError but Unsure nothing was written, nor will be.
         """
 
     def close(self) -> None:

@@ -59,16 +59,22 @@ class Database:
 
     @contextlib.contextmanager
     def transaction(self, *, writes: bool = False) -> Iterator[sqlalchemy.Connection]:
-        """One transaction, rolled back if it raises. Raises StoreError for whatever the database says."""
+        """One transaction, rolled back if it raises. Raises StoreError for whatever the database says.
+
+        Unsure where the connection ended after COMMIT was sent; before that nothing was written.
+        """
+        committing = False
         try:
             connecting = self._engine.connect()
             with connecting as connection, self._watched(connection):
                 connection = connection.execution_options(deskq_writes=writes)
-                with connection.begin():
+                with connection.begin() as begun:
                     self._limit(connection, writes)
                     yield connection
+                    committing = writes
+                    begun.commit()
         except DBAPIError as error:
-            raise self._explained(error, writes) from None
+            raise self._explained(error, writes, committing) from None
         except SQLAlchemyError as error:
             raise StoreError(f"The database {self.place} cannot be read: {_first_line(error)}.") from None
         except RuntimeError as error:  # PyMySQL's, before there is a connection
@@ -104,7 +110,7 @@ class Database:
         with cut_after(opened.fileno(), ANSWER_SECONDS):
             yield
 
-    def _explained(self, error: DBAPIError, writes: bool) -> StoreError:
+    def _explained(self, error: DBAPIError, writes: bool, committing: bool) -> StoreError:
         original = error.orig
         # psycopg tells an SQLSTATE, PyMySQL a number first.
         codes = {getattr(original, "sqlstate", None), *(original.args[:1] if original else ())}
@@ -129,8 +135,9 @@ class Database:
         if isinstance(error, sqlalchemy.exc.IntegrityError):
             return StoreError(f"{self.place} was not changed, it refuses the row: {reason}.", reason)
         if error.connection_invalidated or isinstance(error, sqlalchemy.exc.OperationalError):
-            kind = Unsure if writes else StoreError
-            return kind(f"The database {self.place} cannot be reached: {reason}.", reason)
+            if committing:
+                return Unsure(f"The database {self.place} was lost while it was written: {reason}.", reason)
+            return StoreError(f"The database {self.place} cannot be reached, {done}: {reason}.", reason)
         doing = "changed" if writes else "read"
         return StoreError(f"{self.place} was not {doing}: {reason}.", reason)
 

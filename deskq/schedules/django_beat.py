@@ -7,7 +7,7 @@ import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator
 from dataclasses import replace
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import sqlalchemy
 
@@ -27,6 +27,7 @@ from deskq.schedules.base import (
     StoreError,
     StoreKind,
     Unfit,
+    Unsure,
     whole,
 )
 from deskq.schedules.databases import Database
@@ -47,6 +48,13 @@ _SCHEME: Final = f"{StoreKind.DJANGO.value}:"
 _NEWEST: Final = frozenset({"one_off", "start_time", "expires_at", "description", "last_run_at", "total_run_count"})
 _PART: Final = 500
 _WORDS: Final = "django-celery-beat keeps no sign of life; beat notes runs about every three minutes."
+
+
+class _Written(NamedTuple):
+    """What a transaction wrote: the task's row, and the entry as it will be read, None for a deletion."""
+
+    key: int
+    stored: Entry | None
 
 
 class DjangoBeatStore:
@@ -106,22 +114,53 @@ class DjangoBeatStore:
         """See ScheduleStore. Only the columns that differ between ``old`` and ``new`` are written."""
         if old is None and new is None:
             return None
-        with self._looking_again(), self._database.transaction(writes=True) as connection:
-            tables = self._look(connection)
-            if tables.changes is None:
-                raise StoreError(f"{self.title} lacks django_celery_beat_periodictasks: beat would notice nothing.")
-            key = None if old is None else self._still(connection, tables, old)
-            if new is not None and (old is None or new.name != old.name):
-                _name_is_free(connection, tables, new.name, key)
-            if new is None:
-                connection.execute(sqlalchemy.delete(tables.task).where(tables.task.c.id == key))
-            elif key is None or old is None:
-                key = self._add(connection, tables, new)
-            else:
-                self._edit(connection, tables, key, old, new, change_shared)
-            _touch(connection, tables.changes)
-            stored = self._read(connection, tables, key) if new is not None and key is not None else []
-        return stored[0] if stored else None
+        written: list[_Written] = []
+        try:
+            with self._looking_again(), self._database.transaction(writes=True) as connection:
+                written.append(self._write(connection, old, new, change_shared))
+        except Unsure as error:
+            return self._look_for(old, written[0], error)
+        return written[0].stored
+
+    def _write(
+        self, connection: sqlalchemy.Connection, old: Entry | None, new: Entry | None, change_shared: bool
+    ) -> _Written:
+        tables = self._look(connection)
+        if tables.changes is None:
+            raise StoreError(f"{self.title} lacks django_celery_beat_periodictasks: beat would notice nothing.")
+        key = None if old is None else self._still(connection, tables, old)
+        if new is not None and (old is None or new.name != old.name):
+            _name_is_free(connection, tables, new.name, key)
+        if new is None:
+            connection.execute(sqlalchemy.delete(tables.task).where(tables.task.c.id == key))
+        elif key is None or old is None:
+            key = self._add(connection, tables, new)
+        else:
+            self._edit(connection, tables, key, old, new, change_shared)
+        _touch(connection, tables.changes)
+        assert key is not None
+        stored = self._read(connection, tables, key) if new is not None else []
+        return _Written(key, stored[0] if stored else None)
+
+    def _look_for(self, old: Entry | None, written: _Written, lost: Unsure) -> Entry | None:
+        """What was committed although its reply was lost; raises Unsure, and StoreError if it never will be.
+
+        A COMMIT may still be on its way, and its transaction open: then it holds the row that every change writes.
+        """
+        try:
+            with self._database.transaction(writes=True) as connection:
+                tables = self._look(connection)
+                if tables.changes is None or not _hold(connection, tables.changes):
+                    raise StoreError(f"{self.title} has no note of the last change, whose lock would tell.")
+                found = next(iter(self._read(connection, tables, written.key)), None)
+        except StoreError as error:
+            raise Unsure(f"{lost} What is stored now is not known: look again.", str(error)) from None
+        versions = [None if entry is None else entry.version for entry in (found, written.stored, old)]
+        if versions[0] == versions[1]:
+            return written.stored
+        if versions[0] == versions[2]:
+            raise StoreError(f"{lost} Nothing was written: try again.", lost.details)
+        raise Unsure(f"{lost} Somebody else changed it since: whether this change was made is not known.")
 
     def close(self) -> None:
         """See ScheduleStore."""
@@ -132,7 +171,7 @@ class DjangoBeatStore:
         """After an error the tables are looked at again: a migration may have changed them."""
         try:
             yield
-        except (Changed, Unfit):
+        except (Changed, Unfit, Unsure):
             raise
         except StoreError:
             self._tables = None
@@ -308,6 +347,12 @@ def _touch(connection: sqlalchemy.Connection, changes: sqlalchemy.Table) -> None
     updated = connection.execute(sqlalchemy.update(changes).where(changes.c.ident == 1).values(last_update=now))
     if updated.rowcount == 0:
         connection.execute(sqlalchemy.insert(changes).values(ident=1, last_update=now))
+
+
+def _hold(connection: sqlalchemy.Connection, changes: sqlalchemy.Table) -> bool:
+    """Wait until nobody else holds the row that `_touch` writes; False if there is none."""
+    chosen = sqlalchemy.select(changes.c.ident).where(changes.c.ident == 1).with_for_update()
+    return connection.execute(chosen).first() is not None
 
 
 def _without_zone(url: str) -> tuple[str, str]:

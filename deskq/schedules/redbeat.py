@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import contextlib
-import math
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from itertools import pairwise
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import redis
 from redis.client import Pipeline
@@ -20,7 +19,6 @@ from deskq.profiles import Profile
 from deskq.schedules.base import (
     Abilities,
     BeatEvidence,
-    Changed,
     Content,
     Crontab,
     Entry,
@@ -28,19 +26,16 @@ from deskq.schedules.base import (
     Part,
     Reading,
     RRule,
-    Schedule,
     StoreError,
     StoreKind,
     Unsure,
     whole,
 )
-from deskq.schedules.preview import next_runs
 from deskq.schedules.redbeat_entries import entry_of, owned_by_code, refuse_unfit
-from deskq.schedules.redbeat_json import definition_text, meta_of, meta_text
+from deskq.schedules.redbeat_writing import NEVER, Edit, lost_connection, to_bytes, to_text
 from deskq.schedules.zones import zone_of
 
-NEVER: Final = -1
-"""The score of what will not run again; beat looks at none below 0."""
+NOTHING: Final = "Nothing was written."
 _PAGE: Final = 1_000
 _PART: Final = 400
 _FIRST_PART: Final = 100
@@ -50,6 +45,8 @@ _ZONE: Final = (
     "redbeat keeps no zone with its crontabs: they are shown in UTC. If the app's timezone is another one, put it into "
     "the store's URL, like ?zone=Europe/Berlin."
 )
+
+T = TypeVar("T")
 
 
 class RedBeatStore:
@@ -112,31 +109,30 @@ class RedBeatStore:
         return Content(entries=tuple(entries), beat=beat, warnings=tuple(warnings), read_at=time.time())
 
     def replace(self, old: Entry | None, new: Entry | None, *, change_shared: bool = False) -> Entry | None:
-        """See ScheduleStore. WATCH on the hashes concerned, then hash and score in one MULTI."""
+        """See ScheduleStore. WATCH on the hashes concerned, then hash and score in one MULTI; see Edit."""
         if self.abilities.why_not:
             raise StoreError(self.abilities.why_not)
         if new is not None:
             refuse_unfit(new, self.zone)
         if old is None and new is None:
             return None
-        source = None if old is None else _bytes(old.key)
-        target = None if new is None else self._key(new.name)
-        with self._translated(writes=True) as server:
-            for _ in range(_TRIES):
-                with server.pipeline(transaction=True) as pipe:
-                    try:
-                        pipe.watch(*{key for key in (source, target) if key is not None})
-                        self._write(pipe, old, new, source, target)
-                        break
-                    except redis.WatchError:  # beat ran it meanwhile, or somebody edits it: look again
-                        continue
-            else:
-                raise StoreError(f"{self.title} changes too fast: nothing was written. Try again.")
-            if target is None:
-                return None
+        edit = Edit(old, new, prefix=self._prefix, zone=self.zone)
+        try:
+            with self._translated(writes=True) as server:
+                self._in_transaction(server, edit.write)
+        except StoreError as error:
+            if not edit.in_doubt:
+                raise
+            self._look_for(edit, error)
+        if new is None or edit.stored is None:
+            return None
+        with contextlib.suppress(StoreError), self._translated(writes=False) as server:  # it is written all the same
+            target = self._key(new.name)
             scores = {target: self._score_of(server, target)}
-            ((stored,),) = self._parts(server, scores, self._static(server, new))
-            return stored
+            ((found,),) = self._parts(server, scores, self._static(server, new))
+            if found.version == edit.stored.version:  # else somebody has changed it since: that is not taken back
+                return found
+        return edit.stored
 
     def close(self) -> None:
         """See ScheduleStore."""
@@ -146,69 +142,33 @@ class RedBeatStore:
                 self._client.connection_pool.disconnect()
         self._client = None
 
-    def _write(
-        self, pipe: Pipeline, old: Entry | None, new: Entry | None, source: bytes | None, target: bytes | None
-    ) -> None:
-        """Compare, then write in one transaction. Raises WatchError if a key was touched in between."""
-        schedule = self._key(":schedule")
-        if pipe.type(schedule) not in (b"zset", b"none"):
-            raise StoreError(f"The key {_text(schedule)} is no sorted set: redbeat keeps its schedule elsewhere.")
-        definition, meta = self._still(pipe, old, source)
-        if target is not None and target != source:
-            self._free(pipe, target, new)
-        elif target is not None and pipe.type(target) not in (b"hash", b"none"):
-            raise StoreError(f"The key {_text(target)} holds no hash: delete the entry and add it anew.")
-        now = time.time()
-        text = "" if new is None else definition_text(new, _text(definition or b""), now=now)
-        pipe.multi()
-        if source is not None and source != target:
-            pipe.zrem(schedule, source)
-            pipe.delete(source)
-        if target is not None and new is not None:
-            if old is None:
-                pipe.delete(target)  # what beat may have left of a deleted entry of that name
-                meta = meta_text(new, now).encode()
-            pipe.hset(target, "definition", text)
-            if source != target and meta is not None:
-                pipe.hset(target, "meta", meta)
-            else:
-                pipe.hsetnx(target, "meta", '{"last_run_at": null}')
-            last = meta_of(_text(meta) if meta else None)[0]
-            written = entry_of(_text(target), self._prefix, text.encode(), meta, due_at=None, zone=self.zone)
-            pipe.zadd(schedule, {target: score(written.schedule, self.zone, last, now)})
-        pipe.execute()
+    def _in_transaction(self, server: redis.Redis, work: Callable[[Pipeline], T]) -> T:
+        """Do it; again where beat ran the entry meanwhile, or somebody edits it."""
+        for _ in range(_TRIES):
+            with server.pipeline(transaction=True) as pipe:
+                try:
+                    return work(pipe)
+                except redis.WatchError as error:
+                    if (lost := lost_connection(error)) is not None:
+                        raise lost from None
+        raise StoreError(f"{self.title} changes too fast: nothing was written. Try again.")
 
-    def _still(self, pipe: Pipeline, old: Entry | None, source: bytes | None) -> tuple[bytes | None, bytes | None]:
-        """Return definition and meta of the entry as it was read; raises Changed."""
-        if old is None or source is None:
-            return None, None
+    def _look_for(self, edit: Edit, lost: StoreError) -> None:
+        """Return if it was written though its reply was lost; raises Unsure, and StoreError if it never will be."""
+        words = str(lost).removesuffix(NOTHING).strip()
         try:
-            answer: Any = pipe.hmget(source, "definition", "meta")
-            definition, meta = answer
-        except redis.ResponseError as error:
-            if "WRONGTYPE" not in str(error):
-                raise
-            return None, None  # no entry at all: it can be taken away
-        if _text(definition or b"") != old.version:
-            if definition is None:
-                raise Changed(f"“{old.name}” was deleted by somebody else.", None)
-            theirs = entry_of(old.key, self._prefix, definition, meta, due_at=None, zone=self.zone)
-            raise Changed(f"“{old.name}” was changed by somebody else: nothing was written.", theirs)
-        return definition, meta
-
-    def _free(self, pipe: Pipeline, target: bytes, new: Entry | None) -> None:
-        """Raise StoreError if the name is taken. A meta alone, which beat may leave of a deleted entry, is no entry."""
-        kind = pipe.type(target)
-        if kind == b"none" or (kind == b"hash" and not pipe.hexists(target, "definition")):
-            return
-        raise StoreError(
-            f"There is an entry “{new.name if new else ''}” already: nothing was written. Take another name."
-        )
+            with self._translated(writes=False) as server:
+                written = self._in_transaction(server, edit.look)
+        except StoreError as error:
+            told = str(error) if isinstance(error, Unsure) else "What is stored now is not known: look again."
+            raise Unsure(f"{words} {told}", error.details) from None
+        if not written:
+            raise StoreError(f"{words} {NOTHING}", lost.details)
 
     def _parts(self, server: redis.Redis, scores: dict[bytes, float], statics: set[bytes]) -> Iterator[list[Entry]]:
         """Read the hashes, first those at which beat looks soonest; a first small part is there at once."""
         keys = sorted(scores, key=lambda key: (scores[key] < 0, scores[key], key))
-        owned = {_bytes(self._prefix) + name for name in statics}
+        owned = {to_bytes(self._prefix) + name for name in statics}
         starts = [0, *range(_FIRST_PART, len(keys), _PART)]
         for start, end in pairwise([*starts, len(keys)]) if keys else ():
             page = keys[start:end]
@@ -221,13 +181,13 @@ class RedBeatStore:
                     found.append(before[1])
                     continue
                 if isinstance(answer, redis.ResponseError) and "WRONGTYPE" in str(answer):
-                    entry = entry_of(_text(key), self._prefix, None, None, due_at=due, zone=self.zone)
+                    entry = entry_of(to_text(key), self._prefix, None, None, due_at=due, zone=self.zone)
                     wrong = "Its key holds no hash, and beat stops at it: delete it."
                     entry = replace(entry, problem=wrong)
                 elif isinstance(answer, Exception):
                     raise answer
                 else:
-                    entry = entry_of(_text(key), self._prefix, answer[0], answer[1], due_at=due, zone=self.zone)
+                    entry = entry_of(to_text(key), self._prefix, answer[0], answer[1], due_at=due, zone=self.zone)
                 found.append(replace(entry, **owned_by_code(entry)) if key in owned else entry)
                 self._read_before[key] = (now, found[-1])
             yield found
@@ -251,10 +211,10 @@ class RedBeatStore:
 
     def _static(self, server: redis.Redis, entry: Entry | None) -> set[bytes]:
         name = entry.name if entry else ""
-        return {_bytes(name)} if server.sismember(self._prefix + ":statics", name) else set()
+        return {to_bytes(name)} if server.sismember(self._prefix + ":statics", name) else set()
 
     def _key(self, name: str) -> bytes:
-        return _bytes(self._prefix + name)
+        return to_bytes(self._prefix + name)
 
     def _wrong_type(self, error: redis.ResponseError, name: str, wanted: str) -> Exception:
         if "WRONGTYPE" not in str(error):
@@ -263,7 +223,7 @@ class RedBeatStore:
 
     @contextlib.contextmanager
     def _translated(self, *, writes: bool) -> Iterator[redis.Redis]:
-        """Yield the client; what it raises becomes a StoreError, and it connects anew next time."""
+        """Yield the client; what it raises becomes a StoreError, and it connects again next time."""
         try:
             if self._client is None:
                 self._client = client(self._profile)
@@ -285,21 +245,7 @@ class RedBeatStore:
             return StoreError(f"{place} cannot save its data and takes no changes: see its log.", text)
         told = error if isinstance(error, BrokerError) else translate(error, self._profile)
         words = str(told)
-        if writes and isinstance(error, redis.ConnectionError | redis.TimeoutError | OSError):
-            return Unsure(f"{words} If it was lost while writing, read again to see what is stored.", told.details)
-        return StoreError(words, told.details)
-
-
-def score(schedule: Schedule, zone: str, last_run_at: float | None, now: float) -> int:
-    """Return when beat shall look at an entry, whole epoch seconds as redbeat writes them, NEVER if not again.
-
-    As redbeat: what has never run is due now, what is overdue too. Otherwise the next run; redbeat's own sum is
-    earlier by what has passed since the last run, so that beat looks in vain until then.
-    """
-    if last_run_at is None:
-        return math.floor(now)
-    runs = next_runs(schedule, zone, after=now, count=1, last_run_at=last_run_at)
-    return math.floor(runs[0].at) if runs else NEVER
+        return StoreError(f"{words} {NOTHING}" if writes else words, told.details)
 
 
 def _hashes(server: redis.Redis, keys: list[bytes]) -> list[Any]:
@@ -324,12 +270,3 @@ def _hashes(server: redis.Redis, keys: list[bytes]) -> list[Any]:
     finally:
         pool.release(connection)
     return answers
-
-
-def _bytes(text: str) -> bytes:
-    return text.encode("utf-8", "surrogateescape")
-
-
-def _text(value: Any) -> str:
-    text: str = value.decode("utf-8", "surrogateescape")
-    return text

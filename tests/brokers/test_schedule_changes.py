@@ -15,7 +15,7 @@ from deskq.actions.schedule_edit import ScheduleDoer, plan_changes, store_of
 from deskq.actions.steps import StepCarrier, undo_plan
 from deskq.cli import main
 from deskq.profiles import PasswordStore, Profile, ProfileFile, Safety, SavedProfiles
-from deskq.schedules.base import Content, Crontab, Entry, Interval, Reading, ScheduleStore, Unsure
+from deskq.schedules.base import Crontab, Entry, Interval, ScheduleStore
 from deskq.schedules.comparing import Change
 from deskq.schedules.opening import open_store
 from deskq.schedules.plain import entry_to_plain
@@ -174,48 +174,16 @@ def test_an_entry_that_is_there_already_is_no_success(redis_url: str, store: Sch
     assert set(names(store)) == {"a"}
 
 
-class Deaf:
-    """A real store whose answer to a write is lost."""
-
-    def __init__(self, store: ScheduleStore) -> None:
-        self.store = store
-        self.kind, self.url, self.title = store.kind, store.url, store.title
-        self.zone, self.abilities = store.zone, store.abilities
-
-    def read(self) -> Content:
-        return self.store.read()
-
-    def read_in_parts(self) -> Reading:
-        return self.store.read_in_parts()
-
-    def close(self) -> None:
-        self.store.close()
-
-    def replace(self, old: Entry | None, new: Entry | None, *, change_shared: bool = False) -> Entry | None:
-        self.store.replace(old, new, change_shared=change_shared)
-        raise Unsure("The connection ended.")
-
-
-def test_a_write_whose_answer_was_lost_is_looked_for(redis_url: str, store: ScheduleStore) -> None:
-    profile = Profile.from_url(redis_url, name="shop", safety=Safety.FREE)
-    new = Entry(name="a", task="t", schedule=Interval(60.0))
-    doer = ScheduleDoer(Deaf(store))
-    (added,) = doer.do(plan_changes(store, profile, [Change(None, new)]).items)
-    assert (added.outcome, added.undo) == (Outcome.DONE, None)
-    (deleted,) = doer.do(plan_changes(store, profile, [Change(names(store)["a"], None)]).items)
-    assert deleted.outcome is Outcome.DONE
-    assert deleted.undo is not None
-    assert names(store) == {}
-
-
-def test_a_store_that_went_away_is_unknown(redis_url: str) -> None:
-    gone = open_store("redbeat:redis://127.0.0.1:1/0")
+def test_a_store_that_cannot_be_reached_was_not_changed() -> None:
+    url = "redbeat:redis://127.0.0.1:1/0"
+    gone = open_store(url)
     doer = ScheduleDoer(gone)
     change = Change(None, Entry(name="a", task="t", schedule=Interval(60.0)))
-    profile = Profile.from_url(redis_url, name="shop", safety=Safety.FREE)
+    profile = Profile.from_url("redis://127.0.0.1:1/0", name="shop", safety=Safety.FREE)
     (step,) = plan_changes(gone, profile, [change]).items
     (ending,) = doer.do([Step(target=step.target, command=step.command, detail=json.loads(json.dumps(step.detail)))])
-    assert ending.outcome is Outcome.UNKNOWN
+    assert ending.outcome is Outcome.FAILED
+    assert ending.words.endswith("Nothing was written.")
     doer.close()
 
 

@@ -18,7 +18,7 @@ class LossyMiddle(Middle):
     def __init__(self, target: int) -> None:
         super().__init__(target)
         self._mark = b""
-        self._holds = False
+        self._how = ""
         self._lock = threading.Lock()
         self._tails: dict[socket.socket, bytes] = {}
         self._chosen: dict[socket.socket, bytearray | None] = {}  # the client's end -> what is held, None = only muted
@@ -29,11 +29,15 @@ class LossyMiddle(Middle):
 
     def mute(self, mark: bytes) -> None:
         """The next connection whose client says this is served, and hears nothing of it, nor of what follows."""
-        self._wait_for(mark, holds=False)
+        self._wait_for(mark, "mute")
 
     def hold(self, mark: bytes) -> None:
         """What the next connection says from the piece with this on is kept, also when its client hangs up."""
-        self._wait_for(mark, holds=True)
+        self._wait_for(mark, "hold")
+
+    def lose(self, mark: bytes) -> None:
+        """The next connection whose client says this ends, and the server does not hear it."""
+        self._wait_for(mark, "lose")
 
     def deliver(self) -> bytes:
         """Hand the server what was held, as a network does that comes back; return what it answers."""
@@ -67,9 +71,9 @@ class LossyMiddle(Middle):
         for each in (*self._chosen, *self._deaf):
             each.close()
 
-    def _wait_for(self, mark: bytes, *, holds: bool) -> None:
+    def _wait_for(self, mark: bytes, how: str) -> None:
         self.met.clear()
-        self._holds = holds
+        self._how = how
         self._mark = mark
 
     def _pass_on(self, source: socket.socket, pair: tuple[socket.socket, list[bool]]) -> None:
@@ -87,10 +91,12 @@ class LossyMiddle(Middle):
         if self._mark not in said:
             return True
         self._mark = b""
-        self._chosen[source] = bytearray(piece) if self._holds else None
-        self._deaf.add(target)
         self.met.set()
-        return not self._holds
+        if self._how == "lose":
+            raise OSError("it is to be lost")  # both ends are closed then
+        self._chosen[source] = bytearray(piece) if self._how == "hold" else None
+        self._deaf.add(target)
+        return self._how == "mute"
 
     def _swallow(self, source: socket.socket, other: socket.socket) -> None:
         try:
