@@ -138,22 +138,17 @@ def rabbit_server() -> Iterator[RabbitServer]:
 
 
 @pytest.fixture
-def redis_url(redis_server: RedisServer) -> str:
+def redis_url(redis_server: RedisServer) -> Iterator[str]:
     """A database of Redis that is empty and nobody else's."""
-    return _empty_database(redis_server)
+    with redis_server.database() as url:
+        yield url
 
 
 @pytest.fixture
-def valkey_url(valkey_server: RedisServer) -> str:
+def valkey_url(valkey_server: RedisServer) -> Iterator[str]:
     """A database of Valkey that is empty and nobody else's."""
-    return _empty_database(valkey_server)
-
-
-def _empty_database(server: RedisServer) -> str:
-    db = next(_numbers) % 64
-    with server.new_client(db) as client:
-        client.flushdb()
-    return server.url_of(db)
+    with valkey_server.database() as url:
+        yield url
 
 
 @pytest.fixture

@@ -63,7 +63,7 @@ def site(request: pytest.FixtureRequest) -> Iterator[Site]:
     with contextlib.ExitStack() as stack:
         if request.param == "redis":
             server: RedisServer = request.getfixturevalue("redis_server")
-            url = f"{server.url.rsplit('/', 1)[0]}/13"
+            url = stack.enter_context(server.database())
         else:
             rabbit: RabbitServer = request.getfixturevalue("rabbit_server")
             url = stack.enter_context(rabbit.vhost("steered"))

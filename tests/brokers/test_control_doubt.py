@@ -38,8 +38,8 @@ ODD = "mails-already-sent"
 
 @pytest.fixture(scope="module")
 def workers(redis_server: RedisServer) -> Iterator[tuple[Profile, CeleryWorker, CeleryWorker]]:
-    url = f"{redis_server.url.rsplit('/', 1)[0]}/14"
     with (
+        redis_server.database() as url,
         CeleryWorker(url, pool="solo", queues=("celery", "second", ODD)) as solo,
         CeleryWorker(url, pool="solo", queues=("other",)) as idle,
     ):
@@ -212,8 +212,7 @@ def test_nodes_are_known_under_a_key_prefix(redis_url: str) -> None:
     assert control_nodes(profile) == ControlNodes(frozenset(), 0)
     prefixed = replace(profile, redis=replace(profile.redis, global_keyprefix="shop:"))
     with CeleryWorker(redis_url, concurrency=1, config={"global_keyprefix": "shop:"}) as worker:
-        here = ControlNodes(frozenset({worker.hostname}), 1)
-        wait_until(lambda: control_nodes(prefixed) == here)  # it is ready a moment before it listens
+        assert control_nodes(prefixed) == ControlNodes(frozenset({worker.hostname}), 1)
         assert control_nodes(profile) == ControlNodes(frozenset(), 0)
         with closing(RemoteControl(prefixed)) as remote:
             assert remote.inspect("ping", timeout=10, limit=1) == {worker.hostname: {"ok": "pong"}}

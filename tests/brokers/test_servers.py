@@ -121,3 +121,35 @@ def test_a_worker_on_rabbitmq(rabbit_vhost_url: str) -> None:
     config = {"result_backend": "rpc://"}
     with sample_client(rabbit_vhost_url, **config) as app, CeleryWorker(rabbit_vhost_url, config=config):
         assert app.send_task("sample.add", (2, 3)).get(timeout=20) == 5
+
+
+def test_a_database_is_nobody_else_s(needs: Callable[[Callable[[], RedisServer]], RedisServer]) -> None:
+    """However many are asked for: what one fixture holds, or a client is still in, no test is given."""
+    with needs(RedisServer) as server, server.database() as held:
+        with server.database() as url:
+            staying = redis.Redis.from_url(url)
+            staying.set("a", 1)
+        with staying:
+            given = []
+            for _ in range(130):
+                with server.database() as other:
+                    given.append(other)
+        assert not {held, url, server.url} & set(given)
+        assert len(set(given)) == 61
+        with redis.Redis.from_url(url) as client:
+            assert client.dbsize() == 1
+        again = []
+        for _ in range(130):
+            with server.database() as other, redis.Redis.from_url(other) as client:
+                assert client.dbsize() == 0
+                again.append(other)
+        assert url in again
+
+
+@pytest.mark.parametrize("pool", ["prefork", "solo", "threads"])
+def test_a_started_worker_listens(pool: str, redis_url: str) -> None:
+    """A broadcast that nobody has subscribed to is gone, on Redis, and a worker is ready before it subscribes."""
+    with sample_client(redis_url) as app:
+        for _ in range(3):
+            with CeleryWorker(redis_url, pool=pool, concurrency=1) as worker:
+                assert app.control.ping(timeout=10, limit=1) == [{worker.hostname: {"ok": "pong"}}]

@@ -14,7 +14,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from tests.support.processes import Process
-from tests.support.sample_app import BROKER, CONFIG
+from tests.support.sample_app import BROKER, CONFIG, LISTENS
 from tests.support.waiting import wait_until
 
 _ROOT = Path(__file__).resolve().parents[2]
@@ -49,7 +49,7 @@ class CeleryWorker:
         self._log = ""
 
     def start(self, timeout: float = 60) -> Self:
-        """Returns when it says that it is ready, which it does when it consumes its queues and answers control."""
+        """Returns when it says that it consumes its queues and listens to control messages."""
         directory = Path(tempfile.mkdtemp(prefix="deskq-worker-"))
         self._process = Process(self._args, log=directory / "worker.log", env=self._environment, cwd=_ROOT)
         try:
@@ -64,7 +64,7 @@ class CeleryWorker:
         process = self._running()
         if process.returncode is not None:
             raise RuntimeError(f"{self.hostname} ended with {process.returncode} while starting")
-        return f"{self.hostname} ready." in process.log()
+        return f"{self.hostname} {LISTENS}." in process.log()
 
     def _running(self) -> Process:
         if self._process is None:

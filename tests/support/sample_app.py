@@ -7,12 +7,17 @@ import json
 import os
 import time
 from collections.abc import Iterator
+from functools import partial
 from typing import Any
 
 from celery import Celery
 from celery.contrib.abortable import AbortableTask
 from celery.exceptions import Ignore, Reject, SoftTimeLimitExceeded
+from celery.signals import worker_ready
+from celery.utils.log import get_logger
 
+LISTENS = "listens to control messages"
+"""What a worker logs, behind its name, when a control message would reach it."""
 BROKER, CONFIG = "DESKQ_SAMPLE_BROKER", "DESKQ_SAMPLE_CONFIG"
 
 
@@ -168,6 +173,19 @@ def _register(app: Celery) -> None:
         """Passes through a custom state."""
         self.update_state(state="PROGRESS", meta={"done": 1, "of": 2})
         return "done"
+
+
+@worker_ready.connect
+def _tell_when_it_listens(sender: Any, **_: Any) -> None:
+    """On Redis a worker is ready before it subscribes, which its event loop does at the end of its first turn.
+
+    Then the loop sleeps until the subscription is confirmed, so that the second turn is soon enough.
+    """
+    tell = partial(get_logger(__name__).info, "%s %s.", sender.hostname, LISTENS)
+    if sender.hub is None or sender.connection.transport.driver_type != "redis":
+        tell()
+    else:
+        sender.hub.call_soon(sender.hub.call_soon, tell)
 
 
 app = make_app(os.environ.get(BROKER, "memory://"), **json.loads(os.environ.get(CONFIG, "{}")))

@@ -24,6 +24,9 @@ from tests.support.processes import Process, free_port, shared_pids
 from tests.support.waiting import wait_until
 
 
+_DATABASES = 64
+
+
 class ServerMissing(Exception):
     """The server is not installed; the message says what to install."""
 
@@ -177,6 +180,8 @@ class RedisServer(Server):
         self.password = password
         self._extra = extra
         self._clients: dict[int, redis.Redis] = {}
+        self._leased: set[int] = set()
+        self._last_leased = 0
 
     def url_of(self, db: int) -> str:
         """The URL of one of its databases."""
@@ -186,6 +191,29 @@ class RedisServer(Server):
     def url(self) -> str:
         """The URL of database 0."""
         return self.url_of(0)
+
+    @contextlib.contextmanager
+    def database(self) -> Iterator[str]:
+        """A database that is empty and nobody else's, neither another fixture's nor a client's; yields its URL.
+
+        Database 0 is never one of them: clients that speak of the whole server stand there.
+        """
+        db = wait_until(self._free_database, 10, "a database without clients")
+        self._leased.add(db)
+        self._last_leased = db
+        try:
+            with self.new_client(db) as client:
+                client.flushdb()
+            yield self.url_of(db)
+        finally:
+            self._leased.discard(db)
+
+    def _free_database(self) -> int | None:
+        """The one that was given back longest ago, among those in which no client stands."""
+        with self.new_client() as client:
+            taken = self._leased | {int(one["db"]) for one in client.client_list()}
+        turns = (self._last_leased + number for number in range(1, _DATABASES + 1))
+        return next((db % _DATABASES for db in turns if db % _DATABASES and db % _DATABASES not in taken), None)
 
     def client(self, db: int = 0) -> redis.Redis:
         """A client that belongs to the server and is closed with it; answers are bytes."""
@@ -201,7 +229,7 @@ class RedisServer(Server):
         options = {
             "port": str(self.port),
             "bind": "127.0.0.1",
-            "databases": "64",
+            "databases": str(_DATABASES),
             "save": "",
             "appendonly": "no",
             "dir": str(self.directory),
