@@ -13,6 +13,8 @@ import pika
 import pytest
 import redis
 
+from deskq.brokers.control_nodes import control_nodes
+from deskq.profiles import Profile
 from tests.support.celery_worker import CeleryWorker
 from tests.support.processes import children
 from tests.support.sample_app import sample_client
@@ -149,7 +151,9 @@ def test_a_database_is_nobody_else_s(needs: Callable[[Callable[[], RedisServer]]
 @pytest.mark.parametrize("pool", ["prefork", "solo", "threads"])
 def test_a_started_worker_listens(pool: str, redis_url: str) -> None:
     """A broadcast that nobody has subscribed to is gone, on Redis, and a worker is ready before it subscribes."""
-    with sample_client(redis_url) as app:
-        for _ in range(3):
-            with CeleryWorker(redis_url, pool=pool, concurrency=1) as worker:
-                assert app.control.ping(timeout=10, limit=1) == [{worker.hostname: {"ok": "pong"}}]
+    profile = Profile.from_url(redis_url)
+    for _ in range(3):
+        with CeleryWorker(redis_url, pool=pool, concurrency=1):
+            nodes = control_nodes(profile)
+            assert nodes is not None
+            assert nodes.connected == 1
