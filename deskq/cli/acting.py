@@ -20,8 +20,8 @@ from deskq.brokers.base import BrokerError
 from deskq.brokers.routing import Route, find_route, kinds_of, unbound
 from deskq.cli.common import moment_of, plain, profile_of, table
 from deskq.cli.confirming import confirmed, interruptible, look_after
+from deskq.cli.task_filter import filter_of_targets
 from deskq.errors import UserError
-from deskq.history.query import TaskFilter
 from deskq.history.reader import HistoryReader
 from deskq.profiles import Profile
 
@@ -105,12 +105,7 @@ def _chosen(reader: HistoryReader, options: argparse.Namespace) -> list[Any]:
         return rows
     if not options.state:
         raise UserError("Say which tasks: their ids, or --state FAILURE.")
-    chosen = TaskFilter(
-        states=tuple(state.upper() for state in options.state),
-        names=tuple(options.name),
-        queues=tuple(options.from_queue),
-        text=options.text,
-    )
+    chosen = filter_of_targets(options, reader)
     rows = reader.tasks(chosen, limit=options.limit + 1)
     if len(rows) > options.limit:
         raise UserError(f"More than {options.limit:,} tasks match. Narrow it down, or raise --limit.")

@@ -22,8 +22,8 @@ from deskq.brokers.remote_control import RemoteControl, is_beat
 from deskq.cli.abort import known_names
 from deskq.cli.common import plain, profile_of, table
 from deskq.cli.steps import FAILED, carry_steps, show_steps
+from deskq.cli.task_filter import filter_of_targets
 from deskq.errors import UserError
-from deskq.history.query import TaskFilter
 from deskq.history.reader import HistoryReader
 from deskq.profiles import Profile
 
@@ -73,13 +73,8 @@ def _tasks(profile: Profile, options: argparse.Namespace) -> list[tuple[str, str
         return [(uuid, known.get(uuid, "")) for uuid in dict.fromkeys(options.ids)]
     if not options.state:
         raise UserError("Say which tasks: their ids, --state, or --stamp.")
-    chosen = TaskFilter(
-        states=tuple(state.upper() for state in options.state),
-        names=tuple(options.name),
-        queues=tuple(options.from_queue),
-        text=options.text,
-    )
     with contextlib.closing(HistoryReader(profile.history_path())) as reader:
+        chosen = filter_of_targets(options, reader)
         rows = reader.tasks(chosen, limit=options.limit + 1)
     if len(rows) > options.limit:
         raise UserError(f"More than {options.limit:,} tasks match. Narrow it down, or raise --limit.")

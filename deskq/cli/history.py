@@ -13,7 +13,8 @@ from typing import TextIO
 
 from deskq import paths
 from deskq.cli.common import history_of, plain
-from deskq.cli.task_output import WRITERS, filter_of
+from deskq.cli.task_filter import filter_of
+from deskq.cli.task_output import WRITERS
 from deskq.cli.tasks import say_unreadable
 from deskq.errors import UserError
 from deskq.history.inspection import Description, Progress, as_values, compact, copy_history, describe, problems
@@ -71,9 +72,9 @@ def copy_file(options: argparse.Namespace) -> int:
 
 def export(options: argparse.Namespace) -> int:
     """Write tasks to the terminal or to a file."""
-    chosen = filter_of(options)
     reader = HistoryReader(history_of(options.history, options))
     try:
+        chosen = filter_of(options, reader)
         if options.output is None:
             WRITERS[options.format](reader.export(chosen), sys.stdout)
         else:

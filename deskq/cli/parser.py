@@ -131,6 +131,9 @@ def _add_task_filter(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--queue", action="append", default=[], metavar="Q", help="queue name; * is a wildcard")
     parser.add_argument("--worker", action="append", default=[], metavar="W", help="worker name; * is a wildcard")
     parser.add_argument("--text", default="", metavar="T", help="words in id, name, arguments or exception")
+    parser.add_argument(
+        "--filter", default="", metavar="F", help='the window\'s filter: "state:FAILURE runtime:>1 args:8812 since:1h"'
+    )
     parser.add_argument("--since", default="", metavar="SPAN", help="first seen in the last 90s, 15m, 6h or 7d")
 
 

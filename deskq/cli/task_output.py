@@ -1,33 +1,18 @@
-"""Tasks as JSON lines, CSV or a table, and the options that choose them: for every command that prints tasks."""
+"""Tasks as JSON lines, CSV or a table: for every command that prints tasks."""
 
 from __future__ import annotations
 
-import argparse
 import csv
 import json
-import time
 from collections.abc import Iterator
 from datetime import datetime
 from typing import Any, Final, TextIO
 
 from deskq.cli.common import table
 from deskq.history.cells import safe_cell
-from deskq.history.query import TaskFilter, seconds_of
 from deskq.history.reader import EXPORT_KEYS
 
 _SHOWN: Final = ("state", "name", "queue", "worker", "received", "runtime", "retries", "uuid", "args", "exception")
-
-
-def filter_of(options: argparse.Namespace) -> TaskFilter:
-    """Return the filter that the options of ``parser.add_task_filter`` stand for; raises UserError."""
-    return TaskFilter(
-        states=tuple(state.upper() for state in options.state),
-        names=tuple(options.name),
-        queues=tuple(options.queue),
-        workers=tuple(options.worker),
-        text=options.text,
-        since=time.time() - seconds_of(options.since) if options.since else None,
-    )
 
 
 def write_json(tasks: Iterator[dict[str, Any]], stream: TextIO) -> int:

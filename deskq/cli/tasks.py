@@ -6,15 +6,16 @@ import argparse
 import sys
 
 from deskq.cli.common import history_of
-from deskq.cli.task_output import WRITERS, filter_of
+from deskq.cli.task_filter import filter_of
+from deskq.cli.task_output import WRITERS
 from deskq.history.reader import HistoryReader
 
 
 def run(options: argparse.Namespace) -> int:
     """Print the tasks that were asked for."""
-    chosen = filter_of(options)
     reader = HistoryReader(history_of(options.history, options))
     try:
+        chosen = filter_of(options, reader)
         WRITERS[options.format](reader.export(chosen, limit=options.limit or None), sys.stdout)
         say_unreadable(reader)
     finally:

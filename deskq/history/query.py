@@ -1,18 +1,13 @@
-"""The filter language of the task table, and its translation to SQL.
-
-``state:FAILURE task:mail.* queue:emails worker:w3 since:1h some text``; a value with blanks goes in double quotes,
-the same field twice means either, different fields mean both.
-"""
+"""Which tasks are asked for, in which order, and how that is said in SQL."""
 
 from __future__ import annotations
 
 import re
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Final
 
-from deskq.errors import UserError
+from deskq.history.codec import pack_uuid
 
 STATES: Final = (
     "SENT",
@@ -28,17 +23,26 @@ STATES: Final = (
     "UNSEEN",
     "IGNORED",
 )
-FIELDS: Final = {"state": "states", "task": "names", "name": "names", "queue": "queues", "worker": "workers"}
-_UNITS: Final = {"s": 1, "m": 60, "min": 60, "h": 3600, "d": 86400}
-_TERM: Final = re.compile(r'(?:(\w+):)?("(?:[^"\\]|\\.)*"|\S+)')
-_SPAN: Final = re.compile(r"(\d+)(s|min|m|h|d)")
+
+
+@dataclass(frozen=True, slots=True)
+class Bound:
+    """A limit of a number: ``operator`` is one of < <= = >= >."""
+
+    operator: str
+    value: float
+
+    def __str__(self) -> str:
+        return f"{self.operator}{self.value:.15g}"
 
 
 @dataclass(frozen=True, slots=True)
 class TaskFilter:
-    """Which tasks. Values of one field are alternatives; ``*`` in names is a wildcard.
+    """Which tasks. Values of one field are alternatives, limits must all hold; ``*`` in names is a wildcard.
 
-    ``text`` is searched in id, name, arguments and exception, without regard to ASCII case; each word must occur.
+    ``text`` and ``phrases`` are searched in id, name, arguments and exception, without regard to ASCII case; each word
+    of the one, and each of the other as a whole, must occur. ``args``, ``kwargs``, ``results`` and ``exceptions`` are
+    searched for where they say. ``ids`` are beginnings, ``roots`` and ``parents`` whole ids. ``runtime`` is in seconds.
     ``since`` and ``until`` are epoch seconds of when the task was first seen.
     """
 
@@ -47,6 +51,16 @@ class TaskFilter:
     queues: tuple[str, ...] = ()
     workers: tuple[str, ...] = ()
     text: str = ""
+    phrases: tuple[str, ...] = ()
+    args: tuple[str, ...] = ()
+    kwargs: tuple[str, ...] = ()
+    results: tuple[str, ...] = ()
+    exceptions: tuple[str, ...] = ()
+    ids: tuple[str, ...] = ()
+    roots: tuple[str, ...] = ()
+    parents: tuple[str, ...] = ()
+    runtime: tuple[Bound, ...] = ()
+    retries: tuple[Bound, ...] = ()
     since: float | None = None
     until: float | None = None
 
@@ -54,6 +68,18 @@ class TaskFilter:
     def empty(self) -> bool:
         """True if it lets every task through."""
         return self == TaskFilter()
+
+    @property
+    def reads_every_row(self) -> bool:
+        """No index finds these: they are searched for in slices, with a bar that says so."""
+        if self.ids or self.roots or self.parents:
+            return False
+        return self.searches_text or bool(self.queues or self.workers or self.runtime or self.retries)
+
+    @property
+    def searches_text(self) -> bool:
+        """Texts have to be compared, which takes longer than numbers."""
+        return bool(self.text or self.phrases or self.args or self.kwargs or self.results or self.exceptions)
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +90,7 @@ class Sort:
     descending: bool = True
 
 
+_OPERATORS: Final = {"<": "<", "<=": "<=", "=": "=", ">=": ">=", ">": ">"}
 SORTS: Final = {
     "seen": "id",
     "runtime": "runtime",
@@ -89,42 +116,6 @@ class Where:
         return " AND ".join(f"({term})" for term in self.terms) or "1"
 
 
-def parse(text: str, *, now: float | None = None) -> TaskFilter:
-    """Read the filter language; raises UserError that names the word it does not understand."""
-    found: dict[str, list[str]] = {"states": [], "names": [], "queues": [], "workers": []}
-    words: list[str] = []
-    since: float | None = None
-    for key, value in _TERM.findall(text):
-        value = _unquoted(value)
-        if key in FIELDS:
-            found[FIELDS[key]].append(value.upper() if key == "state" else value)
-        elif key == "since":
-            since = (time.time() if now is None else now) - seconds_of(value)
-        else:
-            words.append(f"{key}:{value}" if key else value)
-    return TaskFilter(
-        **{name: tuple(values) for name, values in found.items()},  # type: ignore[arg-type]
-        text=" ".join(words),
-        since=since,
-    )
-
-
-def unparse(chosen: TaskFilter) -> str:
-    """Write a filter in the filter language, without its time span."""
-    words = [
-        f"{key}:{_quoted(value)}" for key, name in FIELDS.items() if key != "name" for value in getattr(chosen, name)
-    ]
-    return " ".join([*words, chosen.text] if chosen.text else words)
-
-
-def seconds_of(span: str) -> float:
-    """Return the seconds of "90s", "15m", "6h" or "7d"; raises UserError on anything else."""
-    match = _SPAN.fullmatch(span)
-    if match is None:
-        raise UserError(f"“{span}” is no time span: write 90s, 15m, 6h or 7d.")
-    return float(match[1]) * _UNITS[match[2]]
-
-
 def without_states(chosen: TaskFilter) -> TaskFilter:
     """Return the filter for counting by state."""
     return replace(chosen, states=())
@@ -145,7 +136,22 @@ def where(chosen: TaskFilter, names_with: Callable[[str], Sequence[int] | None] 
     ):
         if values:
             _add_any_of(result, column, values)
-    for word in chosen.text.split():
+    if chosen.ids:
+        _add_ids(result, chosen.ids)
+    if chosen.roots:  # the first task itself has no root in the file
+        _add_related(result, ("root", "uuid"), chosen.roots)
+    if chosen.parents:
+        _add_related(result, ("parent",), chosen.parents)
+    for column, limits in (("runtime", chosen.runtime), ("retries", chosen.retries)):
+        for limit in limits:  # without the index on runtimes, by which half of all tasks would have to be sorted
+            result.add(f"+{column} {_OPERATORS[limit.operator]} ?", limit.value)
+    for column, texts in (("args", chosen.args), ("kwargs", chosen.kwargs), ("exception", chosen.exceptions)):
+        if texts:
+            _add_text(result, column, texts)
+    if chosen.results:
+        _add_text(result, "result", chosen.results)
+        _add_any_of(result, "state_id", ("SUCCESS",))  # that of another attempt is kept, and not shown
+    for word in (*chosen.text.split(), *chosen.phrases):
         _add_word(result, word, names_with(word) if names_with is not None else None)
     return result
 
@@ -155,10 +161,15 @@ def pattern(word: str) -> str:
     return "%" + re.sub(r"([\\%_])", r"\\\1", word) + "%"
 
 
-def _add_word(result: Where, word: str, names: Sequence[int] | None) -> None:
-    """Reading a row takes longer than LIKE, so each column is compared by itself; ESCAPE costs half as much again."""
+def _matches(word: str) -> tuple[str, str]:
+    """What finds a word in a column, and its value; ESCAPE costs half as much again."""
     like = pattern(word)
-    matches = "LIKE ? ESCAPE '\\'" if len(like) > len(word) + 2 else "LIKE ?"
+    return ("LIKE ? ESCAPE '\\'" if len(like) > len(word) + 2 else "LIKE ?"), like
+
+
+def _add_word(result: Where, word: str, names: Sequence[int] | None) -> None:
+    """Reading a row takes longer than LIKE, so each column is compared by itself."""
+    matches, like = _matches(word)
     terms = [f"{column} {matches}" for column in ("args", "kwargs", "exception")]
     values: list[object] = [like, like, like]
     if names is None:
@@ -166,14 +177,47 @@ def _add_word(result: Where, word: str, names: Sequence[int] | None) -> None:
         values.append(like)
     elif names:
         terms.append(f"name_id IN ({', '.join(str(int(number)) for number in names)})")
-    digits = word.replace("-", "").lower()
-    if re.fullmatch(r"[0-9a-fA-F-]{4,36}", word) and 4 <= len(digits) <= 32:  # perhaps the beginning of a UUID
+    range_of_ids = _uuids_from(word)
+    if range_of_ids is not None:
         terms.append("uuid BETWEEN ? AND ?")
-        values += [bytes.fromhex(digits.ljust(32, "0")), bytes.fromhex(digits.ljust(32, "f"))]
+        values += range_of_ids
     else:  # an id that is none is kept as text, and searched as a whole
         terms.append("typeof(uuid) = 'text' AND instr(uuid, ?)")
         values.append(word)
     result.add(" OR ".join(terms), *values)
+
+
+def _uuids_from(word: str) -> tuple[bytes, bytes] | None:
+    """The first and the last UUID that begin with a word, None if none can."""
+    digits = word.replace("-", "").lower()
+    if not re.fullmatch(r"[0-9a-fA-F-]{4,36}", word) or not 4 <= len(digits) <= 32:
+        return None
+    return bytes.fromhex(digits.ljust(32, "0")), bytes.fromhex(digits.ljust(32, "f"))
+
+
+def _add_ids(result: Where, beginnings: Sequence[str]) -> None:
+    """The index on ids finds them, however many tasks there are; one that is no UUID is kept as text."""
+    parts: list[str] = []
+    values: list[object] = []
+    for beginning in beginnings:
+        parts.append("SELECT id FROM tasks WHERE uuid >= ? AND uuid < ?")
+        values += [beginning, beginning + "\U0010ffff"]
+        uuids = _uuids_from(beginning)
+        if uuids is not None:
+            parts.append("SELECT id FROM tasks WHERE uuid BETWEEN ? AND ?")
+            values += uuids
+    result.add(f"id IN ({' UNION '.join(parts)})", *values)
+
+
+def _add_related(result: Where, columns: Sequence[str], ids: Sequence[str]) -> None:
+    marks = ", ".join("?" * len(ids))
+    parts = [f"SELECT id FROM tasks WHERE {column} IN ({marks})" for column in columns]
+    result.add(f"id IN ({' UNION '.join(parts)})", *[pack_uuid(one) for one in ids] * len(columns))
+
+
+def _add_text(result: Where, column: str, texts: Sequence[str]) -> None:
+    found = [_matches(text) for text in texts]
+    result.add(" OR ".join(f"{column} {matches}" for matches, _ in found), *[like for _, like in found])
 
 
 def _add_any_of(result: Where, column: str, values: Sequence[str]) -> None:
@@ -188,15 +232,3 @@ def _add_any_of(result: Where, column: str, values: Sequence[str]) -> None:
             terms.append(f"{column} IN (SELECT id FROM texts WHERE text GLOB ?)")
             parameters.append(re.sub(r"[\[?]", lambda special: f"[{special[0]}]", value))
     result.add(" OR ".join(terms), *parameters)
-
-
-def _quoted(value: str) -> str:
-    if value and not re.search(r'[\s"\\]', value):
-        return value
-    return '"' + re.sub(r'(["\\])', r"\\\1", value) + '"'
-
-
-def _unquoted(value: str) -> str:
-    if len(value) >= 2 and value[0] == value[-1] == '"':
-        return re.sub(r"\\(.)", r"\1", value[1:-1])
-    return value

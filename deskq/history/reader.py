@@ -242,13 +242,16 @@ class HistoryReader(Connected):
     def facets(self) -> Facets:
         """Return the names, queues, workers and states that occur, sorted."""
         queues = {row.name for row in self.queues()} | set(self._recent("queue_id"))
-        states = [self._text(state) for (state,) in self._all("SELECT state_id FROM state_counts WHERE n > 0", ())]
         return Facets(
             tuple(sorted(self._text(number) for number in self._name_ids())),
             tuple(sorted(queues)),
             tuple(row.hostname for row in self.workers()),
-            tuple(sorted(states)),
+            tuple(sorted(self.states())),
         )
+
+    def states(self) -> list[str]:
+        """Return the states in which tasks are."""
+        return [self._text(state) for (state,) in self._all("SELECT state_id FROM state_counts WHERE n > 0", ())]
 
     def top_failures(self, since: float, until: float, limit: int = 20) -> list[FailureRow]:
         """Return the most frequent failures among the newest 20,000 in a span."""

@@ -40,7 +40,7 @@ class Answer:
 
 def needs_search(chosen: TaskFilter, sort: Sort) -> bool:
     """No index finds these: every row must be read."""
-    return bool(chosen.text or chosen.queues or chosen.workers) and sort == Sort()
+    return chosen.reads_every_row and sort == Sort()
 
 
 def head(reader: HistoryReader, chosen: TaskFilter, sort: Sort) -> Answer:

@@ -1,20 +1,35 @@
-"""The filter of the task table: one line in the filter language, a menu of facets, a span of time, counts by state."""
+"""The filter of the task table: one line in the filter language, a menu of facets, a span of time, counts by state.
+
+While a line is not understood the table follows the previous filter, and a sentence below the line says so.
+"""
 
 from __future__ import annotations
 
+import contextlib
 from dataclasses import replace
 from typing import Any, Final
 
-from PySide6.QtCore import QStringListModel, Qt, QTimer, Signal
-from PySide6.QtGui import QAction
-from PySide6.QtWidgets import QComboBox, QCompleter, QHBoxLayout, QLineEdit, QMenu, QPushButton, QToolButton, QWidget
+from PySide6.QtCore import QEvent, QStringListModel, Qt, QTimer, Signal
+from PySide6.QtGui import QAction, QKeyEvent
+from PySide6.QtWidgets import (
+    QComboBox,
+    QCompleter,
+    QHBoxLayout,
+    QLineEdit,
+    QMenu,
+    QPushButton,
+    QToolButton,
+    QVBoxLayout,
+    QWidget,
+)
 
-from deskq.errors import UserError
-from deskq.history.query import FIELDS, TaskFilter, parse, unparse
+from deskq.history.filter_language import FIELDS, FilterError, doubts_about_states, filter_text, parse, unparse
+from deskq.history.query import TaskFilter
 from deskq.history.rows import Facets, StateCounts
 from deskq.models.formats import number, plain
 from deskq.models.task_columns import STATE_WORDS
 from deskq.views import theme
+from deskq.views.empty import plain_label
 
 SPANS: Final = (
     ("All time", None),
@@ -24,11 +39,14 @@ SPANS: Final = (
     ("Last 24 hours", 86_400.0),
     ("Last 7 days", 604_800.0),
 )
-_FACETS: Final = (
-    ("state", "State", "states"),
-    ("task", "Task", "names"),
-    ("queue", "Queue", "queues"),
-    ("worker", "Worker", "workers"),
+_FACETS: Final = (("State", "states"), ("Task", "names"), ("Queue", "queues"), ("Worker", "workers"))
+_HELP: Final = "\n".join(
+    [
+        *(f"{key}:{field.example} – {field.tip}" for key, field in FIELDS.items()),
+        "since:15m – first seen in the last 90s, 15m, 6h or 7d",
+        "Any other text is searched for in id, name, arguments and exception.",
+        'Quotes make anything text: "note: x".',
+    ]
 )
 _GROUP_STATES: Final = {
     "waiting": ("SENT", "RECEIVED"),
@@ -41,20 +59,44 @@ _GROUP_STATES: Final = {
 }
 
 
+class FilterLine(QLineEdit):
+    """A line whose Return is its own, whatever the window does with that key elsewhere."""
+
+    def event(self, event: QEvent) -> bool:
+        returns = isinstance(event, QKeyEvent) and event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter)
+        if returns and event.type() == QEvent.Type.ShortcutOverride:
+            event.accept()
+            return True
+        return super().event(event)
+
+
 class FilterBar(QWidget):
-    """Emits ``changed`` with a TaskFilter (without its span) and the span in seconds, or None."""
+    """Emits ``changed`` with a TaskFilter (without its span) and the span in seconds, or None.
+
+    ``trouble`` is why the line is not understood, ``doubt`` what is odd about one that is; each is "" or a sentence,
+    and ``told`` comes when one changes.
+    """
 
     changed = Signal(object, object)
+    told = Signal()
     pause_toggled = Signal(bool)
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self._facets = Facets()
-        layout = QHBoxLayout(self)
-        layout.setContentsMargins(theme.GAP, theme.GAP, theme.GAP, theme.GAP_S)
+        self._facets: Facets | None = None
+        self.trouble = self.doubt = ""
+        outer = QVBoxLayout(self)
+        outer.setContentsMargins(theme.GAP, theme.GAP, theme.GAP, theme.GAP_S)
+        outer.setSpacing(theme.GAP_S)
+        layout = QHBoxLayout()
         layout.setSpacing(theme.GAP)
-        self.line = QLineEdit()
-        self.line.setPlaceholderText("Filter: state:FAILURE task:mail.* queue:emails worker:w3, or any text   ( / )")
+        outer.addLayout(layout)
+        self.said = plain_label(wrap=True)
+        self.said.hide()
+        outer.addWidget(self.said)
+        self.line = FilterLine()
+        self.line.setPlaceholderText("Filter: state:FAILURE task:mail.* queue:emails runtime:>1, or any text   ( / )")
+        self.line.setToolTip(_HELP)
         self.line.setAccessibleName("Filter")
         self.line.setClearButtonEnabled(True)
         self.line.addAction(theme.icon("search"), QLineEdit.ActionPosition.LeadingPosition)
@@ -69,7 +111,7 @@ class FilterBar(QWidget):
         self.line.returnPressed.connect(self._apply)
         self.problem = QAction(theme.icon("triangle-alert"), "", self)
         self._soon = QTimer(self, singleShot=True, interval=250)
-        self._soon.timeout.connect(self._apply)
+        self._soon.timeout.connect(self._apply_typed)
         self.line.textChanged.connect(self._soon.start)
         self.choose = QToolButton()
         self.choose.setText("Filter by")
@@ -94,13 +136,11 @@ class FilterBar(QWidget):
 
     def set_facets(self, facets: Facets) -> None:
         """Offer these names."""
-        self._facets = facets
-        words = [
-            f"{key}:{plain(value) if ' ' not in value else chr(34) + value + chr(34)}"
-            for key, _, name in _FACETS
-            for value in getattr(facets, name)
-        ]
+        before, self._facets = self._facets, facets
+        words = [plain(filter_text(**{name: (value,)})) for _, name in _FACETS for value in getattr(facets, name)]
         self._words.setStringList(words)
+        if before is None or before.states != facets.states:  # custom states are known by them
+            self._look_again()
 
     def set_text(self, text: str) -> None:
         """Write a filter and apply it at once."""
@@ -115,28 +155,71 @@ class FilterBar(QWidget):
         self.set_text("")
 
     def chosen(self) -> TaskFilter:
-        """Return the filter as it is written; raises UserError."""
-        return parse(self.line.text())
+        """Return the filter as it is written; raises FilterError."""
+        return parse(self.line.text(), states=self._facets.states if self._facets is not None else ())
+
+    def understood(self) -> bool:
+        """Is what is written in force now? If not, it says why."""
+        try:
+            self.chosen()
+        except FilterError:
+            self._apply()
+            return False
+        if self._soon.isActive():
+            self._apply()
+        return True
 
     def toggle_states(self, states: tuple[str, ...]) -> None:
         """Filter by these states; by none if that was the filter already."""
-        try:
+        if self.understood():
             chosen = self.chosen()
-        except UserError:
-            chosen = TaskFilter()
-        same = set(chosen.states) == set(states)
-        self.set_text(unparse(_with(chosen, "states", () if same else states)))
+            same = set(chosen.states) == set(states)
+            self.set_text(unparse(_with(chosen, "states", () if same else states)))
 
     def _apply(self) -> None:
         self._soon.stop()
         try:
             chosen = self.chosen()
-        except UserError as error:
-            self.problem.setToolTip(str(error))
-            self.line.addAction(self.problem, QLineEdit.ActionPosition.TrailingPosition)
+        except FilterError as error:
+            self._say(trouble=str(error))
             return
-        self.line.removeAction(self.problem)
+        self._say(doubt=self._doubt_about(chosen))
         self.changed.emit(chosen, self.span.currentData())
+
+    def _apply_typed(self) -> None:
+        """What is typed next may complete the word: nobody is interrupted for it."""
+        try:
+            self.chosen()
+        except FilterError as error:
+            if error.incomplete and self.line.hasFocus():
+                self._say()
+                return
+        self._apply()
+
+    def _look_again(self) -> None:
+        if self.trouble:
+            self._apply()
+        elif self.line.text() and not self._soon.isActive():
+            with contextlib.suppress(FilterError):
+                self._say(doubt=self._doubt_about(self.chosen()))
+
+    def _doubt_about(self, chosen: TaskFilter) -> str:
+        return doubts_about_states(chosen, self._facets.states) if self._facets is not None else ""
+
+    def _say(self, *, trouble: str = "", doubt: str = "") -> None:
+        if (trouble, doubt) == (self.trouble, self.doubt):
+            return
+        self.trouble, self.doubt = trouble, doubt
+        said = plain(f"{trouble} The table still follows the previous filter." if trouble else doubt)
+        self.said.setText(said)
+        self.said.setVisible(bool(said))
+        self.line.setAccessibleDescription(said)
+        self.problem.setToolTip(said)
+        if said:
+            self.line.addAction(self.problem, QLineEdit.ActionPosition.TrailingPosition)
+        else:
+            self.line.removeAction(self.problem)
+        self.told.emit()
 
     def _live_toggled(self, live: bool) -> None:
         self.live.setText("Live" if live else "Paused")
@@ -162,13 +245,13 @@ class FilterBar(QWidget):
 
     def _fill_menu(self) -> None:
         self._menu.clear()
-        try:
-            chosen = self.chosen()
-        except UserError:
-            chosen = TaskFilter()
-        for _, title, name in _FACETS:
+        if not self.understood():
+            self._menu.addAction("The filter line is not understood").setEnabled(False)
+            return
+        chosen, facets = self.chosen(), self._facets or Facets()
+        for title, name in _FACETS:
             menu = self._menu.addMenu(title)
-            values: tuple[str, ...] = getattr(self._facets, name)
+            values: tuple[str, ...] = getattr(facets, name)
             for value in values[:200]:
                 text = STATE_WORDS.get(value, value) if name == "states" else value
                 action = QAction(plain(text).replace("&", "&&"), menu, checkable=True)
@@ -178,6 +261,8 @@ class FilterBar(QWidget):
             menu.setEnabled(bool(values))
 
     def _toggle(self, name: str, value: str, on: bool) -> None:
+        if not self.understood():
+            return
         chosen = self.chosen()
         values = [other for other in getattr(chosen, name) if other != value]
         self.set_text(unparse(_with(chosen, name, (*values, value) if on else tuple(values))))

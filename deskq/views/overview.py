@@ -10,6 +10,7 @@ from PySide6.QtCore import QTimer, Signal
 from PySide6.QtWidgets import QComboBox, QGridLayout, QHBoxLayout, QPushButton, QVBoxLayout, QWidget
 
 from deskq.errors import UserError
+from deskq.history.filter_language import filter_text
 from deskq.history.rows import FailureRow, Gap, RatePoint
 from deskq.models import formats
 from deskq.models.columns import Column
@@ -99,7 +100,7 @@ class OverviewView(QWidget):
         failing.addWidget(heading)
         failing.addWidget(self.table, 1)
         self.task_runtimes = RuntimesTable()
-        self.task_runtimes.chosen.connect(lambda name: self.filter_tasks.emit(f'task:"{name}"'))
+        self.task_runtimes.chosen.connect(lambda name: self.filter_tasks.emit(filter_text(names=(name,))))
         tables = QHBoxLayout()
         tables.setSpacing(theme.GAP)
         tables.addLayout(failing, 1)
@@ -243,7 +244,8 @@ class OverviewView(QWidget):
         row = self.failures.row_at(lines[0]) if lines else None
         if row is not None:
             kind = row.exception.partition("(")[0]
-            self.filter_tasks.emit(f'state:FAILURE task:"{row.name}" {kind}')
+            text = filter_text(states=("FAILURE",), names=(row.name,), exceptions=(kind,) if kind else ())
+            self.filter_tasks.emit(text)
 
     def _open_fullest(self) -> None:
         queues = [queue for facts in self._facts.values() for queue in facts.queues]

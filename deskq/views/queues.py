@@ -10,6 +10,7 @@ from PySide6.QtWidgets import QComboBox, QHBoxLayout, QLineEdit, QMenu, QSplitte
 
 from deskq.actions.pauses import Pause, pauses
 from deskq.errors import UserError
+from deskq.history.filter_language import filter_text
 from deskq.history.reader import HistoryReader
 from deskq.history.rows import Gap, SamplePoint
 from deskq.models import formats
@@ -169,7 +170,7 @@ class QueuesView(QWidget):
     def show_tasks(self) -> None:
         """Show the tasks that were sent to the selected queue."""
         if self._queue:
-            self.filter_tasks.emit(f'queue:"{self._queue}"')
+            self.filter_tasks.emit(filter_text(queues=(self._queue,)))
 
     def save_layout(self) -> None:
         """Remember the columns and the split."""

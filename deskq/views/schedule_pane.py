@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from PySide6.QtCore import QModelIndex, QPoint, Qt, QTimer
 from PySide6.QtWidgets import QSplitter, QStackedWidget, QVBoxLayout, QWidget
 
+from deskq.history.filter_language import filter_text
 from deskq.models import formats
 from deskq.models.columns import Column
 from deskq.models.large_table import LargeTableModel
@@ -195,7 +196,7 @@ class SchedulePane(QWidget):
         """Show the tasks that have the selected schedule's task name."""
         one = self._current()
         if one is not None:
-            self.ask_for_tasks(one.profile.name, f'task:"{one.entry.task}"')
+            self.ask_for_tasks(one.profile.name, filter_text(names=(one.entry.task,)))
 
     def copy_python(self) -> None:
         """Copy the selected schedules as entries of a beat_schedule."""

@@ -82,7 +82,7 @@ class TaskAsking:
     async def _matching(self, most: int, verb: str) -> list[int]:
         """The tasks are frozen here; of a text search those that it has found so far. None where they are too many."""
         chosen, model = self._model.chosen, self._model
-        if chosen.text:
+        if chosen.searches_text:
             numbers = [model.id_at(line) for line in range(model.rowCount())]
         else:
             numbers = list(await self._session.ask(lambda reader: reader.task_ids(chosen, limit=most + 1), slot="all"))

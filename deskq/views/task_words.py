@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from deskq.models.formats import plain
 from deskq.models.tasks import TasksModel
 
 MENU: Final = (
@@ -20,11 +21,16 @@ _NO_EVENTS: Final = (
 
 
 def empty_words(
-    model: TasksModel, problem: str, *, waiting: bool, loading: bool, searching: bool
+    model: TasksModel, problem: str, *, trouble: str, doubt: str, waiting: bool, loading: bool, searching: bool
 ) -> tuple[str, str, str]:
-    """Return title, reason, and what the button says, "" for none. ``waiting``: for the history itself."""
+    """Return title, reason, and what the button says, "" for none.
+
+    ``trouble``: why the filter is not understood, ``doubt``: what is odd about it. ``waiting``: for the history itself.
+    """
     if loading and waiting:
         return "Waiting for the history", problem or "The recorder is starting.", ""
+    if trouble:
+        return "Filter not understood", plain(trouble), "Clear filter"
     if searching:
         return "Searching", "No task was found yet.", ""
     if model.search is not None and model.search.stopped:
@@ -32,7 +38,7 @@ def empty_words(
     if loading:
         return "Reading the history", "What matches is being looked for.", ""
     if not model.chosen.empty:
-        return "No task matches", "Nothing in the history fits this filter.", "Clear filter"
+        return "No task matches", plain(doubt) or "Nothing in the history fits this filter.", "Clear filter"
     if problem:
         return "Nothing recorded", problem, ""
     return "No task events yet", _NO_EVENTS, ""

@@ -13,11 +13,10 @@ from PySide6.QtWidgets import QMenu, QPushButton, QSplitter, QStackedWidget, QVB
 
 from deskq.actions.traces import Trace, traces_of
 from deskq.errors import UserError
-from deskq.history.query import SORTS, Sort, TaskFilter
+from deskq.history.query import TaskFilter
 from deskq.history.rows import StateCounts
 from deskq.models.journal import ask_journal
 from deskq.models.session import ProfileSession
-from deskq.models.task_columns import TASK_COLUMNS
 from deskq.models.task_detail import read_detail, send_task_text
 from deskq.models.tasks import TasksModel
 from deskq.views import theme, window_state
@@ -29,6 +28,7 @@ from deskq.views.selected_tasks import SelectedTasks
 from deskq.views.task_asking import TaskAsking
 from deskq.views.task_detail import TaskDetailPane
 from deskq.views.task_drag import TaskTable
+from deskq.views.task_sort import TaskSort
 from deskq.views.task_words import MENU, empty_words
 
 
@@ -54,14 +54,10 @@ class TasksView(QWidget):
         self.search = SearchStrip(self.model)
         self.table = TaskTable("tasks", self.model.columns, session.profile.name)
         self.table.setModel(self.model)
-        self._show_sort(self.model.sort_by)  # Qt's own default would be the first column, the state
-        self.table.lay_out()
-        self.table.horizontalHeader().setSectionsClickable(True)
-        self.table.horizontalHeader().setSortIndicatorShown(True)
+        self.sort = TaskSort(self.table, self.model)
         self.selected = SelectedTasks(session, self.model, self.table)
         self.asking = TaskAsking(session, self.selected, self.model, self)
         self.table.copies_rows = self.selected.rows
-        self._restore_sort()
         self.detail = TaskDetailPane()
         self.detail.hide()
         self.detail.result.serve(session.result, session.spawn)
@@ -98,9 +94,9 @@ class TasksView(QWidget):
 
     def _connect(self) -> None:
         self.filter_bar.changed.connect(self._choose)
+        self.filter_bar.told.connect(self._update_empty)
         self.filter_bar.pause_toggled.connect(self.model.set_paused)
         self.counts_bar.clicked.connect(self._count_clicked)
-        self.table.horizontalHeader().sortIndicatorChanged.connect(self._sort)
         self.table.verticalScrollBar().valueChanged.connect(self._scrolled)
         self.table.activated.connect(lambda _: self.show_detail())
         self.table.selectionModel().currentRowChanged.connect(self._current_changed)
@@ -136,7 +132,7 @@ class TasksView(QWidget):
             "detail_place": self.move_detail,
             "retry": self.asking.retry,
             "retry_to": self.asking.retry_to,
-            "retry_all": self.asking.retry_all,
+            "retry_all": lambda: self._if_understood(self.asking.retry_all),
             "copy_row": self.selected.rows,
             "copy_cell": self.table.copy_cell,
             "copy_uuid": lambda: self.selected.lines(lambda row: row.uuid),
@@ -146,7 +142,7 @@ class TasksView(QWidget):
         if self._session.profile.has_broker and not self._session.profile.read_only:
             found["send_like"] = self.asking.send_like
             found["revoke"] = self.asking.revoke
-            found["revoke_all"] = self.asking.revoke_all
+            found["revoke_all"] = lambda: self._if_understood(self.asking.revoke_all)
             found["terminate"] = self.asking.terminate
             found["abort"] = self.asking.abort
         return found
@@ -294,35 +290,18 @@ class TasksView(QWidget):
         self.model.choose(chosen)
         self.counts_bar.show_counts(self.model.counts, chosen.states)
 
+    def _if_understood(self, act: Callable[[], None]) -> None:
+        """Act on all that match; not on what an earlier filter let through while another is written."""
+        if self.filter_bar.understood():
+            act()
+        else:
+            self.refused.emit(self.filter_bar.trouble)
+
     def _count_clicked(self, states: tuple[str, ...]) -> None:
         self.filter_bar.toggle_states(states)
 
     def _counted(self, counts: StateCounts) -> None:
         self.counts_bar.show_counts(counts, self.model.chosen.states)
-
-    def _sort(self, section: int, order: Qt.SortOrder) -> None:
-        key = TASK_COLUMNS[section].key
-        if key in SORTS:
-            self.model.choose(self.model.chosen, Sort(key, order == Qt.SortOrder.DescendingOrder))
-        else:
-            self._show_sort(self.model.sort_by)
-
-    def _restore_sort(self) -> None:
-        """Sort as the header was left."""
-        header = self.table.horizontalHeader()
-        section = header.sortIndicatorSection()
-        if 0 <= section < len(TASK_COLUMNS) and TASK_COLUMNS[section].key in SORTS:
-            descending = header.sortIndicatorOrder() == Qt.SortOrder.DescendingOrder
-            self.model.choose(TaskFilter(), Sort(TASK_COLUMNS[section].key, descending))
-        self._show_sort(self.model.sort_by)
-
-    def _show_sort(self, sort: Sort) -> None:
-        header = self.table.horizontalHeader()
-        section = next(number for number, column in enumerate(TASK_COLUMNS) if column.key == sort.key)
-        order = Qt.SortOrder.DescendingOrder if sort.descending else Qt.SortOrder.AscendingOrder
-        header.blockSignals(True)
-        header.setSortIndicator(section, order)
-        header.blockSignals(False)
 
     def _scrolled(self, value: int) -> None:
         self.model.set_following(value <= self.table.rowHeight(0))
@@ -366,7 +345,15 @@ class TasksView(QWidget):
             return
         problem = self._session.problem or self._problem
         waiting = self._session.status is None
-        words = empty_words(self.model, problem, waiting=waiting, loading=self._loading, searching=self.search.running)
+        words = empty_words(
+            self.model,
+            problem,
+            trouble=self.filter_bar.trouble,
+            doubt=self.filter_bar.doubt,
+            waiting=waiting,
+            loading=self._loading,
+            searching=self.search.running,
+        )
         self.empty.say(*words)
         self.stack.setCurrentWidget(self.empty)
 

@@ -100,7 +100,7 @@ def test_what_the_store_and_the_history_say(
             asked: list[str] = []
             view.filter_tasks.connect(asked.append)
             app.window.run_command("schedule_tasks")
-            assert asked == ['task:"sample.add"']
+            assert asked == ["task:sample.add"]
             view.line.setText("nothing like it")
             assert not view.model.rowCount()
             assert view.stack.currentWidget() is view.empty

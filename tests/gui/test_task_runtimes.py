@@ -23,7 +23,7 @@ def test_runtimes_by_task_in_the_overview(recorded: Recorded, run: Run) -> None:
         assert counts == {"mail.send": "20", "shop.report": "5"}
         runtimes.table.selectRow(0)
         runtimes.table.activated.emit(runtimes.model.index(0, 0))
-        assert asked == [f'task:"{runtimes.model.index(0, 0).data()}"']
+        assert asked == [f"task:{runtimes.model.index(0, 0).data()}"]
         runtimes.show_runtimes([TaskRuntimes("a", 1, 1, 1, 1), TaskRuntimes("a", 9, 2, 2, 2)])
         assert runtimes.model.rowCount() == 1
         assert runtimes.model.index(0, 1).data() == "9"

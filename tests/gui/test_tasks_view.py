@@ -151,3 +151,96 @@ def test_the_menu_of_a_task(safety: Safety, recorded: Recorded, run: Run, qapp: 
             assert ("Revoke all that match…" in titles) is (safety is Safety.ASK)
 
     run(scenario())
+
+
+def test_a_filter_that_is_not_understood_says_so(recorded: Recorded, run: Run, qapp: QApplication) -> None:
+    async def scenario() -> None:
+        recorded.add(3)
+        recorded.add(1, "failed")
+        async with opened(qapp) as app:
+            app.add(recorded.profile)
+            app.window.show()
+            view: Any = app.window.show_view("shop", "tasks")
+            bar = view.filter_bar
+            refused: list[str] = []
+            asked: list[Any] = []
+            view.refused.connect(refused.append)
+            view.retry_tasks.connect(lambda uuids, _: asked.append(uuids))
+            await until(lambda: view.model.rowCount() == 4)
+            view.set_filter("state:FAILURE")
+            await until(lambda: view.model.rowCount() == 1)
+            assert not bar.said.isVisible()
+
+            view.set_filter("color:red")  # neither rows of another meaning nor none: those of before, and a sentence
+            assert "“color:” is not a field" in bar.said.text()
+            assert "The table still follows the previous filter." in bar.said.text()
+            assert bar.said.isVisible()
+            assert bar.line.accessibleDescription() == bar.said.text()
+            assert view.model.rowCount() == 1
+            view.commands()["retry_all"]()
+            view.commands()["revoke_all"]()
+            assert len(refused) == 2
+            assert "“color:”" in refused[0]
+            bar.toggle_states(("SUCCESS",))  # a button keeps what was typed
+            assert bar.line.text() == "color:red"
+            bar._menu.aboutToShow.emit()
+            assert not any(action.isEnabled() for action in bar._menu.actions())
+
+            view.set_filter("state:FAILURE exception:ValueError")
+            await until(lambda: view.model.rowCount() == 1 and not bar.said.isVisible())
+            view.commands()["retry_all"]()
+            await until(lambda: asked == [[4]])
+
+            view.set_filter("task:none.such")
+            await until(lambda: view.empty.title.text() == "No task matches")
+            view.set_filter("state:FALURE")
+            await until(lambda: view.empty.title.text() == "Filter not understood")
+            assert "did you mean FAILURE?" in view.empty.reason.text()
+            view.empty.button.click()
+            await until(lambda: view.model.rowCount() == 4 and not bar.said.isVisible())
+
+    run(scenario())
+
+
+def test_a_state_that_no_task_is_in_is_told(recorded: Recorded, run: Run, qapp: QApplication) -> None:
+    async def scenario() -> None:
+        (first,) = recorded.add(1, "running")
+        async with opened(qapp) as app:
+            app.add(recorded.profile)
+            app.window.show()
+            view: Any = app.window.show_view("shop", "tasks")
+            await until(lambda: view.model.rowCount() == 1)
+            view.set_filter("state:progress")
+            await until(view.filter_bar.said.isVisible)
+            assert view.filter_bar.said.text() == "No task here is in the state “PROGRESS”."
+            await until(lambda: view.empty.reason.text() == view.filter_bar.said.text())
+            recorded.tell(first, "progress")
+            recorded.history.commit(time.time())
+            await until(lambda: view.model.rowCount() == 1)
+            await until(lambda: not view.filter_bar.said.isVisible(), 30, "the states to be read again")
+
+    run(scenario())
+
+
+def test_nobody_is_interrupted_while_typing(recorded: Recorded, run: Run, qapp: QApplication) -> None:
+    async def scenario() -> None:
+        recorded.add(3)
+        recorded.add(1, "failed")
+        async with opened(qapp) as app:
+            app.add(recorded.profile)
+            app.window.show()
+            view: Any = app.window.show_view("shop", "tasks")
+            bar = view.filter_bar
+            await until(lambda: view.model.rowCount() == 4)
+            view.focus_filter()
+            await until(bar.line.hasFocus)
+            QTest.keyClicks(bar.line, "state:")
+            await until(lambda: not bar._soon.isActive())
+            assert not bar.said.isVisible()
+            QTest.keyClick(bar.line, Qt.Key.Key_Return)  # that is all, then
+
+            assert "state: needs a value" in bar.said.text()
+            QTest.keyClicks(bar.line, "FAILURE")
+            await until(lambda: view.model.rowCount() == 1 and not bar.said.isVisible())
+
+    run(scenario())

@@ -23,7 +23,6 @@ from tests.support.certificates import Certificates, Pair
 from tests.support.processes import Process, free_port, shared_pids
 from tests.support.waiting import wait_until
 
-
 _DATABASES = 64
 
 

@@ -185,3 +185,47 @@ def test_a_link_to_a_history_is_the_history(path: Path, tmp_path: Path, capsys: 
     assert [place.name for place in link.parent.iterdir()] == ["mine.sqlite"]
     assert main(["history", "info", str(path)]) == 0
     assert "301: SUCCESS 240" in capsys.readouterr().out
+
+
+def listed(capsys: pytest.CaptureFixture[str], *command: str) -> tuple[int, int, str]:
+    """Exit status, tasks, and what was said besides."""
+    status = main([*command, "--format", "json"])
+    said = capsys.readouterr()
+    return status, len(said.out.splitlines()), said.err
+
+
+@pytest.mark.parametrize("command", [["tasks", "--limit", "0"], ["history", "export"]])
+def test_a_filter_as_in_the_window(path: Path, command: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    command = [*command, str(path)]
+    assert listed(capsys, *command, "--filter", "state:FAILURE task:mod.*") == (0, 60, "")
+    assert listed(capsys, *command, "--filter", "runtime:>29.85 state:SUCCESS") == (0, 1, "")
+    assert listed(capsys, *command, "--filter", 'exception:"ValueError(5)"', "--state", "failure") == (0, 1, "")
+    assert listed(capsys, *command, "--filter", "task:mod.task0 mod.", "--name", "mod.task1") == (0, 200, "")
+    for text, says in {
+        "color:red": "“color:” is not a field",
+        "NOT state:SUCCESS": "no AND, OR, NOT",
+        "since:yesterday": "90s, 15m, 6h or 7d",
+        "state:FALURE": "did you mean FAILURE?",
+    }.items():
+        status, count, said = listed(capsys, *command, "--filter", text)
+        assert (status, count) == (2, 0)
+        assert says in said
+
+
+@pytest.mark.parametrize("command", [["tasks"], ["history", "export"]])
+def test_options_that_can_find_nothing_say_so(
+    path: Path, command: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    command = [*command, str(path)]
+    status, count, said = listed(capsys, *command, "--state", "FALURE")
+    assert (status, count) == (2, 0)
+    assert "“FALURE” is not a state: did you mean FAILURE?" in said
+    status, count, said = listed(capsys, *command, "--state", "progress")
+    assert (status, count) == (0, 0)
+    assert "No task here is in the state “PROGRESS”." in said
+    status, count, said = listed(capsys, *command, "--text", "state:FAILURE")
+    assert (status, count) == (0, 0)
+    assert "“state:FAILURE” is searched for as text. A filter with fields, as in the window, is --filter." in said
+    status, _, said = listed(capsys, *command, "--since", "yesterday")
+    assert status == 2
+    assert "“yesterday” is not a time span: write 90s, 15m, 6h or 7d." in said

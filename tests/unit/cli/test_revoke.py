@@ -43,3 +43,10 @@ def test_what_matches_nothing_or_too_much_is_refused(command: list[str], capsys:
     assert "More than 5 tasks match" in capsys.readouterr().err
     assert main(command) != 0
     assert "Say which tasks" in capsys.readouterr().err
+
+
+def test_a_misspelt_state_revokes_nothing(command: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    assert main([*command, "--state", "FALURE"]) == 2
+    assert "did you mean FAILURE?" in capsys.readouterr().err
+    assert main([*command, "--state", "failure", "--text", "args:x"]) == 2
+    assert "“args:x” is searched for as text." in capsys.readouterr().err

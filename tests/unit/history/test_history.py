@@ -9,13 +9,11 @@ from typing import Any
 
 import apsw
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from deskq.errors import UserError
 from deskq.history import file as history_file
 from deskq.history import upgrades
-from deskq.history.query import Sort, TaskFilter, parse, unparse
+from deskq.history.query import Sort, TaskFilter
 from deskq.history.reader import HistoryReader
 from deskq.history.rows import QueueRow, RecorderStatus, WorkerRow
 from deskq.history.store import History, HistoryLocked
@@ -240,35 +238,3 @@ def test_a_failed_commit_loses_nothing(history: History) -> None:
     assert record is not None
     assert derive(record).queue == "emails"
     reader.close()
-
-
-@pytest.mark.parametrize(
-    ("text", "expected"),
-    [
-        ("", TaskFilter()),
-        ("state:failure task:mail.*", TaskFilter(states=("FAILURE",), names=("mail.*",))),
-        (
-            'queue:"my queue" worker:w1 worker:w2 boom',
-            TaskFilter(queues=("my queue",), workers=("w1", "w2"), text="boom"),
-        ),
-        ("http://x", TaskFilter(text="http://x")),
-        ("since:15m", TaskFilter(since=100.0)),
-    ],
-)
-def test_the_filter_language(text: str, expected: TaskFilter) -> None:
-    assert parse(text, now=1_000.0) == expected
-
-
-def test_a_wrong_span_says_what_to_write() -> None:
-    with pytest.raises(UserError, match="15m"):
-        parse("since:yesterday")
-
-
-names = st.text(st.characters(blacklist_categories=("Cs", "Cc", "Z")), min_size=1, max_size=12)
-
-
-@given(st.lists(names, max_size=2), st.lists(names, max_size=2))
-@settings(max_examples=200, deadline=None)
-def test_a_filter_that_is_written_is_read_as_it_was(queues: list[str], workers: list[str]) -> None:
-    chosen = TaskFilter(queues=tuple(queues), workers=tuple(workers))
-    assert parse(unparse(chosen)) == chosen

@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from deskq.history import search as history_search
-from deskq.history.query import TaskFilter
+from deskq.history.query import Bound, TaskFilter
 from deskq.history.reader import HistoryReader
 from deskq.history.search import Search
 from deskq.history.store import History
@@ -75,6 +75,11 @@ filters = st.builds(
             uuid_of(77),
         ]
     ),
+    phrases=st.sampled_from([(), ("'user': 'Anna3",), ("user", "Anna")]),
+    args=st.sampled_from([(), ("(1",), ("3", "77")]),
+    exceptions=st.sampled_from([(), ("valueerror",)]),
+    ids=st.sampled_from([(), (uuid_of(77)[:-1],)]),
+    runtime=st.sampled_from([(), (Bound(">", 20.0), Bound("<=", 110.0))]),
     since=st.sampled_from([None, NOW + 900]),
     until=st.sampled_from([None, NOW + 1_200]),
 )
