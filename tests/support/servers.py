@@ -207,12 +207,12 @@ class RedisServer(Server):
         finally:
             self._leased.discard(db)
 
-    def _free_database(self) -> int | None:
-        """The one that was given back longest ago, among those in which no client stands."""
+    def _free_database(self) -> int:
+        """The one that was given back longest ago, among those in which no client stands; 0 if there is none."""
         with self.new_client() as client:
             taken = self._leased | {int(one["db"]) for one in client.client_list()}
         turns = (self._last_leased + number for number in range(1, _DATABASES + 1))
-        return next((db % _DATABASES for db in turns if db % _DATABASES and db % _DATABASES not in taken), None)
+        return next((db % _DATABASES for db in turns if db % _DATABASES and db % _DATABASES not in taken), 0)
 
     def client(self, db: int = 0) -> redis.Redis:
         """A client that belongs to the server and is closed with it; answers are bytes."""
