@@ -1,4 +1,4 @@
-"""What operating systems do each in their own way, and drivers not at all: locks on files, how sockets end."""
+"""What operating systems do each in their own way, and drivers not at all: locks, how sockets end, clocks."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import socket
 import struct
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from typing import IO
 
@@ -32,6 +33,14 @@ def reset_when_closed(line: socket.socket) -> None:
     Otherwise the system goes on sending it for minutes after its program has given the connection up.
     """
     line.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("hh" if sys.platform == "win32" else "ii", 1, 0))
+
+
+def awake_or_not() -> float:
+    """Return seconds that pass also while the machine is suspended, and that setting the clock does not change."""
+    clock = getattr(time, "CLOCK_BOOTTIME", None)  # Linux; elsewhere CLOCK_MONOTONIC goes on in sleep
+    if clock is None:
+        clock = getattr(time, "CLOCK_MONOTONIC", None)
+    return time.monotonic() if clock is None else time.clock_gettime(clock)
 
 
 @contextlib.contextmanager

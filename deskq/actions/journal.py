@@ -18,6 +18,7 @@ from typing import Any, Final
 import apsw
 
 from deskq import paths
+from deskq.actions import journal_ages
 from deskq.actions.journal_file import open_file
 from deskq.actions.journal_lines import as_json, line_of
 from deskq.actions.plan import AnyPlan, Item, Outcome, Plan, StepPlan, Verb
@@ -25,7 +26,6 @@ from deskq.errors import UserError
 from deskq.history.lock import WriterLock, is_locked, lock_path
 from deskq.profiles import Profile
 
-KEPT_SECONDS: Final = 366 * 86_400.0
 _ACTION: Final = "id, at, person, profile, place, environment, safety, verb, title, options, ended, undoes"
 _ITEM: Final = "action, number, new_id, source, task, queue, grade, command, outcome, words, at"
 
@@ -234,13 +234,11 @@ class Journal:
         return found
 
     def forget_old(self, now: float) -> None:
-        """Remove what is older than a year; where nothing is, nobody who writes is waited for."""
-        before = (now - KEPT_SECONDS,)
-        if not self._all("SELECT 1 FROM actions WHERE at < ? LIMIT 1", before):
-            return
-        with self._transaction():
-            self._connection.execute("DELETE FROM items WHERE action IN (SELECT id FROM actions WHERE at < ?)", before)
-            self._connection.execute("DELETE FROM actions WHERE at < ?", before)
+        """Remove what is too old, see journal_ages; where nothing is, nobody who writes is waited for."""
+        before = journal_ages.old_before(self._all, now)
+        if before is not None:
+            with self._transaction():
+                journal_ages.forget(self._all, before)
 
     def actions(self, text: str = "", limit: int = 1_000) -> list[ActionRow]:
         """Return actions, newest first; ``text`` is searched in titles, people, tasks, queues and ids."""

@@ -111,6 +111,9 @@ class Broker(Protocol):
     def server(self) -> Server:
         """Return product and version."""
 
+    def clock_difference(self) -> float | None:
+        """Return by how many seconds the server's clock is ahead of ours; None where it does not tell. Never raises."""
+
     def event_source(self) -> EventSource:
         """Return a new subscription, not yet connected."""
 

@@ -37,6 +37,12 @@ class RabbitBroker:
         """See Broker."""
         return RabbitEventSource(self._profile)
 
+    def clock_difference(self) -> float | None:
+        """See Broker; only the management API tells, with each of its answers."""
+        if self._management is None or self.management_problem:
+            return None
+        return self._management.clock_difference
+
     def queue_names(self) -> set[str]:
         """See Broker; without a management API only the names that are known otherwise."""
         queues = self._by_management()

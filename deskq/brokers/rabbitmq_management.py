@@ -8,6 +8,7 @@ import io
 import socket
 import ssl
 import time
+from email.utils import parsedate_to_datetime
 from typing import Any, Final
 from urllib.error import HTTPError, URLError
 from urllib.parse import quote, urlsplit
@@ -89,7 +90,10 @@ class _Https(HTTPSHandler):
 
 
 class Management:
-    """The API of one profile's server. Blocking, with a deadline; raises BrokerError."""
+    """The API of one profile's server. Blocking, with a deadline; raises BrokerError.
+
+    ``clock_difference``: by how many seconds its clock was ahead of ours at its last answer, None if it did not tell.
+    """
 
     def __init__(self, profile: Profile) -> None:
         url = urlsplit(profile.management_url or "")
@@ -100,6 +104,7 @@ class Management:
         token = base64.b64encode(":".join(own if own[0] else login(profile)).encode()).decode()
         self._headers = {"Authorization": f"Basic {token}", "Accept": "application/json", "User-Agent": "deskq"}
         tls = [_Https(tls_context(profile))] if url.scheme == "https" else []
+        self.clock_difference: float | None = None
         self._opener = build_opener(ProxyHandler({}), _Http(), *tls, _NoRedirect())
 
     def queues(self) -> list[dict[str, Any]]:
@@ -121,6 +126,7 @@ class Management:
         request = Request(self.url.rstrip("/") + path, headers=self._headers)
         try:
             with self._opener.open(request, timeout=ANSWER_SECONDS) as answer:
+                self.clock_difference = _ahead(answer.headers.get("Date"))
                 return msgspec.json.decode(answer.read(_MOST_BYTES))
         except HTTPError as error:
             error.close()
@@ -148,3 +154,10 @@ class Management:
         return Refused(
             f"There is no management API at {self.url}. Enable the plugin rabbitmq_management, or set its URL."
         )
+
+
+def _ahead(date: str | None) -> float | None:
+    try:
+        return parsedate_to_datetime(date or "").timestamp() - time.time()
+    except (ValueError, OverflowError):
+        return None

@@ -15,6 +15,7 @@ from deskq.brokers.base import Binding, QueueSample, Server, is_task_queue
 from deskq.brokers.redis_connection import client, translated
 from deskq.brokers.redis_events import RedisEventSource
 from deskq.brokers.redis_waiting import WaitingMessages
+from deskq.errors import UserError
 from deskq.profiles import Profile
 
 BINDING_KEYS: Final = "_kombu.binding."
@@ -48,6 +49,15 @@ class RedisBroker:
         if "valkey_version" in facts:
             return Server("Valkey", str(facts["valkey_version"]))
         return Server("Redis", str(facts.get("redis_version", "")))
+
+    def clock_difference(self) -> float | None:
+        """See Broker; a user may be forbidden TIME."""
+        before = time.time()
+        try:
+            seconds, microseconds = self._redis().time()
+        except (redis.RedisError, OSError, UserError):
+            return None
+        return float(seconds) + microseconds / 1e6 - (before + time.time()) / 2
 
     def event_source(self) -> RedisEventSource:
         """See Broker."""

@@ -48,7 +48,7 @@ def interruptible(stop: Callable[[], None]) -> Iterator[None]:
 
 
 def look_after(journal: Journal) -> None:
-    """Close what an earlier run did not, and say so; forget what is older than a year."""
+    """Close what an earlier run did not, and say so; forget what is too old."""
     for action in journal.recover():
         print(f"deskq: an earlier action was cut off: see deskq journal {action}", file=sys.stderr)
     journal.forget_old(time.time())

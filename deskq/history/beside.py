@@ -104,6 +104,11 @@ class Beside:
         with self._connection:
             self._connection.execute("UPDATE gaps SET ended = ? WHERE ended IS NULL", (ended,))
 
+    def end_future_gaps(self, now: float) -> None:
+        """Gaps that a clock that was ahead ended: what is recorded from now on does not lie in them."""
+        with self._connection:
+            self._connection.execute("UPDATE gaps SET started = min(started, ?1), ended = ?1 WHERE ended > ?1", (now,))
+
     def put_salvaged(
         self, workers: Iterable[WorkerRow], queues: Iterable[QueueRow], gaps: Iterable[Gap], malformed: Iterable[Any]
     ) -> None:
@@ -139,6 +144,10 @@ class Beside:
         """Return what is noted of the file itself."""
         value: str | None = self._connection.execute("SELECT value FROM facts WHERE key = ?", (key,)).get
         return value
+
+    def put_fact(self, key: str, value: str) -> None:
+        """Note it."""
+        self._connection.execute("INSERT OR REPLACE INTO facts VALUES (?, ?)", (key, value))
 
     def drop_fact(self, key: str) -> None:
         """Forget it."""

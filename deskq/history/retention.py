@@ -27,6 +27,8 @@ _CHUNK: Final = 25
 """Tasks that are deleted between two looks at the clock: each may touch a page of every index."""
 _LEAST_SECONDS, _FIRST_SECONDS, _MOST_SECONDS = 0.001, 0.005, 0.012
 """How long a slice deletes before it commits, which takes about as long again."""
+_PROBES: Final = 100
+"""Tasks that are looked at to tell whether those of a wrong clock are old."""
 _BY_TIME: Final = ("rates", "runtimes", "task_runtimes")
 
 
@@ -85,8 +87,11 @@ class Retention:
         self._trims: list[tuple[str, int | None]] = []
         self._trim_before = 0.0
 
-    def step(self, now: float) -> bool:
-        """Do one slice of what there is to do; False if there was nothing. Raises apsw.Error."""
+    def step(self, now: float | None) -> bool:
+        """Do one slice of what there is to do; False if there was nothing. Raises apsw.Error.
+
+        ``now``: by a clock that is to be trusted; None if none is: then nothing goes for its age.
+        """
         began = time.perf_counter()
         self._by_the_clock = False
         worked = self._work(now)
@@ -100,9 +105,9 @@ class Retention:
                 self._rows = min(max(int(self._rows * factor), _FEWEST), _MOST)
         return worked
 
-    def _work(self, now: float) -> bool:
+    def _work(self, now: float | None) -> bool:
         for seconds, way in self._ages:
-            if self._delete(way, now - seconds):
+            if now is not None and self._delete(way, now - seconds, now=now):
                 return True
         connection = self._history.connection
         if self._bytes:
@@ -115,9 +120,11 @@ class Retention:
                     return True
             elif pages * size > self._bytes and self._give_back(free):
                 return True
-        return self._trim(now) or self._forget_texts(now) or self._shrink()
+        if now is not None and (self._trim(now) or self._forget_texts(now)):
+            return True
+        return self._shrink()
 
-    def _delete(self, way: _Pass, before: float | None, most: int = _MOST) -> bool:
+    def _delete(self, way: _Pass, before: float | None, most: int = _MOST, *, now: float = 0.0) -> bool:
         """Look through the next rows of a way; False if there is none that is old enough."""
         connection = self._history.connection
         newest = int(connection.execute("SELECT coalesce(max(id), 0) FROM tasks").get)
@@ -128,7 +135,7 @@ class Retention:
         seen = 0
         with connection:
             while seen < most and time.perf_counter() < deadline:
-                rows = self._next_rows(cursor, last, min(_CHUNK, most - seen), before)
+                rows = self._next_rows(cursor, last, min(_CHUNK, most - seen), before, now)
                 if not rows:
                     break
                 cursor = rows[-1][0]
@@ -152,20 +159,39 @@ class Retention:
         self._by_the_clock = True
         return seen > 0
 
-    def _next_rows(self, above: int, last: int, limit: int, before: float | None) -> list[tuple[int, int, str | None]]:
-        """Return (id, state_id, state) of the next tasks that were first seen before a moment, or of all."""
+    def _next_rows(
+        self, above: int, last: int, limit: int, before: float | None, now: float
+    ) -> list[tuple[int, int, str | None]]:
+        """Return (id, state_id, state) of the next tasks that were first seen before a moment, or of all.
+
+        One that was seen later than now, by a clock that was wrong, is as old as those that came after it.
+        """
         rows: list[Any] = self._history.connection.execute(
             "SELECT t.id, t.state_id, s.text, t.seen FROM tasks t LEFT JOIN texts s ON s.id = t.state_id "
             "WHERE t.id > ? AND t.id <= ? ORDER BY t.id LIMIT ?",
             (above, last, limit),
         ).fetchall()
-        return [row[:3] for row in rows if before is None or row[3] < before]
+        if before is None:
+            return [row[:3] for row in rows]
+        end = max((number for number, row in enumerate(rows, 1) if row[3] < before), default=0)
+        if not end and rows and rows[0][3] > now and self._old_above(rows[-1][0], last, before):
+            end = len(rows)
+        return [row[:3] for row in rows[:end] if row[3] < before or row[3] > now]
+
+    def _old_above(self, number: int, last: int, before: float) -> bool:
+        """Is one of some tasks above a number older than a moment?"""
+        step = max((last - number) // _PROBES, 1)
+        return any(
+            (seen := self._history.connection.execute("SELECT seen FROM tasks WHERE id = ?", (probe,)).get) is not None
+            and seen < before
+            for probe in range(number + 1, last + 1, step)
+        )
 
     def _trim(self, now: float) -> bool:
         """Delete what hangs on tasks by time: counts, runtimes, samples and gaps, as old as the tasks that went."""
         connection = self._history.connection
         if not self._trims:
-            if now < self._next_trim:
+            if _is_early(now, self._next_trim, TRIM_SECONDS):
                 return False
             self._next_trim = now + TRIM_SECONDS
             self._trim_before = now - self._seconds if self._seconds > 0 else 0.0
@@ -207,7 +233,7 @@ class Retention:
         """Delete the names, queues and workers that no task has any more."""
         connection, sweep = self._history.connection, self._sweep
         if sweep is None:
-            if self.deleted == self._deleted_at_sweep or now < self._next_sweep:
+            if self.deleted == self._deleted_at_sweep or _is_early(now, self._next_sweep, SWEEP_SECONDS):
                 return False
             self._next_sweep = now + SWEEP_SECONDS
             self._deleted_at_sweep = self.deleted
@@ -271,3 +297,8 @@ class Retention:
         except apsw.BusyError:
             return False
         return True
+
+
+def _is_early(now: float, due: float, every: float) -> bool:
+    """Is it before a time that comes in at most ``every`` seconds? A clock that was set back makes nothing wait."""
+    return due - every <= now < due

@@ -44,18 +44,30 @@ class Gaps:
             with contextlib.suppress(apsw.Error):
                 self._history.open_gap(*self._open)
 
-    def begin_after_absence(self, last_sign: float) -> None:
-        """Begin with what was lost while no recorder ran, since the last sign of the one before; 0.0: never was one."""
+    def begin_after_absence(self, last_sign: float, now: float) -> None:
+        """Begin with what was lost while no recorder ran, since the last sign of the one before; 0.0: never was one.
+
+        A sign that lies in the future is of a clock that was ahead.
+        """
         if last_sign:
             self.later(partial(self._history.close_open_gaps, last_sign))
-            self.begin(last_sign, ABSENT)
+            self.later(partial(self._history.end_future_gaps, now))
+            self.begin(min(last_sign, now), ABSENT)
 
     def note_absence(self, last_sign: float, until: float) -> None:
         """Note what was lost while no recorder ran, where that is known only now."""
         if last_sign:
             self.later(partial(self._history.close_open_gaps, last_sign))
-            self.note(last_sign, max(last_sign, until), ABSENT)
+            self.later(partial(self._history.end_future_gaps, until))
+            self.note(min(last_sign, until), until, ABSENT)
             self.moved()
+
+    def note_dropped(self, dropped: tuple[float, int] | None, now: float, kept: int) -> None:
+        """Note how many events were dropped since when, if any were, while ``kept`` were held in memory."""
+        if dropped is not None:
+            since, count = dropped
+            cause = f"the history could not be written, and no more than {kept:,} events are kept in memory"
+            self.note(since, now, cause, count)
 
     def end(self, now: float) -> None:
         """Events are read again; nothing happens if no gap went on."""

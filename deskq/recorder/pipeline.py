@@ -39,6 +39,15 @@ class Pipeline:
         self.last_event: tuple[float, str] | None = None  # timestamp and worker of the newest worker's event
         self.bad: list[tuple[str, bytes, int]] = []
 
+    @property
+    def last_event_at(self) -> float:
+        """When the newest worker's event was sent, by the local clock; 0.0 before there was one."""
+        if self.last_event is None:
+            return 0.0
+        at, hostname = self.last_event
+        worker = self._workers.workers.get(hostname)
+        return at - ((worker.clock_difference if worker is not None else None) or 0.0)
+
     def take(self, payloads: Iterable[Any], decode: Callable[[Any], list[Event]], now: float) -> None:
         """Merge a batch; ``now`` is when it was read, by the local clock."""
         batch: list[Event] = []

@@ -83,9 +83,9 @@ class Recorder:
         before = self._history.status()
         if self._aside is not None:
             self._upkeep.tell(self._aside)
-            self._gaps.begin_after_absence(self._aside.last_sign)
-        elif before is not None:
-            self._gaps.begin_after_absence(before.updated)
+        last_sign = self._aside.last_sign if self._aside is not None else before.updated if before is not None else 0.0
+        self._gaps.begin_after_absence(last_sign, self._began)
+        self._upkeep.begin(self._began, last_sign)
         if self._unread:
             self._cannot_write(apsw.FullError(self._history.waits_for))
         started = False
@@ -168,7 +168,7 @@ class Recorder:
 
     def _commit(self) -> None:
         now = time.time()
-        if now < self._next_try and not self._stop.is_set():
+        if time.monotonic() < self._next_try and not self._stop.is_set():
             return
         try:
             written = self._history.commit(now)
@@ -176,21 +176,22 @@ class Recorder:
                 self._read_at_last()
             for reason, raw, size in self._pipeline.committed():
                 self._gaps.later(partial(self._history.put_malformed, reason, raw, now, size))
-            self._note_dropped(now)
+            self._gaps.note_dropped(self._pipeline.take_dropped(), now, HELD_EVENTS)
             self._gaps.write()
             if self._full:
                 self._history.put_status(self._status())  # nothing may have been there to write
         except apsw.Error as error:
             if self._failed(error):
                 return
-            self._next_try = time.time() + min(4.0, 1.0 + 2 * (time.time() - now))  # the socket must be read meanwhile
+            took = max(0.0, time.time() - now)  # the socket must be read meanwhile
+            self._next_try = time.monotonic() + min(4.0, 1.0 + 2 * took)
             return
         if self._full:
             self._full = ""
             self._say(RECOVERED)
             self._set_state(self._state, "")
         if written and self._pipeline.last_event is not None:
-            self._delay = max(0.0, time.time() - self._last_event_at())
+            self._delay = max(0.0, time.time() - self._pipeline.last_event_at)
 
     def _read_at_last(self) -> None:
         """There was no room to open the history when this recorder began: take in what the one before left there."""
@@ -201,15 +202,7 @@ class Recorder:
         before = self._history.status()
         if before is not None:
             self._gaps.note_absence(before.updated, self._first_connected)
-
-    def _last_event_at(self) -> float:
-        """When the newest worker's event was sent, by the local clock; 0.0 before there was one."""
-        if self._pipeline.last_event is None:
-            return 0.0
-        at, hostname = self._pipeline.last_event
-        worker = self._workers.workers.get(hostname)
-        lead = (worker.clock_difference if worker is not None else None) or 0.0
-        return at - lead
+            self._upkeep.begin(now, before.updated)
 
     def _failed(self, error: apsw.Error) -> bool:
         """Exchange a damaged history at once and return True; with anything else, a full disk, patience helps."""
@@ -231,13 +224,6 @@ class Recorder:
             self._say(problem)
         self._message = problem
 
-    def _note_dropped(self, now: float) -> None:
-        dropped = self._pipeline.take_dropped()
-        if dropped is not None:
-            since, count = dropped
-            cause = f"the history could not be written, and no more than {HELD_EVENTS:,} events are kept in memory"
-            self._gaps.note(since, now, cause, count)
-
     def _woke(self, still: Standstill) -> None:
         """Nobody read the events: a gap, up to a new connection, since the old one may be dead without a word."""
         self._say(f"{still.cause[0].upper()}{still.cause[1:]}.")
@@ -258,14 +244,15 @@ class Recorder:
         now = time.time()
         try:
             if not self._full:
-                self._upkeep.retain(now, busy=self._pipeline.pending >= COMMIT_EVENTS)
+                self._upkeep.retain(busy=self._pipeline.pending >= COMMIT_EVENTS)
         except apsw.Error as error:
             self._failed(error)
-        if now < self._next_check:
+        if time.monotonic() < self._next_check:
             return
-        self._next_check = now + HOUSEKEEPING_SECONDS
+        self._next_check = time.monotonic() + HOUSEKEEPING_SECONDS
         try:
             self._workers.check(now)
+            self._workers.forget_long_gone(self._upkeep.trusted)
             self._endings.check(now)
             for missed in self._workers.take_missed():
                 self._gaps.note(missed.since, missed.until, missed.cause, missed.count)
@@ -287,9 +274,13 @@ class Recorder:
             raise
 
     def _sampled(self) -> None:
+        self._upkeep.round(time.time(), self._workers)
+        self._sampler.trusted = self._upkeep.trusted
         try:
             while not self._sampler.results.empty():
-                self._samples.take(self._sampler.results.get(), self._gaps.ended)
+                result = self._sampler.results.get()
+                self._upkeep.witness(result.clock_difference)
+                self._samples.take(result, self._gaps.ended)
         except apsw.Error as error:
             self._failed(error)
 
@@ -331,9 +322,8 @@ class Recorder:
     def _housekeeping_while_deaf(self) -> None:
         """Without a connection nobody's silence means anything; only the status goes on."""
         self._sampled()
-        now = time.time()
-        if now >= self._next_check:
-            self._next_check = now + HOUSEKEEPING_SECONDS
+        if time.monotonic() >= self._next_check:
+            self._next_check = time.monotonic() + HOUSEKEEPING_SECONDS
             if self._full:
                 self._commit()
             self._put_status()
@@ -344,7 +334,7 @@ class Recorder:
         self._source.close()
         self._note_losses()
         since = now if error.since is None else error.since
-        self._gaps.begin(min(now, max(since, self._last_event_at())), str(error))
+        self._gaps.begin(min(now, max(since, self._pipeline.last_event_at)), str(error))
         self._set_state("disconnected", str(error))
         self._say(str(error))
 
@@ -362,10 +352,11 @@ class Recorder:
 
     def _status(self) -> RecorderStatus:
         now = time.time()
+        refusals = self._workers.refusals or self._sampler.refusal
         return RecorderStatus(
             state=self._state,
             since=self._since,
-            message=self._message or self._full or self._upkeep.notice or self._workers.refusals,
+            message=self._message or self._full or self._upkeep.notice or refusals,
             pid=os.getpid(),
             events=self._pipeline.events,
             events_per_second=self._rate.at(now, self._pipeline.events),

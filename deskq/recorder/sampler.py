@@ -45,6 +45,7 @@ class Sampled:
     samples: list[QueueSample] = field(default_factory=list)
     names: set[str] | None = None
     server: str = ""
+    clock_difference: float | None = None
     stats: dict[str, object] | None = None
     active_queues: dict[str, object] | None = None
     active: dict[str, set[str]] | None = None
@@ -53,7 +54,10 @@ class Sampled:
 
 
 class Sampler:
-    """Runs until stopped. ``wanted`` is called in this thread; results wait in ``results`` for the recorder."""
+    """Runs until stopped. ``wanted`` is called in this thread; results wait in ``results`` for the recorder.
+
+    ``trusted``: the time by which kept messages are too old, None where no clock is to be trusted with that.
+    """
 
     def __init__(self, profile: Profile, wanted: Callable[[], Wanted]) -> None:
         self.results: queue.SimpleQueue[Sampled] = queue.SimpleQueue()
@@ -64,8 +68,14 @@ class Sampler:
         self._broker: Broker | None = None
         self._remote: RemoteControl | None = None
         self._next_names = 0.0
+        self.trusted: float | None = None
         self._keep = MessageKeep(profile.history_path()) if profile.keep_messages else None
         self._kept: dict[str, None] = {}  # ids that were kept, the oldest first
+
+    @property
+    def refusal(self) -> str:
+        """What the status should tell of messages that are not kept, "" if they are."""
+        return self._keep.refusal if self._keep is not None else ""
 
     def start(self) -> None:
         """Begin."""
@@ -83,6 +93,7 @@ class Sampler:
             result = Sampled(time.time())
             try:
                 self._sample(result)
+                result.clock_difference = self._broker.clock_difference() if self._broker is not None else None
                 pause = SAMPLE_SECONDS
             except UserError as error:
                 result.problem = str(error)
@@ -138,7 +149,7 @@ class Sampler:
                 new.append((message.id, raw))
         while len(self._kept) > REMEMBERED:
             self._kept.pop(next(iter(self._kept)))
-        self._keep.keep(new, time.time())
+        self._keep.keep(new, time.time(), self.trusted)
 
     def _close(self) -> None:
         if self._broker is not None:

@@ -2,21 +2,14 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
+from deskq.system import awake_or_not
+
 STANDSTILL_SECONDS: Final = 10.0
 """Seconds between two rounds of reading from which on it was a standstill: a round takes a tenth of a second."""
-
-
-def awake_or_not() -> float:
-    """Return seconds that pass also while the machine is suspended, and that setting the clock does not change."""
-    clock = getattr(time, "CLOCK_BOOTTIME", None)  # Linux; elsewhere CLOCK_MONOTONIC goes on in sleep
-    if clock is None:
-        clock = getattr(time, "CLOCK_MONOTONIC", None)
-    return time.monotonic() if clock is None else time.clock_gettime(clock)
 
 
 @dataclass(frozen=True, slots=True)

@@ -250,7 +250,10 @@ class WorkerWatch:
                 worker.queues = tuple(sorted(name for name in names if isinstance(name, str)))
                 self.changed.add(hostname)
 
-    def _forget_long_gone(self, now: float) -> None:
+    def forget_long_gone(self, now: float | None) -> None:
+        """Forget who is offline for long, by a clock that is to be trusted; None: by none is."""
+        if now is None:
+            return
         gone = [w.hostname for w in self.workers.values() if not w.online and now - w.since > FORGOTTEN_AFTER]
         for name in gone:
             del self.workers[name]
@@ -262,7 +265,6 @@ class WorkerWatch:
         if self._checked is not None and not -1.0 <= now - self._checked <= LEAST_SILENCE:
             self.deaf_until(now)  # it is asked every second: the clock was set, and silence cannot be told by it
         self._checked = now
-        self._forget_long_gone(now)
         for worker in self.workers.values():
             if not worker.online or worker.frequency is None:
                 continue

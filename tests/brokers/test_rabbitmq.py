@@ -81,6 +81,7 @@ def test_depths_with_and_without_the_management_api(rabbit_vhost_url: str, rabbi
     assert managed.queue_names() == {"emails"}
     assert ("emails", "emails", "emails") in [(b.exchange, b.routing_key, b.queue) for b in managed.bindings()]
     assert managed.server().product == "RabbitMQ"
+    assert managed.clock_difference() == pytest.approx(0, abs=2)
     managed.close()
 
     bare = RabbitBroker(Profile.from_url(rabbit_vhost_url, management_url="http://127.0.0.1:1"))
@@ -89,6 +90,7 @@ def test_depths_with_and_without_the_management_api(rabbit_vhost_url: str, rabbi
     assert (unknown.ready, unknown.exists) == (None, False)
     assert bare.queue_names() == set()
     assert "no management API" in bare.management_problem
+    assert bare.clock_difference() is None
     bare.close()
 
 

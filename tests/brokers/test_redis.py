@@ -212,3 +212,19 @@ def test_valkey_says_its_own_name(valkey_url: str) -> None:
     broker = RedisBroker(Profile.from_url(valkey_url))
     assert broker.server().product == "Valkey"
     broker.close()
+
+
+def test_the_server_s_clock(redis_url: str, broker: RedisBroker, redis_server: RedisServer) -> None:
+    """It is asked, since nobody deletes by the clock of this machine alone; a user may be forbidden to."""
+    assert broker.clock_difference() == pytest.approx(0, abs=1)
+    server = redis_server.client()
+    server.execute_command("ACL", "SETUSER", "timeless", "on", ">secret", "~*", "&*", "+@all", "-time")
+    try:
+        forbidden = RedisBroker(Profile.from_url(redis_url.replace("redis://", "redis://timeless:secret@")))
+        assert forbidden.clock_difference() is None
+        assert forbidden.sample(["celery"])
+        forbidden.close()
+    finally:
+        server.execute_command("ACL", "DELUSER", "timeless")
+    nobody = RedisBroker(Profile.from_url("redis://127.0.0.1:1/0"))
+    assert nobody.clock_difference() is None

@@ -5,11 +5,17 @@ from __future__ import annotations
 import time
 import uuid
 from functools import partial
+from pathlib import Path
 
+import msgspec
 import pytest
 
+from deskq.history.rows import RecorderStatus, WorkerRow
+from deskq.history.store import History
 from deskq.models.task_columns import wait_of
 from deskq.models.task_detail import read_detail
+from deskq.protocol.events import Event
+from deskq.recorder.gaps import ABSENT
 from deskq.views.task_detail import times_text
 from deskq.views.workers import WORKER_COLUMNS
 from tests.support.flood import Feed, heartbeat, task_events
@@ -91,3 +97,48 @@ def test_the_detail_of_a_task_says_that_its_times_are_doubtful(redis_url: str) -
         assert detail.worker_notes.startswith("clock ")
         assert detail.worker_notes.endswith(" behind")
         assert "received ≈ +0 µs → started +10 ms → success +100 ms" in times_text(detail.summary.attempts[-1])
+
+
+def recorded(path: Path, at: float) -> None:
+    """A history of fifty tasks, as a recorder left it whose clock said so."""
+    history = History(path)
+    for number in range(50):
+        for event in task_events(str(uuid.uuid4()), number, at=at - 50 + number):
+            history.record(event["uuid"], at - 50 + number).add(msgspec.convert(event, Event))
+    history.commit(at)
+    history.put_workers([WorkerRow("w1@host", online=False, since=at - 10, first_seen=at - 50)])
+    history.put_status(RecorderStatus(state="stopped", updated=at))
+    history.close()
+
+
+def test_a_recorder_that_starts_400_days_later_by_the_clock_deletes_nothing(redis_url: str, tmp_path: Path) -> None:
+    """Whether the clock is wrong or the pause was that long: it says so, and waits."""
+    path = tmp_path / "history.sqlite"
+    recorded(path, time.time() - 400 * 86_400)
+    with Feed(redis_url) as feed, Recording(redis_url, history=path) as recording:
+        task = str(uuid.uuid4())
+        feed.send(task_events(task, 1))
+        recording.wait_for_state(task, "SUCCESS")
+        wait_until(lambda: "Nothing is deleted for its age yet" in recording.status().message, 10, "the notice")
+        assert "no recorder was at work for 400 days" in recording.status().message
+        assert recording.count() == 51
+        assert {worker.hostname for worker in recording.reader.workers()} == {"w1@host"}
+        assert "no recorder was at work for 400 days" in recording.log()
+        recording.stop()
+    with Recording(redis_url, history=path) as recording:  # the next one starts where the last one was a moment ago
+        wait_until(lambda: "Nothing is deleted for its age yet" in recording.status().message, 10, "the notice")
+        assert recording.count() == 51
+
+
+def test_what_is_recorded_after_a_clock_was_ahead_lies_in_no_gap(redis_url: str, tmp_path: Path) -> None:
+    path = tmp_path / "history.sqlite"
+    ahead = time.time() + 400 * 86_400
+    recorded(path, ahead)
+    history = History(path)
+    history.open_gap(time.time() - 60, ABSENT, ahead)
+    history.close()
+    with Recording(redis_url, history=path) as recording:
+        gaps = wait_until(recording.reader.gaps, 10, "the gap")
+        assert all(gap.started <= time.time() for gap in gaps)
+        assert all(gap.ended is None or gap.ended <= time.time() for gap in gaps)
+        assert recording.count() == 50

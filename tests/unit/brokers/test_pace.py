@@ -12,6 +12,7 @@ from deskq.brokers.pace import Pace
 def test_standing_still_is_remembered_for_a_while(monkeypatch: pytest.MonkeyPatch) -> None:
     clock = [1_000.0]
     monkeypatch.setattr("deskq.brokers.pace.time", SimpleNamespace(time=lambda: clock[0]))
+    monkeypatch.setattr("deskq.brokers.pace.awake_or_not", lambda: clock[0])
     pace = Pace()
     for at, allowed, expected in (
         (1_000.1, 0.1, None),  # a read as always
@@ -25,4 +26,15 @@ def test_standing_still_is_remembered_for_a_while(monkeypatch: pytest.MonkeyPatc
         pace.tick(allowed)
         assert pace.stood_still() == expected
     clock[0] = 1_021.0
+    assert pace.stood_still() is None
+
+
+@pytest.mark.parametrize("step", [3_600.0, -3_600.0])
+def test_a_clock_that_is_set_is_no_standstill(monkeypatch: pytest.MonkeyPatch, step: float) -> None:
+    clock = [1_000_000.0]
+    monkeypatch.setattr("deskq.brokers.pace.time", SimpleNamespace(time=lambda: clock[0]))
+    monkeypatch.setattr("deskq.brokers.pace.awake_or_not", lambda: 50.0)
+    pace = Pace()
+    clock[0] += step
+    pace.tick(0.1)
     assert pace.stood_still() is None

@@ -175,3 +175,34 @@ def test_free_pages_are_given_back(history: History) -> None:
     work_off(Retention(history, 1, 1, 0), NOW + 11_000 + DAY)
     checkpoint(history)
     assert history.path.stat().st_size < before // 4
+
+
+def test_without_a_clock_to_trust_nothing_goes_for_its_age_and_the_size_is_kept(history: History) -> None:
+    fill(history, 1, 3_000, kwargs="y" * 900)
+    retention = Retention(history, 1, 1, 0)
+    while retention.step(None):
+        pass
+    assert retention.deleted == 0
+    size = int(history.connection.pragma("page_count")) * 4_096
+    retention = Retention(history, 1, 1, size / 2e6)
+    while retention.step(None):
+        pass
+    assert 1_000 < retention.deleted < 2_000
+
+
+def test_tasks_of_a_clock_that_was_ahead_go_with_their_neighbours(history: History) -> None:
+    """They stand in the way of no others, and a clock that is behind takes none for old."""
+    for number in range(1, 401):
+        uuid = add_task(history, number)
+        if 100 < number <= 300:
+            history.record(uuid, NOW)
+            history._changed[uuid].seen = NOW + 400 * DAY
+    history.commit(NOW)
+    retention = Retention(history, 10, 10, 0)
+    for wrong in (0.0, NOW - 300 * DAY, NOW + 9 * DAY):
+        work_off(retention, wrong)
+        assert retention.deleted == 0
+    work_off(retention, NOW + 350 + 10 * DAY)
+    assert retention.deleted == 349
+    work_off(retention, NOW + 401 + 10 * DAY)
+    assert counted(history) == ({}, {})

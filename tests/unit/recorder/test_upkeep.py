@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import threading
 from pathlib import Path
@@ -12,12 +13,16 @@ import pytest
 from deskq.errors import UserError
 from deskq.history.query import TaskFilter
 from deskq.history.reader import HistoryReader
+from deskq.history.rows import WorkerRow
 from deskq.history.store import History
 from deskq.profiles import Profile
 from deskq.protocol.events import Event
 from deskq.recorder.recorder import Recorder
 from deskq.recorder.upkeep import REPAIRS, Upkeep
+from deskq.recorder.worker_watch import WorkerWatch
 from tests.unit.history.test_history import NOW, add_task, uuid_of
+
+DAY = 86_400.0
 
 
 def filled(path: Path) -> History:
@@ -80,4 +85,47 @@ def test_a_full_disk_is_no_damage_and_a_disk_that_fails_is_an_end(tmp_path: Path
     with pytest.raises(UserError, match="Check its disk"):
         upkeep.repaired(apsw.CorruptError("database disk image is malformed"))
     assert len(list(tmp_path.glob("*.damaged-*.sqlite"))) == REPAIRS
+    history.close()
+
+
+@pytest.mark.parametrize("told", [True, False])
+def test_a_clock_that_is_400_days_ahead_deletes_nothing(tmp_path: Path, told: bool) -> None:
+    """A flat battery, and a recorder that is started: the clock is ahead of the last recorder's status."""
+    history = filled(tmp_path / "history.sqlite")
+    steady = [1_000.0]
+    said: list[str] = []
+
+    def run(seconds: float) -> None:
+        for _ in range(int(seconds / 10)):
+            steady[0] += 10
+            upkeep.round(wrong + steady[0], workers)
+            workers.forget_long_gone(upkeep.trusted)
+            if told:
+                upkeep.witness(-400 * DAY)
+        upkeep._next_retention = 0.0
+        for _ in range(100):
+            upkeep.retain(busy=False)
+
+    wrong = NOW + 400 * DAY
+    profile = Profile.from_url("redis://127.0.0.1:1/0", name="shop", retention_days=30, retention_failed_days=30)
+    workers = WorkerWatch([WorkerRow("w1", online=False, since=NOW, first_seen=NOW)])
+    upkeep = Upkeep(profile, history, said.append, lambda: steady[0])
+    upkeep.begin(wrong, NOW)
+    assert len(said) == 1
+    assert "no recorder was at work for 400 days" in upkeep.notice
+    for hour in range(7):
+        run(3_600)
+        with contextlib.closing(HistoryReader(history.path)) as reader:
+            assert reader.counts().total == 2_000, hour
+    assert set(workers.workers) == {"w1"}
+    upkeep.close()
+    upkeep = Upkeep(profile, history, said.append, lambda: steady[0])  # the next run, by the same clock
+    upkeep.begin(wrong + steady[0], wrong + steady[0])
+    assert "no recorder was at work for 400 days" in upkeep.notice
+    run(4_000)
+    reader = HistoryReader(history.path)
+    assert reader.counts().total == (2_000 if told else 0)
+    assert set(workers.workers) == ({"w1"} if told else set())
+    assert ("ahead of the broker's or the workers'" in upkeep.notice) == told
+    reader.close()
     history.close()
