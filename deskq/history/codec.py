@@ -6,7 +6,7 @@ from typing import Any, Final, NamedTuple
 
 import msgspec
 
-from deskq.protocol.task_record import Message, Observation, Outcome, Route, TaskRecord
+from deskq.protocol.task_record import Message, More, Observation, Outcome, Route, TaskRecord
 
 RAN_TWICE: Final = 1
 ROOT_IS_SELF: Final = 2
@@ -14,13 +14,26 @@ UNREADABLE: Final = (msgspec.MsgspecError, ValueError, TypeError, AttributeError
 """What reading a damaged row may raise: text that is no UTF-8, a blob that is none, any type in any column."""
 
 
+class Rest(NamedTuple):
+    """What few records have: messages and outcomes but those of the columns, and the rest of ``More``."""
+
+    messages: list[Message]
+    outcomes: list[Outcome]
+    clocks: dict[str, float]
+    counted: list[int]
+
+
 class Blob(NamedTuple):
-    """What the columns do not hold: the observations, and the keys by which the registers compare."""
+    """What the columns do not hold: the observations, and the keys by which the registers compare.
+
+    ``message`` and ``outcome``: of those that the columns tell. A record without a rest is packed without it.
+    """
 
     observations: list[Observation]
     message: tuple[int, int, float, str] | None
     route: tuple[int, float] | None
     outcome: tuple[float, int, str] | None
+    rest: Rest | None = None
 
 
 class Texts(NamedTuple):
@@ -71,17 +84,21 @@ def unpack_uuid(packed: bytes | str | None) -> str:
     return f"{digits[:8]}-{digits[8:12]}-{digits[12:16]}-{digits[16:20]}-{digits[20:]}"
 
 
-def pack_record(record: TaskRecord) -> bytes:
-    """Return the blob of a record."""
-    message, route, outcome = record.message, record.route, record.outcome
-    return _encode(
-        (
-            record.observations,
-            message[:4] if message is not None else None,
-            route[:2] if route is not None else None,
-            outcome[:3] if outcome is not None else None,
-        )
+def pack_record(record: TaskRecord, message: Message | None, outcome: Outcome | None) -> bytes:
+    """Return the blob of a record whose columns tell this message and this outcome of it."""
+    route = record.route
+    packed = (
+        record.observations,
+        message[:4] if message is not None else None,
+        route[:2] if route is not None else None,
+        outcome[:3] if outcome is not None else None,
     )
+    more = record.more
+    if more is None:
+        return _encode(packed)
+    messages = {*more.messages, record.message} - {message, None}
+    outcomes = {*more.outcomes, record.outcome} - {outcome, None}
+    return _encode((*packed, (messages, outcomes, more.clocks, more.counted)))
 
 
 def unpack_record(uuid: str, blob: bytes, texts: Texts) -> TaskRecord:
@@ -103,4 +120,9 @@ def unpack_record(uuid: str, blob: bytes, texts: Texts) -> TaskRecord:
         record.route = Route(*kept.route, texts.queue, texts.exchange, texts.routing_key)
     if kept.outcome is not None:
         record.outcome = Outcome(*kept.outcome, texts.result)
+    if kept.rest is not None:
+        rest = kept.rest
+        record.more = More(clocks=rest.clocks, counted=set(rest.counted))
+        record.offer_messages(rest.messages)
+        record.offer_outcomes(rest.outcomes)
     return record

@@ -59,7 +59,7 @@ def row_of(
 ) -> tuple[Any, ...]:
     """Return the values of INSERT and UPDATE, in the order of COLUMNS."""
     uuid, root, parent = summary.uuid, summary.root_id, summary.parent_id
-    outcome = kept.record.outcome
+    outcome = summary.outcome
     return (
         row_id,
         kept.uuid,
@@ -87,7 +87,7 @@ def row_of(
         (outcome.result if outcome is not None else summary.result) or None,
         summary.exception or None,
         summary.revoked or None,
-        codec.pack_record(kept.record),
+        codec.pack_record(kept.record, summary.message, outcome),
         packed_cells(counted) if counted[5] else None,
     )
 

@@ -12,13 +12,11 @@ as none has received it. Where an event is known that goes further than the note
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from deskq.protocol import task_record as kinds
+from deskq.protocol.task_attempts import Attempt
 from deskq.protocol.task_record import Observation
-
-if TYPE_CHECKING:
-    from deskq.protocol.task_summary import Attempt
 
 STORED: Final = frozenset(range(kinds.STORED_SUCCESS, kinds.STORED_RETRY + 1))
 NEVER_RECEIVED: Final = "expired, never received"
@@ -61,7 +59,7 @@ def _attempt_of(note: Observation, attempts: list[Attempt], current: Attempt) ->
     follows = current.retries + (current.ending == kinds.RETRIED)
     if note.hostname or note.clock != follows or not (current.ending in _GOES_ON or current.requeued):
         return None
-    attempts.append(type(current)(retries=follows))
+    attempts.append(Attempt(retries=follows, stage=current.stage, name=current.name))
     return attempts[-1]
 
 

@@ -7,8 +7,12 @@ associative, commutative and idempotent, so merging is. What it all means is wor
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from datetime import UTC, datetime
+from hashlib import blake2b
+from heapq import nlargest, nsmallest
 from typing import Final, NamedTuple, TypeVar
+from zlib import crc32
 
 import msgspec
 
@@ -54,6 +58,12 @@ _KINDS: Final[dict[str, int]] = {
 _KEPT_FROM_EACH_END: Final = 256
 MOST_OBSERVATIONS: Final = 2 * _KEPT_FROM_EACH_END
 """A record that holds so many is full: more of them push others out of its middle."""
+_MOST_MESSAGES: Final = 16
+MOST_COUNTED: Final = 4_096
+"""Deliveries that are counted beyond the observations that are kept."""
+CLOCK_ASTRAY: Final = 0.25
+"""Seconds by which a clock must differ for the difference to be kept: less is the time that an event takes."""
+_EMPTY_CLOCKS: Final[dict[str, float]] = {}
 T = TypeVar("T", bound=tuple[object, ...])
 _new = tuple.__new__
 """Of a NamedTuple, from all its values: a third of the time that its own constructor takes."""
@@ -63,7 +73,8 @@ class Observation(NamedTuple):
     """One event of a task, without what the registers keep. All fields compare, so that any two have an order.
 
     ``number``: retries of SENT and RECEIVED (-1 unknown), runtime in s of SUCCEEDED (-1 unknown), 1 or 0 for REJECTED
-    with or without requeue. ``text``: exception, custom state, or how a task was revoked. ``traceback``: "" if none.
+    with or without requeue. ``text``: exception, custom state, how a task was revoked, or the ``tag_of`` of what was
+    RECEIVED. ``traceback``: "" if none.
     Kinds from LOST on are a recorder's notes: see ``task_notes``.
     """
 
@@ -112,14 +123,54 @@ class Outcome(NamedTuple):
     result: str
 
 
+class More(msgspec.Struct):
+    """What only the records of few tasks have.
+
+    ``messages``: of each name with its arguments the greatest that a worker received, but for the record's greatest.
+    ``outcomes``: of each other worker the greatest. ``clocks``: by how many seconds a worker's clock was found to be
+    ahead of the recorder's. ``counted``: marks of the deliveries that were cut from the observations.
+    """
+
+    messages: set[Message] = msgspec.field(default_factory=set)
+    outcomes: set[Outcome] = msgspec.field(default_factory=set)
+    clocks: dict[str, float] = msgspec.field(default_factory=dict)
+    counted: set[int] = msgspec.field(default_factory=set)
+
+    def __bool__(self) -> bool:
+        return bool(self.messages or self.outcomes or self.clocks or self.counted)
+
+
 class TaskRecord(msgspec.Struct, gc=False):
-    """Everything that was observed of the task ``uuid``."""
+    """Everything that was observed of the task ``uuid``. ``more`` is None where it would be empty."""
 
     uuid: str
     observations: set[Observation] = msgspec.field(default_factory=set)
     message: Message | None = None
     route: Route | None = None
     outcome: Outcome | None = None
+    more: More | None = None
+
+    @property
+    def clocks(self) -> dict[str, float]:
+        """By how many seconds the clocks of workers were found to be ahead, as far as they were."""
+        return self.more.clocks if self.more is not None else _EMPTY_CLOCKS
+
+    @property
+    def deliveries(self) -> int:
+        """How many deliveries to workers were seen; at ``MOST_COUNTED`` of ``more.counted`` there may be more."""
+        kept = sum(observation.kind == RECEIVED for observation in self.observations)
+        return kept + (len(self.more.counted) if self.more is not None else 0)
+
+    def received_messages(self) -> list[Message]:
+        """Return the greatest message of each name with its arguments that a worker received."""
+        known = [self.message] if self.message is not None else []
+        known += self.more.messages if self.more is not None else ()
+        return [message for message in known if message.source == RECEIVED]
+
+    def outcomes(self) -> list[Outcome]:
+        """Return the greatest outcome of each worker."""
+        known = [self.outcome] if self.outcome is not None else []
+        return [*known, *(self.more.outcomes if self.more is not None else ())]
 
     def add(self, event: Event) -> bool:
         """Take in one event of this task; False if it was known already (or is no event of a task)."""
@@ -137,13 +188,17 @@ class TaskRecord(msgspec.Struct, gc=False):
         if kind <= RECEIVED:
             if event.retries is not None:
                 number = event.retries
+            if kind == RECEIVED:
+                text = tag_of(event.name or "", event.args or "", event.kwargs or "")
             self._offer_message(kind, event)
         elif kind == SUCCEEDED:
             if event.runtime is not None:
                 number = event.runtime
             outcome = _new(Outcome, (timestamp, clock, hostname, event.result or ""))
-            if self.outcome is None or outcome > self.outcome:
+            if self.outcome is None:
                 self.outcome = outcome
+            else:
+                self.offer_outcomes((outcome,))
         elif kind in (FAILED, RETRIED):
             traceback = event.traceback or ""
             text = _real_exception(event.exception or "", traceback)
@@ -171,9 +226,25 @@ class TaskRecord(msgspec.Struct, gc=False):
         self.observations |= other.observations
         if len(self.observations) > 2 * _KEPT_FROM_EACH_END:
             self._cut()
-        self.message = _greater(self.message, other.message)
         self.route = _greater(self.route, other.route)
-        self.outcome = _greater(self.outcome, other.outcome)
+        more = other.more
+        self.offer_messages(m for m in (other.message, *(more.messages if more is not None else ())) if m is not None)
+        self.offer_outcomes(other.outcomes())
+        if more is not None:
+            for hostname, ahead in more.clocks.items():
+                self.note_clock(hostname, ahead)
+            self._count(more.counted)
+
+    def note_clock(self, hostname: str, ahead: float) -> None:
+        """A recorder measured by how many seconds this worker's clock is ahead of its own (negative: behind)."""
+        known = self.clocks.get(hostname)
+        if ahead > known if known is not None else abs(ahead) >= CLOCK_ASTRAY:
+            self._with_more().clocks[hostname] = ahead
+
+    def _with_more(self) -> More:
+        if self.more is None:
+            self.more = More()
+        return self.more
 
     def _offer_message(self, kind: int, event: Event) -> None:
         retries = event.retries or 0
@@ -185,17 +256,82 @@ class TaskRecord(msgspec.Struct, gc=False):
             epoch(expires) if expires else -1,
         )
         message = _new(Message, values)
-        if self.message is None or message > self.message:
+        known = self.message
+        if known is None:
             self.message = message
+        elif self.more is None and (known[1] == SENT or (kind == RECEIVED and known[4:7] == message[4:7])):
+            if message > known:
+                self.message = message
+            elif kind == RECEIVED:
+                self.offer_messages((message,))
+        else:
+            self.offer_messages((message,))
         if kind == SENT and event.queue is not None:
             route = Route(retries, event.timestamp, event.queue or "", event.exchange or "", event.routing_key or "")
             if self.route is None or route > self.route:
                 self.route = route
 
+    def offer_messages(self, offered: Iterable[Message]) -> None:
+        """Take in messages. Of those that were only sent the greatest is kept, while nothing greater was received."""
+        known = [*offered]
+        known += [self.message] if self.message is not None else ()
+        known += self.more.messages if self.more is not None else ()
+        if not known:
+            return
+        received: dict[tuple[str, ...], Message] = {}
+        for message in known:
+            if message.source == RECEIVED:
+                content = (message.name, message.args, message.kwargs)
+                if content not in received or message > received[content]:
+                    received[content] = message
+        self.message = greatest = max(known)
+        others = [message for message in received.values() if message != greatest]
+        if others or self.more is not None:
+            self._with_more().messages = set(nlargest(_MOST_MESSAGES, others))
+            self._tidy()
+
+    def offer_outcomes(self, offered: Iterable[Outcome]) -> None:
+        """Take in what successes returned: of each worker the latest is kept."""
+        latest: dict[str, Outcome] = {}
+        for outcome in (*self.outcomes(), *offered):
+            if outcome.hostname not in latest or outcome > latest[outcome.hostname]:
+                latest[outcome.hostname] = outcome
+        if not latest:
+            return
+        self.outcome = greatest = max(latest.values())
+        if len(latest) > 1:
+            self._with_more().outcomes = set(nlargest(_MOST_MESSAGES, (o for o in latest.values() if o != greatest)))
+
+    def _tidy(self) -> None:
+        if self.more is not None and not self.more:
+            self.more = None
+
     def _cut(self) -> None:
         """Keep the earliest and the latest observations: what is dropped from the middle does not depend on order."""
         ordered = sorted(self.observations, key=_by_time)
         self.observations = set(ordered[:_KEPT_FROM_EACH_END]) | set(ordered[-_KEPT_FROM_EACH_END:])
+        dropped = ordered[_KEPT_FROM_EACH_END:-_KEPT_FROM_EACH_END]
+        self._count({_mark(observation) for observation in dropped if observation.kind == RECEIVED})
+
+    def _count(self, marks: set[int]) -> None:
+        if marks:
+            counted = self._with_more().counted
+            counted |= marks
+            if len(counted) > MOST_COUNTED:
+                self._with_more().counted = set(nsmallest(MOST_COUNTED, counted))
+
+
+def tag_of(name: str, args: str, kwargs: str) -> str:
+    """Return four letters that tell one message from another under the same id."""
+    return f"{crc32(f'{name} {args} {kwargs}'.encode('utf-8', 'replace')) & 0xFFFF:04x}"
+
+
+def _mark(observation: Observation) -> int:
+    """Return a number that tells one delivery from another."""
+    text = (
+        f"{observation.timestamp!r} {observation.clock} {observation.pid} {observation.number} {observation.hostname}"
+    )
+    return int.from_bytes(blake2b(text.encode("utf-8", "backslashreplace"), digest_size=8).digest(), "big") >> 1
 
 
 def _by_time(observation: Observation) -> tuple[float, Observation]:

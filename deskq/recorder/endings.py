@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from typing import Final
 
 from deskq.history.store import History
+from deskq.protocol.task_attempts import Attempt
 from deskq.protocol.task_record import ENDED, LOST, UNSEEN, Observation, TaskRecord
-from deskq.protocol.task_summary import Attempt, derive
+from deskq.protocol.task_summary import derive
 from deskq.recorder.worker_watch import WorkerWatch
 
 ASK_AFTER: Final = 10.0

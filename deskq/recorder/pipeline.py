@@ -100,6 +100,7 @@ class Pipeline:
     def _merge(self, batch: list[Event], size: int, now: float) -> None:
         """Merge events; what is counted for each worker and queue is told once for all of them."""
         record_of = self._history.record
+        ahead = self._workers.ahead
         self.events += len(batch)
         self.pending_bytes += size
         room = HELD_EVENTS - self.pending if self.pending_bytes <= HELD_BYTES else 0
@@ -116,6 +117,8 @@ class Pipeline:
                         continue
                     kept += 1
                     record = record_of(uuid, now)
+                    if ahead and hostname in ahead:
+                        record.note_clock(hostname, ahead[hostname])
                     if not record.add(event):
                         self.duplicates += 1
                     elif kind == "task-sent":

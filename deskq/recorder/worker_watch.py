@@ -13,6 +13,7 @@ from typing import Final
 
 from deskq.history.rows import WorkerRow
 from deskq.protocol.events import Event
+from deskq.protocol.task_record import CLOCK_ASTRAY
 
 BEATS_MISSED: Final = 5
 BEATS_TO_JUDGE: Final = 6
@@ -24,6 +25,8 @@ MOST_PROCESSES: Final = 16
 """Processes of one name that are told apart."""
 SILENT_BEATS: Final = 3
 """Heartbeats in a row with tasks accepted and none told of, after which task events are known to be off."""
+LEADS_TO_JUDGE: Final = 3
+"""Heartbeats after which the difference of a worker's clock counts: one alone may have been late."""
 MAX_WORKERS: Final = 5_000
 """Names of workers that are kept: beyond, those longest offline make room, and a new one is not taken if none is."""
 LONGEST_NAME: Final = 1_024
@@ -144,6 +147,7 @@ class WorkerWatch:
         self.missed: list[Missed] = []
         self.forgotten: list[str] = []
         self.refused = 0
+        self.ahead: dict[str, float] = {}  # seconds, of the workers whose clocks are known to be astray
         self._checked: float | None = None
         self.add_known(known)
 
@@ -176,6 +180,7 @@ class WorkerWatch:
             worker.came = dict.fromkeys(worker.pids, now)
             worker.base = worker.previous = None
             worker.leads.clear()  # what was read late says nothing of a clock
+        self.ahead.clear()
 
     def task_event(self, event: Event, now: float) -> None:
         """Take note of a sign of life (not of task-sent: a client sent that)."""
@@ -217,6 +222,7 @@ class WorkerWatch:
             return
         worker.heartbeat = now
         worker.leads.append(event.timestamp - now)
+        self._judge_clock(worker)
         if all(event.timestamp != stamp for stamp, _ in worker.beats):  # what comes again is one
             worker.beats.append((event.timestamp, now))
         if not worker.online:
@@ -231,6 +237,13 @@ class WorkerWatch:
             worker.active = event.active
         if event.processed is not None:
             self._processed(worker, event.processed, now)
+
+    def _judge_clock(self, worker: Worker) -> None:
+        difference = worker.clock_difference
+        if difference is not None and len(worker.leads) >= LEADS_TO_JUDGE and abs(difference) >= CLOCK_ASTRAY:
+            self.ahead[worker.hostname] = round(difference, 1)
+        elif self.ahead:
+            self.ahead.pop(worker.hostname, None)
 
     def replies(self, stats: Mapping[str, object], queues: Mapping[str, object]) -> None:
         """Take in what ``inspect stats`` and ``inspect active_queues`` answered."""

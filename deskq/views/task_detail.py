@@ -22,7 +22,7 @@ from deskq.models import formats
 from deskq.models.small_table import SmallTableModel
 from deskq.models.task_columns import STATE_WORDS, TASK_COLUMNS, state_text
 from deskq.models.task_detail import TaskDetail, arguments_model, noticed_text
-from deskq.protocol.task_summary import Attempt
+from deskq.protocol.task_attempts import Attempt
 from deskq.views import theme
 from deskq.views.empty import EmptyPane, plain_label
 from deskq.views.tables import Table, copy_text, draw_dot

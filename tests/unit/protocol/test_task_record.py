@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from deskq.protocol.events import Event
 from deskq.protocol.task_record import ENDED, LAST_KIND, LOST, Observation, TaskRecord
-from deskq.protocol.task_summary import derive, only_attempt, replayed
+from deskq.protocol.task_stages import replayed
+from deskq.protocol.task_summary import derive, only_attempt
 
 UUID = "0b1e6f3a-9c5d-4c1e-8f55-2f4f0c7a9f11"
 TYPES = (
@@ -226,7 +227,9 @@ in_order = st.builds(
 def test_the_short_way_to_an_only_attempt_ends_where_the_long_one_does(observations: set[Observation]) -> None:
     only = only_attempt(observations)
     if only is not None:
-        assert ([only], 1) == replayed(observations)
+        record = TaskRecord(UUID, set(observations))
+        assert replayed(record) == ([only], only)
+        assert record.deliveries == 1
 
 
 @given(st.lists(events, max_size=20))

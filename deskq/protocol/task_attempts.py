@@ -1,0 +1,362 @@
+"""The attempts of a task: what one worker process said of it, replayed, and each ending given to the attempt it ends.
+
+A worker's parent process sends all events of a task but its own ones (``send_event``), in the order of its logical
+clock. It handles what its children tell in any order, though: a child that retries with no countdown has sent the next
+message before it ends, so another child may take that, and even end it, before the parent handles the first child's
+result (celery/concurrency/asynpool.py). Then the wire says ``received(0) started received(1) started succeeded
+retried``. Neither starts nor endings carry a number. What tells them apart:
+
+- An attempt after which a later one was received or sent is *superseded*: it ended in a retry, or was replaced.
+- A success or a failure ends the newest attempt, a retry the oldest that was superseded.
+- A child tells of its start before its end, so the one that ends has started: a start that fits no other is its.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections.abc import Iterable, Sequence
+from typing import Final, NamedTuple
+
+import msgspec
+
+from deskq.protocol import task_record as kinds
+from deskq.protocol.task_record import Message, Observation, TaskRecord, tag_of
+
+STATE_OF_ENDING: Final[dict[int, str]] = {
+    kinds.SUCCEEDED: "SUCCESS",
+    kinds.FAILED: "FAILURE",
+    kinds.RETRIED: "RETRY",
+    kinds.REJECTED: "REJECTED",
+    kinds.REVOKED: "REVOKED",
+    kinds.CANCELLED: "RETRY",
+    kinds.LOST: "LOST",
+    kinds.ENDED: "ENDED",
+    kinds.UNSEEN: "UNSEEN",
+    kinds.EXPIRED: "REVOKED",
+    kinds.GONE: "UNSEEN",
+    kinds.STORED_SUCCESS: "SUCCESS",
+    kinds.STORED_FAILURE: "FAILURE",
+    kinds.STORED_REVOKED: "REVOKED",
+    kinds.STORED_IGNORED: "IGNORED",
+    kinds.STORED_RETRY: "RETRY",
+}
+TOLERANCE: Final = 1.0
+"""Seconds by which the times of two processes may contradict what happened: clocks differ, events take their time."""
+
+_CHILD_GONE: Final = 5.0
+"""Seconds in which a child that its parent kills for a hard time limit is gone."""
+
+
+class Attempt(msgspec.Struct):
+    """One delivery of the task to one worker. Times are the worker's own epoch seconds; None = not seen.
+
+    ``noticed``: when a recorder noticed what no event told, by its own clock; ``finished`` is then the last that is
+    known. ``result``: as the result backend holds it, where no event told it.
+    ``stage``: counts the messages that took the task over under the same id, 0 for the first (``Task.replace``, an id
+    that was used again); ``name``: the task's name in that stage, "" if all stages have the same. ``replaced``: it has
+    no ending of its own, for the next stage took over.
+    """
+
+    retries: int = -1
+    worker: str = ""
+    pid: int = -1
+    sent: float | None = None
+    received: float | None = None
+    started: float | None = None
+    finished: float | None = None
+    ending: int | None = None
+    runtime: float | None = None
+    exception: str = ""
+    traceback: str = ""
+    custom: str = ""
+    revoked: str = ""
+    requeued: bool = False
+    noticed: float | None = None
+    result: str = ""
+    stage: int = 0
+    name: str = ""
+    replaced: bool = False
+
+    @property
+    def state(self) -> str:
+        """The state of this attempt alone."""
+        if self.replaced:
+            return "REPLACED"
+        if self.ending is not None:
+            return STATE_OF_ENDING[self.ending]
+        if self.custom:
+            return self.custom
+        if self.started is not None:
+            return "STARTED"
+        return "RECEIVED" if self.received is not None else "SENT"
+
+    @property
+    def first_time(self) -> float:
+        """The earliest time known of it."""
+        return min((t for t in (self.sent, self.received, self.started, self.finished) if t is not None), default=0.0)
+
+    @property
+    def last_time(self) -> float:
+        """The latest time known of it."""
+        return max((t for t in (self.sent, self.received, self.started, self.finished) if t is not None), default=0.0)
+
+
+class Delivery:
+    """An attempt in the hands of its process. ``place``, ``start``: where in the process's order it was received and
+    started, -1 unknown; ``superseded``: something that follows from it was seen; ``message``: what was delivered.
+    """
+
+    __slots__ = ("attempt", "message", "place", "start", "superseded")
+
+    def __init__(self, attempt: Attempt, place: int) -> None:
+        self.attempt = attempt
+        self.place = place
+        self.start = -1
+        self.superseded = False
+        self.message: Message | None = None
+
+    @property
+    def noted(self) -> bool:
+        """True if only a recorder's note says that it ended: a real ending overrules it."""
+        return self.attempt.ending is not None and self.attempt.ending >= kinds.LOST
+
+
+class Process:
+    """What one process of a worker said of one task; ``seen`` are its observations, in the order of its clock."""
+
+    def __init__(self, hostname: str, pid: int, seen: list[Observation]) -> None:
+        self.hostname = hostname
+        self.pid = pid
+        self.seen = seen
+        self.deliveries: list[Delivery] = []
+        self.unplaced: list[Observation] = []
+        self._of_receipt: dict[int, Delivery] = {}
+        self._open: list[Delivery] = []
+        self._ended: Delivery | None = None
+        self._ended_at = -1
+        for place, observation in enumerate(seen):
+            if observation.kind == kinds.RECEIVED:
+                attempt = Attempt(int(observation.number), hostname, pid, None, observation.timestamp)
+                delivery = Delivery(attempt, place)
+                self._of_receipt[place] = delivery
+                self.deliveries.append(delivery)
+
+    def replay(self, newest_replaced: bool) -> None:
+        """Give every start and every ending to its attempt; ``superseded`` of the deliveries is known by now.
+
+        ``newest_replaced``: the task replaced itself with an equal one, so that of equal attempts the newest goes on.
+        """
+        received = self.deliveries
+        self.deliveries = []
+        for place, seen in enumerate(self.seen):
+            if seen.kind == kinds.RECEIVED:
+                delivery = self._of_receipt[place]
+                self.deliveries.append(delivery)
+                self._open.append(delivery)
+            elif seen.kind == kinds.STARTED:
+                delivery = next((d for d in self._open if d.start < 0 and not d.noted), None) or self._new(place)
+                delivery.attempt.started = seen.timestamp
+                delivery.start = place
+            elif seen.kind >= kinds.LOST:
+                self._note(seen)
+            else:
+                self._end(seen, place, newest_replaced)
+        waiting = [d for d in self._open if d.start < 0 and not d.superseded and not d.noted]
+        if waiting:
+            self._find_start(waiting[-1])
+        assert len(self.deliveries) >= len(received)
+
+    def _new(self, place: int) -> Delivery:
+        delivery = Delivery(Attempt(worker=self.hostname, pid=self.pid), place)
+        self.deliveries.append(delivery)
+        self._open.append(delivery)
+        return delivery
+
+    def _note(self, seen: Observation) -> None:
+        """A recorder found that the process runs nothing of it any more: whatever ran has ended, else what waited."""
+        unended = [d for d in self._open if d.attempt.ending is None]
+        running = [d for d in unended if d.attempt.started is not None]
+        meant = _fresh(running) or running or unended
+        if not meant and not self.deliveries:
+            self.unplaced.append(seen)
+        for delivery in meant:
+            delivery.attempt.ending = seen.kind
+            delivery.attempt.finished = seen.timestamp
+
+    def _end(self, seen: Observation, place: int, newest_replaced: bool) -> None:
+        ended = self._ended
+        if ended is not None and self._repeats(ended.attempt, seen, place):
+            self._ended_at = -1  # nothing is told three times
+        else:
+            self._ended_at = place
+            ended = self._chosen(seen, newest_replaced) or self._new(place)
+            if ended.start < 0 and seen.kind not in (kinds.RETRIED, kinds.REVOKED):
+                self._find_start(ended)
+            self._open.remove(ended)
+        self._ended = ended
+        attempt = ended.attempt
+        attempt.ending = seen.kind
+        attempt.finished = seen.timestamp
+        if seen.kind == kinds.SUCCEEDED:
+            attempt.runtime = seen.number if seen.number >= 0 else None
+        elif seen.kind in (kinds.FAILED, kinds.RETRIED):
+            attempt.exception = seen.text or attempt.exception
+            attempt.traceback = seen.traceback or attempt.traceback
+        elif seen.kind == kinds.REJECTED:
+            attempt.requeued = seen.number == 1
+            attempt.exception = seen.text or attempt.exception
+        elif seen.kind == kinds.REVOKED:
+            attempt.revoked = seen.text
+
+    def _repeats(self, ended: Attempt, seen: Observation, place: int) -> bool:
+        """Does this ending speak once more of the attempt that ended last?"""
+        if seen.kind != ended.ending:
+            return False
+        runs = any(d.start >= 0 and not d.noted for d in self._open)
+        if seen.kind == kinds.REJECTED:  # told by task-failed, and at once by task-rejected as well with acks_late
+            return not runs or (place == self._ended_at + 1 and seen.text == "" and ended.exception != "")
+        if seen.kind == kinds.FAILED:  # a hard time limit tells it, and so does the child that is gone
+            soon = seen.timestamp - (ended.finished or 0.0) < _CHILD_GONE
+            return not runs or (soon and self._ended_at >= 0 and _limited(ended, seen))
+        if seen.kind == kinds.REVOKED:  # a terminated task may be announced by both of two revokes
+            return not runs and not any(d.start < 0 for d in self._open)
+        return False
+
+    def _chosen(self, seen: Observation, newest_replaced: bool) -> Delivery | None:
+        """Return the attempt, of those that have not ended, which this ending ends."""
+        running = [d for d in self._open if d.start >= 0]
+        waiting = [d for d in self._open if d.start < 0]
+        if seen.kind == kinds.RETRIED:
+            for group in (_old(running), _old(waiting), running, waiting):
+                if group:
+                    return min(group, key=lambda d: d.attempt.retries)  # of equals the first
+            return None
+        able = [d for d in _fresh(waiting) if _can_have_ended(d.attempt, seen)]
+        groups = (_fresh(running), able, running, waiting)
+        if seen.kind == kinds.REVOKED and not seen.text.startswith("terminated"):  # it has not begun
+            groups = (_fresh(waiting), _fresh(running), waiting, running)
+        group = next((group for group in groups if group), [])
+        if not group:
+            return None
+        newest = max(d.attempt.retries for d in group)
+        return _best_fit([d for d in group if d.attempt.retries == newest], seen, newest_replaced)
+
+    def _find_start(self, delivery: Delivery) -> None:
+        """Give it a start that came after its receipt and was taken for that of an attempt before it."""
+        for other in reversed(self._open):
+            if other is not delivery and other.superseded and other.start > delivery.place >= 0:
+                delivery.start, delivery.attempt.started = other.start, other.attempt.started
+                other.start, other.attempt.started = -1, None
+                return
+
+
+def _old(deliveries: Iterable[Delivery]) -> list[Delivery]:
+    return [d for d in deliveries if d.superseded]
+
+
+def _fresh(deliveries: Iterable[Delivery]) -> list[Delivery]:
+    return [d for d in deliveries if not d.superseded]
+
+
+def _limited(ended: Attempt, seen: Observation) -> bool:
+    return "TimeLimitExceeded" in seen.text and seen.text == ended.exception
+
+
+def _can_have_ended(attempt: Attempt, seen: Observation) -> bool:
+    """A task cannot have begun before it was received; what it ran for says when it began."""
+    return seen.number < 0 or attempt.received is None or attempt.received <= seen.timestamp - seen.number + TOLERANCE
+
+
+def _best_fit(group: list[Delivery], seen: Observation, newest_replaced: bool) -> Delivery:
+    """Of attempts that are alike: the one that started when the one that ended did, as its runtime tells."""
+    if len(group) > 1 and newest_replaced:
+        return group[-1]
+    if len(group) > 1 and seen.kind == kinds.SUCCEEDED and seen.number >= 0:
+        began = seen.timestamp - seen.number
+        return min(group, key=lambda d: abs((d.attempt.started or 0.0) - began))
+    return group[0]
+
+
+def processes_of(observations: Iterable[Observation]) -> list[Process]:
+    """Return what each process said, and what was noted of it.
+
+    A task's own events come from a child, with a clock of its own; notes of the newest attempt are of no process.
+    """
+    by_process: dict[tuple[str, int], list[Observation]] = {}
+    for observation in observations:
+        if observation.kind <= kinds.UNSEEN and observation.kind not in (kinds.SENT, kinds.CUSTOM):
+            by_process.setdefault((observation.hostname, observation.pid), []).append(observation)
+    return [Process(*key, sorted(seen, key=_by_clock)) for key, seen in by_process.items()]
+
+
+def _by_clock(seen: Observation) -> tuple[int, bool, float, Observation]:
+    """A process's own clock orders its events; what a recorder noted comes after what it was noted on."""
+    return (seen.clock, seen.kind >= kinds.LOST, seen.timestamp, seen)
+
+
+def name_messages(processes: Sequence[Process], record: TaskRecord) -> None:
+    """Tell every delivery what was delivered; one that was seen before its observations bore a tag is left unnamed."""
+    of_tag = {tag_of(message.name, message.args, message.kwargs): message for message in record.received_messages()}
+    for process in processes:
+        for delivery in process.deliveries:
+            delivery.message = of_tag.get(process.seen[delivery.place].text)
+
+
+class _Sign(NamedTuple):
+    """That a message came in, or was sent by a child of a worker; ``time`` with the clock's difference taken out."""
+
+    time: float
+    retries: int
+    source: int | str
+    content: str
+
+
+def mark_superseded(processes: Sequence[Process], record: TaskRecord) -> None:
+    """Find the deliveries from which something follows: a later retry, or another message under the same id.
+
+    In one process its order tells, else the times, as far as the measured differences of the clocks make them equal.
+    """
+    clocks = record.clocks
+    of_machine = {_machine(process.hostname): clocks.get(process.hostname, 0.0) for process in processes}
+    signs = [
+        _Sign(o.timestamp - of_machine[_machine(o.hostname)], int(o.number), _machine(o.hostname), "")
+        for o in record.observations
+        if o.kind == kinds.SENT and _machine(o.hostname) in of_machine
+    ]
+    if len(processes) > 1:
+        for number, process in enumerate(processes):
+            ahead = clocks.get(process.hostname, 0.0)
+            signs += [
+                _Sign((d.attempt.received or 0.0) - ahead, d.attempt.retries, number, content_of(d.message))
+                for d in process.deliveries
+            ]
+    signs.sort(key=lambda sign: sign.time)
+    for number, process in enumerate(processes):
+        ahead = clocks.get(process.hostname, 0.0)
+        elsewhere = [
+            sign for sign in signs if sign.source not in (number, *(of_machine.keys() - {_machine(process.hostname)}))
+        ]
+        own = {content_of(d.message) for d in process.deliveries} | {""}
+        highest, following = -1, ""
+        for delivery in reversed(process.deliveries):
+            attempt, content = delivery.attempt, content_of(delivery.message)
+            place = bisect_left(elsewhere, (attempt.received or 0.0) - ahead + TOLERANCE, key=lambda sign: sign.time)
+            delivery.superseded = (
+                highest > attempt.retries
+                or following not in ("", content)
+                or any(
+                    (sign.content in (content, "") and sign.retries > attempt.retries) or sign.content not in own
+                    for sign in elsewhere[place:]
+                )
+            )
+            highest = max(highest, attempt.retries)
+            following = content
+
+
+def _machine(hostname: str) -> str:
+    return hostname.rpartition("@")[2]
+
+
+def content_of(message: Message | None) -> str:
+    """Return what tells one message from another under the same id; "" if that is not known."""
+    return f"{message.name}\0{message.args}\0{message.kwargs}" if message is not None else ""
