@@ -15,6 +15,8 @@ HELD_EVENTS: Final = 50_000
 """Events of tasks that are held in memory while the history cannot be written; what comes then is counted, not kept."""
 HELD_BYTES: Final = 256 * 1024 * 1024
 """The same for the bytes of the deliveries that they came in."""
+CLOCK_UNKNOWN: Final = 2.0
+"""Seconds by which an event of a worker whose clock was not measured may be off before that counts as its clock's."""
 _MERGED_BYTES: Final = 8 * 1024 * 1024
 """After so many bytes what was decoded is merged, so that a batch of large ones does not fill memory twice."""
 
@@ -100,7 +102,7 @@ class Pipeline:
     def _merge(self, batch: list[Event], size: int, now: float) -> None:
         """Merge events; what is counted for each worker and queue is told once for all of them."""
         record_of = self._history.record
-        ahead = self._workers.ahead
+        clocks = self._workers.clocks
         self.events += len(batch)
         self.pending_bytes += size
         room = HELD_EVENTS - self.pending if self.pending_bytes <= HELD_BYTES else 0
@@ -117,8 +119,13 @@ class Pipeline:
                         continue
                     kept += 1
                     record = record_of(uuid, now)
-                    if ahead and hostname in ahead:
-                        record.note_clock(hostname, ahead[hostname])
+                    ahead = clocks.get(hostname)
+                    if ahead is None:  # no clock is known: when it came is the best that tells the order
+                        ahead = event.timestamp - now
+                        if not -CLOCK_UNKNOWN < ahead < CLOCK_UNKNOWN and kind != "task-sent":
+                            record.note_clock(hostname, round(ahead, 1))
+                    elif ahead:
+                        record.note_clock(hostname, ahead)
                     if not record.add(event):
                         self.duplicates += 1
                     elif kind == "task-sent":

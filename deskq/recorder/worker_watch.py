@@ -147,7 +147,7 @@ class WorkerWatch:
         self.missed: list[Missed] = []
         self.forgotten: list[str] = []
         self.refused = 0
-        self.ahead: dict[str, float] = {}  # seconds, of the workers whose clocks are known to be astray
+        self.clocks: dict[str, float] = {}  # seconds ahead, of the workers whose clocks are known; 0.0: as ours
         self._checked: float | None = None
         self.add_known(known)
 
@@ -180,7 +180,7 @@ class WorkerWatch:
             worker.came = dict.fromkeys(worker.pids, now)
             worker.base = worker.previous = None
             worker.leads.clear()  # what was read late says nothing of a clock
-        self.ahead.clear()
+        self.clocks.clear()
 
     def task_event(self, event: Event, now: float) -> None:
         """Take note of a sign of life (not of task-sent: a client sent that)."""
@@ -240,10 +240,8 @@ class WorkerWatch:
 
     def _judge_clock(self, worker: Worker) -> None:
         difference = worker.clock_difference
-        if difference is not None and len(worker.leads) >= LEADS_TO_JUDGE and abs(difference) >= CLOCK_ASTRAY:
-            self.ahead[worker.hostname] = round(difference, 1)
-        elif self.ahead:
-            self.ahead.pop(worker.hostname, None)
+        if difference is not None and len(worker.leads) >= LEADS_TO_JUDGE:
+            self.clocks[worker.hostname] = round(difference, 1) if abs(difference) >= CLOCK_ASTRAY else 0.0
 
     def replies(self, stats: Mapping[str, object], queues: Mapping[str, object]) -> None:
         """Take in what ``inspect stats`` and ``inspect active_queues`` answered."""

@@ -25,7 +25,7 @@ class CeleryWorker:
     """Runs from `start` (or entering) to `stop` (or leaving).
 
     `config` are Celery's settings for the sample app, `global_keyprefix` among them; `extra` are further options of
-    `celery worker`.
+    `celery worker`. `ahead`: by how many seconds its clock is ahead of the true time.
     """
 
     def __init__(
@@ -39,10 +39,12 @@ class CeleryWorker:
         hostname: str | None = None,
         config: Mapping[str, Any] | None = None,
         extra: Sequence[str] = (),
+        ahead: float = 0.0,
     ) -> None:
         self.hostname = hostname or f"w{next(_numbers)}-{os.getpid()}@deskq.test"
         self._environment = os.environ | {BROKER: broker_url, CONFIG: json.dumps(dict(config or {}))}
-        self._args = [sys.executable, "-m", "celery", "-A", "tests.support.sample_app", "worker", "--loglevel=INFO"]
+        program = ["-m", "tests.support.celery_ahead", str(ahead)] if ahead else ["-m", "celery"]
+        self._args = [sys.executable, *program, "-A", "tests.support.sample_app", "worker", "--loglevel=INFO"]
         self._args += [f"--pool={pool}", f"--concurrency={concurrency}", f"--queues={','.join(queues)}"]
         self._args += [f"--hostname={self.hostname}", *(["--task-events"] if events else []), *extra]
         self._process: Process | None = None

@@ -92,6 +92,33 @@ def _register(app: Celery) -> None:
             raise self.retry(exc=KeyError(f"attempt {retries}"), countdown=countdown)
         return retries
 
+    @app.task(name="sample.retry_at_once", bind=True, max_retries=None)
+    def retry_at_once(self: Any, times: int = 1) -> int:
+        """Retries `times` times without a pause, then returns the number of its retries."""
+        retries: int = self.request.retries
+        if retries < times:
+            raise self.retry(exc=KeyError(f"attempt {retries}"), countdown=0)
+        return retries
+
+    @app.task(name="sample.replace", bind=True)
+    def replace(self: Any, names: list[str], *args: Any) -> None:
+        """Puts the first of these tasks, with what is left of them, in its own place; the last one gets `args`."""
+        name, *rest = names
+        raise self.replace(self.app.signature(name, args=(rest, *args) if rest else args))
+
+    @app.task(name="sample.requeue_on", bind=True, acks_late=True)
+    def requeue_on(self: Any, hostname: str) -> str:
+        """Gives its message back where it runs on this worker; returns the name of the one that kept it."""
+        if self.request.hostname == hostname:
+            raise Reject("not here", requeue=True)
+        return str(self.request.hostname)
+
+    @app.task(name="sample.tell", bind=True)
+    def tell(self: Any, seconds: float) -> None:
+        """Sends an event of its own, then runs on."""
+        self.send_event("task-progress", done=1, of=2)
+        time.sleep(seconds)
+
     @app.task(name="sample.retry_for_ever", bind=True, max_retries=1)
     def retry_for_ever(self: Any) -> None:
         """Fails after its only retry."""
