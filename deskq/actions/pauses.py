@@ -11,7 +11,7 @@ from deskq.actions.plan import Verb
 
 @dataclass(frozen=True, slots=True)
 class Pause:
-    """A queue that is paused until somebody resumes it. ``at``: epoch seconds.
+    """A queue that is paused until somebody resumes it. ``at``: epoch seconds; ``confirmed``: of the last answer.
 
     ``workers``: those that were told, and of which it is not known that they consume it again.
     """
@@ -21,6 +21,7 @@ class Pause:
     person: str
     at: float
     workers: tuple[str, ...]
+    confirmed: float
 
 
 def pauses(journal: Journal, profile: str) -> list[Pause]:
@@ -36,7 +37,8 @@ def pauses(journal: Journal, profile: str) -> list[Pause]:
         queue = _left_by(journal.message(action.id, items[0].number))
         if queue:
             workers = tuple(item.queue for item in items)
-            found.append(Pause(queue, action.id, action.person, action.at, workers))
+            confirmed = max(item.at for item in items)
+            found.append(Pause(queue, action.id, action.person, action.at, workers, confirmed))
     return found
 
 

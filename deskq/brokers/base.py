@@ -126,6 +126,12 @@ class Broker(Protocol):
     def bindings(self) -> list[Binding]:
         """Return what leads to which queue."""
 
+    def connected_nodes(self, names: Sequence[str]) -> dict[str, bool]:
+        """Return whether a connection holds the control queue of each of these workers; asks none of them.
+
+        Absent is who nothing tells of: all of them where the broker does not know its consumers, as Redis.
+        """
+
     def waiting(self, names: Sequence[str]) -> list[bytes]:
         """Return some of the messages that wait in these queues, as they lie there, within a budget.
 

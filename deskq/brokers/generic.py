@@ -131,6 +131,10 @@ class GenericBroker:
         """See Broker; by passive declare."""
         return [self._sample(name) for name in names]
 
+    def connected_nodes(self, names: Sequence[str]) -> dict[str, bool]:
+        """See Broker: unknown, so none."""
+        return {}
+
     def waiting(self, names: Sequence[str]) -> list[bytes]:
         """See Broker: nothing, since taking a message out to look at it changes it."""
         return []

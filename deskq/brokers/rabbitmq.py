@@ -15,6 +15,8 @@ from deskq.brokers.rabbitmq_management import Management
 from deskq.profiles import Profile
 
 _RETRY_MANAGEMENT_SECONDS: Final = 30.0
+_NOT_FOUND: Final = 404
+_LOCKED: Final = 405
 
 
 class RabbitBroker:
@@ -71,6 +73,16 @@ class RabbitBroker:
         by_name = {queue.get("name"): queue for queue in queues}
         return [_sample(name, at, by_name.get(name)) for name in names]
 
+    def connected_nodes(self, names: Sequence[str]) -> dict[str, bool]:
+        """See Broker. A node consumes ``<node>.<control exchange>.pidbox`` as long as it is connected."""
+        control_queues = {name: f"{name}.{self._profile.control_exchange}.pidbox" for name in names}
+        queues = self._by_management()
+        if queues is not None:
+            consumed = {queue.get("name") for queue in queues if queue.get("consumers") != 0}
+            return {name: queue in consumed for name, queue in control_queues.items()}
+        found = {name: self._is_consumed(queue) for name, queue in control_queues.items()}
+        return {name: consumed for name, consumed in found.items() if consumed is not None}
+
     def waiting(self, names: Sequence[str]) -> list[bytes]:
         """See Broker: nothing, since taking a message out to look at it changes it."""
         return []
@@ -97,15 +109,24 @@ class RabbitBroker:
         """Ask by a passive declare; a queue that is not there closes the channel, nothing more."""
         at = time.time()
         try:
-            with self._asking.question() as connection:
-                channel = connection.channel()
-                method = channel.queue_declare(name, passive=True).method
-                channel.close()
+            ready, consumers = self._declare(name)
         except pika.exceptions.ChannelClosedByBroker as error:
-            if error.reply_code == 404:
-                return QueueSample(name, at, None, None, None, exists=False)
-            return QueueSample(name, at, None, None, None)
-        return QueueSample(name, at, int(method.message_count), None, int(method.consumer_count))
+            return QueueSample(name, at, None, None, None, exists=error.reply_code != _NOT_FOUND)
+        return QueueSample(name, at, ready, None, consumers)
+
+    def _is_consumed(self, name: str) -> bool | None:
+        """None: the user may not know. What only another connection may use is in use by that."""
+        try:
+            return self._declare(name)[1] > 0
+        except pika.exceptions.ChannelClosedByBroker as error:
+            return {_NOT_FOUND: False, _LOCKED: True}.get(error.reply_code)
+
+    def _declare(self, name: str) -> tuple[int, int]:
+        with self._asking.question() as connection:
+            channel = connection.channel()
+            method = channel.queue_declare(name, passive=True).method
+            channel.close()
+        return int(method.message_count), int(method.consumer_count)
 
 
 def _sample(name: str, at: float, queue: dict[str, Any] | None) -> QueueSample:

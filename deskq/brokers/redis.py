@@ -39,6 +39,7 @@ class RedisBroker:
         self._exchanges: set[str] = set()
         self._passing: set[str] = set()
         self._scanned = False
+        self._all_scanned = False
         self._bindings: list[Binding] = []
         self._looking = WaitingMessages()
 
@@ -88,7 +89,10 @@ class RedisBroker:
         return sorted(found, key=lambda binding: (binding.queue, binding.exchange, binding.routing_key))
 
     def sample(self, names: Sequence[str]) -> list[QueueSample]:
-        """See Broker. ``consumers`` is None: Redis does not know who waits for which list."""
+        """See Broker. ``consumers`` is None: Redis does not know who waits for which list.
+
+        An empty list is no key: a queue is there if a binding leads to it or something of it waits or is held.
+        """
         steps = self._profile.redis.priority_steps
         lengths: list[Any] = []
         keys = [self._key(self._list(name, step)) for name in names for step in steps]
@@ -101,15 +105,20 @@ class RedisBroker:
                 lengths += pipeline.execute(raise_on_error=False)
             unacked = self._unacked(server)
         at = time.time()
+        bound = {binding.queue for binding in self._bindings} if self._all_scanned else None
         samples: list[QueueSample] = []
         for number, name in enumerate(names):
             own = lengths[number * len(steps) : (number + 1) * len(steps)]
             priorities = {step: n for step, n in zip(steps, own, strict=True) if isinstance(n, int)}
             ready = sum(priorities.values()) if priorities else None
-            samples.append(
-                QueueSample(name, at, ready, None if unacked is None else unacked[name], None, priorities or None)
-            )
+            held = None if unacked is None else unacked[name]
+            exists = bound is None or name in bound or ready != 0 or held != 0
+            samples.append(QueueSample(name, at, ready, held, None, priorities or None, exists=exists))
         return samples
+
+    def connected_nodes(self, names: Sequence[str]) -> dict[str, bool]:
+        """See Broker: Redis does not tell."""
+        return {}
 
     def waiting(self, names: Sequence[str]) -> list[bytes]:
         """See Broker: those that run next, of every priority."""
@@ -145,6 +154,7 @@ class RedisBroker:
             self._passing |= {key.decode("utf-8", "backslashreplace")[len(prefix) :] for key in keys}
             if self._cursor == 0:
                 self._exchanges, self._passing = self._passing, set()
+                self._all_scanned = True
                 break
         self._scanned = True
         return {name for name in self._exchanges | self._passing if is_task_queue(name)}

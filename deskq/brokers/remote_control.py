@@ -123,8 +123,12 @@ class RemoteControl:
                 raise self._sentence(error) from None
         merged: dict[str, object] = {}
         for reply in replies or ():
-            if isinstance(reply, dict):
-                merged.update({str(host): answer for host, answer in reply.items()})
+            for host, answer in reply.items() if isinstance(reply, dict) else ():
+                name, before = str(host), merged.get(str(host))
+                # Two processes of one name: what each of them lists is there.
+                if isinstance(before, list) and isinstance(answer, list):
+                    answer = before + answer
+                merged[name] = answer
         return merged
 
     def _sentence(self, error: Exception) -> BrokerError:

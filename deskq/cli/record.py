@@ -15,6 +15,7 @@ from deskq.profiles import profile_from_json
 
 def run(options: argparse.Namespace) -> int:
     """Record until interrupted, then print the summary as JSON."""
+    from deskq.actions.acted import JournalOfActs
     from deskq.recorder.run import record
 
     if options.child:
@@ -30,7 +31,7 @@ def run(options: argparse.Namespace) -> int:
     if not options.child:
         print(f"deskq: recording {profile.name} into {path}; end with Ctrl+C", file=sys.stderr, flush=True)
     try:
-        summary = record(profile, path, status_stream=sys.stderr, child=options.child)
+        summary = record(profile, path, status_stream=sys.stderr, child=options.child, acted=JournalOfActs(profile))
     except LoginRefused as error:
         if not options.child:
             raise

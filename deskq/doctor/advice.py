@@ -34,8 +34,9 @@ def examine(profile: Profile, *, history: Path | None, cancelled: Callable[[], b
     past = read_history(history)
     yield from _about_workers(profile, observed, past)
     consumed = sorted({name for names in (observed.queues or {}).values() for name in names})
+    named = sorted({*consumed, *past.queues})
     checks: tuple[Callable[[], Iterable[Step | Finding]], ...] = (
-        lambda: about_queues(profile, observed, read_queues(profile, consumed)),
+        lambda: about_queues(profile, observed, read_queues(profile, named), past),
         lambda: _about_server(profile, observed),
     )
     for check in checks:
@@ -96,20 +97,28 @@ def task_event_states(observed: Observed, past: HistoryFacts) -> dict[str, bool 
     return states
 
 
-def about_queues(profile: Profile, observed: Observed, queues: QueueFacts) -> Iterable[Step | Finding]:
+def about_queues(
+    profile: Profile, observed: Observed, queues: QueueFacts, past: HistoryFacts | None = None
+) -> Iterable[Step | Finding]:
     """Which queues nobody consumes, as far as broker and workers tell; and what leads to those that somebody does."""
+    past = past or HistoryFacts()
     consumers = dict(queues.consumers)
     if observed.queues is not None:
         taken = [name for names in observed.queues.values() for name in names]
-        mute = sorted(set(observed.workers()) - observed.queues.keys())  # a busy one may consume what nobody else does
+        there = {*observed.workers(), *(row.hostname for row in past.workers), *past.unknown}
+        # A busy worker may consume what nobody else does, and of two of one name one answers.
+        twins = {row.hostname for row in past.workers if row.duplicate_name}
+        twins |= {name for name, heard in observed.heard.items() if heard.processes > 1}
+        mute = sorted((there - observed.queues.keys()) | twins)
         told = {name: taken.count(name) or (None if mute else 0) for name in consumers}
         unknown = [name for name, count in consumers.items() if count is None and told[name] is None]
         consumers = {name: told[name] if count is None else count for name, count in consumers.items()}
         if unknown:
-            evidence = f"{some(mute)} did not say what it consumes; nobody else takes from {some(sorted(unknown))}."
+            what = "did not say what it consumes" if len(mute) == 1 else "did not all say what they consume"
+            evidence = f"{some(mute)} {what}; no other worker consumes {some(sorted(unknown))}."
             yield Step("no-consumer", "Consumers of some queues", "skipped", evidence)
     elif consumers and all(count is None for count in consumers.values()):
-        if profile.transport == "redis" and _no_worker(observed):
+        if profile.transport == "redis" and _no_worker(observed) and not (past.workers or past.unknown):
             yield from queue_advice.waiting_alone(queues.ready)
             return
         reason = "The profile is silent" if profile.silent else "Workers could not be asked"

@@ -53,11 +53,11 @@ class QueueFacts:
     management_problem: str = ""
 
 
-def read_queues(profile: Profile, consumed: Sequence[str]) -> QueueFacts:
-    """Ask the broker for its queues, for those of the profile, and for those that workers consume."""
+def read_queues(profile: Profile, named: Sequence[str]) -> QueueFacts:
+    """Ask the broker for its queues, for those of the profile, and for those that workers or a history name."""
     broker: Broker = open_broker(profile)
     try:
-        names = sorted({*profile.watch_queues, *consumed, *broker.queue_names()})[:_MOST_QUEUES]
+        names = sorted({*profile.watch_queues, *named, *broker.queue_names()})[:_MOST_QUEUES]
         samples = broker.sample(names)
         bound = frozenset(binding.queue for binding in broker.bindings())
         problem = broker.management_problem if isinstance(broker, RabbitBroker) else ""
@@ -122,12 +122,17 @@ def transient_denied(profile: Profile) -> bool | None:
 
 @dataclass(frozen=True, slots=True)
 class HistoryFacts:
-    """What a history tells. ``workers`` is empty unless ``recording``: a recorder is at work on it just now."""
+    """What a history tells. ``workers`` is empty unless ``recording``: a recorder is at work on it just now.
+
+    ``queues``: the names of those that it knows; ``unknown``: workers of which it is not known whether they are there.
+    """
 
     workers: list[WorkerRow] = field(default_factory=list)
     idlers: list[Idler] = field(default_factory=list)
     longest: float | None = None
     recording: bool = False
+    queues: tuple[str, ...] = ()
+    unknown: tuple[str, ...] = ()
 
 
 def read_history(path: Path | None, now: float | None = None) -> HistoryFacts:
@@ -142,12 +147,15 @@ def read_history(path: Path | None, now: float | None = None) -> HistoryFacts:
     try:
         tasks = reader.tasks(TaskFilter(), Sort("runtime", True), limit=1)
         longest = tasks[0].runtime if tasks else None
+        queues = tuple(row.name for row in reader.queues())
         status = reader.status()
         if not status.writer_alive or moment - status.updated > _FRESH_SECONDS:
-            return HistoryFacts(longest=longest)
-        workers = [row for row in reader.workers() if row.online]
+            return HistoryFacts(longest=longest, queues=queues)
+        known = reader.workers()
+        workers = [row for row in known if row.online]
+        unknown = tuple(row.hostname for row in known if row.unknown)
         idlers = [idler for row in workers if row.active == 0 for idler in _idlers(reader, row, moment)]
-        return HistoryFacts(workers, idlers, longest, recording=True)
+        return HistoryFacts(workers, idlers, longest, recording=True, queues=queues, unknown=unknown)
     except UserError:
         return HistoryFacts()
     finally:

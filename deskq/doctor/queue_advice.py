@@ -47,7 +47,14 @@ def waiting_alone(ready: Mapping[str, int | None]) -> list[Finding]:
         )
         for name, count in sorted(ready.items())
         if count
-    ] or [Finding("no-consumer", "ok", "No message waits without a worker", f"Looked at {some(sorted(ready))}.")]
+    ] or [
+        Finding(
+            "no-consumer",
+            "ok",
+            "No message waits without a worker",
+            f"Looked at {some(sorted(ready))}." if ready else "No queue is there.",
+        )
+    ]
 
 
 def unreachable(

@@ -105,7 +105,8 @@ def heartbeats(answering: Sequence[str], beating: Sequence[str], listened: float
                 "heartbeats",
                 "warning",
                 f"No heartbeat of {name}",
-                f"It answers ping, and sent nothing in {listened:.0f} s; its death would not be noticed.",
+                f"It answers ping, and sent nothing in {listened:.0f} s; its death is noticed late, and on Redis only "
+                "where deskq may ask it.",
                 "Start it without --without-heartbeat, and with the event_exchange and key prefix of the profile.",
             )
             for name in silent

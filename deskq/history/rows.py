@@ -37,7 +37,10 @@ class TaskRow:
 
 @dataclass(frozen=True, slots=True)
 class WorkerRow:
-    """One worker node. ``since``: online or offline since then, by the local clock; ``frequency``: heartbeat, s."""
+    """One worker node. ``since``: online or offline since then, by the local clock; ``frequency``: heartbeat, s.
+
+    ``unknown``: nothing tells whether it is there; ``online`` is False then, and ``since`` its last sign of life.
+    """
 
     hostname: str
     online: bool
@@ -57,11 +60,21 @@ class WorkerRow:
     queues: tuple[str, ...] = ()
     duplicate_name: bool = False
     missed: int = 0
+    unknown: bool = False
+
+    @property
+    def presence(self) -> str:
+        """The word for it: "online", "offline" or "not known"."""
+        return "online" if self.online else "not known" if self.unknown else "offline"
 
 
 @dataclass(frozen=True, slots=True)
 class QueueRow:
-    """One queue at its last sample. ``priorities``: ready messages by priority; ``spark``: ready every 10 s, to now."""
+    """One queue at its last sample. ``priorities``: ready messages by priority; ``spark``: ready every 10 s, to now.
+
+    ``workers``: those that said they consume it, the earliest of them at ``told``; there may be more where
+    ``consumers`` is None.
+    """
 
     name: str
     ready: int | None
@@ -75,6 +88,8 @@ class QueueRow:
     no_consumer: bool
     spark: tuple[int | None, ...] = ()
     workers: tuple[str, ...] = ()
+    exists: bool = True
+    told: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -280,6 +280,15 @@ class History(Beside):
         ).fetchall()
         return dict(rows)
 
+    def recent_queues(self, limit: int = 5_000) -> list[str]:
+        """Return the queues of the newest tasks."""
+        rows: list[Any] = self._connection.execute(
+            "SELECT DISTINCT q.text FROM (SELECT queue_id FROM tasks ORDER BY id DESC LIMIT ?) t "
+            "JOIN texts q ON q.id = t.queue_id",
+            (limit,),
+        ).fetchall()
+        return [name for (name,) in rows]
+
     def running(self) -> list[tuple[str, str, float]]:
         """Return (uuid, worker, started) of every task that is said to run."""
         return [

@@ -141,7 +141,7 @@ class BrokerTree(QStandardItemModel):
             if child.data(KindRole) == "workers":
                 online = sum(worker.online for worker in workers)
                 _set(child, NoteRole, f"{online} of {len(workers)}" if online != len(workers) else number(online))
-                _set(child, WarnRole, bool(workers) and online == 0)
+                _set(child, WarnRole, bool(workers) and not any(worker.online or worker.unknown for worker in workers))
             elif child.data(KindRole) == "queues":
                 self._show_queues(child, queues, str(node.data(ProfileRole)))
 
@@ -161,7 +161,8 @@ class BrokerTree(QStandardItemModel):
             warn = queue.no_consumer and bool(queue.ready)
             _set(item, WarnRole, warn)
             tip = f"{number(queue.ready)} ready, {number(queue.unacked)} unacked"
-            _set(item, Qt.ItemDataRole.ToolTipRole, f"{tip}\nNo consumer" if queue.no_consumer else tip)
+            note = "\nNot there" if not queue.exists else "\nNo consumer" if queue.no_consumer else ""
+            _set(item, Qt.ItemDataRole.ToolTipRole, tip + note)
         _set(parent, NoteRole, "" if not queues else number(sum(queue.ready or 0 for queue in queues)))
 
 

@@ -9,11 +9,10 @@ from typing import Final, TypeVar
 from PySide6.QtCore import QObject, QTimer, Signal
 
 from deskq.actions.journal import ActionRow, ItemRow, Journal, journal_path
+from deskq.actions.journal_stamp import journal_stamp
 from deskq.errors import UserError
 
 T = TypeVar("T")
-Stamp = tuple[tuple[int, int], ...]
-NO_JOURNAL: Final[Stamp] = ((0, 0), (0, 0))
 LOOK_MS: Final = 1_000
 _MOST: Final = 2_000
 
@@ -94,19 +93,3 @@ class JournalFeed(QObject):
         self.changed.emit()
         if text != self._text:
             self._seen = None
-
-
-def journal_stamp() -> Stamp:
-    """What differs as soon as somebody has written: sizes and times of the file and of its log. Blocking.
-
-    An empty log counts as none: whoever reads makes one, and removes it.
-    """
-    found = []
-    for suffix in ("", "-wal"):
-        try:
-            status = journal_path().with_name(journal_path().name + suffix).stat()
-        except OSError:
-            found.append((0, 0))
-        else:
-            found.append((status.st_size, status.st_mtime_ns) if status.st_size else (0, 0))
-    return tuple(found)

@@ -19,6 +19,7 @@ from deskq.history.rows import (
     TaskRuntimes,
     WorkerRow,
 )
+from deskq.models.formats import plain
 
 _SHOWN_QUEUES: Final = 6
 _FEWEST_SECONDS: Final = 2.0
@@ -92,3 +93,24 @@ def _recorded(point: RatePoint, gaps: Sequence[Gap], created: float, until: floa
     for gap in gaps:  # each ends before the next begins
         seconds -= max(0.0, min(end, until if gap.ended is None else gap.ended) - max(begin, gap.started))
     return max(0.0, seconds)
+
+
+def worker_words(workers: Sequence[WorkerRow]) -> str:
+    """How many of the workers are online, and of how many it is not known."""
+    unknown = sum(worker.unknown for worker in workers)
+    more = f", {unknown:,} not known" if unknown else ""
+    return f"Workers {sum(worker.online for worker in workers)} of {len(workers)}{more}"
+
+
+def consumer_words(queues: Sequence[QueueRow]) -> str:
+    """Which queues wait without a consumer, as far as is known; all is well only where that is known of all."""
+    there = [queue for queue in queues if queue.exists]
+    lonely = [queue.name for queue in there if queue.no_consumer and queue.ready]
+    if lonely:
+        return f"No consumer: {plain(', '.join(lonely[:3]))}"
+    unknown = [queue.name for queue in there if queue.consumers is None and not queue.workers]
+    if unknown:
+        return f"Consumers not known: {plain(', '.join(unknown[:3]))}"
+    if any(queue.no_consumer for queue in there):
+        return "Nothing waits without a consumer"
+    return "Every queue is consumed" if there else "No queue is there"

@@ -48,9 +48,10 @@ class Registered:
 def registered_by(answers: Answers | None, workers: Iterable[WorkerRow]) -> Registered | None:
     """Return what is registered if all workers that are online, by the history, have told; None if not all have.
 
-    One that began after the others were asked has told nothing.
+    One that began after the others were asked has told nothing, and one of which it is not known whether it is there
+    may have what the others lack.
     """
-    online = [worker for worker in workers if worker.online]
+    online = [worker for worker in workers if worker.online or worker.unknown]
     if answers is None or not online or not all(_told(worker, answers) for worker in online):
         return None
     return Registered(frozenset().union(*answers.tasks.values()), len(answers.tasks), answers.at)

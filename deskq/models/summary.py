@@ -12,5 +12,5 @@ def read_summary(reader: HistoryReader) -> dict[str, object]:
         "events": reader.status().events,
         "gaps": len(reader.gaps()),
         "queues": {queue.name: queue.ready for queue in reader.queues()},
-        "workers": {worker.hostname: "online" if worker.online else "offline" for worker in reader.workers()},
+        "workers": {worker.hostname: worker.presence for worker in reader.workers()},
     }

@@ -10,12 +10,13 @@ from typing import Final
 
 from PySide6.QtCore import QObject, QTimer, Signal
 
+from deskq.actions.journal_stamp import NO_JOURNAL, Stamp, journal_stamp
 from deskq.actions.traces import Trace, traces_about
 from deskq.errors import UserError
 from deskq.history.rows import TaskRow
 from deskq.models import formats
 from deskq.models.columns import Column
-from deskq.models.journal import LOOK_MS, NO_JOURNAL, Stamp, ask_journal, journal_stamp
+from deskq.models.journal import LOOK_MS, ask_journal
 from deskq.models.session import ProfileSession
 from deskq.models.task_columns import TASK_COLUMNS, state_text
 

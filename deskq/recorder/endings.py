@@ -60,6 +60,10 @@ class SilentEndings:
                         _note(self._history.record(uuid, now), attempt, LOST, now)
         self._doubts = running
 
+    def busy(self) -> set[str]:
+        """Return the workers that run a task, as far as events tell."""
+        return {doubt.worker for doubt in self._doubts.values()}
+
     def worth_asking(self, now: float) -> list[str]:
         """Return the online workers that should be asked what they run."""
         online = set(self._workers.online())

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-from collections import deque
+from collections import OrderedDict, deque
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
 from deskq.brokers.base import QueueSample
 from deskq.history.rows import QueueRow
+from deskq.recorder.consumers import Consumers
 
 RATE_SECONDS: Final = 10.0
 SPARK_SECONDS: Final = 10.0
 SPARK_POINTS: Final = 60
 UNCHANGED_SECONDS: Final = 60.0
 MAX_QUEUES: Final = 20_000
+MAX_NAMED: Final = 1_000
+"""Names of queues that only tasks and the journal tell of: the latest."""
 LONGEST_NAME: Final = 1_024
 """Characters; a longer name that an event brings is no queue's (AMQP allows 255 bytes)."""
 
@@ -50,11 +53,20 @@ class _Queue:
 
 
 class QueueWatch:
-    """All queues of one profile; does no I/O."""
+    """All queues of one profile; does no I/O.
+
+    ``names``: those to sample in every round; ``absent``: those that were not there when they were last sampled, and
+    are to be looked for now and then. A queue is shown if it is there, if the profile watches it, or if a worker
+    says that it consumes it.
+    """
 
     def __init__(self, known: Iterable[QueueRow] = (), watched: Sequence[str] = ()) -> None:
         self.names: set[str] = set(watched)
+        self.absent: set[str] = set()
+        self.gone: set[str] = set()
         self._watched = frozenset(watched)
+        self._named: OrderedDict[str, None] = OrderedDict()
+        self._in_use: frozenset[str] = frozenset()
         self._queues: dict[str, _Queue] = {}
         self._sum: Sample | None = None
         self.add_known(known)
@@ -70,11 +82,27 @@ class QueueWatch:
 
     def sent(self, name: str, now: float) -> None:
         """Count a message that was sent to the queue."""
+        if name not in self.names:
+            self.named((name,))
         if len(self.names) < MAX_QUEUES and self._has_room(name):
-            self.names.add(name)
             queue = self._queue(name)
             queue.sent = queue.sent or _Flow()
             queue.sent.add(now)
+
+    def named(self, names: Iterable[str]) -> None:
+        """Take in names that a task or the journal of actions tells of: no binding need lead there (Redis)."""
+        for name in names:
+            if name in self._named:
+                self._named.move_to_end(name)
+            elif name and len(name) <= LONGEST_NAME:
+                self._named[name] = None
+                if len(self._named) > MAX_NAMED:
+                    self.absent.discard(self._named.popitem(last=False)[0])
+            else:
+                continue
+            if name not in self.names and len(self.names) < MAX_QUEUES:
+                self.names.add(name)
+                self.absent.discard(name)
 
     def received(self, name: str, now: float, count: int = 1) -> None:
         """Count messages that workers took from the queue."""
@@ -83,34 +111,35 @@ class QueueWatch:
             queue.received = queue.received or _Flow()
             queue.received.add(now, count)
 
-    def found(self, names: Iterable[str], in_use: Iterable[str], *, complete: bool) -> list[str]:
-        """Take in the names that the broker and the workers report; returns those that are gone for good."""
-        reported = set(names) | set(in_use) | self._watched
-        gone = sorted(self.names - reported) if complete else []
-        for name in [name for name in self._queues if name not in reported] if complete else ():
-            del self._queues[name]
-        self.names = reported if complete else self.names | reported
+    def found(self, names: Iterable[str], in_use: Iterable[str], *, complete: bool) -> None:
+        """Take in the names that the broker and the workers report; what nobody names any more is gone."""
+        self._in_use = frozenset(in_use)
+        reported = set(names) | self._in_use | self._watched
+        self.absent -= reported
+        kept = reported | (self._named.keys() - self.absent)
+        if complete:
+            self.gone |= self.names - kept
+            for name in [name for name in self._queues if name not in kept]:
+                del self._queues[name]
+        self.names = kept if complete else self.names | kept
+
+    def take_gone(self) -> list[str]:
+        """Return the names that are no longer shown, since the last call."""
+        gone, self.gone = sorted(self.gone), set()
         return gone
 
     def rows(
-        self,
-        samples: Sequence[QueueSample],
-        consumers: Mapping[str, Sequence[str]] | None,
-        oldest: Mapping[str, float],
-        now: float,
+        self, samples: Sequence[QueueSample], consumers: Consumers, oldest: Mapping[str, float], now: float
     ) -> tuple[list[QueueRow], list[Sample]]:
-        """Return the rows of these samples and those of the samples that are worth keeping.
-
-        ``consumers``: worker names by queue as the workers say, None if they were not asked.
-        """
+        """Return the rows of these samples and those of the samples that are worth keeping."""
         rows: list[QueueRow] = []
         kept: list[Sample] = []
-        for sample in samples:
+        shown = [sample for sample in samples if self._is_shown(sample, consumers)]
+        for sample in shown:
             queue = self._queue(sample.name)
-            workers = tuple(consumers.get(sample.name, ())) if consumers is not None else ()
-            count = sample.consumers
-            if count is None and consumers is not None:
-                count = len(workers)
+            count = sample.consumers if sample.consumers is not None else consumers.count(sample.name)
+            workers = tuple(consumers.workers.get(sample.name, ())) if count != 0 else ()  # the broker knows better
+            exists = sample.exists or bool(workers and sample.ready is not None)
             self._draw(queue, sample, now)
             rows.append(
                 QueueRow(
@@ -123,21 +152,37 @@ class QueueWatch:
                     out_rate=_rate(sample.out_rate, queue.received if queue.sent else None, now),
                     oldest=oldest.get(sample.name) if sample.ready else None,
                     sampled=sample.at,
-                    no_consumer=count == 0,
+                    no_consumer=exists and count == 0,
                     spark=tuple(queue.spark),
                     workers=workers,
+                    exists=exists,
+                    told=consumers.told.get(sample.name) if workers else None,
                 )
             )
             measured: Sample = (sample.name, sample.at, sample.ready, sample.unacked, count)
             if _worth_keeping(queue.written, measured):
                 queue.written = measured
                 kept.append(measured)
-        if samples:
-            total: Sample = ("", samples[0].at, _sum(s.ready for s in samples), _sum(s.unacked for s in samples), None)
+        if shown:
+            total: Sample = ("", shown[0].at, _sum(s.ready for s in shown), _sum(s.unacked for s in shown), None)
             if _worth_keeping(self._sum, total):
                 self._sum = total
                 kept.append(total)
         return rows, kept
+
+    def _is_shown(self, sample: QueueSample, consumers: Consumers) -> bool:
+        name = sample.name
+        if sample.exists or name in self._watched or name in self._in_use or name in consumers.workers:
+            self.absent.discard(name)
+            self.gone.discard(name)
+            self.names.add(name)
+            return True
+        if name in self.names:
+            self.names.discard(name)
+            self.gone.add(name)
+        if name in self._named:
+            self.absent.add(name)
+        return False
 
     def _has_room(self, name: str) -> bool:
         return name in self._queues or (len(self._queues) < MAX_QUEUES and len(name) <= LONGEST_NAME)

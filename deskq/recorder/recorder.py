@@ -23,7 +23,7 @@ from deskq.recorder.endings import SilentEndings
 from deskq.recorder.gaps import Gaps
 from deskq.recorder.pipeline import HELD_EVENTS, Pipeline
 from deskq.recorder.queue_watch import QueueWatch
-from deskq.recorder.sampler import Sampler, Wanted
+from deskq.recorder.sampler import Acted, Sampler, Wanted
 from deskq.recorder.samples import Samples
 from deskq.recorder.standstill import Standstill, StandstillWatch
 from deskq.recorder.status import Rate, Summary, line
@@ -50,6 +50,7 @@ class Recorder:
         stop: threading.Event,
         say: Callable[[str], None],
         aside: SetAside | None = None,
+        acted: Callable[[], Acted | None] = lambda: None,
     ) -> None:
         self._profile = profile
         self._history = history
@@ -59,7 +60,7 @@ class Recorder:
         self._queues = QueueWatch(history.queues(), profile.watch_queues)
         self._pipeline = Pipeline(history, self._workers, self._queues)
         self._endings = SilentEndings(history, self._workers)
-        self._sampler = Sampler(profile, lambda: self._wanted)
+        self._sampler = Sampler(profile, lambda: self._wanted, acted)
         self._broker = open_broker(profile)
         self._source: EventSource = self._broker.event_source()
         self._began = time.time()

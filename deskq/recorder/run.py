@@ -6,7 +6,7 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
@@ -17,22 +17,31 @@ from deskq.history.set_aside import open_history
 from deskq.profiles import Profile
 from deskq.recorder.garbage import seldom_collected
 from deskq.recorder.recorder import Recorder
+from deskq.recorder.sampler import Acted
 
 STATUS_SECONDS: Final = 5.0
 
 
 def record(
-    profile: Profile, history_path: Path, *, status_stream: TextIO | None = None, child: bool = False
+    profile: Profile,
+    history_path: Path,
+    *,
+    status_stream: TextIO | None = None,
+    child: bool = False,
+    acted: Callable[[], Acted | None] = lambda: None,
 ) -> dict[str, Any]:
     """Record until SIGINT or SIGTERM (as a child: also until standard input closes); return the summary.
 
+    ``acted``: asked now and then, in a thread, what deskq did at this broker; None where nothing is new.
     Raises UserError: another recorder writes the history, or the broker refuses the login.
     """
     stop = threading.Event()
     history, aside = open_history(history_path, lambda text: _print(status_stream, text))
     try:
         with _signals(stop), seldom_collected():
-            recorder = Recorder(profile, history, stop, lambda text: _print(status_stream, f"deskq: {text}"), aside)
+            recorder = Recorder(
+                profile, history, stop, lambda text: _print(status_stream, f"deskq: {text}"), aside, acted
+            )
             if child:
                 _stop_with_parent(stop)
             ticker = threading.Thread(

@@ -29,17 +29,36 @@ REMEMBERED: Final = 50_000
 
 
 @dataclass(frozen=True, slots=True)
+class Acted:
+    """What deskq itself did at this broker: ``queues`` it sent to, and when it last told workers something."""
+
+    queues: frozenset[str] = frozenset()
+    steered: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
 class Wanted:
-    """What the recorder wants to know next."""
+    """What the recorder wants to know next.
+
+    ``absent``: queues that were not there: they are looked for with the names. ``everyone``: all workers are to say
+    which queues they consume, also those that were never heard; ``facts_of``: these are; ``whether_there``: nobody
+    knows whether these still are.
+    """
 
     names: Sequence[str] = ()
+    absent: Sequence[str] = ()
+    everyone: bool = False
     facts_of: Sequence[str] = ()
     active_of: Sequence[str] = ()
+    whether_there: Sequence[str] = ()
 
 
 @dataclass(slots=True)
 class Sampled:
-    """What one round found out; None = not asked or not answered."""
+    """What one round found out; None = not asked or not answered. ``asked_at``: when workers were asked.
+
+    ``there``: of those that it was asked of and of which something told; ``everyone``: all workers were asked.
+    """
 
     at: float
     samples: list[QueueSample] = field(default_factory=list)
@@ -49,26 +68,36 @@ class Sampled:
     stats: dict[str, object] | None = None
     active_queues: dict[str, object] | None = None
     active: dict[str, set[str]] | None = None
+    there: dict[str, bool] = field(default_factory=dict)
+    everyone: bool = False
+    asked_at: float = 0.0
+    acted: Acted | None = None
     problem: str = ""
     asked: Wanted = field(default_factory=Wanted)
 
 
 class Sampler:
-    """Runs until stopped. ``wanted`` is called in this thread; results wait in ``results`` for the recorder.
+    """Runs until stopped. ``wanted`` is called in this thread, as is ``acted``, which returns None where it has
+    nothing new; results wait in ``results`` for the recorder.
 
     ``trusted``: the time by which kept messages are too old, None where no clock is to be trusted with that.
     """
 
-    def __init__(self, profile: Profile, wanted: Callable[[], Wanted]) -> None:
+    def __init__(
+        self, profile: Profile, wanted: Callable[[], Wanted], acted: Callable[[], Acted | None] = lambda: None
+    ) -> None:
         self.results: queue.SimpleQueue[Sampled] = queue.SimpleQueue()
         self._profile = profile
         self._wanted = wanted
+        self._acted = acted
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="sampler", daemon=True)
         self._broker: Broker | None = None
         self._remote: RemoteControl | None = None
         self._next_names = 0.0
         self.trusted: float | None = None
+        self._next_question = 0.0
+        self._began = self._broker_took = 0.0
         self._keep = MessageKeep(profile.history_path()) if profile.keep_messages else None
         self._kept: dict[str, None] = {}  # ids that were kept, the oldest first
 
@@ -89,7 +118,7 @@ class Sampler:
     def _run(self) -> None:
         pause = 0.0
         while not self._stop.wait(pause):
-            began = time.monotonic()
+            self._began = time.monotonic()
             result = Sampled(time.time())
             try:
                 self._sample(result)
@@ -100,14 +129,31 @@ class Sampler:
                 self._close()
                 pause = REFUSED_SECONDS if isinstance(error, LoginRefused) else RETRY_SECONDS
             self.results.put(result)
-            took = time.monotonic() - began
-            pause = max(pause - took, 4 * took - took, 0.2)  # a slow broker is asked less often
+            took = time.monotonic() - self._began
+            pause = max(pause - took, 3 * self._broker_took, 0.2)  # a slow broker is asked less often
         self._close()
         if self._keep is not None:
             self._keep.close()
 
     def _sample(self, result: Sampled) -> None:
+        result.acted = self._acted()
         wanted = result.asked = self._wanted()
+        try:
+            broker = self._sample_queues(result, wanted)
+        finally:
+            self._broker_took = time.monotonic() - self._began
+        result.asked_at = time.time()
+        if wanted.whether_there:
+            result.there = broker.connected_nodes(wanted.whether_there)
+        if self._profile.may_inspect_unasked and time.monotonic() >= self._next_question:
+            try:
+                self._ask_workers(result, wanted)
+            except UserError as error:  # the queues can be seen all the same
+                result.problem = str(error)
+                self._next_question = time.monotonic() + REFUSED_SECONDS
+                self._close_remote()
+
+    def _sample_queues(self, result: Sampled, wanted: Wanted) -> Broker:
         if self._broker is None:
             self._broker = open_broker(self._profile)
             server = self._broker.server()
@@ -115,23 +161,32 @@ class Sampler:
         names = set(wanted.names)
         if time.monotonic() >= self._next_names:
             result.names = self._broker.queue_names()
-            names |= result.names
+            names |= result.names | set(wanted.absent)
             self._next_names = time.monotonic() + NAMES_SECONDS
         result.samples = self._broker.sample(sorted(names))
         self._keep_waiting(self._broker, result.samples)
-        if not self._profile.may_inspect_unasked:
+        return self._broker
+
+    def _ask_workers(self, result: Sampled, wanted: Wanted) -> None:
+        silent = [name for name in wanted.whether_there if name not in result.there]
+        # Not every transport of kombu's has remote control: there a worker must have been heard first.
+        everyone = wanted.everyone and (self._profile.transport != "other" or bool(wanted.facts_of))
+        if not (everyone or wanted.facts_of or wanted.active_of or silent):
             return
-        if self._remote is None and (wanted.facts_of or wanted.active_of):
-            self._remote = RemoteControl(self._profile)
-        if self._remote is not None and wanted.facts_of:
-            destination = list(wanted.facts_of)
-            result.stats = self._remote.inspect("stats", destination=destination, limit=len(destination))
-            result.active_queues = self._remote.inspect(
-                "active_queues", destination=destination, limit=len(destination)
-            )
-        if self._remote is not None and wanted.active_of and not self._stop.is_set():
-            destination = list(wanted.active_of)
-            replies = self._remote.inspect("active", destination=destination, limit=len(destination))
+        remote = self._remote = self._remote or RemoteControl(self._profile)
+        result.asked_at = time.time()
+        if everyone:
+            result.active_queues = remote.inspect("active_queues")
+            result.everyone = True
+        elif wanted.facts_of:
+            result.active_queues = _asked(remote, "active_queues", wanted.facts_of)
+        if wanted.facts_of:
+            result.stats = _asked(remote, "stats", wanted.facts_of)
+        if silent:
+            replies = {} if self._stop.is_set() else _asked(remote, "ping", silent)
+            result.there = result.there | {name: name in replies for name in silent}
+        if wanted.active_of and not self._stop.is_set():
+            replies = _asked(remote, "active", wanted.active_of)
             result.active = {host: _ids(reply) for host, reply in replies.items() if isinstance(reply, list)}
 
     def _keep_waiting(self, broker: Broker, samples: Sequence[QueueSample]) -> None:
@@ -155,9 +210,16 @@ class Sampler:
         if self._broker is not None:
             self._broker.close()
             self._broker = None
+        self._close_remote()
+
+    def _close_remote(self) -> None:
         if self._remote is not None:
             self._remote.close()
             self._remote = None
+
+
+def _asked(remote: RemoteControl, method: str, names: Sequence[str]) -> dict[str, object]:
+    return remote.inspect(method, destination=list(names), limit=len(names))
 
 
 def _ids(reply: list[object]) -> set[str]:

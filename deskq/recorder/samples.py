@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import time
+from typing import Final
 
 from deskq.history.store import History
 from deskq.recorder.endings import SilentEndings
+from deskq.recorder.presence import Presence
 from deskq.recorder.queue_watch import QueueWatch
-from deskq.recorder.sampler import FACTS_SECONDS, Sampled, Wanted
+from deskq.recorder.sampler import FACTS_SECONDS, Acted, Sampled, Wanted
 from deskq.recorder.worker_watch import WorkerWatch
 
-_OLDEST_SECONDS = 5.0
+_OLDEST_SECONDS: Final = 5.0
+_UNTOLD_SECONDS: Final = 4.0
+"""After which a worker that has not told what it consumes is asked again; each time twice as long."""
+_STEERED_SECONDS: Final = 2.0
+"""For how long after workers were told something they are asked again: a worker obeys a moment after its answer."""
 
 
 class Samples:
@@ -21,46 +27,70 @@ class Samples:
         self._workers = workers
         self._queues = queues
         self._endings = endings
-        self._facts_at: dict[str, float] = {}
+        self._presence = Presence(workers, endings.busy)
+        self._everyone_at = 0.0
+        self._all_asked = False
+        self._acted = Acted()
         self._oldest: dict[str, float] = {}
         self._next_oldest = 0.0
         self.server = ""
 
     def wanted(self, now: float) -> Wanted:
         """Return what the sampler should ask in its next round."""
-        online = self._workers.online()
-        facts = tuple(name for name in online if now - self._facts_at.get(name, 0.0) >= FACTS_SECONDS)
-        return Wanted(tuple(self._queues.names), facts, tuple(self._endings.worth_asking(now)))
+        return Wanted(
+            names=tuple(self._queues.names),
+            absent=tuple(self._queues.absent),
+            everyone=not 0 <= now - self._everyone_at < FACTS_SECONDS,
+            facts_of=tuple(name for name in self._workers.online() if self._facts_due(name, now)),
+            active_of=tuple(self._endings.worth_asking(now)),
+            whether_there=tuple(self._presence.to_ask(now)),
+        )
+
+    def _facts_due(self, name: str, now: float) -> bool:
+        worker = self._workers.workers[name]
+        again = worker.untold if worker.told is None else FACTS_SECONDS
+        steered = self._acted.steered + _STEERED_SECONDS
+        return not 0 <= now - worker.facts_asked < again or worker.facts_asked < steered <= now
 
     def take(self, result: Sampled, gap_ended: float | None) -> None:
         """Write what one round found out; ``gap_ended``: when events were last missed. Raises apsw.Error."""
         now = time.time()
         if result.server:
             self.server = result.server
-        if result.stats is not None or result.active_queues is not None:
-            self._facts_at.update(dict.fromkeys(result.asked.facts_of, now))
-            self._workers.replies(result.stats or {}, result.active_queues or {})
+        if result.acted is not None:
+            self._acted = result.acted
+            self._queues.named(result.acted.queues)
+        self._take_answers(result, now)
+        if not self._next_oldest:
+            self._queues.named(self._history.recent_queues())
         if now >= self._next_oldest:
             self._next_oldest = now + _OLDEST_SECONDS
             self._oldest = self._history.oldest_waiting()
-        consumers = self._consumers()
+            self._queues.named(self._oldest)
+        consumers = self._workers.consumers(all_asked=self._all_asked)
         if result.names is not None:
-            in_use = [name for worker in self._workers.workers.values() if worker.online for name in worker.queues]
-            self._history.drop_queues(self._queues.found(result.names, in_use, complete=bool(result.names)))
-        chosen = [sample for sample in result.samples if sample.name in self._queues.names]
+            workers = self._workers.workers.values()
+            in_use = [name for worker in workers if worker.online or worker.unknown for name in worker.queues]
+            self._queues.found(result.names, in_use, complete=bool(result.names))
+        chosen = [s for s in result.samples if s.name in self._queues.names or s.name in self._queues.absent]
         rows, kept = self._queues.rows(chosen, consumers, self._oldest, now)
+        gone = self._queues.take_gone()
+        if gone:
+            self._history.drop_queues(gone)
         if rows:
             self._history.put_queues(rows, kept)
         if result.active is not None:
             self._endings.active(result.active, now, gap_ended)
 
-    def _consumers(self) -> dict[str, list[str]] | None:
-        """Worker names by queue; None until some worker has told its queues."""
-        if not any(worker.queues for worker in self._workers.workers.values()):
-            return None
-        consumers: dict[str, list[str]] = {}
-        for worker in self._workers.workers.values():
-            if worker.online:
-                for name in worker.queues:
-                    consumers.setdefault(name, []).append(worker.hostname)
-        return consumers
+    def _take_answers(self, result: Sampled, now: float) -> None:
+        asked, stats, queues = result.asked, result.stats or {}, result.active_queues or {}
+        self._presence.asked(asked.whether_there, result.there, result.asked_at)
+        self._presence.replied(stats.keys() | queues.keys(), result.asked_at)
+        self._workers.replies(stats, queues, result.asked_at)
+        if result.everyone:
+            self._everyone_at, self._all_asked = now, True
+        for name in asked.facts_of if result.stats is not None else ():
+            worker = self._workers.workers.get(name)
+            if worker is not None:
+                worker.facts_asked = now
+                worker.untold = min(FACTS_SECONDS, max(_UNTOLD_SECONDS, 2 * worker.untold))

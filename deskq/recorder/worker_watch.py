@@ -6,23 +6,15 @@ a word when a worker is killed (celery/worker/heartbeat.py, celery/worker/state.
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
 from typing import Final
 
 from deskq.history.rows import WorkerRow
 from deskq.protocol.events import Event
 from deskq.protocol.task_record import CLOCK_ASTRAY
+from deskq.recorder.consumers import Consumers
+from deskq.recorder.worker import LEAST_SILENCE, Missed, Worker
 
-BEATS_MISSED: Final = 5
-BEATS_TO_JUDGE: Final = 6
-BEATS_CLOSE: Final = 0.68
-"""Of the time between two heartbeats: six of two workers lie at most 0.6 of it apart on average, one's a whole."""
-LEAST_SILENCE: Final = 8.0
-"""Seconds without a sign of life after which a worker that used to send heartbeats counts as offline, at least."""
-MOST_PROCESSES: Final = 16
-"""Processes of one name that are told apart."""
 SILENT_BEATS: Final = 3
 """Heartbeats in a row with tasks accepted and none told of, after which task events are known to be off."""
 LEADS_TO_JUDGE: Final = 3
@@ -33,109 +25,10 @@ LONGEST_NAME: Final = 1_024
 """Characters; a longer name is no worker's."""
 FORGOTTEN_AFTER: Final = 7 * 86_400.0
 """Seconds offline after which a worker is forgotten: in containers each start has a new name."""
-
-
-@dataclass(slots=True)
-class Worker:
-    """One node name. Times are local epoch seconds unless they say otherwise.
-
-    ``pids``: its processes and when each was heard last; ``came``: when each was heard first.
-    """
-
-    hostname: str
-    first_seen: float
-    online: bool = True
-    since: float = 0.0
-    heard: float = 0.0
-    heartbeat: float | None = None
-    pid: int | None = None
-    software: str = ""
-    frequency: float | None = None
-    load: tuple[float, float, float] | None = None
-    active: int | None = None
-    processed: int | None = None
-    pool: str | None = None
-    concurrency: int | None = None
-    queues: tuple[str, ...] = ()
-    events_enabled: bool | None = None
-    missed: int = 0
-    leads: deque[float] = field(default_factory=lambda: deque(maxlen=10))
-    pids: dict[int, float] = field(default_factory=dict)
-    came: dict[int, float] = field(default_factory=dict)
-    beats: deque[tuple[float, float]] = field(default_factory=lambda: deque(maxlen=BEATS_TO_JUDGE))
-    started: int = 0
-    base: tuple[int, int] | None = None
-    previous: tuple[int, float] | None = None
-    silent_beats: int = 0
-
-    @property
-    def clock_difference(self) -> float | None:
-        """Its clock minus ours, in seconds: the least delayed of the last events shows it best."""
-        return max(self.leads) if self.leads else None
-
-    @property
-    def duplicate_name(self) -> bool:
-        """Do two processes use this name at the same time? Then the earlier is heard after the later has come.
-
-        In containers both may have the same pid: then heartbeats come twice as often as they say.
-        """
-        return self._beats_too_often or any(
-            self.pids[one] > self.came[other] > self.came[one]
-            for one in self.pids
-            for other in self.pids
-            if one != other
-        )
-
-    @property
-    def _beats_too_often(self) -> bool:
-        """By their own times, which a clock may set back, and by ours, which run short where we catch up."""
-        if not self.frequency or len(self.beats) < BEATS_TO_JUDGE:
-            return False
-        spans = (max(times) - min(times) for times in zip(*self.beats, strict=True))
-        return all(span / (BEATS_TO_JUDGE - 1) < BEATS_CLOSE * self.frequency for span in spans)
-
-    @property
-    def patience(self) -> float:
-        """Seconds of silence after which it, or one of its processes, counts as gone."""
-        return max(LEAST_SILENCE, (self.frequency or 0.0) * BEATS_MISSED)
-
-    def row(self) -> WorkerRow:
-        """Return it as the history keeps it."""
-        return WorkerRow(
-            hostname=self.hostname,
-            online=self.online,
-            since=self.since,
-            first_seen=self.first_seen,
-            last_heartbeat=self.heartbeat,
-            pid=self.pid,
-            software=self.software,
-            pool=self.pool,
-            concurrency=self.concurrency,
-            load=self.load,
-            active=self.active if self.online else None,
-            processed=self.processed,
-            frequency=self.frequency,
-            clock_difference=self.clock_difference,
-            events_enabled=self.events_enabled,
-            queues=self.queues,
-            duplicate_name=self.duplicate_name,
-            missed=self.missed,
-        )
-
-
-@dataclass(frozen=True, slots=True)
-class Missed:
-    """A worker has accepted more tasks than it told of: ``count`` between two heartbeats."""
-
-    hostname: str
-    since: float
-    until: float
-    count: int
-
-    @property
-    def cause(self) -> str:
-        """What the gap in the history is called."""
-        return f"{self.hostname} accepted {self.count} tasks whose events did not arrive"
+UNKNOWN_AFTER: Final = 60.0
+"""Seconds without a sign of life after which nobody knows whether one is there that sends no heartbeats."""
+MOST_PROCESSES: Final = 16
+"""Processes of one name that are told apart."""
 
 
 class WorkerWatch:
@@ -162,7 +55,8 @@ class WorkerWatch:
             worker.heartbeat, worker.pid, worker.software = row.last_heartbeat, row.pid, row.software
             worker.pool, worker.concurrency, worker.queues = row.pool, row.concurrency, row.queues
             worker.events_enabled, worker.missed, worker.processed = row.events_enabled, row.missed, row.processed
-            worker.frequency = row.frequency
+            worker.frequency, worker.unknown, worker.listened = row.frequency, row.unknown, heard
+            worker.answers = row.online and row.pool is not None  # only an answer tells of the pool
             self.workers[row.hostname] = worker
 
     @property
@@ -176,6 +70,7 @@ class WorkerWatch:
         """Nobody could be heard until now: silence before it says nothing, and counts begin anew."""
         for worker in self.workers.values():
             worker.heard = now if worker.online else worker.heard
+            worker.listened, worker.unanswered = now, 0
             worker.pids = dict.fromkeys(worker.pids, now)
             worker.came = dict.fromkeys(worker.pids, now)
             worker.base = worker.previous = None
@@ -218,7 +113,7 @@ class WorkerWatch:
         if event.type == "worker-offline":
             _forget_process(worker, event.pid)
             if worker.online and not worker.pids:
-                worker.online, worker.since = False, now
+                self._offline(worker, now)
             return
         worker.heartbeat = now
         worker.leads.append(event.timestamp - now)
@@ -243,8 +138,24 @@ class WorkerWatch:
         if difference is not None and len(worker.leads) >= LEADS_TO_JUDGE:
             self.clocks[worker.hostname] = round(difference, 1) if abs(difference) >= CLOCK_ASTRAY else 0.0
 
-    def replies(self, stats: Mapping[str, object], queues: Mapping[str, object]) -> None:
-        """Take in what ``inspect stats`` and ``inspect active_queues`` answered."""
+    def answered(self, hostname: str, at: float) -> None:
+        """It answered a question that was asked ``at`` a time, or held its control queue then: it was there."""
+        worker = self.workers.get(hostname) or self._new(hostname, at)
+        if worker is None or (not worker.online and at < worker.since):
+            return  # it said goodbye meanwhile
+        worker.heard, worker.unanswered = max(worker.heard, at), 0
+        if not worker.online:
+            self._online(worker, at)
+        worker.answers = True
+
+    def gone(self, hostname: str) -> None:
+        """It gives no sign of life any more: it is offline since its last one."""
+        worker = self.workers.get(hostname)
+        if worker is not None and (worker.online or worker.unknown):
+            self._offline(worker, worker.since if worker.unknown else worker.heard)
+
+    def replies(self, stats: Mapping[str, object], queues: Mapping[str, object], at: float) -> None:
+        """Take in what ``inspect stats`` and ``inspect active_queues`` answered that were asked ``at`` a time."""
         for hostname, reply in stats.items():
             worker = self.workers.get(hostname)
             if worker is not None and isinstance(reply, dict):
@@ -258,7 +169,8 @@ class WorkerWatch:
             worker = self.workers.get(hostname)
             if worker is not None and isinstance(reply, list):
                 names = (entry.get("name") for entry in reply if isinstance(entry, dict))
-                worker.queues = tuple(sorted(name for name in names if isinstance(name, str)))
+                worker.queues = tuple(sorted({name for name in names if isinstance(name, str)}))
+                worker.told = at
                 self.changed.add(hostname)
 
     def forget_long_gone(self, now: float | None) -> None:
@@ -272,18 +184,29 @@ class WorkerWatch:
         self.forgotten += gone
 
     def check(self, now: float) -> None:
-        """Mark as offline who has been silent for too long; who sends no heartbeats is never judged by silence."""
+        """Mark as offline who has been silent for too long; of those that send no heartbeats silence says nothing.
+
+        What is asked of them tells instead (see Presence); where nothing does, it is not known whether they are there.
+        """
         if self._checked is not None and not -1.0 <= now - self._checked <= LEAST_SILENCE:
             self.deaf_until(now)  # it is asked every second: the clock was set, and silence cannot be told by it
         self._checked = now
         for worker in self.workers.values():
-            if not worker.online or worker.frequency is None:
+            if not worker.online:
                 continue
-            if now - worker.heard > worker.patience:
-                worker.online, worker.since, worker.active = False, worker.heard or now, None
-                worker.pids.clear()
-                worker.came.clear()
+            if worker.frequency is not None and self._stopped_beating(worker):
+                worker.frequency = None
                 self.changed.add(worker.hostname)
+            silence = now - worker.heard
+            if worker.frequency is not None and silence > worker.patience:
+                self._offline(worker, worker.heard or now)
+            elif worker.frequency is None and silence > UNKNOWN_AFTER:
+                self._offline(worker, worker.heard or now)
+                worker.unknown = True
+
+    def _stopped_beating(self, worker: Worker) -> bool:
+        """Does it tell of tasks, and has long sent no heartbeat? Then it was started again without them."""
+        return worker.heard - max(worker.heartbeat or 0.0, worker.listened, worker.since) > worker.patience
 
     def take_changed(self) -> list[WorkerRow]:
         """Return the rows that changed since the last call."""
@@ -305,10 +228,29 @@ class WorkerWatch:
         """Return the names of the workers that are online."""
         return [worker.hostname for worker in self.workers.values() if worker.online]
 
+    def consumers(self, *, all_asked: bool) -> Consumers:
+        """Return who consumes which queue, as the workers said; ``all_asked``: even those that were never heard."""
+        found: dict[str, list[str]] = {}
+        told: dict[str, float] = {}
+        doubtful: set[str] = set()
+        complete = all_asked
+        for worker in self.workers.values():
+            if worker.unknown:
+                doubtful.update(worker.queues)
+            if not worker.online:
+                continue
+            if worker.told is None or worker.duplicate_name:  # of two processes of one name one answers
+                complete = False
+            if worker.told is not None:
+                for name in worker.queues:
+                    found.setdefault(name, []).append(worker.hostname)
+                    told[name] = min(told.get(name, worker.told), worker.told)
+        return Consumers(found, told, frozenset(doubtful), complete)
+
     def is_alive(self, hostname: str, pid: int) -> bool | None:
         """Does this process live? None: nothing tells."""
         worker = self.workers.get(hostname)
-        if worker is None or (worker.online and worker.frequency is None):
+        if worker is None or worker.unknown or (worker.online and worker.frequency is None):
             return None
         if not worker.online:
             return False
@@ -321,7 +263,7 @@ class WorkerWatch:
         if len(hostname) > LONGEST_NAME or (full and not self._make_room()):
             self.refused += 1
             return None
-        worker = self.workers[hostname] = Worker(hostname, now, since=now)
+        worker = self.workers[hostname] = Worker(hostname, now, since=now, listened=now)
         self.changed.add(hostname)
         return worker
 
@@ -335,14 +277,23 @@ class WorkerWatch:
         return bool(offline)
 
     def _online(self, worker: Worker, now: float) -> None:
-        worker.online, worker.since = True, now
+        worker.online, worker.unknown, worker.since, worker.listened = True, False, now, now
         worker.base = worker.previous = None
+        _may_consume_others(worker)
+        worker.answers, worker.unanswered = False, 0
+        self.changed.add(worker.hostname)
+
+    def _offline(self, worker: Worker, since: float) -> None:
+        worker.online, worker.unknown, worker.since, worker.active = False, False, since, None
+        worker.pids.clear()
+        worker.came.clear()
         self.changed.add(worker.hostname)
 
     def _pid(self, worker: Worker, pid: int, now: float) -> None:
         if pid != worker.pid and pid not in worker.pids:
             worker.base = worker.previous = None  # a new process counts from zero
             worker.started = 0
+            _may_consume_others(worker)
         worker.pids[pid] = now
         worker.came.setdefault(pid, now)
         worker.pid = pid
@@ -371,6 +322,11 @@ class WorkerWatch:
             worker.base = (worker.previous[0], worker.started)
         worker.previous = (processed, now)
         worker.processed = processed
+
+
+def _may_consume_others(worker: Worker) -> None:
+    """It was started again: what it said before it consumes is outdated."""
+    worker.told, worker.untold = None, 0.0
 
 
 def _forget_process(worker: Worker, pid: int) -> None:

@@ -14,7 +14,7 @@ from deskq.history.filter_language import filter_text
 from deskq.history.rows import FailureRow, Gap, RatePoint
 from deskq.models import formats
 from deskq.models.columns import Column
-from deskq.models.overview import OverviewFacts, per_second, read_overview
+from deskq.models.overview import OverviewFacts, consumer_words, per_second, read_overview, worker_words
 from deskq.models.session import ProfileSession
 from deskq.models.small_table import SmallTableModel
 from deskq.views import theme, window_state
@@ -171,15 +171,15 @@ class OverviewView(QWidget):
         workers = [worker for facts in all_facts for worker in facts.workers]
         queues = [queue for facts in all_facts for queue in facts.queues]
         failed = sum(point.failed for facts in all_facts for point in facts.rates)
-        lonely = [queue.name for queue in queues if queue.no_consumer and queue.ready]
+        queues = [queue for queue in queues if queue.exists]
         fullest = max(queues, key=lambda queue: queue.ready or 0, default=None)
         texts = (
             f"Waiting {formats.number(groups['waiting'])}",
             f"Running {formats.number(groups['running'])}",
             f"Failed {formats.number(failed)} in {self.span.currentText()}",
-            f"Workers {sum(worker.online for worker in workers)} of {len(workers)}",
+            worker_words(workers),
             f"Fullest: {formats.plain(fullest.name)} {formats.number(fullest.ready)}" if fullest else "No queues",
-            f"No consumer: {formats.plain(', '.join(lonely[:3]))}" if lonely else "Every queue is consumed",
+            consumer_words(queues),
         )
         for button, text in zip(self.numbers, texts, strict=True):
             button.setText(text.replace("&", "&&"))
@@ -258,4 +258,8 @@ def _broker_line(name: str, facts: OverviewFacts) -> str:
     waiting = sum(queue.ready or 0 for queue in facts.queues)
     failed = sum(point.failed for point in facts.rates)
     online = sum(worker.online for worker in facts.workers)
-    return f"{formats.plain(name)}: {waiting:,} ready, {failed:,} failed, {formats.count(online, 'worker')} online."
+    unknown = sum(worker.unknown for worker in facts.workers)
+    more = f", {unknown:,} not known" if unknown else ""
+    return (
+        f"{formats.plain(name)}: {waiting:,} ready, {failed:,} failed, {formats.count(online, 'worker')} online{more}."
+    )

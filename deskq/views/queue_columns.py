@@ -15,20 +15,52 @@ from deskq.models.columns import Column
 Paused = Callable[[str], Pause | None]
 
 
+_OBEYS_SECONDS: Final = 0.5
+"""A worker leaves a queue a moment after it confirmed that; what it said before then is outdated."""
+
+
 def _state(row: QueueRow, pause: Pause | None) -> str:
     if pause is not None:
         who = f" by {formats.plain(pause.person)}" if pause.person else ""
-        joined = f"; consumed all the same by {formats.plain(', '.join(row.workers))}" if row.workers else ""
-        return f"paused{who} since {formats.clock_time(pause.at)}{joined}"
+        return f"paused{who} since {formats.clock_time(pause.at)}{_still_consumed(row, pause)}"
+    if not row.exists:
+        return "not there"
     if row.no_consumer:
         return "no consumer"
-    return "consumed" if row.consumers else "not known"
+    return "consumed" if row.consumers or row.workers else "not known"
+
+
+def _still_consumed(row: QueueRow, pause: Pause) -> str:
+    """Only what workers said after they had confirmed the pause tells of others that go on with the queue."""
+    if row.consumers == 0 or row.told is None or row.told < pause.confirmed + _OBEYS_SECONDS:
+        return ""
+    return f"; still consumed by {formats.plain(', '.join(row.workers))}"
 
 
 def _group(row: QueueRow, pause: Pause | None) -> str:
     if pause is not None:
         return "retry"
-    return "failure" if row.no_consumer else ("success" if row.consumers else "waiting")
+    return "failure" if row.no_consumer else "success" if row.exists and (row.consumers or row.workers) else "waiting"
+
+
+def consumer_count(row: QueueRow) -> str:
+    """How many consume it, as far as is known."""
+    if row.consumers is None and row.workers:
+        return f"≥ {formats.number(len(row.workers))}"
+    return formats.number(row.consumers)
+
+
+def consumers(row: QueueRow) -> str:
+    """Who consumes it, as far as is known."""
+    if row.no_consumer:
+        return "nobody"
+    names = ", ".join(formats.plain(name) for name in row.workers)
+    more = (row.consumers or 0) - len(row.workers)
+    if not names:
+        return formats.count(more, "consumer") if more > 0 else "not known"
+    if row.consumers is None:
+        return f"{names} (others are not known)"
+    return f"{names} and {more:,} more" if more > 0 else names
 
 
 def priorities(row: QueueRow) -> str:
@@ -71,9 +103,9 @@ def queue_columns(paused: Paused) -> tuple[Column[QueueRow], ...]:
         Column(
             "consumers",
             "Consumers",
-            "Who takes from it",
-            lambda r: formats.number(r.consumers),
-            lambda r: r.consumers,
+            "How many consumers it has, ≥ where not all workers have said what they consume",
+            consumer_count,
+            lambda r: len(r.workers) if r.consumers is None and r.workers else r.consumers,
             True,
             width=90,
         ),
@@ -107,7 +139,7 @@ def queue_columns(paused: Paused) -> tuple[Column[QueueRow], ...]:
         Column(
             "state",
             "State",
-            "Is there somebody who takes from it?",
+            "Whether it is there and has a consumer",
             lambda row: _state(row, paused(row.name)),
             width=220,
             state=lambda row: _group(row, paused(row.name)),

@@ -21,7 +21,7 @@ from deskq.views import theme, window_state
 from deskq.views.charts import SPANS, Series, TimeChart, span_until
 from deskq.views.commands import BY_KEY
 from deskq.views.empty import EmptyPane, plain_label
-from deskq.views.queue_columns import BINDING_COLUMNS, priorities, queue_columns
+from deskq.views.queue_columns import BINDING_COLUMNS, consumers, priorities, queue_columns
 from deskq.views.tables import Table
 from deskq.views.task_drag import TaskDrop
 
@@ -197,7 +197,8 @@ class QueuesView(QWidget):
         self.model.replace(queues)
         ready = sum(queue.ready or 0 for queue in queues)
         unacked = sum(queue.unacked or 0 for queue in queues)
-        self.totals.setText(f"{formats.count(len(queues), 'queue')} · {ready:,} ready · {unacked:,} unacked")
+        there = sum(queue.exists for queue in queues)
+        self.totals.setText(f"{formats.count(there, 'queue')} · {ready:,} ready · {unacked:,} unacked")
         self._select()
         self._describe()
         self._update_empty()
@@ -270,9 +271,7 @@ class QueuesView(QWidget):
         self.heading.setText(formats.plain(self._queue))
         if row is not None:
             self.about.setText(priorities(row).replace("\n", " · "))
-            workers = ", ".join(formats.plain(name) for name in row.workers)
-            known = workers or (f"{formats.number(row.consumers)} consumers" if row.consumers else "")
-            self.consumers.setText(f"Consumed by: {known or ('nobody' if row.no_consumer else 'not known')}")
+            self.consumers.setText(f"Consumed by: {consumers(row)}")
 
     def _current_changed(self, current: QModelIndex, _previous: QModelIndex) -> None:
         row = self.model.row_at(current.row()) if current.isValid() else None

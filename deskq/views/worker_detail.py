@@ -141,7 +141,7 @@ class WorkerDetail(QWidget):
         part = self._parts[self.tabs.currentIndex()]
         worker = self._worker
         allowed = self._session.profile.may_inspect_unasked
-        if self._answer() is None and allowed and worker is not None and worker.online:
+        if self._answer() is None and allowed and worker is not None and (worker.online or worker.unknown):
             self.refresh()
         self._show_part(part)
 
@@ -182,8 +182,8 @@ class WorkerDetail(QWidget):
             self._say(part, "Not asked", "The profile is silent: deskq asks workers nothing.")
         elif profile.read_only:
             self._say(part, "Not asked", "The profile is read-only: deskq sends nothing by itself.", "Ask the worker")
-        elif not self._worker.online:
-            self._say(part, "Offline", "An offline worker does not answer.", "Ask all the same")
+        elif not self._worker.online and not self._worker.unknown:
+            self._say(part, "Offline", "An offline worker does not answer.", "Ask anyway")
         else:
             self._say(part, "Not asked yet", "", "Ask the worker")
 

@@ -24,7 +24,13 @@ from deskq.views.worker_menu import worker_menu
 
 def _state(row: WorkerRow) -> str:
     since = formats.relative(row.since).removesuffix(" ago")
-    return f"{'Online' if row.online else 'Offline'} {since if since != 'now' else ''}".strip()
+    return f"{row.presence.capitalize()} {since if since != 'now' else ''}".strip()
+
+
+def _exact_state(row: WorkerRow) -> str:
+    if row.unknown:
+        return f"not known: last sign of life {formats.exact_time(row.since)}; it sends no heartbeats"
+    return f"{row.presence} since {formats.exact_time(row.since)}"
 
 
 def _load(row: WorkerRow) -> str:
@@ -40,12 +46,13 @@ WORKER_COLUMNS: Final[tuple[Column[WorkerRow], ...]] = (
     Column(
         "state",
         "State",
-        "Since when it is online or offline, by this machine's clock",
+        "Since when it is online or offline, by this machine's clock. Not known: it sends no heartbeats and has not "
+        "answered",
         _state,
-        lambda row: (row.online, row.since),
+        lambda row: (row.online, row.unknown, row.since),
         width=120,
-        exact=lambda row: f"{'online' if row.online else 'offline'} since {formats.exact_time(row.since)}",
-        state=lambda row: "ONLINE" if row.online else "OFFLINE",
+        exact=_exact_state,
+        state=lambda row: {"online": "ONLINE", "offline": "OFFLINE"}.get(row.presence, "waiting"),
     ),
     Column(
         "notes",

@@ -13,6 +13,7 @@ from PySide6.QtWidgets import QAbstractItemView, QApplication, QLabel, QWidget
 
 from deskq.brokers.base import QueueSample
 from deskq.protocol.events import decode_redis_envelope
+from deskq.recorder.consumers import Consumers
 from deskq.recorder.pipeline import Pipeline
 from deskq.recorder.queue_watch import QueueWatch
 from deskq.recorder.worker_watch import WorkerWatch
@@ -49,7 +50,7 @@ def fill(recorded: Recorded) -> None:
         recorded.history.put_malformed(reason, raw, now, size)
     recorded.history.put_workers(workers.take_changed())
     samples = [QueueSample(name, now, 5, 1, 0) for name in sorted(queues.names) if name]
-    recorded.history.put_queues(*queues.rows(samples, None, {}, now))
+    recorded.history.put_queues(*queues.rows(samples, Consumers(), {}, now))
     recorded.history.open_gap(now - 60, TEXTS[2] + TEXTS[3], now - 30, 3)
 
 

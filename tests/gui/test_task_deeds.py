@@ -17,9 +17,9 @@ from PySide6.QtGui import QAction
 from PySide6.QtWidgets import QApplication, QMenu
 
 from deskq.actions.journal import Journal, journal_path
+from deskq.actions.journal_stamp import journal_stamp
 from deskq.actions.plan import Outcome, Step, StepPlan, Verb
 from deskq.history.rows import TaskRow
-from deskq.models.journal import journal_stamp
 from deskq.models.tasks import TasksModel
 from deskq.profiles import Profile
 from tests.gui.conftest import Recorded, Run, until

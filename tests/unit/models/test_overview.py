@@ -10,9 +10,9 @@ import apsw
 import pytest
 
 from deskq.history.reader import HistoryReader
-from deskq.history.rows import RatePoint
+from deskq.history.rows import QueueRow, RatePoint, WorkerRow
 from deskq.history.store import History
-from deskq.models.overview import per_second, read_overview
+from deskq.models.overview import consumer_words, per_second, read_overview, worker_words
 from deskq.protocol.events import Event
 
 AT = 1_800_000_000.0
@@ -71,3 +71,29 @@ def test_several_brokers_are_added_where_all_are_known() -> None:
     two = [RatePoint(0.0, 5.0, 10, 0, 0, 0), RatePoint(10.0, 0.0, 0, 0, 0, 0)]
     assert per_second([one, two], lambda point: point.received) == [(5.0, 7.0), (15.0, None)]
     assert per_second([two, one], lambda point: point.received) == [(5.0, 7.0), (15.0, None)]
+
+
+def queue(name: str, ready: int, consumers: int | None, *, exists: bool = True) -> QueueRow:
+    none = exists and consumers == 0
+    return QueueRow(name, ready, 0, consumers, None, None, None, None, AT, none, exists=exists)
+
+
+@pytest.mark.parametrize(
+    ("queues", "words"),
+    [
+        ([queue("a", 3, 1)], "Every queue is consumed"),
+        ([queue("a", 3, 0), queue("b", 3, 1)], "No consumer: a"),
+        ([queue("a", 0, 0), queue("b", 3, 1)], "Nothing waits without a consumer"),
+        ([queue("a", 3, None), queue("b", 3, 1)], "Consumers not known: a"),
+        ([queue("celery", 0, 0, exists=False), queue("b", 3, 1)], "Every queue is consumed"),
+        ([queue("celery", 0, 0, exists=False)], "No queue is there"),
+    ],
+)
+def test_all_is_well_only_where_that_is_known(queues: list[QueueRow], words: str) -> None:
+    assert consumer_words(queues) == words
+
+
+def test_workers_of_which_nothing_is_known_are_told_apart() -> None:
+    online = WorkerRow("a", True, AT, AT)
+    assert worker_words([online]) == "Workers 1 of 1"
+    assert worker_words([online, WorkerRow("b", False, AT, AT, unknown=True)]) == "Workers 1 of 2, 1 not known"

@@ -9,13 +9,15 @@ from typing import Any
 import pytest
 
 from deskq.brokers.base import QueueSample
+from deskq.history.rows import QueueRow
 from deskq.history.store import History
 from deskq.protocol.events import Event, MalformedEvent
 from deskq.protocol.task_summary import derive
+from deskq.recorder.consumers import Consumers
 from deskq.recorder.endings import ASK_AFTER, SilentEndings
 from deskq.recorder.pipeline import Pipeline
 from deskq.recorder.queue_watch import QueueWatch
-from deskq.recorder.worker_watch import MOST_PROCESSES, WorkerWatch
+from deskq.recorder.worker_watch import MOST_PROCESSES, UNKNOWN_AFTER, WorkerWatch
 
 NOW = 1_795_000_000.0
 TASK = "00000000-0000-4000-8000-000000000001"
@@ -51,12 +53,19 @@ def test_a_worker_that_falls_silent_is_offline() -> None:
     assert watch.workers["w1"].since == NOW + 60
 
 
-def test_who_never_sent_a_heartbeat_is_not_judged_by_silence() -> None:
+def test_of_who_never_sent_a_heartbeat_silence_says_nothing() -> None:
     watch = WorkerWatch()
     watch.task_event(started(NOW), NOW)
-    watch.check(NOW + 10_000)
-    assert watch.online() == ["w1"]
+    second = 0
+    while watch.online():
+        watch.check(NOW + (second := second + 1))
+    assert second == UNKNOWN_AFTER + 1
     assert watch.is_alive("w1", 1) is None
+    (row,) = watch.take_changed()
+    assert (row.presence, row.since) == ("not known", NOW)
+    assert WorkerWatch([row]).workers["w1"].row() == row
+    watch.task_event(started(NOW + 70), NOW + 70)
+    assert watch.workers["w1"].row().presence == "online"
 
 
 def test_nobody_is_blamed_for_our_own_deafness() -> None:
@@ -210,7 +219,8 @@ def test_queue_rows() -> None:
     watch.sent("emails", NOW + 1)
     watch.received("emails", NOW + 1)
     samples = [QueueSample("celery", NOW + 2, 0, None, None), QueueSample("emails", NOW + 2, 7, 1, None)]
-    rows, kept = watch.rows(samples, {"celery": ["w1"]}, {"emails": NOW}, NOW + 2)
+    consumers = Consumers({"celery": ["w1"]}, {"celery": NOW}, complete=True)
+    rows, kept = watch.rows(samples, consumers, {"emails": NOW}, NOW + 2)
     celery, emails = rows
     assert (celery.consumers, celery.no_consumer, celery.workers) == (1, False, ("w1",))
     assert (celery.in_rate, celery.out_rate, celery.oldest) == (None, None, None)
@@ -218,29 +228,31 @@ def test_queue_rows() -> None:
     assert (emails.in_rate, emails.out_rate) == (0.2, 0.1)
     assert [sample[0] for sample in kept] == ["celery", "emails", ""]
     assert kept[-1][2:4] == (7, 1)
-    again, unchanged = watch.rows(samples, {"celery": ["w1"]}, {}, NOW + 4)
+    again, unchanged = watch.rows(samples, consumers, {}, NOW + 4)
     assert unchanged == []
     assert len(again) == 2
 
 
 def test_consumers_are_unknown_until_somebody_tells() -> None:
-    rows, _ = QueueWatch().rows([QueueSample("celery", NOW, 3, None, None)], None, {}, NOW)
+    rows, _ = QueueWatch().rows([QueueSample("celery", NOW, 3, None, None)], Consumers(), {}, NOW)
     assert (rows[0].consumers, rows[0].no_consumer) == (None, False)
 
 
 def test_a_line_of_depths_has_holes() -> None:
     watch = QueueWatch()
     for second, ready in ((0, 1), (3, 2), (10, 3), (40, 4)):
-        (row,), _ = watch.rows([QueueSample("q", NOW + second, ready, None, None)], None, {}, NOW + second)
+        (row,), _ = watch.rows([QueueSample("q", NOW + second, ready, None, None)], Consumers(), {}, NOW + second)
     assert row.spark == (2, 3, None, None, 4)
 
 
 def test_queues_that_are_gone_and_those_that_stay() -> None:
     watch = QueueWatch(watched=["celery"])
-    watch.sent("old", NOW)
-    assert watch.found({"new"}, ["used"], complete=False) == []
+    watch.add_known([QueueRow("old", 0, 0, None, None, None, None, None, NOW, False)])
+    watch.found({"new"}, ["used"], complete=False)
+    assert watch.take_gone() == []
     assert watch.names == {"celery", "old", "new", "used"}
-    assert watch.found({"new"}, [], complete=True) == ["old", "used"]
+    watch.found({"new"}, [], complete=True)
+    assert watch.take_gone() == ["old", "used"]
     assert watch.names == {"celery", "new"}
 
 

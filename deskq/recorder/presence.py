@@ -1,0 +1,72 @@
+"""Whether workers that send no heartbeats are there: whom to ask, and what an answer and its absence mean.
+
+Where the broker tells of control queues (RabbitMQ), the connection that holds one is the answer, and nobody is asked.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable, Mapping
+from typing import Final
+
+from deskq.brokers.remote_control import is_beat
+from deskq.recorder.worker import Worker
+from deskq.recorder.worker_watch import WorkerWatch
+
+QUIET: Final = 10.0
+"""Seconds without a sign of life after which a worker without heartbeats is asked whether it is there."""
+AGAIN: Final = 4.0
+"""Seconds after which a question that nobody answered is asked again."""
+SELDOM: Final = 60.0
+"""The same for a worker of which it is not known whether it is there."""
+ENOUGH: Final = 3
+"""Questions in a row that stay without an answer before that means anything."""
+MOST_ASKED: Final = 200
+"""Workers that are asked in one round."""
+_ANSWER_AT_WORK: Final = frozenset({"prefork", "thread"})
+"""Pools whose worker answers while its tasks run. A solo pool is deaf then, and green threads may be."""
+
+
+class Presence:
+    """``busy``: the names of the workers that run a task, as far as events tell."""
+
+    def __init__(self, workers: WorkerWatch, busy: Callable[[], Collection[str]]) -> None:
+        self._workers = workers
+        self._busy = busy
+
+    def to_ask(self, now: float) -> list[str]:
+        """Return whom to ask next."""
+        return [worker.hostname for worker in self._workers.workers.values() if _is_due(worker, now)][:MOST_ASKED]
+
+    def asked(self, names: Iterable[str], there: Mapping[str, bool], at: float) -> None:
+        """Take in who is there of those that were asked ``at`` a time; of who is absent there, nothing told."""
+        busy = self._busy()
+        for name in names:
+            worker = self._workers.workers.get(name)
+            if worker is None:
+                continue
+            worker.asked = at
+            if there.get(name):
+                self._workers.answered(name, at)
+            elif name in there and worker.heard < at:
+                worker.unanswered += 1
+                if worker.unanswered >= ENOUGH and worker.answers and _is_death(worker, busy):
+                    self._workers.gone(name)
+
+    def replied(self, names: Iterable[str], at: float) -> None:
+        """These answered a question that everybody was asked, or they among others."""
+        for name in names:
+            if not is_beat(name):
+                self._workers.answered(name, at)
+
+
+def _is_due(worker: Worker, now: float) -> bool:
+    if worker.unknown:
+        return now - worker.asked >= SELDOM
+    if not worker.online or worker.frequency is not None or now - worker.heard < QUIET:
+        return False
+    return now - worker.asked >= (AGAIN if 0 < worker.unanswered < ENOUGH else QUIET)
+
+
+def _is_death(worker: Worker, busy: Collection[str]) -> bool:
+    """Does silence mean its end? One that has never answered may be told not to: see ``worker.answers``."""
+    return worker.pool in _ANSWER_AT_WORK or (worker.events_enabled is True and worker.hostname not in busy)

@@ -1,0 +1,134 @@
+"""One worker node as its heartbeats, task events and answers show it; see WorkerWatch."""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass, field
+from typing import Final
+
+from deskq.history.rows import WorkerRow
+
+BEATS_MISSED: Final = 5
+BEATS_TO_JUDGE: Final = 6
+BEATS_CLOSE: Final = 0.68
+"""Of the time between two heartbeats: six of two workers lie at most 0.6 of it apart on average, one's a whole."""
+LEAST_SILENCE: Final = 8.0
+"""Seconds without a sign of life after which a worker that used to send heartbeats counts as offline, at least."""
+
+
+@dataclass(slots=True)
+class Worker:
+    """One node name. Times are local epoch seconds unless they say otherwise.
+
+    ``pids``: its processes and when each was heard last; ``came``: when each was heard first. ``unknown``: nothing
+    tells whether it is there; it is not online then. ``listened``: since when it could be heard.
+
+    ``told``: when it last said which queues it consumes, None since it came; ``facts_asked``: when it was asked, and
+    ``untold``: after so many seconds it is asked again if it does not say. ``answers``: it has answered, or held its
+    control queue, since it came; ``asked``: when it was last asked whether it is there, ``unanswered`` times in a row
+    to no avail.
+    """
+
+    hostname: str
+    first_seen: float
+    online: bool = True
+    since: float = 0.0
+    heard: float = 0.0
+    heartbeat: float | None = None
+    pid: int | None = None
+    software: str = ""
+    frequency: float | None = None
+    load: tuple[float, float, float] | None = None
+    active: int | None = None
+    processed: int | None = None
+    pool: str | None = None
+    concurrency: int | None = None
+    queues: tuple[str, ...] = ()
+    events_enabled: bool | None = None
+    missed: int = 0
+    leads: deque[float] = field(default_factory=lambda: deque(maxlen=10))
+    pids: dict[int, float] = field(default_factory=dict)
+    came: dict[int, float] = field(default_factory=dict)
+    beats: deque[tuple[float, float]] = field(default_factory=lambda: deque(maxlen=BEATS_TO_JUDGE))
+    started: int = 0
+    base: tuple[int, int] | None = None
+    previous: tuple[int, float] | None = None
+    silent_beats: int = 0
+    unknown: bool = False
+    listened: float = 0.0
+    told: float | None = None
+    facts_asked: float = 0.0
+    untold: float = 0.0
+    answers: bool = False
+    asked: float = 0.0
+    unanswered: int = 0
+
+    @property
+    def clock_difference(self) -> float | None:
+        """Its clock minus ours, in seconds: the least delayed of the last events shows it best."""
+        return max(self.leads) if self.leads else None
+
+    @property
+    def duplicate_name(self) -> bool:
+        """Do two processes use this name at the same time? Then the earlier is heard after the later has come.
+
+        In containers both may have the same pid: then heartbeats come twice as often as they say.
+        """
+        return self._beats_too_often or any(
+            self.pids[one] > self.came[other] > self.came[one]
+            for one in self.pids
+            for other in self.pids
+            if one != other
+        )
+
+    @property
+    def _beats_too_often(self) -> bool:
+        """By their own times, which a clock may set back, and by ours, which run short where we catch up."""
+        if not self.frequency or len(self.beats) < BEATS_TO_JUDGE:
+            return False
+        spans = (max(times) - min(times) for times in zip(*self.beats, strict=True))
+        return all(span / (BEATS_TO_JUDGE - 1) < BEATS_CLOSE * self.frequency for span in spans)
+
+    @property
+    def patience(self) -> float:
+        """Seconds of silence after which it, or one of its processes, counts as gone."""
+        return max(LEAST_SILENCE, (self.frequency or 0.0) * BEATS_MISSED)
+
+    def row(self) -> WorkerRow:
+        """Return it as the history keeps it."""
+        return WorkerRow(
+            hostname=self.hostname,
+            online=self.online,
+            since=self.since,
+            first_seen=self.first_seen,
+            last_heartbeat=self.heartbeat,
+            pid=self.pid,
+            software=self.software,
+            pool=self.pool,
+            concurrency=self.concurrency,
+            load=self.load,
+            active=self.active if self.online else None,
+            processed=self.processed,
+            frequency=self.frequency,
+            clock_difference=self.clock_difference,
+            events_enabled=self.events_enabled,
+            queues=self.queues,
+            duplicate_name=self.duplicate_name,
+            missed=self.missed,
+            unknown=self.unknown,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Missed:
+    """A worker has accepted more tasks than it told of: ``count`` between two heartbeats."""
+
+    hostname: str
+    since: float
+    until: float
+    count: int
+
+    @property
+    def cause(self) -> str:
+        """What the gap in the history is called."""
+        return f"{self.hostname} accepted {self.count} tasks whose events did not arrive"
