@@ -1,4 +1,4 @@
-"""Whether workers that send no heartbeats are there: whom to ask, and what an answer and its absence mean.
+"""Whether workers without heartbeats, or without any at work, are there: whom to ask, and what an answer means.
 
 Where the broker tells of control queues (RabbitMQ), the connection that holds one is the answer, and nobody is asked.
 """
@@ -9,7 +9,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import Final
 
 from deskq.brokers.remote_control import is_beat
-from deskq.recorder.worker import Worker
+from deskq.recorder.worker import DEAF_AT_WORK, Worker
 from deskq.recorder.worker_watch import WorkerWatch
 
 QUIET: Final = 10.0
@@ -23,7 +23,7 @@ ENOUGH: Final = 3
 MOST_ASKED: Final = 200
 """Workers that are asked in one round."""
 _ANSWER_AT_WORK: Final = frozenset({"prefork", "thread"})
-"""Pools whose worker answers while its tasks run. A solo pool is deaf then, and green threads may be."""
+"""Pools whose worker answers while its tasks run; green threads may be too busy for that."""
 
 
 class Presence:
@@ -37,8 +37,13 @@ class Presence:
         """Return whom to ask next."""
         return [worker.hostname for worker in self._workers.workers.values() if _is_due(worker, now)][:MOST_ASKED]
 
-    def asked(self, names: Iterable[str], there: Mapping[str, bool], at: float) -> None:
-        """Take in who is there of those that were asked ``at`` a time; of who is absent there, nothing told."""
+    def asked(
+        self, names: Iterable[str], there: Mapping[str, bool], at: float, *, by_broker: Collection[str] = ()
+    ) -> None:
+        """Take in who is there of those that were asked ``at`` a time; of who is absent there, nothing told.
+
+        ``by_broker``: of these the broker told, by their connections; the others were asked themselves.
+        """
         busy = self._busy()
         for name in names:
             worker = self._workers.workers.get(name)
@@ -49,7 +54,11 @@ class Presence:
                 self._workers.answered(name, at)
             elif name in there and worker.heard < at:
                 worker.unanswered += 1
-                if worker.unanswered >= ENOUGH and worker.answers and _is_death(worker, busy):
+                if (
+                    worker.unanswered >= ENOUGH
+                    and worker.answers
+                    and _is_death(worker, name in busy, name in by_broker)
+                ):
                     self._workers.gone(name)
 
     def replied(self, names: Iterable[str], at: float) -> None:
@@ -62,11 +71,21 @@ class Presence:
 def _is_due(worker: Worker, now: float) -> bool:
     if worker.unknown:
         return now - worker.asked >= SELDOM
-    if not worker.online or worker.frequency is not None or now - worker.heard < QUIET:
+    if not worker.online or worker.beats_at_work:
         return False
-    return now - worker.asked >= (AGAIN if 0 < worker.unanswered < ENOUGH else QUIET)
+    if not worker.answers and not worker.asked:
+        return True  # whether it answers at all decides what its silence will mean
+    return now - worker.heard >= QUIET and now - worker.asked >= (AGAIN if 0 < worker.unanswered < ENOUGH else QUIET)
 
 
-def _is_death(worker: Worker, busy: Collection[str]) -> bool:
-    """Does silence mean its end? One that has never answered may be told not to: see ``worker.answers``."""
-    return worker.pool in _ANSWER_AT_WORK or (worker.events_enabled is True and worker.hostname not in busy)
+def _is_death(worker: Worker, busy: bool, by_broker: bool) -> bool:
+    """Does silence mean its end? One that has never answered may be told not to: see ``worker.answers``.
+
+    What a solo pool has started it tells of afterwards, so that it may be busy and deaf at any time. RabbitMQ ends the
+    connection of one that is deaf for minutes.
+    """
+    if worker.pool in _ANSWER_AT_WORK:
+        return True
+    if worker.pool == DEAF_AT_WORK and not by_broker:
+        return False
+    return worker.events_enabled is True and not busy

@@ -57,7 +57,7 @@ class Wanted:
 class Sampled:
     """What one round found out; None = not asked or not answered. ``asked_at``: when workers were asked.
 
-    ``there``: of those that it was asked of and of which something told; ``everyone``: all workers were asked.
+    ``there``: of whom it is known whether they are, of ``connected`` by the broker; ``everyone``: all were asked.
     """
 
     at: float
@@ -69,6 +69,7 @@ class Sampled:
     active_queues: dict[str, object] | None = None
     active: dict[str, set[str]] | None = None
     there: dict[str, bool] = field(default_factory=dict)
+    connected: frozenset[str] = frozenset()
     everyone: bool = False
     asked_at: float = 0.0
     acted: Acted | None = None
@@ -145,6 +146,7 @@ class Sampler:
         result.asked_at = time.time()
         if wanted.whether_there:
             result.there = broker.connected_nodes(wanted.whether_there)
+            result.connected = frozenset(result.there)
         if self._profile.may_inspect_unasked and time.monotonic() >= self._next_question:
             try:
                 self._ask_workers(result, wanted)

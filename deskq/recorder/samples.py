@@ -84,7 +84,7 @@ class Samples:
 
     def _take_answers(self, result: Sampled, now: float) -> None:
         asked, stats, queues = result.asked, result.stats or {}, result.active_queues or {}
-        self._presence.asked(asked.whether_there, result.there, result.asked_at)
+        self._presence.asked(asked.whether_there, result.there, result.asked_at, by_broker=result.connected)
         self._presence.replied(stats.keys() | queues.keys(), result.asked_at)
         self._workers.replies(stats, queues, result.asked_at)
         if result.everyone:

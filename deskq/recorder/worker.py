@@ -12,6 +12,8 @@ BEATS_MISSED: Final = 5
 BEATS_TO_JUDGE: Final = 6
 BEATS_CLOSE: Final = 0.68
 """Of the time between two heartbeats: six of two workers lie at most 0.6 of it apart on average, one's a whole."""
+DEAF_AT_WORK: Final = "solo"
+"""The pool whose tasks run where the worker would send heartbeats and events, and answer."""
 LEAST_SILENCE: Final = 8.0
 """Seconds without a sign of life after which a worker that used to send heartbeats counts as offline, at least."""
 
@@ -88,6 +90,11 @@ class Worker:
             return False
         spans = (max(times) - min(times) for times in zip(*self.beats, strict=True))
         return all(span / (BEATS_TO_JUDGE - 1) < BEATS_CLOSE * self.frequency for span in spans)
+
+    @property
+    def beats_at_work(self) -> bool:
+        """Does it send heartbeats, also while it runs tasks? On Redis a solo pool does not, nor does it answer."""
+        return self.frequency is not None and self.pool != DEAF_AT_WORK
 
     @property
     def patience(self) -> float:

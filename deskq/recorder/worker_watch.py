@@ -184,9 +184,10 @@ class WorkerWatch:
         self.forgotten += gone
 
     def check(self, now: float) -> None:
-        """Mark as offline who has been silent for too long; of those that send no heartbeats silence says nothing.
+        """Mark as offline who has been silent for too long.
 
-        What is asked of them tells instead (see Presence); where nothing does, it is not known whether they are there.
+        Of those that send no heartbeats, or none at work, silence says nothing. What is asked of them tells instead
+        (see Presence); where nothing does, it is not known whether they are there.
         """
         if self._checked is not None and not -1.0 <= now - self._checked <= LEAST_SILENCE:
             self.deaf_until(now)  # it is asked every second: the clock was set, and silence cannot be told by it
@@ -198,9 +199,9 @@ class WorkerWatch:
                 worker.frequency = None
                 self.changed.add(worker.hostname)
             silence = now - worker.heard
-            if worker.frequency is not None and silence > worker.patience:
+            if worker.beats_at_work and silence > worker.patience:
                 self._offline(worker, worker.heard or now)
-            elif worker.frequency is None and silence > UNKNOWN_AFTER:
+            elif silence > UNKNOWN_AFTER:
                 self._offline(worker, worker.heard or now)
                 worker.unknown = True
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from contextlib import closing
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from typing import Any
@@ -92,6 +93,28 @@ def test_depths_with_and_without_the_management_api(rabbit_vhost_url: str, rabbi
     assert "no management API" in bare.management_problem
     assert bare.clock_difference() is None
     bare.close()
+
+
+@pytest.mark.parametrize("exclusive", [True, False])
+def test_who_is_connected_with_and_without_the_management_api(
+    rabbit_vhost_url: str, rabbit_server: RabbitServer, exclusive: bool
+) -> None:
+    """A killed node's control queue goes with its connection; before Celery 5.7 none was exclusive."""
+    managed = RabbitBroker(profile_of(rabbit_vhost_url, rabbit_server))
+    bare = RabbitBroker(Profile.from_url(rabbit_vhost_url, management_url="http://127.0.0.1:1"))
+    config = {"control_queue_exclusive": exclusive}
+    with closing(managed), closing(bare):
+        worker = CeleryWorker(rabbit_vhost_url, config=config).start()
+        there = {worker.hostname: True, "nobody@nowhere": False}
+
+        def told(*, alike: dict[str, bool]) -> bool:
+            return all(broker.connected_nodes(list(there)) == alike for broker in (managed, bare))
+
+        try:
+            wait_until(lambda: told(alike=there), 20, "it to be there")
+        finally:
+            worker.kill()
+        wait_until(lambda: told(alike=dict.fromkeys(there, False)), 30, "it to be gone")
 
 
 def test_watching_leaves_everything_as_it_was(rabbit_vhost_url: str, rabbit_server: RabbitServer) -> None:

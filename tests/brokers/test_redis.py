@@ -77,8 +77,21 @@ def test_depths_by_priority_and_bindings(redis_url: str, broker: RedisBroker) ->
     emails, unknown = broker.sample(["emails", "unknown"])
     assert (emails.ready, emails.priorities) == (5, {0: 2, 3: 1, 6: 1, 9: 1})
     assert (unknown.ready, unknown.unacked) == (0, 0)
+    assert (emails.exists, unknown.exists) == (True, False)
     assert [(b.exchange, b.routing_key, b.queue) for b in broker.bindings()] == [("emails", "emails", "emails")]
     assert broker.server().product == "Redis"
+
+
+def test_a_queue_is_there_if_it_is_bound_or_holds_something(
+    redis_url: str, broker: RedisBroker, redis_server: RedisServer
+) -> None:
+    assert broker.sample(["emails"])[0].exists  # as long as the bindings were not read it may be
+    with redis_server.new_client(int(redis_url.rpartition("/")[2])) as client:
+        client.lpush("unbound\x06\x163", "a message")
+        client.sadd("_kombu.binding.emails", "emails\x06\x16\x06\x16emails")
+    assert broker.queue_names() == {"emails"}
+    found = {sample.name: sample.exists for sample in broker.sample(["emails", "unbound", "celery"])}
+    assert found == {"emails": True, "unbound": True, "celery": False}
 
 
 def test_a_key_of_another_type_is_no_crash(redis_url: str, broker: RedisBroker, redis_server: RedisServer) -> None:

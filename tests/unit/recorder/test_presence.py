@@ -44,8 +44,8 @@ def asked_until(watch: WorkerWatch, presence: Presence, until: float, there: dic
         ("prefork", False, "offline"),
         ("prefork", True, "offline"),
         ("thread", True, "offline"),
-        ("solo", False, "offline"),
-        ("solo", True, "not known"),
+        ("solo", False, "not known"),
+        ("gevent", False, "offline"),
         ("gevent", True, "not known"),
         ("", True, "not known"),
     ],
@@ -63,12 +63,39 @@ def test_what_the_silence_of_one_that_used_to_answer_means(pool: str, busy: bool
     assert watch.is_alive("w1", 1) is (False if presence == "offline" else None)
 
 
+@pytest.mark.parametrize(("busy", "presence"), [(False, "offline"), (True, "not known")])
+def test_of_a_solo_pool_only_its_lost_connection_tells(busy: bool, presence: str) -> None:
+    watch = WorkerWatch()
+    heard(watch, NOW)
+    judge = Presence(watch, lambda: {"w1"} if busy else set())
+    judge.asked(["w1"], {"w1": True}, NOW, by_broker=["w1"])
+    watch.replies(stats("solo"), {"w1": CELERY}, NOW)
+    for second in range(1, int(UNKNOWN_AFTER) + 2):
+        watch.check(NOW + second)
+        judge.asked(judge.to_ask(NOW + second), {"w1": False}, NOW + second, by_broker=["w1"])
+    assert watch.workers["w1"].row().presence == presence
+
+
+def test_a_solo_pool_whose_heartbeats_stop_may_be_at_work() -> None:
+    watch = WorkerWatch()
+    beat(watch, NOW)
+    watch.replies(stats("solo"), {"w1": CELERY}, NOW)
+    for second in range(30):
+        watch.check(NOW + second)
+    assert watch.online() == ["w1"]
+    assert Presence(watch, set).to_ask(NOW + 30) == ["w1"]
+    for second in range(30, 62):
+        watch.check(NOW + second)
+    assert watch.workers["w1"].row().presence == "not known"
+    assert watch.is_alive("w1", 1) is None
+
+
 def test_one_that_answers_stays_online_however_quiet() -> None:
     watch = WorkerWatch()
     heard(watch, NOW)
     judge = Presence(watch, set)
     asked = asked_until(watch, judge, NOW + 300, {"w1": True})
-    assert asked[:3] == [QUIET, 2 * QUIET, 3 * QUIET]
+    assert asked[:3] == [1, 1 + QUIET, 1 + 2 * QUIET]  # at once, so that it is known whether it answers at all
     assert watch.online() == ["w1"]
     assert watch.workers["w1"].since == NOW
 
