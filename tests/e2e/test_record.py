@@ -248,6 +248,7 @@ def test_tasks_command_lists_what_was_recorded(redis_url: str) -> None:
         assert list(tasks[good]) == [
             *("uuid", "name", "state", "args", "kwargs", "result", "exception", "traceback", "retries", "queue"),
             *("worker", "root_id", "parent_id", "received", "started", "finished", "runtime", "deliveries"),
+            *("revoked", "noticed"),
         ]
         assert tasks[good]["result"] == "5"
         assert tasks[good]["exception"] is None

@@ -49,8 +49,9 @@ def recorded(path: Path, count: int = 100) -> list[str]:
 
 
 def as_version_1(path: Path) -> None:
-    """Take out of a history what came with version 2."""
+    """Take out of a history what came with later versions."""
     connection = apsw.Connection(str(path))
+    connection.execute("ALTER TABLE tasks DROP COLUMN counted")
     connection.execute("DROP TABLE task_runtimes; PRAGMA auto_vacuum = none; PRAGMA journal_mode = delete; VACUUM")
     connection.execute("PRAGMA user_version = 1; PRAGMA journal_mode = wal")
     connection.close()
