@@ -109,28 +109,31 @@ class Tallies:
         ``observations``: of its record. A full one has dropped others from its middle. Those were seen all the same:
         what they counted for stays.
         """
-        if old == new:
+        if new[5] or old[3] is not None or old[5]:
+            if old != new:
+                self._correct(old, new, len(observations) >= MOST_OBSERVATIONS)
             return
-        old_state, _, old_received, old_finished, _, old_cells = old
-        state, name, received, finished, runtime, cells = new
-        if state != old_state:
-            self._states[state] += 1
-            if old_state:
-                self._states[old_state] -= 1
-        if old_finished is not None or old_cells or cells:
-            self._correct(old, new, len(observations) >= MOST_OBSERVATIONS)
-            return
-        if received != old_received:
-            if old_received is not None:
-                self._rate(old_received)[_RECEIVED] -= 1
+        state, received, finished = new[0], new[2], new[3]
+        if state != old[0]:
+            self._state(old[0], state)
+        if received != old[2]:
+            if old[2] is not None:
+                self._rate(old[2])[_RECEIVED] -= 1
             if received is not None:
                 self._rate(received)[_RECEIVED] += 1
         if finished is not None:
             self._rate(finished)[_ENDED[state]] += 1
-            if runtime is not None:
-                self._ran(finished, runtime, name, 1)
+            if new[4] is not None:
+                self._ran(finished, new[4], new[1], 1)
+
+    def _state(self, old: str, new: str) -> None:
+        self._states[new] += 1
+        if old:
+            self._states[old] -= 1
 
     def _correct(self, old: Counted, new: Counted, cut: bool) -> None:
+        if old[0] != new[0]:
+            self._state(old[0], new[0])
         before, after = _cells_of(old), _cells_of(new)
         if old[1] == new[1]:
             common = before & after
