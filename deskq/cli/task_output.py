@@ -37,7 +37,7 @@ def write_csv(tasks: Iterator[dict[str, Any]], stream: TextIO) -> int:
 
 def write_table(tasks: Iterator[dict[str, Any]], stream: TextIO) -> int:
     """Write aligned columns for a terminal; returns how many tasks."""
-    rows = [[_cell(key, task[key], task["revoked"]) for key in _SHOWN] for task in tasks]
+    rows = [[_cell(key, task) for key in _SHOWN] for task in tasks]
     print(table([key.upper() for key in _SHOWN], rows) if rows else "No task matches.", file=stream)
     return len(rows)
 
@@ -45,7 +45,8 @@ def write_table(tasks: Iterator[dict[str, Any]], stream: TextIO) -> int:
 WRITERS: Final = {"table": write_table, "json": write_json, "csv": write_csv}
 
 
-def _cell(key: str, value: Any, revoked: str | None) -> str:
+def _cell(key: str, task: dict[str, Any]) -> str:
+    value, revoked = task[key], task["revoked"]
     if value is None:
         return ""
     if key == "state" and revoked not in (None, "revoked"):
@@ -53,5 +54,5 @@ def _cell(key: str, value: Any, revoked: str | None) -> str:
     if key == "received":
         return datetime.fromtimestamp(value).astimezone().strftime("%Y-%m-%d %H:%M:%S")
     if key == "runtime":
-        return f"{value:.3f} s"
+        return f"{value:.3f} s" if task["runtime_exact"] else f"≈ {value:.3f} s"
     return str(value).splitlines()[0] if str(value) else ""

@@ -40,9 +40,9 @@ COUNT_LIMIT: Final = 200_000
 EXPORT_KEYS: Final = (
     *("uuid", "name", "state", "args", "kwargs", "result", "exception", "traceback", "retries", "queue", "worker"),
     *("root_id", "parent_id", "received", "started", "finished", "runtime", "deliveries"),
-    *("revoked", "noticed"),
+    *("revoked", "noticed", "runtime_exact"),
 )
-"""The keys of an exported task, in order."""
+"""The keys of an exported task, in order. ``runtime_exact``: as the worker measured it, else between two events."""
 
 
 class HistoryReader(Connected):

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from deskq.protocol.task_summary import runtime_is_measured
+
 
 @dataclass(frozen=True, slots=True)
 class TaskRow:
@@ -33,6 +35,11 @@ class TaskRow:
     parent_id: str
     revoked: str
     ran_twice: bool
+
+    @property
+    def runtime_exact(self) -> bool | None:
+        """Whether the worker measured the runtime; if not, it is the difference of two event times."""
+        return None if self.runtime is None else runtime_is_measured(self.state)
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,7 +29,8 @@ def _add_task_runtimes(connection: apsw.Connection) -> None:
     connection.execute(
         "INSERT INTO task_runtimes SELECT cast(finished / 3600 AS INTEGER) * 3600, name_id, "
         "cast(ceil(ln(max(runtime, 1e-6)) / ?) AS INTEGER), count(*) FROM tasks "
-        "WHERE runtime IS NOT NULL AND finished IS NOT NULL AND name_id IS NOT NULL GROUP BY 1, 2, 3",
+        "WHERE runtime IS NOT NULL AND finished IS NOT NULL AND name_id IS NOT NULL "
+        "AND state_id = (SELECT id FROM texts WHERE text = 'SUCCESS') GROUP BY 1, 2, 3",  # others were not measured
         (math.log(WIDTH),),
     )
 

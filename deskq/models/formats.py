@@ -43,6 +43,11 @@ def duration(seconds: float | None) -> str:
     return f"{whole // 86_400} d {whole % 86_400 // 3_600} h"
 
 
+def runtime(seconds: float | None, *, exact: bool | None) -> str:
+    """A duration, with "≈" where it is the difference of two event times."""
+    return duration(seconds) if exact or seconds is None else f"≈ {duration(seconds)}"
+
+
 def clock_time(moment: float | None, now: float | None = None) -> str:
     """Epoch seconds as clock time if it is today, with the date if not; in the user's zone."""
     if moment is None:

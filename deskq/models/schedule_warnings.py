@@ -7,7 +7,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, Final
 
 from deskq.history.rows import QueueRow, TaskRow, WorkerRow
-from deskq.models.formats import clock_time, duration
+from deskq.models.formats import clock_time, duration, runtime
 from deskq.models.registered_tasks import Registered
 from deskq.schedules.base import Crontab, Interval
 
@@ -56,17 +56,18 @@ def _twice(runs: Sequence[TaskRow], every: float) -> bool:
 def _overlap(row: ScheduleRow, runs: Sequence[TaskRow], now: float) -> str:
     """Return a sentence where one of its last runs took longer than the shortest pause between its next ones."""
     schedule = row.entry.schedule
-    longest = max((run.runtime or 0.0 for run in runs), default=0.0)
+    slowest = max(runs, key=lambda run: run.runtime or 0.0, default=None)
+    longest = (slowest.runtime or 0.0) if slowest is not None else 0.0
     least = 60.0 if isinstance(schedule, Crontab) else _SHORTEST_PAUSE
     if row.entry.one_off or (longest <= least and not isinstance(schedule, Interval)):
         return ""  # nearly always, without a look at its next runs
     from deskq.schedules.preview import shortest_pause  # it needs Celery, which the window's start does without
 
     pause = shortest_pause(schedule, row.zone, now=now)
-    if not pause or longest <= pause:
+    if slowest is None or not pause or longest <= pause:
         return ""
     between = "" if isinstance(schedule, Interval) else f", and only {duration(pause)} lie between two of its next runs"
-    return f"It overlaps itself: of its last runs one took {duration(longest)}{between}."
+    return f"It overlaps itself: of its last runs one took {runtime(longest, exact=slowest.runtime_exact)}{between}."
 
 
 def warnings_of(

@@ -61,7 +61,13 @@ def runtime_text(row: TaskRow) -> str:
     """How long it ran, or has been running."""
     if row.state == "STARTED" and row.started is not None:
         return f"{formats.duration(max(0.0, time.time() - row.started))} …"
-    return formats.duration(row.runtime)
+    return formats.runtime(row.runtime, exact=row.runtime_exact)
+
+
+def _exact_runtime(row: TaskRow) -> str:
+    if row.runtime is None:
+        return ""
+    return f"{row.runtime:.6f} s" if row.runtime_exact else f"≈ {row.runtime:.3f} s (between two events)"
 
 
 def state_text(row: TaskRow, deeds: Sequence[str] = ()) -> str:
@@ -110,7 +116,7 @@ TASK_COLUMNS: Final[tuple[Column[TaskRow], ...]] = (
     Column(
         "wait",
         "Wait",
-        "From being received to being started",
+        "From being received to being started: the time between two events",
         lambda row: formats.duration(wait_of(row)),
         numeric=True,
         width=80,
@@ -119,11 +125,11 @@ TASK_COLUMNS: Final[tuple[Column[TaskRow], ...]] = (
     Column(
         "runtime",
         "Runtime",
-        "How long it ran",
+        "How long it ran. ≈: the time between two events; only a success tells its runtime",
         runtime_text,
         numeric=True,
         width=80,
-        exact=lambda row: "" if row.runtime is None else f"{row.runtime:.6f} s",
+        exact=_exact_runtime,
     ),
     _text("args", "Arguments", "Positional arguments, as the worker wrote them", lambda row: row.args, 190),
     _text(

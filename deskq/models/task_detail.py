@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Any, Final
 
 import msgspec
@@ -85,6 +85,11 @@ def noticed_text(summary: TaskSummary) -> str:
 def raw_text(summary: TaskSummary) -> str:
     """Return the whole record as JSON."""
     return json.dumps(msgspec.to_builtins(summary), indent=2, ensure_ascii=False, default=str)
+
+
+def task_json(row: TaskRow) -> str:
+    """Return a row as JSON, on one line."""
+    return json.dumps({**asdict(row), "runtime_exact": row.runtime_exact}, ensure_ascii=False)
 
 
 def send_task_text(row: TaskRow) -> str:

@@ -55,6 +55,11 @@ class TaskSummary(msgspec.Struct):
     outcome: Outcome | None = None
 
 
+def runtime_is_measured(state: str) -> bool:
+    """Did the worker measure the runtime? Only task-succeeded tells it; others are differences of two event times."""
+    return state == "SUCCESS"
+
+
 def derive(record: TaskRecord) -> TaskSummary:
     """Work out the summary; a pure function of the record, hence as independent of order as the record is."""
     only = only_attempt(record.observations)

@@ -157,7 +157,7 @@ SCHEDULE_COLUMNS: Final[tuple[Column[ShownSchedule], ...]] = (
         "runtime",
         "Runtime",
         f"How long the last one took, {_BY_NAME}",
-        lambda one: formats.duration(one.seen[0].runtime) if one.seen else "",
+        lambda one: formats.runtime(one.seen[0].runtime, exact=one.seen[0].runtime_exact) if one.seen else "",
         lambda one: one.seen[0].runtime if one.seen else None,
         True,
         width=80,

@@ -385,7 +385,8 @@ class SendDialog(QDialog):
                 text = "Sent. No event of it yet."
             else:
                 end = row.exception or row.result
-                took = f" after {formats.duration(row.runtime)}" if row.runtime is not None else ""
+                ran = formats.runtime(row.runtime, exact=row.runtime_exact)
+                took = f" after {ran}" if row.runtime is not None else ""
                 text = f"{row.state.lower()}{took}{f': {formats.plain(end)[:400]}' if end else ''}"
         else:
             counted = Counter(row.state.lower() for row in rows)

@@ -20,7 +20,7 @@ from PySide6.QtWidgets import (
 
 from deskq.models import formats
 from deskq.models.small_table import SmallTableModel
-from deskq.models.task_columns import STATE_WORDS, TASK_COLUMNS, state_text
+from deskq.models.task_columns import STATE_WORDS, TASK_COLUMNS, runtime_text, state_text
 from deskq.models.task_detail import TaskDetail, arguments_model, noticed_text
 from deskq.protocol.task_attempts import Attempt
 from deskq.views import theme
@@ -166,7 +166,7 @@ class TaskDetailPane(QWidget):
             ("Arguments", f"{row.args} {row.kwargs if row.kwargs not in ('', '{}') else ''}".strip()),
             ("Result", row.result),
             ("Exception", row.exception),
-            ("Runtime", formats.duration(summary.runtime) if summary.runtime is not None else ""),
+            ("Runtime", runtime_text(row) if row.runtime is not None else ""),
             ("Retries", str(summary.retries) if summary.retries else ""),
             ("Deliveries", f"{summary.deliveries}. {ran}".strip(". ") if summary.deliveries > 1 or ran else ""),
             ("Not before", formats.exact_time(summary.eta)),
@@ -243,7 +243,7 @@ class AttemptsTimeline(QWidget):
                 ran = QRectF(place(began), middle_y - 5, max(place(ended) - place(began), 3), 10)
                 painter.fillRect(ran, theme.state_colour(attempt.state))
             painter.setPen(QPen(theme.muted()))
-            ran_for = f"{formats.duration(max(0.0, ended - began))} ran" if attempt.started is not None else ""
+            ran_for = f"{_ran_for(attempt)} ran" if attempt.started is not None else ""
             text = "  ".join(
                 p for p in (formats.plain(attempt.worker), formats.clock_time(attempt.first_time), ran_for) if p
             )
@@ -251,6 +251,14 @@ class AttemptsTimeline(QWidget):
 
     def _row_height(self) -> int:
         return round(self.fontMetrics().height() * 1.8)
+
+
+def _ran_for(attempt: Attempt) -> str:
+    """As the worker measured it, else the time between two events."""
+    began, ended = attempt.started or 0.0, attempt.finished or attempt.last_time
+    if attempt.runtime is not None:
+        return formats.duration(attempt.runtime)
+    return formats.runtime(max(0.0, ended - began), exact=False)
 
 
 class _StateMark(QWidget):

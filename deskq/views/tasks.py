@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Callable
-from dataclasses import asdict, replace
+from dataclasses import replace
 
 from PySide6.QtCore import QModelIndex, QPoint, Qt, QTimer, Signal
 from PySide6.QtGui import QAction
@@ -17,7 +16,7 @@ from deskq.history.query import TaskFilter
 from deskq.history.rows import StateCounts
 from deskq.models.journal import ask_journal
 from deskq.models.session import ProfileSession
-from deskq.models.task_detail import read_detail, send_task_text
+from deskq.models.task_detail import read_detail, send_task_text, task_json
 from deskq.models.tasks import TasksModel
 from deskq.views import theme, window_state
 from deskq.views.commands import BY_KEY
@@ -136,7 +135,7 @@ class TasksView(QWidget):
             "copy_row": self.selected.rows,
             "copy_cell": self.table.copy_cell,
             "copy_uuid": lambda: self.selected.lines(lambda row: row.uuid),
-            "copy_json": lambda: self.selected.lines(lambda row: json.dumps(asdict(row), ensure_ascii=False)),
+            "copy_json": lambda: self.selected.lines(task_json),
             "copy_call": lambda: self.selected.lines(send_task_text),
         }
         if self._session.profile.has_broker and not self._session.profile.read_only:

@@ -248,17 +248,21 @@ def test_tasks_command_lists_what_was_recorded(redis_url: str) -> None:
         assert list(tasks[good]) == [
             *("uuid", "name", "state", "args", "kwargs", "result", "exception", "traceback", "retries", "queue"),
             *("worker", "root_id", "parent_id", "received", "started", "finished", "runtime", "deliveries"),
-            *("revoked", "noticed"),
+            *("revoked", "noticed", "runtime_exact"),
         ]
         assert tasks[good]["result"] == "5"
         assert tasks[good]["exception"] is None
         assert tasks[bad]["traceback"].startswith("Traceback")
+        assert (tasks[good]["runtime_exact"], tasks[bad]["runtime_exact"]) == (True, False)  # only a success tells it
+        assert tasks[bad]["runtime"] == pytest.approx(tasks[bad]["finished"] - tasks[bad]["started"])
         only = deskq("tasks", history, "--state", "FAILURE", "--format", "json", "--limit", "0").stdout
         assert [json.loads(line)["uuid"] for line in only.splitlines()] == [bad]
         assert bad in deskq("tasks", history, "--text", "cmd", "--format", "csv").stdout
         table = deskq("tasks", history, "--name", "sample.a*").stdout
         assert "sample.add" in table
         assert "sample.fail" not in table
+        assert "≈" not in table
+        assert "≈ 0." in deskq("tasks", history, "--name", "sample.fail").stdout
     assert recording.history.exists()
 
 

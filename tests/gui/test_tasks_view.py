@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import time
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import pytest
@@ -11,6 +13,7 @@ from PySide6.QtCore import QPoint, Qt
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QMenu
 
+from deskq.models.task_columns import TASK_COLUMNS
 from deskq.profiles import Safety
 from tests.gui.conftest import Recorded, Run, until
 from tests.gui.test_window import opened
@@ -242,5 +245,47 @@ def test_nobody_is_interrupted_while_typing(recorded: Recorded, run: Run, qapp: 
             assert "state: needs a value" in bar.said.text()
             QTest.keyClicks(bar.line, "FAILURE")
             await until(lambda: view.model.rowCount() == 1 and not bar.said.isVisible())
+
+    run(scenario())
+
+
+def shows(view: Any, uuid: str) -> bool:
+    return view.detail.detail is not None and view.detail.detail.row.uuid == uuid
+
+
+def test_a_runtime_between_two_events_is_marked(recorded: Recorded, run: Run, qapp: QApplication) -> None:
+    """Only a success tells its runtime; the time from the start of a failure to its end is less exact, and says so."""
+
+    async def scenario() -> None:
+        (done,) = recorded.add(1)
+        (failed,) = recorded.add(1, "failed")
+        async with opened(qapp) as app:
+            app.add(recorded.profile)
+            app.window.show()
+            view: Any = app.window.show_view("shop", "tasks")
+            await until(lambda: view.model.rowCount() == 2)
+            column = next(n for n, one in enumerate(TASK_COLUMNS) if one.key == "runtime")
+            texts = [view.model.index(row, column).data() for row in range(2)]
+            assert texts[0].startswith("≈ ")
+            assert texts[1] == "10 ms"
+            copied = [view.model.columns[column].exact_text(view.model.task_at(row)) for row in range(2)]
+            assert copied[0].startswith("≈ ")
+            assert copied[1] == "0.010000 s"
+            for row, exact in ((0, False), (1, True)):
+                view.table.selectRow(row)
+                view.commands()["copy_json"]()
+                told = json.loads(QApplication.clipboard().text())
+                assert told["runtime_exact"] is exact
+            for uuid, mark in ((failed, True), (done, False)):
+                view.show_task(uuid)
+                await until(partial(shows, view, uuid))
+                form = view.detail._form
+                shown = {
+                    form.itemAt(row, form.ItemRole.LabelRole).widget().text(): form.itemAt(
+                        row, form.ItemRole.FieldRole
+                    ).widget()
+                    for row in range(form.rowCount())
+                }
+                assert shown["Runtime"].text().startswith("≈ ") is mark
 
     run(scenario())

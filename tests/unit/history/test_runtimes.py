@@ -75,6 +75,30 @@ def test_runtimes_by_task_and_hour(tmp_path: Path) -> None:
     history.close()
 
 
+def make_version_1(old: Path, change: str = "") -> None:
+    connection = apsw.Connection(str(old))
+    connection.execute("ALTER TABLE tasks DROP COLUMN counted")
+    connection.execute("DROP TABLE task_runtimes; PRAGMA auto_vacuum = none; PRAGMA journal_mode = delete; VACUUM")
+    connection.execute(f"{change}; PRAGMA user_version = 1; PRAGMA journal_mode = wal")
+    connection.close()
+
+
+def test_runtimes_that_no_worker_measured_are_not_counted_by_an_upgrade(tmp_path: Path) -> None:
+    """Those of failures are the time between two events. Where tasks were deleted, nothing is counted once more."""
+    old = tmp_path / "history.sqlite"
+    history = History(old)
+    for number in range(1, 31):
+        add_task(history, number, state="failed" if number % 3 == 0 else "succeeded", name="mod.task")
+    history.commit(NOW)
+    history.close()
+    make_version_1(old, "DELETE FROM tasks WHERE id = 15")
+    History(old).close()
+    reader = HistoryReader(old)
+    (found,) = reader.task_runtimes(NOW, NOW + 1_000)
+    assert found.count == 20
+    reader.close()
+
+
 def test_version_1_is_upgraded_and_its_runtimes_are_counted(tmp_path: Path) -> None:
     """A history as version 1 made it: neither the table nor pages that can be given back."""
     old = tmp_path / "history.sqlite"
@@ -86,11 +110,7 @@ def test_version_1_is_upgraded_and_its_runtimes_are_counted(tmp_path: Path) -> N
     expected = reader.task_runtimes(NOW, NOW + 1_000)
     reader.close()
     history.close()
-    connection = apsw.Connection(str(old))
-    connection.execute("ALTER TABLE tasks DROP COLUMN counted")
-    connection.execute("DROP TABLE task_runtimes; PRAGMA auto_vacuum = none; PRAGMA journal_mode = delete; VACUUM")
-    connection.execute("PRAGMA user_version = 1; PRAGMA journal_mode = wal")
-    connection.close()
+    make_version_1(old)
     History(old).close()
     backup = apsw.Connection(str(old.with_name("history.sqlite.v1.backup")))
     assert backup.pragma("user_version") == 1
