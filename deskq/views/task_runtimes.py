@@ -29,7 +29,7 @@ _COLUMNS: Final = (
     Column[TaskRuntimes](
         "count",
         "Count",
-        "How many ended in the hours of the span",
+        "How many succeeded in the hours of the span: only these tell their runtime",
         lambda row: formats.number(row.count),
         lambda row: row.count,
         numeric=True,
