@@ -84,7 +84,8 @@ def test_a_connection_cut_between_send_and_reply_sends_nothing_twice(redis_url: 
         with redis_server.new_client() as client:
             while not stop.wait(0.01):
                 for found in client.client_list():
-                    if found["name"] == "deskq" and found["cmd"].startswith("evalsha"):
+                    ours = found["name"] == "deskq" and found["db"] == redis_url.rpartition("/")[2]
+                    if ours and found["cmd"].startswith("evalsha"):
                         client.client_kill_filter(_id=found["id"])
 
     cutter = threading.Thread(target=cut)

@@ -11,6 +11,7 @@ import pytest
 
 from tests.support.certificates import Certificates, make_certificates
 from tests.support.servers import RabbitServer, RedisServer, ServerMissing
+from tests.support.waiting import PATIENCE
 
 S = TypeVar("S")
 Needs = Callable[[Callable[[], S]], S]
@@ -52,7 +53,11 @@ def own_server(request: pytest.FixtureRequest) -> RedisServer | RabbitServer:
 
 
 def within(seconds: float, *calls: Callable[[], object]) -> list[BaseException | None]:
-    """What each call raised, or None, when all have run at once; one that blocks for longer is a failure."""
+    """What each call raised, or None, when all have run at once; one that blocks for longer is a failure.
+
+    `seconds`: on a machine that does nothing else, as with `wait_until`.
+    """
+    seconds *= PATIENCE
     raised: list[BaseException | None] = [None] * len(calls)
 
     def run(number: int) -> None:

@@ -19,12 +19,14 @@ from deskq.models.session import ProfileSession
 from deskq.profiles import Profile
 from deskq.protocol.events import Event
 from deskq.views import theme
+from tests.support.waiting import PATIENCE
 
 Run = Callable[[Coroutine[Any, Any, Any]], Any]
 
 
 async def until(predicate: Callable[[], Any], timeout: float = 15, what: str = "the condition") -> None:
-    """Let the loop run until the condition holds; AssertionError after `timeout` seconds."""
+    """Let the loop run until the condition holds; AssertionError after `timeout` seconds, as with `wait_until`."""
+    timeout *= PATIENCE
     deadline = time.monotonic() + timeout
     while not predicate():
         if time.monotonic() > deadline:

@@ -51,7 +51,7 @@ def test_the_window_shows_why_a_recorder_cannot_begin(redis_url: str, tmp_path: 
             await until(lambda: "cannot be written" in session.problem, 30, "the problem to be shown")
             assert "cannot be written" in describe(session)[1]
             with Feed(redis_url) as feed:
-                await until(lambda: bool(feed.client.client_list(_type="pubsub")), 15, "the recorder to subscribe")
+                await until(lambda: bool(feed.subscribers()), 15, "the recorder to subscribe")
                 send_tasks(feed, 100)
             ballast.unlink()
             await until(lambda: session.problem == "" and describe(session)[0] == "recording", 15, "the end of it")

@@ -87,8 +87,8 @@ def questions(redis_url: str) -> Iterator[Callable[[], int]]:
     """How often all workers were asked for what they registered."""
     asked = 0
     with closing(redis.Redis.from_url(redis_url)) as server, closing(server.pubsub()) as heard:
-        heard.psubscribe("*.pidbox*")
-        assert heard.get_message(timeout=5)
+        heard.psubscribe(f"/{redis_url.rpartition('/')[2]}.*pidbox*")
+        assert heard.get_message(timeout=20)
 
         def count() -> int:
             nonlocal asked

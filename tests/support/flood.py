@@ -52,11 +52,17 @@ class Feed:
 
     def __init__(self, url: str) -> None:
         self.client = redis.Redis.from_url(url)
-        self.channel = CHANNEL.format(db=url.rpartition("/")[2])
+        self._db = url.rpartition("/")[2]
+        self.channel = CHANNEL.format(db=self._db)
 
     def send(self, *bodies: Any) -> None:
         """Publish each as a delivery of its own."""
         self.raw(envelope(body) for body in bodies)
+
+    def subscribers(self) -> list[dict[str, Any]]:
+        """The clients that are subscribed in its database, as CLIENT LIST tells them: the server is shared."""
+        clients: list[dict[str, Any]] = self.client.client_list(_type="pubsub")
+        return [client for client in clients if client["db"] == self._db]
 
     def raw(self, payloads: Iterable[bytes]) -> None:
         """Publish bytes as they are."""

@@ -7,10 +7,16 @@ from collections.abc import Callable
 from typing import TypeVar
 
 T = TypeVar("T")
+PATIENCE = 4
+"""A deadline only ends what would wait for ever: on a machine that does other things too, what takes 5 s takes 20."""
 
 
 def wait_until(predicate: Callable[[], T], timeout: float = 10, what: str = "the condition") -> T:
-    """The first truthy value of `predicate`, asked every 20 ms; AssertionError after `timeout` seconds."""
+    """The first truthy value of `predicate`, asked every 20 ms.
+
+    AssertionError after `timeout` seconds of a machine that does nothing else: see PATIENCE.
+    """
+    timeout *= PATIENCE
     deadline = time.monotonic() + timeout
     while True:
         value = predicate()
