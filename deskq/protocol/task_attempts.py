@@ -286,7 +286,7 @@ def processes_of(observations: Iterable[Observation]) -> list[Process]:
     for observation in observations:
         if observation.kind <= kinds.UNSEEN and observation.kind not in (kinds.SENT, kinds.CUSTOM):
             by_process.setdefault((observation.hostname, observation.pid), []).append(observation)
-    return [Process(*key, sorted(seen, key=_by_clock)) for key, seen in by_process.items()]
+    return [Process(*key, sorted(seen, key=_by_clock)) for key, seen in sorted(by_process.items())]
 
 
 def _by_clock(seen: Observation) -> tuple[int, bool, float, Observation]:

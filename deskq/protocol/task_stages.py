@@ -59,13 +59,15 @@ def message_of(attempt: Attempt, record: TaskRecord) -> Message | None:
     """Return the message that set an attempt going, as far as the record has kept it."""
     if record.more is not None and record.more.messages and attempt.received is not None:
         by_tag = {tag_of(m.name, m.args, m.kwargs): m for m in record.received_messages()}
-        for seen in record.observations:
-            if (
-                seen.kind == kinds.RECEIVED
-                and (seen.hostname, seen.pid, seen.timestamp) == (attempt.worker, attempt.pid, attempt.received)
-                and max(int(seen.number), 0) == attempt.retries
-            ):
-                return by_tag.get(seen.text, record.message)
+        found = [
+            seen
+            for seen in record.observations
+            if seen.kind == kinds.RECEIVED
+            and (seen.hostname, seen.pid, seen.timestamp) == (attempt.worker, attempt.pid, attempt.received)
+            and max(int(seen.number), 0) == attempt.retries
+        ]
+        if found:
+            return by_tag.get(min(found).text, record.message)  # a set has no order of its own
     return record.message
 
 
