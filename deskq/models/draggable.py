@@ -9,7 +9,7 @@ import json
 from collections.abc import Sequence
 from typing import Any, Final
 
-from PySide6.QtCore import QAbstractTableModel, QMimeData, QModelIndex, QPersistentModelIndex, Qt
+from PySide6.QtCore import QAbstractTableModel, QMimeData, QModelIndex, QPersistentModelIndex, QStringListModel, Qt
 
 MIME: Final = "application/x-deskq-tasks"
 _MOST_BYTES: Final = 64 * 1024 * 1024
@@ -23,9 +23,20 @@ class DraggableRows(QAbstractTableModel):
         return flags | Qt.ItemFlag.ItemIsDragEnabled if index.isValid() else flags
 
 
+def made_by_qt() -> QMimeData:
+    """Return an empty QMimeData that may lie on the clipboard when the program ends.
+
+    Qt destroys it after Python has ended. One that Python made would then call into Python, and crash.
+    """
+    model = QStringListModel([""])
+    found = model.mimeData([model.index(0)])
+    found.clear()
+    return found
+
+
 def mime_of(profile: str, tasks: Sequence[str | int]) -> QMimeData:
     """Return tasks as they travel, with the ids that are known as text for every other program."""
-    found = QMimeData()
+    found = made_by_qt()
     found.setData(MIME, json.dumps({"profile": profile, "tasks": list(tasks)}).encode())
     found.setText("\n".join(task for task in tasks if isinstance(task, str)))
     return found

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import json
+import subprocess
+import sys
 import threading
 from pathlib import Path
 from typing import Any
@@ -272,6 +274,20 @@ def test_the_root_id_is_kept_only_if_asked(
     with redis.Redis.from_url(redis_url) as client:
         headers = json.loads(client.lindex("emails", 0))["headers"]
     assert headers["root_id"] == (root if keep else headers["id"])
+
+
+def test_tasks_may_lie_on_the_clipboard_when_the_program_ends() -> None:
+    """Qt destroys them there after Python has ended."""
+    program = (
+        "from PySide6.QtWidgets import QApplication\n"
+        "from deskq.models.draggable import mime_of, tasks_in\n"
+        "app = QApplication([])\n"
+        "app.clipboard().setMimeData(mime_of('shop', ['a', 'b']))\n"
+        "assert tasks_in(app.clipboard().mimeData()) == ('shop', ['a', 'b'])\n"
+        "assert app.clipboard().text() == 'a\\nb'\n"
+    )
+    ran = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=False)
+    assert ran.returncode == 0, ran.stderr
 
 
 def test_copied_tasks_are_pasted_onto_a_queue(recorded: Recorded, run: Run, qapp: QApplication) -> None:
