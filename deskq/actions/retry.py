@@ -215,6 +215,8 @@ def _losses(row: TaskRow) -> list[str]:
     losses = []
     if row.state in ("SENT", "RECEIVED", "STARTED", "RETRY"):
         losses.append("it has not ended yet: it may run twice")
+    elif row.state in ("LOST", "ENDED", "UNSEEN"):
+        losses.append("how it ended is not known: it may have done its work")
     if row.parent_id:
         losses.append("it was started by another task, which does not wait for the new one")
     elif row.root_id and row.root_id != row.uuid:

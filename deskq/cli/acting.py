@@ -22,6 +22,7 @@ from deskq.cli.common import moment_of, plain, profile_of, table
 from deskq.cli.confirming import confirmed, interruptible, look_after
 from deskq.cli.task_filter import filter_of_targets
 from deskq.errors import UserError
+from deskq.history.query import TaskFilter
 from deskq.history.reader import HistoryReader
 from deskq.profiles import Profile
 
@@ -109,7 +110,19 @@ def _chosen(reader: HistoryReader, options: argparse.Namespace) -> list[Any]:
     rows = reader.tasks(chosen, limit=options.limit + 1)
     if len(rows) > options.limit:
         raise UserError(f"More than {options.limit:,} tasks match. Narrow it down, or raise --limit.")
+    _tell_of_unknown_ends(reader, chosen)
     return rows[::-1]  # the oldest first, as they were sent
+
+
+def _tell_of_unknown_ends(reader: HistoryReader, chosen: TaskFilter) -> None:
+    """A failure that could not be stored has no event: who retries failures should know of tasks that ended so."""
+    count = reader.counts(chosen).by_state.get("ENDED", 0)
+    if count and "FAILURE" in chosen.states and "ENDED" not in chosen.states:
+        tasks, them = (f"{count:,} tasks", "them") if count > 1 else ("1 task", "it")
+        print(
+            f"deskq: {tasks} ended without an event and may have failed. Add --state ENDED to retry {them} too.",
+            file=sys.stderr,
+        )
 
 
 def _why(one: Candidate) -> str:

@@ -6,7 +6,7 @@ import contextlib
 from collections import OrderedDict
 from collections.abc import Collection, Mapping
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import apsw
 
@@ -21,12 +21,26 @@ from deskq.history.tallies import Counted, Tallies, contribution, without_state
 from deskq.history.task_rows import FIND, INSERT, LOAD, UPDATE, Kept, kept_of, row_of, size_of
 from deskq.history.texts import TextIds
 from deskq.protocol.task_record import TaskRecord
-from deskq.protocol.task_summary import derive
+from deskq.protocol.task_summary import FINAL_STATES, derive
 
 CACHED_RECORDS: Final = 20_000
 CACHED_CHARACTERS: Final = 16_384
 """Of a record; a larger one is read again when it is needed, so that few large ones fill no memory."""
 CHECK_SECONDS: Final = 0.5
+
+
+_NOT_RUNNING: Final = (*sorted(FINAL_STATES), "SENT", "RECEIVED", "RETRY")
+
+
+class Waiting(NamedTuple):
+    """A task that no worker is said to have begun."""
+
+    id: int
+    uuid: str
+    seen: float
+    sent: float | None
+    expires: float | None
+    retries: int
 
 
 class HistoryLocked(UserError):
@@ -290,13 +304,26 @@ class History(Beside):
         return [name for (name,) in rows]
 
     def running(self) -> list[tuple[str, str, float]]:
-        """Return (uuid, worker, started) of every task that is said to run."""
+        """Return (uuid, worker, started) of every task that is said to run, also in a state of its own."""
+        others = ", ".join("?" * len(_NOT_RUNNING))
         return [
             (codec.unpack_uuid(uuid), worker, since)
             for uuid, worker, since in self._connection.execute(
                 "SELECT t.uuid, w.text, coalesce(t.started, t.seen) FROM tasks t JOIN texts w ON w.id = t.worker_id "
-                "WHERE t.state_id = ? LIMIT 10000",
-                (self.texts["STARTED"],),
+                "WHERE t.state_id IN (SELECT c.state_id FROM state_counts c JOIN texts s ON s.id = c.state_id "
+                f"WHERE c.n > 0 AND s.text NOT IN ({others})) LIMIT 10000",
+                _NOT_RUNNING,
+            )
+        ]
+
+    def waiting(self, state: str, above: int, limit: int) -> list[Waiting]:
+        """Return the next tasks of a state, above a number, in the order in which they were first seen."""
+        return [
+            Waiting(number, codec.unpack_uuid(uuid), *rest)
+            for number, uuid, *rest in self._connection.execute(
+                "SELECT id, uuid, seen, sent, expires, retries FROM tasks WHERE id IN "
+                "(SELECT id FROM tasks WHERE state_id = ? AND id > ? ORDER BY id LIMIT ?) ORDER BY id",
+                (self.texts[state], above, limit),
             )
         ]
 

@@ -77,8 +77,8 @@ def noticed_text(summary: TaskSummary) -> str:
     """Return when and why a recorder noted the end of the attempt that counts, "" where an event told of it."""
     if summary.noticed is None:
         return ""
-    noted = next((attempt for attempt in reversed(summary.attempts) if attempt.noticed == summary.noticed), None)
-    reason = _NOTED.get(noted.ending, _STORED) if noted is not None else _STORED
+    ending = summary.attempts[summary.counts].ending if summary.attempts else None
+    reason = _NOTED.get(ending, _STORED)
     return f"{exact_time(summary.noticed)}, by the recorder's clock: {reason}."
 
 

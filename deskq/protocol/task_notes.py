@@ -37,8 +37,14 @@ def apply_notes(attempts: list[Attempt], current: Attempt, notes: Iterable[Obser
             noted = (attempt.ending, attempt.finished, attempt.worker) == (note.kind, note.timestamp, note.hostname)
             if noted and attempt.noticed is None:
                 _end(attempt, note)
-    for note in sorted(newest, key=_weight, reverse=True):
-        about = _attempt_of(note, attempts, current)
+    newest.sort(key=_weight)
+    begun = current.started is not None or bool(current.custom)
+    runs = [note for note in newest if note.kind == kinds.RUNNING]
+    if runs and not begun and current.ending is None and _is_of(runs[-1], current):
+        started = runs[-1].number if runs[-1].number >= 0 else runs[-1].timestamp
+        current.started, current.noticed = started, runs[-1].timestamp
+    for note in reversed(newest[len(runs) :]):
+        about = _attempt_of(note, attempts, current, begun)
         if about is not None:
             _tell(about, note)
             return about
@@ -49,13 +55,14 @@ def _weight(note: Observation) -> tuple[int, float, Observation]:
     return (_WEIGHT.get(note.kind, 3), note.number, note)
 
 
-def _attempt_of(note: Observation, attempts: list[Attempt], current: Attempt) -> Attempt | None:
+def _is_of(note: Observation, current: Attempt) -> bool:
+    return (note.clock, note.hostname, note.pid) == (max(current.retries, 0), current.worker, current.pid)
+
+
+def _attempt_of(note: Observation, attempts: list[Attempt], current: Attempt, begun: bool) -> Attempt | None:
     """Return the attempt that the note is about: the newest, or one that must have followed it; None: it is past."""
     if current.ending in _GUESSED:
-        if (note.clock, note.hostname, note.pid) != (max(current.retries, 0), current.worker, current.pid):
-            return None
-        begun = current.started is not None or bool(current.custom)
-        return None if note.kind in (kinds.RUNNING, kinds.EXPIRED, kinds.GONE) and begun else current
+        return current if _is_of(note, current) and not (begun and note.kind in (kinds.EXPIRED, kinds.GONE)) else None
     follows = current.retries + (current.ending == kinds.RETRIED)
     if note.hostname or note.clock != follows or not (current.ending in _GOES_ON or current.requeued):
         return None
@@ -64,9 +71,6 @@ def _attempt_of(note: Observation, attempts: list[Attempt], current: Attempt) ->
 
 
 def _tell(attempt: Attempt, note: Observation) -> None:
-    if note.kind == kinds.RUNNING:
-        attempt.started, attempt.noticed = note.number if note.number >= 0 else note.timestamp, note.timestamp
-        return
     _end(attempt, note)
     if note.kind == kinds.EXPIRED:
         attempt.revoked = NEVER_RECEIVED

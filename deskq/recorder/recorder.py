@@ -59,7 +59,7 @@ class Recorder:
         self._workers = WorkerWatch(history.workers())
         self._queues = QueueWatch(history.queues(), profile.watch_queues)
         self._pipeline = Pipeline(history, self._workers, self._queues)
-        self._endings = SilentEndings(history, self._workers)
+        self._endings = SilentEndings(profile, history, self._workers)
         self._sampler = Sampler(profile, lambda: self._wanted, acted)
         self._broker = open_broker(profile)
         self._source: EventSource = self._broker.event_source()
@@ -94,6 +94,7 @@ class Recorder:
             self._put_status()
             self._connect(first=True)
             self._sampler.start()
+            self._endings.start()
             started = True
             while not self._stop.is_set():
                 try:
@@ -254,7 +255,7 @@ class Recorder:
         try:
             self._workers.check(now)
             self._workers.forget_long_gone(self._upkeep.trusted)
-            self._endings.check(now)
+            self._endings.check(now, self._gaps.ended)
             for missed in self._workers.take_missed():
                 self._gaps.note(missed.since, missed.until, missed.cause, missed.count)
             self._wanted = self._samples.wanted(now)
@@ -281,7 +282,7 @@ class Recorder:
             while not self._sampler.results.empty():
                 result = self._sampler.results.get()
                 self._upkeep.witness(result.clock_difference)
-                self._samples.take(result, self._gaps.ended)
+                self._samples.take(result)
         except apsw.Error as error:
             self._failed(error)
 
@@ -377,6 +378,7 @@ class Recorder:
     def _finish(self, sampling: bool) -> None:
         if sampling:
             self._sampler.stop()
+            self._endings.stop()
         self._source.close()
         self._broker.close()
         self._upkeep.close()

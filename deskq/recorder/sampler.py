@@ -49,7 +49,6 @@ class Wanted:
     absent: Sequence[str] = ()
     everyone: bool = False
     facts_of: Sequence[str] = ()
-    active_of: Sequence[str] = ()
     whether_there: Sequence[str] = ()
 
 
@@ -67,7 +66,6 @@ class Sampled:
     clock_difference: float | None = None
     stats: dict[str, object] | None = None
     active_queues: dict[str, object] | None = None
-    active: dict[str, set[str]] | None = None
     there: dict[str, bool] = field(default_factory=dict)
     connected: frozenset[str] = frozenset()
     everyone: bool = False
@@ -173,7 +171,7 @@ class Sampler:
         silent = [name for name in wanted.whether_there if name not in result.there]
         # Not every transport of kombu's has remote control: there a worker must have been heard first.
         everyone = wanted.everyone and (self._profile.transport != "other" or bool(wanted.facts_of))
-        if not (everyone or wanted.facts_of or wanted.active_of or silent):
+        if not (everyone or wanted.facts_of or silent):
             return
         remote = self._remote = self._remote or RemoteControl(self._profile)
         result.asked_at = time.time()
@@ -187,9 +185,6 @@ class Sampler:
         if silent:
             replies = {} if self._stop.is_set() else _asked(remote, "ping", silent)
             result.there = result.there | {name: name in replies for name in silent}
-        if wanted.active_of and not self._stop.is_set():
-            replies = _asked(remote, "active", wanted.active_of)
-            result.active = {host: _ids(reply) for host, reply in replies.items() if isinstance(reply, list)}
 
     def _keep_waiting(self, broker: Broker, samples: Sequence[QueueSample]) -> None:
         """Keep what waits, so that a retry can send the very same; the shortest queues first, which are seen whole."""
@@ -222,7 +217,3 @@ class Sampler:
 
 def _asked(remote: RemoteControl, method: str, names: Sequence[str]) -> dict[str, object]:
     return remote.inspect(method, destination=list(names), limit=len(names))
-
-
-def _ids(reply: list[object]) -> set[str]:
-    return {entry["id"] for entry in reply if isinstance(entry, dict) and isinstance(entry.get("id"), str)}

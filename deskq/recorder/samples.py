@@ -42,7 +42,6 @@ class Samples:
             absent=tuple(self._queues.absent),
             everyone=not 0 <= now - self._everyone_at < FACTS_SECONDS,
             facts_of=tuple(name for name in self._workers.online() if self._facts_due(name, now)),
-            active_of=tuple(self._endings.worth_asking(now)),
             whether_there=tuple(self._presence.to_ask(now)),
         )
 
@@ -52,8 +51,8 @@ class Samples:
         steered = self._acted.steered + _STEERED_SECONDS
         return not 0 <= now - worker.facts_asked < again or worker.facts_asked < steered <= now
 
-    def take(self, result: Sampled, gap_ended: float | None) -> None:
-        """Write what one round found out; ``gap_ended``: when events were last missed. Raises apsw.Error."""
+    def take(self, result: Sampled) -> None:
+        """Write what one round found out. Raises apsw.Error."""
         now = time.time()
         if result.server:
             self.server = result.server
@@ -79,8 +78,7 @@ class Samples:
             self._history.drop_queues(gone)
         if rows:
             self._history.put_queues(rows, kept)
-        if result.active is not None:
-            self._endings.active(result.active, now, gap_ended)
+        self._endings.sampled(result.samples)
 
     def _take_answers(self, result: Sampled, now: float) -> None:
         asked, stats, queues = result.asked, result.stats or {}, result.active_queues or {}

@@ -9,6 +9,7 @@ from typing import Any, Final
 from deskq.history.query import Sort, TaskFilter
 from deskq.history.reader import HistoryReader
 from deskq.history.store import History
+from deskq.profiles import Profile
 from deskq.protocol.events import Event, decode_redis_envelope
 from deskq.protocol.task_summary import derive
 from deskq.recorder.endings import SilentEndings
@@ -26,7 +27,7 @@ class Bench:
         self.history = History(path)
         self.workers = WorkerWatch()
         self.pipeline = Pipeline(self.history, self.workers, QueueWatch())
-        self.endings = SilentEndings(self.history, self.workers)
+        self.endings = SilentEndings(Profile.from_url("redis://127.0.0.1:1", silent=True), self.history, self.workers)
         self.reader = HistoryReader(path)
         self.now = NOW
 
@@ -38,7 +39,7 @@ class Bench:
         for reason, raw, size in self.pipeline.committed():
             self.history.put_malformed(reason, raw, self.now, size)
         self.workers.check(self.now)
-        self.endings.check(self.now)
+        self.endings.check(self.now, None)
         self.workers.take_missed()
         self.history.put_workers(self.workers.take_changed())
         self.history.drop_workers(self.workers.take_forgotten())

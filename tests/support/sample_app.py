@@ -142,6 +142,14 @@ def _register(app: Celery) -> None:
     def ignore() -> None:
         raise Ignore
 
+    @app.task(name="sample.own_state", bind=True)
+    def own_state(self: Any, state: str) -> None:
+        """Stores an outcome by itself, and is ignored then."""
+        self.update_state(
+            state=state, meta={"exc_type": "ValueError", "exc_message": ["own"], "exc_module": "builtins"}
+        )
+        raise Ignore
+
     @app.task(name="sample.sleep_for")
     def sleep_for(seconds: float) -> float:
         time.sleep(seconds)

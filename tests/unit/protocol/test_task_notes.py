@@ -114,5 +114,6 @@ def test_what_runs_though_no_event_told_of_its_start() -> None:
     summary = told(RECEIVED, runs, STARTED)
     assert (summary.state, summary.started, len(summary.attempts)) == ("STARTED", 3.0, 1)
     assert told(RECEIVED, runs, SUCCEEDED).state == "SUCCESS"
-    assert told(RECEIVED, runs, note(kinds.GONE)).state == "UNSEEN"
+    ended = told(RECEIVED, runs, note(kinds.GONE))
+    assert (ended.state, ended.started, ended.finished) == ("UNSEEN", 2.5, 2.5)
     assert told(RECEIVED, runs, note(kinds.STORED_FAILURE, text="E()")).state == "FAILURE"

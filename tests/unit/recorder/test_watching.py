@@ -12,9 +12,7 @@ from deskq.brokers.base import QueueSample
 from deskq.history.rows import QueueRow
 from deskq.history.store import History
 from deskq.protocol.events import Event, MalformedEvent
-from deskq.protocol.task_summary import derive
 from deskq.recorder.consumers import Consumers
-from deskq.recorder.endings import ASK_AFTER, SilentEndings
 from deskq.recorder.pipeline import Pipeline
 from deskq.recorder.queue_watch import QueueWatch
 from deskq.recorder.worker_watch import MOST_PROCESSES, UNKNOWN_AFTER, WorkerWatch
@@ -254,121 +252,6 @@ def test_queues_that_are_gone_and_those_that_stay() -> None:
     watch.found({"new"}, [], complete=True)
     assert watch.take_gone() == ["old", "used"]
     assert watch.names == {"celery", "new"}
-
-
-def begin(history: History, workers: WorkerWatch) -> SilentEndings:
-    workers.worker_event(beat(NOW), NOW)
-    history.record(TASK, NOW).add(started(NOW))
-    history.commit(NOW)
-    return SilentEndings(history, workers)
-
-
-def state_of(history: History) -> str:
-    return derive(history.record(TASK, NOW)).state
-
-
-def test_a_task_dies_with_its_worker(history: History) -> None:
-    workers = WorkerWatch()
-    endings = begin(history, workers)
-    endings.check(NOW + 5)
-    assert state_of(history) == "STARTED"
-    workers.check(NOW + 30)
-    endings.check(NOW + 30)
-    assert state_of(history) == "LOST"
-
-
-@pytest.mark.parametrize(("gap_since", "expected"), [(None, "ENDED"), (NOW - 1, "ENDED"), (NOW + 5, "UNSEEN")])
-def test_a_task_that_its_worker_no_longer_runs(history: History, gap_since: float | None, expected: str) -> None:
-    workers = WorkerWatch()
-    endings = begin(history, workers)
-    endings.check(NOW)
-    assert endings.worth_asking(NOW + 1) == []
-    now = NOW + ASK_AFTER + 1
-    assert endings.worth_asking(now) == ["w1"]
-    endings.active({"w1": set()}, now, gap_since)
-    assert state_of(history) == "STARTED"  # its ending may be under way
-    endings.active({"w1": set()}, now + 3, gap_since)
-    assert state_of(history) == expected
-
-
-def test_a_task_that_goes_on_running_is_not_written_again(history: History) -> None:
-    workers = WorkerWatch()
-    endings = begin(history, workers)
-    for second in range(5):
-        workers.worker_event(beat(NOW + second), NOW + second)
-        endings.check(NOW + second)
-        assert history.commit(NOW + second) == 0
-
-
-def test_the_answer_of_one_of_two_processes_says_nothing_of_the_other(history: History) -> None:
-    workers = WorkerWatch()
-    endings = begin(history, workers)
-    endings.check(NOW)
-    workers.worker_event(beat(NOW, pid=2), NOW)
-    for second in (11, 14, 17):
-        endings.active({"w1": set()}, NOW + second, None)
-    assert state_of(history) == "STARTED"
-
-
-def test_who_was_asked_speaks_for_himself_alone(history: History) -> None:
-    """Delivered twice: it has ended at the one worker, and runs at the other."""
-    workers = WorkerWatch()
-    endings = begin(history, workers)
-    other = Event(type="task-started", hostname="w2", pid=9, clock=5, timestamp=NOW + 1, uuid=TASK)
-    history.record(TASK, NOW).add(other)
-    history.commit(NOW)
-    endings.check(NOW)
-    for second in (11, 14, 17):
-        endings.active({"w2": set()}, NOW + second, None)
-    history.commit(NOW)
-    summary = derive(history.record(TASK, NOW))
-    assert (summary.state, summary.worker) == ("STARTED", "w1")
-
-
-def test_a_doubt_ends_with_its_attempt(history: History) -> None:
-    """Absent once between two attempts is not absent twice in one."""
-    workers = WorkerWatch()
-    endings = begin(history, workers)
-    endings.check(NOW)
-    endings.active({"w1": set()}, NOW + 11, None)
-    record = history.record(TASK, NOW)
-    record.add(
-        Event(type="task-retried", hostname="w1", pid=1, clock=2, timestamp=NOW + 11, uuid=TASK, exception="E()")
-    )
-    record.add(
-        Event(type="task-received", hostname="w1", pid=1, clock=3, timestamp=NOW + 11, uuid=TASK, retries=1, name="t")
-    )
-    record.add(Event(type="task-started", hostname="w1", pid=1, clock=4, timestamp=NOW + 12, uuid=TASK))
-    history.commit(NOW)
-    endings.check(NOW + 12)
-    endings.active({"w1": set()}, NOW + 13, None)
-    assert state_of(history) == "STARTED"
-
-
-def test_a_task_that_still_runs_is_asked_for_ever_more_seldom(history: History) -> None:
-    workers = WorkerWatch()
-    endings = begin(history, workers)
-    endings.check(NOW)
-    now, pauses = NOW, []
-    for _ in range(8):
-        before = now
-        while not endings.worth_asking(now):
-            now += 1
-        pauses.append(now - before)
-        endings.active({"w1": {TASK}}, now, None)
-    assert state_of(history) == "STARTED"
-    assert pauses[0] == ASK_AFTER
-    assert pauses == sorted(pauses)
-    assert pauses[-1] == 300
-
-
-def test_silence_is_no_answer(history: History) -> None:
-    workers = WorkerWatch()
-    endings = begin(history, workers)
-    endings.check(NOW)
-    for second in (11, 14, 17):
-        endings.active({}, NOW + second, None)
-    assert state_of(history) == "STARTED"
 
 
 def test_the_pipeline_counts_and_bounds_what_is_wrong(history: History) -> None:
