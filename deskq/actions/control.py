@@ -18,7 +18,7 @@ from deskq.actions.plan import Outcome, Step, StepPlan, Verb
 from deskq.actions.revoke import Revoker
 from deskq.actions.steps import Ending
 from deskq.brokers.base import BrokerError, LoginRefused
-from deskq.brokers.remote_control import RemoteControl
+from deskq.brokers.remote_control import NotTold, RemoteControl, having_told, only_asking
 from deskq.errors import UserError
 from deskq.profiles import Profile
 
@@ -100,10 +100,10 @@ class ControlDoer:
         for group in groups.values():
             try:
                 endings |= self._do_alike(group)
-            except LoginRefused:
+            except (LoginRefused, NotTold) as error:
                 if not begun:
                     raise
-                endings |= {step.id: Ending(Outcome.FAILED, "The broker refused the login.") for step in group}
+                endings |= {step.id: Ending(Outcome.FAILED, f"{error} Nobody was told.") for step in group}
             except BrokerError as error:
                 endings |= {step.id: Ending(Outcome.UNKNOWN, f"{error} It may have been told.") for step in group}
             begun = True
@@ -126,7 +126,8 @@ class ControlDoer:
         workers = [step.target for step in steps]
         if method == "shutdown":
             return self._shut_down(steps, workers)
-        before = self._before(method, arguments, workers)
+        with only_asking():
+            before = self._before(method, arguments, workers)
         needless = {worker: words for worker in workers if (words := _needless(method, arguments, before.get(worker)))}
         told = [worker for worker in workers if worker not in needless]
         replies = self._ask(method, arguments, told) if told else {}
@@ -157,13 +158,15 @@ class ControlDoer:
 
     def _shut_down(self, steps: Sequence[Step], workers: Sequence[str]) -> dict[str, Ending]:
         """It answers nothing: it is done for who was there before and no longer answers."""
-        there = set(self._ask("ping", {}, workers))
+        with only_asking():
+            there = set(self._ask("ping", {}, workers))
         if there:
             self._remote.inspect("shutdown", destination=sorted(there), timeout=0.1)
         left, until = set(there), time.monotonic() + _SHUTDOWN_SECONDS
-        while left and time.monotonic() < until:
-            answers = self._remote.inspect("ping", destination=sorted(left), timeout=1.0, limit=len(left))
-            left &= set(answers)
+        with having_told():
+            while left and time.monotonic() < until:
+                answers = self._remote.inspect("ping", destination=sorted(left), timeout=1.0, limit=len(left))
+                left &= set(answers)
         return {
             step.id: Ending(Outcome.GONE, "It does not answer: it is down, or busy.")
             if step.target not in there

@@ -13,7 +13,7 @@ from deskq.actions.control_verbs import advice
 from deskq.actions.plan import Outcome, Step, StepPlan, Verb, tasks_named
 from deskq.actions.running import last_seen, runs, silent_nodes, terminated
 from deskq.actions.steps import Ending
-from deskq.brokers.remote_control import RemoteControl
+from deskq.brokers.remote_control import RemoteControl, having_told
 from deskq.errors import UserError
 from deskq.profiles import Profile
 
@@ -97,6 +97,17 @@ class Revoker:
         noted = self._noted_by(replies)
         if not terminate:
             return {step.id: noted for step in steps}
+        with having_told():
+            answers, ended = self._terminated(ids, signal)
+        rest = [uuid for uuid in ids if uuid not in ended]
+        if rest and noted.outcome is Outcome.DONE:
+            ended |= self._not_found(rest, replies, answers)
+        else:
+            ended |= dict.fromkeys(rest, noted)
+        return {step.id: ended[_task_of(step)] for step in steps}
+
+    def _terminated(self, ids: Sequence[str], signal: object) -> tuple[dict[str, object], dict[str, Ending]]:
+        """Ask who runs these and end them there; the answers, and how it ended for those that run."""
         answers = self._remote.inspect("query_task", timeout=_QUERY_SECONDS, arguments={"ids": ids})
         runners: dict[str, list[str]] = {}
         for worker, reply in answers.items():
@@ -110,12 +121,7 @@ class Revoker:
                 "revoke", destination=[worker], timeout=_ANSWER_SECONDS, limit=1, arguments=told
             ).get(worker)
             ended |= _terminated(worker, running, reply)
-        rest = [uuid for uuid in ids if uuid not in ended]
-        if rest and noted.outcome is Outcome.DONE:
-            ended |= self._not_found(rest, replies, answers)
-        else:
-            ended |= dict.fromkeys(rest, noted)
-        return {step.id: ended[_task_of(step)] for step in steps}
+        return answers, ended
 
     def _not_found(
         self, ids: Sequence[str], noted: Mapping[str, object], answers: Mapping[str, object]

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
 import celery
-import kombu.exceptions
+from celery.app.control import Control
+from kombu.messaging import Producer
+from kombu.pidbox import Mailbox
 
 from deskq.brokers.base import BrokerError, ConnectionLost, LoginRefused
 from deskq.brokers.transport_options import kombu_url, tls_options, transport_options
@@ -33,13 +36,58 @@ def registered_names(replies: Mapping[str, object]) -> dict[str, frozenset[str]]
     }
 
 
+class NotTold(ConnectionLost):
+    """There was no connection: nobody was told anything."""
+
+
+@contextlib.contextmanager
+def only_asking() -> Iterator[None]:
+    """Within, workers are only asked: where that fails nobody was told anything. Raises NotTold, LoginRefused."""
+    try:
+        yield
+    except LoginRefused:
+        raise
+    except BrokerError as error:
+        raise NotTold(str(error)) from None
+
+
+@contextlib.contextmanager
+def having_told() -> Iterator[None]:
+    """Within, workers were told already, whatever comes of what is still to be asked. Raises ConnectionLost."""
+    try:
+        yield
+    except (NotTold, LoginRefused) as error:
+        raise ConnectionLost(str(error)) from None
+
+
+class _Once(Producer):
+    """Publishes once. kombu's mailbox has a message sent again, without end, whenever a connection is lost; workers
+    would then do twice what they were told."""
+
+    def publish(self, *arguments: Any, **named: Any) -> Any:
+        return super().publish(*arguments, **named | {"retry": False})  # type: ignore[no-untyped-call]
+
+
+class _Mailbox(Mailbox):
+    @contextlib.contextmanager
+    def producer_or_acquire(self, producer: Any = None, channel: Any = None) -> Iterator[Producer]:
+        """On the connection that the answers come by, which has just been found alive."""
+        yield _Once(channel, auto_declare=False)  # type: ignore[no-untyped-call]
+
+
+class _Control(Control):  # type: ignore[misc]
+    Mailbox = _Mailbox
+
+
 class RemoteControl:
     """Asks workers and steers them. Blocking; one call at a time, from any thread."""
 
     def __init__(self, profile: Profile) -> None:
         self._profile = profile
         self._lock = threading.Lock()
-        self._app = celery.Celery("deskq", set_as_current=False, broker=kombu_url(profile), changes={})
+        self._app = celery.Celery(
+            "deskq", set_as_current=False, broker=kombu_url(profile), changes={}, control=_Control
+        )
         self._app.conf.update(
             broker_transport_options=transport_options(profile),
             broker_use_ssl=tls_options(profile),
@@ -64,6 +112,7 @@ class RemoteControl:
     ) -> dict[str, object]:
         """Return hostname -> reply; who is silent for ``timeout`` s is absent. Raises BrokerError.
 
+        NotTold and LoginRefused mean that nothing was sent; after any other it may have been, and is not sent again.
         With ``limit`` it returns as soon as so many have answered. A refusal is the reply ``{"error": text}``.
         """
         return self._broadcast(method, destination, timeout, limit, arguments)
@@ -75,7 +124,7 @@ class RemoteControl:
                 with self._connection() as connection:
                     connection.ensure_connection(max_retries=1, timeout=5)
             except Exception as error:  # noqa: BLE001 - each transport raises its client's own
-                raise self._sentence(error) from None
+                raise self._sentence(error, NotTold) from None
 
     def _connection(self) -> Any:
         return self._app.connection_for_write(transport_options=transport_options(self._profile))
@@ -104,10 +153,12 @@ class RemoteControl:
         limit: int | None,
         arguments: dict[str, Any] | None,
     ) -> dict[str, object]:
+        failure: type[ConnectionLost] = NotTold
         with self._lock:
             try:
                 with self._connection() as connection:
                     connection.ensure_connection(max_retries=1, timeout=5)
+                    failure = ConnectionLost
                     replies = self._app.control.broadcast(
                         method,
                         arguments=arguments or {},
@@ -117,10 +168,8 @@ class RemoteControl:
                         timeout=timeout,
                         limit=limit,
                     )
-            except (kombu.exceptions.KombuError, OSError) as error:
-                raise self._sentence(error) from None
             except Exception as error:  # noqa: BLE001 - each transport raises its client's own
-                raise self._sentence(error) from None
+                raise self._sentence(error, failure) from None
         merged: dict[str, object] = {}
         for reply in replies or ():
             for host, answer in reply.items() if isinstance(reply, dict) else ():
@@ -131,9 +180,9 @@ class RemoteControl:
                 merged[name] = answer
         return merged
 
-    def _sentence(self, error: Exception) -> BrokerError:
+    def _sentence(self, error: Exception, kind: type[ConnectionLost]) -> BrokerError:
         text = str(error) or type(error).__name__
         if "ACCESS_REFUSED" in text or "WRONGPASS" in text or "NOAUTH" in text or "invalid username" in text:
             return LoginRefused(f"The broker of “{self._profile.name}” refuses the login. Check user and password.")
         secret = self._profile.password.reveal()
-        return ConnectionLost(f"The workers cannot be asked: {text.replace(secret, '•••') if secret else text}")
+        return kind(f"The workers cannot be asked: {text.replace(secret, '•••') if secret else text}")

@@ -31,6 +31,10 @@ class LossyMiddle(Middle):
         """The next connection whose client says this is served, and hears nothing of it, nor of what follows."""
         self._wait_for(mark, "mute")
 
+    def cut(self, mark: bytes) -> None:
+        """The next connection whose client says this ends when the server has it, before it answers."""
+        self._wait_for(mark, "cut")
+
     def hold(self, mark: bytes) -> None:
         """What the next connection says from the piece with this on is kept, also when its client hangs up."""
         self._wait_for(mark, "hold")
@@ -92,7 +96,9 @@ class LossyMiddle(Middle):
             return True
         self._mark = b""
         self.met.set()
-        if self._how == "lose":
+        if self._how == "cut":
+            target.sendall(piece)
+        if self._how in ("lose", "cut"):
             raise OSError("it is to be lost")  # both ends are closed then
         self._chosen[source] = bytearray(piece) if self._how == "hold" else None
         self._deaf.add(target)
