@@ -67,8 +67,10 @@ class Confirms:
             return Answer(False, f"Not sent: {missing if parcel.route is None else parcel.route.unroutable}.")
         if sent:
             return Answer(True)
-        queue = f"the queue “{parcel.queue}”" if parcel.route is None else f"a queue behind {parcel.route.words}"
-        return Answer(False, f"Not sent: {queue} refused it (it may be full).")
+        if parcel.route is not None:  # one refusal is told for all queues, and the others have taken it
+            refused = f"A queue behind {parcel.route.words} refused it (it may be full)"
+            return Answer(None, f"{refused}; others may have it.")
+        return Answer(False, f"Not sent: the queue “{parcel.queue}” refused it (it may be full).")
 
     def forget(self) -> None:
         """Begin anew with the next messages."""

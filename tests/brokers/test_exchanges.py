@@ -198,3 +198,19 @@ def test_rabbitmq_leaves_nothing_in_doubt_where_an_exchange_refuses(rabbit_vhost
         assert publisher.publish([parcel(Route("pool", KEY)) for _ in range(120)]) == [Answer(True)] * 120
     with closing(RabbitBroker(profile)) as broker:
         wait_until(lambda: broker.sample(["media"])[0].ready == 121, 10)
+
+
+def test_of_several_queues_one_that_refuses_does_not_tell_for_the_others(rabbit_vhost_url: str) -> None:
+    """RabbitMQ refuses a message that one of its queues cannot take, and leaves it in those that could."""
+    profile = Profile.from_url(rabbit_vhost_url)
+    with closing(RabbitBroker(profile)) as broker, closing(open_publisher(profile)) as publisher:
+        with broker._asking.question() as connection:
+            channel = connection.channel()
+            channel.exchange_declare("everyone", "fanout")
+            for queue, arguments in (("full", {"x-max-length": 1, "x-overflow": "reject-publish"}), ("free", {})):
+                channel.queue_declare(queue, arguments=arguments)
+                channel.queue_bind(queue, "everyone")
+        answers = [publisher.publish([parcel(Route("everyone", ""))])[0] for _ in range(4)]
+        assert [answer.sent for answer in (answers[0], answers[-1])] == [True, None]
+        assert "others may have it" in answers[-1].words
+        wait_until(lambda: broker.sample(["free"])[0].ready == 4, 10)
