@@ -13,7 +13,7 @@ from deskq.brokers.remote_control import RemoteControl
 from deskq.doctor.observed import WorkerSettings
 from deskq.errors import UserError
 from deskq.profiles import Profile
-from deskq.results.aborting import Marker, open_marker
+from deskq.results.aborting import ABORTED, Marker, open_marker
 
 NOTE: Final = (
     "Only tasks that look for it, with is_aborted(), stop; others run on, and one that waits still begins. "
@@ -53,6 +53,13 @@ def stored_states(profile: Profile, ids: Sequence[str]) -> dict[str, str]:
     with contextlib.closing(open_marker(profile)) as store:
         records = {uuid: store.get(uuid) for uuid in ids}
     return {uuid: record.state or "no record in JSON" for uuid, record in records.items() if record is not None}
+
+
+def found_aborted(profile: Profile, ids: Sequence[str]) -> set[str]:
+    """Return which of these tasks are stored as aborted, none where that cannot be looked up. Blocking."""
+    with contextlib.suppress(UserError):
+        return {uuid for uuid, state in (stored_states(profile, ids) if ids else {}).items() if state == ABORTED}
+    return set()
 
 
 class AbortDoer:

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Final, TypeVar
 
-from deskq.actions.journal import Journal
-from deskq.actions.plan import Item, Outcome, Plan
+from deskq.actions.journal import ItemRow, Journal
+from deskq.actions.plan import Item, Outcome, Plan, Verb
 from deskq.actions.safety import Confirmation, check
 from deskq.brokers.base import BrokerError, ConnectionLost, Refused
 from deskq.brokers.publishing import Answer, Parcel, Publisher, open_publisher
@@ -26,6 +27,8 @@ CANARY_SECONDS: Final = 300.0
 _LOOK_SECONDS: Final = 0.2
 _PAUSES: Final = (0.5, 1.0, 2.0, 5.0)
 """Seconds before it is tried again, the last one for all further times."""
+
+_STORED: Final = "found afterwards: it is stored so"
 
 T = TypeVar("T")
 
@@ -220,25 +223,48 @@ def _outcome(answer: Answer) -> Outcome:
 
 
 def resolve_unknown(journal: Journal, profile: Profile) -> dict[str, Outcome]:
-    """Look for the tasks of which nobody knows whether they were sent: at the broker, and in the event stream.
+    """Look for what became of the items of which nobody knows whether they were done; changes nothing but the journal.
 
-    Returns new id -> outcome, for those that were found; the others stay unknown. Nothing is sent. Raises BrokerError.
+    Tasks are looked for at the broker and in the event stream, changes of schedules in their stores, abortions in the
+    result backend. Returns id -> outcome, for those that were found; the others stay unknown. Raises UserError.
     """
-    items = journal.unknown(profile.name)
-    if not items:
-        return {}
+    from deskq.actions import abort, schedule_edit  # they import what carries out steps, which imports this
+
+    tasks, schedules, aborts = (
+        [item for verb in verbs for item in journal.unknown(profile.name, verb)]
+        for verbs in ((Verb.SEND, Verb.RETRY), (Verb.SCHEDULE,), (Verb.ABORT,))
+    )
+    found: list[str] = []
+
+    def done(item: ItemRow, words: str) -> None:
+        journal.mark(item.action, [(item.number, Outcome.DONE, words)])
+        found.append(item.new_id)
+
+    for item in schedules:
+        undo = schedule_edit.looked_for(json.loads(journal.message(item.action, item.number)), profile)
+        if undo is not None:
+            journal.keep_undo(item.action, [(item.number, undo)] if undo else [])
+            done(item, _STORED)
+    aborted = abort.found_aborted(profile, [item.source for item in aborts])
+    for item in aborts:
+        if item.source in aborted:
+            done(item, _STORED)
+    sent = _sent_ones(profile, [item.new_id for item in tasks])  # last, since it raises where the broker is away
+    for item in tasks:
+        if item.new_id in sent:
+            done(item, "found afterwards: it was sent")
+    return dict.fromkeys(found, Outcome.DONE)
+
+
+def _sent_ones(profile: Profile, ids: Sequence[str]) -> set[str]:
+    """Which of these tasks the broker or the history knows."""
+    if not ids:
+        return set()
     publisher = open_publisher(profile)
     try:
-        found = publisher.resolve([item.new_id for item in items])
+        found = {new_id for new_id, there in publisher.resolve(ids).items() if there}
     finally:
         publisher.close()
     with contextlib.suppress(UserError), contextlib.closing(HistoryReader(profile.history_path())) as reader:
-        for item in items:
-            if not found.get(item.new_id) and reader.task_row(item.new_id) is not None:
-                found[item.new_id] = True
-    known: dict[str, Outcome] = {}
-    for item in items:
-        if found.get(item.new_id):
-            journal.mark(item.action, [(item.number, Outcome.DONE, "found afterwards: it was sent")])
-            known[item.new_id] = Outcome.DONE
-    return known
+        found |= {new_id for new_id in ids if new_id not in found and reader.task_row(new_id) is not None}
+    return found

@@ -291,15 +291,15 @@ class Journal:
             found.append((item, row[-4], row[-3], row[-2]))
         return found
 
-    def unknown(self, profile: str = "") -> list[ItemRow]:
-        """Return the items of which nobody knows whether they were sent."""
+    def unknown(self, profile: str = "", verb: str = "") -> list[ItemRow]:
+        """Return the items of which nobody knows whether they were done; of one profile, of one verb."""
         names = ", ".join(f"i.{name}" for name in _ITEM.split(", "))
         return [
             ItemRow(*row)
             for row in self._all(
                 f"SELECT {names} FROM items i JOIN actions a ON a.id = i.action "
-                "WHERE i.outcome = 'unknown' AND (?1 = '' OR a.profile = ?1) ORDER BY a.at, i.number",
-                (profile,),
+                "WHERE i.outcome = 'unknown' AND ?1 IN ('', a.profile) AND ?2 IN ('', a.verb) ORDER BY a.at, i.number",
+                (profile, verb),
             )
         ]
 

@@ -56,6 +56,32 @@ def store_of(url: str, profile: Profile) -> ScheduleStore:
     return open_store(url, profile)
 
 
+def looked_for(detail: Mapping[str, Any], profile: Profile) -> Mapping[str, Any] | None:
+    """Say whether a store holds now what a step wrote into it: what takes it back, {} for nothing, None if it does not.
+
+    Also None where that cannot be looked up. Blocking; writes nothing. An added entry that is there may be somebody
+    else's: it is not offered to be taken back, which deletes it.
+    """
+    old, new = _entry(detail.get("old")), _entry(detail.get("new"))
+    try:
+        with contextlib.closing(store_of(str(detail.get("store", "")), profile)) as store:
+            entries = {entry.name: entry for entry in store.read().entries}
+            stored = entries.get(new.name) if new is not None else None
+            gone = old is None or (new is not None and new.name == old.name) or old.name not in entries
+            if not gone or (new is not None and (stored is None or entry_to_plain(stored) != entry_to_plain(new))):
+                return None
+            return (_undo(store, old, stored) if old is not None else None) or {}
+    except UserError:
+        return None
+
+
+def _undo(store: ScheduleStore, old: Entry | None, stored: Entry | None) -> Mapping[str, Any] | None:
+    if old is not None and old.problem:
+        return None  # what beat could not use is not put back
+    back = Change(stored, old)
+    return _detail(store, back, False, command_of(store, back))
+
+
 class ScheduleDoer:
     """Makes changes in one store, one after the other; see steps.Doer."""
 
@@ -86,13 +112,7 @@ class ScheduleDoer:
             return Ending(Outcome.UNKNOWN, str(error))
         except StoreError as error:
             return Ending(Outcome.FAILED, str(error))
-        return Ending(Outcome.DONE, _warning(old), self._undo(old, stored))
-
-    def _undo(self, old: Entry | None, stored: Entry | None) -> Mapping[str, Any] | None:
-        if old is not None and old.problem:
-            return None  # what beat could not use is not put back
-        back = Change(stored, old)
-        return _detail(self._store, back, False, command_of(self._store, back))
+        return Ending(Outcome.DONE, _warning(old), _undo(self._store, old, stored))
 
 
 def _words(changes: Sequence[Change]) -> str:

@@ -26,9 +26,10 @@ def run(options: argparse.Namespace) -> int:
     try:
         journal.recover()
         if options.resolve:
-            found = resolve_unknown(journal, profile_of(options.resolve, options))
-            left = len(journal.unknown())
-            print(f"{len(found):,} found: they were sent. {left:,} still not known.")
+            profile = profile_of(options.resolve, options)
+            found = resolve_unknown(journal, profile)
+            left = len(journal.unknown(profile.name))
+            print(f"{len(found):,} found: they were done. {left:,} still not known.")
             return 0
         if options.undo:
             return _undo(journal, options)

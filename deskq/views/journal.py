@@ -195,7 +195,7 @@ class JournalView(QWidget):
 
         try:
             found, left = await ask_journal(look, (0, 0))
-            self._say(f"{found:,} found: they were sent. {left:,} still not known.")
+            self._say(f"{found:,} found: they were done. {left:,} still not known.")
         finally:
             self.resolve_button.setEnabled(True)
 

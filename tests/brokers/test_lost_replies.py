@@ -11,7 +11,9 @@ from urllib.parse import urlsplit
 
 import pytest
 
+from deskq.actions.carrying_out import resolve_unknown
 from deskq.actions.journal import ItemRow, Journal
+from deskq.actions.plan import Outcome
 from deskq.actions.safety import Confirmation
 from deskq.actions.schedule_edit import ScheduleDoer, plan_changes
 from deskq.actions.steps import StepCarrier, undo_plan
@@ -29,7 +31,8 @@ from tests.support.waiting import wait_until
 
 KINDS = ("redis", "postgres", "maria")
 MARKS = {"redis": b"EXEC\r\n", "postgres": b"COMMIT", "maria": b"\x03COMMIT"}  # PyMySQL also says AUTOCOMMIT
-PROFILE = Profile.from_url("redis://127.0.0.1:1/0", name="shop")
+HERE = "redis://127.0.0.1:1/0"
+PROFILE = Profile.from_url(HERE, name="shop")
 
 
 @pytest.fixture(autouse=True)
@@ -152,3 +155,18 @@ def test_somebody_else_s_later_change_is_not_taken_for_either(way: Way, monkeypa
     item = way.carried(old, replace(old, schedule=Interval(5.0)))
     assert (item.outcome, "somebody else" in item.words.lower()) == ("unknown", True)
     assert names(way.direct)["one"].task == "theirs"
+
+
+@pytest.mark.parametrize("verb", ["edit", "delete"])
+def test_what_nobody_could_tell_is_found_when_the_store_is_back(way: Way, verb: str) -> None:
+    """The network goes while the reply is on its way, and is still away when the store is looked at."""
+    old, new = changes(way.direct)[verb]
+    way.middle.vanish(way.mark)
+    item = way.carried(old, new)
+    assert item.outcome == "unknown"
+    way.middle.heal()
+    with closing(Journal()) as journal:
+        profile = Profile.from_url(HERE, name="shop", schedule_stores=(way.url,))
+        assert resolve_unknown(journal, profile) == {item.new_id: Outcome.DONE}
+        assert journal.items(item.action)[0].words == "found afterwards: it is stored so"
+    assert way.undone(item.action) == 1

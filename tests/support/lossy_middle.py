@@ -31,6 +31,10 @@ class LossyMiddle(Middle):
         """The next connection whose client says this is served, and hears nothing of it, nor of what follows."""
         self._wait_for(mark, "mute")
 
+    def vanish(self, mark: bytes) -> None:
+        """Once a client has said this, and the server has it, everything is swallowed; see `swallow`."""
+        self._wait_for(mark, "vanish")
+
     def cut(self, mark: bytes) -> None:
         """The next connection whose client says this ends when the server has it, before it answers."""
         self._wait_for(mark, "cut")
@@ -96,6 +100,9 @@ class LossyMiddle(Middle):
             return True
         self._mark = b""
         self.met.set()
+        if self._how == "vanish":
+            self.swallow()
+            return True
         if self._how == "cut":
             target.sendall(piece)
         if self._how in ("lose", "cut"):
