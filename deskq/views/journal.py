@@ -74,7 +74,7 @@ class JournalView(QWidget):
         self.heading.setFont(theme.bold_font())
         self.undo_button = QPushButton("Undo…")
         self.resolve_button = QPushButton("Look for them again")
-        self.resolve_button.setToolTip("Look at the broker and in the history for what is unknown; sends nothing")
+        self.resolve_button.setToolTip("Look at broker, stores and history for what is unknown; sends nothing")
         self.undo_button.clicked.connect(self.undo)
         self.resolve_button.clicked.connect(self.resolve)
         self.splitter = QSplitter(Qt.Orientation.Vertical)
