@@ -78,6 +78,8 @@ case ${1:-} in
     # Debian keeps PostgreSQL's server off the PATH, a folder for each version.
     command -v postgres >/dev/null || compgen -G '/usr/lib/postgresql/*/bin/postgres' >/dev/null || missing+=(postgresql)
     command -v mariadbd >/dev/null || [ -x /usr/sbin/mariadbd ] || missing+=(mariadb-server)
+    # A network of its own, in which packets can be dropped.
+    command -v ip >/dev/null || [ "$(uname)" != Linux ] || missing+=(iproute2)
     if [ ${#missing[@]} = 0 ]; then exit 0; fi
     if ! { can_install && install "${missing[@]}"; }; then
       echo "The tests that need a server are skipped for want of ${missing[*]}: install these packages to run them."
