@@ -66,7 +66,7 @@ class GapMarks(QObject):
             self._pause.start()
 
     def _ask(self) -> None:
-        self._session.spawn(self._read(), "gap marks")
+        self._session.spawn(self._read(), "gap marks", owner=self)
 
     async def _read(self) -> None:
         try:

@@ -102,7 +102,7 @@ class TasksModel(TaskList):
         self._loads += 1
         self._search = None  # one that goes on must ask nothing more: its question would outdate the new one
         self.loading_changed.emit(True)
-        self._session.spawn(self._load(self._loads), "task list")
+        self._session.spawn(self._load(self._loads), "task list", owner=self)
 
     def slide(self, since: float) -> None:
         """Let the beginning of the filter's span move with time; rows that fall out of it go, the others stay."""
@@ -124,7 +124,7 @@ class TasksModel(TaskList):
         """Go on with a search that was stopped."""
         if self._search is not None and self._search.stopped:
             self._search.stopped = False
-            self._session.spawn(self._search_on(self._search), "task list")
+            self._session.spawn(self._search_on(self._search), "task list", owner=self)
 
     def set_following(self, following: bool) -> None:
         """Whether the newest row is in sight: if not, rows stay where they are and ``newer_changed`` counts."""
@@ -171,7 +171,7 @@ class TasksModel(TaskList):
             self.reload()
         else:
             self._busy = True
-            self._session.spawn(self._refresh(), "task refresh")
+            self._session.spawn(self._refresh(), "task refresh", owner=self)
 
     def headerData(self, section: int, orientation: Qt.Orientation, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
         if orientation != Qt.Orientation.Horizontal or not 0 <= section < len(TASK_COLUMNS):
@@ -355,7 +355,7 @@ class TasksModel(TaskList):
         near = {self.id_at(row) for row in self.near()}
         wanted = sorted(self._missing, key=lambda number: (number in near, number))[-2 * HEAD :]
         self._missing, self._reading_rows = set(), True
-        self._session.spawn(self._read_rows(wanted), "task rows")
+        self._session.spawn(self._read_rows(wanted), "task rows", owner=self)
 
     async def _read_rows(self, numbers: list[int]) -> None:
         try:

@@ -126,7 +126,7 @@ class OverviewView(QWidget):
     def refresh(self) -> None:
         """Read everything anew."""
         for session in self._sessions:
-            session.spawn(self._read(session), "overview")
+            session.spawn(self._read(session), "overview", owner=self)
 
     def theme_changed(self) -> None:
         """Draw in the new colours."""
@@ -144,7 +144,7 @@ class OverviewView(QWidget):
         """Read anew where the last answer has come: a large history may take longer than the timer waits."""
         for session in self._sessions:
             if not self._under_way[session.profile.name]:
-                session.spawn(self._read(session), "overview")
+                session.spawn(self._read(session), "overview", owner=self)
 
     async def _read(self, session: ProfileSession) -> None:
         since, until = span_until(session.now(), self.span.currentData())

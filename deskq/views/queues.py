@@ -159,7 +159,7 @@ class QueuesView(QWidget):
 
     def refresh(self) -> None:
         """Read the queues anew."""
-        self._session.spawn(self._read(), "queues")
+        self._session.spawn(self._read(), "queues", owner=self)
         self._read_detail_now()
 
     def show_queue(self, name: str) -> None:
@@ -262,7 +262,7 @@ class QueuesView(QWidget):
     def _read_detail_now(self) -> None:
         self._describe()
         if self._queue:
-            self._session.spawn(self._read_detail(self._queue), "queue detail")
+            self._session.spawn(self._read_detail(self._queue), "queue detail", owner=self)
 
     def _describe(self) -> None:
         """Say who consumes the selected queue."""
@@ -282,7 +282,7 @@ class QueuesView(QWidget):
         self._queue = name
         self.bindings.replace([])
         self._read_detail_now()
-        self._session.spawn(self._read_bindings(name), "bindings")
+        self._session.spawn(self._read_bindings(name), "bindings", owner=self)
 
     def _select(self) -> None:
         line = self.model.line_of(self._queue) if self._queue else None
@@ -313,7 +313,7 @@ class QueuesView(QWidget):
         self.stack.setCurrentWidget(self.empty)
 
     def _second(self) -> None:
-        self._session.spawn(self._read(), "queues")
+        self._session.spawn(self._read(), "queues", owner=self)
         now = time.monotonic()
         if now >= self._next_chart:
             self._next_chart = now + 3.0

@@ -169,7 +169,7 @@ class TasksView(QWidget):
         """Show the detail of a task, wherever it stands in the table."""
         self._wanted = uuid
         self.detail.show()
-        self._session.spawn(self._read_detail(uuid), "task detail")
+        self._session.spawn(self._read_detail(uuid), "task detail", owner=self)
 
     def go_to(self, trace: Trace) -> None:
         """Show the task at the other end of a retry, in its row where the table has it."""
@@ -195,7 +195,7 @@ class TasksView(QWidget):
             if task is not None:
                 self.show_task(task.uuid)
             else:
-                self._session.spawn(self._show_unread(self.model.id_at(row)), "task detail")
+                self._session.spawn(self._show_unread(self.model.id_at(row)), "task detail", owner=self)
 
     async def _show_unread(self, number: int) -> None:
         """Show a task whose row has not been read yet: the keys are quicker than the history."""
@@ -363,11 +363,11 @@ class TasksView(QWidget):
             self._facets_left = 10
             if self._age is not None:
                 self.model.slide(self._session.now() - self._age)
-            self._session.spawn(self._read_facets(), "facets")
+            self._session.spawn(self._read_facets(), "facets", owner=self)
         if self.detail.isVisible() and self._wanted:
             shown = self.detail.detail
             if shown is None or shown.row.finished is None:
-                self._session.spawn(self._read_detail(self._wanted), "task detail")
+                self._session.spawn(self._read_detail(self._wanted), "task detail", owner=self)
 
     def _context_menu(self, place: QPoint) -> None:
         menu = QMenu(self)

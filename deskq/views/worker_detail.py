@@ -119,7 +119,7 @@ class WorkerDetail(QWidget):
         if self._worker is not None and part.method not in self._asking and not self._session.profile.silent:
             self._asking.add(part.method)
             self._show_part(part)
-            self._session.spawn(self._ask(part, self._worker.hostname), f"inspect {part.method}")
+            self._session.spawn(self._ask(part, self._worker.hostname), f"inspect {part.method}", owner=self)
 
     def tick(self) -> None:
         """Write the age of what is shown."""

@@ -192,7 +192,7 @@ class WorkersView(QWidget):
 
     def refresh(self) -> None:
         """Read the workers anew, and ask the selected one."""
-        self._session.spawn(self._read(), "workers")
+        self._session.spawn(self._read(), "workers", owner=self)
         if self._session.profile.may_inspect_unasked:
             self.detail.refresh()
 
@@ -214,7 +214,7 @@ class WorkersView(QWidget):
 
     def showEvent(self, event: object) -> None:
         self._tick.start()
-        self._session.spawn(self._read(), "workers")
+        self._session.spawn(self._read(), "workers", owner=self)
 
     def hideEvent(self, event: object) -> None:
         self._tick.stop()
@@ -273,6 +273,6 @@ class WorkersView(QWidget):
         self.stack.setCurrentWidget(self.empty)
 
     def _second(self) -> None:
-        self._session.spawn(self._read(), "workers")
+        self._session.spawn(self._read(), "workers", owner=self)
         self.model.tick()
         self.detail.tick()

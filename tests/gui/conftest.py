@@ -16,6 +16,7 @@ from PySide6.QtWidgets import QApplication
 from deskq.history.store import History
 from deskq.models.garbage import GuiThreadCollector
 from deskq.models.session import ProfileSession
+from deskq.models.tasks import TasksModel
 from deskq.profiles import Profile
 from deskq.protocol.events import Event
 from deskq.views import theme
@@ -32,6 +33,11 @@ async def until(predicate: Callable[[], Any], timeout: float = 15, what: str = "
         if time.monotonic() > deadline:
             raise AssertionError(f"waited {timeout} s for {what}")
         await asyncio.sleep(0.02)
+
+
+async def settled(model: TasksModel) -> None:
+    """Returns when no question is under way: what one finds that was asked before still comes into the table."""
+    await until(lambda: not (model._busy or model._loading or model._again), what="the table to be up to date")
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ from deskq.history.query import Sort, TaskFilter
 from deskq.models.columns import RowRole
 from deskq.models.task_diff import changes
 from deskq.models.tasks import TasksModel
-from tests.gui.conftest import Recorded, Run, until
+from tests.gui.conftest import Recorded, Run, settled, until
 
 _FATAL = QAbstractItemModelTester.FailureReportingMode.Fatal
 
@@ -96,6 +96,7 @@ def test_scrolled_away_rows_stay_and_new_ones_are_counted(recorded: Recorded, ru
         session.start()
         model = TasksModel(session)
         await until(lambda: model.rowCount() == 4)
+        await settled(model)
         model.set_following(False)
         recorded.add(3)
         await until(lambda: model.newer == 3)
@@ -115,6 +116,7 @@ def test_pause_holds_the_table_still(recorded: Recorded, run: Run) -> None:
         session.start()
         model = TasksModel(session)
         await until(lambda: model.rowCount() == 2)
+        await settled(model)
         model.set_paused(True)
         recorded.add(1)
         await until(lambda: model.newer == 1)

@@ -19,7 +19,7 @@ from deskq.history.reader import HistoryReader
 from deskq.models.session import ProfileSession
 from deskq.models.task_questions import SMALL, place_by_age
 from deskq.models.tasks import TasksModel
-from tests.gui.conftest import Recorded, Run, until
+from tests.gui.conftest import Recorded, Run, settled, until
 
 _FATAL = QAbstractItemModelTester.FailureReportingMode.Fatal
 
@@ -73,6 +73,7 @@ def test_in_another_order_only_what_came_since_is_new(recorded: Recorded, run: R
         model = TasksModel(session)
         model.choose(TaskFilter(), Sort("name", descending=False))
         await until(lambda: model.rowCount() == 9)
+        await settled(model)
         model.set_following(False)
         counts: list[int] = []
         model.newer_changed.connect(counts.append)
