@@ -10,6 +10,8 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Final, TypeVar
 
+from deskq.actions.decoding import undecodable
+from deskq.actions.earlier import refuse_overtaken
 from deskq.actions.journal import ItemRow, Journal
 from deskq.actions.plan import Item, Outcome, Plan, Verb
 from deskq.actions.safety import Confirmation, check
@@ -84,6 +86,7 @@ class Carrier:
         publisher = self._open(self._profile)
         try:
             self._patiently(publisher.check)
+            refuse_overtaken(self._plan, self._profile)
             self._journal.begin(self._plan, self._profile)
             try:
                 self._send_all(publisher)
@@ -125,8 +128,12 @@ class Carrier:
 
     def _send(self, publisher: Publisher, first: int, batch: Sequence[Item]) -> bool:
         """Send a batch; False if the rest must be held back. On disk as being sent before, with its outcome after."""
-        numbers = range(first, first + len(batch))
         plan = self._plan.id
+        numbers, batch = self._readable(first, batch)
+        if not batch:
+            if self._plan.canary:
+                self._say(phase="stopped", words=f"The first one was not sent. {self._progress.words}")
+            return not self._plan.canary and not self._too_many(self._progress.failed)
         self._journal.mark(plan, [(number, Outcome.SENDING, "") for number in numbers])
         try:
             parcels = [Parcel(item.new_id, item.queue, item.message, item.route) for item in batch]
@@ -151,9 +158,23 @@ class Carrier:
         publisher.forget(done)
         if unknown:
             self._say(phase="stopped", words=f"{words} Look in the journal for what is not known.")
-        elif failed >= MOST_ERRORS:
-            self._say(phase="stopped", words=f"Stopped after {failed} errors. {words}")
-        return not unknown and failed < MOST_ERRORS
+            return False
+        return not self._too_many(failed)
+
+    def _too_many(self, failed: int) -> bool:
+        if failed >= MOST_ERRORS:
+            self._say(phase="stopped", words=f"Stopped after {failed} errors. {self._progress.words}")
+        return failed >= MOST_ERRORS
+
+    def _readable(self, first: int, batch: Sequence[Item]) -> tuple[list[int], list[Item]]:
+        """Return the items, with their numbers, that a worker can decode; the others have failed before they left."""
+        words = [undecodable(item.message) if item.written else "" for item in batch]
+        refused = [(first + place, Outcome.FAILED, why) for place, why in enumerate(words) if why]
+        if refused:
+            self._journal.mark(self._plan.id, refused)
+            self._say(failed=self._progress.failed + len(refused), words=refused[0][2])
+        readable = [(first + place, item) for place, item in enumerate(batch) if not words[place]]
+        return [number for number, _ in readable], [item for _, item in readable]
 
     def _patiently(self, work: Callable[[], T]) -> T:
         """Do what raises BrokerError only if nothing has left; while there is no connection, again and again."""

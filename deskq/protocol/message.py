@@ -15,6 +15,7 @@ from typing import Any, Final
 
 import msgspec
 
+from deskq.protocol import compression
 from deskq.protocol.task_record import epoch
 
 RETRY_OF: Final = "deskq-retry-of"
@@ -22,8 +23,9 @@ JSON: Final = "application/json"
 EMBED: Final[dict[str, Any]] = {"callbacks": None, "errbacks": None, "chain": None, "chord": None}
 _LONGEST_REPR: Final = 1_024
 _MOST_BYTES: Final = 64 * 1024 * 1024
-_DROPPED: Final = ("x-death", "x-delivery-count", "x-acquired-count", "CC", "BCC", "traceparent", "tracestate")
+_DROPPED: Final = ("x-death", "x-delivery-count", "x-acquired-count", "CC", "BCC")
 """Headers that belong to a delivery and not to the task: RabbitMQ sets them, or would act on them."""
+_DROPPED_BEGINNINGS: Final = ("x-first-death-", "x-last-death-")
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +52,24 @@ class RawMessage:
         """The task's id, "" if the headers do not say."""
         found = self.headers.get("id")
         return found if isinstance(found, str) else ""
+
+    @property
+    def retry_of(self) -> str:
+        """The id of the task that this one retries for deskq, "" if the headers do not say."""
+        found = self.headers.get(RETRY_OF)
+        return found if isinstance(found, str) else ""
+
+    @property
+    def in_group(self) -> bool:
+        """Is the task a member of a group?"""
+        return bool(self.headers.get("group"))
+
+    @property
+    def place(self) -> tuple[str, str] | None:
+        """Exchange and routing key that it was sent with, None where it does not say."""
+        told = self.properties.get("delivery_info")
+        exchange, key = (told.get("exchange"), told.get("routing_key")) if isinstance(told, dict) else (None, None)
+        return (exchange or "", key) if isinstance(exchange, str | None) and isinstance(key, str) else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,11 +133,19 @@ def write_redis_message(message: RawMessage, routing_key: str, delivery_tag: str
 
 
 def read_body(message: RawMessage) -> Body | None:
-    """Return args and kwargs of a JSON body of either protocol; None for every other serializer (pickle above all)."""
+    """Return args and kwargs of a JSON body of either protocol; None for every other serializer (pickle above all).
+
+    A compressed body is read as far as its method and its size are those that deskq knows.
+    """
     if message.content_type != JSON or len(message.body) > _MOST_BYTES:
         return None
+    body: bytes | None = message.body
+    if method := message.headers.get(compression.HEADER):
+        body = compression.decompressed(message.body, method, _MOST_BYTES)
+    if body is None:
+        return None
     try:
-        found = json.loads(message.body)
+        found = json.loads(body)
     except (ValueError, RecursionError):
         return None
     task = number = ""
@@ -139,9 +167,10 @@ def retry_of(
 ) -> RawMessage:
     """Return the message that runs this task anew as another task.
 
-    Kept: args, kwargs, name, priority, time limits, headers, reprs, serializer, and an expiry that still lies ahead.
-    Left out: the canvas (callbacks, chord, group), the ETA, and what a broker added. A body that cannot be read
-    (another serializer than JSON) stays byte for byte, its canvas in it. ``body``: other arguments than the message's.
+    Kept: args, kwargs, name, priority, time limits, headers (of tracing too), reprs, serializer, compression, and an
+    expiry that still lies ahead. Left out: the canvas (callbacks, chord, group), the ETA, and what a broker added. A
+    body that cannot be read (another serializer than JSON) stays byte for byte, its canvas in it. ``body``: other
+    arguments than the message's. Its parent is the task that it retries: events and result records carry that.
     Raises ValueError for a message of no task.
     """
     old = message.headers
@@ -160,9 +189,11 @@ def retry_of(
             priority=priority if isinstance(priority, int) else None,
             retry_of=known.id,
         )
-    headers: dict[str, Any] = {key: value for key, value in old.items() if key not in _DROPPED}
+    headers: dict[str, Any] = {
+        key: value for key, value in old.items() if key not in _DROPPED and not key.startswith(_DROPPED_BEGINNINGS)
+    }
     root = old.get("root_id") if keep_root and isinstance(old.get("root_id"), str) else None
-    headers |= {"id": new_id, "root_id": root or new_id, "parent_id": None, "retries": 0, "eta": None}
+    headers |= {"id": new_id, "root_id": root or new_id, "parent_id": message.id or None, "retries": 0, "eta": None}
     headers |= {"group": None, "group_index": None, "replaced_task_nesting": 0, RETRY_OF: message.id}
     expires = old.get("expires")
     headers["expires"] = expires if isinstance(expires, str) and epoch(expires) > now else None
@@ -170,17 +201,15 @@ def retry_of(
     properties |= {"correlation_id": new_id, "reply_to": message.properties.get("reply_to") or ""}
     if body is not None:
         headers["argsrepr"], headers["kwargsrepr"] = short_repr(tuple(body.args)), short_repr(body.kwargs)
-        content = encode_body(body.args, body.kwargs)
-        return replace(
-            message,
-            body=content,
-            content_type=JSON,
-            content_encoding="utf-8",
-            headers=headers,
-            properties=properties,
-        )
-    content = encode_body(known.args, known.kwargs) if known is not None and known.canvas else message.body
-    return replace(message, body=content, headers=headers, properties=properties)
+    elif known is not None and known.canvas:
+        body = known
+    if body is None:
+        return replace(message, headers=headers, properties=properties)
+    content = encode_body(body.args, body.kwargs)
+    if method := headers.pop(compression.HEADER, None):  # one that is not known here is left out with its header
+        packed = compression.compressed(content, method)
+        content, headers = (content, headers) if packed is None else (packed, {**headers, compression.HEADER: method})
+    return RawMessage(content, JSON, "utf-8", headers, properties)
 
 
 def new_message(
@@ -225,7 +254,7 @@ def new_message(
         "stamps": {},
     }
     if retry_of:
-        own[RETRY_OF] = retry_of
+        own |= {RETRY_OF: retry_of, "parent_id": retry_of}
     properties: dict[str, Any] = {"correlation_id": task_id, "reply_to": "", "delivery_mode": 2}
     properties["priority"] = 0 if priority is None else priority
     return RawMessage(encode_body(args, kwargs), JSON, "utf-8", {**own, **(headers or {})}, properties)

@@ -11,6 +11,7 @@ from celery import Celery
 from hypothesis import given
 from hypothesis import strategies as st
 
+from deskq.actions.decoding import undecodable
 from deskq.protocol.message import (
     JSON,
     RETRY_OF,
@@ -63,13 +64,15 @@ def test_a_retry_keeps_the_task_and_leaves_its_canvas_and_delivery_out() -> None
         callbacks=[{"task": "x"}], parent_id="p", root_id="r",
     )  # fmt: skip
     old.headers["x-death"] = [{"count": 1}]  # type: ignore[index]
-    old.headers["tenant"] = "anna"  # type: ignore[index]
+    traces = {"traceparent": "00-a-b-01", "tracestate": "x=1", "baggage": "k=v", "sentry-trace": "a-b-1"}
+    old.headers.update(traces, tenant="anna", **{"x-first-death-queue": "q"})  # type: ignore[attr-defined]
     new = retry_of(old, "new-id", now=NOW)
     assert (new.headers["task"], new.headers["id"], new.headers[RETRY_OF]) == ("mail.send", "new-id", "old-id")
     assert (new.headers["timelimit"], new.headers["expires"], new.headers["tenant"]) == ([30, None], expires, "anna")
-    assert (new.headers["root_id"], new.headers["parent_id"], new.headers["group"]) == ("new-id", None, None)
+    assert (new.headers["root_id"], new.headers["parent_id"], new.headers["group"]) == ("new-id", "old-id", None)
     assert (new.headers["eta"], new.headers["retries"]) == (None, 0)
-    assert "x-death" not in new.headers
+    assert not {"x-death", "x-first-death-queue"} & set(new.headers)
+    assert {key: new.headers[key] for key in traces} == traces
     assert new.properties["priority"] == 6
     assert new.properties["correlation_id"] == "new-id"
     body = read_body(new)
@@ -111,6 +114,39 @@ def test_other_arguments_take_the_place_of_the_message_s() -> None:
     found = read_body(new)
     assert found is not None
     assert (found.args, found.kwargs, new.headers["argsrepr"]) == ([5], {}, "(5,)")
+
+
+@pytest.mark.parametrize("method", ["gzip", "bzip2", "lzma"])
+def test_a_compressed_body_is_read_and_written_compressed(method: str) -> None:
+    from kombu.compression import compress
+
+    def message(body: bytes) -> RawMessage:
+        packed, kind = compress(body, method)
+        return RawMessage(packed, JSON, "utf-8", {**sent().headers, "compression": kind})
+
+    old = message(sent().body)
+    assert read_body(old) == read_body(sent())
+    assert retry_of(old, "n", now=NOW).body is old.body
+    for new in (
+        retry_of(old, "n", now=NOW, body=Body([5], {})),
+        retry_of(message(sent(callbacks=[{"task": "x"}]).body), "n", now=NOW),
+    ):
+        assert new.headers["compression"] == old.headers["compression"]
+        assert not undecodable(new)
+    damaged = RawMessage(old.body[:-9], JSON, "utf-8", old.headers)
+    assert read_body(damaged) is None
+    assert read_body(RawMessage(old.body + b"x", JSON, "utf-8", old.headers)) == read_body(sent())  # as kombu does
+    assert "no worker could read it" in undecodable(damaged)
+    bomb = message(b" " * (65 * 1024 * 1024))
+    assert read_body(bomb) is None
+
+
+def test_a_method_that_is_not_known_is_left_out_with_its_header() -> None:
+    old = RawMessage(b"?", JSON, "utf-8", {**sent().headers, "compression": "application/zstd"})
+    assert read_body(old) is None
+    new = retry_of(old, "n", now=NOW, body=Body([5], {}))
+    assert "compression" not in new.headers
+    assert not undecodable(new)
 
 
 @pytest.mark.parametrize("body", [b"[]", b"{}", b"[1,2,3]", b"[[],[],{}]", b"null", b"[" * 50_000, b"\xff"])
