@@ -71,11 +71,12 @@ class QueueSample:
 
 @dataclass(frozen=True, slots=True)
 class Binding:
-    """Messages to ``exchange`` with this key go to ``queue``."""
+    """Messages to ``exchange`` with this key go to ``queue``. ``kind``: the exchange's type, "" where none is known."""
 
     exchange: str
     routing_key: str
     queue: str
+    kind: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -52,11 +52,17 @@ class RabbitBroker:
 
     def bindings(self) -> list[Binding]:
         """See Broker; none without a management API."""
-        if self._by_management() is None or self._management is None:
+        if time.monotonic() < self._next_try or (self._management is None and self._by_management() is None):
+            return []
+        assert self._management is not None
+        try:
+            told = self._management.bindings()
+        except BrokerError as error:
+            self._no_management(error)
             return []
         found = [
             Binding(str(item.get("source", "")), str(item.get("routing_key", "")), str(item.get("destination", "")))
-            for item in self._management.bindings()
+            for item in told
             if item.get("destination_type") == "queue"
         ]
         return sorted(
@@ -99,11 +105,14 @@ class RabbitBroker:
                 self._management = Management(self._profile)
             queues = self._management.queues()
         except BrokerError as error:
-            self.management_problem = str(error)
-            self._next_try = time.monotonic() + _RETRY_MANAGEMENT_SECONDS
+            self._no_management(error)
             return None
         self.management_problem = ""
         return queues
+
+    def _no_management(self, error: BrokerError) -> None:
+        self.management_problem = str(error)
+        self._next_try = time.monotonic() + _RETRY_MANAGEMENT_SECONDS
 
     def _declared(self, name: str) -> QueueSample:
         """Ask by a passive declare; a queue that is not there closes the channel, nothing more."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+from collections.abc import Sequence
 from typing import Any
 
 import pika.exceptions
@@ -24,6 +25,22 @@ def find_route(profile: Profile, exchange: str, routing_key: str) -> Route:
     if not there:
         raise BrokerError(sentence(no_exchange(exchange, profile)))
     return Route(exchange, routing_key)
+
+
+def consumer_counts(profile: Profile, queues: Sequence[str]) -> dict[str, int | None]:
+    """See routing.py: asked by passive declares, which know of a consumer at once, as the API does not."""
+    found: dict[str, int | None] = {}
+    with contextlib.closing(AskingConnection(profile)) as asking:
+        for queue in queues:
+            try:
+                with asking.question() as connection:
+                    channel = connection.channel()
+                    found[queue] = int(channel.queue_declare(queue, passive=True).method.consumer_count)
+                    channel.close()
+            except pika.exceptions.ChannelClosedByBroker as error:
+                if error.reply_code != 404:
+                    found[queue] = None
+    return found
 
 
 def exchange_is_there(connection: Any, exchange: str) -> bool:

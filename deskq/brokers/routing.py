@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from deskq.brokers.base import BrokerError, is_task_queue
+from deskq.brokers.base import Binding, BrokerError, is_task_queue
 from deskq.profiles import Profile
 
 
@@ -77,6 +77,16 @@ def unbound(profile: Profile, queues: Iterable[str]) -> list[str]:
         return sorted(set(queues) - broker.queue_names())
 
 
+def consumer_counts(profile: Profile, queues: Iterable[str]) -> dict[str, int | None]:
+    """Return how many consume each of these queues of RabbitMQ, None where it cannot be told. Blocking; only reads.
+
+    A queue that is not there is absent. Raises BrokerError.
+    """
+    from deskq.brokers import rabbitmq_routing
+
+    return rabbitmq_routing.consumer_counts(profile, list(queues))
+
+
 def kinds_of(replies: Mapping[str, object]) -> dict[str, frozenset[str]]:
     """Return the types of exchanges that workers tell in their replies to ``active_queues``, by name."""
     found: dict[str, frozenset[str]] = {}
@@ -88,9 +98,54 @@ def kinds_of(replies: Mapping[str, object]) -> dict[str, frozenset[str]]:
     return found
 
 
+def bindings_of(replies: Mapping[str, object]) -> list[Binding]:
+    """Return what leads to the queues that workers tell in their replies to ``active_queues``."""
+    found = []
+    for reply in replies.values():
+        for queue in reply if isinstance(reply, list) else ():
+            if not isinstance(queue, dict) or not isinstance(queue.get("name"), str):
+                continue
+            exchange = queue.get("exchange")
+            told = exchange if isinstance(exchange, dict) else {}
+            texts = [told.get("name"), queue.get("routing_key"), queue["name"], told.get("type")]
+            keys = [text if isinstance(text, str) else "" for text in texts]
+            found.append(Binding(*keys))
+            for more in queue.get("bindings") or ():  # kombu's binding(): further exchanges and keys of one queue
+                found += _further(more, queue["name"])
+    return found
+
+
+def leads(binding: Binding, routing_key: str) -> bool:
+    """Does a message with this key get to the binding's queue? Without a known type a wildcard means a topic."""
+    if binding.kind == "fanout":
+        return True
+    if binding.kind == "topic" or (not binding.kind and ("*" in binding.routing_key or "#" in binding.routing_key)):
+        return topic_leads(binding.routing_key, routing_key)
+    return binding.routing_key == routing_key
+
+
+def topic_leads(pattern: str, routing_key: str) -> bool:
+    """Does a topic exchange of AMQP send this key there? ``*``: one word; ``#``: any number of words, also none."""
+    words = routing_key.split(".") if routing_key else []
+    places = {0}
+    for part in pattern.split(".") if pattern else ():
+        if part == "#":
+            places = set(range(min(places), len(words) + 1)) if places else places
+        else:
+            places = {place + 1 for place in places if place < len(words) and part in ("*", words[place])}
+    return len(words) in places
+
+
 def sentence(words: str) -> str:
     """Return words as a sentence of its own; the rest keeps its capitals."""
     return f"{words[:1].upper()}{words[1:]}."
+
+
+def _further(told: object, queue: str) -> Iterable[Binding]:
+    exchange = told.get("exchange") if isinstance(told, dict) else None
+    if isinstance(told, dict) and isinstance(exchange, dict):
+        texts = [exchange.get("name"), told.get("routing_key"), queue, exchange.get("type")]
+        yield Binding(*[text if isinstance(text, str) else "" for text in texts])
 
 
 def _exchanges(reply: object) -> Iterable[dict[str, Any]]:

@@ -30,6 +30,7 @@ _MOST_BYTES: Final = 64 * 1024 * 1024
 _SCHEMA: Final = (
     "CREATE TABLE IF NOT EXISTS messages (id TEXT PRIMARY KEY, at REAL NOT NULL, raw BLOB NOT NULL) WITHOUT ROWID",
     "CREATE INDEX IF NOT EXISTS messages_by_time ON messages (at)",
+    "CREATE TABLE IF NOT EXISTS retries (source TEXT, id TEXT, at REAL, PRIMARY KEY (source, id)) WITHOUT ROWID",
 )
 
 
@@ -51,16 +52,24 @@ class MessageKeep:
         self._next_merge = 0.0
         self.refusal = ""
 
-    def keep(self, messages: Iterable[tuple[str, bytes]], now: float, trusted: float | None = None) -> None:
+    def keep(
+        self,
+        messages: Iterable[tuple[str, bytes]],
+        now: float,
+        trusted: float | None = None,
+        retries: Iterable[tuple[str, str]] = (),
+    ) -> None:
         """Keep these: (task id, the message as it lies in the broker). The oldest go where there is no room.
 
         ``trusted``: the time by which others go for their age, None where no clock is to be trusted with that.
+        ``retries``: (task id, id of the task that it retries for some deskq).
         """
         rows = [(uuid, now, zlib.compress(raw, 1)) for uuid, raw in messages if uuid and len(raw) <= LARGEST]
-        if not rows or self.refusal:
+        again = [(source, uuid, now) for uuid, source in retries]
+        if not (rows or again) or self.refusal:
             return
         try:
-            self._write(rows, trusted)
+            self._write(rows, again, trusted)
         except apsw.Error as error:
             self.close()
             if not is_damage(error):  # a full disk: what is kept already stays
@@ -77,14 +86,21 @@ class MessageKeep:
             self._connection = None
             self._bytes = None
 
-    def _write(self, rows: Sequence[tuple[str, float, bytes]], trusted: float | None) -> None:
+    def _write(
+        self,
+        rows: Sequence[tuple[str, float, bytes]],
+        retries: Sequence[tuple[str, str, float]],
+        trusted: float | None,
+    ) -> None:
         connection = self._connection or self._open()
         if connection is None:
             return
         with connection:
             connection.executemany("INSERT OR IGNORE INTO messages VALUES (?, ?, ?)", rows)
+            connection.executemany("INSERT OR IGNORE INTO retries VALUES (?, ?, ?)", retries)
             if trusted is not None:
                 connection.execute("DELETE FROM messages WHERE at < ?", (trusted - KEPT_SECONDS,))
+                connection.execute("DELETE FROM retries WHERE at < ?", (trusted - KEPT_SECONDS,))
             if self._bytes is None:
                 self._bytes = int(connection.execute("SELECT coalesce(sum(length(raw)), 0) FROM messages").get)
             else:
@@ -162,6 +178,21 @@ def read_messages(history: Path, tasks: Sequence[str]) -> dict[str, bytes]:
             connection.close()
     except (apsw.Error, zlib.error, ValueError):
         return {}
+    return found
+
+
+def read_retries(history: Path, sources: Sequence[str]) -> dict[str, dict[str, float]]:
+    """Return, by source, the ids of the retries that were seen waiting, and when. Blocking; never raises."""
+    path = messages_path(history)
+    if not path.exists() or refusal_of(path):
+        return {}
+    found: dict[str, dict[str, float]] = {}
+    with contextlib.suppress(apsw.Error):
+        connection = apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READONLY)
+        with contextlib.closing(connection):
+            for source in sources:
+                for uuid, at in connection.execute("SELECT id, at FROM retries WHERE source = ?", (source,)):
+                    found.setdefault(source, {})[str(uuid)] = float(at)
     return found
 
 

@@ -266,7 +266,7 @@ class TaskRecord(msgspec.Struct, gc=False):
                 self.offer_messages((message,))
         else:
             self.offer_messages((message,))
-        if kind == SENT and event.queue is not None:
+        if kind == SENT and (event.queue is not None or event.exchange):
             route = Route(retries, event.timestamp, event.queue or "", event.exchange or "", event.routing_key or "")
             if self.route is None or route > self.route:
                 self.route = route
@@ -332,6 +332,11 @@ def _mark(observation: Observation) -> int:
         f"{observation.timestamp!r} {observation.clock} {observation.pid} {observation.number} {observation.hostname}"
     )
     return int.from_bytes(blake2b(text.encode("utf-8", "backslashreplace"), digest_size=8).digest(), "big") >> 1
+
+
+def sent_by_deskq(record: TaskRecord) -> bool:
+    """Did deskq send it, by the name of the client in ``task-sent`` (see brokers/publishing.py)?"""
+    return any(seen.kind == SENT and seen.hostname.startswith("deskq@") for seen in record.observations)
 
 
 def _by_time(observation: Observation) -> tuple[float, Observation]:

@@ -101,7 +101,7 @@ class Pipeline:
 
     def _merge(self, batch: list[Event], size: int, now: float) -> None:
         """Merge events; what is counted for each worker and queue is told once for all of them."""
-        record_of = self._history.record
+        record_of, bound = self._history.record, self._queues.bound.queue_of
         clocks = self._workers.clocks
         self.events += len(batch)
         self.pending_bytes += size
@@ -118,6 +118,8 @@ class Pipeline:
                         self._drop(event, now)
                         continue
                     kept += 1
+                    if kind == "task-sent" and (event.exchange or event.routing_key != event.queue):
+                        event.queue = bound(event.exchange or "", event.routing_key or "", event.queue or "")
                     record = record_of(uuid, now)
                     ahead = clocks.get(hostname)
                     if ahead is None:  # no clock is known: when it came is the best that tells the order

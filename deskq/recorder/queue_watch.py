@@ -9,6 +9,7 @@ from typing import Final
 
 from deskq.brokers.base import QueueSample
 from deskq.history.rows import QueueRow
+from deskq.recorder.bound_queues import BoundQueues
 from deskq.recorder.consumers import Consumers
 
 RATE_SECONDS: Final = 10.0
@@ -57,13 +58,14 @@ class QueueWatch:
 
     ``names``: those to sample in every round; ``absent``: those that were not there when they were last sampled, and
     are to be looked for now and then. A queue is shown if it is there, if the profile watches it, or if a worker
-    says that it consumes it.
+    says that it consumes it. ``bound``: what leads to them.
     """
 
     def __init__(self, known: Iterable[QueueRow] = (), watched: Sequence[str] = ()) -> None:
         self.names: set[str] = set(watched)
         self.absent: set[str] = set()
         self.gone: set[str] = set()
+        self.bound = BoundQueues()
         self._watched = frozenset(watched)
         self._named: OrderedDict[str, None] = OrderedDict()
         self._in_use: frozenset[str] = frozenset()

@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
-from deskq.brokers.base import Broker, LoginRefused, QueueSample
+from deskq.brokers.base import Binding, Broker, LoginRefused, QueueSample
 from deskq.brokers.opening import open_broker
 from deskq.brokers.remote_control import RemoteControl
 from deskq.errors import UserError
@@ -62,6 +62,7 @@ class Sampled:
     at: float
     samples: list[QueueSample] = field(default_factory=list)
     names: set[str] | None = None
+    bindings: list[Binding] | None = None
     server: str = ""
     clock_difference: float | None = None
     stats: dict[str, object] | None = None
@@ -160,7 +161,9 @@ class Sampler:
             result.server = f"{server.product} {server.version}".strip()
         names = set(wanted.names)
         if time.monotonic() >= self._next_names:
-            result.names = self._broker.queue_names()
+            result.bindings = self._broker.bindings()
+            redis = self._profile.transport == "redis"  # whose queues are known by their bindings alone
+            result.names = {one.queue for one in result.bindings} if redis else self._broker.queue_names()
             names |= result.names | set(wanted.absent)
             self._next_names = time.monotonic() + NAMES_SECONDS
         result.samples = self._broker.sample(sorted(names))
@@ -193,15 +196,17 @@ class Sampler:
         filled = sorted((sample.ready, sample.name) for sample in samples if sample.ready)
         if not filled:
             return
-        new = []
+        new, retries = [], []
         for raw in broker.waiting([name for _, name in filled[:LOOKED_INTO]]):
             message = read_redis_message(raw)
             if message is not None and message.id and message.id not in self._kept:
                 self._kept[message.id] = None
                 new.append((message.id, raw))
+                if message.retry_of:
+                    retries.append((message.id, message.retry_of))
         while len(self._kept) > REMEMBERED:
             self._kept.pop(next(iter(self._kept)))
-        self._keep.keep(new, time.time(), self.trusted)
+        self._keep.keep(new, time.time(), self.trusted, retries)
 
     def _close(self) -> None:
         if self._broker is not None:

@@ -54,6 +54,9 @@ class Samples:
     def take(self, result: Sampled) -> None:
         """Write what one round found out. Raises apsw.Error."""
         now = time.time()
+        if result.bindings is not None:
+            self._queues.bound.told_by_broker(result.bindings)
+        self._queues.bound.told_by_workers(result.active_queues or {})
         if result.server:
             self.server = result.server
         if result.acted is not None:

@@ -12,7 +12,7 @@ import redis
 
 from deskq.actions.sources import known_messages
 from deskq.brokers.redis import RedisBroker
-from deskq.brokers.redis_waiting import LARGEST, PER_LIST
+from deskq.brokers.redis_waiting import LARGEST, PASSED_BYTES, PER_LIST
 from deskq.cli import main
 from deskq.history.messages import KEPT_BYTES, MessageKeep, messages_path, read_messages
 from deskq.history.reader import HistoryReader
@@ -51,18 +51,27 @@ def test_what_waited_is_retried_as_it_was(redis_url: str, tmp_path: Path, capsys
     assert LARGE in line["args"] if "args" in line else json.dumps(LARGE, ensure_ascii=False)[:20] in note.read_text()
 
 
-def test_looking_moves_nothing_and_leaves_large_ones_alone(redis_url: str) -> None:
+def test_looking_moves_nothing_and_passes_large_ones_over(redis_url: str) -> None:
     profile = Profile.from_url(redis_url, name="shop")
     with contextlib.closing(redis.Redis.from_url(redis_url)) as server:
         server.lpush("q", *(f"m{n}" for n in range(PER_LIST + 20)))
         server.lpush("large", "first", "x" * (LARGEST + 1), "last")
+        server.lpush("huge", "first", "x" * (PASSED_BYTES + 1), "last")
+        server.lpush("many", *(f"{n:02}" + "x" * 200_000 for n in range(PER_LIST)))
         server.set("no-list", "1")
-        before = {key: server.dump(key) for key in ("q", "large", "no-list")}
+        before = {key: server.dump(key) for key in ("q", "large", "huge", "many", "no-list")}
         with contextlib.closing(RedisBroker(profile)) as broker:
             found = broker.waiting(["q"])
             assert found == [f"m{n}".encode() for n in range(PER_LIST)]  # those that run first
-            assert broker.waiting(["large", "no-list"]) == [b"first"]
-            assert broker.waiting(["large"]) == []  # left alone for a while
+            assert broker.waiting(["large", "no-list"]) == [b"first", b"last"]
+            assert broker.waiting(["large"]) == [b"first", b"last"]
+            assert [broker.waiting(["huge"]) for _ in range(3)] == [
+                [b"first"],
+                [b"last"],  # behind what cost much
+                [],  # and then left alone for a while
+            ]
+            seen = [message[:2] for _ in range(6) for message in broker.waiting(["many"])]
+            assert seen[:PER_LIST] == [f"{n:02}".encode() for n in range(PER_LIST)]  # round by round, each once
         assert {key: server.dump(key) for key in before} == before
 
 
