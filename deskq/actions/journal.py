@@ -126,8 +126,10 @@ class Journal:
             )
 
     def _refuse_overtaken(self, plan: AnyPlan) -> None:
-        known = {item.source: item.retried for item in plan.items if isinstance(item, Item) and item.source}
-        again = [row for rows in self.retries_of(list(known)).values() for row in rows[known[rows[0].source] :]]
+        known = {item.source: item.earlier for item in plan.items if isinstance(item, Item) and item.source}
+        again = [
+            row for rows in self.retries_of(list(known)).values() for row in rows if row.new_id not in known[row.source]
+        ]
         if again:
             count = len({row.source for row in again})
             were = f"{count:,} of these tasks were" if count > 1 else "One of these tasks was"
@@ -309,7 +311,8 @@ class Journal:
         for part in _parts(sources):
             rows = self._all(
                 f"SELECT {_ITEM} FROM items WHERE source <> '' AND source IN ({', '.join('?' * len(part))}) "
-                "AND outcome IN ('planned', 'sending', 'done', 'unknown') ORDER BY at",
+                "AND outcome IN ('planned', 'sending', 'done', 'unknown') "
+                "AND (SELECT verb FROM actions WHERE id = items.action) = 'retry' ORDER BY at",
                 part,
             )
             for row in rows:

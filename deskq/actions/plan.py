@@ -47,7 +47,8 @@ class Item:
 
     ``route``: the way through an exchange, None for what goes to ``queue``, which is "" otherwise.
     ``grade``: how faithful its arguments are (see actions/retry.py), "" for a new task. ``arguments``: for people.
-    ``retried``: how often the source had been retried, as far as the journal knew when the plan was made.
+    ``earlier``: the ids of the source's retries that were known when the plan was made. ``written``: its body is not
+    the one that some other client wrote, so that it is decoded on trial before it is sent.
     """
 
     new_id: str
@@ -59,7 +60,8 @@ class Item:
     arguments: str = ""
     losses: tuple[str, ...] = ()
     route: Route | None = None
-    retried: int = 0
+    earlier: frozenset[str] = frozenset()
+    written: bool = True
 
     @property
     def target(self) -> str:

@@ -9,17 +9,20 @@ from __future__ import annotations
 import json
 import platform
 import re
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Any, Final
 from uuid import uuid4
 
+from deskq.actions.places import Place
 from deskq.actions.plan import Item, Plan, Verb, check_rate
+from deskq.brokers.routing import Route
 from deskq.errors import UserError
 from deskq.history.rows import TaskRow
 from deskq.profiles import Profile
-from deskq.protocol.message import Body, RawMessage, new_message, read_body, retry_of, short_repr
+from deskq.protocol import compression
+from deskq.protocol.message import JSON, Body, RawMessage, new_message, read_body, retry_of, short_repr
 from deskq.protocol.reprs import parse_repr
 
 _MASK: Final = re.compile(r"(?i)[*•xX]{3,}|[<\[({]?(redacted|filtered|hidden|masked|sensitive|secret)[>\])}]?")
@@ -40,35 +43,60 @@ class Grade(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Stored:
-    """What a result record holds of a task's call."""
+    """What a result record holds of a task: its call where it was extended, else ``args`` is None.
 
-    name: str
-    args: list[Any]
-    kwargs: dict[str, Any]
+    ``name``: the task's own, where events may show a shadow; ``queue``: the routing key that it came with.
+    """
+
+    name: str = ""
+    args: list[Any] | None = None
+    kwargs: dict[str, Any] = field(default_factory=dict)
+    queue: str = ""
+    in_group: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
     """One task that may be retried. ``body`` is None where it must stay as it is (not JSON), or is not known (manual).
 
-    ``edited``: a person changed or filled in the arguments. ``losses``: what will not happen this time.
-    ``retried``: how often it was retried before.
+    ``name``: the task's own, as far as it is known. ``queue`` or ``route``: where it is sent, from where it came unless
+    another queue was chosen; ``origin``: these two as they were, or why there is neither. ``edited``: a person changed
+    or filled in the arguments. ``losses``: what will not happen this time. ``earlier``: ids of its earlier retries.
     """
 
     row: TaskRow
     grade: Grade
-    queue: str
+    name: str
+    queue: str = ""
+    route: Route | None = None
+    origin: str | Route = ""
+    problem: str = ""
     body: Body | None = None
     message: RawMessage | None = None
     losses: tuple[str, ...] = ()
     edited: bool = False
-    retried: int = 0
+    earlier: frozenset[str] = frozenset()
 
     @property
     def sendable(self) -> bool:
         """False for a manual one that nobody has filled in, and for one without a queue or a name."""
-        known = self.message is not None or self.body is not None
-        return known and bool(self.queue) and bool(self.row.name or (self.message is not None and self.message.task))
+        return not self.why_not
+
+    @property
+    def why_not(self) -> str:
+        """Why it cannot be sent, as a part of a sentence, "" if it can."""
+        if not self.queue and self.route is None:
+            return self.problem or "its queue is not known"
+        if self.message is None and self.body is None:
+            return "its arguments are not known for certain"
+        return "" if self.name else "its name is not known"
+
+    @property
+    def target(self) -> str:
+        """Where it is sent, for people; "" where that is not known."""
+        if self.route is None:
+            return self.queue
+        return ", ".join(self.route.queues) or f"{self.route.exchange} ({self.route.routing_key})"
 
     @property
     def arguments(self) -> str:
@@ -81,27 +109,54 @@ class Candidate:
 
 
 def candidate(
-    row: TaskRow, *, message: RawMessage | None = None, stored: Stored | None = None, queue: str = ""
+    row: TaskRow,
+    *,
+    message: RawMessage | None = None,
+    stored: Stored | None = None,
+    origin: str | Route | Place | None = None,
+    queue: str = "",
 ) -> Candidate:
-    """Choose the best source for a task's arguments. ``queue``: where to, else where it came from."""
-    target = queue or row.queue
-    losses = list(_losses(row))
-    if message is not None and (message.id == row.uuid or not message.id):
-        body = read_body(message)
+    """Choose the best source for a task's arguments.
+
+    ``origin``: where it came from (a Place tells why that is not known), the row's queue if left out; ``queue``: where
+    to send it instead.
+    """
+    whence = origin if isinstance(origin, str | Route) else "" if origin is not None else row.queue
+    problem = origin.problem if isinstance(origin, Place) else ""
+    found = Candidate(row, Grade.MANUAL, row.name, origin=whence, problem=problem, losses=tuple(_losses(row)))
+    found = retargeted(found, queue)
+    own = message if message is not None and (message.id == row.uuid or not message.id) else None
+    if own.in_group if own is not None else stored is not None and stored.in_group:
+        found = with_loss(found, "it belongs to a group, which does not wait for the new one")
+    if own is not None:
+        body = read_body(own)
         if body is not None and body.canvas:
-            losses.append(f"its {', '.join(body.canvas)} will not run again")
+            found = with_loss(found, f"its {', '.join(body.canvas)} will not run again")
         elif body is None:
-            losses.append("its callbacks, if it has any, run again: its body is not JSON and is left as it is")
-        return Candidate(row, Grade.EXACT, target, body, message, tuple(losses))
-    unseen = (*losses, "its callbacks, priority, time limits and own headers are not known and left out")
-    if stored is not None:
-        body = Body(stored.args, stored.kwargs)
-        named = row if row.name else replace(row, name=stored.name)
-        return Candidate(named, Grade.STORED, target, body, losses=unseen)
+            found = with_loss(found, f"its callbacks, if it has any, run again: {_unread(own)} and is left as it is")
+        name = own.task or (body.task if body is not None else "") or row.name
+        return replace(found, grade=Grade.EXACT, name=name, body=body, message=own)
+    found = with_loss(found, "its callbacks, priority, time limits and own headers are not known and left out")
+    name = (stored.name if stored is not None else "") or row.name  # events show a shadow, records the task itself
+    found = replace(found, name=name)
+    if stored is not None and stored.args is not None:
+        return replace(found, grade=Grade.STORED, body=Body(stored.args, stored.kwargs))
     rebuilt = _rebuilt(row)
-    if rebuilt is not None and row.name:
-        return Candidate(row, Grade.REBUILT, target, rebuilt, losses=unseen)
-    return Candidate(row, Grade.MANUAL, target, losses=unseen)
+    return replace(found, grade=Grade.REBUILT, body=rebuilt) if rebuilt is not None and name else found
+
+
+def with_loss(old: Candidate, loss: str) -> Candidate:
+    """Return the candidate with one more thing that a person should know."""
+    return replace(old, losses=(*old.losses, loss))
+
+
+def _unread(message: RawMessage) -> str:
+    method = message.headers.get(compression.HEADER)
+    if message.content_type != JSON:
+        return "its body is not JSON"
+    if method and not compression.known(method):
+        return f"its body is compressed as {method}, which deskq cannot read,"
+    return "its body cannot be read"
 
 
 def edited(old: Candidate, args: str, kwargs: str) -> Candidate:
@@ -111,7 +166,9 @@ def edited(old: Candidate, args: str, kwargs: str) -> Candidate:
 
 def retargeted(old: Candidate, queue: str) -> Candidate:
     """Return the candidate for another queue; "" means where it came from."""
-    return replace(old, queue=queue or old.row.queue)
+    if queue or isinstance(old.origin, str):
+        return replace(old, queue=queue or str(old.origin), route=None)
+    return replace(old, queue="", route=old.origin)
 
 
 def texts_of(one: Candidate) -> tuple[str, str]:
@@ -135,8 +192,8 @@ def plan_retry(
     unready = [one for one in candidates if not one.sendable]
     if unready:
         first = unready[0]
-        reason = "its queue is not known" if not first.queue else "its arguments are not known: fill them in"
-        raise UserError(f"{first.row.name or first.row.uuid} cannot be retried: {reason}.")
+        more = ": fill them in" if first.queue or first.route is not None else ""
+        raise UserError(f"{first.name or first.row.uuid} cannot be retried: {first.why_not}{more}.")
     if not candidates:
         raise UserError("There is nothing to retry.")
     check_rate(rate)
@@ -158,22 +215,6 @@ def grades(candidates: Sequence[Candidate]) -> str:
     return " · ".join(f"{count:,} {grade.value}" for grade, count in counts.items() if count)
 
 
-def candidates_of(
-    rows: Sequence[TaskRow],
-    *,
-    messages: Mapping[str, RawMessage],
-    stored: Callable[[str], Stored | None] | None = None,
-    queue: str = "",
-) -> list[Candidate]:
-    """Return a candidate for each task; the result backend is asked only for those whose message is not known."""
-    found = []
-    for row in rows:
-        message = messages.get(row.uuid)
-        record = stored(row.uuid) if message is None and stored is not None else None
-        found.append(candidate(row, message=message, stored=record, queue=queue))
-    return found
-
-
 def _item(one: Candidate, now: float, keep_root: bool) -> Item:
     new_id = str(uuid4())
     root = one.row.root_id if keep_root else ""
@@ -182,13 +223,13 @@ def _item(one: Candidate, now: float, keep_root: bool) -> Item:
     else:
         assert one.body is not None
         message = new_message(
-            one.row.name,
+            one.name,
             new_id,
             one.body.args,
             one.body.kwargs,
             origin=f"deskq@{platform.node()}",
             expires=one.row.expires if one.row.expires is not None and one.row.expires > now else None,
-            headers=_reprs(one),
+            headers={**_reprs(one), "shadow": one.row.name if one.row.name != one.name else None},
             retry_of=one.row.uuid,
             root_id=root,
         )
@@ -201,7 +242,9 @@ def _item(one: Candidate, now: float, keep_root: bool) -> Item:
         grade=one.grade.value,
         arguments=one.arguments,
         losses=one.losses,
-        retried=one.retried,
+        route=one.route,
+        earlier=one.earlier,
+        written=one.message is None or message.body is not one.message.body,
     )
 
 
@@ -217,7 +260,7 @@ def _losses(row: TaskRow) -> list[str]:
         losses.append("it has not ended yet: it may run twice")
     elif row.state in ("LOST", "ENDED", "UNSEEN"):
         losses.append("how it ended is not known: it may have done its work")
-    if row.parent_id:
+    if row.parent_id and not row.retries_parent:
         losses.append("it was started by another task, which does not wait for the new one")
     elif row.root_id and row.root_id != row.uuid:
         losses.append("it belongs to a canvas, which does not wait for the new one")

@@ -11,7 +11,7 @@ from typing import Any, Final
 from deskq.actions.answers import SILENT, ending_of, refusal
 from deskq.actions.control_verbs import advice
 from deskq.actions.plan import Outcome, Step, StepPlan, Verb, tasks_named
-from deskq.actions.running import last_seen, runs, silent_nodes, terminated
+from deskq.actions.running import ended_already, last_seen, runs, silent_nodes, terminated
 from deskq.actions.steps import Ending
 from deskq.brokers.remote_control import RemoteControl, having_told
 from deskq.errors import UserError
@@ -96,7 +96,8 @@ class Revoker:
         replies = self._tell_all("revoke", {"task_id": ids})
         noted = self._noted_by(replies)
         if not terminate:
-            return {step.id: noted for step in steps}
+            over = ended_already(self._profile, ids) if noted.outcome is Outcome.DONE else {}
+            return {step.id: _changes_nothing(noted, over.get(_task_of(step), "")) for step in steps}
         with having_told():
             answers, ended = self._terminated(ids, signal)
         rest = [uuid for uuid in ids if uuid not in ended]
@@ -163,6 +164,15 @@ class Revoker:
             )
         refused = next((words for reply in replies.values() if (words := refusal(reply))), "")
         return Ending(Outcome.FAILED, advice(refused)) if refused else Ending(Outcome.UNKNOWN, SILENT)
+
+
+def _changes_nothing(noted: Ending, state: str) -> Ending:
+    """How a revocation that was noted ended for a task that had ended before, where ``state`` says so."""
+    return (
+        Ending(Outcome.GONE, f"It has ended already ({state}): nothing is left to revoke. {noted.words}")
+        if state
+        else noted
+    )
 
 
 def _task_of(step: Step) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Final
 
 from deskq.brokers.control_nodes import control_nodes
@@ -11,7 +11,11 @@ from deskq.errors import UserError
 from deskq.history.reader import HistoryReader
 from deskq.profiles import Profile
 from deskq.protocol.task_summary import FINAL_STATES
+from deskq.results.aborting import READY
+from deskq.results.store import open_results
 
+_ENDED: Final = frozenset({"SUCCESS", "FAILURE", "REVOKED", "REJECTED"})
+_MOST_ASKED: Final = 1_000
 _TERMINATED: Final = "terminate: "
 _MOST_NAMES: Final = 5
 
@@ -42,6 +46,39 @@ def last_seen(profile: Profile, ids: Collection[str]) -> dict[str, str]:
         return {}
     ended = FINAL_STATES - {"LOST"}
     return {row.uuid: "" if row.state in ended else row.worker for row in rows if row.worker or row.state in ended}
+
+
+def ended_already(profile: Profile, ids: Collection[str]) -> dict[str, str]:
+    """Return the states of those tasks that are known to have ended, by the history or the result backend. Blocking.
+
+    Neither need be there, nor answer: nothing is known then. Of very many only some are looked for in the backend.
+    """
+    found: dict[str, str] = {}
+    unknown = list(ids)
+    with contextlib.suppress(UserError), contextlib.closing(HistoryReader(profile.history_path())) as reader:
+        rows = {uuid: row for uuid in ids if (row := reader.task_row(uuid)) is not None}
+        found = {uuid: row.state for uuid, row in rows.items() if row.state in _ENDED}
+        unknown = [uuid for uuid in ids if uuid not in found]
+    if profile.result_backend and unknown:
+        with contextlib.suppress(UserError), contextlib.closing(open_results(profile)) as store:
+            for uuid in unknown[:_MOST_ASKED]:
+                record = store.get(uuid)
+                if record is not None and record.state in READY:
+                    found[uuid] = record.state
+    return found
+
+
+def ended_note(ended: Mapping[str, str], count: int) -> str:
+    """Return what is said before ``count`` tasks are revoked of those that have ended, "" if none has."""
+    if not ended:
+        return ""
+    states = ", ".join(sorted(set(ended.values())))
+    if count == 1:
+        return f"It has ended already ({states}): revoking it changes nothing."
+    which = (
+        "All of them have" if len(ended) == count else f"{len(ended):,} of them {'has' if len(ended) == 1 else 'have'}"
+    )
+    return f"{which} ended already ({states}): revoking those changes nothing."
 
 
 def silent_nodes(

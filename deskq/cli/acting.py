@@ -10,14 +10,14 @@ import time
 from collections.abc import Mapping
 from typing import Any, Final
 
+from deskq.actions.attendance import active_queues, targets_of, unattended
 from deskq.actions.carrying_out import Carrier, Progress
 from deskq.actions.journal import Journal
 from deskq.actions.plan import Item, Plan
-from deskq.actions.retry import Candidate, Grade, candidates_of, edited, grades, plan_retry, read_json
+from deskq.actions.retry import Candidate, edited, grades, plan_retry, read_json
 from deskq.actions.sending import Call, check_place, plan_send
-from deskq.actions.sources import known_messages, retried_before, stored_calls
-from deskq.brokers.base import BrokerError
-from deskq.brokers.routing import Route, find_route, kinds_of, unbound
+from deskq.actions.sources import gather
+from deskq.brokers.routing import Route, find_route, kinds_of
 from deskq.cli.common import moment_of, plain, profile_of, table
 from deskq.cli.confirming import confirmed, interruptible, look_after
 from deskq.cli.task_filter import filter_of_targets
@@ -63,11 +63,9 @@ def _route(call: Call, profile: Profile) -> Route:
     """Where the call's exchange leads. Redis does not keep its type: workers are asked, where they may be."""
     check_place(call)
     kinds: Mapping[str, frozenset[str]] = {}
-    if profile.transport == "redis" and profile.may_inspect_unasked:
-        from deskq.brokers.remote_control import RemoteControl  # Celery takes its time
-
-        with contextlib.suppress(UserError), contextlib.closing(RemoteControl(profile)) as remote:
-            kinds = kinds_of(remote.inspect("active_queues"))
+    if profile.transport == "redis":
+        with contextlib.suppress(UserError):
+            kinds = kinds_of(active_queues(profile) or {})
     return find_route(profile, call.exchange, call.routing_key, kinds)
 
 
@@ -76,9 +74,7 @@ def retry(options: argparse.Namespace) -> int:
     profile = profile_of(options.profile, options)
     with contextlib.closing(HistoryReader(profile.history_path())) as reader:
         rows = _chosen(reader, options)
-    with stored_calls(profile) as stored:
-        messages = known_messages(profile, [row.uuid for row in rows])
-        candidates = retried_before(candidates_of(rows, messages=messages, stored=stored, queue=options.queue or ""))
+    candidates = gather(profile, rows, queue=options.queue or "")
     if options.args is not None or options.kwargs is not None:
         if len(candidates) != 1:
             raise UserError("--args and --kwargs are for one task: name its id.")
@@ -86,7 +82,7 @@ def retry(options: argparse.Namespace) -> int:
     left_out = [one for one in candidates if not one.sendable]
     candidates = [one for one in candidates if one.sendable]
     for one in left_out:
-        print(f"deskq: left out {plain(one.row.uuid)} {plain(one.row.name)}: {_why(one)}", file=sys.stderr)
+        print(f"deskq: left out {plain(one.row.uuid)} {plain(one.name)}: {plain(_why(one))}", file=sys.stderr)
     plan = plan_retry(
         candidates, profile, now=time.time(), rate=options.rate, canary=options.canary, keep_root=options.keep_root
     )
@@ -126,16 +122,17 @@ def _tell_of_unknown_ends(reader: HistoryReader, chosen: TaskFilter) -> None:
 
 
 def _why(one: Candidate) -> str:
-    if not one.queue:
-        return "its queue is not known; say --queue"
-    if one.grade is Grade.MANUAL:
-        return "its arguments are not known for certain; give them with --args and --kwargs"
-    return "its name is not known"
+    if not one.target:
+        return f"{one.why_not}; say --queue"
+    if one.message is None and one.body is None:
+        return f"{one.why_not}; give them with --args and --kwargs"
+    return one.why_not
 
 
 def _carry_out(plan: Plan, profile: Profile, options: argparse.Namespace) -> int:
     _show(plan, options)
-    _tell_unbound(plan, profile)
+    for words in unattended(profile, targets_of(plan)).values():
+        print(f"deskq: {plain(words)}", file=sys.stderr)
     if options.dry_run:
         return 0
     confirmation = confirmed(plan, profile, options)
@@ -151,14 +148,6 @@ def _carry_out(plan: Plan, profile: Profile, options: argparse.Namespace) -> int
     if result.unknown:
         return _UNKNOWN
     return _FAILED if result.failed or result.held_back else 0
-
-
-def _tell_unbound(plan: Plan, profile: Profile) -> None:
-    """Say where messages would wait for nobody, as far as it can be seen."""
-    with contextlib.suppress(BrokerError):  # who cannot be asked is told of when it is carried out
-        for queue in unbound(profile, {item.queue for item in plan.items if item.route is None}):
-            words = f"No worker has ever declared the queue “{queue}” at {profile.name}: a task waits there for one."
-            print(f"deskq: {plain(words)}", file=sys.stderr)
 
 
 def _show(plan: Plan, options: argparse.Namespace) -> None:

@@ -16,7 +16,7 @@ from deskq.actions.journal import Journal, journal_path
 from deskq.actions.pauses import pauses
 from deskq.actions.plan import StepPlan
 from deskq.actions.revoke import plan_revoke, plan_revoke_stamped
-from deskq.actions.running import silent_nodes
+from deskq.actions.running import ended_already, ended_note, silent_nodes
 from deskq.actions.steps import undo_plan
 from deskq.brokers.remote_control import RemoteControl, is_beat
 from deskq.cli.abort import known_names
@@ -62,6 +62,9 @@ def revoke(options: argparse.Namespace) -> int:
         tasks = _tasks(profile, options)
         plan = plan_revoke(tasks, profile, terminate=options.terminate, signal=signal)
     note = "Workers forget it when they restart, unless they have --statedb."
+    if not options.stamp:
+        ids = [step.source for step in plan.items]
+        note = f"{ended_note(ended_already(profile, ids), len(ids))} {note}".strip()
     show_steps(plan, options, note=note)
     return carry_steps(plan, profile, lambda: ControlDoer(profile), options, named="task")
 

@@ -25,8 +25,9 @@ DAMAGED_NAME: Final = "(unreadable: the history is damaged here)"
 _YEAR_10000: Final = 253_402_300_800.0
 _ROW: Final = (
     "id, uuid, name_id, state_id, queue_id, worker_id, seen, sent, received, started, finished, runtime, eta, expires, "
-    "args, kwargs, result, exception, retries, deliveries, root, parent, revoked, flags"
+    "args, kwargs, result, exception, retries, deliveries, root, parent, revoked, flags, exchange_id, routing_key_id"
 )
+_COLUMNS: Final = 26
 
 
 class Interrupted(Exception):
@@ -134,7 +135,7 @@ class Connected:
         ]
 
     def _records(self, rest: str, values: tuple[Any, ...]) -> Iterator[tuple[TaskRow, TaskRecord]]:
-        for row in self._run(f"SELECT {_ROW}, observations, exchange_id, routing_key_id FROM tasks {rest}", values):
+        for row in self._run(f"SELECT {_ROW}, observations FROM tasks {rest}", values):
             try:
                 yield self._record(row)
             except UNREADABLE:
@@ -142,7 +143,7 @@ class Connected:
 
     def _sound_row(self, row: Any) -> TaskRow:
         try:
-            return self._row(row[:24])
+            return self._row(row)
         except UNREADABLE:
             self.unreadable += 1
             return _damaged_row(row[0])
@@ -150,7 +151,7 @@ class Connected:
     def _row(self, row: Any) -> TaskRow:
         text = self._text
         number, packed, name, state_id, queue, worker, seen, sent, received, started, finished, runtime = row[:12]
-        eta, expires, args, kwargs, result, exception, retries, deliveries, root, parent, revoked, flags = row[12:]
+        eta, expires, args, kwargs, result, exception, retries, deliveries, root, parent, revoked, flags = row[12:24]
         _refuse_damaged(row)
         uuid = unpack_uuid(packed)
         state = text(state_id)
@@ -179,15 +180,17 @@ class Connected:
             parent_id=unpack_uuid(parent),
             revoked=revoked or "",
             ran_twice=bool(flags & RAN_TWICE),
+            exchange=text(row[24]),
+            routing_key=text(row[25]),
         )
 
     def _record(self, row: Any) -> tuple[TaskRow, TaskRecord]:
-        line = self._row(row[:24])
+        line = self._row(row[:_COLUMNS])
         texts = Texts(
             *(line.name, line.args, line.kwargs, line.root_id, line.parent_id, line.eta, line.expires, line.queue),
-            *(self._text(row[25]), self._text(row[26]), row[16] or ""),
+            *(line.exchange, line.routing_key, row[16] or ""),
         )
-        return line, unpack_record(line.uuid, row[24], texts)
+        return line, unpack_record(line.uuid, row[_COLUMNS], texts)
 
 
 def _refuse_damaged(row: Any) -> None:

@@ -32,7 +32,7 @@ from deskq.history.rows import (
     WorkerRow,
 )
 from deskq.history.runtimes import merged, percentile
-from deskq.protocol.task_record import TaskRecord
+from deskq.protocol.task_record import TaskRecord, sent_by_deskq
 from deskq.protocol.task_summary import NOTED_STATES, derive
 
 T = TypeVar("T")
@@ -238,6 +238,20 @@ class HistoryReader(Connected):
             "UNION SELECT id FROM tasks WHERE uuid IN (?, ?)) ORDER BY id LIMIT ?",
             (own, root, own, root, parent, limit),
         )
+
+    def retries_of(self, sources: Sequence[str]) -> dict[str, list[TaskRow]]:
+        """Return, for each of these tasks, those that retry it for deskq, whoever sent them; oldest first.
+
+        They have it as their parent. Of those that kept the root of their canvas deskq's own ``task-sent`` tells.
+        """
+        found: dict[str, list[TaskRow]] = {}
+        for first in range(0, len(sources), 500):
+            part = tuple(pack_uuid(uuid) for uuid in sources[first : first + 500])
+            marks = ", ".join("?" * len(part))
+            for row, record in self._records(f"WHERE parent IN ({marks}) ORDER BY id", part):
+                if row.retries_parent or sent_by_deskq(record):
+                    found.setdefault(row.parent_id, []).append(row)
+        return found
 
     def facets(self) -> Facets:
         """Return the names, queues, workers and states that occur, sorted."""

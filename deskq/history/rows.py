@@ -9,7 +9,10 @@ from deskq.protocol.task_summary import runtime_is_measured
 
 @dataclass(frozen=True, slots=True)
 class TaskRow:
-    """One line of the task table. ``seen`` is when deskq first heard of it, by this machine's clock."""
+    """One line of the task table. ``seen`` is when deskq first heard of it, by this machine's clock.
+
+    ``exchange`` and ``routing_key``: what it was sent with, "" where that is the queue itself or not known.
+    """
 
     id: int
     uuid: str
@@ -35,6 +38,16 @@ class TaskRow:
     parent_id: str
     revoked: str
     ran_twice: bool
+    exchange: str = ""
+    routing_key: str = ""
+
+    @property
+    def retries_parent(self) -> bool:
+        """Does deskq's own mark say that it retries its parent? Celery gives a child its parent's root, never its own.
+
+        A retry that kept its root does not have the mark.
+        """
+        return bool(self.parent_id) and self.root_id == self.uuid
 
     @property
     def runtime_exact(self) -> bool | None:

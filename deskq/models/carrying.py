@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import inspect
-from collections.abc import Coroutine
+from collections.abc import Collection, Coroutine
 from typing import Any
 
 from PySide6.QtCore import QObject, Signal
 
+from deskq.actions.attendance import Target, unattended
 from deskq.actions.carrying_out import Carrier, Progress
 from deskq.actions.journal import Journal
 from deskq.actions.plan import Plan
@@ -35,6 +36,10 @@ class Carrying(QObject):
     def running(self) -> bool:
         """Is a plan being carried out, or about to be?"""
         return self._work is not None and inspect.getcoroutinestate(self._work) != inspect.CORO_CLOSED
+
+    async def unattended(self, targets: Collection[Target]) -> dict[Target, str]:
+        """Return a sentence for each target that nobody consumes there, as far as somebody tells."""
+        return await asyncio.get_running_loop().run_in_executor(None, unattended, self.target.profile, targets)
 
     def begin(self, plan: Plan, confirmation: Confirmation) -> None:
         """Carry a plan out; the signals tell how it goes."""

@@ -10,8 +10,8 @@ from collections.abc import Sequence
 from PySide6.QtCore import QObject
 
 from deskq.actions.journal import Journal, journal_path
-from deskq.actions.retry import Candidate, candidates_of
-from deskq.actions.sources import known_messages, retried_before, stored_calls
+from deskq.actions.retry import Candidate
+from deskq.actions.sources import gather
 from deskq.history.reader import HistoryReader
 from deskq.history.rows import TaskRow
 from deskq.models.carrying import Carrying
@@ -41,16 +41,14 @@ class Retrying(Carrying):
 
         found = await self.source.ask(rows, slot=f"retry {id(self)}")
         loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(None, _candidates, self.source.profile, found, queue)
+        target = self.target.profile if self.crosses else None
+        return await loop.run_in_executor(None, _candidates, self.source.profile, found, queue, target)
 
 
-def _candidates(profile: Profile, rows: Sequence[TaskRow], queue: str) -> list[Candidate]:
-    """Blocking: asks the result backend and the journal."""
-    with stored_calls(profile) as stored:
-        messages = known_messages(profile, [row.uuid for row in rows])
-        found = candidates_of(rows, messages=messages, stored=stored, queue=queue)
+def _candidates(profile: Profile, rows: Sequence[TaskRow], queue: str, target: Profile | None) -> list[Candidate]:
+    """Blocking: asks the result backend, the journal, the history and workers."""
     if journal_path().exists():
         with contextlib.closing(Journal()) as journal:
             journal.recover()
             journal.forget_old(time.time())
-    return retried_before(found)
+    return gather(profile, rows, queue=queue, target=target)

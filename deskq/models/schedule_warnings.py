@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from itertools import pairwise
 from typing import TYPE_CHECKING, Final
 
-from deskq.history.rows import QueueRow, TaskRow, WorkerRow
+from deskq.history.rows import TaskRow
 from deskq.models.formats import clock_time, duration, runtime
 from deskq.models.registered_tasks import Registered
 from deskq.schedules.base import Crontab, Interval
@@ -23,18 +23,6 @@ _SHORTEST_PAUSE: Final = 1.0
 
 _CLOCK_SECONDS: Final = 5.0
 """How far in the future beat may note a run before it is said that the clocks differ."""
-
-
-def consumed_queues(workers: Iterable[WorkerRow], queues: Iterable[QueueRow]) -> frozenset[str] | None:
-    """Return the queues that somebody consumes, by the history; None where it does not know of all workers.
-
-    A worker of which it is not known whether it is there may still consume what it said it does.
-    """
-    there = [worker for worker in workers if worker.online or worker.unknown]
-    if not any(worker.online for worker in there) or any(w.duplicate_name or not w.queues for w in there):
-        return None
-    found = {name for worker in there for name in worker.queues}
-    return frozenset(found | {queue.name for queue in queues if queue.consumers})
 
 
 def late_since(row: ScheduleRow, now: float) -> float | None:

@@ -15,11 +15,11 @@ from PySide6.QtCore import QObject, QTimer, Signal
 
 from deskq.brokers.remote_control import is_beat
 from deskq.errors import UserError
+from deskq.history.consumed import consumed_queues
 from deskq.history.query import TaskFilter
 from deskq.history.reader import HistoryReader
 from deskq.history.rows import TaskRow
 from deskq.models.registered_tasks import Answers, Registered, ask_workers, registered_by
-from deskq.models.schedule_warnings import consumed_queues
 from deskq.models.session import ProfileSession
 from deskq.models.shown_schedules import RunsSeen, ShownSchedule, Snapshot, Summary, snapshot
 

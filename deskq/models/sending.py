@@ -6,14 +6,16 @@ import asyncio
 import contextlib
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import partial
 from typing import Any, Final
 
 from PySide6.QtCore import QObject
 
-from deskq.actions.retry import Grade, candidates_of
+from deskq.actions.retry import Grade
 from deskq.actions.seen_arguments import SeenArguments, seen_arguments
 from deskq.actions.sending import Call
+from deskq.actions.sources import gather
 from deskq.actions.templates import last_sent, load_templates, save_template
 from deskq.brokers.base import is_task_queue
 from deskq.brokers.remote_control import registered_names
@@ -24,7 +26,6 @@ from deskq.history.reader import HistoryReader
 from deskq.history.rows import TaskRow
 from deskq.models.carrying import Carrying
 from deskq.models.journal import ask_journal
-from deskq.models.schedule_warnings import consumed_queues
 from deskq.models.session import ProfileSession
 
 _KINDS_SECONDS: Final = 30.0
@@ -54,15 +55,6 @@ class Sending(Carrying):
             with contextlib.suppress(UserError):
                 tasks = tasks.union(*registered_names(await self.target.inspect("registered")).values())
         return sorted(tasks), sorted(queues)
-
-    async def consumed(self) -> frozenset[str] | None:
-        """Return the queues that workers take from, by the history; None where it does not know of all of them."""
-        try:
-            return await self.target.ask(
-                lambda reader: consumed_queues(reader.workers(), reader.queues()), slot=f"consumed {id(self)}"
-            )
-        except UserError:
-            return None
 
     async def exchanges(self) -> list[str]:
         """Return names of exchanges: those that have bindings, and those of the workers' queues."""
@@ -103,11 +95,15 @@ class Sending(Carrying):
         row = await self.target.ask(lambda reader: reader.task_row(uuid), slot=f"like {id(self)}")
         if row is None:
             raise UserError(f"The history has no task {uuid}.")
-        (known,) = candidates_of([row], messages={})
-        call = Call(task=row.name, queue=row.queue or "celery")
+        found = partial(gather, self.target.profile, [row])
+        (known,) = await asyncio.get_running_loop().run_in_executor(None, found)
+        queue, exchange, key = known.queue or "celery", "", ""
+        if known.route is not None:
+            queue, exchange, key = "", known.route.exchange, known.route.routing_key
+        call = Call(task=known.name, queue=queue, exchange=exchange, routing_key=key)
         if known.body is None or known.grade is Grade.MANUAL:
             return call, "Its arguments are not known for certain: the event cut or masked them. Fill them in."
-        return Call(task=row.name, queue=call.queue, args=known.body.args, kwargs=known.body.kwargs), ""
+        return replace(call, args=known.body.args, kwargs=known.body.kwargs), ""
 
     async def known(self, uuid: str) -> bool:
         """Does the history have a task with this id already?"""

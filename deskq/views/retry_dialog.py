@@ -28,13 +28,14 @@ from deskq.actions.safety import Confirmation, needs_name
 from deskq.errors import UserError
 from deskq.models import formats
 from deskq.models.columns import Column
+from deskq.models.consumer_search import ConsumerSearch
 from deskq.models.retrying import Retrying
-from deskq.models.schedule_warnings import consumed_queues
 from deskq.models.small_table import SmallTableModel
 from deskq.views import theme
 from deskq.views.empty import plain_label
 from deskq.views.tables import Table
 
+_SHOWN_LOSSES: Final = 6
 _STATES: Final = {Grade.EXACT: "success", Grade.STORED: "success", Grade.REBUILT: "retry", Grade.MANUAL: "failure"}
 
 
@@ -51,9 +52,9 @@ COLUMNS: Final[tuple[Column[Candidate], ...]] = (
         lambda one: list(Grade).index(one.grade),
         state=lambda one: _STATES[one.grade],
     ),
-    Column("task", "Task", "Its name", lambda one: formats.plain(one.row.name or "not known"), width=190),
+    Column("task", "Task", "Its name", lambda one: formats.plain(one.name or "not known"), width=190),
     Column("arguments", "Arguments", "What it is called with", _arguments, width=320),
-    Column("queue", "To queue", "Where it is sent", lambda one: formats.plain(one.queue or "not known"), width=110),
+    Column("queue", "To queue", "Where it is sent", lambda one: formats.plain(one.target or "not known"), width=110),
     Column("state", "Ended as", "Its state", lambda one: one.row.state.lower(), width=90),
     Column("uuid", "Id", "The task that is retried", lambda one: one.row.uuid, mono=True, width=260),
 )
@@ -74,7 +75,7 @@ class RetryDialog(QDialog):
         self._tasks = list(tasks)
         self._profile = retrying.target.profile
         self._candidates: list[Candidate] = []
-        self._consumed: frozenset[str] | None = None
+        self._consumers = ConsumerSearch(retrying, self)
         self.heading = plain_label()
         self.heading.setFont(theme.heading_font())
         self.summary = plain_label("Reading the tasks …", muted=True)
@@ -150,6 +151,7 @@ class RetryDialog(QDialog):
         self.table.selectionModel().currentRowChanged.connect(self._current_changed)
         for field in (self.args, self.kwargs):
             field.textEdited.connect(self._edit)
+        self._consumers.changed.connect(self._write)
         self._retrying.progress.connect(self._follow)
         self._retrying.ended.connect(self._end)
         self._retrying.failed.connect(self._failed)
@@ -166,10 +168,8 @@ class RetryDialog(QDialog):
     async def _read(self, queue: str) -> None:
         try:
             self._candidates = await self._retrying.candidates(self._tasks, queue)
-            facets, self._consumed = await self._retrying.target.ask(
-                lambda reader: (reader.facets(), consumed_queues(reader.workers(), reader.queues())),
-                slot="retry queues",
-            )
+            facets = await self._retrying.target.ask(lambda reader: reader.facets(), slot="retry queues")
+            await self._consumers.ask({one.route or one.queue for one in self._candidates if one.target})
         except UserError as error:
             self.message.setText(str(error))
             return
@@ -219,7 +219,7 @@ class RetryDialog(QDialog):
         """Say what would be sent: verb, count, target, environment; the grades; what will not happen."""
         sendable = self.sendable
         environment = self._profile.environment
-        queues = sorted({one.queue for one in sendable})
+        queues = sorted({one.target for one in sendable})
         where = f"“{formats.plain(queues[0])}”" if len(queues) == 1 else f"{len(queues)} queues"
         tasks = formats.count(len(sendable), "task")
         self.heading.setText(f"Retry {tasks} on {where} at {formats.plain(self._profile.name)} ({environment.short})")
@@ -238,14 +238,15 @@ class RetryDialog(QDialog):
         rooted = any(one.row.root_id not in ("", one.row.uuid) for one in sendable)
         self.keep_root.setVisible(rooted and not self._retrying.running)
         losses = Counter(loss for one in sendable for loss in one.losses)
-        lonely = Counter(
-            one.queue for one in sendable if self._consumed is not None and one.queue not in self._consumed
-        )
-        losses.update({f"no worker that is online takes from “{formats.plain(name)}”": n for name, n in lonely.items()})
-        self.losses.setText("\n".join(f"{count:,} × {loss}" for loss, count in losses.most_common(4)))
+        losses.update(words for one in sendable if (words := self._consumers.of(one.route or one.queue)))
+        lines = [f"{count:,} × {formats.plain(loss)}" for loss, count in losses.most_common(_SHOWN_LOSSES)]
+        more = len(losses) - len(lines)
+        self.losses.setText("\n".join(lines + [f"… and {more:,} more"] * bool(more)))
         self.go.setText(f"Retry {tasks}")
         named = not needs_name(self._profile) or self.name.text() == self._profile.name
-        self.go.setEnabled(bool(sendable) and named and not self._retrying.running and not self._profile.read_only)
+        asked = self._consumers.want({one.route or one.queue for one in sendable})
+        ready = bool(sendable) and named and asked
+        self.go.setEnabled(ready and not self._retrying.running and not self._profile.read_only)
         if self._profile.read_only:
             self.message.setText(f"“{formats.plain(self._profile.name)}” is read-only: nothing is sent there.")
 

@@ -31,6 +31,7 @@ from deskq.actions.sending import Call, check_place, message_of, plan_send
 from deskq.brokers.routing import Route, sentence
 from deskq.errors import UserError
 from deskq.models import formats
+from deskq.models.consumer_search import ConsumerSearch
 from deskq.models.route_search import RouteSearch
 from deskq.models.sending import Sending
 from deskq.models.session import ProfileSession
@@ -80,7 +81,7 @@ class SendDialog(QDialog):
         self.sending = Sending(self._session, self)
         self.routes = RouteSearch(self.sending, self)
         self._seen_of = ""
-        self._consumed: frozenset[str] | None = None
+        self.consumers = ConsumerSearch(self.sending, self)
         self.heading = plain_label()
         self.heading.setFont(theme.heading_font())
         self.fields = SendFields()
@@ -176,6 +177,7 @@ class SendDialog(QDialog):
         self.sending.ended.connect(self._ended)
         self.sending.failed.connect(self._failed)
         self.routes.changed.connect(self._write)
+        self.consumers.changed.connect(self._write)
 
     def reject(self) -> None:
         """Esc: stops what is being sent, else closes. What was sent goes on."""
@@ -192,9 +194,8 @@ class SendDialog(QDialog):
             super().keyPressEvent(event)
 
     def done(self, result: int) -> None:
-        for timer in (self._follow_timer, self._seen_timer):
-            timer.stop()
-        self.routes.stop()
+        for asking in (self._follow_timer, self._seen_timer, self.routes, self.consumers):
+            asking.stop()
         super().done(result)
         self.deleteLater()
 
@@ -207,7 +208,6 @@ class SendDialog(QDialog):
                 self.fields.kwargs.clear()
                 self.message.setText(doubt)
         self._fill_saved(await self.sending.templates())
-        self._consumed = await self.sending.consumed()
         if not self.message.text():  # what it says already matters more
             self._write()
         self.fields.offer(*await self.sending.names(), [])
@@ -265,10 +265,10 @@ class SendDialog(QDialog):
 
     def _profile_chosen(self) -> None:
         self.routes.stop()
-        for old in (self.routes, self.sending):
+        for old in (self.routes, self.consumers, self.sending):
             old.deleteLater()
         self.sending = Sending(self._session, self)
-        self.routes = RouteSearch(self.sending, self)
+        self.routes, self.consumers = RouteSearch(self.sending, self), ConsumerSearch(self.sending, self)
         self._listen()
         self._seen_of = ""
         self._task_named()
@@ -298,9 +298,10 @@ class SendDialog(QDialog):
         self.heading.setText(formats.plain(self._plan.title))
         self.preview.show_call(call, message, route)
         doubts = list(self._plan.items[0].losses)
-        if call.queue and self._consumed is not None and call.queue not in self._consumed:
-            doubts.append(f"no worker that is online takes from “{formats.plain(call.queue)}”")
-        self._allow("", sentence("; ".join(doubts)) if doubts else "")
+        target = self._plan.items[0].route or call.queue
+        self.consumers.want([target])
+        told = sentence("; ".join(doubts)) if doubts else ""
+        self._allow("", f"{told} {self.consumers.of(target)}".strip())
 
     def _route_of(self, call: Call) -> Route | None:
         """Where the call's exchange leads, as far as it is known; raises UserError where it leads nowhere."""
@@ -337,8 +338,10 @@ class SendDialog(QDialog):
         route = plan.items[0].route
         if route is not None and await self.routes.again(route) != route:
             raise UserError("Where it leads has changed since it was shown: look again, then send.")
+        await self.consumers.refuse_unseen(route or plan.items[0].queue)
         self._sent = [item.new_id for item in plan.items]
-        self.fields.setEnabled(False)
+        for widget in (self.fields, self.go):
+            widget.setEnabled(False)
         self.bar.setRange(0, len(plan.items))
         self.bar.setVisible(len(plan.items) > 1)
         self.cancel.setText("Stop")

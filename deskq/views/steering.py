@@ -15,6 +15,7 @@ from deskq.actions.control_verbs import VERBS, ControlVerb, answer_text
 from deskq.actions.pauses import pauses
 from deskq.actions.plan import StepPlan
 from deskq.actions.revoke import SIGNALS, plan_revoke, plan_revoke_stamped
+from deskq.actions.running import ended_already, ended_note
 from deskq.actions.steps import undo_plan
 from deskq.errors import UserError
 from deskq.history.reader import HistoryReader
@@ -41,7 +42,7 @@ class Steering:
     def revoke(self, tasks: Sequence[tuple[str, str]], *, terminate: bool) -> None:
         """Preview a revocation of (id, name); which signal ends those that run is asked first."""
         if not terminate:
-            self._preview(plan_revoke(tasks, self._profile), button="Revoke", note=_FORGOTTEN)
+            self._session.spawn(self._revoke(list(tasks)), "revoke")
             return
         asked = QInputDialog(self._window)
         asked.setWindowTitle("Revoke and terminate")
@@ -52,10 +53,21 @@ class Steering:
         asked.finished.connect(asked.deleteLater)
         asked.open()
 
+    async def _revoke(self, tasks: list[tuple[str, str]], signal: str = "") -> None:
+        """Preview it, with which of the tasks have ended; ``signal``: ends those that run."""
+        ids = [uuid for uuid, _ in tasks]
+        ended = await asyncio.get_running_loop().run_in_executor(None, ended_already, self._profile, ids)
+        try:
+            plan = plan_revoke(tasks, self._profile, terminate=bool(signal), signal=signal or "TERM")
+        except UserError as error:
+            self.say(str(error))
+            return
+        again = "Which worker runs a task is asked again right before." if signal else ""
+        note = " ".join(part for part in (ended_note(ended, len(ids)), again, _FORGOTTEN) if part)
+        self._preview(plan, button="Terminate" if signal else "Revoke", note=note)
+
     def _terminate(self, tasks: Sequence[tuple[str, str]], signal: str) -> None:
-        plan = plan_revoke(tasks, self._profile, terminate=True, signal=signal)
-        note = f"Which worker runs a task is asked again right before. {_FORGOTTEN}"
-        self._preview(plan, button="Terminate", note=note)
+        self._session.spawn(self._revoke(list(tasks), signal), "revoke")
 
     def abort(self, tasks: Sequence[tuple[str, str]]) -> None:
         """Preview that abortable tasks, (id, name) each, are asked to stop; what is stored of them is read first."""

@@ -186,7 +186,7 @@ def test_arguments_that_are_not_known_are_filled_in_by_a_person(
             QTest.keyClicks(dialog.args, "[1,")
             assert "args is not JSON" in dialog.message.text()
             QTest.keyClicks(dialog.args, " 2]")
-            assert dialog.go.isEnabled()
+            await until(dialog.go.isEnabled)  # once it is known whether anybody takes from the queue
             assert "On" not in dialog.message.text()
             dialog.go.click()
             await until(lambda: "Nothing listens" in dialog.message.text(), 20)

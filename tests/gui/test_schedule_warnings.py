@@ -19,10 +19,11 @@ from PySide6.QtWidgets import QApplication
 from deskq.brokers.remote_control import RemoteControl, is_beat
 from deskq.doctor.observed import Observed
 from deskq.doctor.worker_steps import ask_workers
+from deskq.history.consumed import consumed_queues
 from deskq.history.lock import WriterLock
 from deskq.history.rows import QueueRow, TaskRow, WorkerRow
 from deskq.history.store import History
-from deskq.models.schedule_warnings import consumed_queues, late_since, warnings_of
+from deskq.models.schedule_warnings import late_since, warnings_of
 from deskq.profiles import Profile
 from deskq.schedules.base import (
     Clocked,

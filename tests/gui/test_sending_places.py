@@ -214,14 +214,14 @@ def test_a_queue_that_nobody_takes_from_is_told_of_before(recorded: Recorded, ru
     now = time.time()
     recorded.history.put_workers([WorkerRow("w1@host", True, now, now, now, queues=("emails",))])
     (failed,) = recorded.add(1, "failed")
-    lonely = "no worker that is online takes from “emials”"
+    lonely = "No worker that is online takes from the queue “emials”"
 
     async def scenario() -> None:
         async with opened(qapp) as app:
             app.add(recorded.profile)
             app.window.show()
             sending: Any = app.window.acting.send("shop", call=Call(task="mail.send", queue="emials"))
-            await until(lambda: lonely[3:] in sending.message.text())
+            await until(lambda: lonely in sending.message.text())
             assert sending.go.isEnabled()
             sending.fields.place.queue.setEditText("emails")
             assert not sending.message.text()

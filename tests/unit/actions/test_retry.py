@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
-from deskq.actions.retry import Grade, Stored, candidate, edited, grades, plan_retry
+from deskq.actions.places import Place, Workers, place_of
+from deskq.actions.retry import Grade, Stored, candidate, edited, grades, plan_retry, retargeted
 from deskq.actions.safety import Confirmation, Forbidden, check, needs_confirmation
+from deskq.brokers.base import Binding
+from deskq.brokers.routing import Route
 from deskq.errors import UserError
 from deskq.history.rows import TaskRow
 from deskq.profiles import Profile, Safety
@@ -136,3 +140,80 @@ def test_what_an_app_hides_from_events_stays_hidden() -> None:
 def test_a_rate_that_is_none_is_refused() -> None:
     with pytest.raises(UserError, match="A rate is"):
         plan_retry([candidate(ROW)], PROFILE, now=0, rate=-1.0)
+
+
+def test_a_shadow_is_kept_and_the_record_says_the_name() -> None:
+    shadowed = replace(ROW, name="pretty name")
+    (item,) = plan_retry([candidate(shadowed, stored=Stored("mail.send", [1], {}))], PROFILE, now=0).items
+    assert (item.task, item.message.headers["shadow"]) == ("mail.send", "pretty name")
+    rebuilt = candidate(shadowed, stored=Stored("mail.send"))  # a record without the call
+    assert (rebuilt.grade, rebuilt.name) == (Grade.REBUILT, "mail.send")
+    message = replace(new_message("mail.send", "old-id", [1], {}, origin="o", headers={"shadow": "pretty name"}))
+    (item,) = plan_retry([candidate(shadowed, message=message)], PROFILE, now=0).items
+    assert (item.task, item.message.headers["shadow"]) == ("mail.send", "pretty name")
+
+
+def test_what_a_group_or_a_body_that_cannot_be_read_loses_is_said() -> None:
+    grouped = new_message("mail.send", "old-id", [1], {}, origin="o", headers={"group": "g"})
+    assert "it belongs to a group" in " ".join(candidate(ROW, message=grouped).losses)
+    assert "it belongs to a group" in " ".join(candidate(ROW, stored=Stored(in_group=True)).losses)
+    packed = replace(grouped, headers={**grouped.headers, "compression": "application/zstd"}, body=b"?")
+    assert "compressed as application/zstd" in " ".join(candidate(ROW, message=packed).losses)
+    pickled = replace(grouped, content_type="application/x-python-serialize")
+    assert "its body is not JSON" in " ".join(candidate(ROW, message=pickled).losses)
+
+
+def test_a_retry_of_a_retry_was_started_by_no_other_task() -> None:
+    again = replace(ROW, parent_id="first-id")
+    assert again.retries_parent
+    assert "started by another task" not in " ".join(candidate(again).losses)
+    child = replace(ROW, parent_id="first-id", root_id="first-id")
+    assert "started by another task" in " ".join(candidate(child).losses)
+
+
+def test_another_queue_may_be_chosen_and_the_way_back_is_known() -> None:
+    route = Route("orders", "new", ("orders.in",))
+    one = candidate(replace(ROW, queue="celery"), origin=route)
+    assert (one.queue, one.route, one.target) == ("", route, "orders.in")
+    elsewhere = retargeted(one, "slow")
+    assert (elsewhere.queue, elsewhere.route) == ("slow", None)
+    assert retargeted(elsewhere, "") == one
+    (item,) = plan_retry([one], PROFILE, now=0).items
+    assert (item.queue, item.route) == ("", route)
+    lost = candidate(ROW, origin=Place(problem="its queue is not known: its worker takes from “a”, “b”"))
+    assert not lost.sendable
+    assert "takes from “a”, “b”" in lost.why_not
+    assert retargeted(lost, "a").sendable
+
+
+AMBIGUOUS = "its queue is not known: its worker takes from “a”, “b”"
+MESSAGE = new_message("mail.send", "old-id", [1], {}, origin="o")
+
+
+@pytest.mark.parametrize(
+    ("row", "message", "recorded", "place"),
+    [
+        ({}, ("", "celery"), "", Place("celery")),
+        ({}, ("orders", "new"), "", Place(exchange="orders", routing_key="new")),
+        ({"queue": "", "exchange": "orders", "routing_key": "new"}, None, "", Place("", "orders", "new")),
+        ({"queue": "celery", "exchange": "orders", "routing_key": "new"}, None, "", Place("", "orders", "new")),
+        ({"queue": "slow", "exchange": "celery_delayed_27", "routing_key": "0.1.slow"}, None, "", Place("slow")),
+        ({"queue": ""}, None, "", Place("only")),
+        ({"queue": "", "worker": "w2"}, None, "b", Place("b")),
+        ({"queue": "", "worker": "w2"}, None, "orders.new", Place("a")),
+        ({"queue": "", "worker": "w2"}, None, "elsewhere", Place(problem=AMBIGUOUS)),
+        ({"queue": "", "worker": "gone"}, None, "a", Place("a")),
+        ({"queue": "", "worker": "gone"}, None, "", Place(problem="its queue is not known")),
+    ],
+)  # fmt: skip
+def test_where_a_task_came_from(
+    row: dict[str, Any], message: tuple[str, str] | None, recorded: str, place: Place
+) -> None:
+    workers = Workers(
+        {"w1": ["only"], "w2": ["a", "b"]}, [Binding("orders", "orders.*", "a", "topic"), Binding("x", "b", "b")]
+    )
+    sent = None
+    if message is not None:
+        told = {"delivery_info": {"exchange": message[0], "routing_key": message[1]}}
+        sent = replace(MESSAGE, properties=told)
+    assert place_of(replace(ROW, **row), workers, message=sent, recorded=recorded) == place

@@ -9,17 +9,23 @@ from pathlib import Path
 import pytest
 
 from deskq.actions.carrying_out import Carrier
+from deskq.actions.earlier import refuse_overtaken
 from deskq.actions.journal import Journal, journal_path
-from deskq.actions.plan import Plan
-from deskq.actions.retry import candidates_of, plan_retry
+from deskq.actions.plan import Outcome, Plan
+from deskq.actions.retry import plan_retry
+from deskq.actions.revoke import plan_revoke
 from deskq.actions.safety import Confirmation
-from deskq.actions.sources import retried_before
+from deskq.actions.sources import gather
+from deskq.brokers.publishing import Answer, Parcel, sent_events
 from deskq.brokers.redis_publishing import RedisPublisher
 from deskq.cli import main
 from deskq.errors import UserError
+from deskq.history.messages import MessageKeep
 from deskq.history.reader import HistoryReader
 from deskq.history.store import History
 from deskq.profiles import Profile
+from deskq.protocol.events import Event, decode_body
+from deskq.protocol.message import new_message
 from tests.unit.history.test_history import NOW, add_task, uuid_of
 
 
@@ -54,7 +60,7 @@ def test_names_do_nothing_to_a_terminal(history: Path, capsys: pytest.CaptureFix
 def plan_of(history: Path, profile: Profile) -> Plan:
     with closing(HistoryReader(history)) as reader:
         rows = [row for number in (1, 2) if (row := reader.task_row(uuid_of(number)))]
-    return plan_retry(retried_before(candidates_of(rows, messages={}, queue="q")), profile, now=NOW)
+    return plan_retry(gather(profile, rows, queue="q"), profile, now=NOW)
 
 
 def test_what_somebody_else_retried_since_it_was_shown_is_not_sent_again(history: Path, redis_url: str) -> None:
@@ -80,9 +86,57 @@ def test_a_retry_that_is_planned_or_was_never_sent(history: Path) -> None:
     running = plan_of(history, profile)
     with closing(Journal()) as journal:
         journal.begin(running, profile)
-        assert plan_of(history, profile).items[0].retried == 1  # it will be sent in a moment
+        assert plan_of(history, profile).items[0].earlier == {running.items[0].new_id}  # it will be sent in a moment
         journal.end(running.id)
-    assert plan_of(history, profile).items[0].retried == 0
+    assert plan_of(history, profile).items[0].earlier == frozenset()
+
+
+def told_of(uuid: str, source: str, *, root: str, at: float) -> Event:
+    """What deskq's own publisher tells of a retry that it sent."""
+    message = new_message("mail.send", uuid, [1], {}, origin="o", retry_of=source, root_id=root)
+    (event,) = sent_events([Parcel(uuid, "q", message)], [Answer(True)], at)
+    return decode_body(json.dumps(event).encode(), "application/json", "utf-8")[0]
+
+
+def test_what_somebody_else_retried_is_known_by_the_event_stream(history: Path) -> None:
+    profile = Profile.from_url("redis://127.0.0.1:1/0", name="shop", history=str(history))
+    plan = plan_of(history, profile)
+    assert not any(item.earlier for item in plan.items)
+    writer = History(history)
+    writer.record("own-root", NOW).add(told_of("own-root", uuid_of(1), root="", at=NOW))
+    writer.record("kept-root", NOW).add(told_of("kept-root", uuid_of(2), root="r", at=NOW))
+    child = Event(
+        type="task-received", timestamp=NOW, hostname="w1", pid=1, uuid="a-child", name="mail.send", root_id="r",
+        parent_id=uuid_of(1), retries=0,
+    )  # fmt: skip
+    writer.record("a-child", NOW).add(child)
+    writer.commit(NOW)
+    writer.close()
+    first, second = plan_of(history, profile).items
+    assert [set(item.earlier) for item in (first, second)] == [{"own-root"}, {"kept-root"}]  # a child is no retry
+    assert "it was retried before" in first.losses
+    with pytest.raises(UserError, match="was retried meanwhile, by somebody else, as own-root"):
+        refuse_overtaken(plan, profile)
+    refuse_overtaken(plan_of(history, profile), profile)  # who knows of it may
+
+
+def test_what_somebody_else_retried_is_known_by_what_waits(history: Path) -> None:
+    profile = Profile.from_url("redis://127.0.0.1:1/0", name="shop", history=str(history))
+    keep = MessageKeep(history)
+    keep.keep([], NOW, retries=[("waiting", uuid_of(2))])
+    keep.close()
+    first, second = plan_of(history, profile).items
+    assert [set(item.earlier) for item in (first, second)] == [set(), {"waiting"}]
+
+
+def test_a_revoked_task_was_not_retried(history: Path) -> None:
+    profile = Profile.from_url("redis://127.0.0.1:1/0", name="shop", history=str(history))
+    revoked = plan_revoke([(uuid_of(1), "mail.send")], profile)
+    with closing(Journal()) as journal:
+        journal.begin(revoked, profile)
+        journal.mark(revoked.id, [(0, Outcome.DONE, "")])
+        journal.end(revoked.id)
+    assert not any(item.earlier for item in plan_of(history, profile).items)
 
 
 def test_options_may_stand_between_what_they_are_about(capsys: pytest.CaptureFixture[str]) -> None:

@@ -1,0 +1,68 @@
+"""Which tasks were retried before, whoever did it: by the own journal, the history, and the messages that waited.
+
+A retry names the task that it retries in its header ``deskq-retry-of`` and as its parent, which events carry.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from deskq.actions.journal import Journal, journal_path
+from deskq.actions.plan import Item, Plan, Verb
+from deskq.errors import UserError
+from deskq.history.messages import read_retries
+from deskq.history.reader import HistoryReader
+from deskq.profiles import Profile
+
+
+@dataclass(frozen=True, slots=True)
+class Earlier:
+    """One retry of a task. ``at``: epoch seconds; ``state``: how it stands, "" where the history does not know it."""
+
+    id: str
+    at: float
+    state: str = ""
+
+
+def earlier_retries(profiles: Sequence[Profile], sources: Sequence[str]) -> dict[str, dict[str, Earlier]]:
+    """Return, for each task that was retried before, its retries by their ids, the oldest first.
+
+    ``profiles``: whose histories are asked. Blocking; raises UserError where the journal cannot be read.
+    """
+    found: dict[str, dict[str, Earlier]] = {}
+    if journal_path().exists():  # it is made when something is done: that syncs the disk nine times
+        with contextlib.closing(Journal()) as journal:
+            for source, items in journal.retries_of(sources).items():
+                found.setdefault(source, {}).update({item.new_id: Earlier(item.new_id, item.at) for item in items})
+    for profile in profiles:
+        for source, retries in _seen(profile, sources).items():
+            known = found.setdefault(source, {})
+            for one in retries.values():
+                known[one.id] = Earlier(one.id, known[one.id].at, one.state) if one.id in known else one
+    return {source: dict(sorted(retries.items(), key=lambda item: item[1].at)) for source, retries in found.items()}
+
+
+def refuse_overtaken(plan: Plan, profile: Profile) -> None:
+    """Raise UserError where somebody else retried some of its tasks since the plan was made. Blocking."""
+    known: Mapping[str, frozenset[str]] = {item.source: item.earlier for item in plan.items if _is_retry(plan, item)}
+    for source, retries in _seen(profile, list(known)).items() if known else ():
+        new = [one for one in retries if one not in known[source]]
+        if new:
+            raise UserError(f"{source} was retried meanwhile, by somebody else, as {new[-1]}. Look at the tasks again.")
+
+
+def _is_retry(plan: Plan, item: Item) -> bool:
+    return plan.verb is Verb.RETRY and bool(item.source)
+
+
+def _seen(profile: Profile, sources: Sequence[str]) -> dict[str, dict[str, Earlier]]:
+    """What the event stream and the waiting messages told of retries."""
+    found: dict[str, dict[str, Earlier]] = {}
+    for source, kept in read_retries(profile.history_path(), sources).items():
+        found[source] = {uuid: Earlier(uuid, at) for uuid, at in kept.items()}
+    with contextlib.suppress(UserError), contextlib.closing(HistoryReader(profile.history_path())) as reader:
+        for source, rows in reader.retries_of(sources).items():
+            found.setdefault(source, {}).update({row.uuid: Earlier(row.uuid, row.seen, row.state) for row in rows})
+    return found
