@@ -127,9 +127,8 @@ class Journal:
 
     def _refuse_overtaken(self, plan: AnyPlan) -> None:
         known = {item.source: item.earlier for item in plan.items if isinstance(item, Item) and item.source}
-        again = [
-            row for rows in self.retries_of(list(known)).values() for row in rows if row.new_id not in known[row.source]
-        ]
+        rows = [row for retries in self.retries_of(list(known)).values() for row in retries]
+        again = [row for row in rows if row.new_id not in known[row.source]]
         if again:
             count = len({row.source for row in again})
             were = f"{count:,} of these tasks were" if count > 1 else "One of these tasks was"

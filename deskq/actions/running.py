@@ -14,7 +14,7 @@ from deskq.protocol.task_summary import FINAL_STATES
 from deskq.results.aborting import READY
 from deskq.results.store import open_results
 
-_ENDED: Final = frozenset({"SUCCESS", "FAILURE", "REVOKED", "REJECTED"})
+_ENDED: Final = frozenset({"SUCCESS", "FAILURE", "REVOKED", "REJECTED", "ENDED"})
 _MOST_ASKED: Final = 1_000
 _TERMINATED: Final = "terminate: "
 _MOST_NAMES: Final = 5

@@ -79,9 +79,8 @@ class SendDialog(QDialog):
         self.profile.setCurrentIndex(max(0, self.profile.findData(profile)))
         self.profile.setAccessibleName("Profile")
         self.sending = Sending(self._session, self)
-        self.routes = RouteSearch(self.sending, self)
+        self.routes, self.consumers = RouteSearch(self.sending, self), ConsumerSearch(self.sending, self)
         self._seen_of = ""
-        self.consumers = ConsumerSearch(self.sending, self)
         self.heading = plain_label()
         self.heading.setFont(theme.heading_font())
         self.fields = SendFields()
