@@ -97,6 +97,8 @@ STATE_WORDS: Final = {
     "UNSEEN": "End not seen",
     "IGNORED": "Ignored",
 }
+ATTEMPT_WORDS: Final = {**STATE_WORDS, "REPLACED": "Replaced"}
+"""Of one attempt: it may have left the task to another one."""
 
 TASK_COLUMNS: Final[tuple[Column[TaskRow], ...]] = (
     Column("state", "State", "What became of it", state_text, state=lambda row: row.state, width=120),

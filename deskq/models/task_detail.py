@@ -16,6 +16,7 @@ from deskq.models.formats import exact_time, plain
 from deskq.models.worker_notes import clock_notes
 from deskq.protocol import task_record as kinds
 from deskq.protocol.reprs import Parsed, parse_repr
+from deskq.protocol.task_record import MOST_COUNTED
 from deskq.protocol.task_summary import TaskSummary, derive
 from deskq.protocol.tracebacks import parse_traceback
 
@@ -48,6 +49,7 @@ class TaskDetail:
     raw: str
     related: list[TaskRow] = field(default_factory=list)
     worker_notes: str = ""
+    deliveries: str = ""
 
 
 def read_detail(reader: HistoryReader, uuid: str) -> TaskDetail | None:
@@ -70,6 +72,7 @@ def read_detail(reader: HistoryReader, uuid: str) -> TaskDetail | None:
         raw_text(summary),
         reader.related(uuid),
         next((", ".join(clock_notes(worker)) for worker in reader.workers() if worker.hostname == summary.worker), ""),
+        deliveries_text(summary, len(record.more.counted) if record.more is not None else 0),
     )
 
 
@@ -80,6 +83,29 @@ def noticed_text(summary: TaskSummary) -> str:
     ending = summary.attempts[summary.counts].ending if summary.attempts else None
     reason = _NOTED.get(ending, _STORED)
     return f"{exact_time(summary.noticed)}, by the recorder's clock: {reason}."
+
+
+def stages_text(summary: TaskSummary) -> str:
+    """Return which tasks took over from one another under the id, "" where one message is all."""
+    parts: list[str] = []
+    before = None
+    for attempt in summary.attempts:
+        name = attempt.name or summary.name
+        if before is None:
+            parts.append(name)
+        elif attempt.stage != before.stage:
+            parts.append(f", replaced by {name}" if before.replaced else f"; the id was used again for {name}")
+        before = attempt
+    return "".join(parts) if len(parts) > 1 else ""
+
+
+def deliveries_text(summary: TaskSummary, counted: int) -> str:
+    """Return how often workers received the task, "" for once; ``counted``: deliveries beyond those that are kept."""
+    ran = "A message ran more than once." if summary.ran_twice else ""
+    if summary.deliveries < 2 and not ran:
+        return ""
+    least = " or more" if counted >= MOST_COUNTED else ""
+    return f"{summary.deliveries:,}{least}. {ran}".strip(". ")
 
 
 def raw_text(summary: TaskSummary) -> str:

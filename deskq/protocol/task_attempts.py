@@ -189,7 +189,7 @@ class Process:
             self._ended_at = -1  # nothing is told three times
         else:
             self._ended_at = place
-            ended = self._chosen(seen, newest_replaced) or self._new(place)
+            ended = self._chosen(seen, newest_replaced) or self._missed(seen) or self._new(place)
             if ended.start < 0 and seen.kind not in (kinds.RETRIED, kinds.REVOKED):
                 self._find_start(ended)
             self._open.remove(ended)
@@ -207,6 +207,19 @@ class Process:
             attempt.exception = seen.text or attempt.exception
         elif seen.kind == kinds.REVOKED:
             attempt.revoked = seen.text
+
+    def _missed(self, seen: Observation) -> Delivery | None:
+        """Return what a retry ends though it was taken to have ended: that was the end of one that was missed."""
+        ended = self._ended
+        if seen.kind != kinds.RETRIED or ended is None or ended.attempt.ending not in (kinds.SUCCEEDED, kinds.FAILED):
+            return None
+        old = ended.attempt
+        later = Attempt(old.retries + 1, old.worker, old.pid, finished=old.finished, ending=old.ending)
+        later.runtime, later.exception, later.traceback = old.runtime, old.exception, old.traceback
+        old.runtime, old.exception, old.traceback = None, "", ""
+        self.deliveries.append(Delivery(later, -1))
+        self._open.append(ended)
+        return ended
 
     def _repeats(self, ended: Attempt, seen: Observation, place: int) -> bool:
         """Does this ending speak once more of the attempt that ended last?"""

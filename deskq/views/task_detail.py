@@ -20,8 +20,8 @@ from PySide6.QtWidgets import (
 
 from deskq.models import formats
 from deskq.models.small_table import SmallTableModel
-from deskq.models.task_columns import STATE_WORDS, TASK_COLUMNS, runtime_text, state_text
-from deskq.models.task_detail import TaskDetail, arguments_model, noticed_text
+from deskq.models.task_columns import ATTEMPT_WORDS, TASK_COLUMNS, runtime_text, state_text
+from deskq.models.task_detail import TaskDetail, arguments_model, noticed_text, stages_text
 from deskq.protocol.task_attempts import Attempt
 from deskq.views import theme
 from deskq.views.empty import EmptyPane, plain_label
@@ -157,9 +157,9 @@ class TaskDetailPane(QWidget):
         while self._form.rowCount():
             self._form.removeRow(0)
         row, summary = detail.row, detail.summary
-        ran = "It ran more than once with the same id and attempt." if summary.ran_twice else ""
         facts = (
-            ("Times", times_text(summary.attempts[-1]) if summary.attempts else ""),
+            ("Times", times_text(summary.attempts[summary.counts]) if summary.attempts else ""),
+            ("Stages", stages_text(summary)),
             ("Noticed", noticed_text(summary)),
             ("Worker", " · ".join(part for part in (summary.worker, detail.worker_notes) if part)),
             ("Queue", _queue(summary.queue, summary.routing_key)),
@@ -168,7 +168,7 @@ class TaskDetailPane(QWidget):
             ("Exception", row.exception),
             ("Runtime", runtime_text(row) if row.runtime is not None else ""),
             ("Retries", str(summary.retries) if summary.retries else ""),
-            ("Deliveries", f"{summary.deliveries}. {ran}".strip(". ") if summary.deliveries > 1 or ran else ""),
+            ("Deliveries", detail.deliveries),
             ("Not before", formats.exact_time(summary.eta)),
             ("Expires", formats.exact_time(summary.expires)),
             ("Revoked", summary.revoked),
@@ -217,7 +217,7 @@ class AttemptsTimeline(QWidget):
         start, span = min(times), max(max(times) - min(times), 0.001)
         metrics = self.fontMetrics()
         label_width = metrics.horizontalAdvance("Retry 00  Ended (no event)  ") + 20
-        text_width = metrics.horizontalAdvance("worker-name@host  00:00:00  123.45 s ran  ")
+        text_width = metrics.horizontalAdvance("name.of_stage  worker-name@host  00:00:00  123.45 s ran  ")
         left, width = theme.GAP_M + label_width, max(60, self.width() - label_width - text_width - 3 * theme.GAP_M)
         for number, attempt in enumerate(self._attempts):
             top = theme.GAP + number * self._row_height()
@@ -225,7 +225,9 @@ class AttemptsTimeline(QWidget):
             draw_dot(painter, area, attempt.state)
             painter.setPen(self.palette().text().color())
             title = "First" if attempt.retries == 0 else f"Retry {attempt.retries}"
-            word = STATE_WORDS.get(attempt.state) or formats.plain(attempt.state)
+            if self._attempts[-1].stage:
+                title = f"{attempt.stage + 1}. {title}"
+            word = ATTEMPT_WORDS.get(attempt.state) or formats.plain(attempt.state)
             middle = Qt.AlignmentFlag.AlignVCenter
             painter.drawText(area.adjusted(14, 0, 0, 0), middle, f"{title} · {word}")
             ended = attempt.finished or attempt.last_time
@@ -244,8 +246,9 @@ class AttemptsTimeline(QWidget):
                 painter.fillRect(ran, theme.state_colour(attempt.state))
             painter.setPen(QPen(theme.muted()))
             ran_for = f"{_ran_for(attempt)} ran" if attempt.started is not None else ""
+            name = formats.plain(attempt.name)[:40] if self._attempts[-1].stage else ""
             text = "  ".join(
-                p for p in (formats.plain(attempt.worker), formats.clock_time(attempt.first_time), ran_for) if p
+                p for p in (name, formats.plain(attempt.worker), formats.clock_time(attempt.first_time), ran_for) if p
             )
             painter.drawText(QRect(left + width + theme.GAP_M, top, text_width, self._row_height()), middle, text)
 
@@ -280,11 +283,12 @@ class _StateMark(QWidget):
 
 def times_text(attempt: Attempt) -> str:
     """ "sent 12:04:07.120 → received ≈ +8 ms → started +3 ms → failed +1.28 s" """
+    ended = ATTEMPT_WORDS.get(attempt.state, attempt.state).lower() if attempt.ending is not None else ""
     steps = (
         ("sent", attempt.sent),
         ("received", attempt.received),
         ("started", attempt.started),
-        (STATE_WORDS.get(attempt.state, attempt.state).lower() if attempt.ending is not None else "", attempt.finished),
+        (ended, attempt.finished),
     )
     known = [(word, moment) for word, moment in steps if moment is not None]
     parts: list[str] = []

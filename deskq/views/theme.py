@@ -30,6 +30,7 @@ STATE_GROUPS: Final[dict[str, str]] = {
     "RETRY": "retry",
     "REVOKED": "revoked",
     "REJECTED": "revoked",
+    "REPLACED": "retry",
     "LOST": "lost",
     "ENDED": "lost",
     "UNSEEN": "lost",

@@ -42,3 +42,7 @@ def check(seed: int) -> None:
     again = wire.record(shuffled)
     assert again == wire.record(), seed
     assert derive(again) == summary, seed
+    half = len(shuffled) // 2
+    parts = [wire.record(shuffled[:half]), wire.record(shuffled[half:])]
+    parts[0].merge(parts[1])
+    assert parts[0] == again, seed

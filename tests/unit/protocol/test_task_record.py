@@ -257,6 +257,20 @@ def test_a_summary_keeps_to_what_was_seen(given_events: list[Event]) -> None:
         assert summary.exception == ""
 
 
+def test_every_ending_tells_of_the_newest_attempt_where_the_start_was_missed() -> None:
+    """`received(0) received(1)` and one start, whose number no event tells."""
+    quick = [
+        event("received", 1.0, 1, retries=0),
+        event("received", 1.1, 2, retries=1),
+        event("started", 1.2, 3),
+        event("succeeded", 1.3, 4, result="1", runtime=0.1),
+        event("retried", 1.4, 5, exception="E()"),
+    ]
+    for events in (quick, quick[:2] + quick[3:], [quick[0], *quick[2:]]):
+        summary = derive(record_of(*events))
+        assert (summary.state, summary.exception, summary.result) == ("SUCCESS", "", "1")
+
+
 def test_a_task_that_is_retried_for_ever_stays_bounded() -> None:
     many = [event("received", float(n), n, retries=n) for n in range(2_000)]
     forward, backward = record_of(*many), record_of(*reversed(many))
