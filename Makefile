@@ -1,6 +1,6 @@
 # make demo     see deskq at work, on a broker of its own
 # make test     lint, types, layers, then the tests
-# make soak     the faults of tests/faults again and again: many minutes
+# make soak     the faults of tests/faults again and again, and 20,000 possible histories of a task: many minutes
 # make bench    the benchmarks' figures and their goals; DESKQ_BENCH=short for a tenth of the sizes
 # make pictures the pictures of the README, from the demo
 # make package  a folder that starts without Python, in build/dist/deskq
@@ -68,6 +68,7 @@ lint: $(STAMPS)/test
 	@$(BIN)/ruff check --quiet .
 	@$(BIN)/ruff format --check --quiet . || { echo "Run: $(BIN)/ruff format ."; exit 1; }
 	@$(BIN)/mypy --no-error-summary
+	@mkdir -p build
 	@$(BIN)/lint-imports >build/layers.log || { cat build/layers.log; exit 1; }
 	@echo "Lint, format, types and layers are in order."
 
@@ -75,7 +76,7 @@ test: lint
 	@$(PYTEST) --numprocesses=auto --maxprocesses=4 --dist=loadfile
 
 soak: $(STAMPS)/test
-	@DESKQ_SOAK=1 $(PYTEST) tests/faults tests/e2e/test_acting.py --timeout=0
+	@DESKQ_SOAK=1 $(PYTEST) tests/unit/protocol/test_possible_wires.py tests/faults tests/e2e/test_acting.py --timeout=0
 
 bench: $(STAMPS)/bench
 	@$(PYTEST) tests/benchmarks --timeout=0 --quiet --capture=no
