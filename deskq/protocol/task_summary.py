@@ -169,11 +169,12 @@ def only_attempt(observations: set[Observation]) -> Attempt | None:
 
 
 def _ran_twice(attempts: list[Attempt]) -> bool:
-    """Did one message run more than once? One that replaced another is another message."""
+    """Did one message that was seen to be received run more than once? One that replaced another is another message."""
     started: set[tuple[int, int]] = set()
     replaced = 0
     for attempt in attempts:
-        if attempt.started is not None and attempt.revoked == "" and attempt.ending != kinds.CANCELLED:
+        told = attempt.received is not None and attempt.started is not None
+        if told and attempt.revoked == "" and attempt.ending != kinds.CANCELLED:
             if (replaced, attempt.retries) in started:
                 return True
             started.add((replaced, attempt.retries))
