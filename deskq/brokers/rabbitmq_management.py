@@ -22,6 +22,10 @@ from deskq.brokers.tls import tls_context, tls_sentence
 from deskq.profiles import Profile
 
 ANSWER_SECONDS: Final = 5.0
+_PORT: Final = 15672
+_TLS_PORT: Final = 15671
+_KNOWN_TO_ALL: Final = ("guest", "guest")
+"""The login that every RabbitMQ begins with: no secret, and accepted only from its own machine."""
 _MOST_BYTES: Final = 64 * 1024 * 1024
 _QUEUE_COLUMNS: Final = (
     "name,type,messages_ready,messages_unacknowledged,consumers,"
@@ -90,20 +94,20 @@ class _Https(HTTPSHandler):
 
 
 class Management:
-    """The API of one profile's server. Blocking, with a deadline; raises BrokerError.
+    """The API of one profile's server. Blocking, with a deadline; raises BrokerError, also where it would have to
+    send a login to where that does not belong.
 
     ``clock_difference``: by how many seconds its clock was ahead of ours at its last answer, None if it did not tell.
     """
 
     def __init__(self, profile: Profile) -> None:
-        url = urlsplit(profile.management_url or "")
-        host = urlsplit(profile.url).hostname or "127.0.0.1"
-        own, self.url = profile.management_login(), url._replace(netloc=url.netloc.rpartition("@")[2]).geturl()
-        self.url = self.url or f"http://{f'[{host}]' if ':' in host else host}:15672"
+        own = profile.management_login()
+        used = own if own[0] else login(profile)
+        self.url = _url_for(profile, used)
         self._host = quote(virtual_host(profile), safe="")
-        token = base64.b64encode(":".join(own if own[0] else login(profile)).encode()).decode()
+        token = base64.b64encode(":".join(used).encode()).decode()
         self._headers = {"Authorization": f"Basic {token}", "Accept": "application/json", "User-Agent": "deskq"}
-        tls = [_Https(tls_context(profile))] if url.scheme == "https" else []
+        tls = [_Https(tls_context(profile))] if self.url.startswith("https:") else []
         self.clock_difference: float | None = None
         self._opener = build_opener(ProxyHandler({}), _Http(), *tls, _NoRedirect())
 
@@ -154,6 +158,33 @@ class Management:
         return Refused(
             f"There is no management API at {self.url}. Enable the plugin rabbitmq_management, or set its URL."
         )
+
+
+def _url_for(profile: Profile, used: tuple[str, str]) -> str:
+    """Return where the API is, without a login; raises BrokerError where ``used`` (user, password) must not go there.
+
+    A port that the profile does not name may be anybody's, as at the near end of a tunnel: only one whose certificate
+    proves that it is the broker's host is given a login there, or one that everybody knows.
+    """
+    named = urlsplit(profile.management_url or "")
+    if named.geturl():
+        if profile.tls_in_use and named.scheme.lower() != "https":
+            raise BrokerError(
+                f"The management API of “{profile.name}” is not asked: the broker's URL has TLS, and a login would go "
+                "to the API in plain text. Give it a URL that begins with https://."
+            )
+        return named._replace(scheme=named.scheme.lower(), netloc=named.netloc.rpartition("@")[2]).geturl()
+    host = urlsplit(profile.url).hostname or "127.0.0.1"
+    place = f"[{host}]" if ":" in host else host
+    if profile.tls_in_use and profile.tls.verify:
+        return f"https://{place}:{_TLS_PORT}"
+    scheme, port = ("https", _TLS_PORT) if profile.tls_in_use else ("http", _PORT)
+    if profile.tls_in_use or used != _KNOWN_TO_ALL:
+        raise BrokerError(
+            f"The management API of “{profile.name}” is not asked: its URL is not in the profile, and the login is not "
+            f"sent to a port that the profile does not name. Set the URL, as in {scheme}://{place}:{port}."
+        )
+    return f"{scheme}://{place}:{port}"
 
 
 def _ahead(date: str | None) -> float | None:

@@ -13,6 +13,7 @@ REFUSES_TRANSIENT: Final = (4, 3)
 EXCLUSIVE_SINCE: Final = (5, 7)
 TRANSIENT: Final = "transient_nonexcl_queues"
 """The name of the deprecated feature of RabbitMQ that Celery's event and control queues rest on before 5.7."""
+_ENABLE: Final = "rabbitmq-plugins enable rabbitmq_management"
 
 
 def management(problem: str) -> list[Finding]:
@@ -26,7 +27,7 @@ def management(problem: str) -> list[Finding]:
             "No management API",
             "Without it deskq sees only the queues that it is told of, and neither rates nor bindings.",
             problem,
-            "rabbitmq-plugins enable rabbitmq_management",
+            _ENABLE if "rabbitmq_management" in problem else "",
         )
     ]
 

@@ -100,7 +100,7 @@ FIELDS: Final = (
     Field("redis.sentinel_master", "Sentinel &master", "Name of the master at the sentinels (master_name)", "Broker",
           "optional", "--sentinel-master", "NAME", "mymaster", "sentinel"),
     Field("management_url", "Mana&gement API", "Where the management API is, which tells depths and rates at once",
-          "Broker", "optional", "--management-url", "URL", "http://host:15672, unless told otherwise", "amqp"),
+          "Broker", "optional", "--management-url", "URL", "http://host:15672 or https://host:15671", "amqp"),
     Field("management_password", "API pass&word", "For a user in the API's URL; else the broker's login is used",
           "Broker", "secret", fits="amqp"),
     Field("tls.ca", "&Authority", "File of the certificate authority, where the system does not know it", "TLS",
@@ -155,6 +155,8 @@ def problems(profile: Profile) -> dict[str, str]:
         found["tls.certificate"] = "A key needs its certificate."
     if profile.management_url is not None and not _is_web(profile.management_url):
         found["management_url"] = "The management API's URL begins with http:// or https:// and names a host."
+    elif profile.management_url is not None and profile.tls_in_use and not _is_web(profile.management_url, "https"):
+        found["management_url"] = "The broker's URL has TLS, so the management API's URL begins with https:// too."
     if profile.result_backend is not None and "://" not in profile.result_backend:
         found["result_backend"] = "Write the result backend as a URL, like redis://host:6379/1."
     if not all(is_store_url(url) for url in profile.schedule_stores):
@@ -181,9 +183,9 @@ def lowers_safety(before: Profile, after: Profile) -> bool:
     return SAFETY_ORDER.index(after.safety) > SAFETY_ORDER.index(before.safety)
 
 
-def _is_web(url: str) -> bool:
+def _is_web(url: str, *schemes: str) -> bool:
     try:
         parts = urlsplit(url)
-        return parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+        return parts.scheme in (schemes or ("http", "https")) and bool(parts.hostname) and parts.port != 0
     except ValueError:
         return False
