@@ -136,7 +136,7 @@ def test_a_retry_marks_both_rows_and_links_them(
             menu_of(view, item.new_id)["Go to the original"].trigger()
             await until(lambda: view.detail.traces.texts == [f"retried as {item.new_id}"])
             window.run_command("copy_row")
-            assert "Failed (retried)" in QApplication.clipboard().text()
+            await until(lambda: "Failed (retried)" in QApplication.clipboard().text())
 
     with sample_client(url) as client, CeleryWorker(url):
         run(scenario(client))

@@ -273,7 +273,9 @@ def test_a_runtime_between_two_events_is_marked(recorded: Recorded, run: Run, qa
             assert copied[1] == "0.010000 s"
             for row, exact in ((0, False), (1, True)):
                 view.table.selectRow(row)
+                QApplication.clipboard().clear()
                 view.commands()["copy_json"]()
+                await until(lambda: QApplication.clipboard().text())  # a row may have to be read first
                 told = json.loads(QApplication.clipboard().text())
                 assert told["runtime_exact"] is exact
             for uuid, mark in ((failed, True), (done, False)):

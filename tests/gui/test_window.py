@@ -65,9 +65,10 @@ def test_every_view_of_a_history(recorded: Recorded, run: Run, qapp: QApplicatio
                 "/srv/shop/mail.py:7"
             ) < view.detail.traceback.toPlainText().index("site-packages")
             window.run_command("copy_call")
-            assert QApplication.clipboard().text() == "app.send_task('mail.send', args=(5,), kwargs={})"
+            call = "app.send_task('mail.send', args=(5,), kwargs={})"
+            await until(lambda: QApplication.clipboard().text() == call)
             window.run_command("copy_uuid")
-            assert QApplication.clipboard().text() == failed
+            await until(lambda: QApplication.clipboard().text() == failed)
             window.run_command("back")
             assert not view.detail.isVisible()
             view.set_filter("nothing like this")
