@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import sys
 import time
 from collections.abc import Coroutine, Iterator, Sequence
 from dataclasses import replace
@@ -24,6 +23,7 @@ from deskq.models.journal import ask_journal
 from deskq.models.patience import patiently
 from deskq.models.session import ProfileSession
 from deskq.profiles import PasswordStore, Profile, ProfileFile, Secret
+from deskq.system import own_command
 from deskq.views.all_schedules import AllSchedulesView
 from deskq.views.journal import JournalView
 from deskq.views.main_window import MainWindow
@@ -246,8 +246,8 @@ class App:
 
     def start_demo(self) -> None:
         """Start the demo as a program of its own, which this one does not end."""
-        module = [] if getattr(sys, "frozen", False) else ["-m", "deskq"]
-        started, _process_id = QProcess.startDetached(sys.executable, [*module, "demo"])
+        program, *arguments = own_command("demo")
+        started, _process_id = QProcess.startDetached(program, arguments)
         self.window.welcome.tell(
             "The demo starts in a window of its own; close it to end it."
             if started

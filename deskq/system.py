@@ -1,4 +1,4 @@
-"""What operating systems do each in their own way, and drivers not at all: locks, how sockets end, clocks."""
+"""What operating systems do each in their own way, and drivers not at all: locks, sockets, clocks, own children."""
 
 from __future__ import annotations
 
@@ -25,6 +25,19 @@ else:
     def lock(file: IO[bytes]) -> None:
         """Lock an open file until it is closed, or its holder dies; raises OSError if somebody else has it."""
         fcntl.flock(file.fileno(), fcntl.LOCK_EX | fcntl.LOCK_NB)
+
+
+def own_command(*arguments: str) -> list[str]:
+    """Return the command line of deskq itself, frozen or not, with these arguments."""
+    return [sys.executable, *arguments] if getattr(sys, "frozen", False) else python_command("deskq", *arguments)
+
+
+def python_command(module: str, *arguments: str) -> list[str]:
+    """Return the command line that runs a module with deskq's own Python.
+
+    With -P, since -m alone has a ``celery.py`` of the present folder imported in place of Celery.
+    """
+    return [sys.executable, "-P", "-m", module, *arguments]
 
 
 def reset_when_closed(line: socket.socket) -> None:

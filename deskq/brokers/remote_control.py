@@ -9,6 +9,7 @@ from typing import Any, Final
 
 import celery
 from celery.app.control import Control
+from celery.loaders.app import AppLoader
 from kombu.messaging import Producer
 from kombu.pidbox import Mailbox
 
@@ -79,6 +80,14 @@ class _Control(Control):  # type: ignore[misc]
     Mailbox = _Mailbox
 
 
+class _NothingLoaded(AppLoader):  # type: ignore[misc]
+    """Of a shell that is set up for a project, CELERY_CONFIG_MODULE, CELERY_LOADER and DJANGO_SETTINGS_MODULE name
+    code of the present folder, which Celery's loaders and fix-ups would run in this process."""
+
+    def read_configuration(self, env: str = "") -> None:
+        """Read nothing, whatever the environment names."""
+
+
 class RemoteControl:
     """Asks workers and steers them. Blocking; one call at a time, from any thread."""
 
@@ -86,7 +95,13 @@ class RemoteControl:
         self._profile = profile
         self._lock = threading.Lock()
         self._app = celery.Celery(
-            "deskq", set_as_current=False, broker=kombu_url(profile), changes={}, control=_Control
+            "deskq",
+            set_as_current=False,
+            broker=kombu_url(profile),
+            changes={},
+            control=_Control,
+            loader=_NothingLoaded,
+            fixups=[],
         )
         self._app.conf.update(
             broker_transport_options=transport_options(profile),

@@ -8,7 +8,6 @@ import secrets
 import shutil
 import socket
 import subprocess
-import sys
 import tempfile
 import time
 from importlib.util import find_spec
@@ -20,6 +19,7 @@ import redis
 
 from deskq.errors import UserError
 from deskq.profiles.urls import shown
+from deskq.system import python_command
 
 READY_SECONDS: Final = 30.0
 _STOP_SECONDS: Final = 8.0
@@ -54,12 +54,12 @@ class DemoServices:
             else:
                 self.broker_url = self._start_valkey()
             self._start_python(
-                "beat", "-m", "celery", "-A", "deskq.demo.sample_app", "beat", "-S", "redbeat.RedBeatScheduler"
+                "beat", "celery", "-A", "deskq.demo.sample_app", "beat", "-S", "redbeat.RedBeatScheduler"
             )
             for hostname, options in WORKERS.items():
-                command = ("-m", "celery", "-A", "deskq.demo.sample_app", "worker", "-E", "-n", hostname, *options)
+                command = ("celery", "-A", "deskq.demo.sample_app", "worker", "-E", "-n", hostname, *options)
                 self._start_python(hostname, *command)
-            self._start_python("producer", "-m", "deskq.demo.producer", str(self._rate))
+            self._start_python("producer", "deskq.demo.producer", str(self._rate))
         except BaseException:
             self.stop()
             raise
@@ -148,20 +148,20 @@ class DemoServices:
             client.close()
         raise UserError(f"The embedded Valkey does not start: {self.log('valkey')[-300:]}")
 
-    def _start_python(self, name: str, *arguments: str) -> None:
-        self._start(name, [sys.executable, *arguments])
+    def _start_python(self, name: str, module: str, *arguments: str) -> None:
+        self._start(name, python_command(module, *arguments))
 
     def _start(self, name: str, command: list[str]) -> subprocess.Popen[bytes]:
         environment = {key: value for key, value in os.environ.items() if not key.startswith(_FOREIGN)}
         environment["DESKQ_DEMO_BROKER"] = self.broker_url
         environment["C_FORCE_ROOT"] = "1"
-        launcher = [sys.executable, "-m", "deskq.demo.launcher", str(os.getpid()), *self._folders, "--"]
+        launcher = python_command("deskq.demo.launcher", str(os.getpid()), *self._folders, "--")
         package = str(Path(__file__).resolve().parents[2])
         environment["PYTHONPATH"] = os.pathsep.join(filter(None, (package, environment.get("PYTHONPATH"))))
         with (self.folder / f"{name}.log").open("ab") as log:
             process = subprocess.Popen(
                 [*launcher, *command],
-                cwd=self.folder,
+                cwd=self.folder,  # Celery itself puts the present folder before all others
                 env=environment,
                 stdin=subprocess.DEVNULL,
                 stdout=log,

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import sys
 import time
 from collections.abc import Callable, Coroutine
 from concurrent.futures import ThreadPoolExecutor
@@ -24,6 +23,7 @@ from deskq.models.history_link import HistoryLink
 from deskq.models.owned_tasks import end_with
 from deskq.profiles import Profile, profile_to_json
 from deskq.recorder import RECOVERED
+from deskq.system import own_command
 
 if TYPE_CHECKING:
     from deskq.results.record import ResultRecord
@@ -323,6 +323,4 @@ async def _line_of(stream: asyncio.StreamReader) -> bytes:
 
 def recorder_command() -> list[str]:
     """The command line of a child recorder: this program, frozen or not. It holds nothing secret."""
-    if getattr(sys, "frozen", False):
-        return [sys.executable, "record", "--child"]
-    return [sys.executable, "-m", "deskq", "record", "--child"]
+    return own_command("record", "--child")

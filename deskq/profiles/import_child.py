@@ -59,6 +59,7 @@ OLD_NAMES = {
 
 def main() -> None:
     """Answer on the standard output that this process was started with; all that the project prints goes to stderr."""
+    os.environ.pop("PYTHONSAFEPATH", None)  # for this process alone, not for what the project starts
     answer = os.dup(1)
     os.dup2(2, 1)
     parser = argparse.ArgumentParser()

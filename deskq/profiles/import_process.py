@@ -47,6 +47,7 @@ def read_settings(
         raise UserError(f"There is no folder {folder}.")
     interpreter = _interpreter(folder, python)
     environment = {**os.environ, "PYTHONDONTWRITEBYTECODE": "1", "PYTHONIOENCODING": "utf-8"}
+    environment["PYTHONSAFEPATH"] = "1"  # as -P, which Pythons before 3.11 refuse; the script adds the project's folder
     if getattr(sys, "frozen", False):  # the libraries of the packaged program are not those of the project's Python
         environment.pop("LD_LIBRARY_PATH", None)
         if before := environment.pop("LD_LIBRARY_PATH_ORIG", None):

@@ -142,7 +142,7 @@ def test_the_demo_is_a_program_of_its_own(
         async with opened(qapp) as app:
             app.window.show()
             app.window.welcome.demo_button.click()
-            assert commands == [[sys.executable, "-m", "deskq", "demo"]]
+            assert commands == [[sys.executable, "-P", "-m", "deskq", "demo"]]
             assert says in app.window.welcome.note.text()
             app.window.welcome.say("The profiles cannot be read", "Because.")
             assert app.window.welcome.reason.text() == "Because."
