@@ -49,6 +49,7 @@ class Item:
     ``grade``: how faithful its arguments are (see actions/retry.py), "" for a new task. ``arguments``: for people.
     ``earlier``: the ids of the source's retries that were known when the plan was made. ``written``: its body is not
     the one that some other client wrote, so that it is decoded on trial before it is sent.
+    ``succeeded``: its source had succeeded.
     """
 
     new_id: str
@@ -62,6 +63,7 @@ class Item:
     route: Route | None = None
     earlier: frozenset[str] = frozenset()
     written: bool = True
+    succeeded: bool = False
 
     @property
     def target(self) -> str:
@@ -102,8 +104,7 @@ class Plan:
     @property
     def title(self) -> str:
         """Verb, count, target and environment in one line."""
-        count = len(self.items)
-        what = f"{count:,} task{'s' if count != 1 else ''}"
+        what = tasks_counted(len(self.items), sum(item.succeeded for item in self.items))
         places = sorted({_place(item) for item in self.items})
         where = places[0] if len(places) == 1 else f"on {len(places)} queues"
         return f"{self.verb.value.capitalize()} {what} {where} at {self.profile} ({self.environment})"
@@ -152,6 +153,15 @@ AnyPlan = Plan | StepPlan
 def tasks_named(tasks: Sequence[tuple[str, str]]) -> str:
     """Return what a title calls tasks, (id, name) each: how many, or the only one's name."""
     return f"{len(tasks):,} tasks" if len(tasks) != 1 else f"“{tasks[0][1] or tasks[0][0]}”"
+
+
+def tasks_counted(count: int, succeeded: int) -> str:
+    """Return what a title calls tasks that are sent again: how many, and how many of them need it least."""
+    what = f"{count:,} task{'s' if count != 1 else ''}"
+    if not succeeded:
+        return what
+    which = f"{succeeded:,} succeeded" if succeeded < count else "all succeeded" if count > 1 else "it succeeded"
+    return f"{what} ({which})"
 
 
 def check_rate(rate: float) -> None:

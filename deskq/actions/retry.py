@@ -245,6 +245,7 @@ def _item(one: Candidate, now: float, keep_root: bool) -> Item:
         route=one.route,
         earlier=one.earlier,
         written=one.message is None or message.body is not one.message.body,
+        succeeded=one.row.state == "SUCCESS",
     )
 
 

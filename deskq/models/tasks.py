@@ -49,6 +49,8 @@ class TasksModel(TaskList):
     newer_changed = Signal(int)
     loading_changed = Signal(bool)
     search_changed = Signal(object)
+    outdated = Signal()
+    """Another filter is in force from now on; until its list is there, none of the rows can be selected."""
     problem = Signal(str)
 
     def __init__(self, session: ProfileSession, parent: QObject | None = None) -> None:
@@ -64,6 +66,7 @@ class TasksModel(TaskList):
         self._fresh = True
         self._loads = 0
         self._loading = False
+        self._answers = True
         self._reading_rows = False
         self._newest = 0
         self._followed_since = time.time()
@@ -92,9 +95,21 @@ class TasksModel(TaskList):
     def choose(self, chosen: TaskFilter, sort: Sort | None = None) -> None:
         """Show other tasks, or the same in another order; from the top."""
         sort = sort or self._sort
-        if (chosen, sort) != (self._filter, self._sort):
-            self._filter, self._sort = chosen, sort
-            self.reload()
+        if (chosen, sort) == (self._filter, self._sort):
+            return
+        other, self._filter, self._sort = chosen != self._filter, chosen, sort
+        self.reload()
+        if other:
+            self._answers = False
+            self.outdated.emit()
+
+    @property
+    def answers(self) -> bool:
+        """Were the rows found under the filter in force? If not, its list is still being read."""
+        return self._answers
+
+    def flags(self, index: Index) -> Qt.ItemFlag:
+        return super().flags(index) if self._answers else Qt.ItemFlag.NoItemFlags
 
     def reload(self) -> None:
         """Read the list anew from the top."""
@@ -214,7 +229,7 @@ class TasksModel(TaskList):
     async def _load(self, number: int) -> None:
         """Show the head at once, then what is below it, however many. ``number``: only the newest load counts."""
         try:
-            search = await self._read_list()
+            search = await self._read_list(number)
         except UserError as error:
             search = None
             self.loading_changed.emit(False)
@@ -226,7 +241,7 @@ class TasksModel(TaskList):
         if search is not None:
             await self._search_on(search)
 
-    async def _read_list(self) -> Search | None:
+    async def _read_list(self, number: int) -> Search | None:
         chosen, sort = self._filter, self._sort
         search = self._search = Search(chosen) if needs_search(chosen, sort) else None
 
@@ -235,8 +250,11 @@ class TasksModel(TaskList):
 
         answer = await self._session.ask(question, slot="task list")
         assert answer.ids is not None
+        if number != self._loads:  # another filter has been chosen since the answer came
+            return None
         self._fresh = False
         self.beginResetModel()
+        self._answers = True
         answer.ids.reverse()
         self._ids = answer.ids
         self._rows = {row.id: row for row in answer.rows}
@@ -301,9 +319,10 @@ class TasksModel(TaskList):
             self.append(rest)
 
     async def _refresh(self) -> None:
+        loads = self._loads
         try:
             answer = await self._session.ask(self._question().ask, slot="task refresh")
-            if not self._fresh:
+            if loads == self._loads:  # else it was asked under another filter
                 self._apply(answer)
         except UserError as error:
             self.problem.emit(str(error))

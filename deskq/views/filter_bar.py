@@ -109,6 +109,7 @@ class FilterBar(QWidget):
         self._completer = completer
         self.line.textEdited.connect(self._typed)
         self.line.returnPressed.connect(self._apply)
+        self.line.editingFinished.connect(self._left)
         self.problem = QAction(theme.icon("triangle-alert"), "", self)
         self._soon = QTimer(self, singleShot=True, interval=250)
         self._soon.timeout.connect(self._apply_typed)
@@ -195,6 +196,11 @@ class FilterBar(QWidget):
                 self._say()
                 return
         self._apply()
+
+    def _left(self) -> None:
+        """Who goes to the table means what is written, also before it would have been applied by itself."""
+        if self._soon.isActive():
+            self._apply()
 
     def _look_again(self) -> None:
         if self.trouble:

@@ -23,6 +23,7 @@ from PySide6.QtWidgets import (
 )
 
 from deskq.actions.carrying_out import Progress
+from deskq.actions.plan import tasks_counted
 from deskq.actions.retry import Candidate, Grade, edited, grades, plan_retry, retargeted, texts_of
 from deskq.actions.safety import Confirmation, needs_name
 from deskq.errors import UserError
@@ -222,7 +223,8 @@ class RetryDialog(QDialog):
         queues = sorted({one.target for one in sendable})
         where = f"“{formats.plain(queues[0])}”" if len(queues) == 1 else f"{len(queues)} queues"
         tasks = formats.count(len(sendable), "task")
-        self.heading.setText(f"Retry {tasks} on {where} at {formats.plain(self._profile.name)} ({environment.short})")
+        what = tasks_counted(len(sendable), sum(one.row.state == "SUCCESS" for one in sendable))
+        self.heading.setText(f"Retry {what} on {where} at {formats.plain(self._profile.name)} ({environment.short})")
         palette = self.heading.palette()
         palette.setColor(self.heading.foregroundRole(), theme.environment_colour(environment))
         self.heading.setPalette(palette)

@@ -14,7 +14,7 @@ from deskq.models.tasks import TasksModel
 from deskq.views.tables import copy_text
 from deskq.views.task_drag import TaskTable
 
-_READ_AT_ONCE: Final = 500
+READ_AT_ONCE: Final = 500
 """Rows that are read by one question."""
 
 
@@ -68,7 +68,7 @@ class SelectedTasks:
 async def read_rows(session: ProfileSession, numbers: Sequence[int], *, slot: str) -> dict[int, TaskRow]:
     """Read tasks by their numbers, some at a time, so that other questions come between. Raises UserError."""
     rows: dict[int, TaskRow] = {}
-    for start in range(0, len(numbers), _READ_AT_ONCE):
-        part = list(numbers[start : start + _READ_AT_ONCE])
+    for start in range(0, len(numbers), READ_AT_ONCE):
+        part = list(numbers[start : start + READ_AT_ONCE])
         rows.update((row.id, row) for row in await session.ask(partial(HistoryReader.rows, ids=part), slot=slot))
     return rows

@@ -239,8 +239,9 @@ class Table(QTableView):
         """Return the selected rows, from the top; the current one if none is."""
         selection = self.selectionModel()
         lines = sorted({index.row() for index in selection.selectedRows()})
-        if not lines and self.currentIndex().isValid():
-            lines = [self.currentIndex().row()]
+        current = self.currentIndex()
+        if not lines and current.isValid() and current.flags() & Qt.ItemFlag.ItemIsSelectable:
+            lines = [current.row()]
         return lines
 
     def copy_cell(self) -> None:

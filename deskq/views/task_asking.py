@@ -1,17 +1,27 @@
-"""What the Tasks view asks for about tasks, selected or all that match: a retry, another call like one, an end."""
+"""What the Tasks view asks for about tasks, selected or all that match: a retry, another call like one, an end.
+
+Nothing is asked for about a task that does not match the filter in force: the table of one that was just chosen may
+still be on its way, and a row that is kept in its place may have moved on to another state.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Protocol
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Final, Protocol
 
 from PySide6.QtCore import SignalInstance
 
+from deskq.history.query import TaskFilter
+from deskq.history.reader import HistoryReader
 from deskq.history.rows import TaskRow
+from deskq.models.formats import count
 from deskq.models.session import ProfileSession
 from deskq.models.tasks import TasksModel
-from deskq.views.selected_tasks import SelectedTasks, read_rows
+from deskq.views.selected_tasks import READ_AT_ONCE, SelectedTasks, read_rows
 from deskq.views.task_words import MOST_RETRIED, MOST_REVOKED
+
+_STILL_READING: Final = "The tasks of the new filter are still being read: nothing was done. Try again in a moment."
 
 
 class Asker(Protocol):
@@ -66,7 +76,31 @@ class TaskAsking:
         self._with_rows(lambda rows: self._view.abort_tasks.emit([(row.uuid, row.name) for row in rows]))
 
     def _with_rows(self, then: Callable[[list[TaskRow]], None]) -> None:
-        self._selected.read(lambda rows: then(rows) if rows else None)
+        chosen = self._model.chosen
+        if not self._model.answers:
+            self._view.refused.emit(_STILL_READING)
+        elif chosen.empty:
+            self._selected.read(lambda rows: then(rows) if rows else None)
+        else:
+            self._selected.read(lambda rows: self._session.spawn(self._with_matching(rows, chosen, then), "selected"))
+
+    async def _with_matching(
+        self, rows: list[TaskRow], chosen: TaskFilter, then: Callable[[list[TaskRow]], None]
+    ) -> None:
+        """Go on with those rows that still match; says how many do not."""
+        kept = await self._still_matching([row.id for row in rows], chosen)
+        if len(kept) < len(rows):
+            left_out = f"{len(rows) - len(kept):,} of {count(len(rows), 'selected task')}"
+            self._view.refused.emit(f"The filter no longer matches {left_out}: left out.")
+        if kept:
+            then([row for row in rows if row.id in kept])
+
+    async def _still_matching(self, numbers: Sequence[int], chosen: TaskFilter) -> set[int]:
+        kept: set[int] = set()
+        for start in range(0, len(numbers), READ_AT_ONCE):
+            part = numbers[start : start + READ_AT_ONCE]
+            kept |= await self._session.ask(partial(HistoryReader.matching, chosen=chosen, ids=part), slot="matching")
+        return kept
 
     async def _retry_all(self) -> None:
         numbers = await self._matching(MOST_RETRIED, "retry")
@@ -83,7 +117,12 @@ class TaskAsking:
         """The tasks are frozen here; of a text search those that it has found so far. None where they are too many."""
         chosen, model = self._model.chosen, self._model
         if chosen.searches_text:
-            numbers = [model.id_at(line) for line in range(model.rowCount())]
+            if not model.answers:
+                self._view.refused.emit(_STILL_READING)
+                return []
+            listed = [model.id_at(line) for line in range(model.rowCount())]
+            kept = await self._still_matching(listed, chosen)
+            numbers = [number for number in listed if number in kept]
         else:
             numbers = list(await self._session.ask(lambda reader: reader.task_ids(chosen, limit=most + 1), slot="all"))
         if len(numbers) > most:

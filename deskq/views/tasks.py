@@ -103,6 +103,7 @@ class TasksView(QWidget):
         self.table.customContextMenuRequested.connect(self._context_menu)
         self.model.gaps.changed.connect(self.table.viewport().update)
         self.model.deeds.changed.connect(self._deeds_changed)
+        self.model.outdated.connect(self._forget_selection)
         self.model.newer_changed.connect(self._show_newer)
         self.model.counts_changed.connect(self._counted)
         self.model.loading_changed.connect(self._loading_changed)
@@ -129,8 +130,8 @@ class TasksView(QWidget):
             "detail": self.show_detail,
             "back": self.go_back,
             "detail_place": self.move_detail,
-            "retry": self.asking.retry,
-            "retry_to": self.asking.retry_to,
+            "retry": lambda: self._if_understood(self.asking.retry),
+            "retry_to": lambda: self._if_understood(self.asking.retry_to),
             "retry_all": lambda: self._if_understood(self.asking.retry_all),
             "copy_row": self.selected.rows,
             "copy_cell": self.table.copy_cell,
@@ -139,11 +140,11 @@ class TasksView(QWidget):
             "copy_call": lambda: self.selected.lines(send_task_text),
         }
         if self._session.profile.has_broker and not self._session.profile.read_only:
-            found["send_like"] = self.asking.send_like
-            found["revoke"] = self.asking.revoke
+            found["send_like"] = lambda: self._if_understood(self.asking.send_like)
+            found["revoke"] = lambda: self._if_understood(self.asking.revoke)
             found["revoke_all"] = lambda: self._if_understood(self.asking.revoke_all)
-            found["terminate"] = self.asking.terminate
-            found["abort"] = self.asking.abort
+            found["terminate"] = lambda: self._if_understood(self.asking.terminate)
+            found["abort"] = lambda: self._if_understood(self.asking.abort)
         return found
 
     def refresh(self) -> None:
@@ -290,11 +291,16 @@ class TasksView(QWidget):
         self.counts_bar.show_counts(self.model.counts, chosen.states)
 
     def _if_understood(self, act: Callable[[], None]) -> None:
-        """Act on all that match; not on what an earlier filter let through while another is written."""
+        """Act; not on what an earlier filter let through while another is written."""
         if self.filter_bar.understood():
             act()
         else:
             self.refused.emit(self.filter_bar.trouble)
+
+    def _forget_selection(self) -> None:
+        """What was selected is not what the new filter asks for; the rows turn grey until its list is there."""
+        self.table.selectionModel().clear()
+        self.table.viewport().update()
 
     def _count_clicked(self, states: tuple[str, ...]) -> None:
         self.filter_bar.toggle_states(states)

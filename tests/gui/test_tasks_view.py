@@ -190,7 +190,7 @@ def test_a_filter_that_is_not_understood_says_so(recorded: Recorded, run: Run, q
             assert not any(action.isEnabled() for action in bar._menu.actions())
 
             view.set_filter("state:FAILURE exception:ValueError")
-            await until(lambda: view.model.rowCount() == 1 and not bar.said.isVisible())
+            await until(lambda: view.model.answers and view.model.rowCount() == 1 and not bar.said.isVisible())
             view.commands()["retry_all"]()
             await until(lambda: asked == [[4]])
 

@@ -97,6 +97,10 @@ def test_a_plan_is_frozen_with_ids_that_are_new() -> None:
     assert body.args == [1, "x"]
     assert "another task" in " ".join(second.losses)
     assert plan.title == "Retry 2 tasks on 2 queues at shop (development)"
+    done = replace(other, state="SUCCESS")
+    mixed = plan_retry([candidate(ROW), candidate(done)], PROFILE, now=0)
+    assert mixed.title.startswith("Retry 2 tasks (1 succeeded) on")
+    assert plan_retry([candidate(done)], PROFILE, now=0).title.startswith("Retry 1 task (it succeeded) on")
     assert grades([candidate(ROW), candidate(other)]) == "2 rebuilt"
 
 

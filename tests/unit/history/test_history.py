@@ -99,6 +99,10 @@ def test_filters_sorts_and_counts(reader: HistoryReader) -> None:
     failed = TaskFilter(states=("FAILURE",))
     assert [row.uuid for row in reader.tasks(failed)] == [uuid_of(n) for n in (20, 15, 10, 5)]
     assert list(reader.task_ids(failed)) == [row.id for row in reader.tasks(failed)]
+    everything = list(reader.task_ids(TaskFilter()))
+    for chosen in (failed, TaskFilter(names=("mod.task0",)), TaskFilter(text="task1"), TaskFilter(until=0)):
+        assert reader.matching(chosen, everything[3:]) == set(everything[3:]) & set(reader.task_ids(chosen))
+    assert reader.matching(failed, []) == set()
     assert reader.counts().by_state == {"SUCCESS": 16, "FAILURE": 4}
     assert reader.counts(TaskFilter(names=("mod.task0",))).by_state == {"SUCCESS": 5, "FAILURE": 1}
     assert reader.counts(TaskFilter(names=("mod.*",))).total == 20
