@@ -12,6 +12,7 @@ from typing import Final
 import apsw
 
 from deskq.errors import UserError
+from deskq.history.header import header_of
 
 VERSION: Final = 2
 APPLICATION_ID: Final = 0x6465736A  # "desj"
@@ -60,14 +61,9 @@ def _prepare(connection: apsw.Connection, path: Path) -> None:
 
 def _refuse_newer(path: Path) -> None:
     """Before SQLite opens it for writing: even that merges a log that lies beside it."""
-    try:
-        with path.open("rb") as file:
-            head = file.read(100)
-    except OSError:  # said by whoever opens it
-        return
-    version = int.from_bytes(head[60:64], "big")
-    if head[68:72] == APPLICATION_ID.to_bytes(4, "big") and version > VERSION:
-        raise _newer(path, version)
+    header = header_of(path)
+    if header is not None and header.application == APPLICATION_ID and header.version > VERSION:
+        raise _newer(path, header.version)
 
 
 def _newer(path: Path, version: int) -> UserError:

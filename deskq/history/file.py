@@ -16,6 +16,7 @@ import apsw
 
 from deskq.errors import UserError
 from deskq.history.copying import copy_database
+from deskq.history.header import header_of
 from deskq.history.lock import is_locked
 from deskq.history.query import STATES
 from deskq.history.upgrades import UPGRADES
@@ -191,14 +192,9 @@ def newer(path: Path, version: int) -> UserError:
 
 def refuse_newer(path: Path) -> None:
     """Raise UserError if a newer deskq wrote the file, before SQLite opens it for writing: even that merges a log."""
-    try:
-        with path.open("rb") as file:
-            head = file.read(100)
-    except OSError:  # said by whoever opens it
-        return
-    version = int.from_bytes(head[60:64], "big")
-    if head[68:72] == APPLICATION_ID.to_bytes(4, "big") and VERSION < version <= _MOST_VERSIONS:
-        raise newer(path, version)
+    header = header_of(path)
+    if header is not None and header.application == APPLICATION_ID and VERSION < header.version <= _MOST_VERSIONS:
+        raise newer(path, header.version)
 
 
 def _connect_for_reading(path: Path) -> apsw.Connection:

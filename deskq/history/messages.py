@@ -16,6 +16,7 @@ from typing import Final
 import apsw
 
 from deskq.history.file import is_damage
+from deskq.history.header import header_of
 
 VERSION: Final = 1
 APPLICATION_ID: Final = 0x6465736D  # "desm"; files from before it was set have 0
@@ -144,14 +145,10 @@ class MessageKeep:
 
 def refusal_of(path: Path) -> str:
     """Say why a file of messages is not this deskq's, "" if it is, or is not there, or is none of SQLite's."""
-    try:
-        with path.open("rb") as file:
-            head = file.read(100)
-    except OSError:
+    header = header_of(path)
+    if header is None:
         return ""
-    version, owner = int.from_bytes(head[60:64], "big"), int.from_bytes(head[68:72], "big")
-    if not head.startswith(b"SQLite format 3\0"):
-        return ""
+    version, owner = header
     if owner not in (0, APPLICATION_ID):
         return f"{path} is not a file of messages of deskq: no messages are kept. Move it away."
     if version > VERSION:
