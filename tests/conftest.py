@@ -27,8 +27,9 @@ import keyring.backend  # noqa: E402
 import keyring.errors  # noqa: E402
 import pytest  # noqa: E402
 
+from tests.support.installed_servers import ServerMissing  # noqa: E402
 from tests.support.processes import children, shared_pids  # noqa: E402
-from tests.support.servers import RabbitServer, RedisServer, ServerMissing  # noqa: E402
+from tests.support.servers import RabbitServer, RedisServer  # noqa: E402
 from tests.support.waiting import wait_until  # noqa: E402
 
 # On a machine that does other things too, a slow example says nothing.

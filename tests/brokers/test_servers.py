@@ -16,9 +16,10 @@ import redis
 from deskq.brokers.control_nodes import control_nodes
 from deskq.profiles import Profile
 from tests.support.celery_worker import CeleryWorker
+from tests.support.installed_servers import ServerMissing
 from tests.support.processes import children
 from tests.support.sample_app import sample_client
-from tests.support.servers import RabbitServer, RedisServer, ServerMissing
+from tests.support.servers import RabbitServer, RedisServer
 from tests.support.waiting import wait_until
 
 

@@ -10,7 +10,8 @@ from typing import TypeVar
 import pytest
 
 from tests.support.certificates import Certificates, make_certificates
-from tests.support.servers import RabbitServer, RedisServer, ServerMissing
+from tests.support.installed_servers import ServerMissing
+from tests.support.servers import RabbitServer, RedisServer
 from tests.support.waiting import PATIENCE
 
 S = TypeVar("S")

@@ -12,8 +12,9 @@ from pathlib import Path
 import psycopg
 import pymysql
 
+from tests.support.installed_servers import ServerMissing
 from tests.support.processes import children, free_port
-from tests.support.servers import Server, ServerMissing
+from tests.support.servers import Server
 
 USER, PASSWORD = "shop", "se/cr@t"
 _QUOTED = "se%2Fcr%40t"

@@ -22,7 +22,7 @@ from deskq.actions.safety import Confirmation
 from deskq.actions.sending import Call, plan_send
 from deskq.brokers import redis_connection, redis_publishing
 from deskq.profiles import Profile
-from tests.support.servers import redis_binary
+from tests.support.installed_servers import redis_binary
 from tests.support.waiting import wait_until
 
 HERE: Final = "10.77.0.1/24"

@@ -6,8 +6,9 @@ import os
 
 import redis
 
+from tests.support.installed_servers import redis_binary
 from tests.support.processes import free_port
-from tests.support.servers import RedisServer, Server, redis_binary
+from tests.support.servers import RedisServer, Server
 
 
 class RedisSentinel(Server):
