@@ -8,7 +8,11 @@ from typing import Final
 
 @dataclass(frozen=True, slots=True)
 class Command:
-    """``keys``: shortcuts in Qt's portable form; ``typing``: whether they work while text is being typed."""
+    """``keys``: shortcuts in Qt's portable form; ``typing``: whether they work while text is being typed.
+
+    ``of_tables``: the keys belong to the table of the view that has the command. Everywhere else they do what they
+    always do: press a button, open a list, delete a character.
+    """
 
     key: str
     title: str
@@ -16,16 +20,17 @@ class Command:
     keys: tuple[str, ...] = ()
     tip: str = ""
     typing: bool = False
+    of_tables: bool = False
 
 
 COMMANDS: Final = (
     Command("palette", "Command palette…", "Go", ("Ctrl+K",), "Find any command, view, queue or worker", True),
     Command("keys", "Keyboard shortcuts", "Help", ("?",), "Show every key"),
     Command("filter", "Filter", "View", ("/",), "Write a filter for the table"),
-    Command("pause", "Pause live", "View", ("Space",), "Hold the table still, or let it go on"),
-    Command("newest", "Jump to newest", "View", ("Home",), "Back to the top, following"),
+    Command("pause", "Pause live", "View", ("Space",), "Hold the table still, or let it go on", of_tables=True),
+    Command("newest", "Jump to newest", "View", ("Home",), "Back to the top, following", of_tables=True),
     Command("refresh", "Refresh", "View", ("F5",), "Read everything anew", True),
-    Command("detail", "Open detail", "View", ("Return",), "Show the selected row in full"),
+    Command("detail", "Open detail", "View", ("Return",), "Show the selected row in full", of_tables=True),
     Command("back", "Back", "View", ("Esc",), "Close the detail, leave the filter", True),
     Command("detail_place", "Detail below or right", "View", ("Ctrl+Shift+D",), "Where the detail stands", True),
     Command("overview", "Overview", "Go", ("G, O",), "Throughput, failures, runtimes and depths"),
@@ -44,7 +49,9 @@ COMMANDS: Final = (
     Command("retry_all", "Retry all that match…", "Edit", (), "Send everything anew that the filter lets through"),
     Command("send_task", "Send a task…", "Edit", ("S",), "Write a call and send it"),
     Command("send_like", "Send again, edited…", "Edit", ("Shift+S",), "A new task like the selected one"),
-    Command("revoke", "Revoke…", "Edit", ("Shift+Del",), "Keep workers from starting the selected tasks"),
+    Command(
+        "revoke", "Revoke…", "Edit", ("Shift+Del",), "Keep workers from starting the selected tasks", of_tables=True
+    ),
     Command(
         "revoke_all", "Revoke all that match…", "Edit", (), "Keep workers from starting what the filter lets through"
     ),
@@ -60,7 +67,9 @@ COMMANDS: Final = (
     Command("duplicate_schedule", "Duplicate schedule…", "Edit", ("D",), "A new one like the current schedule"),
     Command("enable_schedule", "Enable schedules…", "Edit", (), "Let beat send the selected ones"),
     Command("disable_schedule", "Disable schedules…", "Edit", (), "Keep beat from sending the selected ones"),
-    Command("delete_schedule", "Delete schedules…", "Edit", ("Del",), "Take the selected schedules away"),
+    Command(
+        "delete_schedule", "Delete schedules…", "Edit", ("Del",), "Take the selected schedules away", of_tables=True
+    ),
     Command(
         "calendar",
         "Calendar of schedules",

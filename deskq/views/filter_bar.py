@@ -9,8 +9,8 @@ import contextlib
 from dataclasses import replace
 from typing import Any, Final
 
-from PySide6.QtCore import QEvent, QStringListModel, Qt, QTimer, Signal
-from PySide6.QtGui import QAction, QKeyEvent
+from PySide6.QtCore import QStringListModel, Qt, QTimer, Signal
+from PySide6.QtGui import QAction
 from PySide6.QtWidgets import (
     QComboBox,
     QCompleter,
@@ -59,17 +59,6 @@ _GROUP_STATES: Final = {
 }
 
 
-class FilterLine(QLineEdit):
-    """A line whose Return is its own, whatever the window does with that key elsewhere."""
-
-    def event(self, event: QEvent) -> bool:
-        returns = isinstance(event, QKeyEvent) and event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter)
-        if returns and event.type() == QEvent.Type.ShortcutOverride:
-            event.accept()
-            return True
-        return super().event(event)
-
-
 class FilterBar(QWidget):
     """Emits ``changed`` with a TaskFilter (without its span) and the span in seconds, or None.
 
@@ -94,7 +83,7 @@ class FilterBar(QWidget):
         self.said = plain_label(wrap=True)
         self.said.hide()
         outer.addWidget(self.said)
-        self.line = FilterLine()
+        self.line = QLineEdit()
         self.line.setPlaceholderText("Filter: state:FAILURE task:mail.* queue:emails runtime:>1, or any text   ( / )")
         self.line.setToolTip(_HELP)
         self.line.setAccessibleName("Filter")

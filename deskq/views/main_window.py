@@ -8,11 +8,13 @@ from functools import partial
 from typing import Any, Final
 
 from PySide6.QtCore import Qt, Signal
-from PySide6.QtGui import QCloseEvent, QKeySequence, QShortcut
+from PySide6.QtGui import QCloseEvent, QKeyEvent, QKeySequence, QShortcut
 from PySide6.QtWidgets import (
+    QAbstractButton,
     QMainWindow,
     QSplitter,
     QStackedWidget,
+    QToolButton,
     QVBoxLayout,
     QWidget,
 )
@@ -89,7 +91,7 @@ class MainWindow(QMainWindow):
         self.setStatusBar(self.bar)
         self.acting = Acting(self, self._sessions, self.bar.showMessage, self.show_task)
         self.acting.take_drops(self.sidebar.drop)
-        CommandMenus(self, self.run_command)
+        self._menus = CommandMenus(self, self.run_command)
         for number in range(1, 10):
             shortcut = QShortcut(QKeySequence(f"Ctrl+{number}"), self)
             shortcut.activated.connect(partial(self._go_to_broker, number - 1))
@@ -160,7 +162,7 @@ class MainWindow(QMainWindow):
         if view is None:
             view = self._views[profile, kind] = self._factories[kind](session)
             self._wire(view, profile)
-            self.stack.addWidget(view)
+            self._take_in(view)
         self._show(view, (profile, kind))
         return view
 
@@ -177,7 +179,7 @@ class MainWindow(QMainWindow):
             ):
                 if (signal := getattr(view, name, None)) is not None:
                     signal.connect(slot)
-            self.stack.addWidget(view)
+            self._take_in(view)
         self._show(view, ("", kind))
         return view
 
@@ -236,6 +238,18 @@ class MainWindow(QMainWindow):
         self.raise_()
         self.activateWindow()
 
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        """Return presses a button wherever it stands; Qt does that in dialogs alone."""
+        button = self.focusWidget()
+        pressed = event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter) and not event.isAutoRepeat()
+        if pressed and isinstance(button, QAbstractButton):
+            if isinstance(button, QToolButton) and button.menu() is not None:
+                button.showMenu()
+            else:
+                button.click()
+            return
+        super().keyPressEvent(event)
+
     def closeEvent(self, event: QCloseEvent) -> None:
         window_state.save("window/geometry", self.saveGeometry())
         window_state.save("window/splitter", self.splitter.saveState())
@@ -246,6 +260,12 @@ class MainWindow(QMainWindow):
                 view.save_layout()
         super().closeEvent(event)
         self.closing.emit()
+
+    def _take_in(self, view: Any) -> None:
+        table = getattr(view, "table", None)
+        if table is not None:
+            self._menus.serve(table, view.commands())
+        self.stack.addWidget(view)
 
     def _show(self, view: QWidget, place: tuple[str, str]) -> None:
         self._current = place

@@ -24,7 +24,6 @@ _LONGEST: Final = 28
 _NAME_SHARE: Final = 0.66
 """What is left to a name where its profile stands beside it."""
 _CLOSE: Final = 4.0
-_OWN_KEYS: Final = (Qt.Key.Key_Return, Qt.Key.Key_Enter, Qt.Key.Key_Home, Qt.Key.Key_End)
 _PLACES: Final = Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter
 
 
@@ -128,12 +127,6 @@ class TimelinePicture(QAbstractScrollArea):
             self._go_to(max(COLLISIONS, min(lanes - 1, self.lane + steps[key])))
         else:
             super().keyPressEvent(event)
-
-    def event(self, event: QEvent) -> bool:
-        if event.type() == QEvent.Type.ShortcutOverride and isinstance(event, QKeyEvent) and event.key() in _OWN_KEYS:
-            event.accept()  # the window has commands on them
-            return True
-        return super().event(event)
 
     def viewportEvent(self, event: QEvent) -> bool:
         if event.type() == QEvent.Type.ToolTip and isinstance(event, QHelpEvent):
