@@ -38,6 +38,13 @@ def _status(options: argparse.Namespace) -> int:
 
 
 def _run(given: list[str]) -> int:
+    from deskq.cli.terminal import plain_streams
+
+    with plain_streams():
+        return _carry_out(given)
+
+
+def _carry_out(given: list[str]) -> int:
     import contextlib
     import os
 

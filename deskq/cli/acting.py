@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-import json
 import sys
 import time
 from collections.abc import Mapping
@@ -21,9 +20,11 @@ from deskq.brokers.routing import Route, find_route, kinds_of
 from deskq.cli.common import moment_of, plain, profile_of, table
 from deskq.cli.confirming import confirmed, interruptible, look_after
 from deskq.cli.task_filter import filter_of_targets
+from deskq.cli.terminal import say_progress
 from deskq.errors import UserError
 from deskq.history.query import TaskFilter
 from deskq.history.reader import HistoryReader
+from deskq.plain_text import json_text
 from deskq.profiles import Profile
 
 _SHOWN: Final = 50
@@ -153,7 +154,7 @@ def _carry_out(plan: Plan, profile: Profile, options: argparse.Namespace) -> int
 def _show(plan: Plan, options: argparse.Namespace) -> None:
     if options.format == "json":
         items = [_as_values(item) for item in plan.items]
-        print(json.dumps({"plan": plan.id, "title": plan.title, "rate": plan.rate, "items": items}, ensure_ascii=False))
+        print(json_text({"plan": plan.id, "title": plan.title, "rate": plan.rate, "items": items}))
         return
     print(plain(plan.title))
     rows = [[item.grade or "new", item.task, item.target, item.new_id, item.arguments] for item in plan.items[:_SHOWN]]
@@ -193,7 +194,7 @@ def _teller(options: argparse.Namespace) -> Any:
     def tell(progress: Progress) -> None:
         if options.format != "json" and sys.stderr.isatty() and time.monotonic() - last[0] > 0.5:
             last[0] = time.monotonic()
-            print(f"\r{progress.phase}: {progress.done:,} of {progress.total:,}   ", end="", file=sys.stderr)
+            say_progress(f"{progress.phase}: {progress.done:,} of {progress.total:,}   ")
 
     return tell
 
@@ -204,7 +205,7 @@ def _tell_end(plan: Plan, result: Progress, journal: Journal, options: argparse.
             {"id": row.new_id, "retry_of": row.source or None, "outcome": row.outcome, "words": row.words}
             for row in journal.items(plan.id)
         ]
-        print(json.dumps({"plan": plan.id, "outcomes": outcomes}, ensure_ascii=False))
+        print(json_text({"plan": plan.id, "outcomes": outcomes}))
         return
     parts = [f"{result.done:,} sent"]
     for count, word in ((result.failed, "failed"), (result.unknown, "unknown"), (result.held_back, "not sent")):

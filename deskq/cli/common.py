@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import shutil
-import unicodedata
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -13,6 +12,7 @@ from pathlib import Path
 from deskq import paths
 from deskq.cli.profile_options import given_fields
 from deskq.errors import UserError
+from deskq.plain_text import plain as plain  # noqa: PLC0414 - whoever prints tables prints other texts too
 from deskq.profiles import PasswordStore, Profile, ProfileFile, Secret, resolve
 from deskq.profiles.fields import lowers_safety
 from deskq.profiles.resolving import guarding
@@ -51,14 +51,6 @@ def moment_of(text: str) -> float:
     except ValueError:
         raise UserError(f"“{text}” is no time: write it like 2027-03-28T02:30:00+02:00.") from None
     return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
-
-
-def plain(text: str) -> str:
-    """Return text that does nothing to a terminal: control and formatting characters become tokens."""
-    return "".join(
-        character if unicodedata.category(character) not in ("Cc", "Cf", "Cs", "Co") else f"<U+{ord(character):04X}>"
-        for character in text
-    )
 
 
 def table(titles: Sequence[str], rows: Iterable[Sequence[str]]) -> str:

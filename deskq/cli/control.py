@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-import json
 import sys
 from collections.abc import Mapping, Sequence
 from fnmatch import fnmatchcase
@@ -25,6 +24,7 @@ from deskq.cli.steps import FAILED, carry_steps, show_steps
 from deskq.cli.task_filter import filter_of_targets
 from deskq.errors import UserError
 from deskq.history.reader import HistoryReader
+from deskq.plain_text import json_text
 from deskq.profiles import Profile
 
 _ASK_SECONDS = 2.0
@@ -130,7 +130,7 @@ def _ask(verb: ControlVerb, profile: Profile, options: argparse.Namespace) -> in
     replies = _inspect(profile, verb.method, to)
     chosen = {name: reply for name, reply in replies.items() if _wanted(name, options.worker)}
     if options.format == "json":
-        print(json.dumps(chosen, ensure_ascii=False, default=str))
+        print(json_text(chosen, default=str))
     elif verb.name in ("report", "memdump"):
         for name, reply in sorted(chosen.items()):
             print(f"{plain(name)}\n" + "\n".join(f"  {plain(line)}" for line in answer_text(verb, reply).splitlines()))
@@ -149,7 +149,7 @@ def _short(verb: ControlVerb, reply: object) -> str:
         return ", ".join(str(each["name"]) for each in reply)
     if isinstance(reply, str) or reply is None:
         return answer_text(verb, reply)
-    return json.dumps(reply, ensure_ascii=False, default=str)
+    return json_text(reply, default=str)
 
 
 def _inspect(profile: Profile, method: str, workers: Sequence[str] | None = None) -> dict[str, object]:

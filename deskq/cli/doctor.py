@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-import json
 from collections.abc import Iterator
 from typing import Final
 
@@ -12,6 +11,7 @@ from deskq.cli.common import plain, profile_of
 from deskq.doctor.advice import examine
 from deskq.doctor.finding import Finding, Step, is_fine, to_values, word
 from deskq.doctor.steps import examine_connection
+from deskq.plain_text import json_text
 from deskq.profiles import Profile
 
 _MARKS: Final = {
@@ -59,7 +59,7 @@ def _report(profile: Profile, examination: Iterator[Step | Finding], form: str, 
             "findings": [to_values(one) for one in seen if isinstance(one, Finding)],
             "ok": fine,
         }
-        print(json.dumps(report, indent=2, ensure_ascii=False))
+        print(json_text(report, indent=2))
     return 0 if fine else 1
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import sys
 from collections.abc import Callable
@@ -16,11 +15,13 @@ from deskq.cli.common import history_of, plain
 from deskq.cli.task_filter import filter_of
 from deskq.cli.task_output import WRITERS
 from deskq.cli.tasks import say_unreadable
+from deskq.cli.terminal import say_progress
 from deskq.errors import UserError
 from deskq.history.inspection import Description, Progress, as_values, compact, copy_history, describe, problems
 from deskq.history.reader import HistoryReader
 from deskq.history.rows import Gap
 from deskq.history.salvage import set_aside_and_salvage
+from deskq.plain_text import json_text
 
 _GAPS_SHOWN = 20
 
@@ -29,7 +30,7 @@ def print_description(options: argparse.Namespace) -> int:
     """Print what a history holds."""
     description = describe(history_of(options.history, options))
     if options.format == "json":
-        print(json.dumps(as_values(description), indent=2, ensure_ascii=False))
+        print(json_text(as_values(description), indent=2))
     else:
         lines = _lines(description)
         width = max(len(title) for title, _ in lines)
@@ -148,6 +149,6 @@ def _progress(verb: str) -> Progress:
         return lambda _done, _all: None
 
     def say(done: int, total: int) -> None:
-        print(f"\r{verb} {100 * done // max(total, 1)} %", end="\r", file=sys.stderr, flush=True)
+        say_progress(f"{verb} {100 * done // max(total, 1)} %")
 
     return say

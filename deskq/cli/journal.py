@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import csv
-import json
 import sys
 from dataclasses import asdict
 from datetime import datetime
@@ -17,6 +16,7 @@ from deskq.cli.common import profile_of, table
 from deskq.cli.steps import carry_steps, show_steps
 from deskq.errors import UserError
 from deskq.history.cells import safe_cell
+from deskq.plain_text import json_text
 from deskq.profiles import ProfileFile
 
 
@@ -60,7 +60,7 @@ def _profile_named(name: str) -> str:
 def _print_actions(actions: list[ActionRow], form: str) -> None:
     if form == "json":
         for action in actions:
-            print(json.dumps(asdict(action), ensure_ascii=False))
+            print(json_text(asdict(action)))
     elif form == "csv":
         _csv([{**asdict(action), "outcomes": _outcomes(action)} for action in actions])
     elif actions:
@@ -73,7 +73,7 @@ def _print_actions(actions: list[ActionRow], form: str) -> None:
 def _print_items(items: list[ItemRow], form: str) -> None:
     if form == "json":
         for item in items:
-            print(json.dumps(asdict(item), ensure_ascii=False))
+            print(json_text(asdict(item)))
     elif form == "csv":
         _csv([asdict(item) for item in items])
     else:

@@ -7,7 +7,7 @@ import json
 import sys
 
 from deskq.brokers.base import LoginRefused
-from deskq.cli.common import profile_of
+from deskq.cli.common import plain, profile_of
 from deskq.crash import CrashLog
 from deskq.errors import UserError
 from deskq.profiles import profile_from_json
@@ -29,13 +29,17 @@ def run(options: argparse.Namespace) -> int:
     log.begin()
     log.hide(*profile.private_texts())
     if not options.child:
-        print(f"deskq: recording {profile.name} into {path}; end with Ctrl+C", file=sys.stderr, flush=True)
+        print(
+            f"deskq: recording {plain(profile.name)} into {plain(str(path))}; end with Ctrl+C",
+            file=sys.stderr,
+            flush=True,
+        )
     try:
         summary = record(profile, path, status_stream=sys.stderr, child=options.child, acted=JournalOfActs(profile))
     except LoginRefused as error:
         if not options.child:
             raise
-        print(f"deskq: {error}", file=sys.stderr, flush=True)
+        print(f"deskq: {plain(str(error))}", file=sys.stderr, flush=True)
         return LoginRefused.EXIT_STATUS
     finally:
         log.end()

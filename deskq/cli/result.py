@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import argparse
-import json
 from dataclasses import asdict
 
 from deskq.cli.common import plain, profile_of
+from deskq.plain_text import json_text
 from deskq.results.store import open_results
 
 
@@ -21,7 +21,7 @@ def run(options: argparse.Namespace) -> int:
         values = asdict(record) if record is not None else None
         if values is not None:
             values["raw"] = values["raw"].decode("utf-8", "backslashreplace")
-        print(json.dumps(values, ensure_ascii=True, default=str))
+        print(json_text(values, default=str))
     elif record is None:
         print(f"{store.place} has no record of {plain(options.id)}: it may have expired, or was never stored.")
     else:

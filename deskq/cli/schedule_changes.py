@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -16,6 +15,7 @@ from deskq.cli.schedule_options import entry_given
 from deskq.cli.schedules import Read, entries_named, read_stores
 from deskq.cli.steps import carry_steps
 from deskq.errors import UserError
+from deskq.plain_text import json_text
 from deskq.profiles import Profile
 from deskq.schedules.base import Entry, Owner, ScheduleStore, StoreError
 from deskq.schedules.checks import check
@@ -145,7 +145,7 @@ def _checked(entry: Entry, store: ScheduleStore) -> Entry:
 def _show(plan: StepPlan, changes: Sequence[Change], options: argparse.Namespace) -> None:
     if options.format == "json":
         values = [{"id": step.id, "entry": step.target, "command": step.command} for step in plan.items]
-        print(json.dumps({"plan": plan.id, "title": plan.title, "items": values}, ensure_ascii=False))
+        print(json_text({"plan": plan.id, "title": plan.title, "items": values}))
         return
     print(plain(plan.title))
     for change in changes[:_SHOWN]:

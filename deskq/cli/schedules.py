@@ -15,6 +15,7 @@ from typing import Any
 
 from deskq.cli.common import plain, table
 from deskq.errors import UserError
+from deskq.plain_text import json_text
 from deskq.profiles import PasswordStore, Profile, ProfileFile, resolve
 from deskq.profiles.writing import write_private
 from deskq.schedules.base import Content, Entry, ScheduleStore, StoreError, StoreKind, Unreadable
@@ -53,7 +54,7 @@ def list_entries(options: argparse.Namespace) -> int:
         now = time.time()
         if options.format == "json":
             values = [_as_values(read, entry, now) for read in found.reads for entry in read.content.entries]
-            print(json.dumps(values, ensure_ascii=False, indent=2))
+            print(json_text(values, indent=2))
         else:
             rows = [_row(read, entry, now) for read in found.reads for entry in read.content.entries]
             print(table(["ON", "NAME", "TASK", "SCHEDULE", "NEXT RUN", "LAST RUN", "OWNER", "STORE", "PROBLEM"], rows))
@@ -70,11 +71,11 @@ def show(options: argparse.Namespace) -> int:
         read, (entry,) = entries_named(found.reads, [options.name])
         values = _as_values(read, entry, time.time())
         if options.format == "json":
-            print(json.dumps(values, ensure_ascii=False, indent=2))
+            print(json_text(values, indent=2))
             return 0
         for key, value in values.items():
             if value not in (None, "", [], {}):
-                shown = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+                shown = value if isinstance(value, str) else json_text(value)
                 print(f"{key.replace('_', ' '):<16}{plain(shown)}")
     return 0
 

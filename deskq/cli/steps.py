@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import json
 from collections.abc import Callable
 
 from deskq.actions.journal import Journal
@@ -11,6 +10,7 @@ from deskq.actions.plan import StepPlan
 from deskq.actions.steps import Doer, StepCarrier
 from deskq.cli.common import plain
 from deskq.cli.confirming import confirmed, interruptible, look_after
+from deskq.plain_text import json_text
 from deskq.profiles import Profile
 
 FAILED = 1
@@ -22,7 +22,7 @@ def show_steps(plan: StepPlan, options: argparse.Namespace, *, note: str = "") -
     """Print what is planned, each step as it will be sent."""
     if options.format == "json":
         values = [{"id": step.id, "target": step.target, "command": step.command} for step in plan.items]
-        print(json.dumps({"plan": plan.id, "title": plan.title, "items": values}, ensure_ascii=False))
+        print(json_text({"plan": plan.id, "title": plan.title, "items": values}))
         return
     print(plain(plan.title))
     for step in plan.items[:_SHOWN]:
@@ -61,7 +61,7 @@ def _tell_end(plan: StepPlan, journal: Journal, options: argparse.Namespace, nam
     rows = journal.items(plan.id)
     if options.format == "json":
         outcomes = [{"id": row.new_id, named: row.queue, "outcome": row.outcome, "words": row.words} for row in rows]
-        print(json.dumps({"plan": plan.id, "outcomes": outcomes}, ensure_ascii=False))
+        print(json_text({"plan": plan.id, "outcomes": outcomes}))
         return
     for row in rows:
         if row.words:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import json
 from collections.abc import Iterator
 from datetime import datetime
 from typing import Any, Final, TextIO
@@ -11,6 +10,7 @@ from typing import Any, Final, TextIO
 from deskq.cli.common import table
 from deskq.history.cells import safe_cell
 from deskq.history.reader import EXPORT_KEYS
+from deskq.plain_text import json_text
 
 _SHOWN: Final = ("state", "name", "queue", "worker", "received", "runtime", "retries", "uuid", "args", "exception")
 
@@ -19,7 +19,7 @@ def write_json(tasks: Iterator[dict[str, Any]], stream: TextIO) -> int:
     """Write one JSON object a line; returns how many."""
     count = 0
     for task in tasks:
-        stream.write(json.dumps(task, ensure_ascii=False) + "\n")
+        stream.write(json_text(task) + "\n")
         count += 1
     return count
 

@@ -14,6 +14,7 @@ from types import FrameType
 from typing import Any, Final, TextIO
 
 from deskq.history.set_aside import open_history
+from deskq.plain_text import plain
 from deskq.profiles import Profile
 from deskq.recorder.garbage import seldom_collected
 from deskq.recorder.recorder import Recorder
@@ -101,6 +102,6 @@ def _tick(recorder: Recorder, stop: threading.Event, stream: TextIO | None) -> N
 def _print(stream: TextIO | None, text: str) -> None:
     if stream is not None:
         try:
-            print(text, file=stream, flush=True)
+            print(plain(" ".join(text.splitlines())), file=stream, flush=True)  # names of workers may be in it
         except (OSError, ValueError):
             sys.stderr = None  # nobody reads it any more

@@ -1,0 +1,63 @@
+"""The gate before the terminal: whatever a command prints, nothing foreign in it steers the terminal."""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+from collections.abc import Iterator
+from typing import Any, TextIO
+
+from deskq.plain_text import plain, plain_lines
+
+
+class PlainStream:
+    """A text stream that writes tokens for control and formatting characters; the rest is the stream's own.
+
+    Commands make each text plain where they print it, since only they know where a line ends. What one of them, a
+    library's warning or a traceback lets through ends here.
+    """
+
+    def __init__(self, stream: TextIO) -> None:
+        self.stream = stream
+
+    def write(self, text: str) -> int:
+        """See TextIO."""
+        self.stream.write(plain_lines(text))
+        return len(text)
+
+    def writelines(self, lines: Iterator[str]) -> None:
+        """See TextIO."""
+        for line in lines:
+            self.write(line)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.stream, name)
+
+
+@contextlib.contextmanager
+def plain_streams() -> Iterator[None]:
+    """Within, standard error is plain, and so is standard output where it is a terminal.
+
+    What goes into a pipe or a file stays as it is: a program reads it, and CSV and JSON hold no control characters.
+    After an exception both stay, for the traceback that Python prints then.
+    """
+    before = sys.stdout, sys.stderr
+    if before[0] is not None and before[0].isatty():
+        sys.stdout = PlainStream(before[0])
+    if before[1] is not None:
+        sys.stderr = PlainStream(before[1])
+    try:
+        yield
+    except Exception:
+        raise
+    except BaseException:
+        sys.stdout, sys.stderr = before
+        raise
+    else:
+        sys.stdout, sys.stderr = before
+
+
+def say_progress(text: str) -> None:
+    """Write over the present line of standard error."""
+    stream = sys.stderr.stream if isinstance(sys.stderr, PlainStream) else sys.stderr
+    print(f"\r{plain(text)}", end="\r", file=stream, flush=True)
