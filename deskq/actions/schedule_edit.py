@@ -12,7 +12,7 @@ from deskq.actions.steps import Ending
 from deskq.errors import UserError
 from deskq.profiles import Profile
 from deskq.schedules.base import Entry, NotEditable, Owner, ScheduleStore, StoreError, Unsure
-from deskq.schedules.comparing import Change, difference
+from deskq.schedules.comparing import Change, as_stored, difference
 from deskq.schedules.opening import open_store, store_urls
 from deskq.schedules.plain import entry_from_plain, entry_to_plain
 
@@ -27,6 +27,9 @@ def plan_changes(
         raise UserError("Nothing would change.")
     if store.abilities.why_not:
         raise NotEditable(store.abilities.why_not)
+    changes = [
+        change if change.new is None else replace(change, new=as_stored(change.new, store)) for change in changes
+    ]
     return StepPlan(
         verb=Verb.SCHEDULE,
         profile=profile.name,

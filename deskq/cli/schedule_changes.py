@@ -19,7 +19,7 @@ from deskq.plain_text import json_text
 from deskq.profiles import Profile
 from deskq.schedules.base import Entry, Owner, ScheduleStore, StoreError
 from deskq.schedules.checks import check
-from deskq.schedules.comparing import Change, changes_to
+from deskq.schedules.comparing import Change, as_stored, changes_to
 from deskq.schedules.opening import open_store
 from deskq.schedules.plain import store_from_toml
 
@@ -43,7 +43,10 @@ def edit(options: argparse.Namespace) -> int:
     def changes(reads: Sequence[Read]) -> tuple[Read, list[Change]]:
         read, (old,) = _found(reads, [options.entry])
         new = entry_given(options, old, read.store.abilities.kinds)
-        return read, [] if new == old else [Change(old, _checked(new, read.store))]
+        if new == old:
+            return read, []
+        new = _checked(new, read.store)
+        return read, [] if new == old else [Change(old, new)]
 
     return _change(options, changes)
 
@@ -78,9 +81,8 @@ def import_file(options: argparse.Namespace) -> int:
 
     def changes(reads: Sequence[Read]) -> tuple[Read, list[Change]]:
         read = _editable(reads)
-        for entry in wanted:
-            _checked(entry, read.store)
-        return read, changes_to(read.content.entries, wanted, delete_others=options.delete_others)
+        checked = [_checked(entry, read.store) for entry in wanted]
+        return read, changes_to(read.content.entries, checked, delete_others=options.delete_others)
 
     return _change(options, changes)
 
@@ -136,10 +138,11 @@ def _found(reads: Sequence[Read], names: Sequence[str]) -> tuple[Read, list[Entr
 
 
 def _checked(entry: Entry, store: ScheduleStore) -> Entry:
+    """The entry as the store will keep it; raises UserError for a schedule that beat cannot use."""
     problem = check(entry.schedule, store.zone)
     if problem:
         raise UserError(f"“{entry.name}”: {problem}")
-    return entry
+    return as_stored(entry, store)
 
 
 def _show(plan: StepPlan, changes: Sequence[Change], options: argparse.Namespace) -> None:

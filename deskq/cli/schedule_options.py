@@ -44,18 +44,20 @@ def entry_given(options: argparse.Namespace, before: Entry | None, kinds: Collec
 
 
 def _schedule(options: argparse.Namespace, before: Entry | None, kinds: Collection[type]) -> Schedule | None:
-    zone = options.timezone or ""
-    if zone and (options.every or options.at):
+    if options.timezone and (options.every or options.at):
         raise UserError("--timezone is a crontab's: give it with --cron, and an offset with --at.")
+    # What one kind of schedule has beside what is given stays as it was: the zone, and rounding to the clock.
+    stored = None if before is None else before.schedule
     if options.cron is not None:
-        return parse_crontab(options.cron, zone)
+        kept = stored.zone if isinstance(stored, Crontab) else ""
+        return parse_crontab(options.cron, kept if options.timezone is None else options.timezone)
     if options.every is not None:
-        return Interval(seconds_of(options.every))
+        return Interval(seconds_of(options.every), relative=isinstance(stored, Interval) and stored.relative)
     if options.at is not None:
         at = moment_of(options.at)
         return Clocked(at) if Clocked in kinds or RRule not in kinds else RRule("daily", dtstart=at, count=1)
     if options.timezone is not None:
-        if before is None or not isinstance(before.schedule, Crontab):
+        if not isinstance(stored, Crontab):
             raise UserError("--timezone is a crontab's: give it with --cron.")
-        return replace(before.schedule, zone=zone)
+        return replace(stored, zone=options.timezone)
     return None

@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
-from deskq.schedules.base import Entry
+from deskq.schedules.base import Crontab, Entry, ScheduleStore
 from deskq.schedules.plain import entry_to_plain
 
 
@@ -27,6 +27,17 @@ class Change:
     def lines(self) -> list[str]:
         """The difference field by field, as :func:`difference`."""
         return difference(self.old, self.new)
+
+
+def as_stored(entry: Entry, store: ScheduleStore) -> Entry:
+    """Return the entry with what the store writes where nothing is given: the store's zone, where each crontab has one.
+
+    Without it a difference would leave out a field that changes, and what was written would not equal what is stored.
+    """
+    schedule = entry.schedule
+    if store.abilities.zoned and isinstance(schedule, Crontab) and not schedule.zone:
+        return replace(entry, schedule=replace(schedule, zone=store.zone))
+    return entry
 
 
 def changes_to(stored: Iterable[Entry], wanted: Iterable[Entry], *, delete_others: bool = False) -> list[Change]:

@@ -16,7 +16,7 @@ from deskq.models import formats
 from deskq.models.registered_tasks import Registered
 from deskq.models.small_table import SmallTableModel
 from deskq.schedules.base import Crontab, Entry, ScheduleStore, Unreadable
-from deskq.schedules.comparing import difference
+from deskq.schedules.comparing import as_stored, difference
 from deskq.schedules.preview import ClockChange, Run, clock_changes, entry_runs
 from deskq.views import theme
 from deskq.views.empty import plain_label
@@ -27,6 +27,7 @@ from deskq.views.tables import Table
 
 _LOOK_MS: Final = 150
 _RUNS: Final = 10
+_LONGEST_CHANGE: Final = 200
 
 
 class ScheduleDialog(QDialog):
@@ -177,12 +178,13 @@ class ScheduleDialog(QDialog):
             entry = self.entry()
         except UserError as error:
             problem = str(error)
-        lines = [] if entry is None else difference(self.old, entry)
+        lines = [] if entry is None else difference(self.old, as_stored(entry, self._store))
         if not problem and self.old is not None and not lines:
             problem = "Nothing is changed yet."
         self.problem.setText(formats.plain(problem))
-        shown = "   ".join(lines) if self.old is not None else ""
-        self.what.setText(formats.plain(shown[:600]))
+        # A long value is cut, never the list: each field that changes is named.
+        cut = [line if len(line) <= _LONGEST_CHANGE else f"{line[: _LONGEST_CHANGE - 1]}…" for line in lines]
+        self.what.setText(formats.plain("   ".join(cut) if self.old is not None else ""))
         known, task = self._registered, self.fields.task.currentText().strip()
         self.unknown.setText("" if known is None else formats.plain(known.words(task, time.time())))
         self.unknown.setVisible(bool(self.unknown.text()))

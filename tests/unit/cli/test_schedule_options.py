@@ -56,6 +56,16 @@ def test_an_edit_changes_what_is_given_and_nothing_else() -> None:
     assert (edited.key, edited.version, edited.args) == ("k", "v", [])
 
 
+def test_an_edit_keeps_what_belongs_to_the_same_kind_of_schedule() -> None:
+    kolkata = Entry(name="a", task="t", schedule=Crontab("0", "9", zone="Asia/Kolkata"))
+    assert given(["--cron", "15 9 * * *"], kolkata).schedule == Crontab("15", "9", zone="Asia/Kolkata")
+    moved = given(["--cron", "15 9 * * *", "--timezone", "Asia/Tokyo"], kolkata)
+    assert moved.schedule == Crontab("15", "9", zone="Asia/Tokyo")
+    assert given(["--cron", "15 9 * * *", "--timezone", ""], kolkata).schedule == Crontab("15", "9")
+    rounded = Entry(name="a", task="t", schedule=Interval(60.0, relative=True))
+    assert given(["--every", "5m"], rounded).schedule == Interval(300.0, relative=True)
+
+
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
