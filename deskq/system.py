@@ -1,16 +1,20 @@
-"""What operating systems do each in their own way, and drivers not at all: locks, sockets, clocks, own children."""
+"""What operating systems do each in their own way, and drivers not at all: modes, locks, sockets, clocks, children."""
 
 from __future__ import annotations
 
 import contextlib
 import os
 import socket
+import stat
 import struct
 import sys
 import threading
 import time
 from collections.abc import Iterator
-from typing import IO
+from pathlib import Path
+from typing import IO, Final
+
+_OWNERS: Final = 0o600
 
 if sys.platform == "win32":
     import msvcrt
@@ -25,6 +29,40 @@ else:
     def lock(file: IO[bytes]) -> None:
         """Lock an open file until it is closed, or its holder dies; raises OSError if somebody else has it."""
         fcntl.flock(file.fileno(), fcntl.LOCK_EX | fcntl.LOCK_NB)
+
+
+def make_private(path: Path) -> None:
+    """Make an empty file that is nobody else's from its first moment; one that is there becomes so.
+
+    To be called before SQLite opens it, which gives its mode to what it makes beside it. A file that is there is not
+    opened: closing it again would drop the locks that SQLite holds on it in this process. What fails here, as on a
+    full disk, is told by whoever opens the file then.
+    """
+    with contextlib.suppress(OSError):
+        try:
+            os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, _OWNERS))
+        except FileExistsError:
+            if stat.S_ISREG(mode := path.stat().st_mode) and stat.S_IMODE(mode) != _OWNERS:
+                path.chmod(_OWNERS)
+
+
+def open_lock(path: Path) -> IO[bytes]:
+    """Open a file to be locked, made if missing: whoever can open one can hold it, so nobody else can."""
+    number = os.open(path, os.O_CREAT | os.O_RDWR | getattr(os, "O_CLOEXEC", 0), _OWNERS)
+    with contextlib.suppress(OSError, AttributeError):
+        if stat.S_IMODE(os.fstat(number).st_mode) != _OWNERS:
+            os.fchmod(number, _OWNERS)
+    return os.fdopen(number, "r+b")
+
+
+@contextlib.contextmanager
+def private_files() -> Iterator[None]:
+    """Within, whatever this process and its children make is their owner's alone."""
+    before = os.umask(0o077)
+    try:
+        yield
+    finally:
+        os.umask(before)
 
 
 def own_command(*arguments: str) -> list[str]:

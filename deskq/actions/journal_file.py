@@ -13,6 +13,7 @@ import apsw
 
 from deskq.errors import UserError
 from deskq.history.header import header_of
+from deskq.system import make_private
 
 VERSION: Final = 2
 APPLICATION_ID: Final = 0x6465736A  # "desj"
@@ -21,14 +22,13 @@ _BUSY_SECONDS: Final = 10.0
 
 def open_file(path: Path) -> apsw.Connection:
     """Open or make it; raises UserError where it is none of this deskq's, and what SQLite and the disk raise."""
-    path.parent.mkdir(parents=True, exist_ok=True)
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     _refuse_newer(path)
+    make_private(path)  # it holds arguments of tasks
     connection = apsw.Connection(str(path))
     try:
         connection.set_busy_timeout(int(_BUSY_SECONDS * 1_000))
         _prepare(connection, path)
-        with contextlib.suppress(OSError):
-            path.chmod(0o600)  # it holds arguments of tasks
     except BaseException:
         connection.close()
         raise

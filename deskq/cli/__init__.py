@@ -39,8 +39,9 @@ def _status(options: argparse.Namespace) -> int:
 
 def _run(given: list[str]) -> int:
     from deskq.cli.terminal import plain_streams
+    from deskq.system import private_files
 
-    with plain_streams():
+    with private_files(), plain_streams():
         return _carry_out(given)
 
 

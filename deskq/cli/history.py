@@ -22,6 +22,7 @@ from deskq.history.reader import HistoryReader
 from deskq.history.rows import Gap
 from deskq.history.salvage import set_aside_and_salvage
 from deskq.plain_text import json_text
+from deskq.system import make_private
 
 _GAPS_SHOWN = 20
 
@@ -92,7 +93,7 @@ def _write_whole(place: Path, write: Callable[[TextIO], int]) -> int:
     """Write a file that appears when it is complete; only its owner can read it, since arguments may hold secrets."""
     part = place.with_name(f"{place.name}.part")
     try:
-        part.touch(0o600)
+        make_private(part)
         with part.open("w", encoding="utf-8") as stream:
             count = write(stream)
             stream.flush()

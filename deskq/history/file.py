@@ -20,6 +20,7 @@ from deskq.history.header import header_of
 from deskq.history.lock import is_locked
 from deskq.history.query import STATES
 from deskq.history.upgrades import UPGRADES
+from deskq.system import make_private
 
 VERSION: Final = 3
 APPLICATION_ID: Final = 0x6465736B  # "desk"
@@ -60,13 +61,14 @@ def open_for_writing(path: Path, *, check_seconds: float = 0.0) -> apsw.Connecti
     be opened; then it is as it was.
     """
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     except OSError as error:
         if no_room(error, path):
             raise HistoryFull(path, error.strerror) from None
         raise
     refuse_foreign(path)
     refuse_newer(path)
+    make_private(path)  # arguments of tasks may hold secrets
     try:
         connection = apsw.Connection(str(path))
     except apsw.Error as error:
@@ -236,8 +238,6 @@ def _prepare(connection: apsw.Connection, path: Path, check_seconds: float) -> N
         connection.pragma("journal_mode", "wal")
         _create(connection)
     _check(connection, path)
-    with contextlib.suppress(OSError):
-        path.chmod(0o600)  # arguments of tasks may hold secrets
     if check_seconds:
         in_order = connection.execute("SELECT count(*) FROM facts WHERE key = 'writing'").get == 0
         found = find_damage(connection, check_seconds if in_order else 10 * check_seconds)

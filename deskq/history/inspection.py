@@ -21,6 +21,7 @@ from deskq.history.messages import messages_path
 from deskq.history.query import TaskFilter
 from deskq.history.reader import HistoryReader
 from deskq.history.rows import Gap, RecorderStatus
+from deskq.system import make_private
 
 Progress = Callable[[int, int], None]
 """Called with what is done and what there is to do, in any unit."""
@@ -129,12 +130,12 @@ def compact(path: Path, progress: Progress = lambda _done, _all: None) -> tuple[
                 )
             connection.set_progress_handler(lambda: _told(progress, building, needed), _STEPS)
             connection.pragma("auto_vacuum", "incremental")
+            make_private(building)
             connection.execute("VACUUM INTO ?", (str(building),))
             connection.set_progress_handler(None)
             connection.pragma("wal_checkpoint", "truncate")
         finally:
             connection.close()
-        building.chmod(0o600)
         open_for_writing(building).close()  # into WAL mode
         with building.open("rb") as file:
             os.fsync(file.fileno())

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import IO
 
 from deskq.errors import UserError
-from deskq.system import lock
+from deskq.system import lock, open_lock
 
 
 class WriterLock:
@@ -34,8 +34,8 @@ class WriterLock:
         """
         refuse_device(self._history)
         try:
-            self.path.parent.mkdir(parents=True, exist_ok=True)
-            file = self.path.open("a+b")
+            self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            file = open_lock(self.path)
         except OSError as error:
             raise UserError(
                 f"{self.path} cannot be written ({error.strerror}). Make its folder writable, or choose another one."

@@ -17,6 +17,7 @@ import apsw
 
 from deskq.history.file import is_damage
 from deskq.history.header import header_of
+from deskq.system import make_private
 
 VERSION: Final = 1
 APPLICATION_ID: Final = 0x6465736D  # "desm"; files from before it was set have 0
@@ -130,10 +131,9 @@ class MessageKeep:
         self.refusal = refusal_of(self._path)
         if self.refusal:
             return None
+        make_private(self._path)  # it holds arguments of tasks
         connection = self._connection = apsw.Connection(str(self._path))
         connection.set_busy_timeout(2_000)
-        with contextlib.suppress(OSError):
-            self._path.chmod(0o600)  # it holds arguments of tasks
         connection.pragma("journal_mode", "wal")
         connection.pragma("synchronous", "normal")
         for statement in _SCHEMA:

@@ -12,6 +12,7 @@ from typing import Final
 
 from deskq.errors import UserError
 from deskq.system import lock as lock_file
+from deskq.system import open_lock
 
 _PATIENCE: Final = 5.0
 
@@ -25,7 +26,7 @@ def alone(path: Path, what: str) -> Iterator[None]:
     lock = path.with_name(f".{path.name}.lock")
     try:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        file = lock.open("a+b")
+        file = open_lock(lock)
     except OSError as error:
         raise UserError(f"{what} cannot be written to {path}: {error.strerror}.") from None
     with file:
