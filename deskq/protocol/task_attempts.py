@@ -13,7 +13,6 @@ retried``. Neither starts nor endings carry a number. What tells them apart:
 
 from __future__ import annotations
 
-from bisect import bisect_left
 from collections.abc import Iterable, Sequence
 from typing import Final, NamedTuple
 
@@ -343,27 +342,53 @@ def mark_superseded(processes: Sequence[Process], record: TaskRecord) -> None:
                 _Sign((d.attempt.received or 0.0) - ahead, d.attempt.retries, number, content_of(d.message))
                 for d in process.deliveries
             ]
-    signs.sort(key=lambda sign: sign.time)
+    followed = _followed(processes, clocks, sorted(signs, key=lambda sign: -sign.time))
     for number, process in enumerate(processes):
-        ahead = clocks.get(process.hostname, 0.0)
-        elsewhere = [
-            sign for sign in signs if sign.source not in (number, *(of_machine.keys() - {_machine(process.hostname)}))
-        ]
-        own = {content_of(d.message) for d in process.deliveries} | {""}
         highest, following = -1, ""
         for delivery in reversed(process.deliveries):
             attempt, content = delivery.attempt, content_of(delivery.message)
-            place = bisect_left(elsewhere, (attempt.received or 0.0) - ahead + TOLERANCE, key=lambda sign: sign.time)
             delivery.superseded = (
-                highest > attempt.retries
-                or following not in ("", content)
-                or any(
-                    (sign.content in (content, "") and sign.retries > attempt.retries) or sign.content not in own
-                    for sign in elsewhere[place:]
-                )
+                highest > attempt.retries or following not in ("", content) or (number, delivery.place) in followed
             )
             highest = max(highest, attempt.retries)
             following = content
+
+
+def _followed(processes: Sequence[Process], clocks: dict[str, float], signs: Sequence[_Sign]) -> set[tuple[int, int]]:
+    """Return the deliveries from which a sign of another process or of a child follows, as (process, place).
+
+    ``signs``: the latest first. Each is met once: a record may hold hundreds, and as many processes.
+    """
+    deliveries = [
+        ((d.attempt.received or 0.0) - clocks.get(process.hostname, 0.0) + TOLERANCE, number, d)
+        for number, process in enumerate(processes)
+        for d in process.deliveries
+    ]
+    own = [{content_of(d.message) for d in process.deliveries} | {""} for process in processes]
+    sent: dict[str, int] = {}  # by machine, the most retries of what its children sent
+    received: dict[str, dict[int, int]] = {}  # by message, the most retries in the two processes that had the most
+    found: set[tuple[int, int]] = set()
+    met = 0
+    for since, number, delivery in sorted(deliveries, key=lambda delivery: -delivery[0]):
+        while met < len(signs) and signs[met].time >= since:
+            _, retries, source, content = signs[met]
+            met += 1
+            if isinstance(source, str):
+                sent[source] = max(retries, sent.get(source, -1))
+            else:
+                most = received.setdefault(content, {})
+                most[source] = max(retries, most.get(source, -1))
+                if len(most) > 2:
+                    del most[min(most, key=most.__getitem__)]
+        later, another = sent.get(_machine(processes[number].hostname), -1), False
+        for content, most in received.items():
+            elsewhere = max((retries for source, retries in most.items() if source != number), default=-2)
+            if content in ("", content_of(delivery.message)):
+                later = max(later, elsewhere)
+            another |= content not in own[number] and elsewhere > -2
+        if another or later > delivery.attempt.retries:
+            found.add((number, delivery.place))
+    return found
 
 
 def _machine(hostname: str) -> str:

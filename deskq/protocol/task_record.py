@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterable
 from datetime import UTC, datetime
 from hashlib import blake2b
-from heapq import nlargest, nsmallest
+from heapq import nlargest
 from typing import Final, NamedTuple, TypeVar
 from zlib import crc32
 
@@ -318,7 +318,7 @@ class TaskRecord(msgspec.Struct, gc=False):
             counted = self._with_more().counted
             counted |= marks
             if len(counted) > MOST_COUNTED:
-                self._with_more().counted = set(nsmallest(MOST_COUNTED, counted))
+                counted.difference_update(nlargest(len(counted) - MOST_COUNTED, counted))
 
 
 def tag_of(name: str, args: str, kwargs: str) -> str:

@@ -9,6 +9,7 @@ a process's own order, the numbers of the retries, and that a message which was 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from heapq import merge
 from typing import Final
 
 from deskq.protocol import task_record as kinds
@@ -73,14 +74,8 @@ def message_of(attempt: Attempt, record: TaskRecord) -> Message | None:
 
 def _in_order(processes: Sequence[Process], clocks: dict[str, float]) -> list[Attempt]:
     """Merge the processes' attempts by their times; what one process did stays in its order."""
-    left = [[d.attempt for d in reversed(p.deliveries)] for p in processes if p.deliveries]
-    merged: list[Attempt] = []
-    while left:
-        first = min(left, key=lambda queue: _when(queue[-1], clocks))
-        merged.append(first.pop())
-        if not first:
-            left.remove(first)
-    return merged
+    queues = [[d.attempt for d in process.deliveries] for process in processes]
+    return list(merge(*queues, key=lambda attempt: _when(attempt, clocks)))
 
 
 def _when(attempt: Attempt, clocks: dict[str, float]) -> tuple[float, str, int]:
@@ -126,17 +121,18 @@ def _settle(attempts: list[Attempt], messages: dict[int, Message], clocks: dict[
     if len({a.retries for a in attempts}) == len(attempts) and len(set(map(content_of, messages.values()))) < 2:
         attempts.sort(key=lambda a: a.retries)
         return
+    times = {id(attempt): _when(attempt, clocks)[0] for attempt in attempts}
     for i in range(1, len(attempts)):
         place = i
-        while place and _belongs_before(attempts[place], attempts[place - 1], messages, clocks):
+        while place and _belongs_before(attempts[place], attempts[place - 1], messages, times):
             attempts[place - 1], attempts[place] = attempts[place], attempts[place - 1]
             place -= 1
 
 
-def _belongs_before(later: Attempt, earlier: Attempt, messages: dict[int, Message], clocks: dict[str, float]) -> bool:
+def _belongs_before(later: Attempt, earlier: Attempt, messages: dict[int, Message], times: dict[int, float]) -> bool:
     if (later.worker, later.pid) == (earlier.worker, earlier.pid):
         return False
-    if _when(later, clocks)[0] - _when(earlier, clocks)[0] > TOLERANCE:
+    if times[id(later)] - times[id(earlier)] > TOLERANCE:
         return False
     goes_on = later.ending is None or _given_back(later) or later.ending == kinds.RETRIED
     if content_of(messages.get(id(later))) != content_of(messages.get(id(earlier))):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import Any
 
 import pytest
@@ -9,7 +10,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from deskq.protocol.events import Event
-from deskq.protocol.task_record import ENDED, LAST_KIND, LOST, Observation, TaskRecord
+from deskq.protocol.task_record import ENDED, LAST_KIND, LOST, MOST_OBSERVATIONS, Observation, TaskRecord
 from deskq.protocol.task_stages import replayed
 from deskq.protocol.task_summary import derive, only_attempt
 
@@ -276,3 +277,37 @@ def test_a_task_that_is_retried_for_ever_stays_bounded() -> None:
     forward, backward = record_of(*many), record_of(*reversed(many))
     assert forward == backward
     assert len(forward.observations) == 512
+
+
+def steps_of(record: TaskRecord) -> int:
+    """How many functions are called to find out what a record means."""
+    steps = 0
+
+    def count(_frame: Any, what: str, _argument: object) -> None:
+        nonlocal steps
+        steps += what in ("call", "c_call")
+
+    before = sys.getprofile()
+    sys.setprofile(count)
+    try:
+        derive(record)
+    finally:
+        sys.setprofile(before)
+    return steps
+
+
+@pytest.mark.parametrize("hosts", [1, MOST_OBSERVATIONS])
+@pytest.mark.parametrize(
+    "kinds", [("received",), ("received", "started"), ("received", "started", "retried"), ("sent",)]
+)
+def test_what_a_full_record_means_takes_no_square_of_its_size(kinds: tuple[str, ...], hosts: int) -> None:
+    """Whoever may publish events could else keep a recorder busy with one id."""
+
+    def steps(size: int) -> int:
+        record = TaskRecord(UUID)
+        for n in range(size):
+            worker = f"w{n // len(kinds) % hosts}@host{n % hosts}"
+            record.add(event(kinds[n % len(kinds)], 1_000.0 - n, n, worker, n, name="x", retries=n // len(kinds)))
+        return steps_of(record)
+
+    assert steps(MOST_OBSERVATIONS) < 8 * steps(MOST_OBSERVATIONS // 4)
