@@ -169,6 +169,12 @@ class App:
         except UserError as error:
             self.window.welcome.say("The profiles cannot be read", str(error))
             return
+        if self.profiles.faulty:
+            reasons = " ".join(one.reason for one in self.profiles.faulty)
+            if saved:
+                self.window.bar.showMessage(reasons, 60_000)
+            else:
+                self.window.welcome.say("No profile can be used", reasons)
         for profile in saved:
             try:
                 complete = await patiently(partial(self.passwords.completed, profile))

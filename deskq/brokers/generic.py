@@ -196,6 +196,4 @@ def _declares_passively(channel: Any) -> bool:
 
 def _sentence(error: Exception, profile: Profile) -> BrokerError:
     text = str(error) or type(error).__name__
-    secret = profile.password.reveal()
-    shown = text.replace(secret, "•••") if secret else text
-    return Refused(f"{profile.url} cannot be reached by kombu: {shown}")
+    return Refused(f"{profile.url} cannot be reached by kombu: {profile.password.hidden_in(text)}")

@@ -15,6 +15,7 @@ import pika.exceptions
 from pika.adapters.utils.connection_workflow import AMQPConnectorException, AMQPConnectorStackTimeout
 
 from deskq.brokers.base import BrokerError, ConnectionLost, LoginRefused, PermissionRefused, Refused, TlsFailed
+from deskq.brokers.failover import first_of
 from deskq.brokers.tls import ENDED, tls_context, tls_sentence
 from deskq.profiles import Profile
 
@@ -26,7 +27,7 @@ _GOODBYE_SECONDS: Final = 1.0
 
 def virtual_host(profile: Profile) -> str:
     """Return the virtual host as kombu reads it from a URL: nothing and "/" mean "/"."""
-    path = unquote(urlsplit(profile.url).path)
+    path = unquote(urlsplit(_first(profile).url).path)
     return path[1:] if len(path) > 1 else "/"
 
 
@@ -49,14 +50,23 @@ def parameters(profile: Profile, heartbeat: int = HEARTBEAT_SECONDS) -> Any:
     )
 
 
+def _first(profile: Profile) -> Profile:
+    return profile.alternatives()[0]
+
+
 def login(profile: Profile) -> tuple[str, str]:
     """Return user and password; RabbitMQ's own default is guest."""
+    profile = _first(profile)
     user = unquote(urlsplit(profile.url).username or "guest")
     return user, profile.password.reveal() or ("guest" if user == "guest" else "")
 
 
 def connect(profile: Profile, heartbeat: int = HEARTBEAT_SECONDS) -> Any:
-    """Return an open BlockingConnection; raises BrokerError."""
+    """Return an open BlockingConnection to the first broker of the profile's that has one; raises BrokerError."""
+    return first_of(profile, lambda one: _connect(one, heartbeat))
+
+
+def _connect(profile: Profile, heartbeat: int) -> Any:
     try:
         return pika.BlockingConnection(parameters(profile, heartbeat))
     except (pika.exceptions.AMQPError, AMQPConnectorException, OSError) as error:
@@ -103,8 +113,8 @@ def bytes_received(connection: Any) -> int:
 
 def translate(error: BaseException, profile: Profile) -> BrokerError:
     """Return the sentence for a failure."""
-    url = urlsplit(profile.url)
-    place = url.netloc.rpartition("@")[2] or profile.url
+    url = urlsplit(_first(profile).url)
+    place = " or ".join(urlsplit(one.url).netloc.rpartition("@")[2] or one.url for one in profile.alternatives())
     host = virtual_host(profile)
     kinds = pika.exceptions
     reasons = list(_reasons(error))

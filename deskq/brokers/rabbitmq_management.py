@@ -174,7 +174,7 @@ def _url_for(profile: Profile, used: tuple[str, str]) -> str:
                 "to the API in plain text. Give it a URL that begins with https://."
             )
         return named._replace(scheme=named.scheme.lower(), netloc=named.netloc.rpartition("@")[2]).geturl()
-    host = urlsplit(profile.url).hostname or "127.0.0.1"
+    host = urlsplit(profile.alternatives()[0].url).hostname or "127.0.0.1"
     place = f"[{host}]" if ":" in host else host
     if profile.tls_in_use and profile.tls.verify:
         return f"https://{place}:{_TLS_PORT}"

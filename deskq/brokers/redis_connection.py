@@ -17,6 +17,7 @@ from redis.retry import Retry
 from redis.sentinel import MasterNotFoundError, Sentinel
 
 from deskq.brokers.base import BrokerError, ConnectionLost, LoginRefused, PermissionRefused, Refused, TlsFailed
+from deskq.brokers.failover import first_of
 from deskq.brokers.tls import tls_context, tls_sentence
 from deskq.profiles import Profile
 from deskq.system import reset_when_closed
@@ -34,6 +35,8 @@ def connection_class(profile: Profile) -> tuple[type[AbstractConnection], dict[s
         "protocol": 2,
         "client_name": "deskq",
     }
+    if len(profile.alternatives()) > 1:
+        profile = first_of(profile, _answering)
     url = urlsplit(profile.url.partition(";")[0])
     if url.username:
         arguments["username"] = unquote(url.username)
@@ -63,6 +66,18 @@ def connection_class(profile: Profile) -> tuple[type[AbstractConnection], dict[s
         }
         return SSLConnection, arguments
     return Connection, arguments
+
+
+def _answering(profile: Profile) -> Profile:
+    """Return the profile if its broker takes a connection; raises BrokerError."""
+    with translated(profile):
+        kind, arguments = connection_class(profile)
+        connection = kind(**arguments)
+        try:
+            connection.connect()
+        finally:
+            connection.disconnect()
+    return profile
 
 
 def _connected(connection: AbstractConnection) -> None:
@@ -172,7 +187,8 @@ def translate(error: Exception, profile: Profile) -> BrokerError:
 
 def place_of(profile: Profile) -> str:
     """Return host and port as they stand in the URL, or the path of a socket."""
-    return urlsplit(profile.url.partition(";")[0]).netloc.rpartition("@")[2] or profile.url
+    urls = [one.url.partition(";")[0] for one in profile.alternatives()]
+    return " or ".join(urlsplit(url).netloc.rpartition("@")[2] or url for url in urls)
 
 
 def _cause(error: BaseException | None, kind: type[BaseException]) -> BaseException | None:

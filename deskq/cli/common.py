@@ -23,7 +23,7 @@ def profile_of(text: str, options: argparse.Namespace) -> Profile:
     """Return the profile that a URL or a name stands for, with the options given; raises UserError."""
     saved = resolve(text, profiles=ProfileFile(), passwords=PasswordStore())
     profile = overridden(saved, given_fields(options))
-    guard = guarding(profile, ProfileFile().load()) if "://" in text else saved
+    guard = guarding(profile, ProfileFile().guards()) if "://" in text else saved
     if guard is not None and lowers_safety(guard, profile):
         level = guard.safety.value
         if guard is not saved and profile.safety is saved.safety:  # nobody asked for less

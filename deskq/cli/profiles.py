@@ -8,7 +8,7 @@ import json
 import sys
 from dataclasses import replace
 
-from deskq.cli.common import table
+from deskq.cli.common import plain, table
 from deskq.cli.confirming import ask
 from deskq.cli.profile_options import given_fields
 from deskq.errors import UserError
@@ -21,7 +21,10 @@ from deskq.profiles.wire import overridden, to_values
 
 def list_profiles(options: argparse.Namespace) -> int:
     """Print the saved profiles, without passwords."""
-    profiles = ProfileFile().load()
+    file = ProfileFile()
+    profiles = file.load()
+    for one in file.faulty:
+        print(f"Error: {plain(one.reason)}", file=sys.stderr)
     if options.format == "json":
         print(json.dumps([to_values(profile) for profile in profiles], indent=2))
     elif profiles:
@@ -114,7 +117,7 @@ def remove(options: argparse.Namespace) -> int:
 def set_password(options: argparse.Namespace) -> int:
     """Ask for a password and keep it: the broker's, or that of another URL of the profile."""
     saved = saved_profiles(options)
-    profile = find(saved.load(), options.name)
+    profile = find(saved.load(), options.name, saved.file.faulty)
     place = {"broker": "", "result-backend": "result_backend", "management-url": "management_url"}.get(
         options.place, f"schedule_stores/{options.place}"
     )

@@ -54,8 +54,9 @@ def run(options: argparse.Namespace) -> int:
 def export(options: argparse.Namespace) -> int:
     """Write profiles to a file or to standard output; passwords stay here."""
     names, target = _split(options.names)
-    profiles = ProfileFile().load()
-    chosen = [find(profiles, name) for name in names] if names else profiles
+    file = ProfileFile()
+    profiles = file.load()
+    chosen = [find(profiles, name, file.faulty) for name in names] if names else profiles
     text = exported(chosen)
     if target == "-":
         sys.stdout.write(text)
@@ -83,9 +84,12 @@ def _proposals(options: argparse.Namespace) -> list[Proposal]:
     path = paths.written(options.file)
     if not path.exists():
         raise UserError(f"There is no file {path}.")
-    found = [Proposal(profile, (("url", str(path)),)) for profile in ProfileFile(path).load()]
+    file = ProfileFile(path)
+    found = [Proposal(profile, (("url", str(path)),)) for profile in file.load()]
     if not found:
-        raise UserError(f"{path} holds no profiles.")
+        raise UserError(" ".join(one.reason for one in file.faulty) or f"{path} holds no profiles.")
+    for one in file.faulty:
+        print(f"Not imported: {plain(one.reason)}", file=sys.stderr)
     return found
 
 

@@ -70,6 +70,8 @@ def _tried(probe: Probe, profile: Profile) -> Step:
 
 def discreet(text: str, profile: Profile) -> str:
     """Return the text with the profile's password hidden: a server's own words may repeat what it was sent."""
-    secret = profile.password.reveal()
-    known = unquote(urlsplit(profile.url).username or "") == secret  # guest:guest hides nothing
-    return text if known or len(secret) < 3 else text.replace(secret, "•••")
+    users = {unquote(urlsplit(one.url).username or "") for one in profile.alternatives()}
+    for secret in profile.password.texts():
+        if secret not in users and len(secret) >= 3:  # guest:guest hides nothing
+            text = text.replace(secret, "•••")
+    return text

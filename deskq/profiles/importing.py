@@ -12,6 +12,7 @@ from deskq.profiles.fields import lowers_safety
 from deskq.profiles.import_process import read_settings
 from deskq.profiles.profile import Profile, RedisOptions, Tls
 from deskq.profiles.saved import free_name
+from deskq.profiles.urls import alternative_urls
 from deskq.protocol.numbers import is_number
 
 BROKER_VARIABLES: Final = (
@@ -129,6 +130,7 @@ def _proposal(settings: dict[str, Any], *, name: str, where: str) -> Proposal:
     return Proposal(replace(profile, **changes), tuple(sources), tuple(notes))
 
 
+_TLS_OF: Final = {"redis": "rediss", "valkey": "valkeys", "amqp": "amqps", "pyamqp": "amqps"}
 _URL_KEYS: Final = ("broker_url", "broker_read_url", "broker_write_url")
 
 
@@ -139,15 +141,14 @@ def _broker_url(settings: dict[str, Any], notes: list[str]) -> str:
         return "amqp://guest:guest@localhost:5672//"
     urls = found if isinstance(found, list) else [found]
     text = ";".join(str(url) for url in urls)
-    if "sentinel" not in text.partition("://")[0] and ";" in text:
-        text = text.partition(";")[0]
-        notes.append("Several brokers are set, for when one fails: this is the first.")
     if "://" not in text:
         text = f"{text}://localhost"  # kombu takes the name of a transport for a URL
-    scheme, _, rest = text.partition("://")
-    if "tls" in settings:
-        scheme = {"redis": "rediss", "valkey": "valkeys", "amqp": "amqps", "pyamqp": "amqps"}.get(scheme, scheme)
-    return f"{scheme}://{rest}"
+    return ";".join(_secured(url) if "tls" in settings else url for url in alternative_urls(text))
+
+
+def _secured(url: str) -> str:
+    scheme, _, rest = url.partition("://")
+    return f"{_TLS_OF.get(scheme, scheme)}://{rest}"
 
 
 def _result_backend(settings: dict[str, Any], notes: list[str]) -> str | None:

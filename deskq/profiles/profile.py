@@ -17,10 +17,13 @@ from deskq.errors import UserError
 from deskq.profiles.urls import (
     AMQP_SCHEMES,
     OTHER_SCHEMES,
+    PASSWORD_SEPARATOR,
     REDIS_SCHEMES,
     SENTINEL_SCHEMES,
     TLS_SCHEMES,
+    alternative_urls,
     join_password,
+    passwords_of,
     server_of,
     shown,
     split_password,
@@ -35,6 +38,7 @@ _SECRET_OF: Final = {
     "result_backend": "result_password",
     "management_url": "management_password",
 }
+_SHORTEST_HIDDEN: Final = 3
 _AMQP_PORTS: Final = {**dict.fromkeys(AMQP_SCHEMES, 5672), "amqps": 5671}
 _LONGEST_SLUG: Final = 150
 """Bytes of a history's name: file systems allow 255, and names of files beside it are longer."""
@@ -75,6 +79,17 @@ class Secret:
     def reveal(self) -> str:
         """Return the password itself: for opening a connection, for nothing else."""
         return self._text
+
+    def texts(self) -> list[str]:
+        """Return what is to be hidden in a text: the password of each of several URLs."""
+        return [text for text in self._text.split(PASSWORD_SEPARATOR) if text]
+
+    def hidden_in(self, text: str) -> str:
+        """Return the text with dots in place of a password; one that is too short would leave nothing readable."""
+        for secret in self.texts():
+            if len(secret) >= _SHORTEST_HIDDEN:
+                text = text.replace(secret, "•••")
+        return text
 
     def __repr__(self) -> str:
         return "Secret(•••)" if self._text else "Secret()"
@@ -192,7 +207,7 @@ class Profile:
 
     def private_texts(self) -> tuple[str, ...]:
         """Return what must not leave this machine in a report: passwords, users and hosts."""
-        texts = [secret.reveal() for secret in self.secrets().values()]
+        texts = [text for secret in self.secrets().values() for text in secret.texts()]
         for url in (self.url, self.result_backend or "", self.management_url or "", *self.schedule_stores):
             for place in re.findall(r"://([^/?;]+)", url):
                 user, _, host = place.rpartition("@")
@@ -206,13 +221,26 @@ class Profile:
 
     @property
     def tls_in_use(self) -> bool:
-        """True if the URL's scheme means TLS."""
-        return self.scheme in TLS_SCHEMES
+        """True if the URL's scheme means TLS, or that of one of several URLs."""
+        return any(url.partition("://")[0].lower() in TLS_SCHEMES for url in alternative_urls(self.url))
 
     @property
     def by_sentinel(self) -> bool:
         """True if sentinels are asked where the master is."""
         return self.scheme in SENTINEL_SCHEMES
+
+    def alternatives(self) -> list[Profile]:
+        """Return the profile of each broker of a list (``amqp://a;amqp://b``), each with its own password.
+
+        Sentinels are one broker: which of them is asked does not matter.
+        """
+        urls = alternative_urls(self.url)
+        if len(urls) == 1 or self.by_sentinel:
+            return [self]
+        passwords = passwords_of(self.password.reveal(), len(urls))
+        return [
+            replace(self, url=url, password=Secret(password)) for url, password in zip(urls, passwords, strict=True)
+        ]
 
     def connection_url(self) -> str:
         """Return the URL with the password: for opening connections, never for showing or logging."""
@@ -301,6 +329,9 @@ class Profile:
     def from_url(cls, url: str, *, name: str | None = None, **given: Any) -> Profile:
         """Make a profile of a URL, whose password becomes the profile's; raises UserError if it is none."""
         text = url.strip()
+        urls = alternative_urls(text)
+        if len(urls) > 1 and text.partition("://")[0].lower() not in SENTINEL_SCHEMES:
+            return cls._of_list(urls, name, given)
         scheme, found, rest = text.partition("://")
         scheme = scheme.lower()
         if not found or not scheme:
@@ -324,6 +355,11 @@ class Profile:
                 f"“{shown(bare)}” is no broker URL: check its host and port. Write it like "
                 f"{scheme}://user:password@host:port, with special characters quoted, as %40 for @."
             ) from None
+        if several and scheme not in SENTINEL_SCHEMES and ";" in parts.netloc:
+            raise UserError(
+                f"“{shown(bare)}” is no list of brokers: begin each one with its scheme, like "
+                f"{scheme}://one;{scheme}://two."
+            )
         if name is None:
             name = place or scheme
             port = port or _AMQP_PORTS.get(scheme)  # of a Redis at the same host another broker is recorded
@@ -335,3 +371,15 @@ class Profile:
         if password and "password" not in given:
             given["password"] = Secret(password)
         return cls(name=name, url=bare, **given)
+
+    @classmethod
+    def _of_list(cls, urls: list[str], name: str | None, given: dict[str, Any]) -> Profile:
+        """Make a profile of several URLs, each of which must be right by itself."""
+        made = [cls.from_url(url) for url in urls]
+        if len({one.transport for one in made}) > 1:
+            raise UserError("The brokers of a list speak different protocols. Make a profile for each of them.")
+        tls = next((one.tls for one in made if one.tls != Tls()), None)
+        if tls is not None and "tls" not in given:
+            given["tls"] = tls
+        joined = ";".join(one.connection_url() for one in made)  # its passwords are taken out again
+        return cls(name=made[0].name if name is None else name, url=joined, **given)

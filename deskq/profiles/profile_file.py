@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import replace
+import contextlib
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -13,52 +14,93 @@ from tomlkit.items import Array
 
 from deskq import paths
 from deskq.errors import UserError
-from deskq.profiles.profile import Profile
+from deskq.profiles.profile import Profile, Safety
 from deskq.profiles.upgrades import UPGRADES, VERSION
 from deskq.profiles.wire import KEYS, TABLES, from_values, to_values
 from deskq.profiles.writing import write_private
 
 
+@dataclass(frozen=True, slots=True)
+class Faulty:
+    """A profile in the file that cannot be used: why, and what still guards its broker if that can be told."""
+
+    name: str
+    reason: str
+    guard: Profile | None = None
+
+
 class ProfileFile:
-    """Profiles on disk, without passwords. Blocking."""
+    """Profiles on disk, without passwords. Blocking. ``faulty``: what the last ``load`` could not use."""
 
     def __init__(self, path: Path | None = None) -> None:
         self.path = path or paths.config_dir() / "profiles.toml"
         self._stamp: tuple[int, int] | None = None
+        self.faulty: list[Faulty] = []
 
     def load(self) -> list[Profile]:
-        """Return the profiles in the file's order, none if there is no file; raises UserError if it is broken."""
+        """Return the profiles in the file's order, none if there is no file; raises UserError if it is broken.
+
+        One that is wrong disturbs no other: it is left out, and stands in ``faulty``.
+        """
         self._stamp = self._current_stamp()
         document = self._parse()
         profiles: list[Profile] = []
         tables = document.get("profile", [])
         if not isinstance(tables, list) or not all(isinstance(table, dict) for table in tables):
             raise UserError(f"{self.path} holds no profiles: begin each one with a line [[profile]].")
+        self.faulty = []
         for number, table in enumerate(tables, start=1):
-            try:
-                profiles.append(from_values(_unwrapped(table)))
-            except UserError as error:
-                raise UserError(f"Profile {number} in {self.path} is wrong: {error}") from None
-        names = [profile.name for profile in profiles]
-        for name in names:
-            if names.count(name) > 1:
-                raise UserError(f"{self.path} has two profiles named “{name}”. Rename one.")
+            read = self._read(number, table, {profile.name for profile in profiles})
+            if isinstance(read, Profile):
+                profiles.append(read)
+            else:
+                self.faulty.append(read)
         return profiles
 
-    def save(self, profiles: Iterable[Profile], *, renamed: Mapping[str, str] | None = None) -> None:
+    def guards(self) -> list[Profile]:
+        """Return what guards brokers: the profiles, and those that cannot be used as read-only ones."""
+        return [*self.load(), *(one.guard for one in self.faulty if one.guard is not None)]
+
+    def _read(self, number: int, table: Any, taken: Collection[str]) -> Profile | Faulty:
+        """Read one profile by itself; ``number``: its place in the file, from 1; ``taken``: names before it."""
+        values = _unwrapped(table)
+        name = str(values.get("name") or "")
+        try:
+            profile = from_values(values)
+            if profile.name not in taken:
+                return profile
+            reason = f"{self.path} has two profiles named “{name}”. Rename one."
+        except UserError as error:
+            reason = f"Profile {number} in {self.path} is wrong: {error}"
+        guard = None
+        with contextlib.suppress(UserError):
+            guard = Profile.from_url(str(values.get("url")), name=name or f"profile {number}", safety=Safety.READ_ONLY)
+        return Faulty(name, reason, guard)
+
+    def save(self, profiles: Iterable[Profile], *, renamed: Mapping[str, str] | None = None, without: str = "") -> None:
         """Write these profiles; raises UserError if the file there is broken, or cannot be written.
 
-        ``renamed``: new name -> the old one, whose unknown keys and comments stay.
+        ``renamed``: new name -> the old one, whose unknown keys and comments stay. Faulty profiles stay as they are,
+        behind the others, but for one named ``without``.
         """
         document = self._parse()
         if not document:
             document.add(tomlkit.comment("Profiles of deskq, without passwords. Edit them here or in the window."))
         document["version"] = VERSION
-        old = {table.get("name"): table for table in document.get("profile", []) if isinstance(table, dict)}
+        old: dict[Any, Any] = {}
+        kept = []
+        for number, table in enumerate(document.get("profile", []), start=1):
+            read = self._read(number, table, old)
+            if isinstance(read, Profile):
+                old[read.name] = table
+            elif not without or read.name != without:
+                kept.append(table)
         before = renamed or {}
         tables = tomlkit.aot()
         for profile in profiles:
             tables.append(_updated(old.get(before.get(profile.name, profile.name)), to_values(profile)))
+        for table in kept:
+            tables.append(table)
         document["profile"] = tables
         write_private(self.path.resolve(), tomlkit.dumps(document), "The profiles")  # a link to it stays a link
         self._stamp = self._current_stamp()

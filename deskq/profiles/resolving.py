@@ -20,7 +20,7 @@ def resolve(text: str, *, profiles: ProfileFile, passwords: PasswordStore, **giv
     """Return the profile; ``given`` fields override. Raises UserError that lists names near to an unknown one."""
     if "://" in text:
         return Profile.from_url(text, **given)
-    return passwords.completed(replace(find(profiles.load(), text), **given))
+    return passwords.completed(replace(find(profiles.load(), text, profiles.faulty), **given))
 
 
 def guarding(profile: Profile, saved: Iterable[Profile]) -> Profile | None:
@@ -28,14 +28,21 @@ def guarding(profile: Profile, saved: Iterable[Profile]) -> Profile | None:
 
     Who names a broker by its URL means no less safety than was chosen for it.
     """
-    place = _place(profile)
-    same = [each for each in saved if _place(each) == place]
+    places = _places(profile)
+    same = [each for each in saved if _places(each) & places]
     return min(same, key=lambda each: SAFETY_ORDER.index(each.safety), default=None)
 
 
-def _place(profile: Profile) -> tuple[str, str, int | None, str]:
-    """Where the broker is, whoever logs in: transport, host, port, and database or virtual host."""
-    parts = urlsplit(profile.url)
-    host = parts.hostname or "127.0.0.1"
-    port = parts.port or _PORTS.get(profile.transport)
-    return profile.transport, "127.0.0.1" if host == "localhost" else host, port, parts.path.strip("/")
+def _places(profile: Profile) -> set[tuple[str, str, int | None, str]]:
+    """Where the brokers are, whoever logs in: transport, host, port, and database or virtual host of each."""
+    found: set[tuple[str, str, int | None, str]] = set()
+    for part in profile.url.split(";"):
+        parts = urlsplit(part if "://" in part else f"{profile.scheme}://{part}")
+        try:
+            port = parts.port
+        except ValueError:  # no broker is there
+            continue
+        host = parts.hostname or "127.0.0.1"
+        place = "127.0.0.1" if host == "localhost" else host
+        found.add((profile.transport, place, port or _PORTS.get(profile.transport), parts.path.strip("/")))
+    return found

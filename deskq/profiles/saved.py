@@ -11,7 +11,7 @@ from deskq.errors import UserError
 from deskq.profiles.fields import name_problem
 from deskq.profiles.passwords import PasswordStore
 from deskq.profiles.profile import Profile, Secret
-from deskq.profiles.profile_file import ProfileFile
+from deskq.profiles.profile_file import Faulty, ProfileFile
 from deskq.profiles.urls import shown
 from deskq.profiles.writing import alone
 
@@ -28,7 +28,7 @@ class SavedProfiles:
 
     def named(self, name: str) -> Profile:
         """Return a profile with its passwords."""
-        return self.passwords.completed(find(self.load(), name))
+        return self.passwords.completed(find(self.load(), name, self.file.faulty))
 
     def put(self, profile: Profile, *, was: str = "") -> list[Profile]:
         """Save a profile in the place of the one it ``was``, or as the last one; returns all as they are now.
@@ -40,6 +40,7 @@ class SavedProfiles:
             _check_name(profile.name)
             if profile.name != was and any(other.name == profile.name for other in profiles):
                 raise UserError(f"There is a profile “{profile.name}” already. Choose another name.")
+            self._check_not_faulty(profile.name)
             place = next((number for number, other in enumerate(profiles) if other.name == was), len(profiles))
             before = profiles[place : place + 1]
             _check_history(profile, before, profiles)
@@ -55,6 +56,10 @@ class SavedProfiles:
         """Remove a profile and its passwords; its history stays."""
         with self._changing():
             profiles = self.load()
+            if name in {one.name for one in self.file.faulty} - {profile.name for profile in profiles}:
+                self.file.save(profiles, without=name)
+                self.passwords.keep(name, {"": Secret()})
+                return profiles
             gone = find(profiles, name)
             left = [profile for profile in profiles if profile.name != name]
             self.file.save(left)
@@ -99,6 +104,7 @@ class SavedProfiles:
             kept: list[tuple[str, dict[str, Secret]]] = []
             for profile in profiles:
                 _check_name(profile.name)
+                self._check_not_faulty(profile.name)
                 place = next((number for number, other in enumerate(saved) if other.name == profile.name), len(saved))
                 _check_history(profile, saved[place : place + 1], saved)
                 secrets = {key: secret for key, secret in profile.secrets().items() if secret}
@@ -111,16 +117,25 @@ class SavedProfiles:
             self.passwords.keep(name, secrets)
         return saved
 
+    def _check_not_faulty(self, name: str) -> None:
+        """Raise UserError if the file has a profile of this name that cannot be used."""
+        for one in self.file.faulty:
+            if one.name == name:
+                raise UserError(f"{one.reason} Mend it there, or remove it.")
+
     def _changing(self) -> AbstractContextManager[None]:
         """No other process changes the file meanwhile. A keyring is not asked in it: it may wait for a person."""
         return alone(self.file.path, "The profiles")
 
 
-def find(profiles: Iterable[Profile], name: str) -> Profile:
-    """Return the profile of this name; raises UserError that lists names near to it."""
+def find(profiles: Iterable[Profile], name: str, faulty: Iterable[Faulty] = ()) -> Profile:
+    """Return the profile of this name; raises UserError with what is wrong with it, or that lists names near to it."""
     known = {profile.name: profile for profile in profiles}
     if name in known:
         return known[name]
+    for one in faulty:
+        if one.name == name:
+            raise UserError(one.reason)
     near = difflib.get_close_matches(name, known, n=3, cutoff=0.5)
     if near:
         hint = f"Did you mean {' or '.join(f'“{other}”' for other in near)}?"

@@ -20,6 +20,8 @@ OTHER_SCHEMES: Final = frozenset(
 TLS_SCHEMES: Final = frozenset({"rediss", "valkeys", "amqps"})
 SENTINEL_SCHEMES: Final = frozenset({"sentinel", "redis+sentinel"})
 _SEVERAL: Final = re.compile(r";(?=[A-Za-z][\w+.-]*://)")
+PASSWORD_SEPARATOR: Final = "\x1f"
+"""Between the passwords of several URLs where they differ: no password that somebody types holds it."""
 _STORES_WITHOUT_URL: Final = frozenset({"code", "celerybeat-schedule"})
 _LOGIN: Final = re.compile(r"((?:redbeat:|django-celery-beat:)?[A-Za-z][\w+.-]*://)([^/?#;]*)(.*)", re.DOTALL)
 _WELL_FORMED: Final = re.compile(
@@ -29,16 +31,38 @@ _PASSWORD_KEYS: Final = frozenset({"password", "passwd"})
 _TLS_KEYS: Final = {"ssl_ca_certs": "ca", "ssl_certfile": "certificate", "ssl_keyfile": "key"}
 
 
+def alternative_urls(url: str) -> list[str]:
+    """Return the URLs of a list as kombu takes it for failover, ``amqp://a;amqp://b``; of one URL itself."""
+    return _SEVERAL.split(url)
+
+
+def passwords_of(password: str, number: int) -> list[str]:
+    """Return the password of each of so many URLs, from the one text that is kept for them."""
+    each = password.split(PASSWORD_SEPARATOR)
+    return each if len(each) == number else [password.partition(PASSWORD_SEPARATOR)[0]] * number
+
+
+def _of_sentinels(url: str) -> bool:
+    return url.partition("://")[0].lower() in SENTINEL_SCHEMES
+
+
 def split_password(url: str) -> tuple[str, str]:
-    """Return the URL without its password, and the password, unquoted; of several URLs (``a;b``) the first one's.
+    """Return the URL without its password, and the password, unquoted; of several URLs (``a;b``) see below.
+
+    Of sentinels it is the first password that there is, else one for all where all are the same; otherwise
+    the password of each, with ``PASSWORD_SEPARATOR`` between them.
 
     A password is what stands before the last @ of what precedes the query, even if it holds characters that should
     have been quoted; also ``?password=``, as redis-py reads it.
     """
-    several = _SEVERAL.split(url)
+    several = alternative_urls(url)
     if len(several) > 1:
         parts = [split_password(part) for part in several]
-        return ";".join(bare for bare, _ in parts), next((password for _, password in parts if password), "")
+        passwords = [password for _, password in parts]
+        bare = ";".join(part for part, _ in parts)
+        if _of_sentinels(url):
+            return bare, next(filter(None, passwords), "")
+        return bare, passwords[0] if len(set(passwords)) == 1 else PASSWORD_SEPARATOR.join(passwords)
     scheme, found, rest = url.partition("://")
     if not found:
         return url, ""
@@ -55,7 +79,10 @@ def split_password(url: str) -> tuple[str, str]:
 
 
 def join_password(url: str, password: str) -> str:
-    """Return the URL with a password in it, quoted; of several URLs (``a;b``) in the first one."""
+    """Return the URL with a password in it, quoted; the reverse of :func:`split_password` for several URLs."""
+    several = alternative_urls(url)
+    if len(several) > 1 and not _of_sentinels(url):
+        return ";".join(map(join_password, several, passwords_of(password, len(several))))
     fits = _LOGIN.fullmatch(url)
     if not password or fits is None:
         return url
@@ -65,7 +92,10 @@ def join_password(url: str, password: str) -> str:
 
 
 def server_of(url: str) -> str:
-    """Return what of a URL says who gets its password: scheme, user, host and port."""
+    """Return what of a URL says who gets its password: scheme, user, host and port; of several URLs, of each."""
+    several = alternative_urls(url)
+    if len(several) > 1:
+        return ";".join(map(server_of, several))
     fits = _LOGIN.fullmatch(url)
     return "" if fits is None else f"{fits[1].lower()}{fits[2]}"
 

@@ -175,6 +175,7 @@ class ProfileDialog(ProfileFrame):
 
     async def _load(self) -> None:
         self._profiles = await self._one_by_one(self._saved.load)
+        self._say(" ".join(one.reason for one in self._saved.file.faulty))
         if not self.url.text():
             if self._profiles:
                 self._show_list(self._profiles[0].name)

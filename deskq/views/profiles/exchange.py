@@ -79,9 +79,12 @@ class ProfileExchange(QObject):
 
     async def read_file(self, path: Path) -> None:
         """Show what is in an exported file."""
-        profiles = await asyncio.get_running_loop().run_in_executor(None, ProfileFile(path).load)
+        file = ProfileFile(path)
+        profiles = await asyncio.get_running_loop().run_in_executor(None, file.load)
+        reasons = " ".join(one.reason for one in file.faulty)
         if not profiles:
-            raise UserError(f"{path} holds no profiles.")
+            raise UserError(reasons or f"{path} holds no profiles.")
+        self.said.emit(reasons)
         self.preview([Proposal(profile, (("url", str(path)),)) for profile in profiles])
 
     def preview(self, proposals: list[Proposal]) -> ImportPreview:
@@ -108,7 +111,9 @@ class ProfileExchange(QObject):
 
         def write() -> None:
             profiles = self._saved.load()
-            write_private(path, exported(find(profiles, name) for name in names), "The profiles")
+            write_private(
+                path, exported(find(profiles, name, self._saved.file.faulty) for name in names), "The profiles"
+            )
 
         await asyncio.get_running_loop().run_in_executor(None, write)
         self.said.emit(f"Wrote {count(len(names), 'profile')} to {path}, without passwords.")

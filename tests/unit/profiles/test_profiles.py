@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import pickle
+import tomllib
 from dataclasses import replace
 from pathlib import Path
 
@@ -19,12 +20,14 @@ from deskq.profiles import (
     ProfileFile,
     RedisOptions,
     Safety,
+    SavedProfiles,
     Secret,
     Tls,
     profile_from_json,
     profile_to_json,
     resolve,
 )
+from deskq.profiles.resolving import guarding
 from deskq.profiles.wire import from_values, to_values
 
 CANARY = "c4n4ry/@:#?pass"
@@ -128,10 +131,6 @@ def test_comments_and_unknown_keys_stay(tmp_path: Path) -> None:
     [
         ("[[profile]\n", "is not TOML"),
         ("version = 99\n", "newer deskq"),
-        ('[[profile]]\nname = "x"\n', "needs “url”"),
-        ('[[profile]]\nname = "x"\nurl = "redis://h/0"\nsafety = "maybe"\n', "read-only, ask"),
-        ('[[profile]]\nname = "x"\nurl = "redis://:pw@h/0"\n', "set-password"),
-        ('[[profile]]\nname = "x"\nurl = "redis://h/0"\nsilent = "yes"\n', "not of its kind"),
     ],
 )
 def test_a_broken_file_is_a_clear_error_and_is_not_overwritten(tmp_path: Path, text: str, says: str) -> None:
@@ -140,6 +139,81 @@ def test_a_broken_file_is_a_clear_error_and_is_not_overwritten(tmp_path: Path, t
     with pytest.raises(UserError, match=says):
         ProfileFile(path).load()
     assert path.read_text() == text
+
+
+@pytest.mark.parametrize(
+    ("wrong", "says"),
+    [
+        ('name = "x"\n', "needs “url”"),
+        ('name = "x"\nurl = "redis://h/0"\nsafety = "maybe"\n', "read-only, ask"),
+        ('name = "x"\nurl = "redis://:pw@h/0"\n', "set-password"),
+        ('name = "x"\nurl = "redis://h/0"\nsilent = "yes"\n', "not of its kind"),
+        ('name = "good"\nurl = "redis://h/0"\n', "two profiles named “good”"),
+        ('name = "x"\nurl = "amqp://a;b"\n', "begin each one with its scheme"),
+        ('name = "x"\nurl = "amqp://a:1;redis://b"\n', "different protocols"),
+        ('name = "x"\nurl = "amqp://a:1;amqp://b:no"\n', "check its host and port"),
+    ],
+)
+def test_a_wrong_profile_disturbs_no_other_and_stays_in_the_file(tmp_path: Path, wrong: str, says: str) -> None:
+    path = tmp_path / "profiles.toml"
+    path.write_text(
+        f'version = 2\n[[profile]]\nname = "good"\nurl = "redis://g/0"\n[[profile]]\n{wrong}'
+        '[[profile]]\nname = "last"\nurl = "redis://l/0"\n'
+    )
+    file = ProfileFile(path)
+    assert [profile.name for profile in file.load()] == ["good", "last"]
+    (faulty,) = file.faulty
+    assert says in faulty.reason
+    assert str(path) in faulty.reason
+    saved = SavedProfiles(file, PasswordStore())
+    saved.put(Profile.from_url("redis://n/0", name="new"))
+    assert [profile.name for profile in file.load()] == ["good", "last", "new"]
+    assert tomllib.loads(path.read_text())["profile"][3] == tomllib.loads(wrong)
+    if faulty.name == "x":
+        with pytest.raises(UserError, match=says):
+            resolve("x", profiles=file, passwords=PasswordStore())
+        with pytest.raises(UserError, match="remove it"):
+            saved.put(Profile.from_url("redis://n/0", name="x"))
+        assert [profile.name for profile in saved.remove("x")] == ["good", "last", "new"]
+        file.load()
+        assert not file.faulty
+        assert len(tomllib.loads(path.read_text())["profile"]) == 3
+
+
+def test_a_wrong_profile_still_guards_its_broker(tmp_path: Path) -> None:
+    path = tmp_path / "profiles.toml"
+    path.write_text('[[profile]]\nname = "x"\nurl = "redis://h/3"\nsilent = "yes"\n')
+    guard = guarding(Profile.from_url("redis://h:6379/3"), ProfileFile(path).guards())
+    assert guard is not None
+    assert guard.read_only
+
+
+@pytest.mark.parametrize("url", ["amqp://h;amqp://other//", "amqp://other:5672//;amqp://h:5672", "amqp://h"])
+def test_a_list_of_brokers_is_guarded_and_guards(url: str) -> None:
+    both = Profile.from_url("amqp://h:5672//;amqp://second:5672//", safety=Safety.READ_ONLY)
+    sentinels = Profile.from_url("sentinel://a:1;b:2/0")
+    assert guarding(Profile.from_url(url), [sentinels, both]) is both
+    assert guarding(Profile.from_url("amqp://third"), [sentinels, both]) is None
+
+
+@pytest.mark.parametrize(
+    ("url", "passwords"),
+    [
+        ("amqp://u:c4n4ry@a:1//;amqp://v:c4n4ry%3B2@b:2/shop", ["c4n4ry", "c4n4ry;2"]),
+        ("amqp://u:c4n4ry@a;amqp://v:c4n4ry@b", ["c4n4ry", "c4n4ry"]),
+        ("amqp://u:c4n4ry@a;amqp://b", ["c4n4ry", ""]),
+        ("redis://:c4n4ry@a/1;redis://:c4n4ry2@b/1", ["c4n4ry", "c4n4ry2"]),
+    ],
+)
+def test_each_broker_of_a_list_keeps_its_password(url: str, passwords: list[str]) -> None:
+    profile = Profile.from_url(url)
+    assert "c4n4ry" not in profile.url
+    assert [one.password.reveal() for one in profile.alternatives()] == passwords
+    assert profile.connection_url() == url
+    assert profile_from_json(profile_to_json(profile)) == profile
+    moved = replace(profile, url=profile.url.replace("@b", "@elsewhere").replace("//b", "//elsewhere"))
+    assert moved.moved_secrets(profile) == [""]
+    assert "c4n4ry" not in profile.password.hidden_in(" and ".join(passwords))
 
 
 def test_resolving_names_and_urls(tmp_path: Path) -> None:
