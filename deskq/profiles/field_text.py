@@ -12,6 +12,7 @@ from typing import Any, Final
 from deskq.errors import UserError
 from deskq.profiles.fields import Field
 from deskq.profiles.profile import Environment, Profile, Safety, Secret
+from deskq.profiles.urls import unclear_password
 
 _ESCAPE: Final = re.compile(r"\\(x[0-9a-fA-F]{2}|u[0-9a-fA-F]{4}|U[0-9a-fA-F]{8}|[\\nrt])")
 _NAMED: Final = {"n": "\n", "r": "\r", "t": "\t", "\\": "\\"}
@@ -69,6 +70,9 @@ def from_text(field: Field, text: str) -> Any:
         return _steps(field, text)
     if field.kind == "list":
         return tuple(dict.fromkeys(part.strip() for part in text.split(",") if part.strip()))
+    unclear = next(filter(None, map(unclear_password, text.split())), "")
+    if unclear and field.kind in ("urls", "optional"):
+        raise UserError(f"{field.name}: {unclear}")
     if field.kind == "urls":
         return tuple(dict.fromkeys(text.split()))
     if field.kind == "escaped":

@@ -28,6 +28,7 @@ from deskq.profiles.urls import (
     shown,
     split_password,
     take_tls_query,
+    unclear_password,
 )
 
 _HISTORY_SCHEME: Final = "history"
@@ -167,6 +168,9 @@ class Profile:
     schedule_passwords: tuple[tuple[str, Secret], ...] = ()
 
     def __post_init__(self) -> None:
+        for url in (self.url, self.result_backend or "", self.management_url or "", *self.schedule_stores):
+            if unclear := unclear_password(url):
+                raise UserError(unclear)
         for place, secret in _SECRET_OF.items():
             bare, password = split_password(getattr(self, place) or "")
             if password:
@@ -341,6 +345,8 @@ class Profile:
             names = "redis, rediss, valkey, sentinel, amqp or amqps"
             said = f"the scheme “{scheme}”" if re.fullmatch(r"[a-z][a-z0-9+.-]{0,30}", scheme) else "this scheme"
             raise UserError(f"deskq does not know {said}. Use {names}, or another of Celery's transports.")
+        if unclear := unclear_password(text):
+            raise UserError(unclear)
         bare, password = split_password(f"{scheme}://{rest}")
         bare, tls = take_tls_query(bare)
         if tls and "tls" not in given:

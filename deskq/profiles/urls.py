@@ -28,6 +28,10 @@ _WELL_FORMED: Final = re.compile(
     r"(?:redbeat:|django-celery-beat:)?[A-Za-z][\w+.-]*://(?:[^\s@:/;\[\]]*@)?(?:\[[0-9A-Fa-f:.]+\]|[^\s@:/;?#\[\]]*)(?::\d*)?(?:[/?#;][^@]*)?"
 )
 _PASSWORD_KEYS: Final = frozenset({"password", "passwd"})
+_UNCLEAR: Final = (
+    "It is not clear where the password in this URL ends. In a password write %40 for @, %2F for /, %23 for # and "
+    "%3F for ?, and %40 for an @ elsewhere; or leave the password out, and give it by itself."
+)
 _TLS_KEYS: Final = {"ssl_ca_certs": "ca", "ssl_certfile": "certificate", "ssl_keyfile": "key"}
 
 
@@ -76,6 +80,25 @@ def split_password(url: str) -> tuple[str, str]:
     if not colon:
         return f"{scheme}://{rest}", asked
     return f"{scheme}://{user}@{place}" if user else f"{scheme}://{place}", unquote(password) or asked
+
+
+def unclear_password(url: str) -> str:
+    """Return why nobody can say where the password of a URL ends, "" where that is clear.
+
+    A login ends at the last @ before the first of ``/ ? #``, as Celery reads it. Another @ behind these may end a
+    password that should have been quoted: what would be taken for the host, and be saved, could be a part of it.
+    """
+    for part in _SEVERAL.split(url):
+        _, found, rest = part.partition("://")
+        rest = _without_query_password(rest)[0]
+        if not found or rest.startswith("/"):
+            continue
+        end = re.search(r"[/?#]", rest)
+        netloc, behind = (rest[: end.start()], rest[end.start() :]) if end else (rest, "")
+        login = netloc.rpartition("@")[0] if "@" in netloc else netloc
+        if "@" in behind and ":" in login:
+            return _UNCLEAR
+    return ""
 
 
 def join_password(url: str, password: str) -> str:

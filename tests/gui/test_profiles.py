@@ -89,6 +89,29 @@ def test_every_field_of_the_table_is_in_a_tab_and_read_back(run: Run) -> None:
     run(scenario())
 
 
+def test_a_url_that_is_typed_is_not_torn_apart(run: Run) -> None:
+    """Each key, as a person types it: a password moves when the field is left, and never a half of it."""
+
+    async def scenario() -> None:
+        async with opened() as dialog:
+            url = dialog.form.editors["url"]
+            assert url.line is not None
+            for typed, is_left, password in (
+                ("redis://anna:c4n@4ry@host:6379/2", "redis://anna@host:6379/2", "c4n@4ry"),
+                ("redis://anna:c4n@4?ry@host:6379/2", "redis://anna:c4n@4?ry@host:6379/2", ""),
+            ):
+                url.set_text("")
+                dialog.password.clear()
+                QTest.keyClicks(url.line, typed)
+                assert url.text() == typed
+                QTest.keyClick(url.line, Qt.Key.Key_Return)
+                assert (url.text(), dialog.password.text()) == (is_left, password)
+            assert not dialog.save.isEnabled()
+            assert "%40 for @" in dialog.form.evaluate()[1]["url"]
+
+    run(scenario())
+
+
 def test_a_pasted_url_makes_half_a_profile(run: Run) -> None:
     async def scenario() -> None:
         async with opened() as dialog:

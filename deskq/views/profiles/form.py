@@ -12,7 +12,7 @@ from deskq.errors import UserError
 from deskq.profiles import Profile
 from deskq.profiles.field_text import from_text, to_text, value_of, with_values
 from deskq.profiles.fields import BY_PLACE, FIELDS, TABS, TLS_OFF, problems, unfit
-from deskq.profiles.urls import split_password
+from deskq.profiles.urls import split_password, unclear_password
 from deskq.views import theme
 from deskq.views.profiles.editors import FieldEditor, problem_label
 
@@ -32,15 +32,18 @@ class ProfileForm(QTabWidget):
         self.taken: set[str] = set()
         self._base = _EMPTY
         self._filling = False
+        self._seen: dict[str, str] = {}
         self._new = True
         self.tls_warning = problem_label()
         self.tls_warning.setText(f"▲ {TLS_OFF}")
         self.tls_warning.setFont(theme.bold_font())
         for tab in TABS:
             self.addTab(self._make_tab(tab), tab)
-        self.editors["url"].changed.connect(self._url_changed)
+        self.editors["url"].changed.connect(lambda: self._url_changed(typed=True))
+        self.editors["url"].finished.connect(self._url_changed)
         for place in _MOVES:
-            self.editors[place].changed.connect(self._move_passwords)
+            self.editors[place].changed.connect(lambda: self._move_passwords(typed=True))
+            self.editors[place].finished.connect(self._move_passwords)
         self.editors["schedule_stores"].finished.connect(self._take_store_passwords)
         for editor in self.editors.values():
             editor.changed.connect(self._edited)
@@ -99,6 +102,8 @@ class ProfileForm(QTabWidget):
                 values[place] = from_text(BY_PLACE[place], editor.text())
             except UserError as error:
                 wrong[place] = str(error)
+        if made.password and not values.get("password"):  # typed a moment ago
+            values["password"] = made.password
         profile = with_values(base, values)
         wrong |= problems(profile)
         if profile.name in self.taken:
@@ -155,8 +160,16 @@ class ProfileForm(QTabWidget):
         self.tls_warning.setVisible(unchecked and made is not None and made.tls_in_use)
         self.changed.emit()
 
-    def _url_changed(self) -> None:
-        """A password in a pasted URL moves to its own field, TLS options to theirs, and a name is proposed."""
+    def _by_one_character(self, place: str) -> bool:
+        """Did its text change as it does while somebody types? Then the rest of a password may be still to come."""
+        text = self.editors[place].text()
+        before, self._seen[place] = self._seen.get(place, ""), text
+        return abs(len(text) - len(before)) == 1
+
+    def _url_changed(self, *, typed: bool = False) -> None:
+        """A password in a URL that is pasted, or that is typed to its end, moves to its own field, TLS options to
+        theirs, and a name is proposed."""
+        unfinished = self._by_one_character("url") and typed
         if self._filling:
             return
         text = self.editors["url"].text()
@@ -165,6 +178,10 @@ class ProfileForm(QTabWidget):
         except UserError:
             return
         proposed: dict[str, str] = {}
+        if unfinished:
+            if self._new:
+                self._fill({"name": made.name})
+            return
         if made.password:
             proposed["password"] = made.password.reveal()
         for place in ("tls.ca", "tls.certificate", "tls.key", "tls.verify"):
@@ -177,10 +194,13 @@ class ProfileForm(QTabWidget):
         if proposed:
             self._fill(proposed)
 
-    def _move_passwords(self) -> None:
-        if self._filling:
+    def _move_passwords(self, *, typed: bool = False) -> None:
+        by_one = [self._by_one_character(place) for place in _MOVES]
+        if self._filling or (typed and any(by_one)):
             return
         for place, secret in _MOVES.items():
+            if unclear_password(self.editors[place].text()):
+                continue
             bare, password = split_password(self.editors[place].text())
             if password:
                 self._fill({place: bare, secret: password})
@@ -188,6 +208,8 @@ class ProfileForm(QTabWidget):
     def _take_store_passwords(self) -> None:
         """Passwords of schedule stores are kept aside as soon as the field is left."""
         stores = tuple(self.editors["schedule_stores"].text().split())
+        if any(map(unclear_password, stores)):
+            return
         self._base = replace(self._base, schedule_stores=stores)
         if self._base.schedule_stores != stores:
             self._fill({"schedule_stores": " ".join(self._base.schedule_stores)})

@@ -24,6 +24,8 @@ from deskq.profiles import (
     profile_from_json,
     profile_to_json,
 )
+from deskq.profiles.field_text import from_text
+from deskq.profiles.fields import BY_PLACE
 from deskq.profiles.profile_file import exported
 from deskq.profiles.urls import join_password, shown, split_password, take_tls_query
 from tests.conftest import MemoryKeyring
@@ -105,6 +107,29 @@ def error_of(url: str) -> str:
 def test_splitting(url: str, bare: str, password: str) -> None:
     assert split_password(url) == (bare, password)
     assert split_password(join_password(bare, password)) == (bare, password)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        *("redis://:c4n@a?4ry@h:6379/0", "redis://:c4n/4ry@h/0", "redis://:c4n#4ry@h/0", "redis://anna:c4n?4ry@h/0"),
+        *("amqp://anna:c4n4ry@h/v@st", "amqps://anna:c@4/n@h//", "sentinel://:p@a:1;sentinel://:c4n/4@b:2/0"),
+        "sqla+postgresql://anna:c4n@4?ry@h/shop",
+    ],
+)
+def test_a_password_whose_end_is_not_clear_is_asked_for_and_never_cut(url: str) -> None:
+    with pytest.raises(UserError, match="%40 for @") as raised:
+        Profile.from_url(url)
+    assert "c4n" not in str(raised.value)
+    with pytest.raises(UserError, match="%40 for @"):
+        Profile(name="x", url="redis://h/0", result_backend=url)
+    with pytest.raises(UserError, match="%40 for @"):
+        from_text(BY_PLACE["result_backend"], url)
+    with pytest.raises(UserError, match="%40 for @"):
+        from_text(BY_PLACE["schedule_stores"], f"redis://h/1 {url}")
+    quoted = "redis://:c4n%40a%3F4ry@h/0"
+    assert Profile.from_url(quoted).password.reveal() == "c4n@a?4ry"
+    assert Profile.from_url("redis://:c4n@4ry@h/0").password.reveal() == "c4n@4ry"  # as Celery reads it
 
 
 def test_what_is_shown_of_no_url() -> None:
