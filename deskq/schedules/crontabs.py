@@ -5,24 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import lru_cache
-from typing import Any, Final
-
-from celery.schedules import ParseException, crontab
+from typing import Final
 
 from deskq.errors import UserError
 from deskq.schedules.base import Crontab, Interval, Schedule
+from deskq.schedules.crontab_times import FIELDS, Unparsed, times_of, values_of
 from deskq.schedules.zones import zone_of
 
-# Field of Crontab, its name for people, how many values, the first one.
-FIELDS: Final = (
-    ("minute", "minute", 60, 0),
-    ("hour", "hour", 24, 0),
-    ("day_of_month", "day of month", 31, 1),
-    ("month_of_year", "month", 12, 1),
-    ("day_of_week", "day of week", 7, 0),
-)
 EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
-_REFUSED: Final = (ValueError, KeyError, IndexError, TypeError, ParseException)
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,11 +37,11 @@ def field_problem(field: str, text: str) -> str:
     """Return "" or why Celery refuses the text in that field of Crontab, a sentence."""
     name, size, first = next((name, size, first) for key, name, size, first in FIELDS if key == field)
     try:
-        if crontab._expand_cronspec(text, size, first):
-            return ""
-        reason = "it matches nothing"
-    except _REFUSED as error:
-        reason = str(error.args[0] if error.args else "").strip().rstrip(".") or "Celery cannot read it"
+        values_of(field, text)
+    except Unparsed as error:
+        reason = str(error) or "Celery cannot read it"
+    else:
+        return ""
     allowed = f"numbers from {first} to {first + size - 1}, or such as *, */5, 1-5 or 1,3"
     return f"The {name} “{text}” is not understood: {reason}. It takes {allowed}."
 
@@ -65,7 +55,7 @@ def crontab_problem(schedule: Crontab) -> str:
     if schedule.day_of_month == "*":
         return ""
     try:
-        celery_crontab(schedule, "UTC")
+        times_of(schedule)
     except UserError as error:
         return str(error)
     return ""
@@ -86,25 +76,3 @@ def parse_crontab(text: str, zone: str = "") -> Crontab:
     if zone:
         zone_of(zone)
     return schedule
-
-
-@lru_cache(maxsize=20_000)
-def celery_crontab(schedule: Crontab, zone: str) -> Any:
-    """Return Celery's own crontab in that zone, whose "now" is EPOCH. Shared: change nothing. Raises UserError."""
-    try:
-        made = crontab(
-            minute=schedule.minute,
-            hour=schedule.hour,
-            day_of_week=schedule.day_of_week,
-            day_of_month=schedule.day_of_month,
-            month_of_year=schedule.month_of_year,
-            nowfun=lambda: EPOCH,
-        )
-    except _REFUSED as error:
-        if "never occurs" in str(error):
-            raise UserError(
-                f"It never runs: no month {schedule.month_of_year} has a day {schedule.day_of_month}."
-            ) from None
-        raise UserError(f"Celery does not understand the crontab {schedule.text}: {str(error).strip()}") from None
-    made.tz = zone_of(zone)  # as django-celery-beat does; else it is the current app's
-    return made

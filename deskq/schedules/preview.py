@@ -1,4 +1,4 @@
-"""When a schedule will run, computed with Celery's own classes as beat's loop does; no I/O.
+"""When a schedule will run, computed as beat's loop does; no I/O.
 
 A beat that looks exactly in time is assumed. Everything takes and returns epoch seconds UTC.
 """
@@ -28,7 +28,8 @@ from deskq.schedules.base import (
     StoreKind,
 )
 from deskq.schedules.checks import check
-from deskq.schedules.crontabs import EPOCH, PRESETS, Preset, celery_crontab, parse_crontab
+from deskq.schedules.crontab_times import times_of
+from deskq.schedules.crontabs import EPOCH, PRESETS, Preset, parse_crontab
 from deskq.schedules.rrules import rrule_following
 from deskq.schedules.sentences import sentence
 from deskq.schedules.zones import Change, changes, zone_of
@@ -193,17 +194,18 @@ def _following(schedule: Schedule, zone: str, after: float) -> Following:
 
 
 def _crontab_following(schedule: Crontab, zone: str) -> Following:
-    crontab, tz = celery_crontab(schedule, zone), zone_of(zone)
-    all_hours = len(crontab.hour) == 24
+    times, tz = times_of(schedule), zone_of(zone)
+    all_hours = len(times.hours) == 24
 
-    def following(last: datetime) -> tuple[datetime, str]:
-        start, delta, _ = crontab.remaining_delta(last)
-        wall = start + delta
-        at = wall.astimezone(UTC)
+    def following(last: datetime) -> tuple[datetime, str] | None:
+        wall = times.following(last.astimezone(tz).replace(tzinfo=None))
+        if wall is None:
+            return None
+        at = wall.replace(tzinfo=tz).astimezone(UTC)
         real = at.astimezone(tz)
-        if real.replace(tzinfo=None) != wall.replace(tzinfo=None):
+        if real.replace(tzinfo=None) != wall:
             # Every hour at that minute: nobody misses the hour that is not there.
-            harmless = all_hours and real.minute in crontab.minute
+            harmless = all_hours and real.minute in times.minutes
             return at, "" if harmless else "skipped"
         return at, "doubled" if real.replace(fold=0).utcoffset() != real.replace(fold=1).utcoffset() else ""
 
@@ -254,51 +256,39 @@ def clock_changes(schedule: Schedule, zone: str, *, after: float, days: int = 36
 
 
 def _told(schedule: Crontab, zone: str, change: Change) -> ClockChange | None:
-    crontab, following = celery_crontab(schedule, zone), _crontab_following(schedule, zone)
+    times, following = times_of(schedule), _crontab_following(schedule, zone)
     walls = [
         wall
         for step in range(int(change.width.total_seconds() // 60))
-        if _matches(crontab, wall := change.first + timedelta(minutes=step))
+        if times.matches(wall := change.first + timedelta(minutes=step))
     ]
     if not walls:
         return None
     tz = zone_of(zone)
     last = (change.at - change.width - timedelta(minutes=1)).astimezone(tz)
     runs: list[tuple[datetime, str]] = []
-    while (found := following(last))[0] <= change.at + change.width:  # type: ignore[index]
-        assert found is not None
+    while (found := following(last)) is not None and found[0] <= change.at + change.width:
         if runs and found[0] <= runs[-1][0]:
             break
         runs.append(found)
         last = found[0].astimezone(tz)
-    times = tuple(f"{wall:%H:%M}" for wall in walls)
+    affected = tuple(f"{wall:%H:%M}" for wall in walls)
     moved = f"the clocks in {zone or 'UTC'} go from {change.before:%H:%M} to {change.after:%H:%M}"
     if change.forward:
         shifted = [f"{at.astimezone(tz):%H:%M}" for at, mark in runs if mark == "skipped"]
-        if not shifted and len(crontab.hour) == 24:
+        if not shifted and len(times.hours) == 24:
             return None
         ending = f"it runs at {_listed(shifted)}" if shifted else "it does not run then"
-        words = f"{_listed(times)} {_verb(times, 'does', 'do')} not exist: {moved}; {ending}."
+        words = f"{_listed(affected)} {_verb(affected, 'does', 'do')} not exist: {moved}; {ending}."
     else:
         second = [at for at, _ in runs if change.at <= at < change.at + change.width]
         ending = "it runs both times" if second else "it runs the first time only"
         pause = max((right - left for (left, _), (right, _) in pairwise(runs)), default=timedelta())
-        if not second and len(walls) > 1 and len(crontab.hour) == 24:
+        if not second and len(walls) > 1 and len(times.hours) == 24:
             ending += f", so that nothing runs for {int(pause.total_seconds() // 60)} minutes"
-        words = f"{_listed(times)} {_verb(times, 'happens', 'happen')} twice: {moved}; {ending}."
+        words = f"{_listed(affected)} {_verb(affected, 'happens', 'happen')} twice: {moved}; {ending}."
     effect = "skipped" if change.forward else "doubled"
-    return ClockChange(walls[0].date(), times[0], times, effect, f"{walls[0]:%Y-%m-%d}: {words}")
-
-
-def _matches(crontab: object, wall: datetime) -> bool:
-    fields = vars(crontab)
-    return (
-        wall.minute in fields["minute"]
-        and wall.hour in fields["hour"]
-        and wall.day in fields["day_of_month"]
-        and wall.month in fields["month_of_year"]
-        and wall.isoweekday() % 7 in fields["day_of_week"]
-    )
+    return ClockChange(walls[0].date(), affected[0], affected, effect, f"{walls[0]:%Y-%m-%d}: {words}")
 
 
 def _listed(times: tuple[str, ...] | list[str]) -> str:

@@ -5,13 +5,13 @@ from __future__ import annotations
 import math
 from datetime import UTC, datetime, timedelta, timezone
 from functools import lru_cache
-from typing import Any, Final
+from typing import Final
 
 from cron_descriptor import ExpressionDescriptor, Options
 
 from deskq.errors import UserError
 from deskq.schedules.base import Clocked, Crontab, Interval, RRule, Schedule, Solar
-from deskq.schedules.crontabs import celery_crontab
+from deskq.schedules.crontab_times import CrontabTimes, times_of
 from deskq.schedules.zones import zone_of
 
 _UNITS: Final = (("day", 86_400.0), ("hour", 3_600.0), ("minute", 60.0), ("second", 1.0))
@@ -118,12 +118,12 @@ def _duration(seconds: float) -> str:
 
 def _crontab(schedule: Crontab) -> str:
     try:
-        crontab = celery_crontab(schedule, "UTC")
+        crontab = times_of(schedule)
     except UserError as error:
         return f"{'never' if 'never' in str(error) else 'not understood'}: {schedule.text}"
-    any_day = len(crontab.day_of_month) == 31
-    any_month = len(crontab.month_of_year) == 12
-    any_weekday = len(crontab.day_of_week) == 7
+    any_day = len(crontab.days) == 31
+    any_month = len(crontab.months) == 12
+    any_weekday = len(crontab.weekdays) == 7
     if any_day and any_month:
         times = _times(crontab)
         if times:
@@ -136,15 +136,15 @@ def _crontab(schedule: Crontab) -> str:
     return words if any_day or any_weekday else words + _BOTH
 
 
-def _times(crontab: Any) -> list[str]:
+def _times(crontab: CrontabTimes) -> list[str]:
     """The wall times of a day, [] if they are many."""
-    if len(crontab.hour) * len(crontab.minute) > _SHOWN_TIMES or len(crontab.hour) == 24:
+    if len(crontab.hours) * len(crontab.minutes) > _SHOWN_TIMES or len(crontab.hours) == 24:
         return []
-    return [f"{hour:02}:{minute:02}" for hour in sorted(crontab.hour) for minute in sorted(crontab.minute)]
+    return [f"{hour:02}:{minute:02}" for hour in sorted(crontab.hours) for minute in sorted(crontab.minutes)]
 
 
-def _weekdays(crontab: Any) -> str:
-    days = frozenset(crontab.day_of_week)
+def _weekdays(crontab: CrontabTimes) -> str:
+    days = frozenset(crontab.weekdays)
     if len(days) == 7:
         return "every day"
     if days == frozenset(range(1, 6)):
@@ -154,9 +154,9 @@ def _weekdays(crontab: Any) -> str:
     return "every " + _listed([_DAYS[day - 1] for day in sorted(days, key=lambda day: (day - 1) % 7)])
 
 
-def _stepped(crontab: Any) -> str:
+def _stepped(crontab: CrontabTimes) -> str:
     """Every so many minutes or hours, "" if it is not as regular as that."""
-    minutes, hours = sorted(crontab.minute), sorted(crontab.hour)
+    minutes, hours = sorted(crontab.minutes), sorted(crontab.hours)
     if len(hours) == 24:
         step = 60 // len(minutes)
         if minutes == list(range(0, 60, step)) and len(minutes) > 1:

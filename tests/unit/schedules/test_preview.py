@@ -251,6 +251,23 @@ def test_start_and_end() -> None:
     assert next_runs(Interval(60), "UTC", after=after, start_time=after - 9, count=1) == [Run(after)]  # never ran
 
 
+@pytest.mark.parametrize(
+    ("text", "after", "walls"),
+    [
+        ("* * * * *", (2026, 1, 1), ["2026-01-01 00:01", "2026-01-01 00:02", "2026-01-01 00:03"]),
+        ("*/7 9-17 * * *", (2026, 1, 1, 9, 50), ["2026-01-01 09:56", "2026-01-01 10:00", "2026-01-01 10:07"]),
+        ("0 0 29 2 mon", (2026, 1, 1), ["2044-02-29 00:00", "2072-02-29 00:00"]),
+        ("0 0 29 2 mon", (2073, 1, 1), ["2112-02-29 00:00"]),  # 2100 has none
+        ("30 6 31 * *", (2026, 1, 31, 6, 30), ["2026-03-31 06:30", "2026-05-31 06:30"]),
+        ("5 4 * 1 0", (2026, 12, 30), ["2027-01-03 04:05", "2027-01-10 04:05"]),
+    ],
+)
+def test_times_of_crontabs_whichever_celery_is_installed(text: str, after: tuple[int, ...], walls: list[str]) -> None:
+    minute, hour, day, month, weekday = text.split()
+    runs = next_runs(Crontab(minute, hour, day, month, weekday), "UTC", after=epoch(*after), count=len(walls))
+    assert [f"{datetime.fromtimestamp(run.at, UTC):%Y-%m-%d %H:%M}" for run in runs] == walls
+
+
 def test_marks() -> None:
     spring = next_runs(Crontab("30", "2"), "Europe/Berlin", after=epoch(2026, 3, 28, 12), count=2)
     assert spring == [
