@@ -261,7 +261,7 @@ def _losses(row: TaskRow) -> list[str]:
         losses.append("it has not ended yet: it may run twice")
     elif row.state in ("LOST", "ENDED", "UNSEEN"):
         losses.append("how it ended is not known: it may have done its work")
-    if row.parent_id and not row.retries_parent:
+    if row.parent and not row.retries_parent:
         losses.append("it was started by another task, which does not wait for the new one")
     elif row.root_id and row.root_id != row.uuid:
         losses.append("it belongs to a canvas, which does not wait for the new one")

@@ -259,8 +259,8 @@ class HistoryReader(Connected):
             part = tuple(pack_uuid(uuid) for uuid in sources[first : first + 500])
             marks = ", ".join("?" * len(part))
             for row, record in self._records(f"WHERE parent IN ({marks}) ORDER BY id", part):
-                if row.retries_parent or sent_by_deskq(record):
-                    found.setdefault(row.parent_id, []).append(row)
+                if row.retries_parent or (row.parent and sent_by_deskq(record)):
+                    found.setdefault(row.parent, []).append(row)
         return found
 
     def facets(self) -> Facets:

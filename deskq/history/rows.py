@@ -47,7 +47,12 @@ class TaskRow:
 
         A retry that kept its root does not have the mark.
         """
-        return bool(self.parent_id) and self.root_id == self.uuid
+        return bool(self.parent) and self.root_id == self.uuid
+
+    @property
+    def parent(self) -> str:
+        """The other task that sent it, "" for none: ``Task.retry`` and ``Task.replace`` name the task itself."""
+        return self.parent_id if self.parent_id != self.uuid else ""
 
     @property
     def runtime_exact(self) -> bool | None:

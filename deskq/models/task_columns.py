@@ -75,7 +75,7 @@ def state_text(row: TaskRow, deeds: Sequence[str] = ()) -> str:
     word = STATE_WORDS.get(row.state) or formats.plain(row.state.capitalize())
     notes = list(deeds)
     if row.ran_twice:
-        notes.insert(0, "ran twice")
+        notes.insert(0, "ran again")
     elif row.revoked and row.revoked != "revoked":
         notes.insert(0, "terminated" if row.revoked.startswith("terminated") else formats.plain(row.revoked))
     elif row.state == "RETRY" and row.retries:
@@ -101,7 +101,7 @@ ATTEMPT_WORDS: Final = {**STATE_WORDS, "REPLACED": "Replaced"}
 """Of one attempt: it may have left the task to another one."""
 
 TASK_COLUMNS: Final[tuple[Column[TaskRow], ...]] = (
-    Column("state", "State", "What became of it", state_text, state=lambda row: row.state, width=120),
+    Column("state", "State", "What became of it", state_text, state=lambda row: row.state, width=150),
     _text("name", "Task", "The task's name", lambda row: row.name, 190),
     _text("queue", "Queue", "The queue it was sent to; only task-sent tells", lambda row: row.queue, 80),
     _text("worker", "Worker", "The worker that had it last", lambda row: row.worker, 120),
@@ -161,7 +161,7 @@ TASK_COLUMNS: Final[tuple[Column[TaskRow], ...]] = (
     _clock("expires", "Expires", "Not after", lambda row: row.expires),
     _text("uuid", "Id", "The task's id", lambda row: row.uuid, 130, mono=True, shown=False),
     _text("root_id", "Root", "The first task of its canvas", lambda row: row.root_id, 130, mono=True, shown=False),
-    _text("parent_id", "Parent", "The task that sent it", lambda row: row.parent_id, 130, mono=True, shown=False),
+    _text("parent_id", "Parent", "The task that sent it", lambda row: row.parent, 130, mono=True, shown=False),
 )
 
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any, Final
 
 import msgspec
+from msgspec.structs import replace
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QStandardItem, QStandardItemModel
 
@@ -16,6 +18,7 @@ from deskq.models.formats import exact_time, plain
 from deskq.models.worker_notes import clock_notes
 from deskq.protocol import task_record as kinds
 from deskq.protocol.reprs import Parsed, parse_repr
+from deskq.protocol.task_attempts import Attempt
 from deskq.protocol.task_record import MOST_COUNTED
 from deskq.protocol.task_summary import TaskSummary, derive
 from deskq.protocol.tracebacks import parse_traceback
@@ -38,11 +41,13 @@ _NOTED: Final = {
 class TaskDetail:
     """One task with its attempts, its arguments where they parse, and its relatives.
 
-    ``worker_notes``: what makes the times that its worker told doubtful, "" if nothing does.
+    ``attempts``: those of the summary, on one clock. ``worker_notes``: what makes the times that its worker told
+    doubtful, "" if nothing does.
     """
 
     row: TaskRow
     summary: TaskSummary
+    attempts: list[Attempt]
     args: Parsed | None
     kwargs: Parsed | None
     traceback: str
@@ -66,6 +71,7 @@ def read_detail(reader: HistoryReader, uuid: str) -> TaskDetail | None:
     return TaskDetail(
         row,
         summary,
+        on_one_clock(summary.attempts, record.clocks),
         parse_repr(summary.args),
         parse_repr(summary.kwargs),
         traceback,
@@ -74,6 +80,25 @@ def read_detail(reader: HistoryReader, uuid: str) -> TaskDetail | None:
         next((", ".join(clock_notes(worker)) for worker in reader.workers() if worker.hostname == summary.worker), ""),
         deliveries_text(summary, len(record.more.counted) if record.more is not None else 0),
     )
+
+
+def on_one_clock(attempts: Sequence[Attempt], clocks: Mapping[str, float]) -> list[Attempt]:
+    """Return the attempts with the times of workers whose clocks are wrong as the recorder's clock would tell them.
+
+    ``clocks``: by how many seconds the clocks of workers are ahead. Whose clock a message was sent by is not known: it
+    is the worker's own where the message would otherwise be sent after it was received.
+    """
+    found: list[Attempt] = []
+    for attempt in attempts:
+        ahead = clocks.get(attempt.worker, 0.0)
+        sent, received, started, finished = (
+            None if moment is None else moment - ahead
+            for moment in (attempt.sent, attempt.received, attempt.started, attempt.finished)
+        )
+        if attempt.sent is not None and (received is None or attempt.sent <= received):
+            sent = attempt.sent
+        found.append(replace(attempt, sent=sent, received=received, started=started, finished=finished))
+    return found
 
 
 def noticed_text(summary: TaskSummary) -> str:

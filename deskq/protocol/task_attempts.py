@@ -39,6 +39,7 @@ STATE_OF_ENDING: Final[dict[int, str]] = {
     kinds.STORED_IGNORED: "IGNORED",
     kinds.STORED_RETRY: "RETRY",
 }
+_LAST_SEEN: Final = frozenset({kinds.LOST, kinds.ENDED, kinds.UNSEEN, kinds.GONE})
 TOLERANCE: Final = 1.0
 """Seconds by which the times of two processes may contradict what happened: clocks differ, events take their time."""
 
@@ -88,6 +89,28 @@ class Attempt(msgspec.Struct):
         if self.started is not None:
             return "STARTED"
         return "RECEIVED" if self.received is not None else "SENT"
+
+    @property
+    def ran_for(self) -> float | None:
+        """Seconds as the worker measured them, else between two events; None where nothing tells of its end."""
+        if self.runtime is not None:
+            return self.runtime
+        if self.started is None or self.finished is None or self.end_guessed:
+            return None
+        return max(0.0, self.finished - self.started)
+
+    @property
+    def end_guessed(self) -> bool:
+        """Is ``finished`` only the last that is known, because nothing tells when it ended?"""
+        if self.last_seen or self.noticed is None or self.finished is None:
+            return self.last_seen
+        before = [t for t in (self.sent, self.received, self.started) if t is not None]
+        return bool(before) and self.finished <= max(before)
+
+    @property
+    def last_seen(self) -> bool:
+        """Is ``finished`` its last sign of life, not its end?"""
+        return self.ending in _LAST_SEEN
 
     @property
     def first_time(self) -> float:

@@ -93,8 +93,8 @@ def derive(record: TaskRecord) -> TaskSummary:
         revoked=current.revoked,
         noticed=current.noticed,
     )
-    if state == "FAILURE" and summary.runtime is None and current.started is not None and current.finished is not None:
-        summary.runtime = max(0.0, current.finished - current.started)
+    if state == "FAILURE":
+        summary.runtime = current.ran_for
     message = record.message
     if len(attempts) > 1:
         summary.ran_twice = _ran_twice(attempts)

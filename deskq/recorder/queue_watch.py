@@ -146,9 +146,9 @@ class QueueWatch:
             rows.append(
                 QueueRow(
                     name=sample.name,
-                    ready=sample.ready,
-                    unacked=sample.unacked,
-                    consumers=count,
+                    ready=sample.ready if exists else None,
+                    unacked=sample.unacked if exists else None,
+                    consumers=count if exists else None,
                     priorities=sample.priorities,
                     in_rate=_rate(sample.in_rate, queue.sent, now),
                     out_rate=_rate(sample.out_rate, queue.received if queue.sent else None, now),

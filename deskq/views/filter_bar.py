@@ -9,7 +9,7 @@ import contextlib
 from dataclasses import replace
 from typing import Any, Final
 
-from PySide6.QtCore import QStringListModel, Qt, QTimer, Signal
+from PySide6.QtCore import QEvent, QStringListModel, Qt, QTimer, Signal
 from PySide6.QtGui import QAction
 from PySide6.QtWidgets import (
     QComboBox,
@@ -225,7 +225,7 @@ class FilterBar(QWidget):
         word = text[: self.line.cursorPosition()].rpartition(" ")[2]
         if word.partition(":")[0] in FIELDS and len(word) > 2:
             self._completer.setCompletionPrefix(word)
-            if self._completer.completionCount() and self._completer.currentCompletion() != word:
+            if self._completer.completionCount() and self._completer.currentCompletion().lower() != word.lower():
                 self._completer.complete()
                 return
         popup = self._completer.popup()
@@ -274,11 +274,12 @@ class CountsBar(QWidget):
         layout.setContentsMargins(theme.GAP, 0, theme.GAP, theme.GAP_S)
         layout.setSpacing(theme.GAP_S)
         self._buttons: dict[str, QToolButton] = {}
+        self._states = dict(_GROUP_STATES)
         for group in ("all", *_GROUP_STATES, "other"):
             button = QToolButton()
             button.setAutoRaise(True)
             button.setCheckable(True)
-            button.clicked.connect(lambda _=False, group=group: self.clicked.emit(_GROUP_STATES.get(group, ())))
+            button.clicked.connect(lambda _=False, group=group: self.clicked.emit(self._states.get(group, ())))
             self._buttons[group] = button
             layout.addWidget(button)
         layout.addStretch(1)
@@ -286,6 +287,8 @@ class CountsBar(QWidget):
 
     def show_counts(self, counts: StateCounts, states: tuple[str, ...]) -> None:
         """Write the counts; the group of ``states`` is marked."""
+        self._shown = (counts, states)
+        self._states["other"] = tuple(sorted(state for state in counts.by_state if theme.state_group(state) == "other"))
         groups = dict.fromkeys(self._buttons, 0)
         groups["all"] = counts.total
         for state, n in counts.by_state.items():
@@ -298,11 +301,17 @@ class CountsBar(QWidget):
                 "At least so many: not every task was counted." if counts.capped else f"Show only: {word.lower()}"
             )
             button.setVisible(group in ("all", "waiting", "running", "success", "failure") or groups[group] > 0)
-            button.setChecked(set(states) == set(_GROUP_STATES.get(group, ())) and group != "other")
-            colour = theme.state_colour(group) if group != "all" else button.palette().text().color()
+            of_group = self._states.get(group, ())
+            button.setChecked(set(states) == set(of_group) and (group == "all" or bool(of_group)))
+            colour = theme.state_colour(group) if group != "all" else self.palette().text().color()
             palette = button.palette()
             palette.setColor(palette.ColorRole.ButtonText, colour)
             button.setPalette(palette)
+
+    def changeEvent(self, event: QEvent) -> None:
+        if event.type() == QEvent.Type.PaletteChange:  # light or dark
+            self.show_counts(*self._shown)
+        super().changeEvent(event)
 
 
 def _with(chosen: TaskFilter, name: str, values: tuple[str, ...]) -> TaskFilter:

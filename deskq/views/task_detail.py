@@ -132,8 +132,8 @@ class TaskDetailPane(QWidget):
         error = formats.plain(summary.exception)[:120]
         self.note.setText(" · ".join(part for part in (state_text(detail.row), error) if part))
         self._fill_summary(detail)
-        self.attempts.show_attempts(summary.attempts)
-        self.tabs.setTabText(1, f"Attempts {len(summary.attempts)}")
+        self.attempts.show_attempts(detail.attempts)
+        self.tabs.setTabText(1, f"Attempts {len(detail.attempts)}")
         old = self.arguments.model()
         self.arguments.setModel(arguments_model(detail))
         self.arguments.expandAll()
@@ -158,7 +158,7 @@ class TaskDetailPane(QWidget):
             self._form.removeRow(0)
         row, summary = detail.row, detail.summary
         facts = (
-            ("Times", times_text(summary.attempts[summary.counts]) if summary.attempts else ""),
+            ("Times", times_text(detail.attempts[summary.counts]) if detail.attempts else ""),
             ("Stages", stages_text(summary)),
             ("Noticed", noticed_text(summary)),
             ("Worker", " · ".join(part for part in (summary.worker, detail.worker_notes) if part)),
@@ -174,7 +174,7 @@ class TaskDetailPane(QWidget):
             ("Revoked", summary.revoked),
             ("Id", row.uuid),
             ("Root", row.root_id if row.root_id != row.uuid else ""),
-            ("Parent", row.parent_id),
+            ("Parent", row.parent),
         )
         for title, text in facts:
             if text:
@@ -245,10 +245,16 @@ class AttemptsTimeline(QWidget):
                 ran = QRectF(place(began), middle_y - 5, max(place(ended) - place(began), 3), 10)
                 painter.fillRect(ran, theme.state_colour(attempt.state))
             painter.setPen(QPen(theme.muted()))
-            ran_for = f"{_ran_for(attempt)} ran" if attempt.started is not None else ""
             name = formats.plain(attempt.name)[:40] if self._attempts[-1].stage else ""
             text = "  ".join(
-                p for p in (name, formats.plain(attempt.worker), formats.clock_time(attempt.first_time), ran_for) if p
+                p
+                for p in (
+                    name,
+                    formats.plain(attempt.worker),
+                    formats.clock_time(attempt.first_time),
+                    _ran_for(attempt),
+                )
+                if p
             )
             painter.drawText(QRect(left + width + theme.GAP_M, top, text_width, self._row_height()), middle, text)
 
@@ -257,11 +263,9 @@ class AttemptsTimeline(QWidget):
 
 
 def _ran_for(attempt: Attempt) -> str:
-    """As the worker measured it, else the time between two events."""
-    began, ended = attempt.started or 0.0, attempt.finished or attempt.last_time
-    if attempt.runtime is not None:
-        return formats.duration(attempt.runtime)
-    return formats.runtime(max(0.0, ended - began), exact=False)
+    """How long it ran, as exactly as that is known; "" where nothing tells."""
+    ran_for = attempt.ran_for
+    return "" if ran_for is None else f"{formats.runtime(ran_for, exact=attempt.runtime is not None)} ran"
 
 
 class _StateMark(QWidget):
@@ -282,29 +286,33 @@ class _StateMark(QWidget):
 
 
 def times_text(attempt: Attempt) -> str:
-    """ "sent 12:04:07.120 → received ≈ +8 ms → started +3 ms → failed +1.28 s" """
+    """ "sent 12:04:07.120 → received ≈ +8 ms → started +3 ms → failed +1.28 s"
+
+    An end of which nobody knows when it was has no time.
+    """
     ended = ATTEMPT_WORDS.get(attempt.state, attempt.state).lower() if attempt.ending is not None else ""
     steps = (
         ("sent", attempt.sent),
         ("received", attempt.received),
         ("started", attempt.started),
-        (ended, attempt.finished),
+        ("last sign of life" if attempt.last_seen else ended, attempt.finished),
     )
-    known = [(word, moment) for word, moment in steps if moment is not None]
     parts: list[str] = []
     previous: float | None = None
-    for word, moment in known:
+    for word, moment in steps:
+        if moment is None:
+            continue
         if previous is None:
             parts.append(f"{word} {formats.clock_time(moment)}.{int(moment % 1 * 1000):03}")
-        else:
-            if word == "received":  # by another machine's clock than it was sent: a negative wait is none
-                parts.append(f"received ≈ +{formats.duration(max(0.0, moment - previous))}")
-                previous = moment
-                continue
+        elif word == "received":  # by another machine's clock than it was sent: a negative wait is none
+            parts.append(f"received ≈ +{formats.duration(max(0.0, moment - previous))}")
+        elif moment != previous or not attempt.end_guessed:
             sign = "+" if moment >= previous else "−"
             parts.append(f"{word} {sign}{formats.duration(abs(moment - previous))}")
+        elif not attempt.last_seen:
+            parts.append(word)
         previous = moment
-    return " → ".join(parts)
+    return " → ".join([*parts, ended] if attempt.last_seen else parts)
 
 
 def _queue(queue: str, routing_key: str) -> str:

@@ -46,6 +46,7 @@ def test_a_watched_queue_that_is_not_there_is_said_to_be_so() -> None:
     watch = QueueWatch(watched=["celery"])
     row = rows(watch, sample("celery", exists=False))["celery"]
     assert (row.exists, row.no_consumer) == (False, False)
+    assert (row.ready, row.unacked, row.consumers) == (None, None, None)  # no queue, no figures
 
 
 def test_a_queue_that_was_deleted_under_its_worker_is_not_there() -> None:
