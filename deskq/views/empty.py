@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from PySide6.QtCore import Qt, Signal
-from PySide6.QtWidgets import QLabel, QPushButton, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QApplication, QLabel, QPushButton, QStackedWidget, QVBoxLayout, QWidget
 
 from deskq.views import theme
 
@@ -49,3 +49,20 @@ class EmptyPane(QWidget):
         self.reason.setText(reason)
         self.button.setText(action_text)
         self.button.setVisible(bool(action_text))
+
+
+def show_page(pages: QStackedWidget, page: QWidget) -> None:
+    """Show another page, and let the focus go from the former one to it.
+
+    Qt hides the former page first, and then the focus goes to whatever comes next in the window: what listens to it
+    may ask for yet another page, and two of them would be drawn over each other. So the new one is there first.
+    """
+    before, focus = pages.currentWidget(), QApplication.focusWidget()
+    if before is page:
+        return
+    page.setGeometry(pages.contentsRect())
+    page.show()
+    if focus is not None and before is not None and (before is focus or before.isAncestorOf(focus)):
+        last: QWidget | None = page.focusWidget()
+        (last if last is not None else page).setFocus()
+    pages.setCurrentWidget(page)

@@ -33,7 +33,7 @@ from deskq.models.owned_tasks import end_with
 from deskq.models.session import ProfileSession
 from deskq.models.small_table import SmallTableModel
 from deskq.views import theme
-from deskq.views.empty import EmptyPane, plain_label
+from deskq.views.empty import EmptyPane, plain_label, show_page
 from deskq.views.journal_columns import ACTION_COLUMNS, ITEM_COLUMNS
 from deskq.views.tables import Table
 from deskq.views.undo_offer import UndoOffer
@@ -289,7 +289,7 @@ class JournalView(QWidget):
 
     def _update_empty(self) -> None:
         filled = bool(self.model.rowCount())
-        self.stack.setCurrentWidget(self.table if filled else self.empty)
+        show_page(self.stack, self.table if filled else self.empty)
         self.detail.setVisible(filled)
         if filled:
             return

@@ -25,6 +25,7 @@ from deskq.views import theme, window_state
 from deskq.views.acting import Acting
 from deskq.views.command_menus import CommandMenus
 from deskq.views.commands import COMMANDS
+from deskq.views.empty import show_page
 from deskq.views.environment_band import EnvironmentBand
 from deskq.views.keys_overlay import KeysOverlay
 from deskq.views.palette import Entry, Palette
@@ -142,7 +143,7 @@ class MainWindow(QMainWindow):
             else:
                 self._current = ("", "")
                 self.band.show_session(None)
-                self.stack.setCurrentWidget(self.welcome)
+                show_page(self.stack, self.welcome)
         self._show_status()
 
     def session(self) -> ProfileSession | None:
@@ -267,16 +268,18 @@ class MainWindow(QMainWindow):
             self._menus.serve(table, view.commands())
         self.stack.addWidget(view)
 
-    def _show(self, view: QWidget, place: tuple[str, str]) -> None:
+    def _show(self, view: Any, place: tuple[str, str]) -> None:
+        show_page(self.stack, view)
         self._current = place
-        self.stack.setCurrentWidget(view)
         table = getattr(view, "table", None)
         if table is not None and not self.sidebar.hasFocus():
-            table.setFocus()  # letters are commands, not a filter
+            shown = table if table.isVisibleTo(view) else view.stack.currentWidget()
+            shown.setFocus()  # letters are commands, not a filter
         self.band.show_session(self.session())
-        self.sidebar.show_node(self.tree.index_of(*place))
-        if place[1] in KINDS:
-            self._kind = place[1]  # remembered at the end: a save syncs the disk, and this is the GUI thread
+        _, kind = self._current  # what listens to the focus may have asked for another view: that one is shown
+        self.sidebar.show_node(self.tree.index_of(*self._current))
+        if kind in KINDS:
+            self._kind = kind  # remembered at the end: a save syncs the disk, and this is the GUI thread
         self._show_title()
         self._show_status()
 

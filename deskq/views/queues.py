@@ -20,7 +20,7 @@ from deskq.models.small_table import SmallTableModel
 from deskq.views import theme, window_state
 from deskq.views.charts import SPANS, Series, TimeChart, span_until
 from deskq.views.commands import BY_KEY
-from deskq.views.empty import EmptyPane, plain_label
+from deskq.views.empty import EmptyPane, plain_label, show_page
 from deskq.views.queue_columns import BINDING_COLUMNS, consumers, priorities, queue_columns
 from deskq.views.tables import Table
 from deskq.views.task_drag import TaskDrop
@@ -302,7 +302,7 @@ class QueuesView(QWidget):
 
     def _update_empty(self) -> None:
         if self.model.rowCount():
-            self.stack.setCurrentWidget(self.table)
+            show_page(self.stack, self.table)
             return
         if self.line.text():
             self.empty.say("No queue matches", "No queue has this in its name.")
@@ -310,7 +310,7 @@ class QueuesView(QWidget):
             self.empty.say("No queues", self._session.problem)
         else:
             self.empty.say("No queues yet", "Queues appear when a worker or a client has declared them.")
-        self.stack.setCurrentWidget(self.empty)
+        show_page(self.stack, self.empty)
 
     def _second(self) -> None:
         self._session.spawn(self._read(), "queues", owner=self)

@@ -17,7 +17,7 @@ from deskq.models.schedules import Schedules
 from deskq.models.session import ProfileSession
 from deskq.models.shown_schedules import ShownSchedule
 from deskq.views import theme, window_state
-from deskq.views.empty import EmptyPane
+from deskq.views.empty import EmptyPane, show_page
 from deskq.views.schedule_calendar import ScheduleCalendar
 from deskq.views.schedule_columns import from_history
 from deskq.views.schedule_detail import ScheduleDetail
@@ -362,7 +362,7 @@ class SchedulePane(QWidget):
     def _update_empty(self, *_: object) -> None:
         filled = bool(self.model.rowCount())
         in_time = filled and self.calendar.button.isChecked()
-        self.stack.setCurrentWidget(self.calendar if in_time else self.table if filled else self.empty)
+        show_page(self.stack, self.calendar if in_time else self.table if filled else self.empty)
         self.detail.setVisible(filled and (self.calendar.has_opened or not in_time))
         if in_time:
             self.calendar.show_rows(self.model.rows())

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from PySide6.QtCore import QModelIndex, QPersistentModelIndex, QSize, Qt, Signal
-from PySide6.QtGui import QPainter
+from PySide6.QtGui import QFocusEvent, QPainter
 from PySide6.QtWidgets import QStyle, QStyledItemDelegate, QStyleOptionViewItem, QTreeView, QWidget
 
 from deskq.models.broker_tree import BrokerTree, KindRole, NoteRole, ProfileRole, QueueRole, StateRole, WarnRole
@@ -46,6 +46,12 @@ class Sidebar(QTreeView):
         self.setCurrentIndex(index)
         self.selectionModel().blockSignals(False)
         self.viewport().update()
+
+    def focusInEvent(self, event: QFocusEvent) -> None:
+        """Qt makes the first node the current one if none is: nobody has chosen it."""
+        self.selectionModel().blockSignals(True)
+        super().focusInEvent(event)
+        self.selectionModel().blockSignals(False)
 
     def _current_changed(self, current: QModelIndex, *_: object) -> None:
         if current.isValid():

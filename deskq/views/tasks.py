@@ -20,7 +20,7 @@ from deskq.models.task_detail import read_detail, send_task_text, task_json
 from deskq.models.tasks import TasksModel
 from deskq.views import theme, window_state
 from deskq.views.commands import BY_KEY
-from deskq.views.empty import EmptyPane
+from deskq.views.empty import EmptyPane, show_page
 from deskq.views.filter_bar import CountsBar, FilterBar
 from deskq.views.search_strip import SearchStrip
 from deskq.views.selected_tasks import SelectedTasks
@@ -346,7 +346,7 @@ class TasksView(QWidget):
     def _update_empty(self) -> None:
         self._say_shown()
         if self.model.rowCount():
-            self.stack.setCurrentWidget(self.table)
+            show_page(self.stack, self.table)
             return
         problem = self._session.problem or self._problem
         waiting = self._session.status is None
@@ -360,7 +360,7 @@ class TasksView(QWidget):
             searching=self.search.running,
         )
         self.empty.say(*words)
-        self.stack.setCurrentWidget(self.empty)
+        show_page(self.stack, self.empty)
 
     def _second(self) -> None:
         self.model.tick()

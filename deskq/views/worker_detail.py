@@ -16,7 +16,7 @@ from deskq.models.inspect_tree import HELD_COLUMNS, HeldTask, held_tasks, tree_m
 from deskq.models.session import ProfileSession
 from deskq.models.small_table import SmallTableModel
 from deskq.views import theme
-from deskq.views.empty import EmptyPane, plain_label
+from deskq.views.empty import EmptyPane, plain_label, show_page
 from deskq.views.tables import Table
 
 _WAIT_SECONDS: Final = 1.5
@@ -189,7 +189,7 @@ class WorkerDetail(QWidget):
 
     def _say(self, part: _Part, title: str, reason: str, action: str = "") -> None:
         part.message.say(title, reason, action)
-        part.pane.setCurrentWidget(part.message)
+        show_page(part.pane, part.message)
 
     def _fill(self, part: _Part, reply: object) -> None:
         if part.table is not None:
@@ -201,7 +201,7 @@ class WorkerDetail(QWidget):
             view.resizeColumnToContents(0)
             if old is not None:
                 old.deleteLater()
-        part.pane.setCurrentWidget(part.view)
+        show_page(part.pane, part.view)
 
     def _open(self, model: SmallTableModel[HeldTask], line: int) -> None:
         row = model.row_at(line)

@@ -16,7 +16,7 @@ from deskq.models.session import ProfileSession
 from deskq.models.small_table import SmallTableModel
 from deskq.models.worker_notes import worker_notes
 from deskq.views import theme, window_state
-from deskq.views.empty import EmptyPane, plain_label
+from deskq.views.empty import EmptyPane, plain_label, show_page
 from deskq.views.tables import Table
 from deskq.views.worker_detail import WorkerDetail
 from deskq.views.worker_menu import worker_menu
@@ -264,13 +264,13 @@ class WorkersView(QWidget):
 
     def _update_empty(self) -> None:
         if self.model.rowCount():
-            self.stack.setCurrentWidget(self.table)
+            show_page(self.stack, self.table)
             return
         reason = (
             self._session.problem or "Workers appear with their first heartbeat, within two seconds of their start."
         )
         self.empty.say("No workers yet", reason)
-        self.stack.setCurrentWidget(self.empty)
+        show_page(self.stack, self.empty)
 
     def _second(self) -> None:
         self._session.spawn(self._read(), "workers", owner=self)

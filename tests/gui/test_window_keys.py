@@ -113,3 +113,81 @@ def test_tables_have_their_keys(recorded: Recorded, run: Run, qapp: QApplication
             assert "ValueError" in view.filter_bar.line.text()
 
     run(scenario())
+
+
+def drawn(app: App) -> list[QWidget]:
+    """The pages that are on screen: all but one would be drawn over."""
+    return [page for page in map(app.window.stack.widget, range(app.window.stack.count())) if page.isVisible()]
+
+
+@pytest.mark.parametrize("by_key", [True, False])
+def test_the_first_broker_is_shown_alone(by_key: bool, run: Run, qapp: QApplication) -> None:
+    """The page that is left has the focus: where it goes then must not choose another page."""
+
+    async def scenario() -> None:
+        async with opened(qapp) as app:
+            await active(app)
+            welcome = app.window.welcome
+            await focused(welcome.url)
+            QTest.keyClicks(welcome.url, "redis://127.0.0.1:1/0")
+            if by_key:
+                QTest.keyClick(welcome.url, Qt.Key.Key_Return)
+            else:
+                await focused(welcome.connect_button)
+                QTest.mouseClick(welcome.connect_button, Qt.MouseButton.LeftButton)
+            view = app.window.view()
+            assert drawn(app) == [view]
+            assert view.title == "Tasks"
+            assert "Tasks" in app.window.windowTitle()
+            assert app.window.sidebar.currentIndex().data() == "Tasks"
+            assert view.isAncestorOf(app.window.focusWidget())
+            assert app.window.focusWidget() is not view.filter_bar.line
+            (name,) = app.sessions
+            await app.remove(name)
+            assert drawn(app) == [welcome]
+
+    run(scenario())
+
+
+def test_a_view_that_asks_for_another_as_it_is_shown(recorded: Recorded, run: Run, qapp: QApplication) -> None:
+    async def scenario() -> None:
+        async with opened(qapp) as app:
+            app.add(recorded.profile, start=False)
+            await active(app)
+            window = app.window
+
+            def ask(_before: object, now: QWidget | None) -> None:
+                workers = window._views.get(("shop", "workers"))
+                if workers is not None and now is not None and workers.isAncestorOf(now):
+                    window.show_view("shop", "queues")
+
+            qapp.focusChanged.connect(ask)
+            try:
+                window.show_view("shop", "workers")
+            finally:
+                qapp.focusChanged.disconnect(ask)
+            assert drawn(app) == [window.view()]
+            assert window.view().title in window.windowTitle()
+            assert window.sidebar.currentIndex().data() == window.view().title
+
+    run(scenario())
+
+
+def test_the_focus_goes_with_the_rows(recorded: Recorded, run: Run, qapp: QApplication) -> None:
+    """From the pane that says why there are none to the table, so that its keys work."""
+
+    async def scenario() -> None:
+        async with opened(qapp) as app:
+            app.add(recorded.profile)
+            await active(app)
+            view: Any = app.window.show_view("shop", "tasks")
+            assert view.empty.isVisible()
+            assert not view.table.isVisible()
+            recorded.add(1)
+            await until(view.table.hasFocus)
+            view.set_filter("task:none.such")
+            await until(view.empty.isVisible)
+            view.set_filter("")
+            await until(view.table.hasFocus)
+
+    run(scenario())
