@@ -57,7 +57,7 @@ class WorkerDetail(QWidget):
         super().__init__(parent)
         self._session = session
         self._worker: WorkerRow | None = None
-        self._asking: set[str] = set()
+        self._asking: set[tuple[str, str]] = set()  # method and hostname: a question belongs to the worker it is put to
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, theme.GAP_S, 0, 0)
         layout.setSpacing(0)
@@ -107,8 +107,8 @@ class WorkerDetail(QWidget):
 
     def show_worker(self, worker: WorkerRow | None) -> None:
         """Show a worker; asks it only where the profile allows deskq to ask by itself."""
-        changed = worker is not None and (self._worker is None or self._worker.hostname != worker.hostname)
-        self._worker = worker
+        before, self._worker = self._worker, worker
+        changed = (before and before.hostname) != (worker and worker.hostname)
         self.heading.setText(formats.plain(worker.hostname) if worker is not None else "")
         if changed:
             self._shown()
@@ -116,14 +116,17 @@ class WorkerDetail(QWidget):
     def refresh(self) -> None:
         """Ask anew for the tab that is shown."""
         part = self._parts[self.tabs.currentIndex()]
-        if self._worker is not None and part.method not in self._asking and not self._session.profile.silent:
-            self._asking.add(part.method)
+        if self._worker is None or self._session.profile.silent:
+            return
+        hostname = self._worker.hostname
+        if (part.method, hostname) not in self._asking:
+            self._asking.add((part.method, hostname))
             self._show_part(part)
-            self._session.spawn(self._ask(part, self._worker.hostname), f"inspect {part.method}", owner=self)
+            self._session.spawn(self._ask(part, hostname), f"inspect {part.method}", owner=self)
 
     def tick(self) -> None:
         """Write the age of what is shown."""
-        answer = self._answer()
+        answer = self._answer(self._parts[self.tabs.currentIndex()])
         self.age.setText("" if answer is None else f"asked {formats.relative(answer[0])}")
 
     async def _ask(self, part: _Part, hostname: str) -> None:
@@ -133,7 +136,7 @@ class WorkerDetail(QWidget):
         except UserError as error:
             part.answers[hostname] = (time.time(), error)
         finally:
-            self._asking.discard(part.method)
+            self._asking.discard((part.method, hostname))
         if self._worker is not None and self._worker.hostname == hostname:
             self._show_part(part)
 
@@ -141,17 +144,16 @@ class WorkerDetail(QWidget):
         part = self._parts[self.tabs.currentIndex()]
         worker = self._worker
         allowed = self._session.profile.may_inspect_unasked
-        if self._answer() is None and allowed and worker is not None and (worker.online or worker.unknown):
+        if self._answer(part) is None and allowed and worker is not None and (worker.online or worker.unknown):
             self.refresh()
         self._show_part(part)
 
-    def _answer(self) -> tuple[float, object] | None:
-        part = self._parts[self.tabs.currentIndex()]
+    def _answer(self, part: _Part) -> tuple[float, object] | None:
         return part.answers.get(self._worker.hostname) if self._worker is not None else None
 
     def _show_part(self, part: _Part) -> None:
         self.tick()
-        answer = self._answer()
+        answer = self._answer(part)
         profile = self._session.profile
         if answer is None:
             self._say_unasked(part)
@@ -176,7 +178,7 @@ class WorkerDetail(QWidget):
         profile = self._session.profile
         if self._worker is None:
             self._say(part, "No worker selected", "Select a worker to see what it does.")
-        elif part.method in self._asking:
+        elif (part.method, self._worker.hostname) in self._asking:
             self._say(part, "Asking …", "")
         elif profile.silent:
             self._say(part, "Not asked", "The profile is silent: deskq asks workers nothing.")
