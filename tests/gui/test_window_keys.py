@@ -117,7 +117,8 @@ def test_tables_have_their_keys(recorded: Recorded, run: Run, qapp: QApplication
 
 def drawn(app: App) -> list[QWidget]:
     """The pages that are on screen: all but one would be drawn over."""
-    return [page for page in map(app.window.stack.widget, range(app.window.stack.count())) if page.isVisible()]
+    pages = map(app.window.stack.widget, range(app.window.stack.count()))
+    return [page for page in pages if page is not None and page.isVisible()]
 
 
 @pytest.mark.parametrize("by_key", [True, False])
