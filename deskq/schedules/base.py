@@ -135,6 +135,7 @@ class Entry:
     ``key``: what the store knows it by ("" before it is stored). ``version``: what was read, for compare-and-set,
     opaque. ``due_at``: when beat will look at it next by the store's own word, None where the store does not say.
     ``shared_with``: other entries on the same schedule row (django-celery-beat). ``problem``: why beat cannot use it.
+    ``counts_from``: what beat takes for the last run of an entry that never ran, None if that is beat's start.
     ``origin``: where it is defined, for people. ``raw``: as stored, for people; hostile text.
     """
 
@@ -150,6 +151,7 @@ class Entry:
     expires_at: float | None = None
     description: str = ""
     last_run_at: float | None = None
+    counts_from: float | None = None
     total_run_count: int | None = None
     key: str = ""
     version: str = ""

@@ -90,6 +90,7 @@ def entry_of(row: Row, schedules: Mapping[str, ScheduleRow], shared_with: tuple[
         expires_at=row.get("expires"),
         description=row.get("description") or "",
         last_run_at=row.get("last_run_at"),
+        counts_from=row.get("date_changed"),
         total_run_count=row.get("total_run_count"),
         key=str(row["id"]),
         version=_digest(own, schedules),

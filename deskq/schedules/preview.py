@@ -140,7 +140,7 @@ def entry_runs(entry: Entry, store: ScheduleStore, *, after: float, count: int =
     """Return the next runs of an entry of a store, [] for one that its beat does not send."""
     if not entry.enabled or entry.problem:
         return []
-    last = entry.last_run_at
+    last = _counted_from(entry)
     if last is None and store.kind is StoreKind.REDBEAT:
         last = 0.0  # redbeat runs at once what has never run
     return next_runs(
@@ -172,11 +172,20 @@ def _shortest_pause(schedule: Schedule, zone: str, after: float) -> float | None
 
 def due_since(entry: Entry, store: ScheduleStore, *, now: float) -> float | None:
     """Return when an entry should have run since its last run, None if that is still to come or nothing tells."""
-    last = entry.last_run_at
+    last = _counted_from(entry)
     if last is None:
         return None
     runs = next_runs(entry.schedule, store.zone, after=last, count=1, last_run_at=last, start_time=entry.start_time)
     return runs[0].at if runs and runs[0].at <= now else None
+
+
+def _counted_from(entry: Entry) -> float | None:
+    """What beat takes for the last run; a start time moves that far back, see next_runs."""
+    if entry.last_run_at is not None or entry.start_time is not None:
+        return entry.last_run_at
+    if isinstance(entry.schedule, Clocked) and entry.counts_from is not None:
+        return 0.0  # sent once its time has passed, also where it was stored after that
+    return entry.counts_from
 
 
 def _following(schedule: Schedule, zone: str, after: float) -> Following:

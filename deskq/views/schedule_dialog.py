@@ -206,8 +206,8 @@ class ScheduleDialog(QDialog):
         """Compute the runs off the GUI thread; an answer that was overtaken is not shown."""
         entry, old, store = self._entry(), self.old, self._store
         loop = asyncio.get_running_loop()
-        after = await loop.run_in_executor(None, _ahead, entry, store)
-        before = await loop.run_in_executor(None, _ahead, old, store)
+        after = await loop.run_in_executor(None, _ahead, entry, store, entry != old)
+        before = await loop.run_in_executor(None, _ahead, old, store, False)
         if asked != self._asked:
             return
         for model, (runs, _), one in ((self.after_model, after, entry), (self.before_model, before, old)):
@@ -226,12 +226,15 @@ class ScheduleDialog(QDialog):
         self.deleteLater()
 
 
-def _ahead(entry: Entry | None, store: ScheduleStore) -> tuple[list[Run], list[ClockChange]]:
+def _ahead(entry: Entry | None, store: ScheduleStore, unsaved: bool) -> tuple[list[Run], list[ClockChange]]:
     """The next runs, as if it were on."""
     if entry is None or isinstance(entry.schedule, Unreadable):
         return [], []
     now = time.time()
-    runs = entry_runs(replace(entry, enabled=True, problem=""), store, after=now, count=_RUNS)
+    shown = replace(entry, enabled=True, problem="")
+    if unsaved and shown.counts_from is not None:
+        shown = replace(shown, counts_from=now)  # beat counts from when it is saved, if it never ran
+    runs = entry_runs(shown, store, after=now, count=_RUNS)
     return runs, clock_changes(entry.schedule, store.zone, after=now)
 
 

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import time
 from collections import Counter
 from contextlib import closing
 from dataclasses import replace
+from datetime import UTC, datetime
 
 import pytest
 import redis
@@ -24,6 +26,7 @@ from deskq.schedules.base import (
     StoreError,
 )
 from deskq.schedules.django_beat import DjangoBeatStore
+from deskq.schedules.preview import due_since, entry_runs
 from tests.support.django_entries import AT, FULL, add, emptied, entry, only, same
 from tests.support.django_project import DjangoProject
 from tests.support.waiting import wait_until
@@ -273,3 +276,39 @@ def test_beat_does_what_was_edited(any_django: tuple[str, DjangoProject], redis_
         assert not found["disabled"].enabled
         assert found["untouched"].total_run_count == 10 + sent()["untouched"]
         assert found["edited"].total_run_count == 10 + sent()["edited"]
+
+
+def test_what_never_ran_counts_from_its_last_change(
+    django_store: DjangoBeatStore, django_files: DjangoProject, redis_url: str
+) -> None:
+    """As a real beat does: what was changed longer ago than its pause is sent as soon as beat starts."""
+    now = time.time()
+    hour = datetime.fromtimestamp(now, UTC).hour
+    day = {
+        "interval": Interval(86_400.0),
+        "crontab": Crontab("0", str(hour)),
+        "clocked": Clocked(now - 3_600),
+        "recent": Interval(86_400.0),
+    }
+    for name, schedule in day.items():
+        add(django_store, entry(name, schedule=schedule, one_off=name == "clocked"))
+    with django_store._database.transaction(writes=True) as connection:
+        task = django_store._look(connection).task
+        old = sqlalchemy.update(task).where(task.c.name.in_(["interval", "crontab"]))
+        connection.execute(old.values(date_changed=now - 172_800))
+    entries = {name: only(django_store, name) for name in day}
+    found = {name: entry_runs(each, django_store, after=now, count=1)[0].at - now for name, each in entries.items()}
+    assert found == pytest.approx({"interval": 0.0, "crontab": 0.0, "clocked": 0.0, "recent": 86_400}, abs=60)
+    assert due_since(entries["interval"], django_store, now=now) == pytest.approx(now - 86_400, abs=1)
+    with closing(redis.Redis.from_url(redis_url)) as client:
+
+        def sent() -> set[str]:
+            messages = [json.loads(raw) for raw in client.lrange("beaten", 0, -1)]
+            return {message["headers"]["periodic_task_name"] for message in messages}
+
+        beat = django_files.beat(redis_url)
+        try:
+            wait_until(lambda: len(sent()) >= 3, 30, "runs")
+        finally:
+            beat.end()
+        assert sent() == {"interval", "crontab", "clocked"}
