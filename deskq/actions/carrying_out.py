@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from typing import Final, TypeVar
 
 from deskq.actions.decoding import undecodable
-from deskq.actions.earlier import refuse_overtaken
+from deskq.actions.earlier import overtaken, refuse_overtaken
 from deskq.actions.journal import ItemRow, Journal
 from deskq.actions.plan import Item, Outcome, Plan, Verb
 from deskq.actions.safety import Confirmation, check
@@ -129,14 +129,17 @@ class Carrier:
     def _send(self, publisher: Publisher, first: int, batch: Sequence[Item]) -> bool:
         """Send a batch; False if the rest must be held back. On disk as being sent before, with its outcome after."""
         plan = self._plan.id
-        numbers, batch = self._readable(first, batch)
+        numbers, batch = self._sendable(first, batch)
         if not batch:
             if self._plan.canary:
                 self._say(phase="stopped", words=f"The first one was not sent. {self._progress.words}")
             return not self._plan.canary and not self._too_many(self._progress.failed)
         self._journal.mark(plan, [(number, Outcome.SENDING, "") for number in numbers])
         try:
-            parcels = [Parcel(item.new_id, item.queue, item.message, item.route) for item in batch]
+            retry = self._plan.verb is Verb.RETRY
+            parcels = [
+                Parcel(item.new_id, item.queue, item.message, item.route, item.claim if retry else "") for item in batch
+            ]
             answers = self._patiently(lambda: publisher.publish(parcels))
         except BrokerError as error:
             self._journal.mark(plan, [(number, Outcome.STOPPED, str(error)) for number in numbers])
@@ -166,9 +169,12 @@ class Carrier:
             self._say(phase="stopped", words=f"Stopped after {failed} errors. {self._progress.words}")
         return failed >= MOST_ERRORS
 
-    def _readable(self, first: int, batch: Sequence[Item]) -> tuple[list[int], list[Item]]:
-        """Return the items, with their numbers, that a worker can decode; the others have failed before they left."""
-        words = [undecodable(item.message) if item.written else "" for item in batch]
+    def _sendable(self, first: int, batch: Sequence[Item]) -> tuple[list[int], list[Item]]:
+        """Return the items, with their numbers, that a worker can decode and that nobody else has retried meanwhile;
+        the others have failed before they left.
+        """
+        known = overtaken(self._plan, batch, self._profile) if first else {}  # of the first batch it was looked at
+        words = [known.get(item.source) or (undecodable(item.message) if item.written else "") for item in batch]
         refused = [(first + place, Outcome.FAILED, why) for place, why in enumerate(words) if why]
         if refused:
             self._journal.mark(self._plan.id, refused)

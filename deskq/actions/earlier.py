@@ -6,7 +6,7 @@ A retry names the task that it retries in its header ``deskq-retry-of`` and as i
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from deskq.actions.journal import Journal, journal_path
@@ -46,15 +46,22 @@ def earlier_retries(profiles: Sequence[Profile], sources: Sequence[str]) -> dict
 
 def refuse_overtaken(plan: Plan, profile: Profile) -> None:
     """Raise UserError where somebody else retried some of its tasks since the plan was made. Blocking."""
-    known: Mapping[str, frozenset[str]] = {item.source: item.earlier for item in plan.items if _is_retry(plan, item)}
+    for words in overtaken(plan, plan.items, profile).values():
+        raise UserError(words)
+
+
+def overtaken(plan: Plan, items: Sequence[Item], profile: Profile) -> dict[str, str]:
+    """Return, by source, the words for each of these that somebody else retried since the plan was made. Blocking."""
+    if plan.verb is not Verb.RETRY:
+        return {}
+    own = {item.new_id for item in plan.items}
+    known = {item.source: item.earlier | own for item in items if item.source}
+    found: dict[str, str] = {}
     for source, retries in _seen(profile, list(known)).items() if known else ():
         new = [one for one in retries if one not in known[source]]
         if new:
-            raise UserError(f"{source} was retried meanwhile, by somebody else, as {new[-1]}. Look at the tasks again.")
-
-
-def _is_retry(plan: Plan, item: Item) -> bool:
-    return plan.verb is Verb.RETRY and bool(item.source)
+            found[source] = f"{source} was retried meanwhile, by somebody else, as {new[-1]}. Look at the tasks again."
+    return found
 
 
 def _seen(profile: Profile, sources: Sequence[str]) -> dict[str, dict[str, Earlier]]:

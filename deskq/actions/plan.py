@@ -6,6 +6,7 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
+from hashlib import blake2b
 from typing import Any
 from uuid import uuid4
 
@@ -64,6 +65,14 @@ class Item:
     earlier: frozenset[str] = frozenset()
     written: bool = True
     succeeded: bool = False
+
+    @property
+    def claim(self) -> str:
+        """The same for all who retry the same task and know of the same earlier retries; "" for new tasks."""
+        if not self.source:
+            return ""
+        known = "\n".join(sorted(self.earlier)).encode("utf-8", "backslashreplace")
+        return f"{self.source}:{blake2b(known, digest_size=8).hexdigest()}"
 
     @property
     def target(self) -> str:

@@ -18,13 +18,15 @@ from deskq.protocol.message import RawMessage
 class Parcel:
     """A message and the queue that it goes to. ``id`` names this sending for ever: the same id is not sent twice.
 
-    ``route``: it goes through an exchange instead, and the queue says nothing.
+    ``route``: it goes through an exchange instead, and the queue says nothing. ``claim``: of the parcels of several
+    senders with one claim only the first is sent, where the broker can tell; "" for none.
     """
 
     id: str
     queue: str
     message: RawMessage
     route: Route | None = None
+    claim: str = ""
 
     @property
     def exchange(self) -> str:

@@ -23,25 +23,32 @@ from deskq.protocol.message import JSON, RawMessage, write_redis_message
 
 MARKER: Final = "deskq:sent:"
 MARKER_SECONDS: Final = 86_400
+CLAIM_SECONDS: Final = 120
+"""Far longer than it takes until the others have heard by events what was sent."""
 _PUSH: Final = """
 if redis.call('EXISTS', KEYS[1]) == 1 then return 0 end
-if #KEYS > 2 then for number = 2, #KEYS do redis.call('LLEN', KEYS[number]) end end
+local claimed = KEYS[2] ~= KEYS[1]
+if claimed and redis.call('EXISTS', KEYS[2]) == 1 then return 2 end
+if #KEYS > 3 then for number = 3, #KEYS do redis.call('LLEN', KEYS[number]) end end
 redis.call('SET', KEYS[1], '1', 'EX', ARGV[1])
-for number = 2, #KEYS do
+if claimed then redis.call('SET', KEYS[2], '1', 'EX', ARGV[2]) end
+for number = 3, #KEYS do
   local pushed = redis.pcall('LPUSH', KEYS[number], ARGV[number])
   if type(pushed) == 'table' and pushed.err then
     local gone = redis.pcall('UNLINK', KEYS[1])
     if type(gone) == 'table' then redis.call('SET', KEYS[1], '0', 'PX', 1) end
+    if claimed then redis.call('SET', KEYS[2], '0', 'PX', 1) end
     return pushed
   end
 end
 return 1
 """
-"""KEYS: the marker, then lists; ARGV: the marker's seconds, then a message for each list. Of several lists all are
-looked at first, so that one that is none ends it before anything is pushed. The marker comes before the push: who may
-not write it sends nothing."""
+"""KEYS: the marker, the claim (the marker again where there is none), then lists; ARGV: the seconds of both, then a
+message for each list. Of several lists all are looked at first, so that one that is none ends it before anything is
+pushed. The marker comes before the push: who may not write it sends nothing."""
 _NOT_SENT: Final = "Not sent: "
 ALREADY: Final = "it was there already"
+CLAIMED: Final = "somebody else retried it in the last two minutes. Look at the tasks again."
 _MAY_NOT: Final = (
     "the user may not do it. Give it the commands EVAL, LPUSH, LLEN, SET, UNLINK and EXISTS (ACL SETUSER)."
 )
@@ -178,7 +185,8 @@ class RedisPublisher:
 
     def _encode(self, parcel: Parcel) -> _Encoded:
         """What the script takes. Each queue's message has a tag of its own: two with one tag would share one slot."""
-        keys, messages = [self._key(MARKER + parcel.id)], []
+        marker = self._key(MARKER + parcel.id)
+        keys, messages = [marker, self._key(MARKER + parcel.claim) if parcel.claim else marker], []
         for number, queue in enumerate(parcel.queues):
             tag = f"{parcel.id}:{number}" if number else parcel.id
             keys.append(self._list(queue, parcel.message))
@@ -198,7 +206,7 @@ class RedisPublisher:
             self._sha = str(server.script_load(_PUSH))
         pipeline = server.pipeline(transaction=False)
         for keys, messages in encoded:
-            pipeline.evalsha(self._sha, len(keys), *keys, MARKER_SECONDS, *messages)
+            pipeline.evalsha(self._sha, len(keys), *keys, MARKER_SECONDS, CLAIM_SECONDS, *messages)
         replies: list[Any] = pipeline.execute(raise_on_error=False)
         return replies
 
@@ -230,6 +238,8 @@ def _run_of(server: redis.Redis) -> str:
 
 
 def _answer(reply: Any) -> Answer:
+    if reply == 2:
+        return Answer(False, f"{_NOT_SENT}{CLAIMED}")
     if isinstance(reply, int):
         return Answer(True, "" if reply else ALREADY)
     text = f"{type(reply).__name__}: {reply}"

@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from deskq.actions.carrying_out import Carrier, Progress
+from deskq.actions.journal import Journal
+from deskq.actions.retry import plan_retry
+from deskq.actions.safety import Confirmation
+from deskq.actions.sources import gather
 from deskq.history.messages import read_messages
+from deskq.profiles import Profile
 from tests.support.celery_worker import CeleryWorker
 from tests.support.recording import Recording, deskq
 from tests.support.sample_app import sample_client
@@ -188,3 +197,49 @@ def test_an_edit_that_no_worker_could_decode_is_not_sent(redis_url: str) -> None
     sent = deskq("send", redis_url, "sample.add", "--args", '[{"__type__": "uuid", "__value__": 5}]', "--yes")
     assert sent.returncode == 1
     assert "no worker could read it" in sent.stdout
+
+
+def test_two_people_who_retry_the_same_at_once_send_it_once(
+    redis_url: str, file: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Neither can have heard of the other's retry: nothing is recorded any more."""
+    with sample_client(redis_url) as client, CeleryWorker(redis_url):
+        with Recording(redis_url) as recording:
+            tasks = [client.send_task("sample.note", (str(file), number)).id for number in range(3)]
+            for task in tasks:
+                recording.wait_for_state(task, "FAILURE")
+        open_gate(file)
+        assert retried(recording, redis_url, *tasks[:2]).returncode == 0
+        monkeypatch.setenv("DESKQ_HOME", str(tmp_path / "other"))
+        second = retried(recording, redis_url, *tasks)
+        assert "somebody else retried it in the last two minutes" in second.stdout
+        assert "1 sent, 2 failed" in second.stdout
+        wait_until(lambda: len(notes(file)) >= 3, 20, "the retries")
+    assert sorted(note["args"] for note in notes(file)) == [[0], [1], [2]]
+
+
+def test_what_is_retried_while_one_s_own_retries_go_out_slowly_is_not_retried_again(
+    broker_url: str, file: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    profile = Profile.from_url(broker_url)
+    with Recording(broker_url) as recording, sample_client(broker_url) as client, CeleryWorker(broker_url):
+        tasks = [client.send_task("sample.note", (str(file), number)).id for number in range(2)]
+        rows = [recording.wait_for_state(task, "FAILURE") for task in tasks]
+        open_gate(file)
+        profile = replace(profile, history=str(recording.history))
+        plan = plan_retry(gather(profile, rows), profile, now=time.time(), rate=1.0)
+        heard: list[str] = []
+
+        def tell(progress: Progress) -> None:
+            if progress.done == 1 and not heard:
+                with monkeypatch.context() as other:
+                    other.setenv("DESKQ_HOME", str(tmp_path / "other"))
+                    assert retried(recording, broker_url, tasks[1]).returncode == 0
+                heard.extend(wait_until(lambda: list(recording.reader.retries_of([tasks[1]])), 20, "the colleague's"))
+
+        with contextlib.closing(Journal()) as journal:
+            Carrier(plan, profile, journal, tell).run(Confirmation(plan.id))
+            outcomes = [(item.outcome, item.words) for item in journal.items(plan.id)]
+        assert [outcome for outcome, _ in outcomes] == ["done", "failed"]
+        assert "was retried meanwhile, by somebody else" in outcomes[1][1]
+        wait_until(lambda: len(notes(file)) == 2, 20, "both retries")
