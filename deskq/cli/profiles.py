@@ -14,6 +14,7 @@ from deskq.cli.profile_options import given_fields
 from deskq.errors import UserError
 from deskq.history.moving import save_with_history
 from deskq.profiles import PasswordStore, Profile, ProfileFile, SavedProfiles, Secret, Tls
+from deskq.profiles.confirmed_code import confirm
 from deskq.profiles.fields import BY_PLACE, lowers_safety, problems
 from deskq.profiles.saved import find
 from deskq.profiles.wire import overridden, to_values
@@ -44,6 +45,7 @@ def add(options: argparse.Namespace) -> int:
     if options.password_stdin:
         profile = replace(profile, password=Secret(sys.stdin.readline().rstrip("\n")))
     check(profile)
+    confirm(profile.schedule_stores)
     saved.put(profile)
     print(f"Saved “{profile.name}”. Open it with: deskq {profile.name}")
     say_if_not_kept(saved.passwords, profile)
@@ -74,6 +76,7 @@ def edit(options: argparse.Namespace) -> int:
             raise UserError(f"This lowers the level of “{before.name}” {levels}: say --yes if that is meant.")
         if ask(f"Lower the level of “{before.name}” {levels}? [y/N] ").strip().lower() not in ("y", "yes"):
             raise UserError("Nothing was changed.")
+    confirm(set(changed.schedule_stores) - set(before.schedule_stores))
     saved.put(changed, was=before.name)
     print(f"Saved “{changed.name}”.")
     if "" in forgotten:

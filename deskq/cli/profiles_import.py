@@ -14,7 +14,7 @@ from deskq.cli.common import plain
 from deskq.cli.profiles import check, saved_profiles, say_if_not_kept
 from deskq.errors import UserError
 from deskq.profiles import Profile, ProfileFile
-from deskq.profiles.importing import Proposal, from_app, from_django, from_environment
+from deskq.profiles.importing import Proposal, from_app, from_django, from_environment, leads_to
 from deskq.profiles.profile_file import exported
 from deskq.profiles.saved import find
 from deskq.profiles.writing import write_private
@@ -115,6 +115,8 @@ def _complete(proposals: Sequence[Proposal]) -> list[Proposal]:
 def _say(proposal: Proposal, saved: Profile | None) -> None:
     profile = proposal.profile
     print(f"{plain(profile.name)} ({proposal.fate(saved)}): {plain(profile.url)}")
+    for name, words in leads_to(profile, saved):
+        print(f"  {name}: {plain(words)}")
     for field, where in proposal.sources:
         print(f"  {field} from {plain(where)}")
     for note in proposal.notes:

@@ -17,6 +17,7 @@ from deskq.cli.common import plain, table
 from deskq.errors import UserError
 from deskq.plain_text import json_text
 from deskq.profiles import PasswordStore, Profile, ProfileFile, resolve
+from deskq.profiles.confirmed_code import confirm
 from deskq.profiles.writing import write_private
 from deskq.schedules.base import Content, Entry, ScheduleStore, StoreError, StoreKind, Unreadable
 from deskq.schedules.opening import kind_of, open_store, store_urls
@@ -128,6 +129,7 @@ def export(options: argparse.Namespace) -> int:
 def stores_of(text: str) -> tuple[list[ScheduleStore], Profile | None]:
     """Return the stores that a profile's name, PROFILE/KIND or a URL stands for; raises UserError."""
     if _means_a_store(text):
+        confirm([text])  # whoever types it means it
         return [open_store(text)], None
     name, kind = text, ""
     profiles = ProfileFile()

@@ -8,9 +8,10 @@ from pathlib import Path
 from typing import Any, Final
 
 from deskq.errors import UserError
-from deskq.profiles.fields import lowers_safety
+from deskq.profiles.confirmed_code import runs_code
+from deskq.profiles.fields import BY_PLACE, SAFETY_ORDER, SAFETY_WORDS, TLS_OFF, lowers_safety
 from deskq.profiles.import_process import read_settings
-from deskq.profiles.profile import Profile, RedisOptions, Tls
+from deskq.profiles.profile import Profile, RedisOptions, Safety, Tls
 from deskq.profiles.saved import free_name
 from deskq.profiles.urls import alternative_urls
 from deskq.protocol.numbers import is_number
@@ -47,6 +48,27 @@ class Proposal:
         if lowers_safety(saved, self.profile):
             return f"overwrites the saved profile, and is less safe: {self.profile.safety} instead of {saved.safety}"
         return "overwrites the saved profile"
+
+
+def leads_to(profile: Profile, saved: Profile | None = None) -> list[tuple[str, str]]:
+    """Return what of a profile leads somewhere, runs something or lowers something: the field's name, and words.
+
+    ``saved``: the profile that it would overwrite.
+    """
+    told = [(place, str(getattr(profile, place) or "")) for place in ("management_url", "result_backend", "history")]
+    found = [(BY_PLACE[place].name, text) for place, text in told if text]
+    if profile.management_url and not profile.management_login()[0]:
+        found.append((BY_PLACE["management_url"].name, "▲ it gets the broker's login"))
+    title = BY_PLACE["schedule_stores"].name
+    found += [(title, f"▲ runs code: {store}" if runs_code(store) else store) for store in profile.schedule_stores]
+    files = [(BY_PLACE[f"tls.{place}"].name, getattr(profile.tls, place)) for place in ("ca", "certificate", "key")]
+    found += [(name, path) for name, path in files if path]
+    if not profile.tls.verify:
+        found.append((BY_PLACE["tls.verify"].name, f"▲ no. {TLS_OFF}"))
+    level = saved.safety if saved is not None else Safety.ASK
+    if SAFETY_ORDER.index(profile.safety) > SAFETY_ORDER.index(level):
+        found.append((BY_PLACE["safety"].name, f"▲ {SAFETY_WORDS[profile.safety]}"))
+    return found
 
 
 def from_environment(env: Mapping[str, str]) -> list[Proposal]:

@@ -284,6 +284,12 @@ class Profile:
             place for place in before.secrets() if server_of(self._url_of(place)) != server_of(before._url_of(place))
         ]
 
+    def management_moved(self, before: Profile) -> bool:
+        """Is the management API that the profile names another server than ``before``?"""
+        return bool(self.management_url) and server_of(self.management_url or "") != server_of(
+            before.management_url or ""
+        )
+
     def _url_of(self, place: str) -> str:
         kind, _, url = place.partition("/")
         if kind == "schedule_stores":

@@ -109,7 +109,10 @@ class SavedProfiles:
                 _check_history(profile, saved[place : place + 1], saved)
                 secrets = {key: secret for key, secret in profile.secrets().items() if secret}
                 for old in saved[place : place + 1]:
-                    secrets = dict.fromkeys(profile.moved_secrets(old), Secret()) | secrets
+                    moved = profile.moved_secrets(old)
+                    if not profile.management_login()[0] and profile.management_moved(old):
+                        moved.append("")  # the broker's login would go there
+                    secrets = dict.fromkeys(moved, Secret()) | secrets
                 kept.append((profile.name, secrets))
                 saved[place : place + 1] = [profile]
             self.file.save(saved)

@@ -6,9 +6,11 @@ import time
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
+from shlex import quote
 from typing import Any, Final
 
 from deskq.errors import UserError
+from deskq.profiles.confirmed_code import is_confirmed
 from deskq.profiles.import_process import read_settings
 from deskq.schedules.base import (
     Abilities,
@@ -34,14 +36,18 @@ _WHY_NOT: Final = "A beat_schedule is changed where it is written, in the app's 
 
 class CodeStore:
     """See ScheduleStore. ``app``: as ``celery -A`` takes it; ``path``: the folder to import from, "" for the present
-    one; ``python``: the project's, "" to look for it there. Reading runs the project's code."""
+    one; ``python``: the project's, "" to look for it there. Reading runs the project's code.
+
+    ``of_profile``: how the profile spells the store that names it, "" where a person does; then it is read only once
+    it is confirmed on this machine, since profiles come from others too.
+    """
 
     kind = StoreKind.CODE
 
-    def __init__(self, app: str, *, path: str = "", python: str = "") -> None:
+    def __init__(self, app: str, *, path: str = "", python: str = "", of_profile: str = "") -> None:
         if not app or app.startswith("-"):
             raise StoreError("Name the app as celery -A takes it, like code:proj.app.")
-        self._app = app
+        self._app, self._of_profile = app, of_profile
         self._folder = Path(path).expanduser() if path else Path.cwd()
         self._python = Path(python) if python else None
         self.url = f"{StoreKind.CODE}:{app}" + (f"?path={path}" if path else "")
@@ -51,6 +57,12 @@ class CodeStore:
 
     def read(self) -> Content:
         """See ScheduleStore. Imports the app in another process, at most READ_SECONDS."""
+        if self._of_profile and not is_confirmed(self._of_profile):
+            raise StoreError(
+                f"Reading “{self._of_profile}” runs code: {self._python or 'a Python'} imports {self._app} in "
+                f"{self._folder}. That was not confirmed on this machine. If you trust it, confirm it by reading it "
+                f"once: deskq schedules list {quote(self._of_profile)}"
+            )
         try:
             found = read_settings(
                 ["-A", self._app],

@@ -68,7 +68,8 @@ def open_store(url: str, profile: Profile | None = None) -> ScheduleStore:
 
         app, _, query = rest.partition("?")
         given = dict(parse_qsl(query))
-        return CodeStore(app, path=given.get("path", ""), python=given.get("python", ""))
+        named_by = url if profile is not None else ""
+        return CodeStore(app, path=given.get("path", ""), python=given.get("python", ""), of_profile=named_by)
     from deskq.schedules.beat_file import BeatFileStore
 
     return BeatFileStore(unquote(rest.removeprefix("//")))

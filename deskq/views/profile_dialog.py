@@ -19,6 +19,7 @@ from deskq.history.moving import save_with_history
 from deskq.models.formats import count, plain
 from deskq.models.patience import patiently
 from deskq.profiles import PasswordStore, Profile, ProfileFile, SavedProfiles
+from deskq.profiles.confirmed_code import confirm
 from deskq.profiles.fields import BY_PLACE, SAFETY_WORDS, lowers_safety
 from deskq.profiles.passwords import Keeping
 from deskq.profiles.saved import find, free_name
@@ -204,6 +205,8 @@ class ProfileDialog(ProfileFrame):
 
     async def _save(self, profile: Profile, then: Callable[[Profile], object] | None) -> None:
         was = self._editing
+        known = {store for one in self._profiles for store in one.schedule_stores}
+        await self._one_by_one(lambda: confirm(set(profile.schedule_stores) - known))  # those were typed here
         profile, about_history = await self._one_by_one(lambda: save_with_history(self._saved, profile, was))
         self._profiles = await self._one_by_one(self._saved.load)
         self._drafts.pop(was, None)

@@ -13,6 +13,7 @@ from PySide6.QtWidgets import QApplication
 from deskq.history.store import History
 from deskq.models import schedules as following
 from deskq.profiles import Profile
+from deskq.profiles.confirmed_code import confirm
 from deskq.protocol.events import Event
 from deskq.schedules.base import ScheduleStore
 from tests.gui.conftest import Run, until
@@ -55,6 +56,7 @@ def test_what_no_store_counts_is_counted_in_the_history(
     (tmp_path / "proj.py").write_text(_APP)
     added(store, entry("counted", last_run_at=time.time(), total_run_count=7))
     both = replace(profile, schedule_stores=(f"code:proj:app?path={tmp_path}",))
+    confirm(both.schedule_stores)
     often = [("shop.often", "(3,)" if number % 3 else "(1, 2)") for number in range(60)]
     received(both, *often, ("shop.rare", "()"), ("shop.rare", ""), ("shop.rare", "(9,)"), ("sample.add", "(1, 2)"))
 

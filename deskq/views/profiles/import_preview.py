@@ -11,7 +11,7 @@ from PySide6.QtWidgets import QDialog, QHBoxLayout, QListWidget, QListWidgetItem
 from deskq.models.formats import count, plain
 from deskq.profiles import Profile
 from deskq.profiles.fields import BY_PLACE, problems
-from deskq.profiles.importing import Proposal
+from deskq.profiles.importing import Proposal, leads_to
 from deskq.views import theme
 from deskq.views.empty import plain_label
 
@@ -88,7 +88,10 @@ class ImportPreview(QDialog):
         if not 0 <= row < len(self._proposals):
             return
         proposal = self._proposals[row]
-        lines = [f"{_title(field)}: {plain(where)}" for field, where in proposal.sources]
+        profile = proposal.profile
+        brings = leads_to(profile, self._saved.get(profile.name))
+        lines = [f"{name}: {plain(words)}" for name, words in brings]
+        lines += [f"{_title(field)}: {plain(where)}" for field, where in proposal.sources]
         self.detail.setText("\n".join([*lines, *(plain(note) for note in proposal.notes)]))
 
     def _accept(self) -> None:

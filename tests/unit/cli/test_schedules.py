@@ -10,6 +10,7 @@ import pytest
 
 from deskq.cli import main
 from deskq.profiles import PasswordStore, Profile, ProfileFile, SavedProfiles
+from deskq.profiles.confirmed_code import confirm
 from deskq.schedules.base import Crontab, Interval
 from deskq.schedules.plain import store_from_toml
 
@@ -62,6 +63,9 @@ def test_a_profile_means_all_its_stores_or_one_of_them(store: str, capsys: pytes
     saved = SavedProfiles(ProfileFile(), PasswordStore())
     saved.put(Profile.from_url("redis://127.0.0.1:1/0", name="shop", schedule_stores=(store,)))
     saved.put(Profile.from_url("amqp://127.0.0.1:1", name="bank"))
+    assert main(["schedules", "list", "shop/code"]) == 2
+    assert f"confirm it by reading it once: deskq schedules list '{store}'" in capsys.readouterr().err
+    confirm([store])
     assert main(["schedules", "list", "shop/code", "--format", "json"]) == 0
     assert len(json.loads(capsys.readouterr().out)) == 3
     assert main(["schedules", "list", "shop"]) == 1
