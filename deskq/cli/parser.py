@@ -132,7 +132,10 @@ def _add_task_filter(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--worker", action="append", default=[], metavar="W", help="worker name; * is a wildcard")
     parser.add_argument("--text", default="", metavar="T", help="words in id, name, arguments or exception")
     parser.add_argument(
-        "--filter", default="", metavar="F", help='the window\'s filter: "state:FAILURE runtime:>1 args:8812 since:1h"'
+        "--filter",
+        default="",
+        metavar="F",
+        help='filter as in the window, like "state:FAILURE runtime:>1 args:8812 since:1h"',
     )
     parser.add_argument("--since", default="", metavar="SPAN", help="first seen in the last 90s, 15m, 6h or 7d")
 
@@ -166,7 +169,7 @@ def _history(commands: Any) -> None:
     copying = _command(
         verbs,
         "copy",
-        "Copy a history into one file, also while a recorder writes it; nothing is overwritten.",
+        "Copy a history into one complete file, even while a recorder runs; existing files are not overwritten.",
         "deskq history copy shop shop-before-the-release.sqlite",
         "history:copy_file",
     )
@@ -183,7 +186,7 @@ def _history(commands: Any) -> None:
     for verb in (about, checking, compacting, copying, exporting):
         verb.add_argument("history", metavar="HISTORY|PROFILE", help="a history file, a profile's name, or its URL")
         add_profile_options(verb)
-    copying.add_argument("target", metavar="FILE", help="where the copy goes")
+    copying.add_argument("target", metavar="FILE", help="file to create")
 
 
 def _result(commands: Any) -> None:

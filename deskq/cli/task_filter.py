@@ -41,7 +41,7 @@ def _checked(options: argparse.Namespace, more_states: Sequence[str], reader: Hi
     chosen = TaskFilter(states=states, names=tuple(options.name), text=options.text)
     fields = doubts_about_text(options.text)
     if fields and hasattr(options, "filter"):
-        fields += " A filter with fields, as in the window, is --filter."
+        fields += " To filter by fields, use --filter."
     for doubt in filter(None, (doubts_about_states(chosen, there), fields)):
         print(f"deskq: {plain(doubt)}", file=sys.stderr)
     return chosen

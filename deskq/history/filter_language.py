@@ -82,7 +82,7 @@ def _runtime(field: str, value: str) -> Bound:
     found = _LIMIT.fullmatch(value)
     if found is None or found[1] in ("", "="):
         raise FilterError(
-            f"“{field}:{value}” is not a limit: write {field}:>1 (seconds), {field}:<200ms or {field}:>=5m.",
+            f"“{field}:{value}” is not a limit. Write {field}:>1 (seconds), {field}:<200ms or {field}:>=5m.",
             incomplete=value in ("<", ">", "<=", ">="),
         )
     return Bound(found[1], float(found[2]) * _UNITS[found[3] or "s"])
@@ -92,26 +92,26 @@ def _count(field: str, value: str) -> Bound:
     found = _LIMIT.fullmatch(value)
     if found is None or found[3] or not found[2].isdigit():
         raise FilterError(
-            f"“{field}:{value}” is not a count: write {field}:2, {field}:>0 or {field}:<=5.",
+            f"“{field}:{value}” is not a count. Write {field}:2, {field}:>0 or {field}:<=5.",
             incomplete=value in ("<", ">", "<=", ">=", "="),
         )
     return Bound(found[1] or "=", float(found[2]))
 
 
 FIELDS: Final[Mapping[str, FilterField]] = {
-    "state": FilterField("states", _plain, "FAILURE", "the task's state"),
-    "task": FilterField("names", _plain, "mail.*", "the task's name"),
-    "queue": FilterField("queues", _plain, "emails", "the queue it was sent to"),
-    "worker": FilterField("workers", _plain, "w1@host", "the worker that had it last"),
-    "args": FilterField("args", _plain, "8812", "text in its positional arguments"),
-    "kwargs": FilterField("kwargs", _plain, "anna", "text in its keyword arguments"),
-    "result": FilterField("results", _plain, "ok", "text in what it returned"),
-    "exception": FilterField("exceptions", _plain, "ValueError", "text in its exception"),
-    "runtime": FilterField("runtime", _runtime, ">1", "how long it ran: >1 (seconds), <200ms, >=5m"),
-    "retries": FilterField("retries", _count, ">0", "how often it was retried"),
-    "id": FilterField("ids", _id, "5b2c9d1e", "the beginning of its id"),
-    "root": FilterField("roots", _plain, "5b2c9d1e-…", "the id of the first task of its canvas"),
-    "parent": FilterField("parents", _plain, "5b2c9d1e-…", "the id of the task that sent it"),
+    "state": FilterField("states", _plain, "FAILURE", "state"),
+    "task": FilterField("names", _plain, "mail.*", "task name"),
+    "queue": FilterField("queues", _plain, "emails", "queue it was sent to"),
+    "worker": FilterField("workers", _plain, "w1@host", "last worker that received it"),
+    "args": FilterField("args", _plain, "8812", "text in the positional arguments"),
+    "kwargs": FilterField("kwargs", _plain, "anna", "text in the keyword arguments"),
+    "result": FilterField("results", _plain, "ok", "text in the return value"),
+    "exception": FilterField("exceptions", _plain, "ValueError", "text in the exception"),
+    "runtime": FilterField("runtime", _runtime, ">1", "runtime: >1 (seconds), <200ms, >=5m"),
+    "retries": FilterField("retries", _count, ">0", "number of retries"),
+    "id": FilterField("ids", _id, "5b2c9d1e", "beginning of the id"),
+    "root": FilterField("roots", _plain, "5b2c9d1e-…", "id of the first task of its canvas"),
+    "parent": FilterField("parents", _plain, "5b2c9d1e-…", "id of the task that sent it"),
 }
 """In the order in which a filter is written. ``since:15m``, which is no alternative to anything, comes besides."""
 _ALIASES: Final = {"name": "task", "uuid": "id"}
@@ -164,7 +164,7 @@ def seconds_of(span: str) -> float:
     match = _SPAN.fullmatch(span)
     if match is None:
         incomplete = not span or span.isdigit()
-        raise FilterError(f"“{span}” is not a time span: write 90s, 15m, 6h or 7d.", incomplete=incomplete)
+        raise FilterError(f"“{span}” is not a time span. Write it like 90s, 15m, 6h or 7d.", incomplete=incomplete)
     return float(match[1]) * _UNITS[match[2]]
 
 
@@ -175,11 +175,11 @@ def known_state(state: str, others: Iterable[str] = ()) -> str:
         return state
     if "," in state or "|" in state:
         either = " ".join(f"state:{part}" for part in re.split(r"[,|]+", state) if part)
-        raise FilterError(f"“{state}” is not a state. For one of several, write {either}.", incomplete=True)
+        raise FilterError(f"“{state}” is not a state. For any of several, write {either}.", incomplete=True)
     meant = [known for known in STATES if known.startswith(state)] or get_close_matches(state, STATES, 1, _SLIP)
     if meant:
         incomplete = meant[0].startswith(state)
-        raise FilterError(f"“{state}” is not a state: did you mean {' or '.join(meant)}?", incomplete=incomplete)
+        raise FilterError(f"“{state}” is not a state. Did you mean {' or '.join(meant)}?", incomplete=incomplete)
     return state
 
 
@@ -190,14 +190,14 @@ def doubts_about_states(chosen: TaskFilter, others: Iterable[str]) -> str:
     said = []
     for state in missing:
         meant = _OTHER_STATES.get(state)
-        said.append(f"No task here is in the state “{state}”" + (f": did you mean {meant}?" if meant else "."))
+        said.append(f"No task is in the state “{state}”" + (f". Did you mean {meant}?" if meant else "."))
     return " ".join(said)
 
 
 def doubts_about_text(text: str) -> str:
     """Say what of a text that is searched as it stands looks like the filter language, "" if nothing does."""
     looks = [word for word in text.split() if not _is_text(word)]
-    return f"“{' '.join(looks)}” is searched for as text." if looks else ""
+    return f"“{' '.join(looks)}” is searched for as literal text." if looks else ""
 
 
 def _tokens(text: str) -> Iterator[tuple[str, str, bool]]:
@@ -228,8 +228,8 @@ def _refuse_operator(word: str, *, before_field: bool) -> None:
         raise FilterError(f"“{word}” is not understood: {_what_to_write(mistaken)} {_literally(word)}")
     if _OPERATOR.fullmatch(word) or (before_field and _LOWER_OPERATOR.fullmatch(word)):
         raise FilterError(
-            f"“{word}” is not understood: this filter has no AND, OR, NOT or brackets. Values of one field are "
-            f"alternatives (state:FAILURE state:RETRY), different fields must all hold. {_literally(word)}",
+            f"“{word}” is not understood: filters have no AND, OR, NOT or brackets. Values of one field are "
+            f"alternatives (state:FAILURE state:RETRY); different fields must all match. {_literally(word)}",
         )
     if word.startswith('"'):
         raise _unclosed(word, word)
@@ -237,9 +237,9 @@ def _refuse_operator(word: str, *, before_field: bool) -> None:
 
 def _what_to_write(mistaken: re.Match[str]) -> str:
     if "(" in mistaken["before"]:
-        return "this filter has no brackets."
+        return "filters have no brackets."
     if mistaken["before"] or "!" in mistaken["sign"]:
-        return "this filter cannot exclude anything."
+        return "filters cannot exclude tasks."
     key = mistaken["field"].lower()
     limit = mistaken["sign"].replace("==", "=") if mistaken["sign"][0] in "<>" else ""
     return f"write {key}:{limit}{mistaken['value']}."
@@ -248,18 +248,18 @@ def _what_to_write(mistaken: re.Match[str]) -> str:
 def _unclosed(value: str, token: str) -> FilterError:
     """``value`` begins with a quotation mark, and is not a quoted whole."""
     if re.match(r'"(?:[^"\\]|\\.)*"', value):
-        return FilterError(f"“{token}” is not understood: put a blank behind the closing quotation mark.")
-    return FilterError(f"“{token}” has an opening quotation mark and no closing one.", incomplete=True)
+        return FilterError(f"“{token}” is not understood. Put a space after the closing quotation mark.")
+    return FilterError(f"“{token}” has no closing quotation mark. Add one.", incomplete=True)
 
 
 def _unknown_field(token: str, field: str) -> FilterError:
     near = get_close_matches(field.lower(), [*FIELDS, *_ALIASES, "since"], 1, 0.75)
-    hint = f" Did you mean {near[0]}:?" if near else f" Fields are {_NAMES}."
-    return FilterError(f"“{field}:” is not a field of this filter.{hint} {_literally(token)}")
+    hint = f" Did you mean {near[0]}:?" if near else f" The fields are {_NAMES}."
+    return FilterError(f"“{field}:” is not a filter field.{hint} {_literally(token)}")
 
 
 def _literally(word: str) -> str:
-    return f"To search for the text, write {_in_quotes(word)}."
+    return f"To search for it as text, write {_in_quotes(word)}."
 
 
 def _is_text(word: str) -> bool:

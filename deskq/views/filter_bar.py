@@ -44,8 +44,8 @@ _HELP: Final = "\n".join(
     [
         *(f"{key}:{field.example} – {field.tip}" for key, field in FIELDS.items()),
         "since:15m – first seen in the last 90s, 15m, 6h or 7d",
-        "Any other text is searched for in id, name, arguments and exception.",
-        'Quotes make anything text: "note: x".',
+        "Other text is searched for in id, name, arguments and exception.",
+        'Quotes make anything literal text: "note: x".',
     ]
 )
 _GROUP_STATES: Final = {
@@ -205,7 +205,7 @@ class FilterBar(QWidget):
         if (trouble, doubt) == (self.trouble, self.doubt):
             return
         self.trouble, self.doubt = trouble, doubt
-        said = plain(f"{trouble} The table still follows the previous filter." if trouble else doubt)
+        said = plain(f"{trouble} The table still shows the previous filter." if trouble else doubt)
         self.said.setText(said)
         self.said.setVisible(bool(said))
         self.line.setAccessibleDescription(said)
@@ -241,7 +241,7 @@ class FilterBar(QWidget):
     def _fill_menu(self) -> None:
         self._menu.clear()
         if not self.understood():
-            self._menu.addAction("The filter line is not understood").setEnabled(False)
+            self._menu.addAction("Correct the filter first").setEnabled(False)
             return
         chosen, facets = self.chosen(), self._facets or Facets()
         for title, name in _FACETS:

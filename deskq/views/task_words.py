@@ -38,7 +38,7 @@ def empty_words(
     if loading:
         return "Reading the history", "What matches is being looked for.", ""
     if not model.chosen.empty:
-        return "No task matches", plain(doubt) or "Nothing in the history fits this filter.", "Clear filter"
+        return "No task matches", plain(doubt) or "No task in the history matches the filter.", "Clear filter"
     if problem:
         return "Nothing recorded", problem, ""
     return "No task events yet", _NO_EVENTS, ""

@@ -175,8 +175,8 @@ def test_a_filter_that_is_not_understood_says_so(recorded: Recorded, run: Run, q
             assert not bar.said.isVisible()
 
             view.set_filter("color:red")  # neither rows of another meaning nor none: those of before, and a sentence
-            assert "“color:” is not a field" in bar.said.text()
-            assert "The table still follows the previous filter." in bar.said.text()
+            assert "“color:” is not a filter field" in bar.said.text()
+            assert "The table still shows the previous filter." in bar.said.text()
             assert bar.said.isVisible()
             assert bar.line.accessibleDescription() == bar.said.text()
             assert view.model.rowCount() == 1
@@ -198,7 +198,7 @@ def test_a_filter_that_is_not_understood_says_so(recorded: Recorded, run: Run, q
             await until(lambda: view.empty.title.text() == "No task matches")
             view.set_filter("state:FALURE")
             await until(lambda: view.empty.title.text() == "Filter not understood")
-            assert "did you mean FAILURE?" in view.empty.reason.text()
+            assert "Did you mean FAILURE?" in view.empty.reason.text()
             view.empty.button.click()
             await until(lambda: view.model.rowCount() == 4 and not bar.said.isVisible())
 
@@ -215,7 +215,7 @@ def test_a_state_that_no_task_is_in_is_told(recorded: Recorded, run: Run, qapp: 
             await until(lambda: view.model.rowCount() == 1)
             view.set_filter("state:progress")
             await until(view.filter_bar.said.isVisible)
-            assert view.filter_bar.said.text() == "No task here is in the state “PROGRESS”."
+            assert view.filter_bar.said.text() == "No task is in the state “PROGRESS”."
             await until(lambda: view.empty.reason.text() == view.filter_bar.said.text())
             recorded.tell(first, "progress")
             recorded.history.commit(time.time())

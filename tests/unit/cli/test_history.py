@@ -202,10 +202,10 @@ def test_a_filter_as_in_the_window(path: Path, command: list[str], capsys: pytes
     assert listed(capsys, *command, "--filter", 'exception:"ValueError(5)"', "--state", "failure") == (0, 1, "")
     assert listed(capsys, *command, "--filter", "task:mod.task0 mod.", "--name", "mod.task1") == (0, 200, "")
     for text, says in {
-        "color:red": "“color:” is not a field",
+        "color:red": "“color:” is not a filter field",
         "NOT state:SUCCESS": "no AND, OR, NOT",
         "since:yesterday": "90s, 15m, 6h or 7d",
-        "state:FALURE": "did you mean FAILURE?",
+        "state:FALURE": "Did you mean FAILURE?",
     }.items():
         status, count, said = listed(capsys, *command, "--filter", text)
         assert (status, count) == (2, 0)
@@ -219,13 +219,13 @@ def test_options_that_can_find_nothing_say_so(
     command = [*command, str(path)]
     status, count, said = listed(capsys, *command, "--state", "FALURE")
     assert (status, count) == (2, 0)
-    assert "“FALURE” is not a state: did you mean FAILURE?" in said
+    assert "“FALURE” is not a state. Did you mean FAILURE?" in said
     status, count, said = listed(capsys, *command, "--state", "progress")
     assert (status, count) == (0, 0)
-    assert "No task here is in the state “PROGRESS”." in said
+    assert "No task is in the state “PROGRESS”." in said
     status, count, said = listed(capsys, *command, "--text", "state:FAILURE")
     assert (status, count) == (0, 0)
-    assert "“state:FAILURE” is searched for as text. A filter with fields, as in the window, is --filter." in said
+    assert "“state:FAILURE” is searched for as literal text. To filter by fields, use --filter." in said
     status, _, said = listed(capsys, *command, "--since", "yesterday")
     assert status == 2
-    assert "“yesterday” is not a time span: write 90s, 15m, 6h or 7d." in said
+    assert "“yesterday” is not a time span. Write it like 90s, 15m, 6h or 7d." in said

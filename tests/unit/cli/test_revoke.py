@@ -47,6 +47,6 @@ def test_what_matches_nothing_or_too_much_is_refused(command: list[str], capsys:
 
 def test_a_misspelt_state_revokes_nothing(command: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     assert main([*command, "--state", "FALURE"]) == 2
-    assert "did you mean FAILURE?" in capsys.readouterr().err
+    assert "Did you mean FAILURE?" in capsys.readouterr().err
     assert main([*command, "--state", "failure", "--text", "args:x"]) == 2
-    assert "“args:x” is searched for as text." in capsys.readouterr().err
+    assert "“args:x” is searched for as literal text." in capsys.readouterr().err

@@ -60,9 +60,12 @@ def test_what_is_understood(text: str, expected: TaskFilter) -> None:
 @pytest.mark.parametrize(
     ("text", "says"),
     [
-        ("color:red", ["“color:” is not a field", "state, task, queue, worker", "runtime", "since", '"color:red"']),
+        (
+            "color:red",
+            ["“color:” is not a filter field", "state, task, queue, worker", "runtime", "since", '"color:red"'],
+        ),
         ("localhost:6379", ["“localhost:”", 'write "localhost:6379"']),
-        ("größe:5", ["“größe:” is not a field"]),
+        ("größe:5", ["“größe:” is not a filter field"]),
         ("staet:FAILURE", ["Did you mean state:?"]),
         ("NOT state:SUCCESS", ["“NOT”", "no AND, OR, NOT", '"NOT"']),
         ("not state:SUCCESS", ["“not”"]),
@@ -75,13 +78,13 @@ def test_what_is_understood(text: str, expected: TaskFilter) -> None:
         ("(state:FAILURE", ["brackets"]),
         ("runtime>1", ["write runtime:>1"]),
         ("task=mail.send", ["write task:mail.send"]),
-        ("state:FALURE", ["“FALURE” is not a state", "did you mean FAILURE?"]),
+        ("state:FALURE", ["“FALURE” is not a state", "Did you mean FAILURE?"]),
         ("state:FAILURE,RETRY", ["write state:FAILURE state:RETRY"]),
         ("since:yesterday", ["“yesterday” is not a time span", "90s, 15m, 6h or 7d"]),
         ("runtime:5", ["“runtime:5”", "runtime:>1"]),
         ("runtime:>fast", ["“runtime:>fast”", "runtime:<200ms"]),
         ("retries:>1.5", ["not a count", "retries:>0"]),
-        ('"a"b', ["blank behind the closing quotation mark"]),
+        ('"a"b', ["space after the closing quotation mark"]),
     ],
 )
 def test_what_is_not_understood_is_said(text: str, says: list[str]) -> None:
@@ -104,9 +107,9 @@ def test_what_may_be_completed(text: str) -> None:
 def test_custom_states_are_known_where_tasks_are_in_them() -> None:
     assert parse("state:STARTIN", states=["STARTIN"]).states == ("STARTIN",)
     assert doubts_about_states(parse("state:progress"), ["PROGRESS"]) == ""
-    assert doubts_about_states(parse("state:progress"), []) == "No task here is in the state “PROGRESS”."
-    assert "did you mean FAILURE?" in doubts_about_states(parse("state:failed"), [])
-    assert "did you mean STARTED?" in doubts_about_states(parse("state:running state:RETRY"), [])
+    assert doubts_about_states(parse("state:progress"), []) == "No task is in the state “PROGRESS”."
+    assert "Did you mean FAILURE?" in doubts_about_states(parse("state:failed"), [])
+    assert "Did you mean STARTED?" in doubts_about_states(parse("state:running state:RETRY"), [])
     assert doubts_about_states(parse("state:FAIL* state:LOST"), []) == ""
     for state in STATES:
         assert parse(f"state:{state}").states == (state,)
