@@ -114,8 +114,8 @@ def about_queues(
         unknown = [name for name, count in consumers.items() if count is None and told[name] is None]
         consumers = {name: told[name] if count is None else count for name, count in consumers.items()}
         if unknown:
-            what = "did not say what it consumes" if len(mute) == 1 else "did not all say what they consume"
-            evidence = f"{some(mute)} {what}; no other worker consumes {some(sorted(unknown))}."
+            what = "did not report its queues" if len(mute) == 1 else "did not all report their queues"
+            evidence = f"{some(mute)} {what}; no other consumer for {some(sorted(unknown))}."
             yield Step("no-consumer", "Consumers of some queues", "skipped", evidence)
     elif consumers and all(count is None for count in consumers.values()):
         if profile.transport == "redis" and _no_worker(observed) and not (past.workers or past.unknown):

@@ -51,8 +51,8 @@ def waiting_alone(ready: Mapping[str, int | None]) -> list[Finding]:
         Finding(
             "no-consumer",
             "ok",
-            "No message waits without a worker",
-            f"Looked at {some(sorted(ready))}." if ready else "No queue is there.",
+            "No messages waiting without a worker",
+            f"Checked {some(sorted(ready))}." if ready else "There are no queues.",
         )
     ]
 

@@ -104,9 +104,9 @@ def heartbeats(answering: Sequence[str], beating: Sequence[str], listened: float
             Finding(
                 "heartbeats",
                 "warning",
-                f"No heartbeat of {name}",
-                f"It answers ping, and sent nothing in {listened:.0f} s; its death is noticed late, and on Redis only "
-                "where deskq may ask it.",
+                f"No heartbeat from {name}",
+                f"It replies to ping but sent none in {listened:.0f} s: a crash is noticed late, and on Redis only if deskq "
+                "may inspect workers.",
                 "Start it without --without-heartbeat, and with the event_exchange and key prefix of the profile.",
             )
             for name in silent

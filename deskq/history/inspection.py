@@ -162,14 +162,14 @@ def copy_history(path: Path, target: Path, progress: Progress = lambda _done, _a
     own, kept = messages_path(path), messages_path(target)
     for place in (target, *(target.with_name(target.name + side) for side in _SIDE_FILES), kept):
         if place.exists():
-            raise UserError(f"{place} is there already, and nothing is overwritten. Choose another name for the copy.")
+            raise UserError(f"{place} already exists and is not overwritten. Choose another name for the copy.")
     source = open_for_reading(path)
     made: list[Path] = []
     try:
         needed = sum(_size(place) for place in (path.resolve(), own.resolve()))
         free = shutil.disk_usage(target.parent).free
         if free < needed:
-            raise UserError(f"The copy needs {needed / 1e6:,.0f} MB at {target}; {free / 1e6:,.0f} are free.")
+            raise UserError(f"Copying to {target} needs {needed / 1e6:,.0f} MB; {free / 1e6:,.0f} MB are free.")
         if own.exists():
             messages = apsw.Connection(str(own), flags=apsw.SQLITE_OPEN_READONLY)
             try:
@@ -191,7 +191,9 @@ def copy_history(path: Path, target: Path, progress: Progress = lambda _done, _a
             raise damaged(path, error) from None
         raise UserError(f"{path} cannot be copied: {error}.") from None
     except OSError as error:
-        raise UserError(f"{path} cannot be copied to {target}: {error.strerror or 'it is there already'}.") from None
+        raise UserError(
+            f"{path} cannot be copied to {target}: {error.strerror or 'the file already exists'}."
+        ) from None
     finally:
         source.close()
         for place in made:  # no history came to them

@@ -150,10 +150,10 @@ def refusal_of(path: Path) -> str:
         return ""
     version, owner = header
     if owner not in (0, APPLICATION_ID):
-        return f"{path} is not a file of messages of deskq: no messages are kept. Move it away."
+        return f"{path} is not a deskq message file, so no messages are kept. Move the file away."
     if version > VERSION:
         return (
-            f"{path} was written by a newer deskq: its format is {version}, and this deskq knows up to {VERSION}. "
+            f"{path} was written by a newer deskq: its format is {version}, and this deskq supports up to {VERSION}. "
             "No messages are kept. Upgrade deskq."
         )
     return ""

@@ -89,8 +89,8 @@ class WorkerRow:
 
     @property
     def presence(self) -> str:
-        """The word for it: "online", "offline" or "not known"."""
-        return "online" if self.online else "not known" if self.unknown else "offline"
+        """The word for it: "online", "offline" or "unknown"."""
+        return "online" if self.online else "unknown" if self.unknown else "offline"
 
 
 @dataclass(frozen=True, slots=True)

@@ -161,7 +161,7 @@ class BrokerTree(QStandardItemModel):
             warn = queue.no_consumer and bool(queue.ready)
             _set(item, WarnRole, warn)
             tip = f"{number(queue.ready)} ready, {number(queue.unacked)} unacked"
-            note = "\nNot there" if not queue.exists else "\nNo consumer" if queue.no_consumer else ""
+            note = "\nDoes not exist" if not queue.exists else "\nNo consumer" if queue.no_consumer else ""
             _set(item, Qt.ItemDataRole.ToolTipRole, tip + note)
         _set(parent, NoteRole, "" if not queues else number(sum(queue.ready or 0 for queue in queues)))
 

@@ -98,7 +98,7 @@ def _recorded(point: RatePoint, gaps: Sequence[Gap], created: float, until: floa
 def worker_words(workers: Sequence[WorkerRow]) -> str:
     """How many of the workers are online, and of how many it is not known."""
     unknown = sum(worker.unknown for worker in workers)
-    more = f", {unknown:,} not known" if unknown else ""
+    more = f", {unknown:,} unknown" if unknown else ""
     return f"Workers {sum(worker.online for worker in workers)} of {len(workers)}{more}"
 
 
@@ -110,7 +110,7 @@ def consumer_words(queues: Sequence[QueueRow]) -> str:
         return f"No consumer: {plain(', '.join(lonely[:3]))}"
     unknown = [queue.name for queue in there if queue.consumers is None and not queue.workers]
     if unknown:
-        return f"Consumers not known: {plain(', '.join(unknown[:3]))}"
+        return f"Consumers unknown: {plain(', '.join(unknown[:3]))}"
     if any(queue.no_consumer for queue in there):
-        return "Nothing waits without a consumer"
-    return "Every queue is consumed" if there else "No queue is there"
+        return "Every queue with messages has a consumer"
+    return "Every queue has a consumer" if there else "No queues"

@@ -94,7 +94,7 @@ STATE_WORDS: Final = {
     "REVOKED": "Revoked",
     "LOST": "Lost",
     "ENDED": "Ended (no event)",
-    "UNSEEN": "End not seen",
+    "UNSEEN": "End missed",
     "IGNORED": "Ignored",
 }
 ATTEMPT_WORDS: Final = {**STATE_WORDS, "REPLACED": "Replaced"}
@@ -112,13 +112,13 @@ TASK_COLUMNS: Final[tuple[Column[TaskRow], ...]] = (
     _clock(
         "finished",
         "Finished",
-        "When it ended; where no event told that, the last that is known of it",
+        "Time it ended; without an event of the end, the last time known",
         lambda row: row.finished,
     ),
     Column(
         "wait",
         "Wait",
-        "From being received to being started: the time between two events",
+        "Time between the received and the started event",
         lambda row: formats.duration(wait_of(row)),
         numeric=True,
         width=80,
@@ -127,7 +127,7 @@ TASK_COLUMNS: Final[tuple[Column[TaskRow], ...]] = (
     Column(
         "runtime",
         "Runtime",
-        "How long it ran. ≈: the time between two events; only a success tells its runtime",
+        "Time it ran. ≈: time between two events; workers report the runtime only on success",
         runtime_text,
         numeric=True,
         width=80,

@@ -24,15 +24,15 @@ from deskq.protocol.task_summary import TaskSummary, derive
 from deskq.protocol.tracebacks import parse_traceback
 
 _MOST_ITEMS: Final = 2_000
-_STORED: Final = "no event told of this; the result backend holds it"
+_STORED: Final = "no event of the end was seen; the outcome comes from the result backend"
 _NOTED: Final = {
     kinds.LOST: "its worker died or stopped while it ran",
-    kinds.ENDED: "its worker no longer runs it, and no event told how it ended. Either the task was ignored, or its "
-    "outcome could not be stored: the worker's log tells",
-    kinds.UNSEEN: "its worker no longer runs it; the event of its end was missed",
-    kinds.EXPIRED: "no worker received it before it expired, and the broker drops what has expired",
-    kinds.GONE: "it no longer waits anywhere; the events of its run were missed",
-    None: "no event told of its start; its worker says that it runs it",
+    kinds.ENDED: "its worker no longer runs it and sent no event of its end. Either the task was ignored, or its outcome "
+    "could not be stored; check the worker's log",
+    kinds.UNSEEN: "its worker no longer runs it; it ended while events were lost",
+    kinds.EXPIRED: "no worker received it before it expired, and the broker drops expired messages",
+    kinds.GONE: "it is no longer waiting anywhere; it ran while events were lost",
+    None: "its worker reports that it is running; no event of its start was seen",
 }
 """What a recorder noted, by the ending of the attempt; the rest is what the result backend holds."""
 
@@ -119,7 +119,7 @@ def stages_text(summary: TaskSummary) -> str:
         if before is None:
             parts.append(name)
         elif attempt.stage != before.stage:
-            parts.append(f", replaced by {name}" if before.replaced else f"; the id was used again for {name}")
+            parts.append(f", replaced by {name}" if before.replaced else f"; id reused for {name}")
         before = attempt
     return "".join(parts) if len(parts) > 1 else ""
 

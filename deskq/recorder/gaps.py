@@ -66,7 +66,7 @@ class Gaps:
         """Note how many events were dropped since when, if any were, while ``kept`` were held in memory."""
         if dropped is not None:
             since, count = dropped
-            cause = f"the history could not be written, and no more than {kept:,} events are kept in memory"
+            cause = f"the history could not be written, and memory holds at most {kept:,} events"
             self.note(since, now, cause, count)
 
     def end(self, now: float) -> None:

@@ -58,8 +58,8 @@ class TrustedClock:
             self._hold = msgspec.json.decode(noted or "", type=_Hold)
         if self._hold is None and last_sign and now - last_sign > self._most:
             self._begin_hold(
-                f"by this machine's clock no recorder was at work for {_span(now - last_sign)}. If the clock is wrong, "
-                "set it; to keep what is old, copy the history: deskq history copy"
+                f"by this machine's clock no recorder ran for {_span(now - last_sign)}. If the clock is wrong, set it. To "
+                "keep old tasks, copy the history with deskq history copy"
             )
 
     def round(self, now: float) -> None:
@@ -73,11 +73,11 @@ class TrustedClock:
             self._offset += ahead
             self._jump += ahead
             if ahead > 0:
-                self._begin_hold(f"the clock of this machine went ahead by {_span(ahead)} at once")
+                self._begin_hold(f"this machine's clock jumped ahead by {_span(ahead)}")
             elif self._hold is not None and abs(self._jump) <= self._most:
                 self._hold = None  # it was set back
         elif passed > self._most:
-            self._begin_hold(f"this machine slept for {_span(passed)}")
+            self._begin_hold(f"this machine was suspended for {_span(passed)}")
         if self._hold is not None:
             self._hold.left -= min(passed, _MOST_COUNTED)
             if self._hold.left <= 0:
@@ -99,13 +99,13 @@ class TrustedClock:
         if not self._tells:
             return ""
         if self._hold is not None:
-            return f"Nothing is deleted for its age yet: {self._hold.why}."
+            return f"Nothing is deleted by age yet: {self._hold.why}."
         behind = self._too_far()
         if behind <= self._most:
             return ""
         return (
-            f"The clock of this machine is {_span(behind)} ahead of the broker's or the workers': what is old goes by "
-            "theirs. Set the clock."
+            f"This machine's clock is {_span(behind)} ahead of the broker's or the workers', so age is measured by theirs. "
+            "Set the clock."
         )
 
     def noted(self) -> str | None:

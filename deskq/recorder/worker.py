@@ -138,4 +138,4 @@ class Missed:
     @property
     def cause(self) -> str:
         """What the gap in the history is called."""
-        return f"{self.hostname} accepted {self.count} tasks whose events did not arrive"
+        return f"{self.hostname} accepted {self.count} {'task' if self.count == 1 else 'tasks'} whose events did not arrive"

@@ -259,7 +259,7 @@ def _broker_line(name: str, facts: OverviewFacts) -> str:
     failed = sum(point.failed for point in facts.rates)
     online = sum(worker.online for worker in facts.workers)
     unknown = sum(worker.unknown for worker in facts.workers)
-    more = f", {unknown:,} not known" if unknown else ""
+    more = f", {unknown:,} unknown" if unknown else ""
     return (
         f"{formats.plain(name)}: {waiting:,} ready, {failed:,} failed, {formats.count(online, 'worker')} online{more}."
     )

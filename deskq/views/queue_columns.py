@@ -24,10 +24,10 @@ def _state(row: QueueRow, pause: Pause | None) -> str:
         who = f" by {formats.plain(pause.person)}" if pause.person else ""
         return f"paused{who} since {formats.clock_time(pause.at)}{_still_consumed(row, pause)}"
     if not row.exists:
-        return "not there"
+        return "does not exist"
     if row.no_consumer:
         return "no consumer"
-    return "consumed" if row.consumers or row.workers else "not known"
+    return "consumed" if row.consumers or row.workers else "unknown"
 
 
 def _still_consumed(row: QueueRow, pause: Pause) -> str:
@@ -57,9 +57,9 @@ def consumers(row: QueueRow) -> str:
     names = ", ".join(formats.plain(name) for name in row.workers)
     more = (row.consumers or 0) - len(row.workers)
     if not names:
-        return formats.count(more, "consumer") if more > 0 else "not known"
+        return formats.count(more, "consumer") if more > 0 else "unknown"
     if row.consumers is None:
-        return f"{names} (others are not known)"
+        return f"{names} (others unknown)"
     return f"{names} and {more:,} more" if more > 0 else names
 
 
@@ -103,7 +103,7 @@ def queue_columns(paused: Paused) -> tuple[Column[QueueRow], ...]:
         Column(
             "consumers",
             "Consumers",
-            "How many consumers it has, ≥ where not all workers have said what they consume",
+            "Number of consumers. ≥: not all workers have reported their queues",
             consumer_count,
             lambda r: len(r.workers) if r.consumers is None and r.workers else r.consumers,
             True,
@@ -139,7 +139,7 @@ def queue_columns(paused: Paused) -> tuple[Column[QueueRow], ...]:
         Column(
             "state",
             "State",
-            "Whether it is there and has a consumer",
+            "Whether the queue exists and has a consumer",
             lambda row: _state(row, paused(row.name)),
             width=220,
             state=lambda row: _group(row, paused(row.name)),

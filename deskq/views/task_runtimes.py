@@ -29,7 +29,7 @@ _COLUMNS: Final = (
     Column[TaskRuntimes](
         "count",
         "Count",
-        "How many succeeded in the hours of the span: only these tell their runtime",
+        "Tasks that succeeded in the time span: workers report the runtime only on success",
         lambda row: formats.number(row.count),
         lambda row: row.count,
         numeric=True,

@@ -66,7 +66,7 @@ class WorkerDetail(QWidget):
         self.heading = plain_label()
         self.heading.setFont(theme.bold_font())
         self.age = plain_label(muted=True)
-        self.ask = QPushButton(theme.icon("refresh-cw"), "Ask the worker")
+        self.ask = QPushButton(theme.icon("refresh-cw"), "Inspect worker")
         self.ask.clicked.connect(self.refresh)
         bar.addWidget(self.heading)
         bar.addSpacing(theme.GAP)
@@ -82,7 +82,7 @@ class WorkerDetail(QWidget):
         layout.addWidget(self.tabs, 1)
         if session.profile.silent:
             self.ask.setEnabled(False)
-            self.ask.setToolTip("The profile is silent: deskq asks workers nothing.")
+            self.ask.setToolTip("The profile is silent: workers are not inspected.")
 
     def _make_part(self, method: str, title: str, empty: str, is_table: bool) -> _Part:
         part = _Part(method, title, empty)
@@ -179,15 +179,17 @@ class WorkerDetail(QWidget):
         if self._worker is None:
             self._say(part, "No worker selected", "Select a worker to see what it does.")
         elif (part.method, self._worker.hostname) in self._asking:
-            self._say(part, "Asking …", "")
+            self._say(part, "Inspecting…", "")
         elif profile.silent:
-            self._say(part, "Not asked", "The profile is silent: deskq asks workers nothing.")
+            self._say(part, "Not inspected", "The profile is silent: workers are not inspected.")
         elif profile.read_only:
-            self._say(part, "Not asked", "The profile is read-only: deskq sends nothing by itself.", "Ask the worker")
+            self._say(
+                part, "Not inspected", "The profile is read-only: deskq inspects only on request.", "Inspect worker"
+            )
         elif not self._worker.online and not self._worker.unknown:
-            self._say(part, "Offline", "An offline worker does not answer.", "Ask anyway")
+            self._say(part, "Offline", "The worker is offline and will probably not reply.", "Inspect anyway")
         else:
-            self._say(part, "Not asked yet", "", "Ask the worker")
+            self._say(part, "Not inspected yet", "", "Inspect worker")
 
     def _say(self, part: _Part, title: str, reason: str, action: str = "") -> None:
         part.message.say(title, reason, action)

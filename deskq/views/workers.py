@@ -29,7 +29,9 @@ def _state(row: WorkerRow) -> str:
 
 def _exact_state(row: WorkerRow) -> str:
     if row.unknown:
-        return f"not known: last sign of life {formats.exact_time(row.since)}; it sends no heartbeats"
+        return (
+            f"unknown: last heard from at {formats.exact_time(row.since)}; no heartbeats, or none while it runs tasks"
+        )
     return f"{row.presence} since {formats.exact_time(row.since)}"
 
 
@@ -46,8 +48,8 @@ WORKER_COLUMNS: Final[tuple[Column[WorkerRow], ...]] = (
     Column(
         "state",
         "State",
-        "Since when it is online or offline, by this machine's clock. Not known: it sends no heartbeats and has not "
-        "answered",
+        "Online or offline, and since when (this machine's clock). Unknown: no heartbeats, or none while it runs "
+        "tasks, and no reply",
         _state,
         lambda row: (row.online, row.unknown, row.since),
         width=120,

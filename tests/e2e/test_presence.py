@@ -97,7 +97,7 @@ def test_a_solo_pool_that_works_and_is_deaf_is_not_dead(redis_url: str, extra: t
             return row is not None and row.state == "SUCCESS"
 
         wait_until(ended, 150, "its end")
-        assert (seen, lonely) == ({"online", "not known"}, {False})
+        assert (seen, lonely) == ({"online", "unknown"}, {False})
         worker_until(recording, worker.hostname, "online", 20)
 
 

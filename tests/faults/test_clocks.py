@@ -119,14 +119,14 @@ def test_a_recorder_that_starts_400_days_later_by_the_clock_deletes_nothing(redi
         task = str(uuid.uuid4())
         feed.send(task_events(task, 1))
         recording.wait_for_state(task, "SUCCESS")
-        wait_until(lambda: "Nothing is deleted for its age yet" in recording.status().message, 10, "the notice")
-        assert "no recorder was at work for 400 days" in recording.status().message
+        wait_until(lambda: "Nothing is deleted by age yet" in recording.status().message, 10, "the notice")
+        assert "no recorder ran for 400 days" in recording.status().message
         assert recording.count() == 51
         assert {worker.hostname for worker in recording.reader.workers()} == {"w1@host"}
-        assert "no recorder was at work for 400 days" in recording.log()
+        assert "no recorder ran for 400 days" in recording.log()
         recording.stop()
     with Recording(redis_url, history=path) as recording:  # the next one starts where the last one was a moment ago
-        wait_until(lambda: "Nothing is deleted for its age yet" in recording.status().message, 10, "the notice")
+        wait_until(lambda: "Nothing is deleted by age yet" in recording.status().message, 10, "the notice")
         assert recording.count() == 51
 
 

@@ -33,10 +33,10 @@ def shown(row: QueueRow, pause: Pause | None = None) -> dict[str, str]:
         ({}, "consumed", "success", "1", "w1"),
         ({"consumers": 3}, "consumed", "success", "3", "w1 and 2 more"),
         ({"consumers": 3, "workers": ()}, "consumed", "success", "3", "3 consumers"),
-        ({"consumers": None}, "consumed", "success", "≥ 1", "w1 (others are not known)"),
-        ({"consumers": None, "workers": ()}, "not known", "waiting", "–", "not known"),
+        ({"consumers": None}, "consumed", "success", "≥ 1", "w1 (others unknown)"),
+        ({"consumers": None, "workers": ()}, "unknown", "waiting", "–", "unknown"),
         ({"consumers": 0, "workers": (), "no_consumer": True}, "no consumer", "failure", "0", "nobody"),
-        ({"consumers": 0, "workers": (), "exists": False}, "not there", "waiting", "0", "not known"),
+        ({"consumers": 0, "workers": (), "exists": False}, "does not exist", "waiting", "0", "unknown"),
     ],
 )
 def test_what_is_known_of_consumers(changes: dict[str, object], state: str, group: str, count: str, by: str) -> None:

@@ -184,7 +184,7 @@ def test_a_read_only_profile_offers_no_change(tmp_path: Path, run: Run, qapp: QA
             await until(workers.banner.isVisible)
             assert not workers.enable.isVisible()
             assert "read-only" in workers.banner_text.text()
-            await until(lambda: workers.detail._parts[0].message.title.text() == "Not asked")
+            await until(lambda: workers.detail._parts[0].message.title.text() == "Not inspected")
             recorded.history.close()
 
     run(scenario())

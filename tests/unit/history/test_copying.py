@@ -86,7 +86,7 @@ def test_a_copy_of_a_history_that_is_being_written(tmp_path: Path, capsys: pytes
     history.close()
     before = target.read_bytes()
     assert main(["history", "copy", str(history.path), str(target)]) == 2
-    assert "is there already, and nothing is overwritten" in capsys.readouterr().err
+    assert "already exists and is not overwritten" in capsys.readouterr().err
     assert target.read_bytes() == before
     assert assert_sound(target) == 3_000
     assert main(["history", "copy", str(history.path), str(tmp_path / "other.sqlite")]) == 0
@@ -102,7 +102,7 @@ def test_a_copy_of_a_history_that_is_being_written(tmp_path: Path, capsys: pytes
 def test_nothing_beside_the_copy_is_overwritten_either(tmp_path: Path, beside: str) -> None:
     History(tmp_path / "history.sqlite").close()
     (tmp_path / beside).write_text("somebody else's")
-    with pytest.raises(UserError, match="nothing is overwritten"):
+    with pytest.raises(UserError, match="is not overwritten"):
         copy_history(tmp_path / "history.sqlite", tmp_path / "copy.sqlite")
     assert (tmp_path / beside).read_text() == "somebody else's"
     assert not (tmp_path / "copy.sqlite").exists()
@@ -124,7 +124,7 @@ def test_a_copy_that_fails_leaves_nothing(tmp_path: Path, monkeypatch: pytest.Mo
     with pytest.raises(UserError, match="No such file"):
         copy_history(history.path, tmp_path / "nowhere" / "copy.sqlite")
     monkeypatch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(free=0))
-    with pytest.raises(UserError, match=r"MB at .*; 0 are free"):
+    with pytest.raises(UserError, match=r"needs .* MB; 0 MB are free"):
         copy_history(history.path, folder / "copy.sqlite")
     assert not list(folder.iterdir())
     history.close()

@@ -23,7 +23,7 @@ def kept(history: Path) -> MessageKeep:
 
 
 @pytest.mark.parametrize(
-    ("setting", "says"), [("user_version = 99", "newer deskq"), ("application_id = 7", "not a file of messages")]
+    ("setting", "says"), [("user_version = 99", "newer deskq"), ("application_id = 7", "not a deskq message file")]
 )
 def test_a_file_that_is_not_this_ones_is_left_alone(tmp_path: Path, setting: str, says: str) -> None:
     history = tmp_path / "history.sqlite"

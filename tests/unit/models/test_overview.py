@@ -81,12 +81,12 @@ def queue(name: str, ready: int, consumers: int | None, *, exists: bool = True) 
 @pytest.mark.parametrize(
     ("queues", "words"),
     [
-        ([queue("a", 3, 1)], "Every queue is consumed"),
+        ([queue("a", 3, 1)], "Every queue has a consumer"),
         ([queue("a", 3, 0), queue("b", 3, 1)], "No consumer: a"),
-        ([queue("a", 0, 0), queue("b", 3, 1)], "Nothing waits without a consumer"),
-        ([queue("a", 3, None), queue("b", 3, 1)], "Consumers not known: a"),
-        ([queue("celery", 0, 0, exists=False), queue("b", 3, 1)], "Every queue is consumed"),
-        ([queue("celery", 0, 0, exists=False)], "No queue is there"),
+        ([queue("a", 0, 0), queue("b", 3, 1)], "Every queue with messages has a consumer"),
+        ([queue("a", 3, None), queue("b", 3, 1)], "Consumers unknown: a"),
+        ([queue("celery", 0, 0, exists=False), queue("b", 3, 1)], "Every queue has a consumer"),
+        ([queue("celery", 0, 0, exists=False)], "No queues"),
     ],
 )
 def test_all_is_well_only_where_that_is_known(queues: list[QueueRow], words: str) -> None:
@@ -96,4 +96,4 @@ def test_all_is_well_only_where_that_is_known(queues: list[QueueRow], words: str
 def test_workers_of_which_nothing_is_known_are_told_apart() -> None:
     online = WorkerRow("a", True, AT, AT)
     assert worker_words([online]) == "Workers 1 of 1"
-    assert worker_words([online, WorkerRow("b", False, AT, AT, unknown=True)]) == "Workers 1 of 2, 1 not known"
+    assert worker_words([online, WorkerRow("b", False, AT, AT, unknown=True)]) == "Workers 1 of 2, 1 unknown"

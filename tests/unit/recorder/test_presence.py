@@ -44,10 +44,10 @@ def asked_until(watch: WorkerWatch, presence: Presence, until: float, there: dic
         ("prefork", False, "offline"),
         ("prefork", True, "offline"),
         ("thread", True, "offline"),
-        ("solo", False, "not known"),
+        ("solo", False, "unknown"),
         ("gevent", False, "offline"),
-        ("gevent", True, "not known"),
-        ("", True, "not known"),
+        ("gevent", True, "unknown"),
+        ("", True, "unknown"),
     ],
 )
 def test_what_the_silence_of_one_that_used_to_answer_means(pool: str, busy: bool, presence: str) -> None:
@@ -63,7 +63,7 @@ def test_what_the_silence_of_one_that_used_to_answer_means(pool: str, busy: bool
     assert watch.is_alive("w1", 1) is (False if presence == "offline" else None)
 
 
-@pytest.mark.parametrize(("busy", "presence"), [(False, "offline"), (True, "not known")])
+@pytest.mark.parametrize(("busy", "presence"), [(False, "offline"), (True, "unknown")])
 def test_of_a_solo_pool_only_its_lost_connection_tells(busy: bool, presence: str) -> None:
     watch = WorkerWatch()
     heard(watch, NOW)
@@ -86,7 +86,7 @@ def test_a_solo_pool_whose_heartbeats_stop_may_be_at_work() -> None:
     assert Presence(watch, set).to_ask(NOW + 30) == ["w1"]
     for second in range(30, 62):
         watch.check(NOW + second)
-    assert watch.workers["w1"].row().presence == "not known"
+    assert watch.workers["w1"].row().presence == "unknown"
     assert watch.is_alive("w1", 1) is None
 
 
@@ -104,7 +104,7 @@ def test_one_that_never_answered_may_be_told_not_to() -> None:
     watch = WorkerWatch()
     heard(watch, NOW)
     asked = asked_until(watch, Presence(watch, set), NOW + UNKNOWN_AFTER + 2 * SELDOM, {"w1": False})
-    assert watch.workers["w1"].row().presence == "not known"
+    assert watch.workers["w1"].row().presence == "unknown"
     assert asked[-1] - asked[-2] == SELDOM
 
 
@@ -112,7 +112,7 @@ def test_where_nobody_may_ask_it_is_not_known() -> None:
     watch = WorkerWatch()
     heard(watch, NOW)
     asked_until(watch, Presence(watch, set), NOW + UNKNOWN_AFTER + 1, {})
-    assert watch.workers["w1"].row().presence == "not known"
+    assert watch.workers["w1"].row().presence == "unknown"
 
 
 def test_an_answer_that_was_asked_for_before_the_goodbye_is_none() -> None:

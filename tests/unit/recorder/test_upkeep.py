@@ -112,7 +112,7 @@ def test_a_clock_that_is_400_days_ahead_deletes_nothing(tmp_path: Path, told: bo
     upkeep = Upkeep(profile, history, said.append, lambda: steady[0])
     upkeep.begin(wrong, NOW)
     assert len(said) == 1
-    assert "no recorder was at work for 400 days" in upkeep.notice
+    assert "no recorder ran for 400 days" in upkeep.notice
     for hour in range(7):
         run(3_600)
         with contextlib.closing(HistoryReader(history.path)) as reader:
@@ -121,7 +121,7 @@ def test_a_clock_that_is_400_days_ahead_deletes_nothing(tmp_path: Path, told: bo
     upkeep.close()
     upkeep = Upkeep(profile, history, said.append, lambda: steady[0])  # the next run, by the same clock
     upkeep.begin(wrong + steady[0], wrong + steady[0])
-    assert "no recorder was at work for 400 days" in upkeep.notice
+    assert "no recorder ran for 400 days" in upkeep.notice
     run(4_000)
     reader = HistoryReader(history.path)
     assert reader.counts().total == (2_000 if told else 0)

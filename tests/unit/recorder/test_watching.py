@@ -60,7 +60,7 @@ def test_of_who_never_sent_a_heartbeat_silence_says_nothing() -> None:
     assert second == UNKNOWN_AFTER + 1
     assert watch.is_alive("w1", 1) is None
     (row,) = watch.take_changed()
-    assert (row.presence, row.since) == ("not known", NOW)
+    assert (row.presence, row.since) == ("unknown", NOW)
     assert WorkerWatch([row]).workers["w1"].row() == row
     watch.task_event(started(NOW + 70), NOW + 70)
     assert watch.workers["w1"].row().presence == "online"
