@@ -87,7 +87,7 @@ def _by_workers(profile: Profile, targets: Collection[Target]) -> dict[Target, s
     lonely = [target for target in targets if not consumed.intersection(_queues(target))]
     silent = ""
     if any(not never.issuperset(_queues(target)) for target in lonely):
-        silent = silent_nodes(profile, replies, (), may="it may take from there")
+        silent = silent_nodes(profile, replies, (), may="it may consume the queue")
     return {
         target: _never_declared(profile, target)
         if never.issuperset(_queues(target))
@@ -125,7 +125,7 @@ def _by_history(profile: Profile, targets: Collection[Target]) -> dict[Target, s
     if consumed is None:
         return {}
     return {
-        target: f"No worker that is online takes from the queue {_names(target)} at {profile.name}."
+        target: f"No online worker consumes the queue {_names(target)} at {profile.name}."
         for target in targets
         if _queues(target) and not consumed.intersection(_queues(target))
     }
@@ -144,11 +144,11 @@ def _names(target: Target) -> str:
 
 
 def _never_declared(profile: Profile, target: Target) -> str:
-    return f"No worker has ever declared the queue {_names(target)} at {profile.name}: a task waits there for one."
+    return f"No worker has ever declared the queue {_names(target)} at {profile.name}. A task would wait there."
 
 
 def _nobody(profile: Profile, target: Target) -> str:
     if isinstance(target, Route) and not target.queues:
-        return f"No worker that answers takes from a queue that {target.words} leads to, at {profile.name}."
-    who = "No worker" if profile.transport == "amqp" else "No worker that answers"
-    return f"{who} takes from the queue {_names(target)} at {profile.name}: a task waits there until one does."
+        return f"No replying worker consumes a queue that {target.words} leads to, at {profile.name}."
+    who = "No worker" if profile.transport == "amqp" else "No replying worker"
+    return f"{who} consumes the queue {_names(target)} at {profile.name}. A task would wait until one does."

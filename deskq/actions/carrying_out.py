@@ -30,7 +30,7 @@ _LOOK_SECONDS: Final = 0.2
 _PAUSES: Final = (0.5, 1.0, 2.0, 5.0)
 """Seconds before it is tried again, the last one for all further times."""
 
-_STORED: Final = "found afterwards: it is stored so"
+_STORED: Final = "checked afterwards: it was stored"
 
 T = TypeVar("T")
 
@@ -132,7 +132,7 @@ class Carrier:
         numbers, batch = self._sendable(first, batch)
         if not batch:
             if self._plan.canary:
-                self._say(phase="stopped", words=f"The first one was not sent. {self._progress.words}")
+                self._say(phase="stopped", words=f"The first task was not sent. {self._progress.words}")
             return not self._plan.canary and not self._too_many(self._progress.failed)
         self._journal.mark(plan, [(number, Outcome.SENDING, "") for number in numbers])
         try:
@@ -160,7 +160,7 @@ class Carrier:
             self._say(done=now.done + len(done), failed=failed, unknown=unknown, words=words)
         publisher.forget(done)
         if unknown:
-            self._say(phase="stopped", words=f"{words} Look in the journal for what is not known.")
+            self._say(phase="stopped", words=f"{words} See the journal for unknown items.")
             return False
         return not self._too_many(failed)
 
@@ -279,7 +279,7 @@ def resolve_unknown(journal: Journal, profile: Profile) -> dict[str, Outcome]:
     sent = _sent_ones(profile, [item.new_id for item in tasks])  # last, since it raises where the broker is away
     for item in tasks:
         if item.new_id in sent:
-            done(item, "found afterwards: it was sent")
+            done(item, "checked afterwards: it was sent")
     return dict.fromkeys(found, Outcome.DONE)
 
 

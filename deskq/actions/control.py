@@ -103,9 +103,12 @@ class ControlDoer:
             except (LoginRefused, NotTold) as error:
                 if not begun:
                     raise
-                endings |= {step.id: Ending(Outcome.FAILED, f"{error} Nobody was told.") for step in group}
+                endings |= {step.id: Ending(Outcome.FAILED, f"{error} The command was not sent.") for step in group}
             except BrokerError as error:
-                endings |= {step.id: Ending(Outcome.UNKNOWN, f"{error} It may have been told.") for step in group}
+                endings |= {
+                    step.id: Ending(Outcome.UNKNOWN, f"{error} The worker may have received the command.")
+                    for step in group
+                }
             begun = True
         return [endings[step.id] for step in steps]
 

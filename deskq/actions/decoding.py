@@ -35,7 +35,7 @@ def undecodable(message: RawMessage) -> str:
             received._reraise_error()
         args, kwargs, embed = received.decode()
         if not (isinstance(args, list | tuple) and isinstance(kwargs, dict) and isinstance(embed, dict)):
-            return _sentence("its body is not a list of arguments, keyword arguments and callbacks")
+            return _sentence("the body is not a list of arguments, keyword arguments and callbacks")
         Request(received, app=_app(), task=_task(), headers=received.headers, decoded=False, utc=True)
     except Exception as error:  # noqa: BLE001 - each codec raises its own, and a worker drops it for any of them
         return _sentence(f"{type(error).__name__}: {error}")
@@ -43,7 +43,7 @@ def undecodable(message: RawMessage) -> str:
 
 
 def _sentence(reason: str) -> str:
-    return f"Not sent: no worker could read it ({reason[:_LONGEST]})."
+    return f"Not sent: no worker could decode the message ({reason[:_LONGEST]})."
 
 
 @cache

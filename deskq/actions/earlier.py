@@ -60,7 +60,7 @@ def overtaken(plan: Plan, items: Sequence[Item], profile: Profile) -> dict[str, 
     for source, retries in _seen(profile, list(known)).items() if known else ():
         new = [one for one in retries if one not in known[source]]
         if new:
-            found[source] = f"{source} was retried meanwhile, by somebody else, as {new[-1]}. Look at the tasks again."
+            found[source] = f"Someone else has already retried {source}, as {new[-1]}. Check the tasks again."
     return found
 
 

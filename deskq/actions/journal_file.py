@@ -68,8 +68,8 @@ def _refuse_newer(path: Path) -> None:
 
 def _newer(path: Path, version: int) -> UserError:
     return UserError(
-        f"{path} was written by a newer deskq: its format is {version}, and this deskq knows up to {VERSION}. Nothing "
-        "was changed. Upgrade deskq."
+        f"{path} was written by a newer deskq: its format is {version}, and this deskq supports up to {VERSION}. "
+        "Nothing was changed. Upgrade deskq."
     )
 
 

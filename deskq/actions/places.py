@@ -53,8 +53,8 @@ def place_of(row: TaskRow, workers: Workers, *, message: RawMessage | None = Non
         return Place(own[0])
     if len(own) > 1:
         names = ", ".join(f"“{name}”" for name in sorted(own)[:_SHOWN]) + (" …" if len(own) > _SHOWN else "")
-        return Place(problem=f"its queue is not known: its worker takes from {names}")
-    return Place(problem="its queue is not known")
+        return Place(problem=f"its queue is unknown: its worker consumes {names}")
+    return Place(problem="its queue is unknown")
 
 
 class Routes:

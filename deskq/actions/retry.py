@@ -86,10 +86,10 @@ class Candidate:
     def why_not(self) -> str:
         """Why it cannot be sent, as a part of a sentence, "" if it can."""
         if not self.queue and self.route is None:
-            return self.problem or "its queue is not known"
+            return self.problem or "its queue is unknown"
         if self.message is None and self.body is None:
             return "its arguments are not known for certain"
-        return "" if self.name else "its name is not known"
+        return "" if self.name else "its name is unknown"
 
     @property
     def target(self) -> str:
@@ -127,16 +127,16 @@ def candidate(
     found = retargeted(found, queue)
     own = message if message is not None and (message.id == row.uuid or not message.id) else None
     if own.in_group if own is not None else stored is not None and stored.in_group:
-        found = with_loss(found, "it belongs to a group, which does not wait for the new one")
+        found = with_loss(found, "it belongs to a group, which does not wait for the new task")
     if own is not None:
         body = read_body(own)
         if body is not None and body.canvas:
             found = with_loss(found, f"its {', '.join(body.canvas)} will not run again")
         elif body is None:
-            found = with_loss(found, f"its callbacks, if it has any, run again: {_unread(own)} and is left as it is")
+            found = with_loss(found, f"{_unread(own)} and is sent unchanged; callbacks in it run again")
         name = own.task or (body.task if body is not None else "") or row.name
         return replace(found, grade=Grade.EXACT, name=name, body=body, message=own)
-    found = with_loss(found, "its callbacks, priority, time limits and own headers are not known and left out")
+    found = with_loss(found, "its callbacks, priority, time limits and own headers are unknown and left out")
     name = (stored.name if stored is not None else "") or row.name  # events show a shadow, records the task itself
     found = replace(found, name=name)
     if stored is not None and stored.args is not None:
@@ -260,11 +260,11 @@ def _losses(row: TaskRow) -> list[str]:
     if row.state in ("SENT", "RECEIVED", "STARTED", "RETRY"):
         losses.append("it has not ended yet: it may run twice")
     elif row.state in ("LOST", "ENDED", "UNSEEN"):
-        losses.append("how it ended is not known: it may have done its work")
+        losses.append("its outcome is unknown: it may have done its work")
     if row.parent and not row.retries_parent:
-        losses.append("it was started by another task, which does not wait for the new one")
+        losses.append("it was sent by another task, which does not wait for the new task")
     elif row.root_id and row.root_id != row.uuid:
-        losses.append("it belongs to a canvas, which does not wait for the new one")
+        losses.append("it belongs to a canvas, which does not wait for the new task")
     return losses
 
 

@@ -169,7 +169,7 @@ class Revoker:
 def _changes_nothing(noted: Ending, state: str) -> Ending:
     """How a revocation that was noted ended for a task that had ended before, where ``state`` says so."""
     return (
-        Ending(Outcome.GONE, f"It has ended already ({state}): nothing is left to revoke. {noted.words}")
+        Ending(Outcome.GONE, f"It had already ended ({state}), so there was nothing to revoke. {noted.words}")
         if state
         else noted
     )

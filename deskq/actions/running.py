@@ -74,11 +74,13 @@ def ended_note(ended: Mapping[str, str], count: int) -> str:
         return ""
     states = ", ".join(sorted(set(ended.values())))
     if count == 1:
-        return f"It has ended already ({states}): revoking it changes nothing."
+        return f"The task has already ended ({states}); revoking it changes nothing."
     which = (
-        "All of them have" if len(ended) == count else f"{len(ended):,} of them {'has' if len(ended) == 1 else 'have'}"
+        f"All {count:,} tasks have"
+        if len(ended) == count
+        else f"{len(ended):,} of the {count:,} tasks {'has' if len(ended) == 1 else 'have'}"
     )
-    return f"{which} ended already ({states}): revoking those changes nothing."
+    return f"{which} already ended ({states}); revoking {'it' if len(ended) == 1 else 'them'} changes nothing."
 
 
 def silent_nodes(

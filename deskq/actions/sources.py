@@ -99,7 +99,7 @@ def retried_before(candidates: Sequence[Candidate], profile: Profile, target: Pr
     for one in candidates:
         earlier = before.get(one.row.uuid)
         if earlier:
-            told = f"it was retried before{_when(list(earlier.values())) if len(before) == 1 else ''}"
+            told = f"it has already been retried{_when(list(earlier.values())) if len(before) == 1 else ''}"
             found.append(replace(with_loss(one, told), earlier=frozenset(earlier)))
         else:
             found.append(one)
@@ -175,7 +175,9 @@ def _origin(place: Place, routes: Routes) -> str | Route | Place:
     route = routes.of(place)
     if isinstance(route, Route):
         return route
-    return replace(place, problem=f"it was sent through an exchange that leads nowhere now: {route.rstrip('.')}")
+    return replace(
+        place, problem=f"it was sent through an exchange that no longer leads to a queue: {route.rstrip('.')}"
+    )
 
 
 def _named(candidates: Sequence[Candidate], profile: Profile) -> list[Candidate]:
@@ -183,7 +185,9 @@ def _named(candidates: Sequence[Candidate], profile: Profile) -> list[Candidate]
     doubtful = {one.name for one in candidates if one.grade in (Grade.REBUILT, Grade.MANUAL)}
     unknown = unregistered(profile, doubtful)
     return [
-        with_loss(one, f"no worker that answers knows a task “{one.name}”: it may be a shadow, and is thrown away")
+        with_loss(
+            one, f"no replying worker knows a task “{one.name}”: the name may be a shadow, and workers would discard it"
+        )
         if one.name in unknown and one.grade in (Grade.REBUILT, Grade.MANUAL)
         else one
         for one in candidates

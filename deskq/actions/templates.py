@@ -62,7 +62,7 @@ def _saved() -> dict[str, Mapping[str, Any]]:
     except FileNotFoundError:
         return {}
     except (OSError, ValueError, TypeError, AttributeError, RecursionError) as error:
-        raise UserError(f"The saved calls in {path} cannot be read: {error}. Mend or remove the file.") from None
+        raise UserError(f"The saved calls in {path} cannot be read: {error}. Repair or remove the file.") from None
 
 
 def _call(values: Mapping[str, Any]) -> Call:

@@ -68,9 +68,9 @@ class Confirms:
         if sent:
             return Answer(True)
         if parcel.route is not None:  # one refusal is told for all queues, and the others have taken it
-            refused = f"A queue behind {parcel.route.words} refused it (it may be full)"
-            return Answer(None, f"{refused}; others may have it.")
-        return Answer(False, f"Not sent: the queue “{parcel.queue}” refused it (it may be full).")
+            refused = f"A queue behind {parcel.route.words} refused the message (it may be full)"
+            return Answer(None, f"{refused}; other queues may have it.")
+        return Answer(False, f"Not sent: the queue “{parcel.queue}” refused the message (it may be full).")
 
     def forget(self) -> None:
         """Begin anew with the next messages."""

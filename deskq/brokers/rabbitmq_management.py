@@ -170,8 +170,8 @@ def _url_for(profile: Profile, used: tuple[str, str]) -> str:
     if named.geturl():
         if profile.tls_in_use and named.scheme.lower() != "https":
             raise BrokerError(
-                f"The management API of “{profile.name}” is not asked: the broker's URL has TLS, and a login would go "
-                "to the API in plain text. Give it a URL that begins with https://."
+                f"The management API of “{profile.name}” is not read: the broker's URL has TLS, but the API's URL "
+                "would send the login in plain text. Set a management URL that begins with https://."
             )
         return named._replace(scheme=named.scheme.lower(), netloc=named.netloc.rpartition("@")[2]).geturl()
     host = urlsplit(profile.alternatives()[0].url).hostname or "127.0.0.1"
@@ -181,8 +181,8 @@ def _url_for(profile: Profile, used: tuple[str, str]) -> str:
     scheme, port = ("https", _TLS_PORT) if profile.tls_in_use else ("http", _PORT)
     if profile.tls_in_use or used != _KNOWN_TO_ALL:
         raise BrokerError(
-            f"The management API of “{profile.name}” is not asked: its URL is not in the profile, and the login is not "
-            f"sent to a port that the profile does not name. Set the URL, as in {scheme}://{place}:{port}."
+            f"The management API of “{profile.name}” is not read: the profile does not name its URL, and deskq does "
+            f"not send the login to a guessed port. Set the management URL, like {scheme}://{place}:{port}."
         )
     return f"{scheme}://{place}:{port}"
 

@@ -47,8 +47,8 @@ return 1
 message for each list. Of several lists all are looked at first, so that one that is none ends it before anything is
 pushed. The marker comes before the push: who may not write it sends nothing."""
 _NOT_SENT: Final = "Not sent: "
-ALREADY: Final = "it was there already"
-CLAIMED: Final = "somebody else retried it in the last two minutes. Look at the tasks again."
+ALREADY: Final = "it had already been sent"
+CLAIMED: Final = "someone else retried it in the last two minutes. Check the tasks again."
 _MAY_NOT: Final = (
     "the user may not do it. Give it the commands EVAL, LPUSH, LLEN, SET, UNLINK and EXISTS (ACL SETUSER)."
 )
@@ -115,7 +115,7 @@ class RedisPublisher:
             self._be_connected()
             if run and self._run == run:
                 answers = [_answer(reply) for reply in self._push(encoded)]
-                late = f"{problem} It may still arrive by the first connection; the second try was refused: "
+                late = f"{problem} It may still arrive through the first connection; the second attempt was refused: "
                 return [e if e.sent else Answer(None, late + e.words.removeprefix(_NOT_SENT)) for e in answers]
             found = self.resolve([parcel.id for parcel in parcels])
         except (redis.RedisError, OSError) as error:
@@ -124,8 +124,8 @@ class RedisPublisher:
         except BrokerError as error:
             problem = str(error)
         else:
-            changed = "The server restarted since, or another one answers" if self._run else "It was not found there"
-            unsure = Answer(None, f"{problem} {changed}: it was not sent again.")
+            changed = "The server has restarted or been replaced" if self._run else "It was not found there"
+            unsure = Answer(None, f"{problem} {changed}; it was not sent again.")
             return [Answer(True, ALREADY) if found[parcel.id] else unsure for parcel in parcels]
         return [Answer(None, problem)] * len(parcels)
 

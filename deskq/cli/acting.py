@@ -124,9 +124,9 @@ def _tell_of_unknown_ends(reader: HistoryReader, chosen: TaskFilter) -> None:
 
 def _why(one: Candidate) -> str:
     if not one.target:
-        return f"{one.why_not}; say --queue"
+        return f"{one.why_not}; set it with --queue"
     if one.message is None and one.body is None:
-        return f"{one.why_not}; give them with --args and --kwargs"
+        return f"{one.why_not}; set them with --args and --kwargs"
     return one.why_not
 
 

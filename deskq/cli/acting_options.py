@@ -78,7 +78,7 @@ def add_acting(commands: Any, command: Callable[..., argparse.ArgumentParser]) -
     )
     showing.add_argument("text", nargs="?", default="", help="an action's id for its items, or words to search for")
     showing.add_argument("--limit", type=int, default=100, metavar="N", help="at most so many actions (100)")
-    showing.add_argument("--resolve", metavar="URL|PROFILE", help="look for what is not known; sends nothing")
+    showing.add_argument("--resolve", metavar="URL|PROFILE", help="check unknown items; sends nothing")
     showing.add_argument("--undo", metavar="ACTION", help="take this action back, as far as it can be")
     showing.add_argument("--on", metavar="URL|PROFILE", help="where to take it back (the action's own profile)")
     _asking(showing)

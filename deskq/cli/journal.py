@@ -29,7 +29,7 @@ def run(options: argparse.Namespace) -> int:
             profile = profile_of(options.resolve, options)
             found = resolve_unknown(journal, profile)
             left = len(journal.unknown(profile.name))
-            print(f"{len(found):,} found: they were done. {left:,} still not known.")
+            print(f"{len(found):,} confirmed as done; {left:,} still unknown.")
             return 0
         if options.undo:
             return _undo(journal, options)

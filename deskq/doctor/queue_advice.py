@@ -74,7 +74,7 @@ def unreachable(
                     Finding(
                         "no-queue",
                         "warning",
-                        f"{worker} consumes “{name}”, which is not there",
+                        f"{worker} consumes “{name}”, which does not exist",
                         "The broker knows no queue of this name: it was deleted under the worker.",
                         "Restart the worker, which declares it anew.",
                     )

@@ -105,8 +105,8 @@ def heartbeats(answering: Sequence[str], beating: Sequence[str], listened: float
                 "heartbeats",
                 "warning",
                 f"No heartbeat from {name}",
-                f"It replies to ping but sent none in {listened:.0f} s: a crash is noticed late, and on Redis only if deskq "
-                "may inspect workers.",
+                f"It replies to ping but sent none in {listened:.0f} s: a crash is noticed late, and on Redis only if "
+                "deskq may inspect workers.",
                 "Start it without --without-heartbeat, and with the event_exchange and key prefix of the profile.",
             )
             for name in silent

@@ -187,8 +187,8 @@ def refuse_foreign(path: Path) -> None:
 def newer(path: Path, version: int) -> UserError:
     """What to tell a person of a file that is not touched."""
     return UserError(
-        f"{path} was written by a newer deskq: its format is {version}, and this deskq supports up to {VERSION}. Nothing "
-        "was changed. Upgrade deskq, or choose another file."
+        f"{path} was written by a newer deskq: its format is {version}, and this deskq supports up to {VERSION}. "
+        "Nothing was changed. Upgrade deskq, or choose another file."
     )
 
 

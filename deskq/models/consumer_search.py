@@ -55,7 +55,7 @@ class ConsumerSearch(QObject):
         if target not in self._known:
             await self.ask([target])
             if words := self.of(target):
-                raise UserError(f"{words} Send again to send it all the same.")
+                raise UserError(f"{words} Press Send again to send it anyway.")
 
     def stop(self) -> None:
         """Ask nothing more."""

@@ -54,8 +54,8 @@ def _overlap(row: ScheduleRow, runs: Sequence[TaskRow], now: float) -> str:
     pause = shortest_pause(schedule, row.zone, now=now)
     if slowest is None or not pause or longest <= pause:
         return ""
-    between = "" if isinstance(schedule, Interval) else f", and only {duration(pause)} lie between two of its next runs"
-    return f"It overlaps itself: of its last runs one took {runtime(longest, exact=slowest.runtime_exact)}{between}."
+    between = "" if isinstance(schedule, Interval) else f"; its next runs are only {duration(pause)} apart"
+    return f"Runs overlap: a recent run took {runtime(longest, exact=slowest.runtime_exact)}{between}."
 
 
 def warnings_of(

@@ -27,8 +27,8 @@ _MOST_ITEMS: Final = 2_000
 _STORED: Final = "no event of the end was seen; the outcome comes from the result backend"
 _NOTED: Final = {
     kinds.LOST: "its worker died or stopped while it ran",
-    kinds.ENDED: "its worker no longer runs it and sent no event of its end. Either the task was ignored, or its outcome "
-    "could not be stored; check the worker's log",
+    kinds.ENDED: "its worker no longer runs it and sent no event of its end. Either the task was ignored, or its "
+    "outcome could not be stored; check the worker's log",
     kinds.UNSEEN: "its worker no longer runs it; it ended while events were lost",
     kinds.EXPIRED: "no worker received it before it expired, and the broker drops expired messages",
     kinds.GONE: "it is no longer waiting anywhere; it ran while events were lost",

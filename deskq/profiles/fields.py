@@ -156,7 +156,7 @@ def problems(profile: Profile) -> dict[str, str]:
     if profile.management_url is not None and not _is_web(profile.management_url):
         found["management_url"] = "The management API's URL begins with http:// or https:// and names a host."
     elif profile.management_url is not None and profile.tls_in_use and not _is_web(profile.management_url, "https"):
-        found["management_url"] = "The broker's URL has TLS, so the management API's URL begins with https:// too."
+        found["management_url"] = "The broker's URL has TLS, so the management URL must begin with https:// too."
     if profile.result_backend is not None and "://" not in profile.result_backend:
         found["result_backend"] = "Write the result backend as a URL, like redis://host:6379/1."
     if not all(is_store_url(url) for url in profile.schedule_stores):

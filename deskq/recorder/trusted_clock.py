@@ -58,8 +58,8 @@ class TrustedClock:
             self._hold = msgspec.json.decode(noted or "", type=_Hold)
         if self._hold is None and last_sign and now - last_sign > self._most:
             self._begin_hold(
-                f"by this machine's clock no recorder ran for {_span(now - last_sign)}. If the clock is wrong, set it. To "
-                "keep old tasks, copy the history with deskq history copy"
+                f"by this machine's clock no recorder ran for {_span(now - last_sign)}. If the clock is wrong, set it. "
+                "To keep old tasks, copy the history with deskq history copy"
             )
 
     def round(self, now: float) -> None:
@@ -104,8 +104,8 @@ class TrustedClock:
         if behind <= self._most:
             return ""
         return (
-            f"This machine's clock is {_span(behind)} ahead of the broker's or the workers', so age is measured by theirs. "
-            "Set the clock."
+            f"This machine's clock is {_span(behind)} ahead of the broker's or the workers', so age is measured by "
+            "theirs. Set the clock."
         )
 
     def noted(self) -> str | None:

@@ -138,4 +138,5 @@ class Missed:
     @property
     def cause(self) -> str:
         """What the gap in the history is called."""
-        return f"{self.hostname} accepted {self.count} {'task' if self.count == 1 else 'tasks'} whose events did not arrive"
+        tasks = "1 task" if self.count == 1 else f"{self.count} tasks"
+        return f"{self.hostname} accepted {tasks} whose events did not arrive"

@@ -136,7 +136,7 @@ class Database:
             return StoreError(f"{self.place} was not changed, it refuses the row: {reason}.", reason)
         if error.connection_invalidated or isinstance(error, sqlalchemy.exc.OperationalError):
             if committing:
-                return Unsure(f"The database {self.place} was lost while it was written: {reason}.", reason)
+                return Unsure(f"The connection to {self.place} was lost while writing: {reason}.", reason)
             return StoreError(f"The database {self.place} cannot be reached, {done}: {reason}.", reason)
         doing = "changed" if writes else "read"
         return StoreError(f"{self.place} was not {doing}: {reason}.", reason)

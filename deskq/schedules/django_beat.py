@@ -127,7 +127,7 @@ class DjangoBeatStore:
     ) -> _Written:
         tables = self._look(connection)
         if tables.changes is None:
-            raise StoreError(f"{self.title} lacks django_celery_beat_periodictasks: beat would notice nothing.")
+            raise StoreError(f"{self.title} lacks django_celery_beat_periodictasks: beat would not see changes.")
         key = None if old is None else self._still(connection, tables, old)
         if new is not None and (old is None or new.name != old.name):
             _name_is_free(connection, tables, new.name, key)
@@ -151,16 +151,16 @@ class DjangoBeatStore:
             with self._database.transaction(writes=True) as connection:
                 tables = self._look(connection)
                 if tables.changes is None or not _hold(connection, tables.changes):
-                    raise StoreError(f"{self.title} has no note of the last change, whose lock would tell.")
+                    raise StoreError(f"{self.title} has no row in django_celery_beat_periodictasks to lock.")
                 found = next(iter(self._read(connection, tables, written.key)), None)
         except StoreError as error:
-            raise Unsure(f"{lost} What is stored now is not known: look again.", str(error)) from None
+            raise Unsure(f"{lost} The change may have been written. Refresh and check.", str(error)) from None
         versions = [None if entry is None else entry.version for entry in (found, written.stored, old)]
         if versions[0] == versions[1]:
             return written.stored
         if versions[0] == versions[2]:
-            raise StoreError(f"{lost} Nothing was written: try again.", lost.details)
-        raise Unsure(f"{lost} Somebody else changed it since: whether this change was made is not known.")
+            raise StoreError(f"{lost} Nothing was written. Try again.", lost.details)
+        raise Unsure(f"{lost} Someone else has changed it since: whether this change was made is unknown. Check it.")
 
     def close(self) -> None:
         """See ScheduleStore."""
@@ -235,7 +235,7 @@ class DjangoBeatStore:
         chosen = sqlalchemy.select(tables.task).where(tables.task.c.id == key).with_for_update()
         rows = list(_rows(connection, chosen))
         if not rows:
-            raise Changed(f"“{old.name}” was deleted by somebody else.", None)
+            raise Changed(f"Someone else has deleted “{old.name}”.", None)
         schedules: dict[str, ScheduleRow] = {}
         for kind in tables.kinds:
             number = rows[0][f"{kind}_id"]
@@ -244,7 +244,7 @@ class DjangoBeatStore:
                 schedules[kind] = found.get(number) or schedule_row(kind, None, self.zone)
         if version_of(rows[0], schedules) != old.version:
             theirs = self._read(connection, tables, key)
-            raise Changed(f"“{old.name}” was changed by somebody else: nothing was written.", theirs[0])
+            raise Changed(f"Someone else has changed “{old.name}”; nothing was written.", theirs[0])
         return key
 
     def _add(self, connection: sqlalchemy.Connection, tables: Tables, new: Entry) -> int:
@@ -292,7 +292,7 @@ def _name_is_free(connection: sqlalchemy.Connection, tables: Tables, name: str, 
     """``key``: the entry's own row, which may have that name in other case."""
     asked = sqlalchemy.select(tables.task.c.id).where(tables.task.c.name == name)
     if any(found != key for found in connection.execute(asked).scalars()):
-        raise StoreError(f"There is an entry “{name}” already: nothing was written. Take another name.")
+        raise StoreError(f"“{name}” already exists; nothing was written. Choose another name.")
 
 
 def _columns_as_read(old: Entry, tables: Tables) -> dict[str, Any]:

@@ -151,7 +151,7 @@ class RedBeatStore:
                 except redis.WatchError as error:
                     if (lost := lost_connection(error)) is not None:
                         raise lost from None
-        raise StoreError(f"{self.title} changes too fast: nothing was written. Try again.")
+        raise StoreError(f"{self.title} keeps changing; nothing was written. Try again.")
 
     def _look_for(self, edit: Edit, lost: StoreError) -> None:
         """Return if it was written though its reply was lost; raises Unsure, and StoreError if it never will be."""
@@ -160,7 +160,7 @@ class RedBeatStore:
             with self._translated(writes=False) as server:
                 written = self._in_transaction(server, edit.look)
         except StoreError as error:
-            told = str(error) if isinstance(error, Unsure) else "What is stored now is not known: look again."
+            told = str(error) if isinstance(error, Unsure) else "The change may have been written. Refresh and check."
             raise Unsure(f"{words} {told}", error.details) from None
         if not written:
             raise StoreError(f"{words} {NOTHING}", lost.details)

@@ -45,12 +45,12 @@ class Edit:
         schedule = to_bytes(f"{self._prefix}:schedule")
         self._watch(pipe)
         if pipe.type(schedule) not in (b"zset", b"none"):
-            raise StoreError(f"The key {to_text(schedule)} is no sorted set: redbeat keeps its schedule elsewhere.")
+            raise StoreError(f"The key {to_text(schedule)} is not a sorted set. Check the key prefix.")
         definition, meta = self._still(pipe)
         if target is not None and target != source:
             self._free(pipe, target)
         elif target is not None and pipe.type(target) not in (b"hash", b"none"):
-            raise StoreError(f"The key {to_text(target)} holds no hash: delete the entry and add it again.")
+            raise StoreError(f"The key {to_text(target)} is not a hash. Delete the schedule and add it again.")
         now = time.time()
         self._text = "" if new is None else definition_text(new, to_text(definition or b""), now=now)
         pipe.multi()
@@ -90,7 +90,9 @@ class Edit:
         if not self._is_as_before(pipe):
             entry = self._old or self._new
             name = entry.name if entry else ""
-            raise Unsure(f"“{name}” was changed by somebody else since: whether this change was made is not known.")
+            raise Unsure(
+                f"Someone else has changed “{name}” since: whether this change was made is unknown. Refresh and check."
+            )
         self._touch(pipe, self._source or self._target or b"")
         return False
 
@@ -117,7 +119,7 @@ class Edit:
             name: value for name, value in zip(("definition", "meta"), fields, strict=True) if value is not None
         }
         if kind != b"none" and not kept:
-            raise Unsure(f"The key {to_text(key)} holds no entry.")
+            raise Unsure(f"The key {to_text(key)} does not hold a schedule.")
         pipe.multi()
         pipe.hset(key, mapping=kept or {"definition": ""})  # what is there stays as it is
         if not kept:
@@ -138,9 +140,9 @@ class Edit:
             return None, None  # no entry at all: it can be taken away
         if to_text(definition or b"") != old.version:
             if definition is None:
-                raise Changed(f"“{old.name}” was deleted by somebody else.", None)
+                raise Changed(f"Someone else has deleted “{old.name}”.", None)
             theirs = self._entry(source, definition, meta)
-            raise Changed(f"“{old.name}” was changed by somebody else: nothing was written.", theirs)
+            raise Changed(f"Someone else has changed “{old.name}”; nothing was written.", theirs)
         return definition, meta
 
     def _free(self, pipe: Pipeline, target: bytes) -> None:
@@ -149,7 +151,7 @@ class Edit:
         if kind == b"none" or (kind == b"hash" and not pipe.hexists(target, "definition")):
             return
         name = self._new.name if self._new else ""
-        raise StoreError(f"There is an entry “{name}” already: nothing was written. Take another name.")
+        raise StoreError(f"“{name}” already exists; nothing was written. Choose another name.")
 
     def _entry(self, key: bytes, definition: bytes, meta: bytes | None, due_at: float | None = None) -> Entry:
         return entry_of(to_text(key), self._prefix, definition, meta, due_at=due_at, zone=self._zone)

@@ -73,8 +73,10 @@ class JournalView(QWidget):
         self.heading = plain_label(wrap=True)
         self.heading.setFont(theme.bold_font())
         self.undo_button = QPushButton("Undo…")
-        self.resolve_button = QPushButton("Look for them again")
-        self.resolve_button.setToolTip("Look at broker, stores and history for what is unknown; sends nothing")
+        self.resolve_button = QPushButton("Check unknown items")
+        self.resolve_button.setToolTip(
+            "Look for unknown items at the broker and in the stores and the history; sends nothing"
+        )
         self.undo_button.clicked.connect(self.undo)
         self.resolve_button.clicked.connect(self.resolve)
         self.splitter = QSplitter(Qt.Orientation.Vertical)
@@ -195,7 +197,7 @@ class JournalView(QWidget):
 
         try:
             found, left = await ask_journal(look, (0, 0))
-            self._say(f"{found:,} found: they were done. {left:,} still not known.")
+            self._say(f"{found:,} confirmed as done; {left:,} still unknown.")
         finally:
             self.resolve_button.setEnabled(True)
 

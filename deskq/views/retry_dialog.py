@@ -41,7 +41,7 @@ _STATES: Final = {Grade.EXACT: "success", Grade.STORED: "success", Grade.REBUILT
 
 
 def _arguments(one: Candidate) -> str:
-    return formats.plain(one.arguments) or "not known: fill them in below"
+    return formats.plain(one.arguments) or "unknown: enter them below"
 
 
 COLUMNS: Final[tuple[Column[Candidate], ...]] = (
@@ -53,9 +53,9 @@ COLUMNS: Final[tuple[Column[Candidate], ...]] = (
         lambda one: list(Grade).index(one.grade),
         state=lambda one: _STATES[one.grade],
     ),
-    Column("task", "Task", "Its name", lambda one: formats.plain(one.name or "not known"), width=190),
+    Column("task", "Task", "Task name", lambda one: formats.plain(one.name or "unknown"), width=190),
     Column("arguments", "Arguments", "What it is called with", _arguments, width=320),
-    Column("queue", "To queue", "Where it is sent", lambda one: formats.plain(one.target or "not known"), width=110),
+    Column("queue", "To queue", "Queue of the new task", lambda one: formats.plain(one.target or "unknown"), width=110),
     Column("state", "Ended as", "Its state", lambda one: one.row.state.lower(), width=90),
     Column("uuid", "Id", "The task that is retried", lambda one: one.row.uuid, mono=True, width=260),
 )

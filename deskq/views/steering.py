@@ -62,7 +62,7 @@ class Steering:
         except UserError as error:
             self.say(str(error))
             return
-        again = "Which worker runs a task is asked again right before." if signal else ""
+        again = "deskq checks again which worker runs each task before it terminates it." if signal else ""
         note = " ".join(part for part in (ended_note(ended, len(ids)), again, _FORGOTTEN) if part)
         self._preview(plan, button="Terminate" if signal else "Revoke", note=note)
 

@@ -104,7 +104,7 @@ def test_names_are_unique(any_django_store: DjangoBeatStore) -> None:
     add(any_django_store, entry("a"))
     second = add(any_django_store, entry("b"))
     for old, new in ((None, entry("a")), (second, replace(second, name="a"))):
-        with pytest.raises(StoreError, match="There is an entry “a” already"):
+        with pytest.raises(StoreError, match="“a” already exists"):
             any_django_store.replace(old, new)
     assert [found.name for found in any_django_store.read().entries] == ["a", "b"]
     assert any_django_store.replace(second, replace(second, name="B")) is not None  # MariaDB's names know no case

@@ -82,7 +82,7 @@ def test_markers_end_with_the_sending_where_no_connection_was_given_up(redis_url
 def test_a_batch_whose_replies_are_lost_is_found_there(middle: LossyMiddle, redis_url: str) -> None:
     middle.mute(SEND)
     outcomes, words = sent(through(middle, redis_url))
-    assert (outcomes, words) == ({"done": 50}, "it was there already")
+    assert (outcomes, words) == ({"done": 50}, "it had already been sent")
     assert len(ids_in(redis_url)) == 50
 
 

@@ -168,5 +168,5 @@ def test_what_nobody_could_tell_is_found_when_the_store_is_back(way: Way, verb: 
     with closing(Journal()) as journal:
         profile = Profile.from_url(HERE, name="shop", schedule_stores=(way.url,))
         assert resolve_unknown(journal, profile) == {item.new_id: Outcome.DONE}
-        assert journal.items(item.action)[0].words == "found afterwards: it is stored so"
+        assert journal.items(item.action)[0].words == "checked afterwards: it was stored"
     assert way.undone(item.action) == 1

@@ -92,9 +92,9 @@ def test_keys_of_the_wrong_type_are_told(store: ScheduleStore, server: redis.Red
     store.replace(found["gone"], None)
     assert server.keys() == []
     server.set(SCHEDULE, "x")
-    with pytest.raises(StoreError, match="no sorted set"):
+    with pytest.raises(StoreError, match="not a sorted set"):
         store.read()
-    with pytest.raises(StoreError, match="no sorted set"):
+    with pytest.raises(StoreError, match="not a sorted set"):
         store.replace(None, entry("one"))
     assert server.keys() == [SCHEDULE]
 

@@ -165,7 +165,7 @@ def test_saved_calls_come_back(recorded: Recorded, run: Run, qapp: QApplication)
     assert set(save_template("other", None)) == {"welcome"}
     assert save_template("welcome", None) == {}
     templates_path().write_text("[")
-    with pytest.raises(UserError, match="Mend or remove"):
+    with pytest.raises(UserError, match="Repair or remove"):
         load_templates()
 
 

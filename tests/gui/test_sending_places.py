@@ -214,7 +214,7 @@ def test_a_queue_that_nobody_takes_from_is_told_of_before(recorded: Recorded, ru
     now = time.time()
     recorded.history.put_workers([WorkerRow("w1@host", True, now, now, now, queues=("emails",))])
     (failed,) = recorded.add(1, "failed")
-    lonely = "No worker that is online takes from the queue “emials”"
+    lonely = "No online worker consumes the queue “emials”"
 
     async def scenario() -> None:
         async with opened(qapp) as app:

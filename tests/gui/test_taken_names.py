@@ -18,7 +18,7 @@ from tests.support.schedule_entries import added, entry, names
 
 __all__ = ["profile", "store"]
 
-SAYS = "0 of 1 done, 1 failed. There is an entry “nightly (2)” already: nothing was written. Take another name."
+SAYS = "0 of 1 done, 1 failed. “nightly (2)” already exists; nothing was written. Choose another name."
 
 
 def test_a_copy_into_a_store_that_knows_the_name(

@@ -28,7 +28,7 @@ def test_the_next_worker_is_asked_while_the_former_is_silent(redis_url: str, run
                 detail.tabs.setCurrentIndex(4)
                 detail.show()
                 detail.show_worker(row("gone@nowhere"))
-                assert registered.message.title.text() == "Asking …"
+                assert registered.message.title.text() == "Inspecting…"
                 detail.show_worker(row(worker.hostname))
                 await until(lambda: registered.pane.currentWidget() is registered.view, 30, "its tasks")
                 detail.tabs.setCurrentIndex(0)

@@ -105,7 +105,7 @@ def test_a_plan_is_frozen_with_ids_that_are_new() -> None:
 
 
 def test_without_a_queue_nothing_is_planned() -> None:
-    with pytest.raises(UserError, match="queue is not known"):
+    with pytest.raises(UserError, match="queue is unknown"):
         plan_retry([candidate(replace(ROW, queue=""))], PROFILE, now=0)
 
 
@@ -170,9 +170,9 @@ def test_what_a_group_or_a_body_that_cannot_be_read_loses_is_said() -> None:
 def test_a_retry_of_a_retry_was_started_by_no_other_task() -> None:
     again = replace(ROW, parent_id="first-id")
     assert again.retries_parent
-    assert "started by another task" not in " ".join(candidate(again).losses)
+    assert "sent by another task" not in " ".join(candidate(again).losses)
     child = replace(ROW, parent_id="first-id", root_id="first-id")
-    assert "started by another task" in " ".join(candidate(child).losses)
+    assert "sent by another task" in " ".join(candidate(child).losses)
 
 
 def test_another_queue_may_be_chosen_and_the_way_back_is_known() -> None:
@@ -184,13 +184,13 @@ def test_another_queue_may_be_chosen_and_the_way_back_is_known() -> None:
     assert retargeted(elsewhere, "") == one
     (item,) = plan_retry([one], PROFILE, now=0).items
     assert (item.queue, item.route) == ("", route)
-    lost = candidate(ROW, origin=Place(problem="its queue is not known: its worker takes from “a”, “b”"))
+    lost = candidate(ROW, origin=Place(problem="its queue is unknown: its worker consumes “a”, “b”"))
     assert not lost.sendable
-    assert "takes from “a”, “b”" in lost.why_not
+    assert "consumes “a”, “b”" in lost.why_not
     assert retargeted(lost, "a").sendable
 
 
-AMBIGUOUS = "its queue is not known: its worker takes from “a”, “b”"
+AMBIGUOUS = "its queue is unknown: its worker consumes “a”, “b”"
 MESSAGE = new_message("mail.send", "old-id", [1], {}, origin="o")
 
 
@@ -207,7 +207,7 @@ MESSAGE = new_message("mail.send", "old-id", [1], {}, origin="o")
         ({"queue": "", "worker": "w2"}, None, "orders.new", Place("a")),
         ({"queue": "", "worker": "w2"}, None, "elsewhere", Place(problem=AMBIGUOUS)),
         ({"queue": "", "worker": "gone"}, None, "a", Place("a")),
-        ({"queue": "", "worker": "gone"}, None, "", Place(problem="its queue is not known")),
+        ({"queue": "", "worker": "gone"}, None, "", Place(problem="its queue is unknown")),
     ],
 )  # fmt: skip
 def test_where_a_task_came_from(

@@ -76,7 +76,7 @@ def test_what_somebody_else_retried_since_it_was_shown_is_not_sent_again(history
     assert publisher._redis().llen("q") == 2
     publisher.close()
     third = plan_of(history, profile)  # who looks anew is told, and may
-    assert "it was retried before" in third.items[0].losses
+    assert "it has already been retried" in third.items[0].losses
     with closing(Journal()) as journal:
         assert Carrier(third, profile, journal).run(Confirmation(third.id)).done == 2
 
@@ -114,8 +114,8 @@ def test_what_somebody_else_retried_is_known_by_the_event_stream(history: Path) 
     writer.close()
     first, second = plan_of(history, profile).items
     assert [set(item.earlier) for item in (first, second)] == [{"own-root"}, {"kept-root"}]  # a child is no retry
-    assert "it was retried before" in first.losses
-    with pytest.raises(UserError, match="was retried meanwhile, by somebody else, as own-root"):
+    assert "it has already been retried" in first.losses
+    with pytest.raises(UserError, match=r"Someone else has already retried .*, as own-root"):
         refuse_overtaken(plan, profile)
     refuse_overtaken(plan_of(history, profile), profile)  # who knows of it may
 

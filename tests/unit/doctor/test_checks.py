@@ -201,7 +201,7 @@ def test_consumers_of_nothing() -> None:
     assert levels(queue_advice.unreachable({"w": ["q"]}, (), None)) == ["ok"]
     gone = queue_advice.unreachable({"w": ["q", "r", "s"]}, {"q"}, {"s"})
     assert [(one.level, one.title) for one in gone] == [
-        ("warning", "w consumes “q”, which is not there"),
+        ("warning", "w consumes “q”, which does not exist"),
         ("advice", "No binding leads to “r”, which w consumes"),
     ]
 
