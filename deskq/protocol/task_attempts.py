@@ -201,9 +201,9 @@ class Process:
         meant = _fresh(running) or running or unended
         if not meant and not self.deliveries:
             self.unplaced.append(seen)
-        for delivery in meant:
+        for delivery in meant:  # when it was noticed is a time of the recorder's clock and orders no attempts
             delivery.attempt.ending = seen.kind
-            delivery.attempt.finished = seen.timestamp
+            delivery.attempt.noticed = seen.timestamp
 
     def _end(self, seen: Observation, place: int, newest_replaced: bool) -> None:
         ended = self._ended
@@ -218,7 +218,7 @@ class Process:
         self._ended = ended
         attempt = ended.attempt
         attempt.ending = seen.kind
-        attempt.finished = seen.timestamp
+        attempt.finished, attempt.noticed = seen.timestamp, None
         if seen.kind == kinds.SUCCEEDED:
             attempt.runtime = seen.number if seen.number >= 0 else None
         elif seen.kind in (kinds.FAILED, kinds.RETRIED):

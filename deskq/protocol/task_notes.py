@@ -34,8 +34,8 @@ def apply_notes(attempts: list[Attempt], current: Attempt, notes: Iterable[Obser
             newest.append(note)
             continue
         for attempt in attempts:
-            noted = (attempt.ending, attempt.finished, attempt.worker) == (note.kind, note.timestamp, note.hostname)
-            if noted and attempt.noticed is None:
+            noted = (attempt.ending, attempt.noticed, attempt.worker) == (note.kind, note.timestamp, note.hostname)
+            if noted and attempt.finished is None:
                 _end(attempt, note)
     newest.sort(key=_weight)
     begun = current.started is not None or bool(current.custom)

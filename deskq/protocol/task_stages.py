@@ -57,7 +57,9 @@ def replayed(record: TaskRecord) -> tuple[list[Attempt], Attempt]:
 
 
 def message_of(attempt: Attempt, record: TaskRecord) -> Message | None:
-    """Return the message that set an attempt going, as far as the record has kept it."""
+    """Return the message that set an attempt going, as far as the record has kept it: of one that was kept no longer
+    the arguments are unknown, and the name is where all others have the same.
+    """
     if record.more is not None and record.more.messages and attempt.received is not None:
         by_tag = {tag_of(m.name, m.args, m.kwargs): m for m in record.received_messages()}
         found = [
@@ -68,7 +70,11 @@ def message_of(attempt: Attempt, record: TaskRecord) -> Message | None:
             and max(int(seen.number), 0) == attempt.retries
         ]
         if found:
-            return by_tag.get(min(found).text, record.message)  # a set has no order of its own
+            tag = min(found).text  # a set has no order of its own
+            if tag and tag not in by_tag and record.message is not None:
+                same = all(message.name == record.message.name for message in by_tag.values())
+                return record.message._replace(name=record.message.name if same else "", args="", kwargs="")
+            return by_tag.get(tag, record.message)
     return record.message
 
 
@@ -94,7 +100,7 @@ def _place_custom(attempts: list[Attempt], processes: Sequence[Process], observa
             attempts.append(owner)
             for note in (note for process in processes for note in process.unplaced):
                 if note.hostname == seen.hostname:
-                    owner.ending, owner.finished = note.kind, note.timestamp
+                    owner.ending, owner.noticed = note.kind, note.timestamp
         owner.custom = seen.text
 
 

@@ -57,6 +57,32 @@ def test_the_time_of_noticing_is_not_the_end(kind: int, state: str, number: floa
     assert summary.runtime is None
 
 
+@pytest.mark.parametrize("ahead", [3_600.0, -3_600.0])
+def test_the_time_of_noticing_orders_no_workers(ahead: float) -> None:
+    """It is of the recorder's clock, the others are of clocks that may be hours apart."""
+    noticed = 1_000_020.0
+    parts = (
+        event("received", 1_000_000, 1, retries=0, name="first"),
+        event("started", 1_000_001, 2),
+        Observation(kinds.ENDED, noticed, 2, "w1", 1),
+        event("received", 1_000_003 + ahead, 3, "w2", 2, retries=0, name="second"),
+        event("started", 1_000_004 + ahead, 4, "w2", 2),
+        Observation(kinds.ENDED, noticed, 4, "w2", 2),
+    )
+    for order in (parts, parts[::-1]):
+        record = TaskRecord(UUID)
+        record.note_clock("w2", ahead)
+        for part in order:
+            if isinstance(part, Observation):
+                record.observe(part)
+            else:
+                record.add(part)
+        summary = derive(record)
+        assert [(a.name, a.state) for a in summary.attempts] == [("first", "REPLACED"), ("second", "ENDED")]
+        assert (summary.name, summary.worker, summary.state) == ("second", "w2", "ENDED")
+        assert (summary.finished, summary.noticed) == (1_000_004 + ahead, noticed)
+
+
 def test_what_nobody_received_before_it_expired() -> None:
     expired = note(kinds.EXPIRED, worker="", pid=-1, number=6.0)
     summary = told(SENT, expired)

@@ -311,3 +311,20 @@ def test_what_a_full_record_means_takes_no_square_of_its_size(kinds: tuple[str, 
         return steps_of(record)
 
     assert steps(MOST_OBSERVATIONS) < 8 * steps(MOST_OBSERVATIONS // 4)
+
+
+def test_arguments_that_were_kept_no_longer_are_unknown() -> None:
+    """Of a task that replaced itself many times; the worker that is ahead pushed the other's messages out."""
+    record = TaskRecord(UUID)
+    record.note_clock("ahead", 3_600)
+    for n in range(40):
+        at = 1_000_000.0 + 10 * n
+        on_time = n % 2 == 1
+        worker, shown = ("on time", at) if on_time else ("ahead", at + 3_600)
+        told: dict[str, Any] = {"name": "t", "args": f"({n},)", "kwargs": "{}", "retries": 0}
+        record.add(event("received", shown, 2 * n, worker, 1 + on_time, **told))
+        record.add(event("started", shown + 1, 2 * n + 1, worker, 1 + on_time))
+    record.add(event("succeeded", 1_000_392, 90, "on time", 2, result="1", runtime=1.0))
+    summary = derive(record)
+    assert (summary.state, summary.worker) == ("SUCCESS", "on time")
+    assert (summary.name, summary.args, summary.kwargs) == ("t", "", "")
