@@ -257,7 +257,7 @@ def _reprs(one: Candidate) -> dict[str, str]:
 
 def _losses(row: TaskRow) -> list[str]:
     losses = []
-    if row.state in ("SENT", "RECEIVED", "STARTED", "RETRY"):
+    if not row.ended:
         losses.append("it has not ended yet: it may run twice")
     elif row.state in ("LOST", "ENDED", "UNSEEN"):
         losses.append("its outcome is unknown: it may have done its work")

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Final
 
-from deskq.protocol.task_summary import runtime_is_measured
+from deskq.protocol.task_summary import FINAL_STATES, runtime_is_measured
+
+_NOT_STARTED: Final = frozenset({"", "SENT", "RECEIVED", "RETRY"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +51,16 @@ class TaskRow:
         A retry that kept its root does not have the mark.
         """
         return bool(self.parent) and self.root_id == self.uuid
+
+    @property
+    def ended(self) -> bool:
+        """Is its state one that it keeps?"""
+        return self.state in FINAL_STATES
+
+    @property
+    def runs(self) -> bool:
+        """Does a worker run it, as far as is known? It may have a state of its own then, told by ``send_event``."""
+        return self.state not in FINAL_STATES | _NOT_STARTED
 
     @property
     def parent(self) -> str:

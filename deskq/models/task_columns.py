@@ -59,7 +59,7 @@ def wait_of(row: TaskRow) -> float | None:
 
 def runtime_text(row: TaskRow) -> str:
     """How long it ran, or has been running."""
-    if row.state == "STARTED" and row.started is not None:
+    if row.runs and row.started is not None:
         return f"{formats.duration(max(0.0, time.time() - row.started))} …"
     return formats.runtime(row.runtime, exact=row.runtime_exact)
 
@@ -101,7 +101,7 @@ ATTEMPT_WORDS: Final = {**STATE_WORDS, "REPLACED": "Replaced"}
 """Of one attempt: it may have left the task to another one."""
 
 TASK_COLUMNS: Final[tuple[Column[TaskRow], ...]] = (
-    Column("state", "State", "What became of it", state_text, state=lambda row: row.state, width=150),
+    Column("state", "State", "What became of it", state_text, state=lambda row: row.state, width=165),
     _text("name", "Task", "The task's name", lambda row: row.name, 190),
     _text("queue", "Queue", "The queue it was sent to; only task-sent tells", lambda row: row.queue, 80),
     _text("worker", "Worker", "The worker that had it last", lambda row: row.worker, 120),

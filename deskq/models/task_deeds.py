@@ -19,11 +19,11 @@ from deskq.models.columns import Column
 from deskq.models.journal import LOOK_MS, ask_journal
 from deskq.models.session import ProfileSession
 from deskq.models.task_columns import TASK_COLUMNS, state_text
+from deskq.protocol.task_summary import FINAL_STATES
 
 PAUSE_SECONDS: Final = 0.5
 """The journal is asked no more often, however many rows come."""
 _MOST: Final = 20_000
-_UNSEEN: Final = ("SENT", "RECEIVED", "RETRY", "STARTED")
 _NOT_DONE: Final = ("failed", "not sent", "planned")
 
 
@@ -32,7 +32,7 @@ def trace_text(trace: Trace, state: str) -> str:
     doubt = "" if trace.outcome in ("done", "gone") else f" ({trace.outcome})"
     other = f" {formats.plain(trace.other)}," if trace.other else ""
     who = f" by {formats.plain(trace.person)}," if trace.person else ""
-    unseen = ": not yet seen" if trace.kind == "revoked" and state in _UNSEEN else ""
+    unseen = ": not yet seen" if trace.kind == "revoked" and state not in FINAL_STATES else ""
     return f"{trace.kind}{other}{who} {formats.clock_time(trace.at)}{doubt}{unseen}"
 
 
@@ -44,7 +44,7 @@ def deed_words(traces: Sequence[Trace], state: str) -> list[str]:
         words.append("retry")
     if "retried as" in last:
         words.append({"sending": "being retried", "unknown": "retry unknown"}.get(last["retried as"], "retried"))
-    if "revoked" in last and state in _UNSEEN:
+    if "revoked" in last and state not in FINAL_STATES:
         words.append({"sending": "being revoked", "unknown": "revoke unknown"}.get(last["revoked"], "revoked"))
     return words
 

@@ -167,7 +167,7 @@ class TasksModel(TaskList):
         first, last = self._shown
         for row in range(first, min(last + 1, len(self._ids))):
             task = self._rows.get(self.id_at(row))
-            if task is not None and task.state == "STARTED":
+            if task is not None and task.runs:
                 self.dataChanged.emit(self.index(row, 0), self.index(row, _LAST), [Qt.ItemDataRole.DisplayRole])
 
     def _read_anew(self) -> None:

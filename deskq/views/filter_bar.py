@@ -275,7 +275,7 @@ class CountsBar(QWidget):
         layout.setSpacing(theme.GAP_S)
         self._buttons: dict[str, QToolButton] = {}
         self._states = dict(_GROUP_STATES)
-        for group in ("all", *_GROUP_STATES, "other"):
+        for group in ("all", *_GROUP_STATES):
             button = QToolButton()
             button.setAutoRaise(True)
             button.setCheckable(True)
@@ -288,7 +288,7 @@ class CountsBar(QWidget):
     def show_counts(self, counts: StateCounts, states: tuple[str, ...]) -> None:
         """Write the counts; the group of ``states`` is marked."""
         self._shown = (counts, states)
-        self._states["other"] = tuple(sorted(state for state in counts.by_state if theme.state_group(state) == "other"))
+        self._states["running"] = theme.running_states(counts.by_state)
         groups = dict.fromkeys(self._buttons, 0)
         groups["all"] = counts.total
         for state, n in counts.by_state.items():
@@ -302,7 +302,7 @@ class CountsBar(QWidget):
             )
             button.setVisible(group in ("all", "waiting", "running", "success", "failure") or groups[group] > 0)
             of_group = self._states.get(group, ())
-            button.setChecked(set(states) == set(of_group) and (group == "all" or bool(of_group)))
+            button.setChecked(set(states) == set(of_group))
             colour = theme.state_colour(group) if group != "all" else self.palette().text().color()
             palette = button.palette()
             palette.setColor(palette.ColorRole.ButtonText, colour)

@@ -110,7 +110,7 @@ class OverviewView(QWidget):
         self._timer.timeout.connect(self._again)
         self._under_way: Counter[str] = Counter()
         self.numbers[0].clicked.connect(lambda: self.filter_tasks.emit("state:SENT state:RECEIVED"))
-        self.numbers[1].clicked.connect(lambda: self.filter_tasks.emit("state:STARTED"))
+        self.numbers[1].clicked.connect(self._open_running)
         self.numbers[2].clicked.connect(lambda: self.filter_tasks.emit("state:FAILURE"))
         self.numbers[4].clicked.connect(self._open_fullest)
         self._write()
@@ -161,6 +161,10 @@ class OverviewView(QWidget):
     def _span_changed(self) -> None:
         window_state.save_text("overview/span", str(self.span.currentIndex()))
         self.refresh()
+
+    def _open_running(self) -> None:
+        states = {state for facts in self._facts.values() for state in facts.counts.by_state}
+        self.filter_tasks.emit(filter_text(states=theme.running_states(states)))
 
     def _write(self) -> None:
         all_facts = list(self._facts.values())

@@ -227,7 +227,7 @@ class AttemptsTimeline(QWidget):
             title = "First" if attempt.retries == 0 else f"Retry {attempt.retries}"
             if self._attempts[-1].stage:
                 title = f"{attempt.stage + 1}. {title}"
-            word = ATTEMPT_WORDS.get(attempt.state) or formats.plain(attempt.state)
+            word = ATTEMPT_WORDS.get(attempt.state) or formats.plain(attempt.state.capitalize())
             middle = Qt.AlignmentFlag.AlignVCenter
             painter.drawText(area.adjusted(14, 0, 0, 0), middle, f"{title} · {word}")
             ended = attempt.finished or attempt.last_time

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from functools import lru_cache
 from typing import Final, Literal
 
@@ -50,7 +51,6 @@ GROUP_WORDS: Final[dict[str, str]] = {
     "retry": "Retry",
     "revoked": "Revoked, rejected",
     "lost": "Lost, end unknown",
-    "other": "Other",
 }
 STATE_COLOURS: Final[dict[str, tuple[str, str]]] = {  # group: (light, dark), contrast at least 4.5 on every table row
     "waiting": ("#5b6370", "#a3abb8"),
@@ -145,8 +145,13 @@ def is_dark() -> bool:
 
 
 def state_group(state: str) -> str:
-    """Return the group whose colour a state has; a custom state is "other"."""
-    return STATE_GROUPS.get(state, "other")
+    """Return the group whose colour a state has. A task that has a state of its own runs: ``send_event`` tells it."""
+    return STATE_GROUPS.get(state, "running")
+
+
+def running_states(states: Iterable[str]) -> tuple[str, ...]:
+    """Return the states of tasks that run: Celery's, and the tasks' own among these."""
+    return ("STARTED", *sorted(s for s in states if s not in STATE_GROUPS))
 
 
 def state_colour(state: str) -> QColor:

@@ -73,17 +73,19 @@ def test_counts_are_readable_after_a_change_of_the_theme(qapp: QApplication) -> 
         bar.deleteLater()
 
 
-def test_custom_states_are_shown_by_their_count(qapp: QApplication) -> None:
+def test_tasks_with_states_of_their_own_are_counted_as_running(qapp: QApplication) -> None:
     bar = CountsBar()
     try:
         chosen: list[tuple[str, ...]] = []
         bar.clicked.connect(chosen.append)
-        bar.show_counts(StateCounts(by_state={"PROGRESS": 2, "SUCCESS": 1}), ())
-        assert bar._buttons["all"].isChecked()
-        assert not bar._buttons["other"].isChecked()
-        bar._buttons["other"].click()
-        assert chosen == [("PROGRESS",)]
-        bar.show_counts(StateCounts(by_state={"PROGRESS": 2, "SUCCESS": 1}), ("PROGRESS",))
-        assert bar._buttons["other"].isChecked()
+        counts = StateCounts(by_state={"PROGRESS": 2, "STARTED": 1, "SUCCESS": 1})
+        bar.show_counts(counts, ())
+        running = bar._buttons["running"]
+        assert running.text() == "Running 3"
+        running.click()
+        assert chosen == [("STARTED", "PROGRESS")]
+        bar.show_counts(counts, chosen[0])
+        assert running.isChecked()
+        assert not bar._buttons["all"].isChecked()
     finally:
         bar.deleteLater()

@@ -1,4 +1,4 @@
-"""Which task is another one's parent: what a task sends under its own id is none of another task."""
+"""What a row tells of its task: whose child it is, and whether it runs."""
 
 from __future__ import annotations
 
@@ -7,8 +7,11 @@ from pathlib import Path
 from typing import Any
 
 from deskq.actions.retry import _losses
+from deskq.actions.traces import Trace
 from deskq.history.reader import HistoryReader
 from deskq.history.store import History
+from deskq.models.task_columns import runtime_text
+from deskq.models.task_deeds import deed_words
 from deskq.protocol.events import Event
 
 NOW = 1_795_000_000.0
@@ -46,3 +49,21 @@ def test_a_retry_is_known_by_its_parent(tmp_path: Path) -> None:
         history.commit(NOW)
     with contextlib.closing(HistoryReader(path)) as reader:
         assert [row.uuid for row in reader.retries_of([FIRST])[FIRST]] == [RETRY]
+
+
+def test_a_task_with_a_state_of_its_own_runs(tmp_path: Path) -> None:
+    path = tmp_path / "h.sqlite"
+    told: dict[str, Any] = {"hostname": "w1", "pid": 1, "uuid": FIRST}
+    with contextlib.closing(History(path)) as history:
+        record = history.record(FIRST, NOW)
+        record.add(Event(type="task-received", clock=1, timestamp=NOW, retries=0, name="t", **told))
+        record.add(Event(type="task-started", clock=2, timestamp=NOW, **told))
+        record.add(Event(type="task-progress", clock=3, timestamp=NOW + 1, **told))
+        history.commit(NOW)
+    with contextlib.closing(HistoryReader(path)) as reader:
+        row = reader.task_row(FIRST)
+        assert row is not None
+        assert (row.state, row.runs, row.ended) == ("PROGRESS", True, False)
+        assert _losses(row) == ["it has not ended yet: it may run twice"]
+        assert runtime_text(row).endswith(" …")
+        assert deed_words([Trace("revoked", NOW, "anna", "done")], row.state) == ["revoked"]
