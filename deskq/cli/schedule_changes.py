@@ -20,6 +20,7 @@ from deskq.profiles import Profile
 from deskq.schedules.base import Entry, Owner, ScheduleStore, StoreError
 from deskq.schedules.checks import check
 from deskq.schedules.comparing import Change, as_stored, changes_to
+from deskq.schedules.crontabs import misread
 from deskq.schedules.opening import open_store
 from deskq.schedules.plain import store_from_toml
 
@@ -45,7 +46,7 @@ def edit(options: argparse.Namespace) -> int:
         new = entry_given(options, old, read.store.abilities.kinds)
         if new == old:
             return read, []
-        new = _checked(new, read.store)
+        new = _checked(new, read.store, old)
         return read, [] if new == old else [Change(old, new)]
 
     return _change(options, changes)
@@ -81,7 +82,8 @@ def import_file(options: argparse.Namespace) -> int:
 
     def changes(reads: Sequence[Read]) -> tuple[Read, list[Change]]:
         read = _editable(reads)
-        checked = [_checked(entry, read.store) for entry in wanted]
+        present = {entry.name: entry for entry in read.content.entries}
+        checked = [_checked(entry, read.store, present.get(entry.name)) for entry in wanted]
         return read, changes_to(read.content.entries, checked, delete_others=options.delete_others)
 
     return _change(options, changes)
@@ -137,9 +139,10 @@ def _found(reads: Sequence[Read], names: Sequence[str]) -> tuple[Read, list[Entr
     return read, entries
 
 
-def _checked(entry: Entry, store: ScheduleStore) -> Entry:
+def _checked(entry: Entry, store: ScheduleStore, old: Entry | None = None) -> Entry:
     """The entry as the store will keep it; raises UserError for a schedule that beat cannot use."""
-    problem = check(entry.schedule, store.zone)
+    stored = None if old is None else old.schedule
+    problem = check(entry.schedule, store.zone) or ("" if entry.schedule == stored else misread(entry.schedule))
     if problem:
         raise UserError(f"“{entry.name}”: {problem}")
     return as_stored(entry, store)

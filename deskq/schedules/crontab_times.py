@@ -7,6 +7,7 @@ The times here are those of a beat that looks exactly in time, whichever Celery 
 from __future__ import annotations
 
 import calendar
+import re
 from bisect import bisect_right
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -27,6 +28,14 @@ FIELDS: Final = (
     ("month_of_year", "month", 12, 1),
     ("day_of_week", "day of week", 7, 0),
 )
+_WEEKDAYS: Final = ("sunday", "monday", "tuesday", "wednesday", "thursday", "friday", "saturday")
+_MONTHS: Final = (
+    *("january", "february", "march", "april", "may", "june", "july"),
+    *("august", "september", "october", "november", "december"),
+)
+_NAMES: Final = {"day_of_week": _WEEKDAYS, "month_of_year": _MONTHS}
+_PART: Final = re.compile(r"\s*(?:\*|([0-9]+|[a-z]+)(?:-([0-9]+|[a-z]+)(?:/[0-9]+)?)?|\*/[0-9]+)\s*", re.IGNORECASE)
+"""What Celery's parser reads to the end; of others it reads the beginning, and the first three letters of names."""
 _REFUSED: Final = (ValueError, KeyError, IndexError, TypeError, ParseException)
 _YEARS: Final = 60
 """So far ahead is looked for a date: 29 February falls on each weekday every 28 years, over 2100 every 40."""
@@ -114,3 +123,18 @@ def times_of(schedule: Crontab) -> CrontabTimes:
     if not any(days[0] <= calendar.monthrange(2000, month)[1] for month in months):
         raise UserError(f"It never runs: no month {schedule.month_of_year} has a day {schedule.day_of_month}.")
     return CrontabTimes(minutes, hours, days, months, weekdays)
+
+
+def misread_parts(schedule: Crontab) -> list[str]:
+    """Return the parts of fields that Celery reads as something else than is written: "mon#3" is "mon" to it."""
+    return [
+        part for field, *_ in FIELDS for part in getattr(schedule, field).split(",") if not _read_whole(field, part)
+    ]
+
+
+def _read_whole(field: str, part: str) -> bool:
+    fits = _PART.fullmatch(part)
+    if fits is None:
+        return False
+    names = [group.lower() for group in fits.groups() if group is not None and not group.isdigit()]
+    return all(len(name) >= 3 and any(full.startswith(name) for full in _NAMES.get(field, ())) for name in names)

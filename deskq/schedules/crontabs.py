@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import lru_cache
@@ -9,10 +10,13 @@ from typing import Final
 
 from deskq.errors import UserError
 from deskq.schedules.base import Crontab, Interval, Schedule
-from deskq.schedules.crontab_times import FIELDS, Unparsed, times_of, values_of
+from deskq.schedules.crontab_times import FIELDS, Unparsed, misread_parts, times_of, values_of
 from deskq.schedules.zones import zone_of
 
 EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+_STEP_OF_ONE: Final = re.compile(r"(?:^|,)\s*([0-9]+)/([0-9]+)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +44,10 @@ def field_problem(field: str, text: str) -> str:
         values_of(field, text)
     except Unparsed as error:
         reason = str(error) or "Celery cannot read it"
+        if single := _STEP_OF_ONE.search(text):
+            reason = f"Celery has no step after a single number: write {single[1]}-{first + size - 1}/{single[2]}"
+        elif "weekday literal" in reason:
+            reason = "Celery knows no such name or number"
     else:
         return ""
     allowed = f"numbers from {first} to {first + size - 1}, or such as *, */5, 1-5 or 1,3"
@@ -59,6 +67,18 @@ def crontab_problem(schedule: Crontab) -> str:
     except UserError as error:
         return str(error)
     return ""
+
+
+def misread(schedule: Schedule) -> str:
+    """Return "" or which part of a crontab Celery would run otherwise than it is written, a sentence.
+
+    Beat runs what is stored so: it is a reason not to write it, and no problem of what is there.
+    """
+    parts = misread_parts(schedule) if isinstance(schedule, Crontab) else []
+    if not parts:
+        return ""
+    reason = ": it has no n-th weekday of a month" if "#" in parts[0] else ""
+    return f"Celery ignores a part of “{parts[0]}”{reason}. Write only what it reads."
 
 
 def parse_crontab(text: str, zone: str = "") -> Crontab:

@@ -7,19 +7,13 @@ from datetime import UTC, datetime, timedelta, timezone
 from functools import lru_cache
 from typing import Final
 
-from cron_descriptor import ExpressionDescriptor, Options
-
 from deskq.errors import UserError
 from deskq.schedules.base import Clocked, Crontab, Interval, RRule, Schedule, Solar
-from deskq.schedules.crontab_times import CrontabTimes, times_of
+from deskq.schedules.crontab_times import misread_parts, times_of
+from deskq.schedules.crontab_words import DAYS, MONTHS, crontab_words, listed
 from deskq.schedules.zones import zone_of
 
 _UNITS: Final = (("day", 86_400.0), ("hour", 3_600.0), ("minute", 60.0), ("second", 1.0))
-_DAYS: Final = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
-_MONTHS: Final = (
-    *("January", "February", "March", "April", "May", "June", "July"),
-    *("August", "September", "October", "November", "December"),
-)
 _PERIODS: Final = {
     "yearly": "year",
     "monthly": "month",
@@ -47,8 +41,6 @@ _BY: Final = {
     "bysecond": "at second {}",
     "bysetpos": "only number {} of these",
 }
-_SHOWN_TIMES: Final = 6
-_BOTH: Final = "; day of month and day of week must both match"
 
 
 @lru_cache(maxsize=20_000)
@@ -118,70 +110,11 @@ def _duration(seconds: float) -> str:
 
 def _crontab(schedule: Crontab) -> str:
     try:
-        crontab = times_of(schedule)
+        words = crontab_words(times_of(schedule))
     except UserError as error:
         return f"{'never' if 'never' in str(error) else 'not understood'}: {schedule.text}"
-    any_day = len(crontab.days) == 31
-    any_month = len(crontab.months) == 12
-    any_weekday = len(crontab.weekdays) == 7
-    if any_day and any_month:
-        times = _times(crontab)
-        if times:
-            return f"{_weekdays(crontab)} at {_listed(times)}"
-        if any_weekday:
-            stepped = _stepped(crontab)
-            if stepped:
-                return stepped
-    words = _described(schedule)
-    return words if any_day or any_weekday else words + _BOTH
-
-
-def _times(crontab: CrontabTimes) -> list[str]:
-    """The wall times of a day, [] if they are many."""
-    if len(crontab.hours) * len(crontab.minutes) > _SHOWN_TIMES or len(crontab.hours) == 24:
-        return []
-    return [f"{hour:02}:{minute:02}" for hour in sorted(crontab.hours) for minute in sorted(crontab.minutes)]
-
-
-def _weekdays(crontab: CrontabTimes) -> str:
-    days = frozenset(crontab.weekdays)
-    if len(days) == 7:
-        return "every day"
-    if days == frozenset(range(1, 6)):
-        return "every weekday"
-    if days == frozenset((0, 6)):
-        return "every Saturday and Sunday"
-    return "every " + _listed([_DAYS[day - 1] for day in sorted(days, key=lambda day: (day - 1) % 7)])
-
-
-def _stepped(crontab: CrontabTimes) -> str:
-    """Every so many minutes or hours, "" if it is not as regular as that."""
-    minutes, hours = sorted(crontab.minutes), sorted(crontab.hours)
-    if len(hours) == 24:
-        step = 60 // len(minutes)
-        if minutes == list(range(0, 60, step)) and len(minutes) > 1:
-            return "every minute" if step == 1 else f"every {step} minutes"
-        if len(minutes) == 1:
-            return "every hour, on the hour" if minutes == [0] else f"every hour at minute {minutes[0]}"
-    step = 24 // len(hours)
-    if len(minutes) == 1 and hours == list(range(0, 24, step)):
-        return f"every {step} hours at minute {minutes[0]}"
-    return ""
-
-
-def _described(schedule: Crontab) -> str:
-    try:
-        options = Options()
-        options.locale_code = "en_US"
-        options.use_24hour_time_format = True
-        words = str(ExpressionDescriptor(schedule.text, options).get_description())
-    except Exception:  # noqa: BLE001 - it has no common class for what it raises, and Celery understands more than it
-        return f"at {schedule.text} (minute, hour, day of month, month, day of week)"
-    return words[:1].lower() + words[1:]
-
-
-def _listed(words: list[str], last: str = "and") -> str:
-    return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} {last} {words[-1]}"
+    ignored = [f"“{part}”" for part in misread_parts(schedule)]
+    return f"{words}; Celery ignores a part of {listed(ignored)}" if ignored else words
 
 
 def _rrule(schedule: RRule) -> str:
@@ -189,13 +122,13 @@ def _rrule(schedule: RRule) -> str:
     words = [f"every {period}" if schedule.interval == 1 else f"every {schedule.interval:,} {period}s"]
     others = dict(schedule.others)
     if schedule.byweekday:
-        words.append("on " + _listed([_nth(day, nth) for day, nth in schedule.byweekday]))
+        words.append("on " + listed([_nth(day, nth) for day, nth in schedule.byweekday]))
     if "bymonthday" in others:
-        words.append("on day " + _listed([str(day) for day in others["bymonthday"]]) + " of the month")
+        words.append("on day " + listed([str(day) for day in others["bymonthday"]]) + " of the month")
     if "bymonth" in others:
-        names = [_MONTHS[month - 1] if 1 <= month <= 12 else str(month) for month in others["bymonth"]]
-        words.append("in " + _listed(names))
-    words += [text.format(_listed([str(n) for n in others[name]])) for name, text in _BY.items() if others.get(name)]
+        names = [MONTHS[month - 1] if 1 <= month <= 12 else str(month) for month in others["bymonth"]]
+        words.append("in " + listed(names))
+    words += [text.format(listed([str(n) for n in others[name]])) for name, text in _BY.items() if others.get(name)]
     text = " ".join(words)
     if schedule.dtstart is not None:
         text += f", from {_offset_moment(schedule.dtstart, schedule.dtstart_offset)}"
@@ -207,7 +140,7 @@ def _rrule(schedule: RRule) -> str:
 
 
 def _nth(day: int, nth: int) -> str:
-    name = _DAYS[day] if 0 <= day < 7 else str(day)
+    name = DAYS[day] if 0 <= day < 7 else str(day)
     if not nth:
         return name
     if nth == -1:

@@ -27,6 +27,7 @@ from deskq.errors import UserError
 from deskq.models import formats
 from deskq.schedules.base import Abilities, Crontab, Schedule, Unreadable
 from deskq.schedules.checks import check
+from deskq.schedules.crontabs import misread
 from deskq.schedules.preview import PRESETS
 from deskq.schedules.sentences import sentence
 from deskq.schedules.texts import schedule_from_text, schedule_to_text
@@ -46,6 +47,7 @@ class WhenEditor(QWidget):
         self._zoned = abilities.zoned
         self._filling = False
         self._schedule: Schedule = Unreadable("", "")
+        self._stored: Schedule | None = None  # what was shown first
         self.problem = ""
         self._kept: dict[str, Schedule] = {}  # what each kind held, while another is looked at
         self.panes: dict[str, Pane] = {}
@@ -119,6 +121,7 @@ class WhenEditor(QWidget):
     def show_schedule(self, schedule: Schedule) -> None:
         """Show a schedule; one that cannot be read is shown as text, to be replaced by another kind."""
         self._schedule = schedule
+        self._stored = schedule if self._stored is None else self._stored
         self._fill(schedule, text=True)
         self._judge()
 
@@ -204,6 +207,8 @@ class WhenEditor(QWidget):
 
     def _judge(self) -> None:
         self.problem = check(self._schedule, self._zone)
+        if not self.problem and self._schedule != self._stored:  # what is stored so may stay
+            self.problem = misread(self._schedule)
         self._say()
 
     def _say(self) -> None:

@@ -66,6 +66,7 @@ def test_wrong_ones_are_told(redis_url: str, store: ScheduleStore, capsys: pytes
         (["edit", redis_url, "nobody", "--every", "5s"], "nobody"),
         (["edit", redis_url, "a", "--every", "5s"], "--yes"),
         (["edit", redis_url, "a", "--cron", "61 * * * *"], "61"),
+        (["edit", redis_url, "a", "--cron", "0 9 * * mon#3"], "Celery ignores a part of “mon#3”"),
     ):
         assert main(["schedules", *options]) == 2
         assert words in capsys.readouterr().err

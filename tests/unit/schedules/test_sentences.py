@@ -29,7 +29,7 @@ AT = datetime(2026, 12, 1, 7, tzinfo=UTC).timestamp()
         (Crontab("17"), "", "every hour at minute 17"),
         (Crontab("5", "*/6"), "", "every day at 00:05, 06:05, 12:05 and 18:05"),
         (Crontab("5", "*/2"), "", "every 2 hours at minute 5"),
-        (Crontab("*/7", "9-17"), "", "every 7 minutes, between 09:00 and 17:59"),
+        (Crontab("*/7", "9-17"), "", "at minutes 0, 7, 14 … 56 of the hours 9 to 17"),
         (Crontab("0", "6", "1"), "", "at 06:00, on day 1 of the month"),
         (
             Crontab("0", "6", "13", day_of_week="5"),
