@@ -92,6 +92,13 @@ class Candidate:
         return "" if self.name else "its name is unknown"
 
     @property
+    def remedy(self) -> str:
+        """What makes it sendable, as a sentence, "" if nothing does."""
+        if not self.queue and self.route is None:
+            return "Choose a queue."
+        return "Enter them." if self.message is None and self.body is None else ""
+
+    @property
     def target(self) -> str:
         """Where it is sent, for people; "" where that is not known."""
         if self.route is None:
@@ -192,8 +199,7 @@ def plan_retry(
     unready = [one for one in candidates if not one.sendable]
     if unready:
         first = unready[0]
-        more = ": fill them in" if first.queue or first.route is not None else ""
-        raise UserError(f"{first.name or first.row.uuid} cannot be retried: {first.why_not}{more}.")
+        raise UserError(f"{first.name or first.row.uuid} cannot be retried: {first.why_not}. {first.remedy}".rstrip())
     if not candidates:
         raise UserError("There is nothing to retry.")
     check_rate(rate)

@@ -199,4 +199,4 @@ class RemoteControl:
         text = str(error) or type(error).__name__
         if "ACCESS_REFUSED" in text or "WRONGPASS" in text or "NOAUTH" in text or "invalid username" in text:
             return LoginRefused(f"The broker of “{self._profile.name}” refuses the login. Check user and password.")
-        return kind(f"The workers cannot be asked: {self._profile.password.hidden_in(text)}")
+        return kind(f"The workers cannot be reached: {self._profile.password.hidden_in(text)}")

@@ -68,7 +68,7 @@ def copy_file(options: argparse.Namespace) -> int:
     """Copy a history into one file."""
     path, target = history_of(options.history, options), paths.written(options.target)
     tasks, size = copy_history(path, target, _progress("copied"))
-    print(f"{tasks:,} tasks copied to {target}: {_megabytes(size)}.")
+    print(f"{tasks:,} {'task' if tasks == 1 else 'tasks'} copied to {target}: {_megabytes(size)}.")
     return 0
 
 

@@ -30,7 +30,7 @@ def run(options: argparse.Namespace) -> int:
     log.hide(*profile.private_texts())
     if not options.child:
         print(
-            f"deskq: recording {plain(profile.name)} into {plain(str(path))}; end with Ctrl+C",
+            f"deskq: recording {plain(profile.name)} into {plain(str(path))}; stop with Ctrl+C",
             file=sys.stderr,
             flush=True,
         )

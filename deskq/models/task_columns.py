@@ -101,7 +101,7 @@ ATTEMPT_WORDS: Final = {**STATE_WORDS, "REPLACED": "Replaced"}
 """Of one attempt: it may have left the task to another one."""
 
 TASK_COLUMNS: Final[tuple[Column[TaskRow], ...]] = (
-    Column("state", "State", "What became of it", state_text, state=lambda row: row.state, width=165),
+    Column("state", "State", "Current or final state", state_text, state=lambda row: row.state, width=165),
     _text("name", "Task", "The task's name", lambda row: row.name, 190),
     _text("queue", "Queue", "The queue it was sent to; only task-sent tells", lambda row: row.queue, 80),
     _text("worker", "Worker", "The worker that had it last", lambda row: row.worker, 120),

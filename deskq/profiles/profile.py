@@ -369,7 +369,7 @@ class Profile:
             ) from None
         if several and scheme not in SENTINEL_SCHEMES and ";" in parts.netloc:
             raise UserError(
-                f"“{shown(bare)}” is no list of brokers: begin each one with its scheme, like "
+                f"“{shown(bare)}” is not a list of brokers. Begin each one with its scheme, like "
                 f"{scheme}://one;{scheme}://two."
             )
         if name is None:

@@ -71,7 +71,7 @@ class ProfileFile:
                 return profile
             reason = f"{self.path} has two profiles named “{name}”. Rename one."
         except UserError as error:
-            reason = f"Profile {number} in {self.path} is wrong: {error}"
+            reason = f"Profile {number} in {self.path} is invalid: {error}"
         guard = None
         with contextlib.suppress(UserError):
             guard = Profile.from_url(str(values.get("url")), name=name or f"profile {number}", safety=Safety.READ_ONLY)

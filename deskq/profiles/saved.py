@@ -124,7 +124,7 @@ class SavedProfiles:
         """Raise UserError if the file has a profile of this name that cannot be used."""
         for one in self.file.faulty:
             if one.name == name:
-                raise UserError(f"{one.reason} Mend it there, or remove it.")
+                raise UserError(f"{one.reason} Correct or remove it.")
 
     def _changing(self) -> AbstractContextManager[None]:
         """No other process changes the file meanwhile. A keyring is not asked in it: it may wait for a person."""

@@ -29,8 +29,8 @@ _WELL_FORMED: Final = re.compile(
 )
 _PASSWORD_KEYS: Final = frozenset({"password", "passwd"})
 _UNCLEAR: Final = (
-    "It is not clear where the password in this URL ends. In a password write %40 for @, %2F for /, %23 for # and "
-    "%3F for ?, and %40 for an @ elsewhere; or leave the password out, and give it by itself."
+    "It is not clear where the password in this URL ends. In the password write %40 for @, %2F for /, %23 for # and "
+    "%3F for ?; in other parts write %40 for @. Or leave the password out and enter it separately."
 )
 _TLS_KEYS: Final = {"ssl_ca_certs": "ca", "ssl_certfile": "certificate", "ssl_keyfile": "key"}
 

@@ -59,9 +59,9 @@ class CodeStore:
         """See ScheduleStore. Imports the app in another process, at most READ_SECONDS."""
         if self._of_profile and not is_confirmed(self._of_profile):
             raise StoreError(
-                f"Reading “{self._of_profile}” runs code: {self._python or 'a Python'} imports {self._app} in "
-                f"{self._folder}. That was not confirmed on this machine. If you trust it, confirm it by reading it "
-                f"once: deskq schedules list {quote(self._of_profile)}"
+                f"Reading “{self._of_profile}” runs code: {self._python or 'Python'} imports {self._app} in "
+                f"{self._folder}. This has not been confirmed on this machine. If you trust the code, read it once: "
+                f"deskq schedules list {quote(self._of_profile)}"
             )
         try:
             found = read_settings(

@@ -27,8 +27,10 @@ COMMANDS: Final = (
     Command("palette", "Command palette…", "Go", ("Ctrl+K",), "Find any command, view, queue or worker", True),
     Command("keys", "Keyboard shortcuts", "Help", ("?",), "Show every key"),
     Command("filter", "Filter", "View", ("/",), "Write a filter for the table"),
-    Command("pause", "Pause live", "View", ("Space",), "Hold the table still, or let it go on", of_tables=True),
-    Command("newest", "Jump to newest", "View", ("Home",), "Back to the top, following", of_tables=True),
+    Command("pause", "Pause live", "View", ("Space",), "Pause or resume live updates of the table", of_tables=True),
+    Command(
+        "newest", "Jump to newest", "View", ("Home",), "Scroll to the newest row and follow new ones", of_tables=True
+    ),
     Command("refresh", "Refresh", "View", ("F5",), "Read everything anew", True),
     Command("detail", "Open detail", "View", ("Return",), "Show the selected row in full", of_tables=True),
     Command("back", "Back", "View", ("Esc",), "Close the detail, leave the filter", True),
@@ -68,7 +70,12 @@ COMMANDS: Final = (
     Command("enable_schedule", "Enable schedules…", "Edit", (), "Let beat send the selected ones"),
     Command("disable_schedule", "Disable schedules…", "Edit", (), "Keep beat from sending the selected ones"),
     Command(
-        "delete_schedule", "Delete schedules…", "Edit", ("Del",), "Take the selected schedules away", of_tables=True
+        "delete_schedule",
+        "Delete schedules…",
+        "Edit",
+        ("Del",),
+        "Delete the selected schedules from their store",
+        of_tables=True,
     ),
     Command(
         "calendar",

@@ -21,7 +21,7 @@ from deskq.models.tasks import TasksModel
 from deskq.views.selected_tasks import READ_AT_ONCE, SelectedTasks, read_rows
 from deskq.views.task_words import MOST_RETRIED, MOST_REVOKED
 
-_STILL_READING: Final = "The tasks of the new filter are still being read: nothing was done. Try again in a moment."
+_STILL_READING: Final = "The tasks of the new filter are still loading; nothing was done. Try again in a moment."
 
 
 class Asker(Protocol):
@@ -91,7 +91,7 @@ class TaskAsking:
         kept = await self._still_matching([row.id for row in rows], chosen)
         if len(kept) < len(rows):
             left_out = f"{len(rows) - len(kept):,} of {count(len(rows), 'selected task')}"
-            self._view.refused.emit(f"The filter no longer matches {left_out}: left out.")
+            self._view.refused.emit(f"Left out: the filter no longer matches {left_out}.")
         if kept:
             then([row for row in rows if row.id in kept])
 

@@ -295,7 +295,7 @@ def times_text(attempt: Attempt) -> str:
         ("sent", attempt.sent),
         ("received", attempt.received),
         ("started", attempt.started),
-        ("last sign of life" if attempt.last_seen else ended, attempt.finished),
+        ("last seen" if attempt.last_seen else ended, attempt.finished),
     )
     parts: list[str] = []
     previous: float | None = None

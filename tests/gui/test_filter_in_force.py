@@ -55,7 +55,7 @@ def test_rows_of_the_former_filter_cannot_be_chosen(
             assert view.table.selected_tasks() == []
             app.window.run_command("retry")
             assert heard.retries == []
-            assert "still being read" in heard.refused[-1]
+            assert "still loading" in heard.refused[-1]
             await until(lambda: view.model.rowCount() == 5)
             view.table.selectAll()
             app.window.run_command("retry")
@@ -106,7 +106,7 @@ def test_rows_that_have_moved_on_are_left_out(recorded: Recorded, run: Run, qapp
             app.window.run_command("retry")
             await until(lambda: heard.retries)
             assert sorted(map(str, heard.retries[0])) == [running[0], running[2]]
-            assert heard.refused == ["The filter no longer matches 1 of 3 selected tasks: left out."]
+            assert heard.refused == ["Left out: the filter no longer matches 1 of 3 selected tasks."]
 
     run(scenario())
 

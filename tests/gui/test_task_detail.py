@@ -25,7 +25,7 @@ _SCHEMES: Final[tuple[Scheme, ...]] = ("light", "dark", "light")
         (Attempt(received=1, started=2, finished=2, noticed=9, ending=kinds.ENDED), "ended (no event)", ""),
         (
             Attempt(received=1, started=2, finished=5, noticed=9, ending=kinds.LOST),
-            "last sign of life +3.00 s → lost",
+            "last seen +3.00 s → lost",
             "",
         ),
         (Attempt(received=1, started=2, finished=2, noticed=9, ending=kinds.STORED_FAILURE), "failed", ""),

@@ -149,7 +149,7 @@ def test_a_broken_file_is_a_clear_error_and_is_not_overwritten(tmp_path: Path, t
         ('name = "x"\nurl = "redis://:pw@h/0"\n', "set-password"),
         ('name = "x"\nurl = "redis://h/0"\nsilent = "yes"\n', "not of its kind"),
         ('name = "good"\nurl = "redis://h/0"\n', "two profiles named “good”"),
-        ('name = "x"\nurl = "amqp://a;b"\n', "begin each one with its scheme"),
+        ('name = "x"\nurl = "amqp://a;b"\n', "Begin each one with its scheme"),
         ('name = "x"\nurl = "amqp://a:1;redis://b"\n', "different protocols"),
         ('name = "x"\nurl = "amqp://a:1;amqp://b:no"\n', "check its host and port"),
     ],
