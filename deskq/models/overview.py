@@ -97,6 +97,8 @@ def _recorded(point: RatePoint, gaps: Sequence[Gap], created: float, until: floa
 
 def worker_words(workers: Sequence[WorkerRow]) -> str:
     """How many of the workers are online, and of how many it is not known."""
+    if not workers:
+        return "No workers seen"
     unknown = sum(worker.unknown for worker in workers)
     more = f", {unknown:,} unknown" if unknown else ""
     return f"Workers {sum(worker.online for worker in workers)} of {len(workers)}{more}"

@@ -106,6 +106,11 @@ class ProfileSession(QObject):
             executor.shutdown(wait=False)
         self.status_changed.emit()
 
+    @property
+    def heard(self) -> bool:
+        """Has the broker been heard, or is it a file that needs none? If not, numbers are unknown rather than 0."""
+        return not self.profile.has_broker or (self.status is not None and self.status.state == "recording")
+
     def now(self) -> float:
         """Return the time up to which views show: now, but for a history file the last that is recorded in it."""
         if not self.profile.has_broker and self.status is not None and not self.status.writer_alive:
@@ -229,24 +234,28 @@ class ProfileSession(QObject):
         """Announce new revisions at most ten times a second, and the recorder's status once a second."""
         revision = -1
         loop = asyncio.get_running_loop()
-        next_status = 0.0
+        next_status, began = 0.0, time.time()
         while True:
             try:
                 now = await self.ask(lambda reader: reader.revision(), slot="revision")
                 if loop.time() >= next_status:
                     next_status = loop.time() + STATUS_SECONDS
                     status = await self.ask(lambda reader: reader.status(), slot="status")
-                    silent = time.time() - status.updated
+                    silent = time.time() - (status.updated or began)
                     if status.writer_alive and silent > SILENT_SECONDS and not self.problem:
-                        last = clock_time(status.updated)
-                        self._say(f"The recorder has said nothing since {last}. What is shown may be old.")
+                        since = (
+                            f" since {clock_time(status.updated)}. What is shown may be old."
+                            if status.updated
+                            else " yet."
+                        )
+                        self._say(f"The recorder has said nothing{since}")
                     elif status != self.status:
                         before, self.status = self.status, status
                         if before is not None and before.salvaging is not None and status.salvaging is None:
                             self.salvage_ended.emit()
                         if status.state == "recording" and status.updated > self._problem_at:
                             self.problem = ""
-                        elif status.state == "disconnected":
+                        elif status.state == "disconnected" or (status.state == "connecting" and status.message):
                             self.problem = status.message
                         self.status_changed.emit()
                 if now != revision:

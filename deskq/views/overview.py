@@ -109,6 +109,8 @@ class OverviewView(QWidget):
         self._timer = QTimer(self, interval=_REFRESH_MS)
         self._timer.timeout.connect(self._again)
         self._under_way: Counter[str] = Counter()
+        for session in sessions:
+            session.status_changed.connect(self._write_numbers)
         self.numbers[0].clicked.connect(lambda: self.filter_tasks.emit("state:SENT state:RECEIVED"))
         self.numbers[1].clicked.connect(self._open_running)
         self.numbers[2].clicked.connect(lambda: self.filter_tasks.emit("state:FAILURE"))
@@ -167,6 +169,11 @@ class OverviewView(QWidget):
         self.filter_tasks.emit(filter_text(states=theme.running_states(states)))
 
     def _write(self) -> None:
+        self._write_numbers()
+        if self._facts:
+            self._draw(list(self._facts.values()))
+
+    def _write_numbers(self) -> None:
         all_facts = list(self._facts.values())
         groups: dict[str, int] = dict.fromkeys(theme.STATE_COLOURS, 0)
         for facts in all_facts:
@@ -177,7 +184,7 @@ class OverviewView(QWidget):
         failed = sum(point.failed for facts in all_facts for point in facts.rates)
         queues = [queue for queue in queues if queue.exists]
         fullest = max(queues, key=lambda queue: queue.ready or 0, default=None)
-        texts = (
+        texts: tuple[str, ...] = (
             f"Waiting {formats.number(groups['waiting'])}",
             f"Running {formats.number(groups['running'])}",
             f"Failed {formats.number(failed)} in {self.span.currentText()}",
@@ -185,11 +192,25 @@ class OverviewView(QWidget):
             f"Fullest: {formats.plain(fullest.name)} {formats.number(fullest.ready)}" if fullest else "No queues",
             consumer_words(queues),
         )
+        seen = workers or queues or any(groups.values())
+        if not seen and not any(session.heard for session in self._sessions):  # 0 of what nobody has counted
+            none = formats.NONE
+            texts = (
+                f"Waiting {none}",
+                f"Running {none}",
+                f"Failed {none}",
+                "Workers not known",
+                "Queues not known",
+                "",
+            )
         for button, text in zip(self.numbers, texts, strict=True):
             button.setText(text.replace("&", "&&"))
-        self._by_broker.setText("   ".join(_broker_line(name, facts) for name, facts in self._facts.items()))
-        if all_facts:
-            self._draw(all_facts)
+        problems = [session.problem for session in self._sessions if session.problem]
+        if len(self._sessions) == 1:
+            self._by_broker.setText(formats.plain(problems[0]) if problems else "")
+            self._by_broker.setVisible(bool(problems))
+        else:
+            self._by_broker.setText("   ".join(_broker_line(name, facts) for name, facts in self._facts.items()))
 
     def _draw(self, all_facts: list[OverviewFacts]) -> None:
         since, until = all_facts[0].since, all_facts[0].until

@@ -21,13 +21,22 @@ _NO_EVENTS: Final = (
 
 
 def empty_words(
-    model: TasksModel, problem: str, *, trouble: str, doubt: str, waiting: bool, loading: bool, searching: bool
+    model: TasksModel,
+    problem: str,
+    *,
+    trouble: str,
+    doubt: str,
+    waiting: bool,
+    heard: bool,
+    loading: bool,
+    searching: bool,
 ) -> tuple[str, str, str]:
     """Return title, reason, and what the button says, "" for none.
 
-    ``trouble``: why the filter is not understood, ``doubt``: what is odd about it. ``waiting``: for the history itself.
+    ``trouble``: why the filter is not understood, ``doubt``: what is odd about it. ``waiting``: for a recorder to begin
+    the history. ``heard``: whether the broker has been heard, which is not the same as hearing of no task.
     """
-    if loading and waiting:
+    if waiting:
         return "Waiting for the history", problem or "The recorder is starting.", ""
     if trouble:
         return "Filter not understood", plain(trouble), "Clear filter"
@@ -41,4 +50,6 @@ def empty_words(
         return "No task matches", plain(doubt) or "No task in the history matches the filter.", "Clear filter"
     if problem:
         return "Nothing recorded", problem, ""
+    if not heard:
+        return "Not connected yet", "Tasks appear when the recorder is connected to the broker.", ""
     return "No task events yet", _NO_EVENTS, ""

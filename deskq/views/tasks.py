@@ -348,14 +348,15 @@ class TasksView(QWidget):
         if self.model.rowCount():
             show_page(self.stack, self.table)
             return
-        problem = self._session.problem or self._problem
-        waiting = self._session.status is None
+        waiting = self._session.status is None and self._session.connected and self._session.profile.has_broker
+        problem = self._session.problem or ("" if waiting else self._problem)  # there is no history before it begins
         words = empty_words(
             self.model,
             problem,
             trouble=self.filter_bar.trouble,
             doubt=self.filter_bar.doubt,
             waiting=waiting,
+            heard=self._session.heard,
             loading=self._loading,
             searching=self.search.running,
         )
