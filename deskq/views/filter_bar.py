@@ -132,6 +132,13 @@ class FilterBar(QWidget):
         if before is None or before.states != facets.states:  # custom states are known by them
             self._look_again()
 
+    def add_states(self, counts: StateCounts) -> None:
+        """Tasks are in these states: known before the names are read again."""
+        if self._facets is not None:
+            states = {*self._facets.states, *(state for state, n in counts.by_state.items() if n)}
+            if len(states) > len(self._facets.states):
+                self.set_facets(replace(self._facets, states=tuple(sorted(states))))
+
     def set_text(self, text: str) -> None:
         """Write a filter and apply it at once."""
         self.line.setText(text)

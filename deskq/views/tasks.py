@@ -306,6 +306,7 @@ class TasksView(QWidget):
         self.filter_bar.toggle_states(states)
 
     def _counted(self, counts: StateCounts) -> None:
+        self.filter_bar.add_states(counts)
         self.counts_bar.show_counts(counts, self.model.chosen.states)
 
     def _scrolled(self, value: int) -> None:

@@ -7,12 +7,12 @@ from typing import Final
 import pytest
 from PySide6.QtWidgets import QApplication
 
-from deskq.history.rows import StateCounts
+from deskq.history.rows import Facets, StateCounts
 from deskq.models.task_detail import on_one_clock
 from deskq.protocol import task_record as kinds
 from deskq.protocol.task_attempts import Attempt
 from deskq.views import theme
-from deskq.views.filter_bar import CountsBar
+from deskq.views.filter_bar import CountsBar, FilterBar
 from deskq.views.task_detail import _ran_for, times_text
 from deskq.views.theme import Scheme
 
@@ -87,5 +87,19 @@ def test_tasks_with_states_of_their_own_are_counted_as_running(qapp: QApplicatio
         bar.show_counts(counts, chosen[0])
         assert running.isChecked()
         assert not bar._buttons["all"].isChecked()
+    finally:
+        bar.deleteLater()
+
+
+def test_a_state_that_was_counted_is_known_at_once(qapp: QApplication) -> None:
+    bar = FilterBar()
+    try:
+        bar.set_facets(Facets(states=("STARTED",)))
+        bar.set_text("state:PROGRESS")
+        assert bar.doubt
+        bar.add_states(StateCounts(by_state={"OTHER": 0, "PROGRESS": 1}))
+        assert bar.doubt == ""
+        bar.set_text("state:OTHER")
+        assert bar.doubt
     finally:
         bar.deleteLater()
