@@ -32,12 +32,14 @@ KNOWN = frozenset(
         ),
         *(("pytz", name) for name in ("_UTC", "_p")),
         ("dateutil.tz.tz", "tzutc"),
+        ("builtins", "range"),  # crontab takes any iterable
         ("celery.beat", "ScheduleEntry"),
         *(("celery.schedules", name) for name in ("schedule", "crontab", "solar")),
     }
 )
 MOST_MEMORY = 1024 * 1024 * 1024
 MOST_SECONDS = 10
+MOST_VALUES = 61  # more than any field has: such a field is wrong, and that is what is told
 
 
 class Refused(Exception):
@@ -168,7 +170,9 @@ def schedule_of(value: Any) -> dict[str, Any]:
 
 
 def field_of(value: Any) -> str:
-    """Return a crontab's field, which may be a number, a text or a set, as text."""
+    """Return a crontab's field, which may be a number, a text, a set or a range, as text."""
+    if isinstance(value, StandIn) and value.origin[1] == "range":
+        value = list(range(*value.given)[:MOST_VALUES])
     if isinstance(value, (set, frozenset, list, tuple)):
         return ",".join(sorted(str(part) for part in value))
     return str(value)

@@ -13,6 +13,13 @@ from pathlib import Path
 from typing import Any
 
 MARK = "deskq-settings:"
+KNOWN = frozenset(
+    {
+        *("celery.crontab", "celery.solar", "celery.schedule"),
+        *("django_celery_beat.TzAwareCrontab", "django_celery_beat.clocked", "redbeat.rrule"),
+    }
+)
+DECIDING = ("is_due", "remaining_estimate", "remaining_delta", "now")
 CRON = ("minute", "hour", "day_of_month", "month_of_year", "day_of_week")
 
 
@@ -80,9 +87,13 @@ def schedule_of(value: Any, relative: bool) -> dict[str, Any]:
         return {"kind": "interval", "seconds": value.total_seconds(), "relative": relative}
     if isinstance(value, (int, float)) and not isinstance(value, bool):
         return {"kind": "interval", "seconds": float(value), "relative": relative}
-    names = {base.__module__.partition(".")[0] + "." + base.__name__ for base in type(value).__mro__}
+    names = {known_name(base) for base in type(value).__mro__}
+    if names & KNOWN and (own := own_method(type(value))):
+        kind = type(value).__module__ + "." + type(value).__qualname__
+        reason = "Its class " + kind + " has its own " + own + ": only beat can tell when it runs next."
+        return {"kind": "unreadable", "text": repr(value)[:500], "reason": reason}
     if "celery.crontab" in names:
-        fields = {key: field_of(getattr(value, "_orig_" + key)) for key in CRON}
+        fields = {key: crontab_field(value, key) for key in CRON}
         zone = getattr(value, "tz", None) if "django_celery_beat.TzAwareCrontab" in names else None
         return {"kind": "crontab", **fields, **({"zone": str(zone)} if zone else {})}
     if "celery.solar" in names:
@@ -96,6 +107,22 @@ def schedule_of(value: Any, relative: bool) -> dict[str, Any]:
         return {"kind": "interval", "seconds": seconds, "relative": bool(value.relative) or relative}
     kind = type(value).__module__ + "." + type(value).__qualname__
     return {"kind": "unreadable", "text": repr(value)[:500], "reason": "deskq does not know the class " + kind + "."}
+
+
+def known_name(base: type) -> str:
+    """Return a class's package and name."""
+    return base.__module__.partition(".")[0] + "." + base.__name__
+
+
+def own_method(kind: type) -> str:
+    """Return the method by which a class decides otherwise than its known parent when it runs, "" if it does not."""
+    for base in kind.__mro__:
+        if known_name(base) in KNOWN:
+            return ""
+        for name in DECIDING:
+            if name in vars(base):
+                return name
+    return ""
 
 
 def rrule_of(value: Any) -> dict[str, Any]:
@@ -117,6 +144,12 @@ def rrule_of(value: Any) -> dict[str, Any]:
         given = getattr(value, "by" + key)
         found["by" + key] = list(given) if isinstance(given, (list, tuple, set)) else [] if given is None else [given]
     return found
+
+
+def crontab_field(value: Any, key: str) -> str:
+    """Return a field as it was written, or what Celery read where it is no text: any iterable is allowed."""
+    written = getattr(value, "_orig_" + key)
+    return field_of(written if isinstance(written, (int, str)) else getattr(value, key))
 
 
 def field_of(value: Any) -> str:

@@ -73,6 +73,41 @@ def test_the_schedule_of_an_app(tmp_path: Path) -> None:
         store.replace(nightly, None)
 
 
+def test_classes_with_rules_of_their_own_are_not_taken_for_their_parents(tmp_path: Path) -> None:
+    (tmp_path / "proj.py").write_text("""
+from datetime import timedelta
+from celery import Celery
+from celery.schedules import crontab, schedule
+
+class Shifted(schedule):
+    def is_due(self, last_run_at):
+        return super().is_due(last_run_at - timedelta(minutes=2))
+
+class Holidays(crontab):
+    def remaining_delta(self, last_run_at, tz=None, **more):
+        return super().remaining_delta(last_run_at, tz, **more)
+
+class Named(crontab):
+    title = "only a name"
+
+app = Celery("proj", broker="memory://")
+app.conf.beat_schedule = {
+    "shifted": {"task": "t", "schedule": Shifted(timedelta(minutes=12))},
+    "holidays": {"task": "t", "schedule": Holidays(minute=0, hour=9)},
+    "named": {"task": "t", "schedule": Named(minute=0, hour=9)},
+    "range": {"task": "t", "schedule": crontab(minute=0, hour=[9], day_of_week=range(1, 4))},
+    "generated": {"task": "t", "schedule": crontab(minute=(n for n in (0, 30)), hour=9)},
+}
+""")
+    found = {entry.name: entry for entry in CodeStore("proj:app", path=str(tmp_path)).read().entries}
+    for name, words in (("shifted", "proj.Shifted has its own is_due"), ("holidays", "its own remaining_delta")):
+        assert isinstance(found[name].schedule, Unreadable)
+        assert words in found[name].problem
+    assert found["named"].schedule == Crontab("0", "9")
+    assert (found["range"].schedule, found["range"].problem) == (Crontab("0", "9", day_of_week="1,2,3"), "")
+    assert found["generated"].schedule == Crontab("0,30", "9")
+
+
 def test_an_app_that_cannot_be_read_is_told(tmp_path: Path) -> None:
     (tmp_path / "proj.py").write_text("raise RuntimeError('no settings')")
     with pytest.raises(StoreError, match="no settings"):
@@ -155,6 +190,19 @@ def test_a_shelve_of_sqlite_as_python_3_13_writes_it(tmp_path: Path) -> None:
         connection.execute("INSERT INTO Dict VALUES (?, ?)", (b"entries", pickle.dumps(_entries())))
     connection.close()
     _check({entry.name: entry for entry in BeatFileStore(str(path)).read().entries})
+
+
+def test_a_range_in_a_crontab_of_beat_s_file(tmp_path: Path) -> None:
+    path = tmp_path / "celerybeat-schedule"
+    made = crontab(minute=0, hour=9, day_of_week=range(1, 4))
+    odd = crontab(minute=0, hour=9)
+    odd._orig_hour = range(10**12)  # a hostile one: only its beginning is looked at
+    entries = {name: ScheduleEntry(name=name, task="t", schedule=one) for name, one in (("a", made), ("b", odd))}
+    with shelve.open(str(path)) as opened:  # noqa: S301
+        opened["entries"] = entries
+    found = {entry.name: entry for entry in BeatFileStore(str(path)).read().entries}
+    assert (found["a"].schedule, found["a"].problem) == (Crontab("0", "9", day_of_week="1,2,3"), "")
+    assert "The hour" in found["b"].problem
 
 
 class _Canary:
