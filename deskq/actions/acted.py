@@ -1,4 +1,4 @@
-"""What deskq did at a broker, for its recorder: which queues it sent to, and when it last told workers something."""
+"""deskq's own actions at a broker, for its recorder: queues it sent to, time of the last control command."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Does anybody consume what a message is sent to? Asked before anything is sent: the broker, or the workers."""
+"""Whether a target has a consumer; the broker or the workers are asked before anything is sent."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ from deskq.history.reader import HistoryReader
 from deskq.profiles import Profile
 
 Target = str | Route
-"""A queue's name, or a way through an exchange."""
+"""A queue name, or a route through an exchange."""
 _ANSWER_SECONDS = 1.0
 
 
 def targets_of(plan: Plan) -> list[Target]:
-    """Return where a plan sends, each once."""
+    """Return the distinct targets of a plan."""
     return list(dict.fromkeys(item.route or item.queue for item in plan.items))
 
 
 def unattended(profile: Profile, targets: Collection[Target]) -> dict[Target, str]:
-    """Return a sentence for each target that nobody consumes, as far as somebody tells. Blocking; never raises."""
+    """Return a sentence for each target that is known to have no consumer. Blocking; never raises."""
     if not targets:
         return {}
     try:
@@ -67,7 +67,7 @@ def unregistered(profile: Profile, names: Iterable[str]) -> set[str]:
 
 
 def _online(profile: Profile) -> int:
-    """How many workers a recorder that is at work knows to be online, 0 if none is."""
+    """Number of online workers according to a running recorder; 0 if none runs."""
     try:
         with contextlib.closing(HistoryReader(profile.history_path())) as reader:
             return sum(worker.online for worker in reader.workers()) if reader.status().writer_alive else 0
@@ -76,7 +76,7 @@ def _online(profile: Profile) -> int:
 
 
 def _by_workers(profile: Profile, targets: Collection[Target]) -> dict[Target, str]:
-    """On Redis nobody but the workers knows who waits for a list."""
+    """Redis does not list consumers; only the workers know them."""
     queues = {name for target in targets for name in _queues(target)}
     never = set(unbound(profile, queues))
     replies = active_queues(profile, queues - never) if queues - never else {}
@@ -97,7 +97,7 @@ def _by_workers(profile: Profile, targets: Collection[Target]) -> dict[Target, s
 
 
 def _at_rabbitmq(profile: Profile, targets: Collection[Target]) -> dict[Target, str]:
-    """RabbitMQ counts the consumers of each queue; which queues an exchange leads to the workers tell."""
+    """RabbitMQ counts the consumers of each queue; the workers report which queues an exchange leads to."""
     routes = [target for target in targets if isinstance(target, Route)]
     replies = active_queues(profile) if routes else None
     bindings = bindings_of(replies or {})
@@ -116,7 +116,7 @@ def _at_rabbitmq(profile: Profile, targets: Collection[Target]) -> dict[Target, 
 
 
 def _by_history(profile: Profile, targets: Collection[Target]) -> dict[Target, str]:
-    """What the history knows of queues and workers, where nobody else can be asked."""
+    """The answer from the history, for when neither the broker nor the workers can be asked."""
     try:
         with contextlib.closing(HistoryReader(profile.history_path())) as reader:
             consumed = consumed_queues(reader.workers(), reader.queues())

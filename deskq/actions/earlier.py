@@ -1,4 +1,4 @@
-"""Which tasks were retried before, whoever did it: by the own journal, the history, and the messages that waited.
+"""Earlier retries of tasks, by anyone, from the own journal, the history and messages seen waiting.
 
 A retry names the task that it retries in its header ``deskq-retry-of`` and as its parent, which events carry.
 """
@@ -45,7 +45,7 @@ def earlier_retries(profiles: Sequence[Profile], sources: Sequence[str]) -> dict
 
 
 def refuse_overtaken(plan: Plan, profile: Profile) -> None:
-    """Raise UserError where somebody else retried some of its tasks since the plan was made. Blocking."""
+    """Raise UserError if someone else has retried some of its tasks since the plan was made. Blocking."""
     for words in overtaken(plan, plan.items, profile).values():
         raise UserError(words)
 

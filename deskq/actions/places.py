@@ -1,4 +1,4 @@
-"""Where a task was sent: its message says, or the event, or the result record, or the queues of its worker."""
+"""The queue or route of a task, from its message, its event, its result record, or its worker's queues."""
 
 from __future__ import annotations
 

@@ -84,7 +84,7 @@ class Candidate:
 
     @property
     def why_not(self) -> str:
-        """Why it cannot be sent, as a part of a sentence, "" if it can."""
+        """Why it cannot be sent, as part of a sentence; "" if it can."""
         if not self.queue and self.route is None:
             return self.problem or "its queue is unknown"
         if self.message is None and self.body is None:

@@ -69,7 +69,7 @@ def ended_already(profile: Profile, ids: Collection[str]) -> dict[str, str]:
 
 
 def ended_note(ended: Mapping[str, str], count: int) -> str:
-    """Return what is said before ``count`` tasks are revoked of those that have ended, "" if none has."""
+    """Return a note, for the preview of revoking ``count`` tasks, on those that have ended; "" if none has."""
     if not ended:
         return ""
     states = ", ".join(sorted(set(ended.values())))

@@ -89,7 +89,7 @@ def known_messages(profile: Profile, tasks: Sequence[str]) -> dict[str, RawMessa
 
 
 def retried_before(candidates: Sequence[Candidate], profile: Profile, target: Profile | None = None) -> list[Candidate]:
-    """Say of each candidate whether it was retried before, by whomever.
+    """Mark the candidates that have been retried before, by anyone.
 
     Blocking; raises UserError where the journal cannot be read.
     """

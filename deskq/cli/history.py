@@ -1,4 +1,4 @@
-"""``deskq history``: what a file holds, whether it is sound, making it small, copying it, and taking tasks out."""
+"""``deskq history``: show, check, compact and copy a history file, and export its tasks."""
 
 from __future__ import annotations
 

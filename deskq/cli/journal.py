@@ -21,7 +21,7 @@ from deskq.profiles import ProfileFile
 
 
 def run(options: argparse.Namespace) -> int:
-    """Print actions, or the items of one; look for what is not known if asked to."""
+    """Print actions, or the items of one; check unknown items if asked to."""
     journal = Journal()
     try:
         journal.recover()

@@ -1,4 +1,4 @@
-"""The filter that the options of a command stand for, and what is odd about it."""
+"""The task filter built from a command's options, and doubts about it."""
 
 from __future__ import annotations
 

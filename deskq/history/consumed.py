@@ -1,4 +1,4 @@
-"""Which queues somebody consumes, by what a history knows of workers."""
+"""Queues that have a consumer, according to the workers in a history."""
 
 from __future__ import annotations
 

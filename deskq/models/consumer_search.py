@@ -1,4 +1,4 @@
-"""Whether anybody consumes what a dialog sends to: asked a moment after it was chosen, each target once."""
+"""Whether the target chosen in a dialog has a consumer; each target is looked up once, a moment after it is chosen."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class ConsumerSearch(QObject):
         self._timer.timeout.connect(lambda: carrying.target.spawn(self.ask(self._wanted), "consumers", self))
 
     def of(self, target: Target) -> str:
-        """Return the sentence on a target that nobody consumes, "" where somebody does, or nothing is known."""
+        """Return the sentence on a target without a consumer; "" if it has one, or nothing is known."""
         return self._known.get(target, "")
 
     def want(self, targets: Collection[Target]) -> bool:

@@ -96,7 +96,7 @@ def _recorded(point: RatePoint, gaps: Sequence[Gap], created: float, until: floa
 
 
 def worker_words(workers: Sequence[WorkerRow]) -> str:
-    """How many of the workers are online, and of how many it is not known."""
+    """Number of online workers, of all, and of unknown ones, in words."""
     if not workers:
         return "No workers seen"
     unknown = sum(worker.unknown for worker in workers)
@@ -105,7 +105,7 @@ def worker_words(workers: Sequence[WorkerRow]) -> str:
 
 
 def consumer_words(queues: Sequence[QueueRow]) -> str:
-    """Which queues wait without a consumer, as far as is known; all is well only where that is known of all."""
+    """Queues with messages and no consumer, in words; “every queue has one” only if that is known of all."""
     there = [queue for queue in queues if queue.exists]
     lonely = [queue.name for queue in there if queue.no_consumer and queue.ready]
     if lonely:

@@ -1,4 +1,4 @@
-"""Who consumes which queue, as far as the workers said."""
+"""Consumers of queues, as reported by the workers."""
 
 from __future__ import annotations
 

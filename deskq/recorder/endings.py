@@ -1,4 +1,4 @@
-"""How tasks ended, or fare, of which no event tells: those that are said to run, and those that are said to wait."""
+"""Find out the state of running and waiting tasks whose events are missing."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Tasks that are said to run: whose worker died with them, and whose worker says that it no longer runs them."""
+"""Tasks recorded as running: notice when their worker has died or no longer runs them."""
 
 from __future__ import annotations
 

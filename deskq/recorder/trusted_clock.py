@@ -1,4 +1,4 @@
-"""By what time the recorder deletes: no single clock is trusted with that.
+"""The time by which the recorder deletes old records: no single clock is trusted.
 
 The wall clock of a machine may be wrong by years (a flat battery, a wrong time server, a restored virtual machine), and
 whoever deletes by it once has deleted all. So the time for ages is never later than the broker's clock and most
@@ -95,7 +95,7 @@ class TrustedClock:
 
     @property
     def notice(self) -> str:
-        """What the status should tell, "" if clocks agree."""
+        """The notice for the status; "" if the clocks agree."""
         if not self._tells:
             return ""
         if self._hold is not None:

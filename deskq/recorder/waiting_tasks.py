@@ -1,4 +1,4 @@
-"""Tasks that are said to wait: what expired before a worker received it, and what went on in a gap."""
+"""Tasks recorded as waiting: notice when they expired unreceived, or went on during a gap."""
 
 from __future__ import annotations
 

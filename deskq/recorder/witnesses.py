@@ -1,4 +1,4 @@
-"""Who can tell how a task fares where no event does: the workers and the result backend, asked in their own thread."""
+"""Ask the workers and the result backend, in a thread, about tasks whose events are missing."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """The filter of the task table: one line in the filter language, a menu of facets, a span of time, counts by state.
 
-While a line is not understood the table follows the previous filter, and a sentence below the line says so.
+While the text is not understood, the table keeps the previous filter, and a sentence below the field says so.
 """
 
 from __future__ import annotations
