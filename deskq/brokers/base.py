@@ -109,8 +109,12 @@ class EventSource(Protocol):
 class Broker(Protocol):
     """Looking into a broker; used by one thread at a time. Moves nothing, and every wait has a deadline."""
 
+    @property
+    def incomplete(self) -> str:
+        """Why figures were missing in the last answers although the broker answered, "" where none were."""
+
     def server(self) -> Server:
-        """Return product and version."""
+        """Return product and version; "" for a version that the user may not know."""
 
     def clock_difference(self) -> float | None:
         """Return by how many seconds the server's clock is ahead of ours; None where it does not tell. Never raises."""

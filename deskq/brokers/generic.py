@@ -101,6 +101,8 @@ class GenericBroker:
             "bindings": "This transport does not tell its bindings.",
         }
 
+    incomplete = ""
+
     def server(self) -> Server:
         """See Broker."""
         try:

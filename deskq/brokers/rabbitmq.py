@@ -17,6 +17,7 @@ from deskq.profiles import Profile
 _RETRY_MANAGEMENT_SECONDS: Final = 30.0
 _NOT_FOUND: Final = 404
 _LOCKED: Final = 405
+_REFUSED: Final = 403
 
 
 class RabbitBroker:
@@ -28,6 +29,7 @@ class RabbitBroker:
         self._management: Management | None = None
         self._next_try = 0.0
         self.management_problem = ""
+        self.incomplete = ""
 
     def server(self) -> Server:
         """See Broker."""
@@ -73,6 +75,7 @@ class RabbitBroker:
     def sample(self, names: Sequence[str]) -> list[QueueSample]:
         """See Broker."""
         queues = self._by_management()
+        self.incomplete = ""
         if queues is None:
             return [self._declared(name) for name in names]
         at = time.time()
@@ -120,6 +123,8 @@ class RabbitBroker:
         try:
             ready, consumers = self._declare(name)
         except pika.exceptions.ChannelClosedByBroker as error:
+            if error.reply_code == _REFUSED:
+                self.incomplete = f"{error.reply_text}. Give the user a permission on the queue, or a management URL."
             return QueueSample(name, at, None, None, None, exists=error.reply_code != _NOT_FOUND)
         return QueueSample(name, at, ready, None, consumers)
 

@@ -10,9 +10,10 @@ from typing import Any, Final
 
 import msgspec
 import redis
+from redis.exceptions import NoPermissionError
 
 from deskq.brokers.base import Binding, QueueSample, Server, is_task_queue
-from deskq.brokers.redis_connection import client, translated
+from deskq.brokers.redis_connection import client, server_facts, translate, translated
 from deskq.brokers.redis_events import RedisEventSource
 from deskq.brokers.redis_waiting import WaitingMessages
 from deskq.errors import UserError
@@ -42,14 +43,15 @@ class RedisBroker:
         self._all_scanned = False
         self._bindings: list[Binding] = []
         self._looking = WaitingMessages()
+        self._refused: dict[str, str] = {}  # what cannot be read -> why
 
     def server(self) -> Server:
         """See Broker."""
         with translated(self._profile):
-            facts: dict[str, Any] = self._redis().info("server")
+            facts = server_facts(self._redis())
         if "valkey_version" in facts:
-            return Server("Valkey", str(facts["valkey_version"]))
-        return Server("Redis", str(facts.get("redis_version", "")))
+            return Server("Valkey", facts["valkey_version"])
+        return Server("Redis", facts.get("redis_version", ""))
 
     def clock_difference(self) -> float | None:
         """See Broker; a user may be forbidden TIME."""
@@ -64,6 +66,11 @@ class RedisBroker:
         """See Broker."""
         return RedisEventSource(self._profile)
 
+    @property
+    def incomplete(self) -> str:
+        """See Broker."""
+        return " ".join(dict.fromkeys(self._refused.values()))
+
     def queue_names(self) -> set[str]:
         """See Broker; a large database is scanned bit by bit, call by call."""
         return {binding.queue for binding in self.bindings() if is_task_queue(binding.queue)}
@@ -71,12 +78,17 @@ class RedisBroker:
     def bindings(self) -> list[Binding]:
         """See Broker; members of ``_kombu.binding.<exchange>`` are ``routing key SEP pattern SEP queue``."""
         with translated(self._profile):
-            exchanges = sorted(self._scan_exchanges())
+            try:
+                exchanges = sorted(self._scan_exchanges())
+            except NoPermissionError as error:  # the queues that are known otherwise can be seen all the same
+                self._refused["bindings"] = str(translate(error, self._profile))
+                return []
             pipeline = self._redis().pipeline(transaction=False)
             for exchange in exchanges:
                 pipeline.smembers(self._key(BINDING_KEYS + exchange))
             replies = pipeline.execute(raise_on_error=False) if exchanges else []
         sep = self._profile.redis.sep
+        self._note("bindings", replies)
         found: list[Binding] = []
         for exchange, members in zip(exchanges, replies, strict=True):
             if isinstance(members, Exception):
@@ -103,7 +115,12 @@ class RedisBroker:
                 for key in keys[first : first + _PIPELINED]:
                     pipeline.llen(key)
                 lengths += pipeline.execute(raise_on_error=False)
-            unacked = self._unacked(server)
+            self._note("lengths", lengths)
+            try:
+                unacked = self._unacked(server)
+            except NoPermissionError as error:
+                unacked = None
+                self._note("unacked", [error])
         at = time.time()
         bound = {binding.queue for binding in self._bindings} if self._all_scanned else None
         samples: list[QueueSample] = []
@@ -132,6 +149,14 @@ class RedisBroker:
             self._client.close()
             self._client.connection_pool.disconnect()
             self._client = None
+
+    def _note(self, what: str, replies: Sequence[Any]) -> None:
+        """Keep the first refusal among the replies to one question, or that there is none any more."""
+        self._refused.pop(what, None)
+        for reply in replies:
+            if isinstance(reply, NoPermissionError):
+                self._refused[what] = str(translate(reply, self._profile))
+                return
 
     def _redis(self) -> redis.Redis:
         if self._client is None:
@@ -166,6 +191,7 @@ class RedisBroker:
         pipeline.hlen(key)
         pipeline.memory_usage(key, samples=5)
         count, size = pipeline.execute(raise_on_error=False)
+        self._note("unacked", [count, size])
         if not isinstance(count, int):
             return None
         if count == 0:

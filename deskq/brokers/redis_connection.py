@@ -109,6 +109,30 @@ def client(profile: Profile) -> redis.Redis:
     return redis.Redis(connection_pool=pool)
 
 
+def server_facts(server: redis.Redis) -> dict[str, str]:
+    """Return what INFO tells of a server, or the little that HELLO does where the user may not ask (it is @dangerous).
+
+    That is ``redis_version`` or ``valkey_version``, ``redis_mode`` and ``role``; nothing where both are refused. Raises
+    what redis-py does.
+    """
+    with contextlib.suppress(NoPermissionError):
+        facts: dict[str, Any] = server.info()
+        return {key: str(value) for key, value in facts.items()}
+    try:
+        reply: Any = server.execute_command("HELLO")
+    except redis.ResponseError:  # NOPERM, or older than Redis 6
+        return {}
+    pairs = reply.items() if isinstance(reply, dict) else zip(reply[::2], reply[1::2], strict=False)
+    told = {_text(key): _text(value) for key, value in pairs}
+    role = "slave" if told.get("role") in ("replica", "slave") else told.get("role", "")
+    product = "valkey" if told.get("server") == "valkey" else "redis"
+    return {f"{product}_version": told.get("version", ""), "redis_mode": told.get("mode", ""), "role": role}
+
+
+def _text(value: object) -> str:
+    return value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value)
+
+
 def _master(profile: Profile, arguments: dict[str, Any]) -> tuple[str, int]:
     places = []
     for part in profile.url.split(";"):

@@ -16,7 +16,7 @@ from redis.exceptions import NoScriptError
 
 from deskq.brokers.base import BrokerError
 from deskq.brokers.publishing import Answer, Parcel, sent_events
-from deskq.brokers.redis_connection import client, translate, translated
+from deskq.brokers.redis_connection import client, server_facts, translate, translated
 from deskq.brokers.redis_events import channels
 from deskq.profiles import Profile
 from deskq.protocol.message import JSON, RawMessage, write_redis_message
@@ -85,10 +85,10 @@ class RedisPublisher:
     def check(self) -> None:
         """See Publisher."""
         with translated(self._profile):
-            facts: dict[str, Any] = self._redis().info()
-        if str(facts.get("role")) == "slave":
+            facts = server_facts(self._redis())
+        if facts.get("role") == "slave":
             raise BrokerError(f"Nothing is sent: {dict(_REASONS)['ReadOnly']}")
-        if facts.get("loading"):
+        if facts.get("loading", "0") != "0":
             raise BrokerError(f"Nothing is sent: {dict(_REASONS)['BusyLoading']}")
 
     def publish(self, parcels: Sequence[Parcel]) -> list[Answer]:

@@ -7,7 +7,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import msgspec
 
@@ -15,7 +15,7 @@ from deskq.brokers.base import Broker, BrokerError
 from deskq.brokers.opening import open_broker
 from deskq.brokers.rabbitmq import RabbitBroker
 from deskq.brokers.rabbitmq_management import Management
-from deskq.brokers.redis_connection import client, translated
+from deskq.brokers.redis_connection import client, server_facts, translated
 from deskq.doctor.rabbitmq_advice import TRANSIENT
 from deskq.doctor.worker_advice import STALL_SECONDS, Idler
 from deskq.errors import UserError
@@ -87,7 +87,7 @@ def read_redis(profile: Profile) -> RedisFacts:
     server = client(profile)
     try:
         with translated(profile):
-            facts: dict[str, Any] = server.info("memory")
+            facts = server_facts(server)  # without INFO nothing of its memory is known
             etas = []
             key = profile.redis.global_keyprefix + profile.redis.unacked_key
             for number, (_, value) in enumerate(server.hscan_iter(key, count=200)):

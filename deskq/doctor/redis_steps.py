@@ -10,7 +10,7 @@ import redis
 
 from deskq.brokers.base import BrokerError, PermissionRefused, Server
 from deskq.brokers.redis import BINDING_KEYS
-from deskq.brokers.redis_connection import ANSWER_SECONDS, connection_class, translated
+from deskq.brokers.redis_connection import ANSWER_SECONDS, connection_class, server_facts, translated
 from deskq.brokers.redis_events import RedisEventSource, channels
 from deskq.doctor.observed import Observed
 from deskq.doctor.probes import Outcome
@@ -58,7 +58,6 @@ class RedisSteps:
             "HLEN": lambda server: server.hlen(unacked),
             "HSCAN": lambda server: server.hscan(unacked, count=1),
             "MEMORY USAGE": lambda server: server.memory_usage(unacked),
-            "INFO": lambda server: server.info("server"),
         }
         refused: list[str] = []
         with translated(self._profile):
@@ -67,6 +66,7 @@ class RedisSteps:
                     ask(self._connected())
                 except redis.exceptions.NoPermissionError:
                     refused.append(name)
+            seen = "" if self._may_info() else " INFO is not, so nothing is known of the server's memory."
             if not self._subscribes():
                 refused.append("SUBSCRIBE or PSUBSCRIBE to the channel of events")
         if refused:
@@ -74,16 +74,20 @@ class RedisSteps:
                 f"The user may not {', '.join(refused)}. Give it the permissions (ACL SETUSER).",
                 details=f"{len(asked) + 1 - len(refused)} of {len(asked) + 1} are allowed.",
             )
-        return Outcome("ok", f"{', '.join(asked)}, SUBSCRIBE and PSUBSCRIBE are allowed.")
+        return Outcome("ok", f"{', '.join(asked)}, SUBSCRIBE and PSUBSCRIBE are allowed.{seen}")
 
     def server(self) -> Outcome:
         """See ServerSteps."""
         with translated(self._profile):
-            facts: dict[str, Any] = self._connected().info("server")
+            facts = server_facts(self._connected())
         product = "Valkey" if "valkey_version" in facts else "Redis"
         found = Server(product, str(facts.get("valkey_version") or facts.get("redis_version", "")))
         self._observed.server = found
-        evidence = f"{found.product} {found.version}, {facts.get('redis_mode', 'standalone')}"
+        evidence = f"{found.product} {found.version}, {facts.get('redis_mode') or 'standalone'}"
+        if not found.version:
+            return Outcome(
+                "warning", f"{product}, of an unknown version.", "Allow the user INFO, or HELLO (ACL SETUSER)."
+            )
         if product == "Redis" and is_older(found.version, OLDEST):
             return Outcome("warning", evidence, "Upgrade it: deskq is made for Redis 6 and later.")
         return Outcome("ok", evidence)
@@ -114,6 +118,13 @@ class RedisSteps:
             self._client.close()
             self._client.connection_pool.disconnect()
             self._client = None
+
+    def _may_info(self) -> bool:
+        try:
+            self._connected().info("server")
+        except redis.exceptions.NoPermissionError:
+            return False
+        return True
 
     def _subscribes(self) -> bool:
         channel, pattern = channels(self._profile)

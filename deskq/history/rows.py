@@ -135,6 +135,7 @@ class RecorderStatus:
     """What a recorder last said of itself. ``delay``: seconds from the worker's event to the commit.
 
     ``salvaging``: how much of a damaged history was looked through, 0 to 1; None if none is salvaged.
+    ``sampling``: why figures of queues and workers are missing or old, "" where they are not.
     """
 
     state: str = "stopped"
@@ -150,6 +151,7 @@ class RecorderStatus:
     server: str = ""
     updated: float = 0.0
     salvaging: float | None = None
+    sampling: str = ""
     writer_alive: bool = False
 
 

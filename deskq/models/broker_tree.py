@@ -108,9 +108,10 @@ class BrokerTree(QStandardItemModel):
         self._show_problem(node, session)
 
     def _show_problem(self, node: QStandardItem, session: ProfileSession) -> None:
-        """The first line below a profile says since when and why it is not heard."""
+        """The first line below a profile says since when and why it is not heard, or why figures are missing."""
         there = node.child(0).data(KindRole) == "problem"
-        if not session.problem or not session.connected:
+        problem = session.problem or session.sampling_problem
+        if not problem or not session.connected:
             if there:
                 node.removeRow(0)
             return
@@ -118,7 +119,7 @@ class BrokerTree(QStandardItemModel):
             node.insertRow(0, [_item("", "problem", session.profile.name)])
         line = node.child(0)
         since = session.status.since if session.status is not None and session.status.state != "recording" else None
-        text = f"since {clock_time(since)}: {session.problem}" if since else session.problem
+        text = f"since {clock_time(since)}: {problem}" if since else problem
         _set(line, Qt.ItemDataRole.DisplayRole, plain(text))
         _set(line, Qt.ItemDataRole.ToolTipRole, tooltip(text))
         _set(line, WarnRole, True)

@@ -117,6 +117,12 @@ class ProfileSession(QObject):
             return self.status.updated
         return time.time()
 
+    @property
+    def sampling_problem(self) -> str:
+        """Why figures of queues and workers are missing or old, "" where they are not or nobody records."""
+        status = self.status
+        return status.sampling if status is not None and status.state == "recording" else ""
+
     async def ask(self, question: Callable[[HistoryReader], T], *, slot: str) -> T:
         """Ask the history; see HistoryLink.ask."""
         return await self._history.ask(question, slot=slot)

@@ -358,7 +358,7 @@ class Recorder:
         return RecorderStatus(
             state=self._state,
             since=self._since,
-            message=self._message or self._full or self._upkeep.notice or refusals,
+            message=self._message or self._full or self._upkeep.notice or refusals or self._samples.problem,
             pid=os.getpid(),
             events=self._pipeline.events,
             events_per_second=self._rate.at(now, self._pipeline.events),
@@ -369,6 +369,7 @@ class Recorder:
             server=self._samples.server,
             updated=now,
             salvaging=self._upkeep.salvaging,
+            sampling=self._samples.problem,
         )
 
     def _put_status(self) -> None:

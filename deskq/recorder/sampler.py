@@ -56,6 +56,7 @@ class Wanted:
 class Sampled:
     """What one round found out; None = not asked or not answered. ``asked_at``: when workers were asked.
 
+    ``problem``: why figures are missing or old, "" where they are not.
     ``there``: of whom it is known whether they are, of ``connected`` by the broker; ``everyone``: all were asked.
     """
 
@@ -95,6 +96,7 @@ class Sampler:
         self._broker: Broker | None = None
         self._remote: RemoteControl | None = None
         self._next_names = 0.0
+        self._workers_problem = ""
         self.trusted: float | None = None
         self._next_question = 0.0
         self._began = self._broker_took = 0.0
@@ -125,7 +127,7 @@ class Sampler:
                 result.clock_difference = self._broker.clock_difference() if self._broker is not None else None
                 pause = SAMPLE_SECONDS
             except UserError as error:
-                result.problem = str(error)
+                result.problem = f"The queues cannot be read: {error}"
                 self._close()
                 pause = REFUSED_SECONDS if isinstance(error, LoginRefused) else RETRY_SECONDS
             self.results.put(result)
@@ -146,13 +148,18 @@ class Sampler:
         if wanted.whether_there:
             result.there = broker.connected_nodes(wanted.whether_there)
             result.connected = frozenset(result.there)
+        if broker.incomplete:
+            result.problem = f"Some figures are missing: {broker.incomplete}"
         if self._profile.may_inspect_unasked and time.monotonic() >= self._next_question:
             try:
                 self._ask_workers(result, wanted)
             except UserError as error:  # the queues can be seen all the same
-                result.problem = str(error)
+                self._workers_problem = str(error)
                 self._next_question = time.monotonic() + REFUSED_SECONDS
                 self._close_remote()
+            else:
+                self._workers_problem = ""
+        result.problem = result.problem or self._workers_problem
 
     def _sample_queues(self, result: Sampled, wanted: Wanted) -> Broker:
         if self._broker is None:

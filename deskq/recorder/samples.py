@@ -20,7 +20,10 @@ _STEERED_SECONDS: Final = 2.0
 
 
 class Samples:
-    """Used by the recorder's thread. ``server``: product and version, "" until it answered."""
+    """Used by the recorder's thread. ``server``: product and version, "" until it answered.
+
+    ``problem``: why figures of the last round are missing, or are those of an earlier one; "" where neither is so.
+    """
 
     def __init__(self, history: History, workers: WorkerWatch, queues: QueueWatch, endings: SilentEndings) -> None:
         self._history = history
@@ -33,7 +36,7 @@ class Samples:
         self._acted = Acted()
         self._oldest: dict[str, float] = {}
         self._next_oldest = 0.0
-        self.server = ""
+        self.server = self.problem = ""
 
     def wanted(self, now: float) -> Wanted:
         """Return what the sampler should ask in its next round."""
@@ -54,6 +57,7 @@ class Samples:
     def take(self, result: Sampled) -> None:
         """Write what one round found out. Raises apsw.Error."""
         now = time.time()
+        self.problem = result.problem
         if result.bindings is not None:
             self._queues.bound.told_by_broker(result.bindings)
         self._queues.bound.told_by_workers(result.active_queues or {})

@@ -64,6 +64,10 @@ class QueuesView(QWidget):
         bar.addSpacing(theme.GAP)
         bar.addWidget(self.totals)
         layout.addLayout(bar)
+        self.problem = plain_label(wrap=True)
+        self.problem.setContentsMargins(theme.GAP, 0, theme.GAP, theme.GAP_S)
+        self.problem.hide()
+        layout.addWidget(self.problem)
         self._pauses: dict[str, Pause] = {}
         columns = queue_columns(self._pause_of)
         self.model = SmallTableModel(columns, key=lambda row: row.name, parent=self, sort="ready", descending=True)
@@ -93,6 +97,7 @@ class QueuesView(QWidget):
         layout.addWidget(self.splitter, 1)
         self._tick = QTimer(self, interval=1_000)
         self._tick.timeout.connect(self._second)
+        session.status_changed.connect(self._update_problem)
         session.status_changed.connect(self._update_empty)
         self._update_empty()
 
@@ -300,6 +305,12 @@ class QueuesView(QWidget):
         self.model.keep_only((lambda row: needle in row.name.casefold()) if needle else None)
         self._update_empty()
 
+    def _update_problem(self) -> None:
+        """Say above the figures why some of them are missing or old."""
+        told = self._session.sampling_problem
+        self.problem.setText(formats.plain(told))
+        self.problem.setVisible(bool(told))
+
     def _update_empty(self) -> None:
         if self.model.rowCount():
             show_page(self.stack, self.table)
@@ -308,6 +319,8 @@ class QueuesView(QWidget):
             self.empty.say("No queue matches", "No queue has this in its name.")
         elif self._session.problem:
             self.empty.say("No queues", self._session.problem)
+        elif self._session.sampling_problem:
+            self.empty.say("The queues are not known", formats.plain(self._session.sampling_problem))
         else:
             self.empty.say("No queues yet", "Queues appear when a worker or a client has declared them.")
         show_page(self.stack, self.empty)

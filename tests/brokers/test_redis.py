@@ -12,6 +12,7 @@ import pytest
 import redis
 
 from deskq.brokers.base import ConnectionLost, LoginRefused, Refused
+from deskq.brokers.publishing import open_publisher
 from deskq.brokers.redis import RedisBroker
 from deskq.brokers.redis_events import RedisEventSource, channels
 from deskq.brokers.remote_control import RemoteControl
@@ -241,3 +242,54 @@ def test_the_server_s_clock(redis_url: str, broker: RedisBroker, redis_server: R
         server.execute_command("ACL", "DELUSER", "timeless")
     nobody = RedisBroker(Profile.from_url("redis://127.0.0.1:1/0"))
     assert nobody.clock_difference() is None
+
+
+@pytest.fixture
+def shop_url(redis_server: RedisServer, redis_url: str) -> Iterator[Callable[..., str]]:
+    """Make a user with these rights; returns the URL with its login."""
+    with redis_server.new_client() as admin:
+
+        def user(*rights: str) -> str:
+            admin.execute_command("ACL", "SETUSER", "shop", "on", ">secret", "~*", "&*", *rights)
+            return redis_url.replace("://", "://shop:secret@", 1)
+
+        try:
+            yield user
+        finally:
+            admin.execute_command("ACL", "DELUSER", "shop")
+
+
+def test_a_user_without_info_sees_and_sends(shop_url: Callable[..., str], redis_url: str) -> None:
+    """INFO is @dangerous, and nothing that deskq needs hangs on it."""
+    profile = Profile.from_url(shop_url("+@all", "-@dangerous"))
+    with redis.Redis.from_url(redis_url) as admin:
+        admin.sadd("_kombu.binding.celery", "idle\x06\x16\x06\x16idle")
+        admin.lpush("idle", *range(7))
+    with closing(RedisBroker(profile)) as broker:
+        server = broker.server()
+        assert server.product in ("Redis", "Valkey")
+        assert server.version
+        assert broker.queue_names() == {"idle"}
+        assert [sample.ready for sample in broker.sample(["idle"])] == [7]
+        assert broker.incomplete == ""
+    with closing(open_publisher(profile)) as publisher:
+        publisher.check()
+
+
+@pytest.mark.parametrize("command", ["scan", "smembers", "llen", "hlen"])
+def test_what_a_user_may_not_read_is_named_and_the_rest_is_shown(
+    shop_url: Callable[..., str], redis_url: str, command: str
+) -> None:
+    profile = Profile.from_url(shop_url("+@all", f"-{command}"))
+    with redis.Redis.from_url(redis_url) as admin:
+        admin.sadd("_kombu.binding.celery", "idle\x06\x16\x06\x16idle")
+        admin.lpush("idle", *range(7))
+        with closing(RedisBroker(profile)) as broker:
+            broker.queue_names()
+            (sample,) = broker.sample(["idle"])
+            assert sample.ready == (None if command == "llen" else 7)
+            assert command in broker.incomplete.lower()
+            shop_url("+@all")
+            broker.queue_names()
+            broker.sample(["idle"])
+            assert broker.incomplete == ""
