@@ -1,0 +1,37 @@
+"""A broker whose figures cannot all be read: the window says why, where the figures stand."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from deskq.models.session import ProfileSession
+from deskq.profiles import Profile
+from deskq.views.queues import QueuesView
+from deskq.views.status_bar import describe
+from tests.gui.conftest import Run, until
+from tests.support.servers import RedisServer
+
+
+def test_what_a_user_may_not_read_is_said_above_the_queues_until_it_may(
+    redis_server: RedisServer, redis_url: str, tmp_path: Path, run: Run
+) -> None:
+    async def scenario() -> None:
+        with redis_server.new_client() as admin:
+            admin.execute_command("ACL", "SETUSER", "looker", "on", ">secret", "~*", "&*", "+@all", "-llen")
+            url = redis_url.replace("://", "://looker:secret@", 1)
+            session = ProfileSession(Profile.from_url(url, name="shop", history=str(tmp_path / "h.sqlite")))
+            session.start()
+            view = QueuesView(session)
+            try:
+                await until(lambda: "llen" in view.problem.text().lower(), 30, "the problem to be shown")
+                assert not view.problem.isHidden()
+                assert "llen" in describe(session)[1].lower()
+                admin.execute_command("ACL", "SETUSER", "looker", "+@all")
+                await until(view.problem.isHidden, 15, "the end of it")
+            finally:
+                await session.stop()
+                view.close()
+                view.deleteLater()
+                admin.execute_command("ACL", "DELUSER", "looker")
+
+    run(scenario())
