@@ -144,7 +144,7 @@ def message_of(call: Call, new_id: str, *, now: float) -> RawMessage:
             eta=eta,
             expires=now + call.expires if call.expires else None,
             priority=call.priority,
-            time_limits=(call.time_limit, call.soft_time_limit),
+            time_limits=(_whole(call.time_limit), _whole(call.soft_time_limit)),
             ignore_result=call.ignore_result,
             headers=call.headers,
         )
@@ -153,6 +153,11 @@ def message_of(call: Call, new_id: str, *, now: float) -> RawMessage:
         raise UserError(f"The arguments cannot be sent as {call.serializer}: {error}.") from None
     except OverflowError:
         raise UserError("The time is beyond the calendar.") from None
+
+
+def _whole(seconds: float | None) -> float | None:
+    """Return whole seconds as an integer, as a caller of Celery gives them."""
+    return int(seconds) if isinstance(seconds, float) and seconds.is_integer() else seconds
 
 
 def as_python(call: Call) -> str:
@@ -190,8 +195,8 @@ def _options(call: Call) -> dict[str, Any]:
         "eta": datetime.fromtimestamp(call.eta, UTC).isoformat() if call.eta is not None else None,
         "expires": call.expires or None,
         "priority": call.priority,
-        "time_limit": call.time_limit,
-        "soft_time_limit": call.soft_time_limit,
+        "time_limit": _whole(call.time_limit),
+        "soft_time_limit": _whole(call.soft_time_limit),
         "ignore_result": call.ignore_result or None,
         "serializer": call.serializer if call.serializer != JSON_SERIALIZER else None,
         "headers": dict(call.headers) or None,

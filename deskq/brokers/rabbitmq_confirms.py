@@ -11,6 +11,7 @@ from typing import Any, Final
 
 import pika
 
+from deskq.brokers.amqp_table import Properties
 from deskq.brokers.publishing import Answer, Parcel
 
 UNWRITABLE: Final = (
@@ -100,7 +101,7 @@ def _properties(parcel: Parcel) -> Any:
     message = parcel.message
     own = message.properties
     priority = own.get("priority")
-    return pika.BasicProperties(
+    return Properties(
         content_type=message.content_type,
         content_encoding=message.content_encoding,
         headers=dict(message.headers),
