@@ -46,7 +46,7 @@ class SilentEndings:
             answer = self.witnesses.answers.get()
             self.running.answered(answer, now, gap_ended)
             self.waiting.answered(answer, now)
-        self.running.check(now)
+        self.running.check(now, gap_ended)
         self.waiting.check(now, gap_ended)
         if self.witnesses.idle:
             question = Question(

@@ -61,8 +61,11 @@ class RunningTasks:
         self._witnesses = witnesses
         self._doubts: dict[str, _Doubt] = {}
 
-    def check(self, now: float) -> None:
-        """Look through them: those of a dead process are lost. One that goes on running costs no reading or writing."""
+    def check(self, now: float, gap_ended: float | None) -> None:
+        """Look through them: those of a dead process are lost, unless they may have ended before, in a gap.
+
+        One that goes on running costs no reading or writing. ``gap_ended``: when events were missed last.
+        """
         running: dict[str, _Doubt] = {}
         for uuid, worker, since in self._history.running():
             doubt = self._doubts.get(uuid)
@@ -75,7 +78,8 @@ class RunningTasks:
                 doubt.processes = {(a.worker, a.pid) for a in _unfinished(self._history.peek(uuid, now))}
             dead = frozenset(process for process in doubt.processes if self._is_dead(*process, now))
             if dead and doubt.verdict is None:
-                doubt.verdict, doubt.noticed, doubt.ended = LOST, now, dead
+                ran_after = gap_ended is None or max(self._began(doubt), doubt.present) > gap_ended
+                doubt.verdict, doubt.noticed, doubt.ended = LOST if ran_after else UNSEEN, now, dead
             if doubt.verdict is not None and self._may_note(doubt, now):
                 self._note(uuid, doubt, now)
         self._doubts = running

@@ -50,8 +50,8 @@ class Scene:
             self.history.record(TASK, NOW).add(one)
         self.history.commit(NOW)
 
-    def check(self, second: float) -> None:
-        self.running.check(NOW + second)
+    def check(self, second: float, gap: float | None = None) -> None:
+        self.running.check(NOW + second, gap)
         self.history.commit(NOW + second)
 
     def beat(self, second: float, active: int) -> None:
@@ -121,6 +121,25 @@ def test_a_task_dies_with_its_worker(tmp_path: Path, scenes: list[Scene]) -> Non
     assert summary.noticed == NOW + 30
 
 
+@pytest.mark.parametrize(
+    ("gap", "present", "state"),
+    [(-5, None, "LOST"), (4, None, "UNSEEN"), (4, 3, "UNSEEN"), (4, 5, "LOST")],
+    ids=["began after the gap", "never asked for", "was there before the gap", "was there after the gap"],
+)
+@pytest.mark.parametrize("ahead", [0.0, 3_600.0])
+def test_a_task_that_may_have_ended_in_a_gap_did_not_die_with_its_worker(
+    tmp_path: Path, scenes: list[Scene], ahead: float, gap: float, present: float | None, state: str
+) -> None:
+    scene = Scene(tmp_path, ahead=ahead)
+    scenes.append(scene)
+    if present is not None:
+        scene.answer(present, {TASK}, gap=NOW + gap)
+    scene.workers.check(NOW + 30)
+    scene.check(30, NOW + gap)
+    scene.check(30 + GRACE, NOW + gap)
+    assert scene.state == state
+
+
 def test_one_absence_after_the_last_event_is_enough(scene: Scene) -> None:
     assert scene.asked(1) == []
     scene.beat(1.5, 0)  # fewer than are said to run
@@ -181,7 +200,7 @@ def test_the_last_that_is_known_of_it_is_that_it_ran(scene: Scene) -> None:
 def test_a_task_that_goes_on_running_is_not_written_again(scene: Scene) -> None:
     for second in range(5):
         scene.beat(second, 1)
-        scene.running.check(NOW + second)
+        scene.running.check(NOW + second, None)
         assert scene.history.commit(NOW + second) == 0
 
 
