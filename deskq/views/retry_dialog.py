@@ -32,6 +32,7 @@ from deskq.models.columns import Column
 from deskq.models.consumer_search import ConsumerSearch
 from deskq.models.retrying import Retrying
 from deskq.models.small_table import SmallTableModel
+from deskq.models.task_columns import state_text
 from deskq.views import theme
 from deskq.views.empty import plain_label
 from deskq.views.tables import Table
@@ -56,7 +57,7 @@ COLUMNS: Final[tuple[Column[Candidate], ...]] = (
     Column("task", "Task", "Task name", lambda one: formats.plain(one.name or "unknown"), width=190),
     Column("arguments", "Arguments", "What it is called with", _arguments, width=320),
     Column("queue", "To queue", "Queue of the new task", lambda one: formats.plain(one.target or "unknown"), width=110),
-    Column("state", "Ended as", "Its state", lambda one: one.row.state.lower(), width=90),
+    Column("state", "State", "State of the task that is retried", lambda one: state_text(one.row), width=130),
     Column("uuid", "Id", "The task that is retried", lambda one: one.row.uuid, mono=True, width=260),
 )
 

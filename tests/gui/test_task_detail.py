@@ -7,12 +7,14 @@ from typing import Final
 import pytest
 from PySide6.QtWidgets import QApplication
 
-from deskq.history.rows import Facets, StateCounts
+from deskq.actions.retry import Candidate, Grade
+from deskq.history.rows import Facets, StateCounts, TaskRow
 from deskq.models.task_detail import on_one_clock
 from deskq.protocol import task_record as kinds
 from deskq.protocol.task_attempts import Attempt
 from deskq.views import theme
 from deskq.views.filter_bar import CountsBar, FilterBar
+from deskq.views.retry_dialog import COLUMNS
 from deskq.views.task_detail import _ran_for, times_text
 from deskq.views.theme import Scheme
 
@@ -103,3 +105,12 @@ def test_a_state_that_was_counted_is_known_at_once(qapp: QApplication) -> None:
         assert bar.doubt
     finally:
         bar.deleteLater()
+
+
+def test_a_task_that_has_not_ended_is_called_alike_where_it_is_retried() -> None:
+    """Its state stands there in the words of the task table, and no head says that it ended."""
+    sent = received = started = finished = runtime = eta = expires = None
+    times = (sent, received, started, finished, runtime, eta, expires)
+    row = TaskRow(1, "u", "t", "RECEIVED", "q", "w", 1.0, *times, "", "", "", "", 0, 1, "u", "", "", False)
+    column = next(column for column in COLUMNS if column.key == "state")
+    assert (column.title, column.text(Candidate(row, Grade.REBUILT, "t"))) == ("State", "Waiting")
