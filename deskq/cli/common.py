@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import shutil
+import sys
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -54,14 +55,15 @@ def moment_of(text: str) -> float:
 
 
 def table(titles: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    """Return aligned columns that fit the terminal; the last one is cut."""
+    """Return aligned columns; on a terminal each line is cut to fit, with a mark, elsewhere the last one is whole."""
     cells = [[plain(cell) for cell in row] for row in rows]
     widths = [min(max([len(title), *(len(row[n]) for row in cells)]), 60) for n, title in enumerate(titles)]
-    columns = shutil.get_terminal_size((160, 24)).columns
+    widths[-1:] = [max([len(titles[-1]), *(len(row[-1]) for row in cells)])]
+    columns = shutil.get_terminal_size().columns if sys.stdout.isatty() else sum(widths) + 2 * len(widths)
     lines = []
     for row in [list(titles), *cells]:
         parts = [_fitted(cell, width) for cell, width in zip(row, widths, strict=True)]
-        lines.append("  ".join(parts).rstrip()[:columns])
+        lines.append(_fitted("  ".join(parts).rstrip(), columns).rstrip())
     return "\n".join(lines)
 
 

@@ -20,9 +20,10 @@ from deskq.profiles import PasswordStore, Profile, ProfileFile, resolve
 from deskq.profiles.confirmed_code import confirm
 from deskq.profiles.writing import write_private
 from deskq.schedules.base import Content, Entry, ScheduleStore, StoreError, StoreKind, Unreadable
+from deskq.schedules.lateness import last_run, late_since
 from deskq.schedules.opening import kind_of, open_store, store_urls
 from deskq.schedules.plain import entry_to_plain, store_to_toml
-from deskq.schedules.preview import entry_runs, sentence
+from deskq.schedules.preview import due_since, entry_runs, sentence
 from deskq.schedules.zones import zone_of
 
 _FAILED = 1
@@ -38,6 +39,10 @@ class Read:
     def zone_of(self, entry: Entry) -> str:
         """Return the zone that the entry's times are in."""
         return getattr(entry.schedule, "zone", "") or self.store.zone
+
+    def late_since(self, entry: Entry, now: float) -> float | None:
+        """Return since when it should have run, None unless that is long enough to say that nobody ran it."""
+        return late_since(entry, self.store.kind, due_since(entry, self.store, now=now), now)
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,29 +199,32 @@ def entries_named(reads: Sequence[Read], names: Sequence[str]) -> tuple[Read, li
 def _row(read: Read, entry: Entry, now: float) -> list[str]:
     runs = entry_runs(entry, read.store, after=now, count=1)
     zone = read.zone_of(entry)
+    last, late = last_run(entry, read.store.kind), read.late_since(entry, now)
     return [
         "yes" if entry.enabled else "no",
         entry.name,
         entry.task,
         _sentence(read, entry),
-        _iso(runs[0].at, zone) if runs else "-",
-        _iso(entry.last_run_at, zone) if entry.last_run_at is not None else "-",
+        "overdue" if late is not None else _iso(runs[0].at, zone) if runs else "-",
+        _iso(last, zone) if last is not None else "-",
         entry.owner.value,
         read.store.kind.value,
-        entry.problem,
+        entry.problem or ("" if late is None else f"It should have run at {_iso(late, zone)}."),
     ]
 
 
 def _as_values(read: Read, entry: Entry, now: float) -> dict[str, Any]:
     runs = entry_runs(entry, read.store, after=now, count=1)
     zone = read.zone_of(entry)
+    last, late = last_run(entry, read.store.kind), read.late_since(entry, now)
     return {
         **entry_to_plain(entry),
         "enabled": entry.enabled,
         "sentence": _sentence(read, entry),
         "zone": zone,
         "next_run": _iso(runs[0].at, zone) if runs else None,
-        "last_run": None if entry.last_run_at is None else _iso(entry.last_run_at, zone),
+        "last_run": None if last is None else _iso(last, zone),
+        "late_since": None if late is None else _iso(late, zone),
         "runs": entry.total_run_count,
         "owner": entry.owner.value,
         "origin": entry.origin,

@@ -9,14 +9,11 @@ from typing import TYPE_CHECKING, Final
 from deskq.history.rows import TaskRow
 from deskq.models.formats import clock_time, duration, runtime
 from deskq.models.registered_tasks import Registered
+from deskq.schedules import lateness
 from deskq.schedules.base import Crontab, Interval
 
 if TYPE_CHECKING:
     from deskq.schedules.reading import ScheduleRow
-
-LATE_SECONDS: Final = {"redbeat": 60.0, "django-celery-beat": 300.0, "celerybeat-schedule": 300.0}
-"""How late an entry is before it is said. redbeat's beat moves the next run on at once, others note runs all 3 min."""
-
 
 _SHORTEST_PAUSE: Final = 1.0
 """Between two runs of a crontab is a minute, of anything else nearly always more than a second."""
@@ -27,11 +24,7 @@ _CLOCK_SECONDS: Final = 5.0
 
 def late_since(row: ScheduleRow, now: float) -> float | None:
     """Return since when it should have run, if that is long enough to say that nobody ran it."""
-    entry = row.entry
-    due = entry.due_at if entry.due_at is not None else row.due_since
-    if due is None or not 0 < due < now or not entry.enabled or entry.problem:
-        return None
-    return due if due < now - LATE_SECONDS.get(row.kind, 60.0) else None
+    return lateness.late_since(row.entry, row.kind, row.due_since, now)
 
 
 def _twice(runs: Sequence[TaskRow], every: float) -> bool:

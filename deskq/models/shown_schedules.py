@@ -11,6 +11,7 @@ from deskq.models.formats import relative
 from deskq.models.registered_tasks import Registered
 from deskq.models.schedule_warnings import late_since, warnings_of
 from deskq.profiles import Profile
+from deskq.schedules.lateness import last_run
 
 if TYPE_CHECKING:
     from deskq.schedules.base import Entry
@@ -55,13 +56,10 @@ class ShownSchedule:
 
     @property
     def last_run_at(self) -> float | None:
-        """When it last ran: what the store says, else the history.
-
-        redbeat and celery's own file date the last run of what has never run to when it was added, without a count.
-        """
-        ran = bool(self.entry.total_run_count) or (self.entry.total_run_count is None and self.row.kind != "redbeat")
-        if self.entry.last_run_at is not None and ran:
-            return self.entry.last_run_at
+        """When it last ran: what the store says, else the history."""
+        stored = last_run(self.entry, self.row.kind)
+        if stored is not None:
+            return stored
         newest = self.seen[0] if self.seen else None
         return None if newest is None else newest.sent or newest.received or newest.seen
 

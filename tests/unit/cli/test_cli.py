@@ -120,3 +120,11 @@ def test_csv_is_safe_against_formulas() -> None:
 def test_hostile_text_does_nothing_to_a_terminal() -> None:
     assert plain("a\x1b[31mred\u202e\n") == "a<U+001B>[31mred<U+202E><U+000A>"
     assert table(["A", "B"], [["x", "y\x07"]]).splitlines()[1].split() == ["x", "y<U+0007>"]
+
+
+def test_tables_are_cut_with_a_mark_and_only_on_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    rows = [["a", "x" * 100], ["b", "y"]]
+    monkeypatch.setenv("COLUMNS", "40")
+    assert table(["A", "B"], rows).splitlines()[1:] == [f"a  {'x' * 100}", "b  y"]
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True)
+    assert table(["A", "B"], rows).splitlines()[1:] == [f"a  {'x' * 36}…", "b  y"]
