@@ -30,13 +30,18 @@ class Change:
 
 
 def as_stored(entry: Entry, store: ScheduleStore) -> Entry:
-    """Return the entry with what the store writes where nothing is given: the store's zone, where each crontab has one.
+    """Return the entry as the store keeps its zone: with each crontab, or with none of them.
 
-    Without it a difference would leave out a field that changes, and what was written would not equal what is stored.
+    A crontab gets the store's zone where each has one, and loses it where that zone is everybody's. Without this a
+    difference would leave out a field that changes, and what was written would not equal what is stored.
     """
     schedule = entry.schedule
-    if store.abilities.zoned and isinstance(schedule, Crontab) and not schedule.zone:
+    if not isinstance(schedule, Crontab):
+        return entry
+    if store.abilities.zoned and not schedule.zone:
         return replace(entry, schedule=replace(schedule, zone=store.zone))
+    if not store.abilities.zoned and schedule.zone == (store.zone or "UTC"):
+        return replace(entry, schedule=replace(schedule, zone=""))
     return entry
 
 

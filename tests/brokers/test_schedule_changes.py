@@ -153,7 +153,7 @@ def test_what_somebody_changed_meanwhile_is_not_overwritten(redis_url: str, stor
     try:
         result = StepCarrier(plan, profile, journal, ScheduleDoer(open_store(redis_url))).run(None)
         assert result.failed == 1
-        assert "somebody else" in result.words
+        assert "Someone else" in result.words
     finally:
         journal.close()
     assert names(store)["a"].task == "theirs"

@@ -11,11 +11,12 @@ import pytest
 from deskq.actions.schedule_edit import plan_changes
 from deskq.cli import main
 from deskq.profiles import Profile
-from deskq.schedules.base import Crontab
+from deskq.schedules.base import Crontab, ScheduleStore
 from deskq.schedules.comparing import Change
 from deskq.schedules.django_beat import DjangoBeatStore
 from deskq.schedules.plain import store_to_toml
 from tests.support.django_entries import add, entry, only
+from tests.support.schedule_entries import names
 
 
 @pytest.fixture
@@ -54,4 +55,16 @@ def test_a_file_without_zones_is_imported_once(
     assert main(["schedules", "import", url, str(path), "--yes"]) == 0
     capsys.readouterr()
     assert main(["schedules", "import", url, str(path), "--yes"]) == 0
+    assert "Nothing to change" in capsys.readouterr().err
+
+
+def test_a_file_of_django_s_comes_into_redbeat(
+    redis_url: str, store: ScheduleStore, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Its crontabs name the zone that all of redbeat's are in."""
+    path = tmp_path / "schedules.toml"
+    path.write_text(store_to_toml([entry("report", schedule=Crontab("0", "9", zone="UTC"))]))
+    assert main(["schedules", "import", redis_url, str(path), "--yes"]) == 0
+    assert names(store)["report"].schedule == Crontab("0", "9")
+    assert main(["schedules", "import", redis_url, str(path), "--yes"]) == 0
     assert "Nothing to change" in capsys.readouterr().err

@@ -64,7 +64,7 @@ def test_a_profile_means_all_its_stores_or_one_of_them(store: str, capsys: pytes
     saved.put(Profile.from_url("redis://127.0.0.1:1/0", name="shop", schedule_stores=(store,)))
     saved.put(Profile.from_url("amqp://127.0.0.1:1", name="bank"))
     assert main(["schedules", "list", "shop/code"]) == 2
-    assert f"confirm it by reading it once: deskq schedules list '{store}'" in capsys.readouterr().err
+    assert f"read it once: deskq schedules list '{store}'" in capsys.readouterr().err
     confirm([store])
     assert main(["schedules", "list", "shop/code", "--format", "json"]) == 0
     assert len(json.loads(capsys.readouterr().out)) == 3
