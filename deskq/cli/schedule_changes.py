@@ -19,7 +19,7 @@ from deskq.plain_text import json_text
 from deskq.profiles import Profile
 from deskq.schedules.base import Entry, Owner, ScheduleStore, StoreError
 from deskq.schedules.checks import check
-from deskq.schedules.comparing import Change, as_stored, changes_to
+from deskq.schedules.comparing import Change, as_stored, changes_to, misfit
 from deskq.schedules.crontabs import misread
 from deskq.schedules.opening import open_store
 from deskq.schedules.plain import store_from_toml
@@ -143,9 +143,10 @@ def _checked(entry: Entry, store: ScheduleStore, old: Entry | None = None) -> En
     """The entry as the store will keep it; raises UserError for a schedule that beat cannot use."""
     stored = None if old is None else old.schedule
     problem = check(entry.schedule, store.zone) or ("" if entry.schedule == stored else misread(entry.schedule))
-    if problem:
+    wanted = as_stored(entry, store)
+    if problem := problem or misfit(wanted, store):
         raise UserError(f"“{entry.name}”: {problem}")
-    return as_stored(entry, store)
+    return wanted
 
 
 def _show(plan: StepPlan, changes: Sequence[Change], options: argparse.Namespace) -> None:

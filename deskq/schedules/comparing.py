@@ -5,9 +5,12 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from typing import Final
 
 from deskq.schedules.base import Crontab, Entry, ScheduleStore
 from deskq.schedules.plain import entry_to_plain
+
+_OPTIONAL: Final = ("one_off", "start_time", "expires_at", "description")
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +46,20 @@ def as_stored(entry: Entry, store: ScheduleStore) -> Entry:
     if not store.abilities.zoned and schedule.zone == (store.zone or "UTC"):
         return replace(entry, schedule=replace(schedule, zone=""))
     return entry
+
+
+def misfit(entry: Entry, store: ScheduleStore) -> str:
+    """Return "" or what of an entry the store cannot keep by its abilities, a sentence; see also ``replace``."""
+    able, schedule = store.abilities, entry.schedule
+    if type(schedule) not in able.kinds:
+        return f"{store.title} keeps no schedule of the kind {type(schedule).__name__.lower()}."
+    if isinstance(schedule, Crontab) and not able.zoned and schedule.zone not in ("", store.zone):
+        return f"{store.title} keeps no time zone with a crontab. Leave out “{schedule.zone}”."
+    empty = Entry(name="", task="", schedule=schedule)
+    for field in _OPTIONAL:
+        if field not in able.fields and getattr(entry, field) != getattr(empty, field):
+            return f"{store.title} has no field “{field}”. Leave it out."
+    return ""
 
 
 def changes_to(stored: Iterable[Entry], wanted: Iterable[Entry], *, delete_others: bool = False) -> list[Change]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -68,3 +69,29 @@ def test_a_file_of_django_s_comes_into_redbeat(
     assert names(store)["report"].schedule == Crontab("0", "9")
     assert main(["schedules", "import", redis_url, str(path), "--yes"]) == 0
     assert "Nothing to change" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("more", "words"),
+    [
+        ({"schedule": Crontab("0", "9", zone="Asia/Kolkata")}, "keeps no time zone"),
+        ({"description": "each night"}, "description"),
+        ({"one_off": True}, "one_off"),
+    ],
+)
+def test_a_dry_run_refuses_what_the_store_cannot_keep(
+    redis_url: str,
+    store: ScheduleStore,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    more: dict[str, Any],
+    words: str,
+) -> None:
+    path = tmp_path / "schedules.toml"
+    path.write_text(store_to_toml([entry("fits"), entry("report", **more)]))
+    for last in ("--dry-run", "--yes"):
+        assert main(["schedules", "import", redis_url, str(path), last]) == 2
+        error = capsys.readouterr().err
+        assert "“report”" in error
+        assert words in error
+    assert names(store) == {}
