@@ -85,7 +85,7 @@ def test_keys_of_the_wrong_type_are_told(store: ScheduleStore, server: redis.Red
     found = names(store)
     assert "no hash" in found["one"].problem
     assert "no definition" in found["gone"].problem
-    with pytest.raises(StoreError, match="delete the entry"):
+    with pytest.raises(StoreError, match="Delete the schedule"):
         store.replace(found["one"], entry("one"))
     assert server.get("redbeat:one") == "x"
     store.replace(found["one"], None)

@@ -55,8 +55,8 @@ def listener(port: int, context: ssl.SSLContext | None = None) -> Iterator[list[
     ("url", "tls", "says"),
     [
         (f"amqps://anna:c4n4ry@{HOST}//", Tls(), "no management API|not for|signed"),
-        (f"amqps://anna:c4n4ry@{HOST}//", Tls(verify=False), f"as in https://{HOST}:15671"),
-        (f"amqp://anna:c4n4ry@{HOST}//", Tls(), f"as in http://{HOST}:15672"),
+        (f"amqps://anna:c4n4ry@{HOST}//", Tls(verify=False), f"like https://{HOST}:15671"),
+        (f"amqp://anna:c4n4ry@{HOST}//", Tls(), f"like http://{HOST}:15672"),
     ],
 )
 def test_no_login_goes_to_a_port_that_the_profile_does_not_name(url: str, tls: Tls, says: str) -> None:
@@ -93,5 +93,5 @@ def test_the_advice_fits_the_reason() -> None:
     with pytest.raises(BrokerError) as raised:
         Management(Profile.from_url(f"amqp://anna:c4n4ry@{HOST}//"))
     (finding,) = rabbitmq_advice.management(str(raised.value))
-    assert "Set the URL" in finding.remedy
+    assert "Set the management URL" in finding.remedy
     assert not finding.setting
