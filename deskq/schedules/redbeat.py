@@ -219,7 +219,7 @@ class RedBeatStore:
     def _wrong_type(self, error: redis.ResponseError, name: str, wanted: str) -> Exception:
         if "WRONGTYPE" not in str(error):
             return error
-        return StoreError(f"The key {self._prefix}{name} is no {wanted}: redbeat keeps its schedule elsewhere.")
+        return StoreError(f"The key {self._prefix}{name} is not a {wanted}. Check the key prefix.")
 
     @contextlib.contextmanager
     def _translated(self, *, writes: bool) -> Iterator[redis.Redis]:
