@@ -312,6 +312,9 @@ class TaskRecord(msgspec.Struct, gc=False):
         self.observations = set(ordered[:_KEPT_FROM_EACH_END]) | set(ordered[-_KEPT_FROM_EACH_END:])
         dropped = ordered[_KEPT_FROM_EACH_END:-_KEPT_FROM_EACH_END]
         self._count({_mark(observation) for observation in dropped if observation.kind == RECEIVED})
+        if len(self.clocks) > MOST_OBSERVATIONS:  # of workers that nothing is kept of
+            known = {observation.hostname for observation in self.observations}
+            self._with_more().clocks = {name: ahead for name, ahead in self.clocks.items() if name in known}
 
     def _count(self, marks: set[int]) -> None:
         if marks:

@@ -328,3 +328,12 @@ def test_arguments_that_were_kept_no_longer_are_unknown() -> None:
     summary = derive(record)
     assert (summary.state, summary.worker) == ("SUCCESS", "on time")
     assert (summary.name, summary.args, summary.kwargs) == ("t", "", "")
+
+
+def test_clocks_of_ever_new_workers_stay_bounded() -> None:
+    record = TaskRecord(UUID)
+    for n in range(3_000):
+        record.note_clock(f"w{n}", 60.0)
+        record.add(event("received", float(n), n, f"w{n}", retries=0))
+    assert len(record.clocks) <= 2 * 512
+    assert {f"w{n}" for n in (0, 2_999)} <= record.clocks.keys()
