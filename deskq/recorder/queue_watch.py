@@ -139,7 +139,9 @@ class QueueWatch:
         shown = [sample for sample in samples if self._is_shown(sample, consumers)]
         for sample in shown:
             queue = self._queue(sample.name)
-            count = sample.consumers if sample.consumers is not None else consumers.count(sample.name)
+            count = sample.consumers
+            if count is None:
+                count = consumers.count(sample.name, sample.unacked or 0)
             workers = tuple(consumers.workers.get(sample.name, ())) if count != 0 else ()  # the broker knows better
             exists = sample.exists or bool(workers and sample.ready is not None)
             self._draw(queue, sample, now)

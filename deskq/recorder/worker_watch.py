@@ -234,11 +234,13 @@ class WorkerWatch:
         found: dict[str, list[str]] = {}
         told: dict[str, float] = {}
         doubtful: set[str] = set()
+        gone: frozenset[str] | None = frozenset()
         complete = all_asked
         for worker in self.workers.values():
             if worker.unknown:
                 doubtful.update(worker.queues)
             if not worker.online:
+                gone = gone | set(worker.queues) if gone is not None and worker.queues else None
                 continue
             if worker.told is None or worker.duplicate_name:  # of two processes of one name one answers
                 complete = False
@@ -246,7 +248,7 @@ class WorkerWatch:
                 for name in worker.queues:
                     found.setdefault(name, []).append(worker.hostname)
                     told[name] = min(told.get(name, worker.told), worker.told)
-        return Consumers(found, told, frozenset(doubtful), complete)
+        return Consumers(found, told, frozenset(doubtful), complete, gone)
 
     def is_alive(self, hostname: str, pid: int) -> bool | None:
         """Does this process live? None: nothing tells."""

@@ -81,3 +81,12 @@ def test_of_ever_new_names_the_latest_are_kept() -> None:
     watch.found({"celery"}, [], complete=True)
     assert len(watch.names) == MAX_NAMED + 1
     assert {"celery", f"q{3 * MAX_NAMED - 1}"} < watch.names
+
+
+def test_who_holds_a_message_consumes_the_queue() -> None:
+    """A solo worker without heartbeats that was busy before anyone asked: nobody knows it, but a message is held."""
+    assert Consumers(complete=True).count("q") == 0
+    assert Consumers(complete=True).count("q", held=1) is None
+    assert Consumers(complete=True, gone=frozenset({"q"})).count("q", held=1) == 0  # it died with the message
+    assert Consumers(complete=True, gone=None).count("q", held=1) == 0
+    assert Consumers({"q": ["w"]}, complete=True).count("q", held=1) == 1

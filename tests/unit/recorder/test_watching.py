@@ -217,7 +217,7 @@ def test_queue_rows() -> None:
     watch.sent("emails", NOW + 1)
     watch.received("emails", NOW + 1)
     samples = [QueueSample("celery", NOW + 2, 0, None, None), QueueSample("emails", NOW + 2, 7, 1, None)]
-    consumers = Consumers({"celery": ["w1"]}, {"celery": NOW}, complete=True)
+    consumers = Consumers({"celery": ["w1"]}, {"celery": NOW}, complete=True, gone=frozenset({"emails"}))
     rows, kept = watch.rows(samples, consumers, {"emails": NOW}, NOW + 2)
     celery, emails = rows
     assert (celery.consumers, celery.no_consumer, celery.workers) == (1, False, ("w1",))
