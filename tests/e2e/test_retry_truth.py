@@ -113,7 +113,7 @@ def test_a_shadowed_task_is_retried_under_its_own_name(redis_url: str, file: Pat
         assert recording.wait_for_state(task, "FAILURE").name == "shop.pretty name"
         open_gate(file)
         rebuilt = retried(recording, redis_url, task, "--dry-run")
-        assert "no worker that answers knows a task “shop.pretty name”" in rebuilt.stdout
+        assert "no replying worker knows a task “shop.pretty name”" in rebuilt.stdout
         plan = retried(recording, redis_url, task, "--result-backend", redis_url, "--format", "json")
         (item,) = json.loads(plan.stdout.splitlines()[0])["items"]
         assert (item["grade"], item["task"]) == ("stored", "sample.note")
@@ -139,7 +139,7 @@ def test_what_a_colleague_retried_is_told_and_a_revoke_is_no_retry(
         told = retried(recording, redis_url, task, "--dry-run")
         assert "it has already been retried" in told.stdout
         kept = retried(recording, redis_url, new, "--dry-run", "--keep-root")
-        assert "started by another task" not in kept.stdout
+        assert "it was sent by another task" not in kept.stdout
 
 
 @pytest.mark.parametrize("extended", [False, True])
