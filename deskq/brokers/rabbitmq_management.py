@@ -22,8 +22,8 @@ from deskq.brokers.tls import tls_context, tls_sentence
 from deskq.profiles import Profile
 
 ANSWER_SECONDS: Final = 5.0
-_PORT: Final = 15672
-_TLS_PORT: Final = 15671
+PORT: Final = 15672
+TLS_PORT: Final = 15671
 _KNOWN_TO_ALL: Final = ("guest", "guest")
 """The login that every RabbitMQ begins with: no secret, and accepted only from its own machine."""
 _MOST_BYTES: Final = 64 * 1024 * 1024
@@ -177,8 +177,8 @@ def _url_for(profile: Profile, used: tuple[str, str]) -> str:
     host = urlsplit(profile.alternatives()[0].url).hostname or "127.0.0.1"
     place = f"[{host}]" if ":" in host else host
     if profile.tls_in_use and profile.tls.verify:
-        return f"https://{place}:{_TLS_PORT}"
-    scheme, port = ("https", _TLS_PORT) if profile.tls_in_use else ("http", _PORT)
+        return f"https://{place}:{TLS_PORT}"
+    scheme, port = ("https", TLS_PORT) if profile.tls_in_use else ("http", PORT)
     if profile.tls_in_use or used != _KNOWN_TO_ALL:
         raise BrokerError(
             f"The management API of “{profile.name}” is not read: the profile does not name its URL, and deskq does "

@@ -10,15 +10,25 @@ from collections.abc import Iterator
 
 import pytest
 
+from deskq.brokers import rabbitmq_management
 from deskq.brokers.base import BrokerError
 from deskq.brokers.rabbitmq_management import Management
 from deskq.doctor import rabbitmq_advice
 from deskq.profiles import Profile, Tls
 from deskq.profiles.fields import problems
 from tests.support.certificates import Certificates
+from tests.support.processes import free_port
 
 HOST = "127.0.0.77"  # loopback, and no server of another test listens there
+PORTS = free_port(), free_port()
+"""They stand for RabbitMQ's own ports, plain and with TLS, where this machine may have a server."""
 LOGIN = b"Authorization"
+
+
+@pytest.fixture
+def own_ports(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(rabbitmq_management, "PORT", PORTS[0])
+    monkeypatch.setattr(rabbitmq_management, "TLS_PORT", PORTS[1])
 
 
 @contextlib.contextmanager
@@ -51,35 +61,38 @@ def listener(port: int, context: ssl.SSLContext | None = None) -> Iterator[list[
         listening.close()
 
 
+@pytest.mark.usefixtures("own_ports")
 @pytest.mark.parametrize(
     ("url", "tls", "says"),
     [
         (f"amqps://anna:c4n4ry@{HOST}//", Tls(), "no management API|not for|signed"),
-        (f"amqps://anna:c4n4ry@{HOST}//", Tls(verify=False), f"like https://{HOST}:15671"),
-        (f"amqp://anna:c4n4ry@{HOST}//", Tls(), f"like http://{HOST}:15672"),
+        (f"amqps://anna:c4n4ry@{HOST}//", Tls(verify=False), f"like https://{HOST}:{PORTS[1]}"),
+        (f"amqp://anna:c4n4ry@{HOST}//", Tls(), f"like http://{HOST}:{PORTS[0]}"),
     ],
 )
 def test_no_login_goes_to_a_port_that_the_profile_does_not_name(url: str, tls: Tls, says: str) -> None:
-    with listener(15672) as heard, pytest.raises(BrokerError, match=says):
+    with listener(PORTS[0]) as heard, pytest.raises(BrokerError, match=says):
         Management(Profile.from_url(url, tls=tls, name="shop")).queues()
     assert not any(LOGIN in each for each in heard)
 
 
+@pytest.mark.usefixtures("own_ports")
 def test_a_profile_with_tls_never_speaks_plain_text() -> None:
-    for named in (f"http://{HOST}:15672", f"http://admin:own@{HOST}:15672"):
+    for named in (f"http://{HOST}:{PORTS[0]}", f"http://admin:own@{HOST}:{PORTS[0]}"):
         profile = Profile.from_url(f"amqps://anna:c4n4ry@{HOST}//", name="shop", management_url=named)
         assert "https://" in problems(profile)["management_url"]
-        with listener(15672) as heard, pytest.raises(BrokerError, match="in plain text"):
+        with listener(PORTS[0]) as heard, pytest.raises(BrokerError, match="in plain text"):
             Management(profile).queues()
         assert heard == [b""] * len(heard)
 
 
+@pytest.mark.usefixtures("own_ports")
 def test_the_api_of_a_profile_with_tls_is_the_same_host_by_its_certificate(certificates: Certificates) -> None:
     tls = Tls(ca=str(certificates.ca))
-    assert Management(Profile.from_url("amqps://anna:c4n4ry@broker//", tls=tls)).url == "https://broker:15671"
+    assert Management(Profile.from_url("amqps://anna:c4n4ry@broker//", tls=tls)).url == f"https://broker:{PORTS[1]}"
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(certificates.server.certificate, certificates.server.key)  # not for HOST
-    with listener(15671, context) as heard, pytest.raises(BrokerError, match="not for"):
+    with listener(PORTS[1], context) as heard, pytest.raises(BrokerError, match="not for"):
         Management(Profile.from_url(f"amqps://anna:c4n4ry@{HOST}//", tls=tls)).queues()
     assert not any(LOGIN in each for each in heard)
 
