@@ -13,15 +13,8 @@ from heapq import merge
 from typing import Final
 
 from deskq.protocol import task_record as kinds
-from deskq.protocol.task_attempts import (
-    TOLERANCE,
-    Attempt,
-    Process,
-    content_of,
-    mark_superseded,
-    name_messages,
-    processes_of,
-)
+from deskq.protocol.task_attempts import TOLERANCE, Attempt, Process, processes_of
+from deskq.protocol.task_followers import content_of, mark_superseded, name_messages
 from deskq.protocol.task_notes import apply_notes
 from deskq.protocol.task_record import Message, Observation, TaskRecord, tag_of
 

@@ -320,7 +320,8 @@ class TasksView(QWidget):
         self.model.set_shown(first, last if last >= 0 else self.model.rowCount() - 1)
 
     def _current_changed(self, current: QModelIndex, _previous: QModelIndex) -> None:
-        if self.detail.isVisible() and current.isValid():
+        chosen = self.table.selectionModel().isSelected(current)  # Qt makes the first row current with the focus
+        if self.detail.isVisible() and chosen:
             self.show_detail()
 
     def _show_newer(self, count: int) -> None:

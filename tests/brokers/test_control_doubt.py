@@ -135,7 +135,7 @@ def test_where_nothing_listens_nobody_was_told(
 ) -> None:
     url = f"{scheme}://127.0.0.1:{free_port()}/0"
     assert main([words[0], url, *words[1:], "--yes"]) == 2
-    assert "cannot be asked" in capsys.readouterr().err
+    assert "cannot be reached" in capsys.readouterr().err
     with closing(Journal()) as journal:
         assert journal.actions() == []
 
