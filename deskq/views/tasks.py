@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable
 from dataclasses import replace
 
-from PySide6.QtCore import QModelIndex, QPoint, Qt, QTimer, Signal
+from PySide6.QtCore import QPoint, Qt, QTimer, Signal
 from PySide6.QtGui import QAction
 from PySide6.QtWidgets import QMenu, QPushButton, QSplitter, QStackedWidget, QVBoxLayout, QWidget
 
@@ -98,7 +98,8 @@ class TasksView(QWidget):
         self.counts_bar.clicked.connect(self._count_clicked)
         self.table.verticalScrollBar().valueChanged.connect(self._scrolled)
         self.table.activated.connect(lambda _: self.show_detail())
-        self.table.selectionModel().currentRowChanged.connect(self._current_changed)
+        self.table.selectionModel().currentRowChanged.connect(self._follow_row)
+        self.table.selectionModel().selectionChanged.connect(self._follow_row)
         self.table.setContextMenuPolicy(Qt.ContextMenuPolicy.CustomContextMenu)
         self.table.customContextMenuRequested.connect(self._context_menu)
         self.model.gaps.changed.connect(self.table.viewport().update)
@@ -319,9 +320,10 @@ class TasksView(QWidget):
         last = self.table.rowAt(viewport.height() - 1)
         self.model.set_shown(first, last if last >= 0 else self.model.rowCount() - 1)
 
-    def _current_changed(self, current: QModelIndex, _previous: QModelIndex) -> None:
-        chosen = self.table.selectionModel().isSelected(current)  # Qt makes the first row current with the focus
-        if self.detail.isVisible() and chosen:
+    def _follow_row(self) -> None:
+        """Qt makes the first row current as the table gets the focus: only a row that is selected too was chosen."""
+        current = self.table.currentIndex()
+        if self.detail.isVisible() and self.table.selectionModel().isSelected(current):
             self.show_detail()
 
     def _show_newer(self, count: int) -> None:
