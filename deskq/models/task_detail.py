@@ -166,7 +166,7 @@ def arguments_model(detail: TaskDetail) -> QStandardItemModel:
         ("kwargs", detail.summary.kwargs, detail.kwargs),
     ):
         if parsed is None:
-            model.appendRow(_pair(title, text or "not known"))
+            model.appendRow(_pair(title, text or "unknown"))
         else:
             note = "cut by the worker" if parsed.cut else ""
             _add(model.invisibleRootItem(), title, parsed.value, left, note)

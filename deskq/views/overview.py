@@ -26,7 +26,7 @@ from deskq.views.task_runtimes import RuntimesTable
 _REFRESH_MS: Final = 2_000
 _FAILURES: Final = (
     Column[FailureRow](
-        "name", "Task", "The task that failed", lambda row: formats.plain(row.name or "not known"), width=150
+        "name", "Task", "The task that failed", lambda row: formats.plain(row.name or "unknown"), width=150
     ),
     Column[FailureRow](
         "exception", "Exception", "Why", lambda row: formats.plain(row.exception), width=220, state=lambda _: "FAILURE"
@@ -199,8 +199,8 @@ class OverviewView(QWidget):
                 f"Waiting {none}",
                 f"Running {none}",
                 f"Failed {none}",
-                "Workers not known",
-                "Queues not known",
+                "Workers unknown",
+                "Queues unknown",
                 "",
             )
         for button, text in zip(self.numbers, texts, strict=True):

@@ -320,7 +320,7 @@ class QueuesView(QWidget):
         elif self._session.problem:
             self.empty.say("No queues", self._session.problem)
         elif self._session.sampling_problem:
-            self.empty.say("The queues are not known", formats.plain(self._session.sampling_problem))
+            self.empty.say("The queues are unknown", formats.plain(self._session.sampling_problem))
         else:
             self.empty.say("No queues yet", "Queues appear when a worker or a client has declared them.")
         show_page(self.stack, self.empty)

@@ -232,7 +232,7 @@ class RetryDialog(QDialog):
         left_out = len(self._candidates) - len(sendable)
         parts = [grades(self._candidates)] if self._candidates else []
         if left_out:
-            parts.append(f"{left_out:,} left out: arguments or queue not known")
+            parts.append(f"{left_out:,} left out: arguments or queue unknown")
         gone = len(self._tasks) - len(self._candidates)
         if self._candidates and gone:
             parts.append(f"{gone:,} no longer in the history")
@@ -283,7 +283,7 @@ class RetryDialog(QDialog):
 
     def _end(self, result: Progress) -> None:
         parts = [f"{formats.count(result.done, 'task')} sent"]
-        for number, word in ((result.failed, "failed"), (result.unknown, "not known"), (result.held_back, "not sent")):
+        for number, word in ((result.failed, "failed"), (result.unknown, "unknown"), (result.held_back, "not sent")):
             if number:
                 parts.append(f"{number:,} {word}")
         self._done(f"{', '.join(parts)}. {formats.plain(result.words)}".strip())

@@ -34,13 +34,13 @@ def _here(at: float) -> str:
 
 
 RUN_COLUMNS: Final[tuple[Column[RunRow], ...]] = (
-    Column("there", "In its zone", "By the clock of its zone", lambda run: wall_time(run.at, run.zone), width=155),
+    Column("there", "In its zone", "By the clock of its zone", lambda run: wall_time(run.at, run.zone), width=175),
     Column(
         "here",
         "Here",
         "By this machine's clock",
-        lambda run: day_time(datetime.fromtimestamp(run.at, UTC).astimezone()),
-        width=155,
+        lambda run: _here(run.at),
+        width=175,
     ),
     Column("in", "In", "How long until then", lambda run: formats.relative(run.at), lambda run: run.at, True, width=70),
     Column(

@@ -354,7 +354,7 @@ class SendDialog(QDialog):
 
     def _ended(self, result: Progress) -> None:
         parts = [f"{formats.count(result.done, 'task')} sent"]
-        for number, word in ((result.failed, "failed"), (result.unknown, "not known"), (result.held_back, "not sent")):
+        for number, word in ((result.failed, "failed"), (result.unknown, "unknown"), (result.held_back, "not sent")):
             if number:
                 parts.append(f"{number:,} {word}")
         self._over(f"{', '.join(parts)}. {formats.plain(result.words)}".strip())

@@ -199,7 +199,7 @@ class StepsDialog(QDialog):
 
     def _end(self, result: Progress) -> None:
         parts = [f"{result.done:,} of {result.total:,} done"]
-        for number, word in ((result.failed, "failed"), (result.unknown, "not known"), (result.held_back, "not begun")):
+        for number, word in ((result.failed, "failed"), (result.unknown, "unknown"), (result.held_back, "not begun")):
             if number:
                 parts.append(f"{number:,} {word}")
         wrong = {row.words for row in self.model.rows() if row.outcome in (Outcome.FAILED, Outcome.UNKNOWN)}

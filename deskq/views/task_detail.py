@@ -128,7 +128,7 @@ class TaskDetailPane(QWidget):
             return
         summary = detail.summary
         self._dot.show_state(summary.state)
-        self.heading.setText(formats.plain(summary.name) or "name not known")
+        self.heading.setText(formats.plain(summary.name) or "unknown task name")
         error = formats.plain(summary.exception)[:120]
         self.note.setText(" · ".join(part for part in (state_text(detail.row), error) if part))
         self._fill_summary(detail)
@@ -317,7 +317,7 @@ def times_text(attempt: Attempt) -> str:
 
 def _queue(queue: str, routing_key: str) -> str:
     if not queue:
-        return "not known: workers tell it only with task_send_sent_event"
+        return "unknown: only task_send_sent_event reports it"
     return queue if routing_key in ("", queue) else f"{queue} (routing key {routing_key})"
 
 

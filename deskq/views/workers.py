@@ -40,7 +40,7 @@ def _load(row: WorkerRow) -> str:
 
 
 def _events(row: WorkerRow) -> str:
-    return {True: "on", False: "off", None: "not known"}[row.events_enabled]
+    return {True: "on", False: "off", None: "unknown"}[row.events_enabled]
 
 
 WORKER_COLUMNS: Final[tuple[Column[WorkerRow], ...]] = (

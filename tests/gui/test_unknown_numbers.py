@@ -37,7 +37,7 @@ def test_a_dead_host_has_no_numbers(run: Run, qapp: QApplication) -> None:
             overview: Any = app.window.show_view("dead", "overview")
             await until(lambda: overview._facts, 20, "an answer of the history")
             texts = [button.text() for button in overview.numbers]
-            assert texts == ["Waiting –", "Running –", "Failed –", "Workers not known", "Queues not known", ""]
+            assert texts == ["Waiting –", "Running –", "Failed –", "Workers unknown", "Queues unknown", ""]
             assert REASON in overview._by_broker.text()
             assert overview._by_broker.isVisible()
 
