@@ -13,7 +13,8 @@ from deskq.brokers.remote_control import RemoteControl
 from deskq.doctor.observed import WorkerSettings
 from deskq.errors import UserError
 from deskq.profiles import Profile
-from deskq.results.aborting import ABORTED, Marker, open_marker
+from deskq.results.aborting import ABORTED, Marker
+from deskq.results.opening import open_marker
 
 NOTE: Final = (
     "Only tasks that look for it, with is_aborted(), stop; others run on, and one that waits still begins. "

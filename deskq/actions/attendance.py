@@ -8,7 +8,8 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from deskq.actions.plan import Plan
 from deskq.actions.running import silent_nodes
 from deskq.brokers.base import Binding
-from deskq.brokers.routing import Route, bindings_of, consumer_counts, leads, unbound
+from deskq.brokers.opening import consumer_counts, unbound
+from deskq.brokers.routing import Route, bindings_of, leads
 from deskq.errors import UserError
 from deskq.history.consumed import consumed_queues
 from deskq.history.reader import HistoryReader

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -12,11 +11,12 @@ from typing import Final, TypeVar
 
 from deskq.actions.decoding import undecodable
 from deskq.actions.earlier import overtaken, refuse_overtaken
-from deskq.actions.journal import ItemRow, Journal
+from deskq.actions.journal import Journal
 from deskq.actions.plan import Item, Outcome, Plan, Verb
 from deskq.actions.safety import Confirmation, check
 from deskq.brokers.base import BrokerError, ConnectionLost, Refused
-from deskq.brokers.publishing import Answer, Parcel, Publisher, open_publisher
+from deskq.brokers.opening import open_publisher
+from deskq.brokers.publishing import Answer, Parcel, Publisher
 from deskq.errors import UserError
 from deskq.history.reader import HistoryReader
 from deskq.profiles import Profile
@@ -30,7 +30,6 @@ _LOOK_SECONDS: Final = 0.2
 _PAUSES: Final = (0.5, 1.0, 2.0, 5.0)
 """Seconds before it is tried again, the last one for all further times."""
 
-_STORED: Final = "checked afterwards: it was stored"
 
 T = TypeVar("T")
 
@@ -247,51 +246,3 @@ class Carrier:
 
 def _outcome(answer: Answer) -> Outcome:
     return {True: Outcome.DONE, False: Outcome.FAILED, None: Outcome.UNKNOWN}[answer.sent]
-
-
-def resolve_unknown(journal: Journal, profile: Profile) -> dict[str, Outcome]:
-    """Look for what became of the items of which nobody knows whether they were done; changes nothing but the journal.
-
-    Tasks are looked for at the broker and in the event stream, changes of schedules in their stores, abortions in the
-    result backend. Returns id -> outcome, for those that were found; the others stay unknown. Raises UserError.
-    """
-    from deskq.actions import abort, schedule_edit  # they import what carries out steps, which imports this
-
-    tasks, schedules, aborts = (
-        [item for verb in verbs for item in journal.unknown(profile.name, verb)]
-        for verbs in ((Verb.SEND, Verb.RETRY), (Verb.SCHEDULE,), (Verb.ABORT,))
-    )
-    found: list[str] = []
-
-    def done(item: ItemRow, words: str) -> None:
-        journal.mark(item.action, [(item.number, Outcome.DONE, words)])
-        found.append(item.new_id)
-
-    for item in schedules:
-        undo = schedule_edit.looked_for(json.loads(journal.message(item.action, item.number)), profile)
-        if undo is not None:
-            journal.keep_undo(item.action, [(item.number, undo)] if undo else [])
-            done(item, _STORED)
-    aborted = abort.found_aborted(profile, [item.source for item in aborts])
-    for item in aborts:
-        if item.source in aborted:
-            done(item, _STORED)
-    sent = _sent_ones(profile, [item.new_id for item in tasks])  # last, since it raises where the broker is away
-    for item in tasks:
-        if item.new_id in sent:
-            done(item, "checked afterwards: it was sent")
-    return dict.fromkeys(found, Outcome.DONE)
-
-
-def _sent_ones(profile: Profile, ids: Sequence[str]) -> set[str]:
-    """Which of these tasks the broker or the history knows."""
-    if not ids:
-        return set()
-    publisher = open_publisher(profile)
-    try:
-        found = {new_id for new_id, there in publisher.resolve(ids).items() if there}
-    finally:
-        publisher.close()
-    with contextlib.suppress(UserError), contextlib.closing(HistoryReader(profile.history_path())) as reader:
-        found |= {new_id for new_id in ids if new_id not in found and reader.task_row(new_id) is not None}
-    return found

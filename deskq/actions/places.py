@@ -6,7 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from deskq.brokers.base import Binding, BrokerError, is_task_queue
-from deskq.brokers.routing import Route, find_route, leads
+from deskq.brokers.opening import find_route
+from deskq.brokers.routing import Route, leads
 from deskq.history.rows import TaskRow
 from deskq.profiles import Profile
 from deskq.protocol.message import RawMessage

@@ -12,7 +12,7 @@ from deskq.history.reader import HistoryReader
 from deskq.profiles import Profile
 from deskq.protocol.task_summary import FINAL_STATES
 from deskq.results.aborting import READY
-from deskq.results.store import open_results
+from deskq.results.opening import open_results
 
 _ENDED: Final = frozenset({"SUCCESS", "FAILURE", "REVOKED", "REJECTED", "ENDED"})
 _MOST_ASKED: Final = 1_000

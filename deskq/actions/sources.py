@@ -22,8 +22,8 @@ from deskq.history.reader import HistoryReader
 from deskq.history.rows import TaskRow
 from deskq.profiles import Profile
 from deskq.protocol.message import RawMessage, read_redis_message
+from deskq.results.opening import open_results
 from deskq.results.record import ResultRecord
-from deskq.results.store import open_results
 
 
 def gather(

@@ -1,8 +1,13 @@
-"""From a profile to the broker of its kind; each kind's client is imported only when it is needed."""
+"""From a profile to what is there for its kind of broker; each kind's client is imported only when it is needed."""
 
 from __future__ import annotations
 
-from deskq.brokers.base import Broker, BrokerError
+import contextlib
+from collections.abc import Iterable, Mapping
+
+from deskq.brokers.base import Broker, BrokerError, is_task_queue
+from deskq.brokers.publishing import Publisher
+from deskq.brokers.routing import Route
 from deskq.profiles import Profile
 
 
@@ -21,3 +26,62 @@ def open_broker(profile: Profile) -> Broker:
     from deskq.brokers.generic import GenericBroker
 
     return GenericBroker(profile)
+
+
+def open_publisher(profile: Profile) -> Publisher:
+    """Return the publisher of a profile; it connects with its first question. Raises BrokerError where none can."""
+    if profile.transport == "redis":
+        from deskq.brokers.redis_publishing import RedisPublisher
+
+        return RedisPublisher(profile)
+    if profile.transport == "amqp":
+        from deskq.brokers.rabbitmq_publishing import RabbitPublisher
+
+        return RabbitPublisher(profile)
+    raise BrokerError(
+        f"deskq cannot send over “{profile.scheme}”: only Redis, Valkey and RabbitMQ confirm what they take."
+    )
+
+
+def find_route(profile: Profile, exchange: str, routing_key: str, kinds: Mapping[str, frozenset[str]]) -> Route:
+    """Return where messages to an exchange go; raises BrokerError where nothing would get them. Blocking; only reads.
+
+    ``kinds``: what workers say of the types of exchanges (see kinds_of), which Redis does not keep.
+    """
+    own = exchange in (profile.event_exchange, f"{profile.control_exchange}.pidbox")
+    if own or not is_task_queue(exchange):
+        raise BrokerError(
+            f"“{exchange}” is Celery's own exchange, for events and control: no worker runs tasks from it."
+        )
+    if profile.transport == "redis":
+        from deskq.brokers import redis_routing
+
+        return redis_routing.find_route(profile, exchange, routing_key, kinds.get(exchange, frozenset()))
+    if profile.transport == "amqp":
+        from deskq.brokers import rabbitmq_routing
+
+        return rabbitmq_routing.find_route(profile, exchange, routing_key)
+    raise BrokerError(f"deskq cannot send over “{profile.scheme}”.")
+
+
+def unbound(profile: Profile, queues: Iterable[str]) -> list[str]:
+    """Return the queues that no worker has declared so far; blocking, and only reads. Raises BrokerError.
+
+    On Redis alone: there a message to any name is stored, where RabbitMQ returns it.
+    """
+    if profile.transport != "redis":
+        return []
+    from deskq.brokers.redis import RedisBroker
+
+    with contextlib.closing(RedisBroker(profile)) as broker:
+        return sorted(set(queues) - broker.queue_names())
+
+
+def consumer_counts(profile: Profile, queues: Iterable[str]) -> dict[str, int | None]:
+    """Return how many consume each of these queues of RabbitMQ, None where it cannot be told. Blocking; only reads.
+
+    A queue that is not there is absent. Raises BrokerError.
+    """
+    from deskq.brokers import rabbitmq_routing
+
+    return rabbitmq_routing.consumer_counts(profile, list(queues))

@@ -8,9 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
-from deskq.brokers.base import BrokerError
 from deskq.brokers.routing import Route
-from deskq.profiles import Profile
 from deskq.protocol.message import RawMessage
 
 
@@ -89,18 +87,3 @@ def sent_events(parcels: Sequence[Parcel], answers: Sequence[Answer], now: float
                 | {"timestamp": now, "utcoffset": 0, "pid": os.getpid(), **texts, **known, **route}
             )
     return events
-
-
-def open_publisher(profile: Profile) -> Publisher:
-    """Return the publisher of a profile; it connects with its first question. Raises BrokerError where none can."""
-    if profile.transport == "redis":
-        from deskq.brokers.redis_publishing import RedisPublisher
-
-        return RedisPublisher(profile)
-    if profile.transport == "amqp":
-        from deskq.brokers.rabbitmq_publishing import RabbitPublisher
-
-        return RabbitPublisher(profile)
-    raise BrokerError(
-        f"deskq cannot send over “{profile.scheme}”: only Redis, Valkey and RabbitMQ confirm what they take."
-    )

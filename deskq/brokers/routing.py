@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from deskq.brokers.base import Binding, BrokerError, is_task_queue
-from deskq.profiles import Profile
+from deskq.brokers.base import Binding
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,50 +39,6 @@ class Route:
             return "The exchange is there. RabbitMQ chooses the queues; a message that none gets is an error."
         names = ", ".join(f"“{queue}”" for queue in self.queues)
         return f"It goes to {names}." if len(self.queues) == 1 else f"It goes to {names}, and runs once from each."
-
-
-def find_route(profile: Profile, exchange: str, routing_key: str, kinds: Mapping[str, frozenset[str]]) -> Route:
-    """Return where messages to an exchange go; raises BrokerError where nothing would get them. Blocking; only reads.
-
-    ``kinds``: what workers say of the types of exchanges (see kinds_of), which Redis does not keep.
-    """
-    own = exchange in (profile.event_exchange, f"{profile.control_exchange}.pidbox")
-    if own or not is_task_queue(exchange):
-        raise BrokerError(
-            f"“{exchange}” is Celery's own exchange, for events and control: no worker runs tasks from it."
-        )
-    if profile.transport == "redis":
-        from deskq.brokers import redis_routing
-
-        return redis_routing.find_route(profile, exchange, routing_key, kinds.get(exchange, frozenset()))
-    if profile.transport == "amqp":
-        from deskq.brokers import rabbitmq_routing
-
-        return rabbitmq_routing.find_route(profile, exchange, routing_key)
-    raise BrokerError(f"deskq cannot send over “{profile.scheme}”.")
-
-
-def unbound(profile: Profile, queues: Iterable[str]) -> list[str]:
-    """Return the queues that no worker has declared so far; blocking, and only reads. Raises BrokerError.
-
-    On Redis alone: there a message to any name is stored, where RabbitMQ returns it.
-    """
-    if profile.transport != "redis":
-        return []
-    from deskq.brokers.redis import RedisBroker
-
-    with contextlib.closing(RedisBroker(profile)) as broker:
-        return sorted(set(queues) - broker.queue_names())
-
-
-def consumer_counts(profile: Profile, queues: Iterable[str]) -> dict[str, int | None]:
-    """Return how many consume each of these queues of RabbitMQ, None where it cannot be told. Blocking; only reads.
-
-    A queue that is not there is absent. Raises BrokerError.
-    """
-    from deskq.brokers import rabbitmq_routing
-
-    return rabbitmq_routing.consumer_counts(profile, list(queues))
 
 
 def kinds_of(replies: Mapping[str, object]) -> dict[str, frozenset[str]]:

@@ -16,7 +16,8 @@ from deskq.actions.plan import Item, Plan
 from deskq.actions.retry import Candidate, edited, grades, plan_retry, read_json
 from deskq.actions.sending import Call, check_place, plan_send
 from deskq.actions.sources import gather
-from deskq.brokers.routing import Route, find_route, kinds_of
+from deskq.brokers.opening import find_route
+from deskq.brokers.routing import Route, kinds_of
 from deskq.cli.common import moment_of, plain, profile_of, table
 from deskq.cli.confirming import confirmed, interruptible, look_after
 from deskq.cli.task_filter import filter_of_targets

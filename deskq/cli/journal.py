@@ -8,8 +8,8 @@ import sys
 from dataclasses import asdict
 from datetime import datetime
 
-from deskq.actions.carrying_out import resolve_unknown
 from deskq.actions.journal import ActionRow, ItemRow, Journal
+from deskq.actions.resolving import resolve_unknown
 from deskq.actions.steps import undo_plan
 from deskq.actions.undoing import doer_of
 from deskq.cli.common import profile_of, table

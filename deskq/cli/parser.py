@@ -12,7 +12,7 @@ from deskq.cli.acting_options import add_acting
 from deskq.cli.command_parser import CommandParser, add_profile_options
 from deskq.cli.profiles_parser import add_password_place, add_profile_verbs, allow_password_file
 from deskq.cli.schedules_parser import add_schedules
-from deskq.history.query import STATES
+from deskq.protocol.task_states import STATES
 
 COMMANDS: Final = (
     *("window", "demo", "record", "tasks", "result", "history", "doctor"),

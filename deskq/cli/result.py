@@ -7,7 +7,7 @@ from dataclasses import asdict
 
 from deskq.cli.common import plain, profile_of
 from deskq.plain_text import json_text
-from deskq.results.store import open_results
+from deskq.results.opening import open_results
 
 
 def run(options: argparse.Namespace) -> int:

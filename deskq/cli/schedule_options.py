@@ -11,7 +11,7 @@ from deskq.actions.retry import read_json
 from deskq.cli.common import moment_of
 from deskq.errors import UserError
 from deskq.schedules.base import Clocked, Crontab, Entry, Interval, RRule, Schedule
-from deskq.schedules.preview import parse_crontab
+from deskq.schedules.crontabs import parse_crontab
 from deskq.schedules.texts import seconds_of
 
 

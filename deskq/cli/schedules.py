@@ -23,7 +23,8 @@ from deskq.schedules.base import Content, Entry, ScheduleStore, StoreError, Stor
 from deskq.schedules.lateness import last_run, late_since
 from deskq.schedules.opening import kind_of, open_store, store_urls
 from deskq.schedules.plain import entry_to_plain, store_to_toml
-from deskq.schedules.preview import due_since, entry_runs, sentence
+from deskq.schedules.preview import due_since, entry_runs
+from deskq.schedules.sentences import sentence
 from deskq.schedules.zones import zone_of
 
 _FAILED = 1

@@ -18,8 +18,8 @@ from deskq.errors import UserError
 from deskq.history.copying import copy_database
 from deskq.history.header import header_of
 from deskq.history.lock import is_locked
-from deskq.history.query import STATES
 from deskq.history.upgrades import UPGRADES
+from deskq.protocol.task_states import STATES
 from deskq.system import make_private
 
 VERSION: Final = 3

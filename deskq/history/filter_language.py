@@ -22,7 +22,8 @@ from fnmatch import fnmatchcase
 from typing import Any, Final
 
 from deskq.errors import UserError
-from deskq.history.query import STATES, Bound, TaskFilter
+from deskq.history.query import Bound, TaskFilter
+from deskq.protocol.task_states import STATES
 
 _UNITS: Final = {"ms": 0.001, "s": 1.0, "m": 60.0, "min": 60.0, "h": 3600.0, "d": 86400.0}
 _SPAN: Final = re.compile(r"(\d+)(s|min|m|h|d)")

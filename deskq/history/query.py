@@ -9,21 +9,6 @@ from typing import Final
 
 from deskq.history.codec import pack_uuid
 
-STATES: Final = (
-    "SENT",
-    "RECEIVED",
-    "STARTED",
-    "SUCCESS",
-    "FAILURE",
-    "RETRY",
-    "REJECTED",
-    "REVOKED",
-    "LOST",
-    "ENDED",
-    "UNSEEN",
-    "IGNORED",
-)
-
 
 @dataclass(frozen=True, slots=True)
 class Bound:

@@ -9,8 +9,8 @@ from typing import Any, Final
 
 import apsw
 
-from deskq.history.query import STATES
 from deskq.history.store import History
+from deskq.protocol.task_states import STATES
 
 SLICE_SECONDS: Final = 0.05
 TRIM_SECONDS: Final = 60.0

@@ -11,10 +11,10 @@ import msgspec
 
 from deskq.history.carve import Cell, Pages, Unreadable
 from deskq.history.codec import ROOT_IS_SELF, Texts, unpack_record, unpack_uuid
-from deskq.history.query import STATES
 from deskq.history.rows import Gap, QueueRow, WorkerRow
 from deskq.history.set_aside import TASK_COLUMNS
 from deskq.protocol.task_record import LAST_KIND, TaskRecord
+from deskq.protocol.task_states import STATES
 from deskq.protocol.task_summary import derive
 
 OTHER, TASKS, SAMPLES = range(3)

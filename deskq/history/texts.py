@@ -6,7 +6,7 @@ from typing import Final
 
 import apsw
 
-from deskq.history.query import STATES
+from deskq.protocol.task_states import STATES
 
 CACHED_TEXTS: Final = 200_000
 LONGEST_CACHED: Final = 1_000

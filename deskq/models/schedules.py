@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import cache, partial
@@ -320,21 +320,15 @@ def with_switched(rows: Sequence[ShownSchedule], *, enabled: bool) -> list[tuple
 
 def redbeat_lines(rows: Sequence[ShownSchedule]) -> tuple[list[str], list[str]]:
     """Return the schedules as redbeat keeps them, one JSON object a line, and why the others cannot be kept so."""
-    from deskq.schedules.plain import to_redbeat_json
+    from deskq.schedules.redbeat_json import definition_text
 
     lines, problems = [], []
     for shown in rows:
         try:
-            lines.append(to_redbeat_json(shown.entry))
+            lines.append(definition_text(shown.entry))
         except UserError as error:
             problems.append(str(error))
     return lines, problems
-
-
-def free_name(name: str, taken: Iterable[str]) -> str:
-    """Return a name like this one that no other entry has."""
-    names = set(taken)
-    return next(found for n in range(2, len(names) + 3) if (found := f"{name} ({n})") not in names)
 
 
 def wall_time(at: float, zone: str) -> str:

@@ -18,8 +18,9 @@ from deskq.actions.sending import Call
 from deskq.actions.sources import gather
 from deskq.actions.templates import last_sent, load_templates, save_template
 from deskq.brokers.base import is_task_queue
+from deskq.brokers.opening import find_route
 from deskq.brokers.remote_control import registered_names
-from deskq.brokers.routing import Route, find_route, kinds_of
+from deskq.brokers.routing import Route, kinds_of
 from deskq.errors import UserError
 from deskq.history.query import TaskFilter
 from deskq.history.reader import HistoryReader

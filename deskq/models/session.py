@@ -290,7 +290,7 @@ class ProfileSession(QObject):
             raise
 
     def _read_result(self, task_id: str) -> tuple[ResultRecord | None, str]:
-        from deskq.results.store import open_results
+        from deskq.results.opening import open_results
 
         if self._results is None:
             self._results = open_results(self.profile)

@@ -13,8 +13,9 @@ from typing import Final
 from deskq.brokers.remote_control import RemoteControl
 from deskq.errors import UserError
 from deskq.profiles import Profile
+from deskq.results.opening import open_results
 from deskq.results.record import ResultRecord
-from deskq.results.store import ResultStore, open_results
+from deskq.results.store import ResultStore
 
 MOST_LOOKED_UP: Final = 200
 """Records that are looked up for one question."""

@@ -9,9 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final, Literal, NamedTuple, Protocol
 
-from deskq.profiles import Profile
-from deskq.profiles.urls import REDIS_SCHEMES
-from deskq.results.store import ResultStore, ResultsUnreadable, open_results
+from deskq.results.store import ResultStore
 
 ABORTED: Final = "ABORTED"
 READY: Final = frozenset({"SUCCESS", "FAILURE", "REVOKED"})
@@ -41,25 +39,6 @@ class Marker(ResultStore, Protocol):
         ``expires``: seconds from now, 0 = never, None = as the record expires already. ``may_begin``: also where
         nothing is stored yet; what the workers can read is not known then.
         """
-
-
-def open_marker(profile: Profile) -> Marker:
-    """Return what marks records in the profile's result backend; raises ResultsUnreadable where nothing does."""
-    scheme = profile.result_backend_url().partition(":")[0].lower()
-    kind = scheme.partition("+")[0]
-    if scheme in REDIS_SCHEMES or kind in REDIS_SCHEMES:
-        from deskq.results.redis_marking import RedisMarker
-
-        return RedisMarker(profile)
-    if kind in ("db", "database"):
-        from deskq.results.database_marking import DatabaseMarker
-
-        return DatabaseMarker(profile.result_backend_url())
-    open_results(profile).close()  # where none is set, or none can be read, it says so
-    raise ResultsUnreadable(
-        f"deskq aborts tasks in Redis, Valkey and Celery's database backend: into “{scheme}” it writes nothing, "
-        "since it could overwrite a result there."
-    )
 
 
 def standing(state: object) -> Marked | None:

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Final
 
-from deskq.schedules.base import Crontab, Entry, ScheduleStore
+from deskq.schedules.base import Crontab, Entry, Owner, ScheduleStore
 from deskq.schedules.plain import entry_to_plain
 
 _OPTIONAL: Final = ("one_off", "start_time", "expires_at", "description")
@@ -118,3 +118,25 @@ def difference(old: Entry | None, new: Entry | None) -> list[str]:
             if key in values
         ]
     return lines
+
+
+def free_name(name: str, taken: Iterable[str]) -> str:
+    """Return a name like this one that no other entry has."""
+    names = set(taken)
+    return next(found for n in range(2, len(names) + 3) if (found := f"{name} ({n})") not in names)
+
+
+def copy_of(entry: Entry, taken: set[str]) -> Entry:
+    """Return an entry as it is added elsewhere, under a name that is free there; what has run stays behind."""
+    return replace(
+        entry,
+        name=free_name(entry.name, taken) if entry.name in taken else entry.name,
+        key="",
+        version="",
+        last_run_at=None,
+        total_run_count=None,
+        due_at=None,
+        shared_with=(),
+        owner=Owner.EDITABLE,
+        problem="",
+    )

@@ -13,20 +13,6 @@ from tomlkit.exceptions import TOMLKitError
 from deskq.errors import UserError
 from deskq.protocol.numbers import is_number
 from deskq.schedules.base import Clocked, Crontab, Entry, Interval, RRule, Schedule, Solar, Unreadable
-from deskq.schedules.python_text import to_python
-
-__all__ = [
-    "FREQUENCIES",
-    "RULES",
-    "entry_from_plain",
-    "entry_to_plain",
-    "schedule_from_plain",
-    "schedule_to_plain",
-    "store_from_toml",
-    "store_to_toml",
-    "to_python",
-    "to_redbeat_json",
-]
 
 VERSION: Final = 1
 FREQUENCIES: Final = ("yearly", "monthly", "weekly", "daily", "hourly", "minutely", "secondly")
@@ -177,13 +163,6 @@ def store_from_toml(text: str) -> list[Entry]:
         if names.count(name) > 1:
             raise UserError(f"The file has two entries named “{name}”. Rename one.")
     return entries
-
-
-def to_redbeat_json(entry: Entry) -> str:
-    """Return the definition as redbeat keeps it in its hash; raises Unfit."""
-    from deskq.schedules.redbeat_json import definition_text
-
-    return definition_text(entry)
 
 
 def _rrule_to_plain(schedule: RRule) -> dict[str, Any]:

@@ -29,24 +29,9 @@ from deskq.schedules.base import (
 )
 from deskq.schedules.checks import check
 from deskq.schedules.crontab_times import times_of
-from deskq.schedules.crontabs import EPOCH, PRESETS, Preset, parse_crontab
+from deskq.schedules.crontabs import EPOCH
 from deskq.schedules.rrules import rrule_following
-from deskq.schedules.sentences import sentence
 from deskq.schedules.zones import Change, changes, zone_of
-
-__all__ = [
-    "PRESETS",
-    "ClockChange",
-    "Preset",
-    "Run",
-    "check",
-    "clock_changes",
-    "entry_runs",
-    "next_runs",
-    "parse_crontab",
-    "sentence",
-    "shortest_pause",
-]
 
 HORIZON: Final = timedelta(days=60 * 366)  # nobody asks for later runs; 29 February on a Monday comes every 28 years
 _SHOWN_TIMES: Final = 4

@@ -189,7 +189,7 @@ class JournalView(QWidget):
             StepsDialog(plan, profile, lambda: doer_of(plan, profile), self.window()).open()
 
     async def _resolve(self, session: ProfileSession) -> None:
-        from deskq.actions.carrying_out import resolve_unknown
+        from deskq.actions.resolving import resolve_unknown
 
         def look(journal: Journal) -> tuple[int, int]:
             found = resolve_unknown(journal, session.profile)

@@ -13,12 +13,11 @@ from deskq.errors import UserError
 from deskq.models.schedules import Schedules, with_switched
 from deskq.models.shown_schedules import ShownSchedule
 from deskq.schedules.base import Entry, Owner
-from deskq.schedules.comparing import Change, changes_to
+from deskq.schedules.comparing import Change, changes_to, copy_of
 from deskq.schedules.reading import StoreState
 from deskq.views.schedule_conflict import ScheduleConflict
 from deskq.views.schedule_dialog import ScheduleDialog
 from deskq.views.schedule_edits import ScheduleEdits
-from deskq.views.schedule_moving import copy_of
 from deskq.views.steps_dialog import StepsDialog
 
 

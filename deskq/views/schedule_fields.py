@@ -24,7 +24,7 @@ from deskq.schedules.base import Abilities, Entry, Schedule
 from deskq.views import theme
 from deskq.views.empty import plain_label
 from deskq.views.fields import name_choice, offer_names
-from deskq.views.schedule_kinds import MomentEdit
+from deskq.views.moment_edit import MomentEdit
 
 _FIELDED: Final = ("queue", "priority", "expires")
 _UNSET: Final = -1

@@ -2,25 +2,49 @@
 
 from __future__ import annotations
 
+from collections.abc import Coroutine
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Protocol
 
 from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QFileDialog
+from PySide6.QtWidgets import QFileDialog, QWidget
 
 from deskq.errors import UserError
 from deskq.models import formats
 from deskq.models.schedules import read_file
 
 if TYPE_CHECKING:
-    from deskq.views.schedules import SchedulesView
+    from deskq.models.schedules import Schedules
+    from deskq.models.shown_schedules import ShownSchedule
+    from deskq.schedules.reading import StoreState
+    from deskq.views.schedule_acts import ScheduleActs
+
+
+class ShowsSchedules(Protocol):
+    """What a view offers that exports and imports its schedules."""
+
+    schedules: Schedules
+
+    @property
+    def acts(self) -> ScheduleActs:
+        """What changes the stores."""
+
+    def shown(self) -> list[ShownSchedule]:
+        """Return the schedules that the filter lets through."""
+
+    def into_store(self) -> StoreState | None:
+        """Return the store that an import changes, None if none can be written."""
+
+    def spawn(self, work: Coroutine[Any, Any, None], name: str) -> None:
+        """Start a task that ends with the session."""
 
 
 class ScheduleFiles:
     """Exports and imports what a view shows."""
 
-    def __init__(self, view: SchedulesView) -> None:
+    def __init__(self, view: ShowsSchedules, parent: QWidget) -> None:
         self._view = view
+        self._parent = parent
 
     def export(self) -> None:
         """Write the schedules that are shown into a TOML file."""
@@ -41,7 +65,7 @@ class ScheduleFiles:
         """Write the schedules that are shown; those that cannot be read are left out."""
         if not self._complete():
             return
-        entries = [shown.entry for shown in self._view.model.rows() if not shown.entry.problem]
+        entries = [shown.entry for shown in self._view.shown() if not shown.entry.problem]
 
         def work(_reader: object) -> None:
             from deskq.profiles.writing import write_private
@@ -79,7 +103,7 @@ class ScheduleFiles:
         return complete
 
     def _chooser(self, title: str, name: str) -> QFileDialog:
-        chooser = QFileDialog(self._view, title, name, "TOML (*.toml)")
+        chooser = QFileDialog(self._parent, title, name, "TOML (*.toml)")
         chooser.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         return chooser
 

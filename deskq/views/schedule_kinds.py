@@ -7,11 +7,10 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any, Final
 
-from PySide6.QtCore import QDateTime, Signal
+from PySide6.QtCore import Signal
 from PySide6.QtWidgets import (
     QCheckBox,
     QComboBox,
-    QDateTimeEdit,
     QDoubleSpinBox,
     QFormLayout,
     QGridLayout,
@@ -26,6 +25,7 @@ from deskq.schedules.base import Clocked, Crontab, Interval, RRule, Schedule, So
 from deskq.schedules.texts import span_of
 from deskq.views.empty import plain_label
 from deskq.views.fields import row_of
+from deskq.views.moment_edit import MomentEdit
 
 UNITS: Final = (("seconds", "s", 1.0), ("minutes", "m", 60.0), ("hours", "h", 3_600.0), ("days", "d", 86_400.0))
 _CRON: Final = (
@@ -37,9 +37,6 @@ _CRON: Final = (
 )
 _DAYS: Final = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 _FREQUENCIES: Final = ("yearly", "monthly", "weekly", "daily", "hourly", "minutely", "secondly")
-_FIRST: Final = -6_847_804_800.0
-_LAST: Final = 253_402_214_400.0
-"""1753 and the last days of 9999: what Qt's field shows in every zone of the world."""
 _EVENTS: Final = (
     *("dawn_astronomical", "dawn_nautical", "dawn_civil", "sunrise", "solar_noon"),
     *("sunset", "dusk_civil", "dusk_nautical", "dusk_astronomical"),
@@ -283,32 +280,6 @@ class RRulePane(Pane):
 
     def fresh(self) -> Schedule:
         return RRule("daily", others=(("byhour", (9,)), ("byminute", (0,))))
-
-
-class MomentEdit(QDateTimeEdit):
-    """A field for a date and a time of day, with a calendar. What it was given stays exact while nobody changes it."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.setCalendarPopup(True)
-        self.setDisplayFormat("yyyy-MM-dd HH:mm:ss")
-        self._given: tuple[QDateTime, float] | None = None
-
-    def set_moment(self, at: float) -> None:
-        """Show epoch seconds; what is beyond the calendar is shown as its edge."""
-        self._given = None
-        shown = QDateTime.fromMSecsSinceEpoch(int(max(_FIRST, min(at, _LAST))) * 1_000)
-        self.blockSignals(True)  # who is told asks what it holds
-        self.setDateTime(shown)
-        self._given = (self.dateTime(), at)
-        self.blockSignals(False)
-        self.dateTimeChanged.emit(self.dateTime())
-
-    def moment(self) -> float:
-        """Return epoch seconds."""
-        if self._given is not None and self._given[0] == self.dateTime():
-            return self._given[1]
-        return self.dateTime().toMSecsSinceEpoch() / 1_000
 
 
 def _numbers(text: str) -> tuple[int, ...]:

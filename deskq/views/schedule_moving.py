@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
 from deskq.actions.carrying_out import Progress
 from deskq.models.formats import count
-from deskq.models.schedules import Schedules, free_name
+from deskq.models.schedules import Schedules
 from deskq.models.shown_schedules import ShownSchedule
-from deskq.schedules.base import Entry, Owner
-from deskq.schedules.comparing import Change
+from deskq.schedules.comparing import Change, copy_of
 
 if TYPE_CHECKING:
     from deskq.schedules.reading import StoreState
@@ -104,19 +102,3 @@ class ScheduleMove:
         )
         more = f" and {len(others) - 3:,} more" if len(others) > 3 else ""
         return fit, f"{state.title} cannot keep {names}{more}."
-
-
-def copy_of(entry: Entry, taken: set[str]) -> Entry:
-    """Return an entry as it is added elsewhere, under a name that is free there; what has run stays behind."""
-    return replace(
-        entry,
-        name=free_name(entry.name, taken) if entry.name in taken else entry.name,
-        key="",
-        version="",
-        last_run_at=None,
-        total_run_count=None,
-        due_at=None,
-        shared_with=(),
-        owner=Owner.EDITABLE,
-        problem="",
-    )

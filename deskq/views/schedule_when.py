@@ -27,8 +27,7 @@ from deskq.errors import UserError
 from deskq.models import formats
 from deskq.schedules.base import Abilities, Crontab, Schedule, Unreadable
 from deskq.schedules.checks import check
-from deskq.schedules.crontabs import misread
-from deskq.schedules.preview import PRESETS
+from deskq.schedules.crontabs import PRESETS, misread
 from deskq.schedules.sentences import sentence
 from deskq.schedules.texts import schedule_from_text, schedule_to_text
 from deskq.views import theme

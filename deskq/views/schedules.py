@@ -16,6 +16,7 @@ from deskq.views.schedule_pane import SchedulePane
 
 if TYPE_CHECKING:
     from deskq.actions.sending import Call
+    from deskq.models.shown_schedules import ShownSchedule
     from deskq.schedules.reading import StoreState
     from deskq.views.schedule_acts import ScheduleActs
 
@@ -31,7 +32,7 @@ class SchedulesView(SchedulePane):
         self.title = "Schedules"
         self._session = session
         (self.schedules,) = self.followed.values()
-        self.files = ScheduleFiles(self)
+        self.files = ScheduleFiles(self, self)
         self.new_button = QPushButton("New schedule…")
         self.new_button.setVisible(self._may_change)
         self.new_button.clicked.connect(self.new)
@@ -74,6 +75,10 @@ class SchedulesView(SchedulePane):
         """See SchedulePane."""
         problems = [state.problem for state in self.schedules.stores if state.problem]
         return empty_words(self._session.profile, problems, read=self.schedules.read_once, filtered=filtered)
+
+    def shown(self) -> list[ShownSchedule]:
+        """Return the schedules that the filter lets through."""
+        return list(self.model.rows())
 
     def into_store(self) -> StoreState | None:
         """Return the store for new schedules, None if none can be written."""

@@ -26,7 +26,7 @@ from deskq.errors import UserError
 from deskq.views import theme
 from deskq.views.empty import plain_label
 from deskq.views.fields import name_choice, offer_names, row_of
-from deskq.views.schedule_kinds import MomentEdit
+from deskq.views.moment_edit import MomentEdit
 from deskq.views.send_arguments import SendArguments
 from deskq.views.send_place import SendPlace
 

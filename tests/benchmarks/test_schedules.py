@@ -13,9 +13,8 @@ import redis
 from deskq.profiles import Profile
 from deskq.schedules.base import Crontab, Entry, Interval
 from deskq.schedules.opening import open_store
-from deskq.schedules.plain import to_redbeat_json
 from deskq.schedules.reading import ScheduleReader
-from deskq.schedules.redbeat_json import meta_text
+from deskq.schedules.redbeat_json import definition_text, meta_text
 from tests.benchmarks.figures import Figures, size
 from tests.benchmarks.window import measure
 from tests.support.servers import RedisServer
@@ -41,7 +40,7 @@ def _fill(url: str) -> None:
                 total_run_count=n,
             )
             key = f"redbeat:{made.name}"
-            pipeline.hset(key, mapping={"definition": to_redbeat_json(made), "meta": meta_text(made, now)})
+            pipeline.hset(key, mapping={"definition": definition_text(made), "meta": meta_text(made, now)})
             pipeline.zadd("redbeat::schedule", {key: now + 600 + n})
         pipeline.execute()
 

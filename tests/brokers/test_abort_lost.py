@@ -10,9 +10,9 @@ from urllib.parse import urlsplit
 import pytest
 
 from deskq.actions.abort import AbortDoer, plan_abort, stored_states
-from deskq.actions.carrying_out import resolve_unknown
 from deskq.actions.journal import ItemRow, Journal
 from deskq.actions.plan import Outcome
+from deskq.actions.resolving import resolve_unknown
 from deskq.actions.safety import Confirmation
 from deskq.actions.steps import StepCarrier
 from deskq.brokers import redis_connection

@@ -25,7 +25,7 @@ from deskq.cli import main
 from deskq.errors import UserError
 from deskq.profiles import Profile, Safety
 from deskq.results import aborting
-from deskq.results.aborting import open_marker
+from deskq.results.opening import open_marker
 from deskq.results.redis_store import KEY
 from deskq.results.store import ResultsUnreadable
 from tests.brokers.conftest import Needs

@@ -13,17 +13,18 @@ from typing import Any
 import pytest
 import redis
 
-from deskq.actions.carrying_out import Carrier, resolve_unknown
+from deskq.actions.carrying_out import Carrier
 from deskq.actions.journal import Journal
 from deskq.actions.plan import Outcome
+from deskq.actions.resolving import resolve_unknown
 from deskq.actions.safety import Confirmation
 from deskq.actions.sending import Call, plan_send
 from deskq.brokers.base import BrokerError
-from deskq.brokers.opening import open_broker
-from deskq.brokers.publishing import Answer, Parcel, open_publisher
+from deskq.brokers.opening import find_route, open_broker, open_publisher
+from deskq.brokers.publishing import Answer, Parcel
 from deskq.brokers.rabbitmq import RabbitBroker
 from deskq.brokers.remote_control import RemoteControl
-from deskq.brokers.routing import Route, find_route, kinds_of
+from deskq.brokers.routing import Route, kinds_of
 from deskq.profiles import Profile
 from deskq.protocol.message import new_message, read_redis_message
 from tests.support.celery_worker import CeleryWorker

@@ -11,13 +11,14 @@ from urllib.parse import urlsplit
 import pytest
 import redis
 
-from deskq.actions.carrying_out import Carrier, resolve_unknown
+from deskq.actions.carrying_out import Carrier
 from deskq.actions.journal import Journal
 from deskq.actions.plan import Outcome
+from deskq.actions.resolving import resolve_unknown
 from deskq.actions.safety import Confirmation
 from deskq.actions.sending import Call, plan_send
 from deskq.brokers import redis_connection
-from deskq.brokers.publishing import open_publisher
+from deskq.brokers.opening import open_publisher
 from deskq.brokers.redis_publishing import MARKER
 from deskq.profiles import Profile
 from deskq.protocol.message import read_redis_message

@@ -11,9 +11,9 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from deskq.actions.carrying_out import resolve_unknown
 from deskq.actions.journal import ItemRow, Journal
 from deskq.actions.plan import Outcome
+from deskq.actions.resolving import resolve_unknown
 from deskq.actions.safety import Confirmation
 from deskq.actions.schedule_edit import ScheduleDoer, plan_changes
 from deskq.actions.steps import StepCarrier, undo_plan

@@ -13,7 +13,8 @@ import pytest
 import redis
 
 from deskq.brokers.base import BrokerError
-from deskq.brokers.publishing import Parcel, Publisher, open_publisher
+from deskq.brokers.opening import open_publisher
+from deskq.brokers.publishing import Parcel, Publisher
 from deskq.brokers.rabbitmq import RabbitBroker
 from deskq.brokers.rabbitmq_publishing import WINDOW
 from deskq.brokers.redis import RedisBroker

@@ -11,7 +11,8 @@ from kombu.connection import Connection
 
 from deskq.actions.sending import Call, message_of
 from deskq.brokers.amqp_table import table
-from deskq.brokers.publishing import Parcel, open_publisher
+from deskq.brokers.opening import open_publisher
+from deskq.brokers.publishing import Parcel
 from deskq.brokers.rabbitmq_confirms import UNWRITABLE
 from deskq.profiles import Profile
 

@@ -12,7 +12,7 @@ import pytest
 import redis
 
 from deskq.brokers.base import ConnectionLost, LoginRefused, Refused
-from deskq.brokers.publishing import open_publisher
+from deskq.brokers.opening import open_publisher
 from deskq.brokers.redis import RedisBroker
 from deskq.brokers.redis_events import RedisEventSource, channels
 from deskq.brokers.remote_control import RemoteControl

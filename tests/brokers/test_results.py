@@ -21,8 +21,9 @@ from deskq.errors import UserError
 from deskq.profiles import Profile
 from deskq.results import database_store
 from deskq.results.database_store import DatabaseResults
+from deskq.results.opening import open_results
 from deskq.results.record import ResultRecord
-from deskq.results.store import ResultStore, open_results
+from deskq.results.store import ResultStore
 from tests.support.celery_worker import CeleryWorker
 from tests.support.database_servers import PASSWORD, USER, MariaServer, PostgresServer
 from tests.support.django_project import DjangoProject

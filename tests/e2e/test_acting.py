@@ -15,7 +15,7 @@ import pytest
 import redis
 
 from deskq.actions.journal import Journal
-from deskq.brokers.publishing import open_publisher
+from deskq.brokers.opening import open_publisher
 from deskq.profiles import Profile
 from deskq.protocol.message import read_redis_message
 from tests.support.celery_worker import CeleryWorker

@@ -24,8 +24,7 @@ from deskq.profiles import Profile
 from deskq.protocol.events import Event
 from deskq.schedules.base import Crontab, Entry
 from deskq.schedules.opening import open_store
-from deskq.schedules.plain import to_redbeat_json
-from deskq.schedules.redbeat_json import meta_text
+from deskq.schedules.redbeat_json import definition_text, meta_text
 from deskq.views import schedule_edits
 from deskq.views.schedule_heading import total_words
 from deskq.views.undo_offer import UndoOffer
@@ -51,7 +50,7 @@ def profile(redis_url: str, tmp_path: Path) -> Profile:
                 total_run_count=1,
             )
             key = f"redbeat:{made.name}"
-            pipeline.hset(key, mapping={"definition": to_redbeat_json(made), "meta": meta_text(made, now)})
+            pipeline.hset(key, mapping={"definition": definition_text(made), "meta": meta_text(made, now)})
             pipeline.zadd("redbeat::schedule", {key: now + 3600 + number})
         pipeline.execute()
     return Profile.from_url(redis_url, name="shop", history=str(tmp_path / "shop.sqlite"))

@@ -11,9 +11,10 @@ import apsw
 import pytest
 import redis
 
-from deskq.actions.carrying_out import Carrier, resolve_unknown
+from deskq.actions.carrying_out import Carrier
 from deskq.actions.journal import Journal
 from deskq.actions.plan import Outcome
+from deskq.actions.resolving import resolve_unknown
 from deskq.actions.safety import Confirmation
 from deskq.actions.sending import Call, plan_send
 from deskq.cli import main

@@ -8,8 +8,9 @@ from hypothesis import strategies as st
 from kombu.transport.virtual.exchange import TopicExchange
 
 from deskq.brokers.base import BrokerError
+from deskq.brokers.opening import find_route
 from deskq.brokers.redis_routing import Bound, route_of, topic_matches
-from deskq.brokers.routing import find_route, kinds_of
+from deskq.brokers.routing import kinds_of
 from deskq.profiles import Profile
 
 WORDS = st.sampled_from(["a", "b", "ab", "", "ü", "x+y", "*", "#"])

@@ -20,11 +20,12 @@ from deskq.history.filter_language import (
     parse,
     unparse,
 )
-from deskq.history.query import STATES, Bound, TaskFilter
+from deskq.history.query import Bound, TaskFilter
 from deskq.history.reader import HistoryReader
 from deskq.history.rows import TaskRow
 from deskq.history.store import History
 from deskq.protocol.events import Event
+from deskq.protocol.task_states import STATES
 from tests.unit.history.test_history import NOW, add_task, uuid_of
 
 

@@ -12,7 +12,8 @@ from hypothesis import given, settings
 from deskq.errors import UserError
 from deskq.schedules.base import Crontab
 from deskq.schedules.crontabs import crontab_problem, misread, parse_crontab
-from deskq.schedules.preview import next_runs, sentence
+from deskq.schedules.preview import next_runs
+from deskq.schedules.sentences import sentence
 from tests.unit.schedules.test_preview import crontabs
 
 AFTER = datetime(2026, 11, 26, 0, 26, 40, tzinfo=UTC).timestamp()

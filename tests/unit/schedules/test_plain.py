@@ -19,9 +19,9 @@ from deskq.schedules.plain import (
     entry_to_plain,
     store_from_toml,
     store_to_toml,
-    to_python,
-    to_redbeat_json,
 )
+from deskq.schedules.python_text import to_python
+from deskq.schedules.redbeat_json import definition_text
 
 _TIMES = st.floats(0, 4e9)
 _TEXTS = st.text(max_size=12)
@@ -162,7 +162,7 @@ def test_the_python_of_other_kinds() -> None:
 
 
 def test_redbeat_gets_its_own_form() -> None:
-    text = to_redbeat_json(Entry(name="a", task="t", schedule=Interval(5.0), options={"queue": "q"}))
+    text = definition_text(Entry(name="a", task="t", schedule=Interval(5.0), options={"queue": "q"}))
     assert json.loads(text) == {
         "name": "a",
         "task": "t",
@@ -173,4 +173,4 @@ def test_redbeat_gets_its_own_form() -> None:
         "enabled": True,
     }
     with pytest.raises(UserError, match="count of 1"):
-        to_redbeat_json(Entry(name="a", task="t", schedule=Clocked(5.0)))
+        definition_text(Entry(name="a", task="t", schedule=Clocked(5.0)))

@@ -10,7 +10,10 @@ from hypothesis import strategies as st
 
 from deskq.errors import UserError
 from deskq.schedules.base import Clocked, Crontab, Interval, RRule, Schedule, Solar, Unreadable
-from deskq.schedules.preview import PRESETS, check, next_runs, parse_crontab, sentence
+from deskq.schedules.checks import check
+from deskq.schedules.crontabs import PRESETS, parse_crontab
+from deskq.schedules.preview import next_runs
+from deskq.schedules.sentences import sentence
 from tests.unit.schedules.test_preview import NEVER
 
 AT = datetime(2026, 12, 1, 7, tzinfo=UTC).timestamp()

@@ -1,0 +1,55 @@
+"""From a profile to the result store of its kind; each kind's client is imported only when it is needed."""
+
+from __future__ import annotations
+
+from urllib.parse import urlsplit
+
+from deskq.profiles import Profile
+from deskq.profiles.urls import REDIS_SCHEMES
+from deskq.results.aborting import Marker
+from deskq.results.store import ResultStore, ResultsUnreadable
+
+
+def open_results(profile: Profile) -> ResultStore:
+    """Return the store of a profile; it connects with its first question. Raises ResultsUnreadable without one."""
+    url = profile.result_backend_url()
+    if not url:
+        raise ResultsUnreadable(f"No result backend is set in the profile “{profile.name}”: add its URL there.")
+    scheme = url.partition(":")[0].lower()
+    kind = scheme.partition("+")[0]
+    if scheme in REDIS_SCHEMES or kind in REDIS_SCHEMES:
+        from deskq.results.redis_store import RedisResults
+
+        return RedisResults(profile)
+    if kind in ("db", "django-db", "database"):
+        from deskq.results.database_store import DatabaseResults
+
+        return DatabaseResults(url)
+    if scheme in ("file", "filesystem"):
+        from deskq.results.file_store import FileResults
+
+        return FileResults(urlsplit(url).path or url.partition(":")[2])
+    if kind in ("rpc", "amqp"):
+        raise ResultsUnreadable(
+            "An rpc:// backend sends each result once, to who sent the task: none can be looked up."
+        )
+    raise ResultsUnreadable(f"deskq cannot look into a result backend of the kind “{scheme}”.")
+
+
+def open_marker(profile: Profile) -> Marker:
+    """Return what marks records in the profile's result backend; raises ResultsUnreadable where nothing does."""
+    scheme = profile.result_backend_url().partition(":")[0].lower()
+    kind = scheme.partition("+")[0]
+    if scheme in REDIS_SCHEMES or kind in REDIS_SCHEMES:
+        from deskq.results.redis_marking import RedisMarker
+
+        return RedisMarker(profile)
+    if kind in ("db", "database"):
+        from deskq.results.database_marking import DatabaseMarker
+
+        return DatabaseMarker(profile.result_backend_url())
+    open_results(profile).close()  # where none is set, or none can be read, it says so
+    raise ResultsUnreadable(
+        f"deskq aborts tasks in Redis, Valkey and Celery's database backend: into “{scheme}” it writes nothing, "
+        "since it could overwrite a result there."
+    )
