@@ -90,7 +90,7 @@ def _connected(connection: AbstractConnection) -> None:
 def database_of(profile: Profile) -> int:
     """Return the number of the database that the profile's URL names, 0 where it names none."""
     last = profile.url.split(";")[-1]
-    return database(urlsplit(last).path.strip("/"))
+    return database(urlsplit(last if "://" in last else f"sentinel://{last}").path.strip("/"))
 
 
 def database(text: str) -> int:

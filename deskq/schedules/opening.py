@@ -11,6 +11,7 @@ from deskq.profiles import Profile
 from deskq.profiles.urls import (
     AMQP_SCHEMES,
     REDIS_SCHEMES,
+    alternative_urls,
     join_password,
     server_of,
     shown,
@@ -19,7 +20,10 @@ from deskq.profiles.urls import (
 )
 from deskq.schedules.base import ScheduleStore, StoreError, StoreKind
 
-_OURS: Final = ("prefix", "zone", "master")
+_OURS: Final = ("prefix", "zone", "master", "cluster")
+_SENTINELS: Final = "redis-sentinel"
+_CLUSTER: Final = "redis-cluster"
+"""redbeat's own spellings, beside those of kombu."""
 _FORMS: Final = (
     "Write one like redbeat:redis://host:6379/0, django-celery-beat:postgresql://user@host/name, code:proj.app or "
     "celerybeat-schedule:/path."
@@ -44,16 +48,18 @@ def kind_of(url: str) -> StoreKind:
     scheme, found, _ = url.partition("://")
     if not found or not scheme or scheme.lower() in AMQP_SCHEMES:
         raise StoreError(f"“{shown(url)}” is no schedule store. {_FORMS}")
-    return StoreKind.REDBEAT if scheme.lower() in REDIS_SCHEMES else StoreKind.DJANGO
+    redbeat = scheme.lower() in REDIS_SCHEMES | {_SENTINELS, _CLUSTER}
+    return StoreKind.REDBEAT if redbeat else StoreKind.DJANGO
 
 
 def open_store(url: str, profile: Profile | None = None) -> ScheduleStore:
     """Return the store that a URL means, not yet connected; raises StoreError.
 
-    ``redbeat:redis://…`` or a URL of Redis (``?prefix=redbeat:``, ``?zone=Europe/Berlin``, for sentinels
-    ``?master=``); ``django-celery-beat:`` and a URL of SQLAlchemy, also ``db+postgresql://…`` (``?deskq_zone=``);
-    ``code:proj.app`` (``?path=/src``, ``?python=``); ``celerybeat-schedule:/path``. ``profile``: whose TLS,
-    sentinels and password hold where the store is on its broker.
+    ``redbeat:redis://…`` or a URL of Redis (``?prefix=redbeat:``, ``?zone=Europe/Berlin``); of sentinels
+    ``redis-sentinel://host:26379;host:26379/0?master=`` or as kombu writes it; of a cluster
+    ``redis-cluster://host:7000;host:7001``, or any URL of Redis with ``?cluster=true``; ``django-celery-beat:`` and a
+    URL of SQLAlchemy, also ``db+postgresql://…`` (``?deskq_zone=``); ``code:proj.app`` (``?path=/src``, ``?python=``);
+    ``celerybeat-schedule:/path``. ``profile``: whose TLS, sentinels and password hold where the store is on its broker.
     """
     kind = kind_of(url)
     rest = url.removeprefix(f"{kind}:")
@@ -78,7 +84,7 @@ def open_store(url: str, profile: Profile | None = None) -> ScheduleStore:
 def _redbeat(url: str, profile: Profile | None) -> ScheduleStore:
     from deskq.schedules.redbeat import RedBeatStore
 
-    bare, given = _without_ours(url)
+    bare, given = _without_ours(_as_kombu(url))
     try:
         made = Profile.from_url(bare)
     except UserError as error:
@@ -89,20 +95,47 @@ def _redbeat(url: str, profile: Profile | None) -> ScheduleStore:
         made = replace(profile, url=made.url, password=made.password or profile.password)
     if "master" in given:
         made = replace(made, redis=replace(made.redis, sentinel_master=given["master"]))
-    query = urlencode(given, safe="/:")
+    query = urlencode(given, safe="/:{}")
     named = f"{StoreKind.REDBEAT}:{made.url}"
     if query:
         named += ("&" if "?" in made.url else "?") + query
-    return RedBeatStore(made, url=named, prefix=given.get("prefix", "redbeat:"), zone=given.get("zone", ""))
+    return RedBeatStore(
+        made,
+        url=named,
+        prefix=given.get("prefix", "redbeat:"),
+        zone=given.get("zone", ""),
+        cluster=given.get("cluster", "").lower() in ("true", "1"),
+    )
+
+
+def _as_kombu(url: str) -> str:
+    """The URL as profiles take it: sentinels as kombu names them, the nodes of a cluster as a list of servers."""
+    scheme, _, rest = url.partition("://")
+    if scheme.lower() == _SENTINELS:
+        named = "master" in dict(parse_qsl(rest.partition("?")[2]))
+        default = "" if named else f"{'&' if '?' in rest else '?'}master=master"  # redbeat's own
+        return f"sentinel://{rest}{default}"
+    if scheme.lower() != _CLUSTER:
+        return url
+    bare, password = split_password(url)
+    head, _, query = bare.partition("://")[2].partition("?")
+    places = [place.rpartition("://")[2].strip("/") for place in head.split(";")]
+    if not all(places):
+        raise StoreError("Name a node of the cluster, like redbeat:redis-cluster://host:7000.")
+    user, at, _ = places[0].rpartition("@")
+    urls = [f"redis://{place if '@' in place else user + at + place}" for place in places]
+    joined = ";".join(join_password(one, password) for one in urls)
+    return f"{joined}?{f'{query}&' if query else ''}cluster=true"
 
 
 def _without_ours(url: str) -> tuple[str, dict[str, str]]:
     """The URL without the parts of its query that are about redbeat, and these."""
     bare, password = split_password(url)
-    head, _, query = bare.partition("?")
+    *others, last = alternative_urls(bare)
+    head, _, query = last.partition("?")
     pairs = parse_qsl(query, keep_blank_values=True)
     ours = {key: value for key, value in pairs if key in _OURS}
     if not ours:
         return url, {}
     left = urlencode([(key, value) for key, value in pairs if key not in _OURS], safe="/")
-    return join_password(f"{head}?{left}" if left else head, password), ours
+    return join_password(";".join([*others, f"{head}?{left}" if left else head]), password), ours

@@ -11,9 +11,10 @@ from typing import Any, Final, TypeVar
 
 import redis
 from redis.client import Pipeline
+from redis.exceptions import AskError, ClusterCrossSlotError, ClusterDownError
 
 from deskq.brokers.base import BrokerError
-from deskq.brokers.redis_connection import client, place_of, translate
+from deskq.brokers.redis_connection import place_of, translate
 from deskq.errors import UserError
 from deskq.profiles import Profile
 from deskq.schedules.base import (
@@ -32,6 +33,7 @@ from deskq.schedules.base import (
     whole,
 )
 from deskq.schedules.redbeat_entries import entry_of, owned_by_code, refuse_unfit
+from deskq.schedules.redbeat_nodes import ClusterNodes, Nodes, OneServer, by_node, in_one_slot
 from deskq.schedules.redbeat_writing import NEVER, Edit, lost_connection, to_bytes, to_text
 from deskq.schedules.zones import zone_of
 
@@ -44,6 +46,11 @@ _HMGET: Final = b"*4\r\n$5\r\nHMGET\r\n$%d\r\n%b\r\n$10\r\ndefinition\r\n$4\r\nm
 _ZONE: Final = (
     "redbeat keeps no zone with its crontabs: they are shown in UTC. If the app's timezone is another one, put it into "
     "the store's URL, like ?zone=Europe/Berlin."
+)
+_SLOTS: Final = (
+    "The keys of this store lie in several slots of the cluster, and Redis changes only keys of one slot together: "
+    "deskq shows these schedules and does not change them. With a hash tag in redbeat_key_prefix, like {redbeat}:, all "
+    "keys lie in one slot."
 )
 
 T = TypeVar("T")
@@ -59,24 +66,32 @@ class RedBeatStore:
 
     kind = StoreKind.REDBEAT
 
-    def __init__(self, profile: Profile, *, url: str, prefix: str = "redbeat:", zone: str = "") -> None:
-        """``profile``: how to reach the server. ``url``: the store's name, without password. Connects to nothing."""
+    def __init__(
+        self, profile: Profile, *, url: str, prefix: str = "redbeat:", zone: str = "", cluster: bool = False
+    ) -> None:
+        """``profile``: how to reach the server. ``url``: the store's name, without password. Connects to nothing.
+
+        ``cluster``: the profile's URL names nodes of a Redis Cluster, of which one that answers is enough.
+        """
         try:
             zone_of(zone)
         except UserError as error:
             raise StoreError(str(error)) from None
         self._profile = profile
         self._prefix = prefix
-        self._client: redis.Redis | None = None
+        self._cluster = cluster
+        self._nodes: Nodes = ClusterNodes(profile) if cluster else OneServer(profile)
         self._said_zone = bool(zone)
         self._read_before: dict[bytes, tuple[object, Entry]] = {}
         self.url = url
         self.zone = zone or "UTC"
-        self.title = f"redbeat, {place_of(profile)}" + ("" if prefix == "redbeat:" else f", {prefix}")
+        place = f"cluster at {place_of(profile)}" if cluster else place_of(profile)
+        self.title = f"redbeat, {place}" + ("" if prefix == "redbeat:" else f", {prefix}")
+        divided = cluster and not in_one_slot(prefix)
         self.abilities = Abilities(
             kinds=frozenset({Interval, Crontab, RRule}),
             fields=frozenset({"last_run_at", "total_run_count"}),
-            why_not="The profile is read-only." if profile.read_only else "",
+            why_not="The profile is read-only." if profile.read_only else _SLOTS if divided else "",
         )
 
     def read(self) -> Content:
@@ -85,20 +100,20 @@ class RedBeatStore:
 
     def read_in_parts(self) -> Reading:
         """See ScheduleStore. ZSCAN and some hundred HMGET at a time: no command holds the server up."""
-        with self._translated(writes=False) as server:
+        with self._translated(writes=False):
             scores: dict[bytes, float] = {}
             try:
-                scores = dict(server.zscan_iter(self._key(":schedule"), count=_PAGE))
+                scores = dict(self._at(":schedule").zscan_iter(self._key(":schedule"), count=_PAGE))
             except redis.ResponseError as error:
                 raise self._wrong_type(error, ":schedule", "sorted set") from None
             try:
-                statics = set(server.sscan_iter(self._key(":statics"), count=_PAGE))
+                statics = set(self._at(":statics").sscan_iter(self._key(":statics"), count=_PAGE))
             except redis.ResponseError as error:
                 raise self._wrong_type(error, ":statics", "set") from None
-            beat = self._evidence(server)
+            beat = self._evidence()
             self._read_before = {key: known for key, known in self._read_before.items() if key in scores}
             entries: list[Entry] = []
-            for part in self._parts(server, scores, statics):
+            for part in self._parts(scores, statics):
                 entries += part
                 yield Part(tuple(part), len(scores))
         entries.sort(key=lambda entry: entry.key)
@@ -118,34 +133,30 @@ class RedBeatStore:
             return None
         edit = Edit(old, new, prefix=self._prefix, zone=self.zone)
         try:
-            with self._translated(writes=True) as server:
-                self._in_transaction(server, edit.write)
+            with self._translated(writes=True):
+                self._in_transaction(edit.write)
         except StoreError as error:
             if not edit.in_doubt:
                 raise
             self._look_for(edit, error)
         if new is None or edit.stored is None:
             return None
-        with contextlib.suppress(StoreError), self._translated(writes=False) as server:  # it is written all the same
+        with contextlib.suppress(StoreError), self._translated(writes=False):  # it is written all the same
             target = self._key(new.name)
-            scores = {target: self._score_of(server, target)}
-            ((found,),) = self._parts(server, scores, self._static(server, new))
+            scores = {target: self._score_of(target)}
+            ((found,),) = self._parts(scores, self._static(new))
             if found.version == edit.stored.version:  # else somebody has changed it since: that is not taken back
                 return found
         return edit.stored
 
     def close(self) -> None:
         """See ScheduleStore."""
-        if self._client is not None:
-            with contextlib.suppress(redis.RedisError, OSError):
-                self._client.close()
-                self._client.connection_pool.disconnect()
-        self._client = None
+        self._nodes.close()
 
-    def _in_transaction(self, server: redis.Redis, work: Callable[[Pipeline], T]) -> T:
+    def _in_transaction(self, work: Callable[[Pipeline], T]) -> T:
         """Do it; again where beat ran the entry meanwhile, or somebody edits it."""
         for _ in range(_TRIES):
-            with server.pipeline(transaction=True) as pipe:
+            with self._at(":schedule").pipeline(transaction=True) as pipe:
                 try:
                     return work(pipe)
                 except redis.WatchError as error:
@@ -157,15 +168,15 @@ class RedBeatStore:
         """Return if it was written though its reply was lost; raises Unsure, and StoreError if it never will be."""
         words = str(lost).removesuffix(NOTHING).strip()
         try:
-            with self._translated(writes=False) as server:
-                written = self._in_transaction(server, edit.look)
+            with self._translated(writes=False):
+                written = self._in_transaction(edit.look)
         except StoreError as error:
             told = str(error) if isinstance(error, Unsure) else "The change may have been written. Refresh and check."
             raise Unsure(f"{words} {told}", error.details) from None
         if not written:
             raise StoreError(f"{words} {NOTHING}", lost.details)
 
-    def _parts(self, server: redis.Redis, scores: dict[bytes, float], statics: set[bytes]) -> Iterator[list[Entry]]:
+    def _parts(self, scores: dict[bytes, float], statics: set[bytes]) -> Iterator[list[Entry]]:
         """Read the hashes, first those at which beat looks soonest; a first small part is there at once."""
         keys = sorted(scores, key=lambda key: (scores[key] < 0, scores[key], key))
         owned = {to_bytes(self._prefix) + name for name in statics}
@@ -173,7 +184,7 @@ class RedBeatStore:
         for start, end in pairwise([*starts, len(keys)]) if keys else ():
             page = keys[start:end]
             found: list[Entry] = []
-            for key, answer in zip(page, _hashes(server, page), strict=True):
+            for key, answer in zip(page, self._hashes(page), strict=True):
                 due = scores[key] if scores[key] >= 0 else None
                 now = (answer if isinstance(answer, Exception) else tuple(answer), due, key in owned)
                 before = self._read_before.get(key)
@@ -192,9 +203,9 @@ class RedBeatStore:
                 self._read_before[key] = (now, found[-1])
             yield found
 
-    def _evidence(self, server: redis.Redis) -> BeatEvidence:
+    def _evidence(self) -> BeatEvidence:
         key = self._key(":lock")
-        with server.pipeline(transaction=False) as pipe:
+        with self._at(":lock").pipeline(transaction=False) as pipe:
             pipe.exists(key)
             pipe.pttl(key)
             held, left = pipe.execute()
@@ -205,16 +216,27 @@ class RedBeatStore:
         until = time.time() + left / 1000
         return BeatEvidence(alive=True, lock_until=until, words=f"A beat holds the lock for {left / 1000:,.0f} s more.")
 
-    def _score_of(self, server: redis.Redis, key: bytes) -> float:
-        found: Any = server.zscore(self._key(":schedule"), key)
+    def _score_of(self, key: bytes) -> float:
+        found: Any = self._at(":schedule").zscore(self._key(":schedule"), key)
         return NEVER if found is None else float(found)
 
-    def _static(self, server: redis.Redis, entry: Entry | None) -> set[bytes]:
+    def _static(self, entry: Entry | None) -> set[bytes]:
         name = entry.name if entry else ""
-        return {to_bytes(name)} if server.sismember(self._prefix + ":statics", name) else set()
+        return {to_bytes(name)} if self._at(":statics").sismember(self._prefix + ":statics", name) else set()
 
     def _key(self, name: str) -> bytes:
         return to_bytes(self._prefix + name)
+
+    def _at(self, name: str) -> redis.Redis:
+        return self._nodes.at(self._key(name))
+
+    def _hashes(self, keys: list[bytes]) -> list[Any]:
+        """Return definition and meta of each key, or the error that the server answered instead."""
+        answers: list[Any] = [None] * len(keys)
+        for server, numbers in by_node(self._nodes, keys):
+            for number, answer in zip(numbers, _hashes(server, [keys[n] for n in numbers]), strict=True):
+                answers[number] = answer
+        return answers
 
     def _wrong_type(self, error: redis.ResponseError, name: str, wanted: str) -> Exception:
         if "WRONGTYPE" not in str(error):
@@ -222,12 +244,10 @@ class RedBeatStore:
         return StoreError(f"The key {self._prefix}{name} is not a {wanted}. Check the key prefix.")
 
     @contextlib.contextmanager
-    def _translated(self, *, writes: bool) -> Iterator[redis.Redis]:
-        """Yield the client; what it raises becomes a StoreError, and it connects again next time."""
+    def _translated(self, *, writes: bool) -> Iterator[None]:
+        """What redis-py raises becomes a StoreError, and the store connects again next time."""
         try:
-            if self._client is None:
-                self._client = client(self._profile)
-            yield self._client
+            yield
         except (redis.RedisError, OSError, BrokerError) as error:
             self.close()
             raise self._explained(error, writes) from None
@@ -239,8 +259,14 @@ class RedBeatStore:
             return StoreError(f"{place} has no memory left, nothing was written: raise its maxmemory or free some.")
         if isinstance(error, redis.ReadOnlyError) or "READONLY" in text:
             return StoreError(f"{place} is a replica that cannot be written: name the master.")
-        if any(word in text for word in ("MOVED", "CROSSSLOT", "CLUSTERDOWN")):
-            return StoreError(f"{place} is part of a cluster, whose schedules deskq does not edit.", text)
+        if isinstance(error, AskError | ClusterCrossSlotError) and not self._cluster:  # AskError: MOVED too
+            return StoreError(
+                f"{place} is a node of a Redis Cluster. Name the store like redbeat:redis-cluster://{place}.", text
+            )
+        if isinstance(error, AskError):
+            return StoreError(f"The cluster at {place} is moving slots between its nodes. Refresh in a while.", text)
+        if isinstance(error, ClusterDownError):
+            return StoreError(f"The cluster at {place} is down: some of its slots have no node.", text)
         if "MISCONF" in text:
             return StoreError(f"{place} cannot save its data and takes no changes: see its log.", text)
         told = error if isinstance(error, BrokerError) else translate(error, self._profile)

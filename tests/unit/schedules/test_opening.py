@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import pytest
+from redis.crc import key_slot
 
+from deskq.brokers.redis_connection import database_of
 from deskq.profiles import Profile, RedisOptions
 from deskq.profiles.fields import problems
 from deskq.profiles.urls import join_password, shown, split_password
 from deskq.schedules.base import StoreError, StoreKind
 from deskq.schedules.opening import kind_of, open_store, store_urls
+from deskq.schedules.redbeat_nodes import in_one_slot
 
 STORES = (
     "redbeat:redis://user:secret@host:6379/1?prefix=x:",
@@ -78,3 +81,33 @@ def test_a_store_on_the_broker_goes_the_profiles_way() -> None:
     profile = Profile.from_url("sentinel://:pw@one:26379/0", redis=options)
     (url,) = store_urls(profile)
     assert open_store(url, profile).url == "redbeat:sentinel://one:26379/0"
+
+
+@pytest.mark.parametrize(
+    ("url", "named"),
+    [
+        ("redis-sentinel://:pw@one:26379;two:26379/2?master=shop", "sentinel://one:26379;two:26379/2?master=shop"),
+        ("redis-sentinel://:pw@one/0?zone=UTC", "sentinel://one/0?zone=UTC&master=master"),
+        ("redis-cluster://:pw@one:7000;two:7001/", "redis://one:7000;redis://two:7001?cluster=true"),
+        ("redis-cluster://me:pw@one:7000;two:7001", "redis://me@one:7000;redis://me@two:7001?cluster=true"),
+        ("rediss://:pw@one:7000?cluster=true&prefix={a}:", "rediss://one:7000?cluster=true&prefix={a}:"),
+    ],
+)
+def test_redbeats_own_spellings_of_sentinels_and_clusters(url: str, named: str) -> None:
+    for spelled in (url, f"redbeat:{url}"):
+        store = open_store(spelled)
+        assert store.url == f"redbeat:{named}"
+        assert open_store(store.url).url == store.url
+    assert database_of(Profile.from_url("sentinel://one:26379;two:26379/2")) == 2
+
+
+def test_a_cluster_without_a_node_is_told() -> None:
+    with pytest.raises(StoreError, match="Name a node"):
+        open_store("redis-cluster://")
+
+
+@pytest.mark.parametrize(("prefix", "one"), [("{a}:", True), ("x{a}", True), ("redbeat:", False), ("{}{a}", False)])
+def test_keys_with_a_hash_tag_are_in_one_slot(prefix: str, one: bool) -> None:
+    assert in_one_slot(prefix) is one
+    slots = {key_slot(f"{prefix}{name}".encode()) for name in (":schedule", ":statics", "one", "two")}
+    assert (len(slots) == 1) is one

@@ -1,0 +1,128 @@
+"""Which server holds which of redbeat's keys: the one Redis, or a node of a cluster."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from typing import Any, Final, Protocol
+from urllib.parse import urlsplit
+
+import redis
+from redis.crc import REDIS_CLUSTER_HASH_SLOTS, key_slot
+
+from deskq.brokers.redis_connection import client, place_of
+from deskq.profiles import Profile
+from deskq.schedules.base import StoreError
+
+_ANYWHERE: Final = ("", "?")
+"""A node that does not know its own host: it is where it was asked."""
+
+
+class Nodes(Protocol):
+    """Clients, each with one connection, opened when it is first needed. Raises BrokerError and what redis-py does."""
+
+    def at(self, key: bytes) -> redis.Redis:
+        """Return the client of the server that holds a key."""
+
+    def close(self) -> None:
+        """Close the connections; never raises. Another use opens them again."""
+
+
+class OneServer:
+    """See Nodes: a Redis, or the master that sentinels name."""
+
+    def __init__(self, profile: Profile) -> None:
+        self._profile = profile
+        self._client: redis.Redis | None = None
+
+    def at(self, key: bytes) -> redis.Redis:
+        """See Nodes."""
+        if self._client is None:
+            self._client = client(self._profile)
+        return self._client
+
+    def close(self) -> None:
+        """See Nodes."""
+        if self._client is not None:
+            _close(self._client)
+        self._client = None
+
+
+class ClusterNodes:
+    """See Nodes: the primaries of a Redis Cluster. ``profile``: a list of nodes, any of which tells of the others."""
+
+    def __init__(self, profile: Profile) -> None:
+        self._profile = profile.alternatives()[0]
+        self._startup = profile
+        self._owners: list[tuple[int, int, str]] = []
+        self._clients: dict[str, redis.Redis] = {}
+
+    def at(self, key: bytes) -> redis.Redis:
+        """See Nodes. The slots are asked for once for each opening."""
+        if not self._owners:
+            self._owners = self._slots()
+        slot = key_slot(key, REDIS_CLUSTER_HASH_SLOTS)
+        place = next((place for first, last, place in self._owners if first <= slot <= last), None)
+        if place is None:
+            raise StoreError(
+                f"No node of the cluster at {place_of(self._startup)} serves slot {slot}. Check its nodes."
+            )
+        if place not in self._clients:
+            self._clients[place] = client(self._at_place(place))
+        return self._clients[place]
+
+    def close(self) -> None:
+        """See Nodes."""
+        for each in self._clients.values():
+            _close(each)
+        self._clients.clear()
+        self._owners = []
+
+    def _slots(self) -> list[tuple[int, int, str]]:
+        seed = client(self._startup)
+        try:
+            seed.set_response_callback("CLUSTER SLOTS", lambda reply, **_: reply)
+            host = str(seed.connection_pool.connection_kwargs["host"])
+            reply: Any = seed.execute_command("CLUSTER SLOTS")
+        except redis.ResponseError as error:
+            if "cluster support disabled" not in str(error):
+                raise
+            raise StoreError(
+                f"{place_of(self._startup)} is not a Redis Cluster. Name the store like redbeat:redis://host:6379/0."
+            ) from None
+        finally:
+            _close(seed)
+        return [(int(first), int(last), _place(node, host)) for first, last, node, *_ in reply]
+
+    def _at_place(self, place: str) -> Profile:
+        parts = urlsplit(self._profile.url)
+        login = f"{parts.netloc.rpartition('@')[0]}@" if "@" in parts.netloc else ""
+        return replace(self._profile, url=f"{parts.scheme}://{login}{place}/0")
+
+
+def in_one_slot(prefix: str) -> bool:
+    """Do all keys with this prefix hash to one slot? They do if it has a hash tag, like ``{redbeat}:``."""
+    start = prefix.find("{")
+    return start >= 0 and prefix.find("}", start) > start + 1
+
+
+def by_node(nodes: Nodes, keys: Sequence[bytes]) -> Iterator[tuple[redis.Redis, list[int]]]:
+    """Yield each server that holds some of these keys, and the places of its keys in the sequence."""
+    found: dict[int, tuple[redis.Redis, list[int]]] = {}
+    for number, key in enumerate(keys):
+        server = nodes.at(key)
+        found.setdefault(id(server), (server, []))[1].append(number)
+    yield from found.values()
+
+
+def _place(node: Sequence[Any], asked: str) -> str:
+    host = node[0].decode() if isinstance(node[0], bytes) else str(node[0] or "")
+    host = asked if host in _ANYWHERE else host
+    return f"[{host}]:{int(node[1])}" if ":" in host else f"{host}:{int(node[1])}"
+
+
+def _close(server: redis.Redis) -> None:
+    with contextlib.suppress(redis.RedisError, OSError):
+        server.close()
+        server.connection_pool.disconnect()
