@@ -80,6 +80,17 @@ class Binding:
 
 
 @dataclass(frozen=True, slots=True)
+class Alarm:
+    """Why a broker takes no messages from anybody although it answers, and what to do about it, as sentences."""
+
+    what: str
+    remedy: str
+
+    def __str__(self) -> str:
+        return f"{self.what} {self.remedy}"
+
+
+@dataclass(frozen=True, slots=True)
 class Server:
     """What answers there."""
 
@@ -112,6 +123,10 @@ class Broker(Protocol):
     @property
     def incomplete(self) -> str:
         """Why figures were missing in the last answers although the broker answered, "" where none were."""
+
+    @property
+    def alarm(self) -> Alarm | None:
+        """The alarm that was set at the last sample, None if the broker took messages, or cannot tell."""
 
     def server(self) -> Server:
         """Return product and version; "" for a version that the user may not know."""

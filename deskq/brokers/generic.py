@@ -102,6 +102,7 @@ class GenericBroker:
         }
 
     incomplete = ""
+    alarm = None
 
     def server(self) -> Server:
         """See Broker."""

@@ -8,7 +8,8 @@ from typing import Any, Final
 
 import pika.exceptions
 
-from deskq.brokers.base import Binding, BrokerError, QueueSample, Server, is_task_queue
+from deskq.brokers.base import Alarm, Binding, BrokerError, QueueSample, Server, is_task_queue
+from deskq.brokers.rabbitmq_alarms import AlarmProbe, alarm_of
 from deskq.brokers.rabbitmq_asking import AskingConnection
 from deskq.brokers.rabbitmq_events import RabbitEventSource
 from deskq.brokers.rabbitmq_management import Management
@@ -28,8 +29,10 @@ class RabbitBroker:
         self._asking = AskingConnection(profile)
         self._management: Management | None = None
         self._next_try = 0.0
+        self._probe = AlarmProbe(profile)
         self.management_problem = ""
         self.incomplete = ""
+        self.alarm: Alarm | None = None
 
     def server(self) -> Server:
         """See Broker."""
@@ -76,6 +79,7 @@ class RabbitBroker:
         """See Broker."""
         queues = self._by_management()
         self.incomplete = ""
+        self.alarm = self._current_alarm()
         if queues is None:
             return [self._declared(name) for name in names]
         at = time.time()
@@ -99,6 +103,21 @@ class RabbitBroker:
     def close(self) -> None:
         """See Broker."""
         self._asking.close()
+        self._probe.close()
+
+    def _current_alarm(self) -> Alarm | None:
+        """Ask the management API where it answers; who may see nothing of an alarm is told of none."""
+        try:
+            if self._management is not None and time.monotonic() >= self._next_try:
+                found = alarm_of(self._management.alarms())
+                self._probe.close()
+                return found
+        except BrokerError:  # it is older than that
+            pass
+        try:
+            return self._probe.alarm()
+        except BrokerError:
+            return None
 
     def _by_management(self) -> list[dict[str, Any]] | None:
         if time.monotonic() < self._next_try:

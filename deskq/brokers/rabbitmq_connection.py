@@ -22,6 +22,7 @@ from deskq.profiles import Profile
 CONNECT_SECONDS: Final = 5.0
 ANSWER_SECONDS: Final = 5.0
 HEARTBEAT_SECONDS: Final = 5
+BLOCKED_SECONDS: Final = 15.0
 _GOODBYE_SECONDS: Final = 1.0
 
 
@@ -31,8 +32,10 @@ def virtual_host(profile: Profile) -> str:
     return path[1:] if len(path) > 1 else "/"
 
 
-def parameters(profile: Profile, heartbeat: int = HEARTBEAT_SECONDS) -> Any:
-    """Return pika's parameters: every wait has a deadline."""
+def parameters(
+    profile: Profile, heartbeat: int = HEARTBEAT_SECONDS, blocked_seconds: float | None = BLOCKED_SECONDS
+) -> Any:
+    """Return pika's parameters: every wait has a deadline. ``blocked_seconds``: how long an alarm is borne."""
     url = urlsplit(profile.url)
     tls = pika.SSLOptions(tls_context(profile), url.hostname) if profile.scheme == "amqps" else None
     return pika.ConnectionParameters(
@@ -41,7 +44,7 @@ def parameters(profile: Profile, heartbeat: int = HEARTBEAT_SECONDS) -> Any:
         virtual_host=virtual_host(profile),
         credentials=pika.PlainCredentials(*login(profile)),
         heartbeat=heartbeat,
-        blocked_connection_timeout=15,
+        blocked_connection_timeout=blocked_seconds,
         socket_timeout=CONNECT_SECONDS,
         stack_timeout=2 * CONNECT_SECONDS,
         connection_attempts=1,
@@ -61,14 +64,16 @@ def login(profile: Profile) -> tuple[str, str]:
     return user, profile.password.reveal() or ("guest" if user == "guest" else "")
 
 
-def connect(profile: Profile, heartbeat: int = HEARTBEAT_SECONDS) -> Any:
+def connect(
+    profile: Profile, heartbeat: int = HEARTBEAT_SECONDS, *, blocked_seconds: float | None = BLOCKED_SECONDS
+) -> Any:
     """Return an open BlockingConnection to the first broker of the profile's that has one; raises BrokerError."""
-    return first_of(profile, lambda one: _connect(one, heartbeat))
+    return first_of(profile, lambda one: _connect(one, heartbeat, blocked_seconds))
 
 
-def _connect(profile: Profile, heartbeat: int) -> Any:
+def _connect(profile: Profile, heartbeat: int, blocked_seconds: float | None) -> Any:
     try:
-        return pika.BlockingConnection(parameters(profile, heartbeat))
+        return pika.BlockingConnection(parameters(profile, heartbeat, blocked_seconds))
     except (pika.exceptions.AMQPError, AMQPConnectorException, OSError) as error:
         raise translate(error, profile) from None
 

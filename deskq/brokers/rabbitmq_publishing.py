@@ -13,6 +13,7 @@ import pika.exceptions
 
 from deskq.brokers.base import BrokerError
 from deskq.brokers.publishing import Answer, Parcel, sent_events
+from deskq.brokers.rabbitmq_alarms import blocked_by
 from deskq.brokers.rabbitmq_confirms import UNWRITABLE, Confirms
 from deskq.brokers.rabbitmq_connection import connect, deadline, hang_up, translate
 from deskq.brokers.rabbitmq_routing import exchange_is_there, no_exchange
@@ -55,7 +56,7 @@ class RabbitPublisher:
                 raise translate(error, self._profile) from None
         reason = self._blocked  # the first publish under an alarm is still taken; none after it would be
         self.close()
-        raise BrokerError(f"Nothing is sent: RabbitMQ takes no messages just now ({reason}).")
+        raise BrokerError(f"Nothing is sent: {blocked_by(reason)}")
 
     def publish(self, parcels: Sequence[Parcel]) -> list[Answer]:
         """See Publisher. So many are on their way at once that a lost connection leaves no more in doubt."""

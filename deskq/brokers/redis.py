@@ -66,6 +66,8 @@ class RedisBroker:
         """See Broker."""
         return RedisEventSource(self._profile)
 
+    alarm = None
+
     @property
     def incomplete(self) -> str:
         """See Broker."""

@@ -14,6 +14,7 @@ from kombu.messaging import Producer
 from kombu.pidbox import Mailbox
 
 from deskq.brokers.base import BrokerError, ConnectionLost, LoginRefused
+from deskq.brokers.rabbitmq_alarms import AlarmProbe
 from deskq.brokers.transport_options import kombu_url, tls_options, transport_options
 from deskq.profiles import Profile
 
@@ -136,13 +137,35 @@ class RemoteControl:
         """Raise BrokerError where the broker cannot be reached; nobody is told anything."""
         with self._lock:
             try:
-                with self._connection() as connection:
+                self._check_alarm()
+                with self._open() as connection:
                     connection.ensure_connection(max_retries=1, timeout=5)
             except Exception as error:  # noqa: BLE001 - each transport raises its client's own
                 raise self._sentence(error, NotTold) from None
 
-    def _connection(self) -> Any:
-        return self._app.connection_for_write(transport_options=transport_options(self._profile))
+    @contextlib.contextmanager
+    def _open(self) -> Iterator[Any]:
+        connection = self._app.connection_for_write(transport_options=transport_options(self._profile))
+        try:
+            yield connection
+        except Exception:
+            if (inner := connection._connection) is not None and self._profile.transport == "amqp":
+                inner.collect()  # who has not answered does not answer a goodbye either
+            raise
+        finally:
+            connection.release()
+
+    def _check_alarm(self) -> None:
+        """RabbitMQ under an alarm would take the question of a new connection, but no worker's reply."""
+        if self._profile.transport != "amqp":
+            return
+        probe = AlarmProbe(self._profile)
+        try:
+            alarm = probe.alarm()
+        finally:
+            probe.close()
+        if alarm is not None:
+            raise NotTold(f"No worker is told anything: {alarm}")
 
     def enable_events(self, destination: Sequence[str] | None = None) -> dict[str, object]:
         """Tell workers to send task events until they restart."""
@@ -171,7 +194,8 @@ class RemoteControl:
         failure: type[ConnectionLost] = NotTold
         with self._lock:
             try:
-                with self._connection() as connection:
+                self._check_alarm()
+                with self._open() as connection:
                     connection.ensure_connection(max_retries=1, timeout=5)
                     failure = ConnectionLost
                     replies = self._app.control.broadcast(
@@ -196,6 +220,8 @@ class RemoteControl:
         return merged
 
     def _sentence(self, error: Exception, kind: type[ConnectionLost]) -> BrokerError:
+        if isinstance(error, NotTold | LoginRefused):
+            return error
         text = str(error) or type(error).__name__
         if "ACCESS_REFUSED" in text or "WRONGPASS" in text or "NOAUTH" in text or "invalid username" in text:
             return LoginRefused(f"The broker of “{self._profile.name}” refuses the login. Check user and password.")

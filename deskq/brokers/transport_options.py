@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from deskq.profiles import Profile
 
+ANSWER_SECONDS: Final = 5
 NEVER: Final = 1_000_000_000
 """Seconds. An idle poll of kombu's Redis channel returns unacked messages that are older than *its own* visibility
 timeout to their queues, whoever holds them (kombu/transport/redis.py, QoS.restore_visible)."""
@@ -32,6 +33,8 @@ def transport_options(profile: Profile) -> dict[str, Any]:
             options["global_keyprefix"] = redis.global_keyprefix
         if redis.sentinel_master:
             options["master_name"] = redis.sentinel_master
+    elif profile.transport == "amqp":  # py-amqp would wait for an answer without end
+        options = {"read_timeout": ANSWER_SECONDS, "write_timeout": ANSWER_SECONDS}
     elif profile.transport == "other":  # some transports take folders or regions from options: the query gives them
         query = profile.url.partition("?")[2]
         options.update(part.partition("=")[::2] for part in query.split("&") if "=" in part)

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from deskq.brokers.base import Server
+from deskq.brokers.base import Alarm, Server
 from deskq.protocol.events import Event
 
 DAY: Final = 86_400.0
@@ -114,6 +114,7 @@ class Observed:
     heard: dict[str, Heard] = field(default_factory=dict)
     listened: float = 0.0
     listening_failed: bool = True
+    alarm: Alarm | None = None
 
     def hear(self, event: Event, now: float) -> None:
         """Take note of an event that arrived at ``now``; a client's task-sent is no sign of a worker."""

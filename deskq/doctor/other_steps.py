@@ -36,6 +36,10 @@ class OtherSteps:
         """See ServerSteps."""
         return Outcome("skipped", "This transport opens its database with the connection.")
 
+    def messages(self) -> Outcome:
+        """See ServerSteps."""
+        return Outcome("skipped", "This transport does not tell whether it takes messages.")
+
     def events(self) -> GenericEventSource:
         """See ServerSteps."""
         return GenericEventSource(self._profile)

@@ -9,6 +9,7 @@ from uuid import uuid4
 import pika.exceptions
 
 from deskq.brokers.base import BrokerError, PermissionRefused, Server
+from deskq.brokers.rabbitmq_alarms import current_alarm
 from deskq.brokers.rabbitmq_connection import connect, login, translate, virtual_host
 from deskq.brokers.rabbitmq_events import RabbitEventSource
 from deskq.brokers.rabbitmq_routing import exchange_is_there
@@ -81,6 +82,13 @@ class RabbitSteps:
         if self._host_refused is not None:
             raise self._host_refused
         return Outcome("ok", f"Virtual host “{virtual_host(self._profile)}”.")
+
+    def messages(self) -> Outcome:
+        """See ServerSteps."""
+        alarm = self._observed.alarm = current_alarm(self._profile)
+        if alarm is not None:
+            return Outcome("warning", alarm.what, alarm.remedy)
+        return Outcome("ok", "No memory or disk alarm is set.")
 
     def events(self) -> RabbitEventSource | Outcome:
         """A recorder would declare the exchange where it is missing; a test leaves the broker as it is."""

@@ -14,6 +14,7 @@ from deskq.brokers.redis_connection import ANSWER_SECONDS, connection_class, ser
 from deskq.brokers.redis_events import RedisEventSource, channels
 from deskq.doctor.observed import Observed
 from deskq.doctor.probes import Outcome
+from deskq.doctor.redis_advice import alarm_of
 from deskq.doctor.versions import is_older
 from deskq.profiles import Profile
 
@@ -107,6 +108,17 @@ class RedisSteps:
                     details=str(error),
                 ) from None
         return Outcome("ok", f"Database {self._database}.")
+
+    def messages(self) -> Outcome:
+        """See ServerSteps."""
+        with translated(self._profile):
+            facts = server_facts(self._connected())
+        alarm = self._observed.alarm = alarm_of(facts)
+        if alarm is not None:
+            return Outcome("warning", alarm.what, alarm.remedy)
+        if "used_memory" not in facts:
+            return Outcome("skipped", "The user may not ask INFO, which would tell.")
+        return Outcome("ok", "It is no replica, and there is memory.")
 
     def events(self) -> RedisEventSource:
         """See ServerSteps."""

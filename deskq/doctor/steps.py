@@ -33,6 +33,9 @@ class ServerSteps(Protocol):
     def database(self) -> Outcome:
         """Does the database, or the virtual host, exist?"""
 
+    def messages(self) -> Outcome:
+        """Does the broker take messages, or is an alarm set?"""
+
     def events(self) -> EventSource | Outcome:
         """Return a subscription to listen on, or why there is nothing to listen to."""
 
@@ -59,6 +62,7 @@ def connection_steps(
         Probe("permission", "Permissions", server.permission, ("login",)),
         Probe("server", "Server", server.server, ("login",)),
         Probe("database", has_database, server.database, ("login",)),
+        Probe("messages", "Messages are taken", server.messages, ("login", "database")),
         Probe(
             "workers",
             "Workers answer",

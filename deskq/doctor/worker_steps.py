@@ -26,6 +26,8 @@ def ask_workers(profile: Profile, observed: Observed, *, in_full: bool) -> Outco
     """``inspect ping`` and ``conf`` and, ``in_full``, what the checks need besides."""
     if profile.silent:
         return Outcome("not-asked", "The profile is silent: workers are asked nothing.")
+    if observed.alarm is not None:
+        return Outcome("warning", f"Not asked: {observed.alarm.what}", observed.alarm.remedy)
     remote = RemoteControl(profile)
     try:
         answers = remote.inspect("ping", timeout=ANSWER_SECONDS)
@@ -101,6 +103,8 @@ def listen(source: EventSource, observed: Observed, cancelled: Callable[[], bool
         heard += f" {malformed} deliveries were no events."
     if beating:
         return Outcome("ok", heard)
+    if observed.alarm is not None:
+        return Outcome("warning", f"{heard} Workers can send none under the alarm.", observed.alarm.remedy)
     if observed.answering:
         return Outcome(
             "warning",

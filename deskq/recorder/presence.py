@@ -35,7 +35,9 @@ class Presence:
 
     def to_ask(self, now: float) -> list[str]:
         """Return whom to ask next."""
-        return [worker.hostname for worker in self._workers.workers.values() if _is_due(worker, now)][:MOST_ASKED]
+        watch = self._workers
+        due = [one.hostname for one in watch.workers.values() if _is_due(one, now, muted=watch.muted)]
+        return due[:MOST_ASKED]
 
     def asked(
         self, names: Iterable[str], there: Mapping[str, bool], at: float, *, by_broker: Collection[str] = ()
@@ -68,10 +70,11 @@ class Presence:
                 self._workers.answered(name, at)
 
 
-def _is_due(worker: Worker, now: float) -> bool:
+def _is_due(worker: Worker, now: float, *, muted: bool) -> bool:
+    """``muted``: the broker takes no messages, so that nobody's heartbeats come."""
     if worker.unknown:
         return now - worker.asked >= SELDOM
-    if not worker.online or worker.beats_at_work:
+    if not worker.online or (worker.beats_at_work and not muted):
         return False
     if not worker.answers and not worker.asked:
         return True  # whether it answers at all decides what its silence will mean

@@ -56,7 +56,8 @@ class Wanted:
 class Sampled:
     """What one round found out; None = not asked or not answered. ``asked_at``: when workers were asked.
 
-    ``problem``: why figures are missing or old, "" where they are not.
+    ``problem``: why figures are missing or old, or the broker's alarm; "" where there is neither.
+    ``muted``: whether that alarm is set, so that no worker can be heard.
     ``there``: of whom it is known whether they are, of ``connected`` by the broker; ``everyone``: all were asked.
     """
 
@@ -74,6 +75,7 @@ class Sampled:
     asked_at: float = 0.0
     acted: Acted | None = None
     problem: str = ""
+    muted: bool | None = None
     asked: Wanted = field(default_factory=Wanted)
 
 
@@ -148,6 +150,10 @@ class Sampler:
         if wanted.whether_there:
             result.there = broker.connected_nodes(wanted.whether_there)
             result.connected = frozenset(result.there)
+        result.muted = broker.alarm is not None
+        if broker.alarm is not None:  # nobody could answer
+            result.problem = str(broker.alarm)
+            return
         if broker.incomplete:
             result.problem = f"Some figures are missing: {broker.incomplete}"
         if self._profile.may_inspect_unasked and time.monotonic() >= self._next_question:

@@ -22,7 +22,8 @@ _STEERED_SECONDS: Final = 2.0
 class Samples:
     """Used by the recorder's thread. ``server``: product and version, "" until it answered.
 
-    ``problem``: why figures of the last round are missing, or are those of an earlier one; "" where neither is so.
+    ``problem``: why figures of the last round are missing, or are those of an earlier one, or the broker's alarm; ""
+    where none of this is so.
     """
 
     def __init__(self, history: History, workers: WorkerWatch, queues: QueueWatch, endings: SilentEndings) -> None:
@@ -58,6 +59,8 @@ class Samples:
         """Write what one round found out. Raises apsw.Error."""
         now = time.time()
         self.problem = result.problem
+        if result.muted is not None:
+            self._workers.mute(now, muted=result.muted)
         if result.bindings is not None:
             self._queues.bound.told_by_broker(result.bindings)
         self._queues.bound.told_by_workers(result.active_queues or {})

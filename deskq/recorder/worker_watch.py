@@ -40,6 +40,7 @@ class WorkerWatch:
         self.missed: list[Missed] = []
         self.forgotten: list[str] = []
         self.refused = 0
+        self.muted = False
         self.clocks: dict[str, float] = {}  # seconds ahead, of the workers whose clocks are known; 0.0: as ours
         self._checked: float | None = None
         self.add_known(known)
@@ -76,6 +77,12 @@ class WorkerWatch:
             worker.base = worker.previous = None
             worker.leads.clear()  # what was read late says nothing of a clock
         self.clocks.clear()
+
+    def mute(self, now: float, *, muted: bool) -> None:
+        """Does the broker take no messages? Then nobody can send a heartbeat, and silence says nothing."""
+        if self.muted and not muted:
+            self.deaf_until(now)
+        self.muted = muted
 
     def task_event(self, event: Event, now: float) -> None:
         """Take note of a sign of life (not of task-sent: a client sent that)."""
@@ -195,11 +202,11 @@ class WorkerWatch:
         for worker in self.workers.values():
             if not worker.online:
                 continue
-            if worker.frequency is not None and self._stopped_beating(worker):
+            if worker.frequency is not None and not self.muted and self._stopped_beating(worker):
                 worker.frequency = None
                 self.changed.add(worker.hostname)
             silence = now - worker.heard
-            if worker.beats_at_work and silence > worker.patience:
+            if worker.beats_at_work and not self.muted and silence > worker.patience:
                 self._offline(worker, worker.heard or now)
             elif silence > UNKNOWN_AFTER:
                 self._offline(worker, worker.heard or now)

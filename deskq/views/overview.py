@@ -205,12 +205,14 @@ class OverviewView(QWidget):
             )
         for button, text in zip(self.numbers, texts, strict=True):
             button.setText(text.replace("&", "&&"))
-        problems = [session.problem for session in self._sessions if session.problem]
+        told = {one.profile.name: problem for one in self._sessions if (problem := one.problem or one.sampling_problem)}
         if len(self._sessions) == 1:
-            self._by_broker.setText(formats.plain(problems[0]) if problems else "")
-            self._by_broker.setVisible(bool(problems))
+            lines = list(told.values())
         else:
-            self._by_broker.setText("   ".join(_broker_line(name, facts) for name, facts in self._facts.items()))
+            lines = ["   ".join(_broker_line(name, facts) for name, facts in self._facts.items())]
+            lines += [f"{name}: {problem}" for name, problem in told.items()]
+        self._by_broker.setText("\n".join(map(formats.plain, lines)))
+        self._by_broker.setVisible(len(self._sessions) > 1 or bool(told))
 
     def _draw(self, all_facts: list[OverviewFacts]) -> None:
         since, until = all_facts[0].since, all_facts[0].until

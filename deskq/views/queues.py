@@ -22,6 +22,7 @@ from deskq.views.charts import SPANS, Series, TimeChart, span_until
 from deskq.views.commands import BY_KEY
 from deskq.views.empty import EmptyPane, plain_label, show_page
 from deskq.views.queue_columns import BINDING_COLUMNS, consumers, priorities, queue_columns
+from deskq.views.sampling_problem import SamplingProblem
 from deskq.views.tables import Table
 from deskq.views.task_drag import TaskDrop
 
@@ -64,9 +65,7 @@ class QueuesView(QWidget):
         bar.addSpacing(theme.GAP)
         bar.addWidget(self.totals)
         layout.addLayout(bar)
-        self.problem = plain_label(wrap=True)
-        self.problem.setContentsMargins(theme.GAP, 0, theme.GAP, theme.GAP_S)
-        self.problem.hide()
+        self.problem = SamplingProblem(session)
         layout.addWidget(self.problem)
         self._pauses: dict[str, Pause] = {}
         columns = queue_columns(self._pause_of)
@@ -97,7 +96,6 @@ class QueuesView(QWidget):
         layout.addWidget(self.splitter, 1)
         self._tick = QTimer(self, interval=1_000)
         self._tick.timeout.connect(self._second)
-        session.status_changed.connect(self._update_problem)
         session.status_changed.connect(self._update_empty)
         self._update_empty()
 
@@ -304,12 +302,6 @@ class QueuesView(QWidget):
         needle = text.casefold()
         self.model.keep_only((lambda row: needle in row.name.casefold()) if needle else None)
         self._update_empty()
-
-    def _update_problem(self) -> None:
-        """Say above the figures why some of them are missing or old."""
-        told = self._session.sampling_problem
-        self.problem.setText(formats.plain(told))
-        self.problem.setVisible(bool(told))
 
     def _update_empty(self) -> None:
         if self.model.rowCount():

@@ -17,6 +17,7 @@ from deskq.models.small_table import SmallTableModel
 from deskq.models.worker_notes import worker_notes
 from deskq.views import theme, window_state
 from deskq.views.empty import EmptyPane, plain_label, show_page
+from deskq.views.sampling_problem import SamplingProblem
 from deskq.views.tables import Table
 from deskq.views.worker_detail import WorkerDetail
 from deskq.views.worker_menu import worker_menu
@@ -142,6 +143,8 @@ class WorkersView(QWidget):
         bar.addWidget(self.enable)
         self.banner.hide()
         layout.addWidget(self.banner)
+        self.problem = SamplingProblem(session)
+        layout.addWidget(self.problem)
         self.model = SmallTableModel(WORKER_COLUMNS, key=lambda row: row.hostname, parent=self, sort="hostname")
         self.table = Table("workers", WORKER_COLUMNS)
         self.table.setModel(self.model)

@@ -26,7 +26,19 @@ from tests.support.waiting import wait_until
 
 GOOD = {"result_expires": 86_400, "worker_send_task_events": True}
 KEYS = [
-    *("host", "tcp", "tls", "login", "permission", "server", "database", "workers", "events", "task-events"),
+    *(
+        "host",
+        "tcp",
+        "tls",
+        "login",
+        "permission",
+        "server",
+        "database",
+        "messages",
+        "workers",
+        "events",
+        "task-events",
+    ),
 ]
 
 

@@ -28,7 +28,7 @@ def test_the_steps_of_a_real_broker(redis_url: str, run: Run) -> None:
         assert steps.cancel.isVisible()
         await until(lambda: [one.key for one in steps.shown][:4] == ["host", "tcp", "tls", "login"], 15, "first steps")
         await until(lambda: ended == [True], 40, "the end")
-        assert len(steps.shown) == 10
+        assert len(steps.shown) == 11
         assert not steps.cancel.isVisible()
         assert steps.status.text() == "2 warnings."  # there is no worker
         steps.copy.click()
@@ -36,7 +36,7 @@ def test_the_steps_of_a_real_broker(redis_url: str, run: Run) -> None:
         steps.run(Profile.from_url("redis://127.0.0.1:1/0"))
         await until(lambda: ended == [True, False], 20, "the second end")
         assert steps.status.text() == "1 failed."
-        assert len(steps.shown) == 10
+        assert len(steps.shown) == 11
         steps.deleteLater()
 
     run(scenario())

@@ -6,8 +6,10 @@ from pathlib import Path
 
 from deskq.models.session import ProfileSession
 from deskq.profiles import Profile
+from deskq.views.overview import OverviewView
 from deskq.views.queues import QueuesView
 from deskq.views.status_bar import describe
+from deskq.views.workers import WorkersView
 from tests.gui.conftest import Run, until
 from tests.support.servers import RedisServer
 
@@ -21,17 +23,20 @@ def test_what_a_user_may_not_read_is_said_above_the_queues_until_it_may(
             url = redis_url.replace("://", "://looker:secret@", 1)
             session = ProfileSession(Profile.from_url(url, name="shop", history=str(tmp_path / "h.sqlite")))
             session.start()
-            view = QueuesView(session)
+            views = QueuesView(session), WorkersView(session), OverviewView([session])
+            lines = [views[0].problem, views[1].problem, views[2]._by_broker]
             try:
-                await until(lambda: "llen" in view.problem.text().lower(), 30, "the problem to be shown")
-                assert not view.problem.isHidden()
+                await until(lambda: "llen" in lines[0].text().lower(), 30, "the problem to be shown")
+                await until(lambda: all("llen" in line.text().lower() for line in lines), 5, "it in every view")
+                assert not any(line.isHidden() for line in lines)
                 assert "llen" in describe(session)[1].lower()
                 admin.execute_command("ACL", "SETUSER", "looker", "+@all")
-                await until(view.problem.isHidden, 15, "the end of it")
+                await until(lambda: all(line.isHidden() for line in lines), 15, "the end of it")
             finally:
                 await session.stop()
-                view.close()
-                view.deleteLater()
+                for view in views:
+                    view.close()
+                    view.deleteLater()
                 admin.execute_command("ACL", "DELUSER", "looker")
 
     run(scenario())

@@ -233,3 +233,21 @@ def test_event_queues_that_rabbitmq_refuses(
     assert found.level == expected
     if expected != "ok":
         assert found.setting == "deprecated_features.permit.transient_nonexcl_queues = true"
+
+
+@pytest.mark.parametrize(
+    ("facts", "says"),
+    [
+        ({}, ""),
+        ({"role": "master", "used_memory": "9", "maxmemory": "0", "maxmemory_policy": "noeviction"}, ""),
+        ({"role": "master", "used_memory": "9", "maxmemory": "9", "maxmemory_policy": "allkeys-lru"}, ""),
+        (
+            {"role": "master", "used_memory": "9", "maxmemory": "9", "maxmemory_policy": "noeviction"},
+            "takes no messages",
+        ),
+        ({"role": "slave"}, "read-only replica"),
+    ],
+)
+def test_when_redis_takes_no_messages(facts: dict[str, str], says: str) -> None:
+    alarm = redis_advice.alarm_of(facts)
+    assert says in str(alarm) if says else alarm is None

@@ -100,6 +100,35 @@ def test_one_that_answers_stays_online_however_quiet() -> None:
     assert watch.workers["w1"].since == NOW
 
 
+@pytest.mark.parametrize(("there", "presence"), [({"w1": True}, "online"), ({"w1": False}, "offline"), ({}, "unknown")])
+def test_under_an_alarm_of_the_broker_its_connections_tell_not_heartbeats(
+    there: dict[str, bool], presence: str
+) -> None:
+    watch = WorkerWatch()
+    beat(watch, NOW)
+    judge = Presence(watch, set)
+    watch.replies(stats("prefork"), {"w1": CELERY}, NOW)
+    judge.replied(["w1"], NOW)
+    watch.mute(NOW, muted=True)
+    asked_until(watch, judge, NOW + UNKNOWN_AFTER + 1, there)
+    assert watch.workers["w1"].row().presence == presence
+
+
+def test_after_an_alarm_heartbeats_count_from_its_end() -> None:
+    watch = WorkerWatch()
+    beat(watch, NOW)
+    watch.mute(NOW, muted=True)
+    asked_until(watch, Presence(watch, set), NOW + 30, {"w1": True})
+    watch.mute(NOW + 30, muted=False)
+    for second in (31, 35):
+        watch.check(NOW + second)
+    assert watch.online() == ["w1"]
+    assert watch.workers["w1"].frequency == 2.0
+    for second in range(36, 60):
+        watch.check(NOW + second)
+    assert watch.online() == []
+
+
 def test_one_that_never_answered_may_be_told_not_to() -> None:
     watch = WorkerWatch()
     heard(watch, NOW)
