@@ -14,29 +14,29 @@ from PySide6.QtCore import QProcess, Qt
 from PySide6.QtWidgets import QApplication, QFileDialog, QWidget
 
 from deskq import paths
-from deskq.actions.journal import Journal
-from deskq.crash import CrashLog
+from deskq.actions.journal.journal import Journal
+from deskq.crash_log import CrashLog
 from deskq.errors import UserError
-from deskq.history.reader import HistoryReader
-from deskq.models.formats import count
-from deskq.models.journal import ask_journal
-from deskq.models.patience import patiently
-from deskq.models.session import ProfileSession
+from deskq.formats import count
+from deskq.history.reading.reader import HistoryReader
 from deskq.profiles import PasswordStore, Profile, ProfileFile, Secret
+from deskq.services.background.patience import patiently
+from deskq.services.journal import ask_journal
+from deskq.services.session import ProfileSession
 from deskq.system import own_command
-from deskq.views.all_schedules import AllSchedulesView
-from deskq.views.journal import JournalView
-from deskq.views.main_window import MainWindow
-from deskq.views.overview import OverviewView
-from deskq.views.password_dialog import PasswordDialog
-from deskq.views.queues import QueuesView
-from deskq.views.schedules import SchedulesView
-from deskq.views.tasks import TasksView
-from deskq.views.undo_offer import UndoOffer
-from deskq.views.workers import WorkersView
+from deskq.views.journal.view import JournalView
+from deskq.views.overview.view import OverviewView
+from deskq.views.queues.view import QueuesView
+from deskq.views.schedules.all_profiles import AllSchedulesView
+from deskq.views.schedules.view import SchedulesView
+from deskq.views.shell.main_window import MainWindow
+from deskq.views.shell.password_dialog import PasswordDialog
+from deskq.views.tasks.view import TasksView
+from deskq.views.widgets.toast import UndoOffer
+from deskq.views.workers.view import WorkersView
 
 if TYPE_CHECKING:
-    from deskq.views.profile_dialog import ProfileDialog
+    from deskq.views.profiles.dialog import ProfileDialog
 
 
 class App:
@@ -224,7 +224,7 @@ class App:
 
     def open_profiles(self) -> None:
         """Open the dialog of profiles."""
-        from deskq.views.profile_dialog import ProfileDialog  # as large as it is rarely used
+        from deskq.views.profiles.dialog import ProfileDialog  # as large as it is rarely used
 
         if self._dialog is None:
             self._dialog = ProfileDialog(self.profiles, self.passwords, self.window)
@@ -304,6 +304,6 @@ def _names(name: str) -> Iterator[str]:
 
 
 def _doctor_view(session: ProfileSession) -> QWidget:
-    from deskq.views.doctor import DoctorView  # it needs the clients of brokers, the window does not
+    from deskq.views.doctor.view import DoctorView  # it needs the clients of brokers, the window does not
 
     return DoctorView(session)

@@ -1,7 +1,7 @@
 """One window for each person: a second start hands over what it was to open, and ends.
 
-The first start listens on a socket in the runtime folder, which only its owner can enter (deskq/models/handover.py
-has the listening side). One message is one line of JSON:
+The first start listens on a socket in the runtime folder, which only its owner can enter: the listening side is
+deskq/services/instance_server.py. One message is one line of JSON:
 ``{"open": [profile or {"history": path}, ...], "activation": token}``.
 """
 
@@ -18,7 +18,7 @@ from typing import Any, Final
 
 from deskq import paths
 from deskq.errors import UserError
-from deskq.history.lock import WriterLock
+from deskq.files.locks import WriterLock
 from deskq.profiles import Profile, profile_from_json, profile_to_json
 
 CLAIM_SECONDS: Final = 12.0

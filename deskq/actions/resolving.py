@@ -7,12 +7,13 @@ import json
 from collections.abc import Sequence
 from typing import Final
 
-from deskq.actions import abort, schedule_edit
-from deskq.actions.journal import ItemRow, Journal
+from deskq.actions import schedule_edit
+from deskq.actions.journal.journal import ItemRow, Journal
 from deskq.actions.plan import Outcome, Verb
+from deskq.actions.workers import abort
 from deskq.brokers.opening import open_publisher
 from deskq.errors import UserError
-from deskq.history.reader import HistoryReader
+from deskq.history.reading.reader import HistoryReader
 from deskq.profiles import Profile
 
 _STORED: Final = "checked afterwards: it was stored"

@@ -11,10 +11,10 @@ from deskq.actions.plan import Outcome, Step, StepPlan, Verb
 from deskq.actions.steps import Ending
 from deskq.errors import UserError
 from deskq.profiles import Profile
-from deskq.schedules.base import Entry, NotEditable, Owner, ScheduleStore, StoreError, Unsure
-from deskq.schedules.comparing import Change, as_stored, difference
+from deskq.schedules.diff import Change, as_stored, difference
+from deskq.schedules.model import Entry, NotEditable, Owner, ScheduleStore, StoreError, Unsure
 from deskq.schedules.opening import open_store, store_urls
-from deskq.schedules.plain import entry_from_plain, entry_to_plain
+from deskq.schedules.text.toml import entry_from_plain, entry_to_plain
 
 _STATE: Final = ("key", "version", "last_run_at", "total_run_count")
 

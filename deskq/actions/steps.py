@@ -10,8 +10,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, NamedTuple, Protocol
 
-from deskq.actions.carrying_out import MOST_ERRORS, Progress
-from deskq.actions.journal import Journal
+from deskq.actions.executor import MOST_ERRORS, Progress
+from deskq.actions.journal.journal import Journal
 from deskq.actions.plan import Outcome, Step, StepPlan, Verb
 from deskq.actions.safety import Confirmation, check
 from deskq.errors import UserError

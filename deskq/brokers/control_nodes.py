@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from typing import Any, Final
 from uuid import uuid4
 
-from deskq.brokers.base import BrokerError
-from deskq.brokers.redis import BINDING_KEYS
-from deskq.brokers.redis_connection import client, database_of, translated
+from deskq.brokers.ports import BrokerError
+from deskq.brokers.redis.broker import BINDING_KEYS
+from deskq.brokers.redis.connection import client, database_of, translated
 from deskq.profiles import Profile
 
 _MOST: Final = 100_000
@@ -57,7 +57,7 @@ def _on_redis(profile: Profile) -> ControlNodes:
 
 def _on_rabbitmq(profile: Profile) -> ControlNodes:
     """A control queue there ends with its node's connection, or 10 s later."""
-    from deskq.brokers.rabbitmq_management import Management
+    from deskq.brokers.rabbitmq.management import Management
 
     queues = (str(queue.get("name", "")) for queue in Management(profile).queues())
     return ControlNodes(_nodes_of(queues, f"{profile.control_exchange}.pidbox"))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from deskq.brokers.base import BrokerError
+from deskq.brokers.ports import BrokerError
 from deskq.profiles import Profile
 
 

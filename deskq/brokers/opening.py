@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Iterable, Mapping
 
-from deskq.brokers.base import Broker, BrokerError, is_task_queue
+from deskq.brokers.ports import Broker, BrokerError, is_task_queue
 from deskq.brokers.publishing import Publisher
 from deskq.brokers.routing import Route
 from deskq.profiles import Profile
@@ -16,14 +16,14 @@ def open_broker(profile: Profile) -> Broker:
     if not profile.has_broker:
         raise BrokerError(f"“{profile.name}” is a history without a broker: nothing can be asked.")
     if profile.transport == "redis":
-        from deskq.brokers.redis import RedisBroker
+        from deskq.brokers.redis.broker import RedisBroker
 
         return RedisBroker(profile)
     if profile.transport == "amqp":
-        from deskq.brokers.rabbitmq import RabbitBroker
+        from deskq.brokers.rabbitmq.broker import RabbitBroker
 
         return RabbitBroker(profile)
-    from deskq.brokers.generic import GenericBroker
+    from deskq.brokers.kombu.broker import GenericBroker
 
     return GenericBroker(profile)
 
@@ -31,11 +31,11 @@ def open_broker(profile: Profile) -> Broker:
 def open_publisher(profile: Profile) -> Publisher:
     """Return the publisher of a profile; it connects with its first question. Raises BrokerError where none can."""
     if profile.transport == "redis":
-        from deskq.brokers.redis_publishing import RedisPublisher
+        from deskq.brokers.redis.publisher import RedisPublisher
 
         return RedisPublisher(profile)
     if profile.transport == "amqp":
-        from deskq.brokers.rabbitmq_publishing import RabbitPublisher
+        from deskq.brokers.rabbitmq.publisher import RabbitPublisher
 
         return RabbitPublisher(profile)
     raise BrokerError(
@@ -54,11 +54,11 @@ def find_route(profile: Profile, exchange: str, routing_key: str, kinds: Mapping
             f"“{exchange}” is Celery's own exchange, for events and control: no worker runs tasks from it."
         )
     if profile.transport == "redis":
-        from deskq.brokers import redis_routing
+        from deskq.brokers.redis import routing as redis_routing
 
         return redis_routing.find_route(profile, exchange, routing_key, kinds.get(exchange, frozenset()))
     if profile.transport == "amqp":
-        from deskq.brokers import rabbitmq_routing
+        from deskq.brokers.rabbitmq import routing as rabbitmq_routing
 
         return rabbitmq_routing.find_route(profile, exchange, routing_key)
     raise BrokerError(f"deskq cannot send over “{profile.scheme}”.")
@@ -71,7 +71,7 @@ def unbound(profile: Profile, queues: Iterable[str]) -> list[str]:
     """
     if profile.transport != "redis":
         return []
-    from deskq.brokers.redis import RedisBroker
+    from deskq.brokers.redis.broker import RedisBroker
 
     with contextlib.closing(RedisBroker(profile)) as broker:
         return sorted(set(queues) - broker.queue_names())
@@ -82,6 +82,6 @@ def consumer_counts(profile: Profile, queues: Iterable[str]) -> dict[str, int | 
 
     A queue that is not there is absent. Raises BrokerError.
     """
-    from deskq.brokers import rabbitmq_routing
+    from deskq.brokers.rabbitmq import routing as rabbitmq_routing
 
     return rabbitmq_routing.consumer_counts(profile, list(queues))

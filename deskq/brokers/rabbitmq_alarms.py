@@ -9,9 +9,9 @@ from uuid import uuid4
 import pika
 import pika.exceptions
 
-from deskq.brokers.base import Alarm, BrokerError
-from deskq.brokers.rabbitmq_connection import connect, deadline, hang_up, translate
-from deskq.brokers.rabbitmq_management import Management
+from deskq.brokers.ports import Alarm, BrokerError
+from deskq.brokers.rabbitmq.connection import connect, deadline, hang_up, translate
+from deskq.brokers.rabbitmq.management import Management
 from deskq.profiles import Profile
 
 _PROBE_SECONDS: Final = 3.0

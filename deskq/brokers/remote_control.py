@@ -13,9 +13,9 @@ from celery.loaders.app import AppLoader
 from kombu.messaging import Producer
 from kombu.pidbox import Mailbox
 
-from deskq.brokers.base import BrokerError, ConnectionLost, LoginRefused
+from deskq.brokers.kombu.transport_options import kombu_url, tls_options, transport_options
+from deskq.brokers.ports import BrokerError, ConnectionLost, LoginRefused
 from deskq.brokers.rabbitmq_alarms import AlarmProbe
-from deskq.brokers.transport_options import kombu_url, tls_options, transport_options
 from deskq.profiles import Profile
 
 _BEAT: Final = "celerybeat@"

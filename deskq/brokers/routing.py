@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from deskq.brokers.base import Binding
+from deskq.brokers.ports import Binding
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ import ssl
 from pathlib import Path
 from typing import Final
 
-from deskq.brokers.base import TlsFailed
+from deskq.brokers.ports import TlsFailed
 from deskq.profiles import Profile
 
 ENDED: Final = "EOF occurred"

@@ -49,7 +49,7 @@ def _carry_out(given: list[str]) -> int:
     import contextlib
     import os
 
-    from deskq.cli.parser import build_parser, with_default_command
+    from deskq.cli.parser.parser import build_parser, with_default_command
     from deskq.errors import UserError
 
     parser = build_parser()

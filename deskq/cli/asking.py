@@ -6,7 +6,7 @@ import argparse
 import getpass
 import sys
 
-from deskq.brokers.base import LoginRefused
+from deskq.brokers.ports import LoginRefused
 from deskq.cli.common import plain
 from deskq.errors import UserError
 from deskq.profiles import Secret

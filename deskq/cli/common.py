@@ -16,8 +16,8 @@ from deskq.errors import UserError
 from deskq.plain_text import plain as plain  # noqa: PLC0414 - whoever prints tables prints other texts too
 from deskq.profiles import PasswordStore, Profile, ProfileFile, Secret, resolve
 from deskq.profiles.fields import lowers_safety
-from deskq.profiles.resolving import guarding
-from deskq.profiles.wire import overridden
+from deskq.profiles.serialization import overridden
+from deskq.profiles.storage.resolve import guarding
 
 
 def profile_of(text: str, options: argparse.Namespace) -> Profile:

@@ -9,7 +9,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 
-from deskq.actions.journal import Journal
+from deskq.actions.journal.journal import Journal
 from deskq.actions.plan import AnyPlan
 from deskq.actions.safety import Confirmation, needs_confirmation, needs_name
 from deskq.cli.common import plain

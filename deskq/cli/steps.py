@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from collections.abc import Callable
 
-from deskq.actions.journal import Journal
+from deskq.actions.journal.journal import Journal
 from deskq.actions.plan import StepPlan
 from deskq.actions.steps import Doer, StepCarrier
 from deskq.cli.common import plain

@@ -9,7 +9,7 @@ from typing import Any, Final, TextIO
 
 from deskq.cli.common import table
 from deskq.history.cells import safe_cell
-from deskq.history.reader import EXPORT_KEYS
+from deskq.history.reading.reader import EXPORT_KEYS
 from deskq.plain_text import json_text
 
 _SHOWN: Final = ("state", "name", "queue", "worker", "received", "runtime", "retries", "uuid", "args", "exception")

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from deskq.brokers.base import Alarm, Server
+from deskq.brokers.ports import Alarm, Server
 from deskq.protocol.events import Event
 
 DAY: Final = 86_400.0

@@ -9,9 +9,9 @@ from PySide6.QtCore import QModelIndex, QObject, Qt
 from PySide6.QtGui import QStandardItem, QStandardItemModel
 
 from deskq.errors import UserError
+from deskq.formats import clock_time, number, plain, tooltip
 from deskq.history.rows import QueueRow, WorkerRow
-from deskq.models.formats import clock_time, number, plain, tooltip
-from deskq.models.session import ProfileSession
+from deskq.services.session import ProfileSession
 
 KindRole: Final = Qt.ItemDataRole.UserRole + 10
 """What the node stands for: "profile", a kind of view such as "tasks", "queue", "everything", or "problem": why the

@@ -9,19 +9,19 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any, Final
 
 from deskq.profiles.profile import Environment, Profile, RedisOptions, Safety, Secret, Tls
-from deskq.profiles.wire import profile_from_json, profile_to_json
+from deskq.profiles.serialization import profile_from_json, profile_to_json
 
 if TYPE_CHECKING:
-    from deskq.profiles.passwords import PasswordStore
-    from deskq.profiles.profile_file import ProfileFile
-    from deskq.profiles.resolving import resolve
-    from deskq.profiles.saved import SavedProfiles
+    from deskq.profiles.storage.password_store import PasswordStore
+    from deskq.profiles.storage.profile_file import ProfileFile
+    from deskq.profiles.storage.profile_store import SavedProfiles
+    from deskq.profiles.storage.resolve import resolve
 
 _LATER: Final = {
-    "PasswordStore": "passwords",
-    "ProfileFile": "profile_file",
-    "SavedProfiles": "saved",
-    "resolve": "resolving",
+    "PasswordStore": "storage.password_store",
+    "ProfileFile": "storage.profile_file",
+    "SavedProfiles": "storage.profile_store",
+    "resolve": "storage.resolve",
 }
 
 __all__ = [

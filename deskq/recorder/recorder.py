@@ -12,23 +12,23 @@ from typing import Any, Final
 
 import apsw
 
-from deskq.brokers.base import BrokerError, ConnectionLost, EventSource, LoginRefused, PermissionRefused
 from deskq.brokers.opening import open_broker
+from deskq.brokers.ports import BrokerError, ConnectionLost, EventSource, LoginRefused, PermissionRefused
+from deskq.history.recovery.quarantine import SetAside
 from deskq.history.rows import RecorderStatus
-from deskq.history.set_aside import SetAside
-from deskq.history.store import History
+from deskq.history.writing.writer import History
 from deskq.profiles import Profile
 from deskq.recorder import RECOVERED
-from deskq.recorder.endings import SilentEndings
-from deskq.recorder.gaps import Gaps
-from deskq.recorder.pipeline import HELD_EVENTS, Pipeline
-from deskq.recorder.queue_watch import QueueWatch
-from deskq.recorder.sampler import Acted, Sampler, Wanted
-from deskq.recorder.samples import Samples
-from deskq.recorder.standstill import Standstill, StandstillWatch
+from deskq.recorder.event_merger import HELD_EVENTS, Pipeline
+from deskq.recorder.gap_log import Gaps
+from deskq.recorder.maintenance import Upkeep
+from deskq.recorder.poll_results import Samples
+from deskq.recorder.poller import Acted, Sampler, Wanted
 from deskq.recorder.status import Rate, Summary, line
-from deskq.recorder.upkeep import Upkeep
-from deskq.recorder.worker_watch import WorkerWatch
+from deskq.recorder.suspend_detector import Standstill, StandstillWatch
+from deskq.recorder.tracking.queue_tracker import QueueWatch
+from deskq.recorder.tracking.worker_tracker import WorkerWatch
+from deskq.recorder.unfinished.lost_tasks import SilentEndings
 
 COMMIT_SECONDS: Final = 0.1
 SALVAGING_SECONDS: Final = 0.02

@@ -6,7 +6,7 @@ from urllib.parse import urlsplit
 
 from deskq.profiles import Profile
 from deskq.profiles.urls import REDIS_SCHEMES
-from deskq.results.aborting import Marker
+from deskq.results.abort.port import Marker
 from deskq.results.store import ResultStore, ResultsUnreadable
 
 
@@ -18,15 +18,15 @@ def open_results(profile: Profile) -> ResultStore:
     scheme = url.partition(":")[0].lower()
     kind = scheme.partition("+")[0]
     if scheme in REDIS_SCHEMES or kind in REDIS_SCHEMES:
-        from deskq.results.redis_store import RedisResults
+        from deskq.results.redis import RedisResults
 
         return RedisResults(profile)
     if kind in ("db", "django-db", "database"):
-        from deskq.results.database_store import DatabaseResults
+        from deskq.results.database import DatabaseResults
 
         return DatabaseResults(url)
     if scheme in ("file", "filesystem"):
-        from deskq.results.file_store import FileResults
+        from deskq.results.files import FileResults
 
         return FileResults(urlsplit(url).path or url.partition(":")[2])
     if kind in ("rpc", "amqp"):
@@ -41,11 +41,11 @@ def open_marker(profile: Profile) -> Marker:
     scheme = profile.result_backend_url().partition(":")[0].lower()
     kind = scheme.partition("+")[0]
     if scheme in REDIS_SCHEMES or kind in REDIS_SCHEMES:
-        from deskq.results.redis_marking import RedisMarker
+        from deskq.results.abort.redis import RedisMarker
 
         return RedisMarker(profile)
     if kind in ("db", "database"):
-        from deskq.results.database_marking import DatabaseMarker
+        from deskq.results.abort.database import DatabaseMarker
 
         return DatabaseMarker(profile.result_backend_url())
     open_results(profile).close()  # where none is set, or none can be read, it says so

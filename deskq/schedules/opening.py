@@ -18,7 +18,7 @@ from deskq.profiles.urls import (
     split_password,
     without_password,
 )
-from deskq.schedules.base import ScheduleStore, StoreError, StoreKind
+from deskq.schedules.model import ScheduleStore, StoreError, StoreKind
 
 _OURS: Final = ("prefix", "zone", "master", "cluster")
 _SENTINELS: Final = "redis-sentinel"
@@ -66,23 +66,23 @@ def open_store(url: str, profile: Profile | None = None) -> ScheduleStore:
     if kind is StoreKind.REDBEAT:
         return _redbeat(rest, profile)
     if kind is StoreKind.DJANGO:
-        from deskq.schedules.django_beat import DjangoBeatStore
+        from deskq.schedules.stores.django.store import DjangoBeatStore
 
         return DjangoBeatStore(rest.removeprefix("db+"))
     if kind is StoreKind.CODE:
-        from deskq.schedules.code import CodeStore
+        from deskq.schedules.stores.code.store import CodeStore
 
         app, _, query = rest.partition("?")
         given = dict(parse_qsl(query))
         named_by = url if profile is not None else ""
         return CodeStore(app, path=given.get("path", ""), python=given.get("python", ""), of_profile=named_by)
-    from deskq.schedules.beat_file import BeatFileStore
+    from deskq.schedules.stores.beat_file.store import BeatFileStore
 
     return BeatFileStore(unquote(rest.removeprefix("//")))
 
 
 def _redbeat(url: str, profile: Profile | None) -> ScheduleStore:
-    from deskq.schedules.redbeat import RedBeatStore
+    from deskq.schedules.stores.redbeat.store import RedBeatStore
 
     bare, given = _without_ours(_as_kombu(url))
     try:

@@ -11,9 +11,9 @@ from urllib.parse import urlsplit
 import redis
 from redis.crc import REDIS_CLUSTER_HASH_SLOTS, key_slot
 
-from deskq.brokers.redis_connection import client, place_of
+from deskq.brokers.redis.connection import client, place_of
 from deskq.profiles import Profile
-from deskq.schedules.base import StoreError
+from deskq.schedules.model import StoreError
 
 _ANYWHERE: Final = ("", "?")
 """A node that does not know its own host: it is where it was asked."""

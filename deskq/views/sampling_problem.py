@@ -5,9 +5,9 @@ from __future__ import annotations
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QLabel, QWidget
 
-from deskq.models import formats
-from deskq.models.session import ProfileSession
-from deskq.views import theme
+from deskq import formats
+from deskq.services.session import ProfileSession
+from deskq.views.widgets import theme
 
 
 class SamplingProblem(QLabel):

@@ -7,8 +7,8 @@ import time
 
 import pytest
 
-from deskq.actions.carrying_out import Carrier
-from deskq.actions.journal import Journal
+from deskq.actions.executor import Carrier
+from deskq.actions.journal.journal import Journal
 from deskq.actions.plan import Item, Plan, Verb
 from deskq.actions.safety import Confirmation
 from deskq.profiles import Profile

@@ -8,7 +8,7 @@ from pathlib import Path
 import apsw
 import pytest
 
-from deskq.history.store import History
+from deskq.history.writing.writer import History
 from deskq.protocol.events import decode_body
 from tests.benchmarks.feed import events_of
 from tests.benchmarks.figures import Figures, size

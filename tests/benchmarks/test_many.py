@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from deskq.brokers.redis import RedisBroker
+from deskq.brokers.redis.broker import RedisBroker
 from deskq.profiles import Profile
 from tests.benchmarks.feed import EVENTS_OF_A_TASK, feeder
 from tests.benchmarks.figures import Figures, size

@@ -11,10 +11,10 @@ import pytest
 import redis
 
 from deskq.profiles import Profile
-from deskq.schedules.base import Crontab, Entry, Interval
+from deskq.schedules.model import Crontab, Entry, Interval
 from deskq.schedules.opening import open_store
-from deskq.schedules.reading import ScheduleReader
-from deskq.schedules.redbeat_json import definition_text, meta_text
+from deskq.schedules.profile_reader import ScheduleReader
+from deskq.schedules.stores.redbeat.entry_json import definition_text, meta_text
 from tests.benchmarks.figures import Figures, size
 from tests.benchmarks.window import measure
 from tests.support.servers import RedisServer

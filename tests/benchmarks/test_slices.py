@@ -12,12 +12,12 @@ from pathlib import Path
 
 import pytest
 
-from deskq.history.retention import Retention
-from deskq.history.salvage import Salvage
-from deskq.history.set_aside import set_aside
-from deskq.history.store import History
+from deskq.history.recovery.quarantine import set_aside
+from deskq.history.recovery.salvage import Salvage
+from deskq.history.writing.retention import Retention
+from deskq.history.writing.writer import History
 from deskq.protocol.events import decode_body
-from deskq.recorder.garbage import seldom_collected
+from deskq.recorder.gc_tuning import seldom_collected
 from deskq.recorder.recorder import COMMIT_SECONDS
 from tests.benchmarks.feed import events_of
 from tests.benchmarks.figures import Figures, quantile, size

@@ -25,13 +25,13 @@ from PySide6.QtCore import QEvent, QObject, Qt, QTimer
 from PySide6.QtWidgets import QApplication, QWidget
 
 from deskq.app import App
-from deskq.models.garbage import GuiThreadCollector
-from deskq.models.session import ProfileSession
 from deskq.profiles import Profile
-from deskq.schedules.base import Entry
+from deskq.schedules.model import Entry
 from deskq.schedules.opening import open_store
-from deskq.starting import SWITCH_SECONDS
-from deskq.views import theme, window_state
+from deskq.services.background.gc_tuning import GuiThreadCollector
+from deskq.services.session import ProfileSession
+from deskq.startup import SWITCH_SECONDS
+from deskq.views.widgets import theme, window_state
 from tests.benchmarks.figures import quantile
 from tests.gui.conftest import until
 

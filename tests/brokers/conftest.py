@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 import redis
 
-from deskq.schedules.base import ScheduleStore
-from deskq.schedules.django_beat import DjangoBeatStore
+from deskq.schedules.model import ScheduleStore
 from deskq.schedules.opening import open_store
+from deskq.schedules.stores.django.store import DjangoBeatStore
 from tests.support.database_servers import PASSWORD, USER, MariaServer, PostgresServer
 from tests.support.django_entries import emptied
 from tests.support.django_project import DjangoProject, server, sqlite

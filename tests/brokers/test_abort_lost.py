@@ -9,15 +9,15 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from deskq.actions.abort import AbortDoer, plan_abort, stored_states
-from deskq.actions.journal import ItemRow, Journal
+from deskq.actions.journal.journal import ItemRow, Journal
 from deskq.actions.plan import Outcome
 from deskq.actions.resolving import resolve_unknown
 from deskq.actions.safety import Confirmation
 from deskq.actions.steps import StepCarrier
-from deskq.brokers import redis_connection
+from deskq.actions.workers.abort import AbortDoer, plan_abort, stored_states
+from deskq.brokers.redis import connection as redis_connection
 from deskq.profiles import Profile
-from deskq.results import database_store
+from deskq.results import database as database_store
 from tests.support.lossy_middle import LossyMiddle
 from tests.support.sample_app import sample_client
 from tests.support.waiting import wait_until

@@ -16,17 +16,17 @@ import redis
 import sqlalchemy
 from celery.contrib.abortable import AbortableAsyncResult
 
-from deskq.actions.abort import AbortDoer, plan_abort, stored_states
-from deskq.actions.journal import ItemRow, Journal
+from deskq.actions.journal.journal import ItemRow, Journal
 from deskq.actions.plan import Outcome
 from deskq.actions.safety import Confirmation, Forbidden
 from deskq.actions.steps import StepCarrier
+from deskq.actions.workers.abort import AbortDoer, plan_abort, stored_states
 from deskq.cli import main
 from deskq.errors import UserError
 from deskq.profiles import Profile, Safety
-from deskq.results import aborting
+from deskq.results.abort import port as aborting
 from deskq.results.opening import open_marker
-from deskq.results.redis_store import KEY
+from deskq.results.redis import KEY
 from deskq.results.store import ResultsUnreadable
 from tests.brokers.conftest import Needs
 from tests.support.celery_worker import CeleryWorker

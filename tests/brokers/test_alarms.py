@@ -7,11 +7,11 @@ from contextlib import AbstractContextManager, closing, contextmanager
 
 import pytest
 
-from deskq.brokers.base import BrokerError
-from deskq.brokers.rabbitmq import RabbitBroker
+from deskq.brokers.ports import BrokerError
+from deskq.brokers.rabbitmq.broker import RabbitBroker
 from deskq.brokers.rabbitmq_alarms import AlarmProbe
 from deskq.brokers.remote_control import NotTold, RemoteControl
-from deskq.doctor.advice import examine
+from deskq.doctor.advice.general import examine
 from deskq.doctor.finding import Step, lines
 from deskq.history.rows import WorkerRow
 from deskq.profiles import Profile

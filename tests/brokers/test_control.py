@@ -12,16 +12,16 @@ from typing import Any
 
 import pytest
 
-from deskq.actions.carrying_out import Progress
-from deskq.actions.control import ControlDoer, plan_control, plan_pause
-from deskq.actions.control_verbs import VERBS, read_arguments
-from deskq.actions.journal import ItemRow, Journal
-from deskq.actions.pauses import pauses
+from deskq.actions.executor import Progress
+from deskq.actions.journal.journal import ItemRow, Journal
+from deskq.actions.journal.pauses import pauses
 from deskq.actions.plan import StepPlan
-from deskq.actions.revoke import plan_revoke, plan_revoke_stamped
 from deskq.actions.safety import Confirmation, Forbidden
 from deskq.actions.steps import StepCarrier, undo_plan
-from deskq.actions.undoing import doer_of
+from deskq.actions.undo import doer_of
+from deskq.actions.workers.control import ControlDoer, plan_control, plan_pause
+from deskq.actions.workers.revoke import plan_revoke, plan_revoke_stamped
+from deskq.actions.workers.verbs import VERBS, read_arguments
 from deskq.brokers.remote_control import RemoteControl
 from deskq.cli import main
 from deskq.errors import UserError

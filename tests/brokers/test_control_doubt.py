@@ -13,18 +13,18 @@ from uuid import uuid4
 
 import pytest
 
-from deskq.actions.control import ControlDoer, plan_pause
-from deskq.actions.journal import ItemRow, Journal
-from deskq.actions.pauses import pauses
+from deskq.actions.journal.journal import ItemRow, Journal
+from deskq.actions.journal.pauses import pauses
 from deskq.actions.plan import Outcome, StepPlan
-from deskq.actions.revoke import plan_revoke
-from deskq.actions.running import terminated
 from deskq.actions.safety import Confirmation
 from deskq.actions.steps import StepCarrier, undo_plan
+from deskq.actions.who_runs import terminated
+from deskq.actions.workers.control import ControlDoer, plan_pause
+from deskq.actions.workers.revoke import plan_revoke
 from deskq.brokers.control_nodes import ControlNodes, control_nodes
 from deskq.brokers.remote_control import RemoteControl
 from deskq.cli import main
-from deskq.history.store import History
+from deskq.history.writing.writer import History
 from deskq.profiles import Profile
 from deskq.protocol.events import Event
 from tests.support.celery_worker import CeleryWorker

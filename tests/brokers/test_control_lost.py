@@ -9,12 +9,12 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from deskq.actions.control import ControlDoer, plan_control
-from deskq.actions.control_verbs import VERBS
-from deskq.actions.journal import ItemRow, Journal
-from deskq.actions.revoke import plan_revoke
+from deskq.actions.journal.journal import ItemRow, Journal
 from deskq.actions.safety import Confirmation
 from deskq.actions.steps import StepCarrier
+from deskq.actions.workers.control import ControlDoer, plan_control
+from deskq.actions.workers.revoke import plan_revoke
+from deskq.actions.workers.verbs import VERBS
 from deskq.brokers.remote_control import NotTold, RemoteControl
 from deskq.profiles import Profile
 from tests.support.celery_worker import CeleryWorker

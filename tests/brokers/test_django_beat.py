@@ -15,7 +15,7 @@ import sqlalchemy
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from deskq.schedules.base import (
+from deskq.schedules.model import (
     Changed,
     Clocked,
     Crontab,
@@ -25,8 +25,8 @@ from deskq.schedules.base import (
     Solar,
     StoreError,
 )
-from deskq.schedules.django_beat import DjangoBeatStore
-from deskq.schedules.preview import due_since, entry_runs
+from deskq.schedules.stores.django.store import DjangoBeatStore
+from deskq.schedules.timing.next_runs import due_since, entry_runs
 from tests.support.django_entries import AT, FULL, add, emptied, entry, only, same
 from tests.support.django_project import DjangoProject
 from tests.support.waiting import wait_until

@@ -15,8 +15,7 @@ import pymysql
 import pytest
 import sqlalchemy
 
-from deskq.schedules import databases
-from deskq.schedules.base import (
+from deskq.schedules.model import (
     Clocked,
     Crontab,
     Entry,
@@ -26,7 +25,8 @@ from deskq.schedules.base import (
     Unfit,
     Unreadable,
 )
-from deskq.schedules.django_beat import DjangoBeatStore
+from deskq.schedules.stores.django import databases
+from deskq.schedules.stores.django.store import DjangoBeatStore
 from tests.support.database_servers import PASSWORD, USER, MariaServer, PostgresServer
 from tests.support.django_entries import AT, add, emptied, entry, only, same
 from tests.support.django_project import DjangoProject

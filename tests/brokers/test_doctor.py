@@ -13,10 +13,10 @@ import pika
 import pytest
 import redis
 
-from deskq.brokers.redis_events import RedisEventSource
-from deskq.doctor.advice import examine
+from deskq.brokers.redis.event_source import RedisEventSource
+from deskq.doctor.advice.general import examine
+from deskq.doctor.connection.steps import examine_connection
 from deskq.doctor.finding import Finding, Step, is_fine
-from deskq.doctor.steps import examine_connection
 from deskq.profiles import Profile, RedisOptions, Safety, Secret
 from tests.support.celery_worker import CeleryWorker
 from tests.support.processes import free_port

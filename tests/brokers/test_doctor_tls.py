@@ -13,8 +13,8 @@ from pathlib import Path
 
 import pytest
 
+from deskq.doctor.connection.steps import examine_connection
 from deskq.doctor.finding import Step
-from deskq.doctor.steps import examine_connection
 from deskq.profiles import Profile, Tls
 
 

@@ -13,16 +13,16 @@ from typing import Any
 import pytest
 import redis
 
-from deskq.actions.carrying_out import Carrier
-from deskq.actions.journal import Journal
+from deskq.actions.executor import Carrier
+from deskq.actions.journal.journal import Journal
+from deskq.actions.messages.call import Call, plan_send
 from deskq.actions.plan import Outcome
 from deskq.actions.resolving import resolve_unknown
 from deskq.actions.safety import Confirmation
-from deskq.actions.sending import Call, plan_send
-from deskq.brokers.base import BrokerError
 from deskq.brokers.opening import find_route, open_broker, open_publisher
+from deskq.brokers.ports import BrokerError
 from deskq.brokers.publishing import Answer, Parcel
-from deskq.brokers.rabbitmq import RabbitBroker
+from deskq.brokers.rabbitmq.broker import RabbitBroker
 from deskq.brokers.remote_control import RemoteControl
 from deskq.brokers.routing import Route, kinds_of
 from deskq.profiles import Profile

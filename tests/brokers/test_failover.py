@@ -6,8 +6,8 @@ from contextlib import closing
 
 import pytest
 
-from deskq.brokers.base import Refused
 from deskq.brokers.opening import open_broker, open_publisher
+from deskq.brokers.ports import Refused
 from deskq.brokers.publishing import Parcel
 from deskq.brokers.remote_control import RemoteControl
 from deskq.profiles import Profile

@@ -11,15 +11,15 @@ from urllib.parse import urlsplit
 import pytest
 import redis
 
-from deskq.actions.carrying_out import Carrier
-from deskq.actions.journal import Journal
+from deskq.actions.executor import Carrier
+from deskq.actions.journal.journal import Journal
+from deskq.actions.messages.call import Call, plan_send
 from deskq.actions.plan import Outcome
 from deskq.actions.resolving import resolve_unknown
 from deskq.actions.safety import Confirmation
-from deskq.actions.sending import Call, plan_send
-from deskq.brokers import redis_connection
 from deskq.brokers.opening import open_publisher
-from deskq.brokers.redis_publishing import MARKER
+from deskq.brokers.redis import connection as redis_connection
+from deskq.brokers.redis.publisher import MARKER
 from deskq.profiles import Profile
 from deskq.protocol.message import read_redis_message
 from tests.brokers.test_publishing import parcels

@@ -11,19 +11,19 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from deskq.actions.journal import ItemRow, Journal
+from deskq.actions.journal.journal import ItemRow, Journal
 from deskq.actions.plan import Outcome
 from deskq.actions.resolving import resolve_unknown
 from deskq.actions.safety import Confirmation
 from deskq.actions.schedule_edit import ScheduleDoer, plan_changes
 from deskq.actions.steps import StepCarrier, undo_plan
-from deskq.brokers import redis_connection
+from deskq.brokers.redis import connection as redis_connection
 from deskq.profiles import Profile
-from deskq.schedules import databases
-from deskq.schedules.base import Entry, Interval, ScheduleStore
-from deskq.schedules.comparing import Change
-from deskq.schedules.django_beat import DjangoBeatStore
+from deskq.schedules.diff import Change
+from deskq.schedules.model import Entry, Interval, ScheduleStore
 from deskq.schedules.opening import open_store
+from deskq.schedules.stores.django import databases
+from deskq.schedules.stores.django.store import DjangoBeatStore
 from tests.support.django_entries import emptied
 from tests.support.lossy_middle import LossyMiddle
 from tests.support.schedule_entries import added, entry, names

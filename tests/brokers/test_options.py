@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from deskq.brokers.opening import open_broker
+from deskq.doctor.connection.steps import examine_connection
 from deskq.doctor.finding import Step
-from deskq.doctor.steps import examine_connection
 from deskq.profiles import Profile, RedisOptions
 from tests.support.celery_worker import CeleryWorker
 from tests.support.sample_app import sample_client

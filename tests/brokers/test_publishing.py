@@ -12,13 +12,13 @@ from urllib.parse import urlsplit
 import pytest
 import redis
 
-from deskq.brokers.base import BrokerError
 from deskq.brokers.opening import open_publisher
+from deskq.brokers.ports import BrokerError
 from deskq.brokers.publishing import Parcel, Publisher
-from deskq.brokers.rabbitmq import RabbitBroker
-from deskq.brokers.rabbitmq_publishing import WINDOW
-from deskq.brokers.redis import RedisBroker
-from deskq.brokers.redis_publishing import MARKER
+from deskq.brokers.rabbitmq.broker import RabbitBroker
+from deskq.brokers.rabbitmq.publisher import WINDOW
+from deskq.brokers.redis.broker import RedisBroker
+from deskq.brokers.redis.publisher import MARKER
 from deskq.profiles import Profile
 from deskq.protocol.message import new_message, read_body, read_redis_message
 from tests.support.middle import Middle

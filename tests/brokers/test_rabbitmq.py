@@ -11,11 +11,11 @@ from typing import Any
 
 import pytest
 
-from deskq.brokers.base import BrokerError, ConnectionLost, LoginRefused, PermissionRefused, Refused
-from deskq.brokers.generic import GenericBroker
-from deskq.brokers.rabbitmq import RabbitBroker
-from deskq.brokers.rabbitmq_connection import connect, deadline, hang_up, virtual_host
-from deskq.brokers.rabbitmq_management import Management
+from deskq.brokers.kombu.broker import GenericBroker
+from deskq.brokers.ports import BrokerError, ConnectionLost, LoginRefused, PermissionRefused, Refused
+from deskq.brokers.rabbitmq.broker import RabbitBroker
+from deskq.brokers.rabbitmq.connection import connect, deadline, hang_up, virtual_host
+from deskq.brokers.rabbitmq.management import Management
 from deskq.profiles import Profile
 from deskq.protocol.events import Event
 from tests.support.celery_worker import CeleryWorker

@@ -9,11 +9,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from kombu.connection import Connection
 
-from deskq.actions.sending import Call, message_of
-from deskq.brokers.amqp_table import table
+from deskq.actions.messages.call import Call, message_of
 from deskq.brokers.opening import open_publisher
 from deskq.brokers.publishing import Parcel
-from deskq.brokers.rabbitmq_confirms import UNWRITABLE
+from deskq.brokers.rabbitmq.amqp_table import table
+from deskq.brokers.rabbitmq.confirms import UNWRITABLE
 from deskq.profiles import Profile
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 import redis
 
-from deskq.schedules.base import Crontab, Entry, Interval, NotEditable, Owner, ScheduleStore, StoreError
+from deskq.schedules.model import Crontab, Entry, Interval, NotEditable, Owner, ScheduleStore, StoreError
 from deskq.schedules.opening import open_store
 from tests.support.processes import Process
 from tests.support.schedule_entries import names

@@ -18,7 +18,7 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from redbeat import RedBeatSchedulerEntry
 
-from deskq.schedules.base import (
+from deskq.schedules.model import (
     Changed,
     Crontab,
     Interval,
@@ -28,9 +28,9 @@ from deskq.schedules.base import (
     ScheduleStore,
     StoreError,
 )
-from deskq.schedules.checks import check
 from deskq.schedules.opening import open_store
-from deskq.schedules.redbeat_json import schedule_of
+from deskq.schedules.stores.redbeat.entry_json import schedule_of
+from deskq.schedules.timing.validation import check
 from tests.support.processes import Process
 from tests.support.sample_app import BROKER, CONFIG
 from tests.support.schedule_entries import added, entry, names

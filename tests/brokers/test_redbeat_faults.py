@@ -9,7 +9,7 @@ import pytest
 import redis
 
 from deskq.profiles import Profile, Safety
-from deskq.schedules.base import (
+from deskq.schedules.model import (
     Clocked,
     Crontab,
     Entry,

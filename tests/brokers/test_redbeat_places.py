@@ -15,7 +15,7 @@ import pytest
 import redis
 from redis.crc import key_slot
 
-from deskq.schedules.base import Interval, Owner, ScheduleStore, StoreError
+from deskq.schedules.model import Interval, Owner, ScheduleStore, StoreError
 from deskq.schedules.opening import open_store
 from tests.support.processes import Process
 from tests.support.redis_cluster import RedisCluster

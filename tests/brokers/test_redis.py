@@ -11,10 +11,10 @@ from typing import Any
 import pytest
 import redis
 
-from deskq.brokers.base import ConnectionLost, LoginRefused, Refused
 from deskq.brokers.opening import open_publisher
-from deskq.brokers.redis import RedisBroker
-from deskq.brokers.redis_events import RedisEventSource, channels
+from deskq.brokers.ports import ConnectionLost, LoginRefused, Refused
+from deskq.brokers.redis.broker import RedisBroker
+from deskq.brokers.redis.event_source import RedisEventSource, channels
 from deskq.brokers.remote_control import RemoteControl
 from deskq.profiles import Profile, RedisOptions
 from deskq.protocol.events import Event

@@ -19,8 +19,8 @@ import sqlalchemy
 
 from deskq.errors import UserError
 from deskq.profiles import Profile
-from deskq.results import database_store
-from deskq.results.database_store import DatabaseResults
+from deskq.results import database as database_store
+from deskq.results.database import DatabaseResults
 from deskq.results.opening import open_results
 from deskq.results.record import ResultRecord
 from deskq.results.store import ResultStore

@@ -8,17 +8,17 @@ from typing import Any
 
 import pytest
 
-from deskq.actions.journal import Journal
+from deskq.actions.journal.journal import Journal
 from deskq.actions.plan import Outcome, Step
 from deskq.actions.safety import Confirmation
 from deskq.actions.schedule_edit import ScheduleDoer, plan_changes, store_of
 from deskq.actions.steps import StepCarrier, undo_plan
 from deskq.cli import main
 from deskq.profiles import PasswordStore, Profile, ProfileFile, Safety, SavedProfiles
-from deskq.schedules.base import Crontab, Entry, Interval, ScheduleStore
-from deskq.schedules.comparing import Change
+from deskq.schedules.diff import Change
+from deskq.schedules.model import Crontab, Entry, Interval, ScheduleStore
 from deskq.schedules.opening import open_store
-from deskq.schedules.plain import entry_to_plain
+from deskq.schedules.text.toml import entry_to_plain
 from tests.support.schedule_entries import names
 
 

@@ -8,8 +8,8 @@ import time
 import pytest
 
 from deskq.cli import main
-from deskq.schedules.base import Interval, ScheduleStore
-from deskq.schedules.django_beat import DjangoBeatStore
+from deskq.schedules.model import Interval, ScheduleStore
+from deskq.schedules.stores.django.store import DjangoBeatStore
 from tests.support.django_entries import add, entry
 from tests.support.schedule_entries import added
 from tests.support.schedule_entries import entry as plain_entry

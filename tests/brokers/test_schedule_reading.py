@@ -9,9 +9,9 @@ from contextlib import closing
 import pytest
 
 from deskq.profiles import Profile
-from deskq.schedules.base import Crontab, Interval, whole
+from deskq.schedules.model import Crontab, Interval, whole
 from deskq.schedules.opening import open_store
-from deskq.schedules.reading import ScheduleReader
+from deskq.schedules.profile_reader import ScheduleReader
 from tests.support.schedule_entries import added, entry, names
 
 

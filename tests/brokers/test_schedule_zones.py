@@ -12,10 +12,10 @@ import pytest
 from deskq.actions.schedule_edit import plan_changes
 from deskq.cli import main
 from deskq.profiles import Profile
-from deskq.schedules.base import Crontab, ScheduleStore
-from deskq.schedules.comparing import Change
-from deskq.schedules.django_beat import DjangoBeatStore
-from deskq.schedules.plain import store_to_toml
+from deskq.schedules.diff import Change
+from deskq.schedules.model import Crontab, ScheduleStore
+from deskq.schedules.stores.django.store import DjangoBeatStore
+from deskq.schedules.text.toml import store_to_toml
 from tests.support.django_entries import add, entry, only
 from tests.support.schedule_entries import names
 

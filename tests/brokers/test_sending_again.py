@@ -13,13 +13,13 @@ from urllib.parse import urlsplit
 import pytest
 import redis
 
-from deskq.actions.carrying_out import Carrier, Progress
-from deskq.actions.journal import Journal
+from deskq.actions.executor import Carrier, Progress
+from deskq.actions.journal.journal import Journal
+from deskq.actions.messages.call import Call, plan_send
 from deskq.actions.safety import Confirmation
-from deskq.actions.sending import Call, plan_send
-from deskq.brokers.base import Refused
+from deskq.brokers.ports import Refused
 from deskq.brokers.publishing import Answer, Parcel
-from deskq.brokers.rabbitmq_publishing import RabbitPublisher
+from deskq.brokers.rabbitmq.publisher import RabbitPublisher
 from deskq.errors import UserError
 from deskq.profiles import Profile
 from tests.support.celery_worker import CeleryWorker

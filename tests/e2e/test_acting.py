@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 import redis
 
-from deskq.actions.journal import Journal
+from deskq.actions.journal.journal import Journal
 from deskq.brokers.opening import open_publisher
 from deskq.profiles import Profile
 from deskq.protocol.message import read_redis_message

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import redis
 
-from deskq.history.store import History
+from deskq.history.writing.writer import History
 from tests.support.recording import Recording, deskq
 from tests.support.waiting import wait_until
 from tests.unit.history.test_history import add_task, uuid_of

@@ -10,12 +10,12 @@ from pathlib import Path
 import pytest
 import redis
 
-from deskq.actions.sources import known_messages
-from deskq.brokers.redis import RedisBroker
-from deskq.brokers.redis_waiting import LARGEST, PASSED_BYTES, PER_LIST
+from deskq.actions.messages.argument_sources import known_messages
+from deskq.brokers.redis.broker import RedisBroker
+from deskq.brokers.redis.ready_messages import LARGEST, PASSED_BYTES, PER_LIST
 from deskq.cli import main
-from deskq.history.messages import KEPT_BYTES, MessageKeep, messages_path, read_messages
-from deskq.history.reader import HistoryReader
+from deskq.history.reading.reader import HistoryReader
+from deskq.history.writing.message_cache import KEPT_BYTES, MessageKeep, messages_path, read_messages
 from deskq.profiles import Profile
 from deskq.protocol.message import new_message, read_body, write_redis_message
 from tests.support.celery_worker import CeleryWorker

@@ -8,7 +8,7 @@ import pytest
 
 from deskq.cli import main
 from deskq.profiles import PasswordStore, Profile, ProfileFile, SavedProfiles
-from deskq.profiles.confirmed_code import is_confirmed
+from deskq.profiles.storage.confirmed_code import is_confirmed
 
 
 @pytest.fixture

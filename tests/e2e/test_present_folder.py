@@ -8,12 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from deskq.brokers.base import BrokerError
+from deskq.brokers.ports import BrokerError
 from deskq.brokers.remote_control import RemoteControl
 from deskq.demo.services import DemoServices
-from deskq.models.session import recorder_command
 from deskq.profiles import Profile, profile_to_json
-from deskq.profiles.import_process import read_settings
+from deskq.profiles.importing.reader_process import read_settings
+from deskq.services.session import recorder_command
 from tests.support.waiting import wait_until
 
 TAKEN = ("celery", "kombu", "redis", "apsw", "msgspec", "redbeat", "platformdirs", "traceback", "celeryconfig")

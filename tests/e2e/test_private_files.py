@@ -12,10 +12,10 @@ from pathlib import Path
 
 import pytest
 
-from deskq.actions.journal_file import open_file
-from deskq.history.file import open_for_writing
-from deskq.history.lock import WriterLock, lock_path
-from deskq.profiles.writing import alone
+from deskq.actions.journal.database import open_file
+from deskq.files.locks import WriterLock, lock_path
+from deskq.files.private_files import alone
+from deskq.history.writing.database import open_for_writing
 from tests.support.events import send_events
 from tests.support.waiting import wait_until
 

@@ -11,10 +11,10 @@ from pathlib import Path
 
 import pytest
 
-from deskq.brokers.base import LoginRefused
-from deskq.brokers.rabbitmq_management import Management
-from deskq.models.session import recorder_command
+from deskq.brokers.ports import LoginRefused
+from deskq.brokers.rabbitmq.management import Management
 from deskq.profiles import Profile, Secret, profile_to_json
+from deskq.services.session import recorder_command
 from tests.support.recording import Recording, deskq
 from tests.support.servers import RabbitServer, RedisServer
 

@@ -17,10 +17,10 @@ from PySide6.QtWidgets import QApplication, QDialog
 
 from deskq.cli import main
 from deskq.profiles import Profile, Safety
-from deskq.views.commands import COMMANDS
-from deskq.views.main_window import KINDS
+from deskq.views.shell.main_window import KINDS
+from deskq.views.widgets.commands import COMMANDS
 from tests.gui.conftest import Run, run, until
-from tests.gui.test_window import opened
+from tests.gui.shell.test_window import opened
 from tests.support.celery_worker import CeleryWorker
 from tests.support.recording_middle import RecordingMiddle
 from tests.support.sample_app import sample_client

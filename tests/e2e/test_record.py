@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import redis
 
-from deskq.history.query import TaskFilter
+from deskq.history.reading.task_filter import TaskFilter
 from deskq.profiles import Profile, profile_to_json
 from deskq.protocol.task_summary import derive
 from tests.support.celery_worker import CeleryWorker

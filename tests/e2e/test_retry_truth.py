@@ -12,12 +12,12 @@ from typing import Any
 
 import pytest
 
-from deskq.actions.carrying_out import Carrier, Progress
-from deskq.actions.journal import Journal
-from deskq.actions.retry import plan_retry
+from deskq.actions.executor import Carrier, Progress
+from deskq.actions.journal.journal import Journal
+from deskq.actions.messages.argument_sources import gather
+from deskq.actions.messages.retry_candidates import plan_retry
 from deskq.actions.safety import Confirmation
-from deskq.actions.sources import gather
-from deskq.history.messages import read_messages
+from deskq.history.writing.message_cache import read_messages
 from deskq.profiles import Profile
 from tests.support.celery_worker import CeleryWorker
 from tests.support.recording import Recording, deskq

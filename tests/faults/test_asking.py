@@ -11,10 +11,10 @@ from pathlib import Path
 
 import pytest
 
-from deskq.brokers.base import BrokerError, ConnectionLost
-from deskq.brokers.generic import GenericBroker
-from deskq.brokers.rabbitmq_asking import AskingConnection
-from deskq.brokers.rabbitmq_management import Management
+from deskq.brokers.kombu.broker import GenericBroker
+from deskq.brokers.ports import BrokerError, ConnectionLost
+from deskq.brokers.rabbitmq.management import Management
+from deskq.brokers.rabbitmq.query_connection import AskingConnection
 from deskq.profiles import Profile
 from tests.faults.conftest import within
 from tests.support.servers import RabbitServer
@@ -70,7 +70,7 @@ def dripping(head: bytes) -> Iterator[int]:
 
 @pytest.mark.parametrize("head", [b"HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n", b"HTTP/1.1 200 OK\r\nX-Long:"])
 def test_the_management_api_must_answer_within_a_deadline(head: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("deskq.brokers.rabbitmq_management.ANSWER_SECONDS", 1.0)
+    monkeypatch.setattr("deskq.brokers.rabbitmq.management.ANSWER_SECONDS", 1.0)
     with dripping(head) as port:
         management = Management(Profile.from_url("amqp://h//", management_url=f"http://127.0.0.1:{port}"))
         (raised,) = within(10, management.queues)

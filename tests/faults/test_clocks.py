@@ -11,13 +11,13 @@ import msgspec
 import pytest
 
 from deskq.history.rows import RecorderStatus, WorkerRow
-from deskq.history.store import History
-from deskq.models.task_columns import wait_of
-from deskq.models.task_detail import read_detail
+from deskq.history.writing.writer import History
+from deskq.models.tasks.columns import wait_of
+from deskq.models.tasks.detail import read_detail
 from deskq.protocol.events import Event
-from deskq.recorder.gaps import ABSENT
-from deskq.views.task_detail import times_text
-from deskq.views.workers import WORKER_COLUMNS
+from deskq.recorder.gap_log import ABSENT
+from deskq.views.tasks.detail import times_text
+from deskq.views.workers.view import WORKER_COLUMNS
 from tests.support.flood import Feed, heartbeat, task_events
 from tests.support.recording import Recording
 from tests.support.waiting import wait_until

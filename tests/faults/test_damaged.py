@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from deskq.history.query import TaskFilter
-from deskq.history.set_aside import to_be_salvaged
-from deskq.history.store import History
+from deskq.history.reading.task_filter import TaskFilter
+from deskq.history.recovery.quarantine import to_be_salvaged
+from deskq.history.writing.writer import History
 from deskq.protocol.events import decode_redis_envelope
 from tests.support.flood import Feed, Flood, envelope, task_events
 from tests.support.recording import Recording

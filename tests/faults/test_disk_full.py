@@ -9,11 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from deskq.history.store import History
+from deskq.history.writing.writer import History
 from deskq.protocol.events import decode_redis_envelope
-from deskq.recorder.pipeline import HELD_EVENTS, Pipeline
-from deskq.recorder.queue_watch import QueueWatch
-from deskq.recorder.worker_watch import WorkerWatch
+from deskq.recorder.event_merger import HELD_EVENTS, Pipeline
+from deskq.recorder.tracking.queue_tracker import QueueWatch
+from deskq.recorder.tracking.worker_tracker import WorkerWatch
 from tests.support.flood import Feed, envelope, heartbeat, task_events
 from tests.support.recording import Recording
 from tests.support.small_disk import fill, grow, small_file_system

@@ -10,11 +10,11 @@ from pathlib import Path
 import apsw
 import pytest
 
-from deskq.history.file import VERSION
-from deskq.history.set_aside import to_be_salvaged
-from deskq.history.store import History
+from deskq.history.recovery.quarantine import to_be_salvaged
+from deskq.history.writing.database import VERSION
+from deskq.history.writing.writer import History
 from deskq.protocol.events import decode_redis_envelope
-from deskq.recorder.pipeline import HELD_EVENTS
+from deskq.recorder.event_merger import HELD_EVENTS
 from tests.support.flood import Feed, envelope, heartbeat, task_events
 from tests.support.recording import Recording
 from tests.support.small_disk import fill, grow, small_file_system

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import time
 
-from deskq.brokers.base import BrokerError, ConnectionLost
 from deskq.brokers.opening import open_broker
-from deskq.brokers.rabbitmq import RabbitBroker
+from deskq.brokers.ports import BrokerError, ConnectionLost
+from deskq.brokers.rabbitmq.broker import RabbitBroker
 from deskq.brokers.remote_control import RemoteControl
 from deskq.profiles import Profile
 from tests.faults.conftest import within

@@ -14,10 +14,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from deskq.history.query import TaskFilter
+from deskq.history.reading.task_filter import TaskFilter
 from deskq.protocol.events import LONGEST_TEXT, Event, MalformedEvent, decode_body, decode_redis_envelope
-from deskq.recorder.queue_watch import MAX_QUEUES
-from deskq.recorder.worker_watch import MAX_WORKERS, WorkerWatch
+from deskq.recorder.tracking.queue_tracker import MAX_QUEUES
+from deskq.recorder.tracking.worker_tracker import MAX_WORKERS, WorkerWatch
 from tests.support.bench import NOW, Bench
 from tests.support.flood import Feed, envelope, heartbeat, task_events
 from tests.support.hostile import NUMBERS, TEXTS, nested, payload
@@ -159,7 +159,7 @@ def test_ever_new_names(bench: Bench, field: str) -> None:
 
 
 def test_a_reader_keeps_no_more_names_in_mind_than_it_may(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("deskq.history.connected.CACHED_TEXTS", 100)
+    monkeypatch.setattr("deskq.history.reading.read_connection.CACHED_TEXTS", 100)
     for first in range(0, 1_000, 200):
         batch = []
         for number in range(first, first + 200):

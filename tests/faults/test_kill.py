@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 
 from deskq.errors import UserError
-from deskq.history.lock import is_locked
-from deskq.history.reader import HistoryReader
+from deskq.files.locks import is_locked
+from deskq.history.reading.reader import HistoryReader
 from tests.support.flood import Flood
 from tests.support.processes import Process
 from tests.support.recording import Recording

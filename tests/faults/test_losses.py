@@ -11,8 +11,8 @@ from typing import Literal
 
 import pytest
 
-from deskq.brokers.base import Loss
-from deskq.brokers.rabbitmq_events import QUEUE_ARGUMENTS, RabbitEventSource
+from deskq.brokers.ports import Loss
+from deskq.brokers.rabbitmq.event_source import QUEUE_ARGUMENTS, RabbitEventSource
 from deskq.history.rows import Gap
 from deskq.profiles import Profile
 from tests.support.events import send_events

@@ -10,10 +10,10 @@ from collections.abc import Iterator
 
 import pytest
 
-from deskq.brokers import rabbitmq_management
-from deskq.brokers.base import BrokerError
-from deskq.brokers.rabbitmq_management import Management
-from deskq.doctor import rabbitmq_advice
+from deskq.brokers.ports import BrokerError
+from deskq.brokers.rabbitmq import management as rabbitmq_management
+from deskq.brokers.rabbitmq.management import Management
+from deskq.doctor.advice import rabbitmq as rabbitmq_advice
 from deskq.profiles import Profile, Tls
 from deskq.profiles.fields import problems
 from tests.support.certificates import Certificates

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from deskq.brokers.rabbitmq_events import RabbitEventSource
-from deskq.brokers.redis_events import RedisEventSource
+from deskq.brokers.rabbitmq.event_source import RabbitEventSource
+from deskq.brokers.redis.event_source import RedisEventSource
 from deskq.profiles import Profile
 from deskq.protocol.events import MalformedEvent
 from tests.support.bench import Bench

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from deskq.brokers.base import BrokerError, ConnectionLost, LoginRefused, PermissionRefused, Refused, TlsFailed
 from deskq.brokers.opening import open_broker
+from deskq.brokers.ports import BrokerError, ConnectionLost, LoginRefused, PermissionRefused, Refused, TlsFailed
 from deskq.profiles import Profile
 from deskq.profiles.profile import Tls
 from tests.support.certificates import Certificates

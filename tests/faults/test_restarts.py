@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from deskq.brokers.redis_events import RedisEventSource
+from deskq.brokers.redis.event_source import RedisEventSource
 from deskq.profiles import Profile
 from tests.support.events import send_events
 from tests.support.recording import Recording
@@ -126,7 +126,7 @@ def test_a_redis_that_still_loads_its_data_is_not_given_up(own_redis: RedisServe
 
 
 def _connects(source: RedisEventSource) -> bool:
-    from deskq.brokers.base import BrokerError
+    from deskq.brokers.ports import BrokerError
 
     try:
         source.connect()

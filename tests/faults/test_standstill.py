@@ -11,11 +11,11 @@ from pathlib import Path
 import pytest
 
 from deskq.errors import UserError
-from deskq.history.reader import HistoryReader
-from deskq.history.store import History
+from deskq.history.reading.reader import HistoryReader
+from deskq.history.writing.writer import History
 from deskq.profiles import Profile
 from deskq.recorder.recorder import Recorder
-from deskq.recorder.standstill import STANDSTILL_SECONDS, StandstillWatch
+from deskq.recorder.suspend_detector import STANDSTILL_SECONDS, StandstillWatch
 from tests.support.flood import Feed, heartbeat, task_events
 from tests.support.recording import Recording
 from tests.support.soak import rounds

@@ -13,13 +13,13 @@ import qasync
 from PySide6.QtCore import QCoreApplication, QEvent
 from PySide6.QtWidgets import QApplication
 
-from deskq.history.store import History
-from deskq.models.garbage import GuiThreadCollector
-from deskq.models.session import ProfileSession
-from deskq.models.tasks import TasksModel
+from deskq.history.writing.writer import History
+from deskq.models.tasks.table import TasksModel
 from deskq.profiles import Profile
 from deskq.protocol.events import Event
-from deskq.views import theme
+from deskq.services.background.gc_tuning import GuiThreadCollector
+from deskq.services.session import ProfileSession
+from deskq.views.widgets import theme
 from tests.support.waiting import PATIENCE
 
 Run = Callable[[Coroutine[Any, Any, Any]], Any]

@@ -6,16 +6,16 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Final
 
-from deskq.history.query import Sort, TaskFilter
-from deskq.history.reader import HistoryReader
-from deskq.history.store import History
+from deskq.history.reading.reader import HistoryReader
+from deskq.history.reading.task_filter import Sort, TaskFilter
+from deskq.history.writing.writer import History
 from deskq.profiles import Profile
 from deskq.protocol.events import Event, decode_redis_envelope
 from deskq.protocol.task_summary import derive
-from deskq.recorder.endings import SilentEndings
-from deskq.recorder.pipeline import Pipeline
-from deskq.recorder.queue_watch import QueueWatch
-from deskq.recorder.worker_watch import WorkerWatch
+from deskq.recorder.event_merger import Pipeline
+from deskq.recorder.tracking.queue_tracker import QueueWatch
+from deskq.recorder.tracking.worker_tracker import WorkerWatch
+from deskq.recorder.unfinished.lost_tasks import SilentEndings
 
 NOW: Final = 1_795_000_000.0
 

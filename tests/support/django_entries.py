@@ -8,12 +8,12 @@ from typing import Any
 
 import sqlalchemy
 
-from deskq.schedules.base import (
+from deskq.schedules.model import (
     Crontab,
     Entry,
     Interval,
 )
-from deskq.schedules.django_beat import DjangoBeatStore
+from deskq.schedules.stores.django.store import DjangoBeatStore
 
 AT = datetime(2027, 3, 1, 7, 30, 0, 250_000, UTC).timestamp()
 FIELDS = [

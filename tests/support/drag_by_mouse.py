@@ -1,7 +1,8 @@
 """Drags failed tasks onto a queue with a real mouse, on a display: `xvfb-run -s "-screen 0 1400x900x24" python -m
 tests.support.drag_by_mouse [COUNT]`. Needs xdotool, and a Redis or Valkey that it starts itself.
 
-The same is tested with Qt's own events in tests/gui/test_retry.py; this shows that the system's drag works, too.
+The same is tested with Qt's own events in tests/gui/actions/test_retry.py; this shows that the system's drag
+works, too.
 """
 
 from __future__ import annotations
@@ -20,8 +21,8 @@ from PySide6.QtCore import QPoint
 from PySide6.QtWidgets import QApplication, QWidget
 
 from deskq.app import App
-from deskq.models.garbage import GuiThreadCollector
 from deskq.profiles import Profile
+from deskq.services.background.gc_tuning import GuiThreadCollector
 from tests.support.celery_worker import CeleryWorker
 from tests.support.sample_app import sample_client
 from tests.support.servers import RedisServer

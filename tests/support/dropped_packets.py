@@ -16,11 +16,12 @@ from typing import Any, Final
 
 import redis
 
-from deskq.actions.carrying_out import Carrier
-from deskq.actions.journal import Journal
+from deskq.actions.executor import Carrier
+from deskq.actions.journal.journal import Journal
+from deskq.actions.messages.call import Call, plan_send
 from deskq.actions.safety import Confirmation
-from deskq.actions.sending import Call, plan_send
-from deskq.brokers import redis_connection, redis_publishing
+from deskq.brokers.redis import connection as redis_connection
+from deskq.brokers.redis import publisher as redis_publishing
 from deskq.profiles import Profile
 from tests.support.installed_servers import redis_binary
 from tests.support.waiting import wait_until

@@ -8,7 +8,7 @@ import random
 from collections.abc import Callable
 from typing import Any, Final
 
-from deskq.brokers.rabbitmq_deliveries import Delivery
+from deskq.brokers.rabbitmq.deliveries import Delivery
 from tests.support.flood import envelope, heartbeat, task_events
 
 TASK: Final = "00000000-0000-4000-8000-{:012}"

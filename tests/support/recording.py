@@ -13,8 +13,8 @@ from types import TracebackType
 from typing import Any, Self
 
 from deskq.errors import UserError
-from deskq.history.query import TaskFilter
-from deskq.history.reader import HistoryReader
+from deskq.history.reading.reader import HistoryReader
+from deskq.history.reading.task_filter import TaskFilter
 from deskq.history.rows import RecorderStatus, TaskRow
 from tests.support.processes import Process
 from tests.support.waiting import wait_until

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from deskq.schedules.base import Entry, Interval, Schedule, ScheduleStore
+from deskq.schedules.model import Entry, Interval, Schedule, ScheduleStore
 
 
 def entry(name: str, schedule: Schedule | None = None, **given: Any) -> Entry:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from deskq.history.query import TaskFilter
-from deskq.history.reader import HistoryReader
+from deskq.history.reading.reader import HistoryReader
+from deskq.history.reading.task_filter import TaskFilter
 
 
 def assert_sound(path: Path) -> int:

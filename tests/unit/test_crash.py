@@ -11,8 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from deskq import crash, paths
-from deskq.crash import CrashLog, redact
+from deskq import crash_log as crash
+from deskq import paths
+from deskq.crash_log import CrashLog, redact
 from deskq.profiles import Profile
 
 _ROOT = Path(__file__).resolve().parents[2]
@@ -79,7 +80,7 @@ def test_an_exception_in_a_thread_is_reported(log: CrashLog, monkeypatch: pytest
 def test_a_killed_interpreter_leaves_its_stack() -> None:
     """A segmentation fault, as a broken library causes it."""
     program = (
-        "import faulthandler\nfrom deskq.crash import CrashLog\nlog = CrashLog('window')\nlog.begin()\n"
+        "import faulthandler\nfrom deskq.crash_log import CrashLog\nlog = CrashLog('window')\nlog.begin()\n"
         "log.hide('canary')\nlog.note('Qt: QThread: Destroyed while thread canary is still running')\n"
         "def culprit():\n    faulthandler._sigsegv()\nculprit()\n"
     )
@@ -95,7 +96,7 @@ def test_a_killed_interpreter_leaves_its_stack() -> None:
 
 def test_a_killed_process_leaves_no_report() -> None:
     program = (
-        "import os\nfrom deskq.crash import CrashLog\nlog = CrashLog('window')\nlog.begin()\n"
+        "import os\nfrom deskq.crash_log import CrashLog\nlog = CrashLog('window')\nlog.begin()\n"
         "log.note('Qt: something')\nos.kill(os.getpid(), 9)\n"
     )
     subprocess.run([sys.executable, "-c", program], cwd=_ROOT, env=dict(os.environ), check=False, timeout=60)

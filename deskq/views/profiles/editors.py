@@ -18,8 +18,8 @@ from PySide6.QtWidgets import (
 
 from deskq.profiles import Environment
 from deskq.profiles.fields import Field
-from deskq.views import theme
-from deskq.views.empty import plain_label
+from deskq.views.widgets import theme
+from deskq.views.widgets.empty_pane import plain_label
 
 
 def problem_label() -> QLabel:

@@ -12,12 +12,12 @@ from PySide6.QtCore import QObject, Signal
 from PySide6.QtWidgets import QFileDialog, QMenu, QWidget
 
 from deskq.errors import UserError
-from deskq.models.formats import count
+from deskq.files.private_files import write_private
+from deskq.formats import count
 from deskq.profiles import Profile, ProfileFile, SavedProfiles
-from deskq.profiles.importing import Proposal, from_environment
-from deskq.profiles.profile_file import exported
-from deskq.profiles.saved import find
-from deskq.profiles.writing import write_private
+from deskq.profiles.importing.proposals import Proposal, from_environment
+from deskq.profiles.storage.profile_file import exported
+from deskq.profiles.storage.profile_store import find
 from deskq.views.profiles.import_preview import ImportPreview
 from deskq.views.profiles.import_source import ImportSource, Source
 

@@ -13,8 +13,8 @@ from deskq.profiles import Profile
 from deskq.profiles.field_text import from_text, to_text, value_of, with_values
 from deskq.profiles.fields import BY_PLACE, FIELDS, TABS, TLS_OFF, problems, unfit
 from deskq.profiles.urls import split_password, unclear_password
-from deskq.views import theme
 from deskq.views.profiles.editors import FieldEditor, problem_label
+from deskq.views.widgets import theme
 
 _EMPTY: Final = Profile(name="", url="")
 Draft = tuple[Profile, dict[str, str]]

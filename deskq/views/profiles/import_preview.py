@@ -8,12 +8,12 @@ from PySide6.QtCore import QSize, Qt, Signal
 from PySide6.QtGui import QPalette
 from PySide6.QtWidgets import QDialog, QHBoxLayout, QListWidget, QListWidgetItem, QPushButton, QVBoxLayout, QWidget
 
-from deskq.models.formats import count, plain
+from deskq.formats import count, plain
 from deskq.profiles import Profile
 from deskq.profiles.fields import BY_PLACE, problems
-from deskq.profiles.importing import Proposal, leads_to
-from deskq.views import theme
-from deskq.views.empty import plain_label
+from deskq.profiles.importing.proposals import Proposal, leads_to
+from deskq.views.widgets import theme
+from deskq.views.widgets.empty_pane import plain_label
 
 
 class ImportPreview(QDialog):

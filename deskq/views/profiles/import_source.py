@@ -23,11 +23,11 @@ from PySide6.QtWidgets import (
 
 from deskq import paths
 from deskq.errors import UserError
-from deskq.models.formats import plain_lines
-from deskq.profiles.importing import TIMEOUT, Proposal, from_app, from_django
-from deskq.views import theme
-from deskq.views.empty import plain_label
+from deskq.formats import plain_lines
+from deskq.profiles.importing.proposals import TIMEOUT, Proposal, from_app, from_django
 from deskq.views.profiles.editors import problem_label
+from deskq.views.widgets import theme
+from deskq.views.widgets.empty_pane import plain_label
 
 Source = Literal["app", "django"]
 

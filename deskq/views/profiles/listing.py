@@ -8,9 +8,9 @@ from PySide6.QtCore import QSize, Qt, Signal
 from PySide6.QtGui import QDropEvent, QKeyEvent
 from PySide6.QtWidgets import QAbstractItemView, QListWidget, QListWidgetItem, QWidget
 
-from deskq.models.formats import plain
+from deskq.formats import plain
 from deskq.profiles import Profile
-from deskq.views import theme
+from deskq.views.widgets import theme
 
 NameRole = Qt.ItemDataRole.UserRole
 

@@ -8,12 +8,12 @@ import apsw
 import pytest
 
 from deskq import paths
-from deskq.actions.control import plan_pause
-from deskq.actions.journal import Journal
-from deskq.actions.pauses import pauses
+from deskq.actions.journal.journal import Journal
+from deskq.actions.journal.pauses import pauses
 from deskq.actions.plan import Outcome, Step, StepPlan, Verb
 from deskq.actions.safety import Confirmation, Forbidden
 from deskq.actions.steps import Ending, StepCarrier, undo_plan
+from deskq.actions.workers.control import plan_pause
 from deskq.errors import UserError
 from deskq.profiles import Profile, Safety
 

@@ -7,9 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from kombu.transport.virtual.exchange import TopicExchange
 
-from deskq.brokers.base import BrokerError
 from deskq.brokers.opening import find_route
-from deskq.brokers.redis_routing import Bound, route_of, topic_matches
+from deskq.brokers.ports import BrokerError
+from deskq.brokers.redis.routing import Bound, route_of, topic_matches
 from deskq.brokers.routing import kinds_of
 from deskq.profiles import Profile
 

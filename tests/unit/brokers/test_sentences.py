@@ -6,8 +6,9 @@ import pika.exceptions
 import pytest
 import redis
 
-from deskq.brokers import rabbitmq_connection, redis_connection
-from deskq.brokers.base import BrokerError, ConnectionLost, PermissionRefused
+from deskq.brokers.ports import BrokerError, ConnectionLost, PermissionRefused
+from deskq.brokers.rabbitmq import connection as rabbitmq_connection
+from deskq.brokers.redis import connection as redis_connection
 from deskq.brokers.tls import tls_sentence
 from deskq.profiles import Profile
 

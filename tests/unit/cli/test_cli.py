@@ -12,7 +12,7 @@ import pytest
 from deskq import __version__
 from deskq.cli import main
 from deskq.cli.common import plain, table
-from deskq.cli.parser import COMMANDS, with_default_command
+from deskq.cli.parser.parser import COMMANDS, with_default_command
 from deskq.cli.profile_options import OPTIONS
 from deskq.history.cells import safe_cell
 from deskq.profiles import PasswordStore, Profile, ProfileFile

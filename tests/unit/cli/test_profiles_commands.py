@@ -12,8 +12,8 @@ import pytest
 from keyring.backends.fail import Keyring as NoKeyring
 
 from deskq.cli import main
-from deskq.history.lock import WriterLock
-from deskq.history.store import History
+from deskq.files.locks import WriterLock
+from deskq.history.writing.writer import History
 from deskq.profiles import PasswordStore, Profile, ProfileFile, SavedProfiles, Secret
 
 

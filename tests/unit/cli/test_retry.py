@@ -8,21 +8,21 @@ from pathlib import Path
 
 import pytest
 
-from deskq.actions.carrying_out import Carrier
-from deskq.actions.earlier import refuse_overtaken
-from deskq.actions.journal import Journal, journal_path
+from deskq.actions.executor import Carrier
+from deskq.actions.journal.journal import Journal, journal_path
+from deskq.actions.messages.argument_sources import gather
+from deskq.actions.messages.earlier import refuse_overtaken
+from deskq.actions.messages.retry_candidates import plan_retry
 from deskq.actions.plan import Outcome, Plan
-from deskq.actions.retry import plan_retry
-from deskq.actions.revoke import plan_revoke
 from deskq.actions.safety import Confirmation
-from deskq.actions.sources import gather
+from deskq.actions.workers.revoke import plan_revoke
 from deskq.brokers.publishing import Answer, Parcel, sent_events
-from deskq.brokers.redis_publishing import RedisPublisher
+from deskq.brokers.redis.publisher import RedisPublisher
 from deskq.cli import main
 from deskq.errors import UserError
-from deskq.history.messages import MessageKeep
-from deskq.history.reader import HistoryReader
-from deskq.history.store import History
+from deskq.history.reading.reader import HistoryReader
+from deskq.history.writing.message_cache import MessageKeep
+from deskq.history.writing.writer import History
 from deskq.profiles import Profile
 from deskq.protocol.events import Event, decode_body
 from deskq.protocol.message import new_message

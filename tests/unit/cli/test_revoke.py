@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from deskq.cli import main
-from deskq.history.store import History
+from deskq.history.writing.writer import History
 from tests.unit.history.test_history import NOW, add_task, uuid_of
 
 

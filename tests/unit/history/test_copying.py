@@ -12,12 +12,12 @@ import pytest
 
 from deskq.cli import main
 from deskq.errors import UserError
-from deskq.history import checkpoints
-from deskq.history.inspection import copy_history
-from deskq.history.messages import MessageKeep, read_messages
-from deskq.history.query import TaskFilter
-from deskq.history.reader import HistoryReader
-from deskq.history.store import History
+from deskq.history.reading.inspection import copy_history
+from deskq.history.reading.reader import HistoryReader
+from deskq.history.reading.task_filter import TaskFilter
+from deskq.history.writing import checkpoints
+from deskq.history.writing.message_cache import MessageKeep, read_messages
+from deskq.history.writing.writer import History
 from tests.support.soundness import assert_sound
 from tests.support.waiting import wait_until
 from tests.unit.history.test_history import NOW, add_task, uuid_of

@@ -13,14 +13,14 @@ import apsw
 import pytest
 
 from deskq.errors import UserError
-from deskq.history.connected import DAMAGED_NAME
-from deskq.history.file import APPLICATION_ID, VERSION
-from deskq.history.query import Sort, TaskFilter
-from deskq.history.reader import HistoryReader
+from deskq.history.reading.read_connection import DAMAGED_NAME
+from deskq.history.reading.reader import HistoryReader
+from deskq.history.reading.task_filter import Sort, TaskFilter
+from deskq.history.recovery.quarantine import SetAside, exchange, open_history, to_be_salvaged
+from deskq.history.recovery.salvage import Salvage, Salvaged, set_aside_and_salvage
 from deskq.history.rows import QueueRow, RecorderStatus, WorkerRow
-from deskq.history.salvage import Salvage, Salvaged, set_aside_and_salvage
-from deskq.history.set_aside import SetAside, exchange, open_history, to_be_salvaged
-from deskq.history.store import History
+from deskq.history.writing.database import APPLICATION_ID, VERSION
+from deskq.history.writing.writer import History
 from tests.unit.history.test_history import NOW, add_task, uuid_of
 
 TASKS = 3_000

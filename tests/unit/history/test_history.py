@@ -11,12 +11,12 @@ import apsw
 import pytest
 
 from deskq.errors import UserError
-from deskq.history import file as history_file
-from deskq.history import upgrades
-from deskq.history.query import Sort, TaskFilter
-from deskq.history.reader import HistoryReader
+from deskq.history.reading.reader import HistoryReader
+from deskq.history.reading.task_filter import Sort, TaskFilter
 from deskq.history.rows import QueueRow, RecorderStatus, WorkerRow
-from deskq.history.store import History, HistoryLocked
+from deskq.history.writing import database as history_file
+from deskq.history.writing import upgrades
+from deskq.history.writing.writer import History, HistoryLocked
 from deskq.protocol.events import Event
 from deskq.protocol.task_summary import derive
 

@@ -8,10 +8,10 @@ from typing import Any
 
 import apsw
 
-from deskq.history.file import VERSION
-from deskq.history.query import TaskFilter
-from deskq.history.reader import HistoryReader
-from deskq.history.store import History
+from deskq.history.reading.reader import HistoryReader
+from deskq.history.reading.task_filter import TaskFilter
+from deskq.history.writing.database import VERSION
+from deskq.history.writing.writer import History
 from deskq.protocol import task_record as kinds
 from deskq.protocol.events import Event
 from deskq.protocol.task_record import Observation

@@ -12,9 +12,9 @@ from pathlib import Path
 import pytest
 
 from deskq.errors import UserError
-from deskq.history.query import TaskFilter
-from deskq.history.reader import HistoryReader
-from deskq.history.store import History
+from deskq.history.reading.reader import HistoryReader
+from deskq.history.reading.task_filter import TaskFilter
+from deskq.history.writing.writer import History
 from tests.unit.history.test_history import NOW, add_task
 
 _NOBODY = 65_534

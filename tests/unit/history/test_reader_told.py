@@ -8,7 +8,7 @@ import apsw
 import pytest
 
 from deskq.errors import UserError
-from deskq.history.file import HistoryDamaged, told
+from deskq.history.writing.database import HistoryDamaged, told
 
 
 @pytest.mark.parametrize("error", [apsw.BusyError("database is locked"), apsw.IOError("disk I/O error")])

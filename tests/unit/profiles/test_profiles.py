@@ -27,8 +27,8 @@ from deskq.profiles import (
     profile_to_json,
     resolve,
 )
-from deskq.profiles.resolving import guarding
-from deskq.profiles.wire import from_values, to_values
+from deskq.profiles.serialization import from_values, to_values
+from deskq.profiles.storage.resolve import guarding
 
 CANARY = "c4n4ry/@:#?pass"
 

@@ -11,7 +11,7 @@ from celery import Celery
 from hypothesis import given
 from hypothesis import strategies as st
 
-from deskq.actions.decoding import undecodable
+from deskq.actions.messages.decoding import undecodable
 from deskq.protocol.message import (
     JSON,
     RETRY_OF,

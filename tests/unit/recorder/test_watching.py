@@ -8,14 +8,14 @@ from typing import Any
 
 import pytest
 
-from deskq.brokers.base import QueueSample
+from deskq.brokers.ports import QueueSample
 from deskq.history.rows import QueueRow
-from deskq.history.store import History
+from deskq.history.writing.writer import History
 from deskq.protocol.events import Event, MalformedEvent
-from deskq.recorder.consumers import Consumers
-from deskq.recorder.pipeline import Pipeline
-from deskq.recorder.queue_watch import QueueWatch
-from deskq.recorder.worker_watch import MOST_PROCESSES, UNKNOWN_AFTER, WorkerWatch
+from deskq.recorder.event_merger import Pipeline
+from deskq.recorder.tracking.consumers import Consumers
+from deskq.recorder.tracking.queue_tracker import QueueWatch
+from deskq.recorder.tracking.worker_tracker import MOST_PROCESSES, UNKNOWN_AFTER, WorkerWatch
 
 NOW = 1_795_000_000.0
 TASK = "00000000-0000-4000-8000-000000000001"

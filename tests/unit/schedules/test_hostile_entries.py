@@ -10,11 +10,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from deskq.schedules.base import Entry, StoreKind
-from deskq.schedules.preview import clock_changes, due_since, entry_runs
-from deskq.schedules.redbeat_entries import entry_of
-from deskq.schedules.redbeat_json import FREQUENCIES, RULES
-from deskq.schedules.sentences import sentence
+from deskq.schedules.model import Entry, StoreKind
+from deskq.schedules.stores.redbeat.entries import entry_of
+from deskq.schedules.stores.redbeat.entry_json import FREQUENCIES, RULES
+from deskq.schedules.text.descriptions import sentence
+from deskq.schedules.timing.next_runs import clock_changes, due_since, entry_runs
 
 STORE: Any = SimpleNamespace(kind=StoreKind.REDBEAT, zone="Europe/Berlin")
 NOW = 1_795_000_000.0

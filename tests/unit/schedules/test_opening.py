@@ -5,11 +5,11 @@ from __future__ import annotations
 import pytest
 from redis.crc import key_slot
 
-from deskq.brokers.redis_connection import database_of
+from deskq.brokers.redis.connection import database_of
 from deskq.profiles import Profile, RedisOptions
 from deskq.profiles.fields import problems
 from deskq.profiles.urls import join_password, shown, split_password
-from deskq.schedules.base import StoreError, StoreKind
+from deskq.schedules.model import StoreError, StoreKind
 from deskq.schedules.opening import kind_of, open_store, store_urls
 from deskq.schedules.redbeat_nodes import in_one_slot
 

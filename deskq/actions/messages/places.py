@@ -1,0 +1,77 @@
+"""The queue or route of a task, from its message, its event, its result record, or its worker's queues."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from deskq.brokers.opening import find_route
+from deskq.brokers.ports import Binding, BrokerError, is_task_queue
+from deskq.brokers.routing import Route, leads
+from deskq.history.rows import TaskRow
+from deskq.profiles import Profile
+from deskq.protocol.message import RawMessage
+
+_SHOWN = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A queue, or an exchange with a routing key; ``problem``: why neither is known, as a part of a sentence."""
+
+    queue: str = ""
+    exchange: str = ""
+    routing_key: str = ""
+    problem: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Workers:
+    """What is known of the queues of workers. ``queues``: by node name; ``bindings``: what workers say leads there."""
+
+    queues: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    bindings: Sequence[Binding] = ()
+
+
+def place_of(row: TaskRow, workers: Workers, *, message: RawMessage | None = None, recorded: str = "") -> Place:
+    """Return where a task was sent. ``recorded``: the ``queue`` of its result record, which is the routing key."""
+    sent = message.place if message is not None else None
+    if sent is not None and sent != ("", "") and is_task_queue(sent[0]):
+        return Place(exchange=sent[0], routing_key=sent[1]) if sent[0] else Place(sent[1])
+    if row.exchange and is_task_queue(row.exchange):
+        return Place(exchange=row.exchange, routing_key=row.routing_key)
+    if row.queue:
+        return Place(row.queue)
+    own = list(workers.queues.get(row.worker, ()))
+    if recorded:
+        every = {name for names in workers.queues.values() for name in names}
+        reached = sorted({one.queue for one in workers.bindings if leads(one, recorded)} & set(own or every))
+        if recorded in (own or every):
+            return Place(recorded)
+        if len(reached) == 1:
+            return Place(reached[0])
+    if len(own) == 1:
+        return Place(own[0])
+    if len(own) > 1:
+        names = ", ".join(f"“{name}”" for name in sorted(own)[:_SHOWN]) + (" …" if len(own) > _SHOWN else "")
+        return Place(problem=f"its queue is unknown: its worker consumes {names}")
+    return Place(problem="its queue is unknown")
+
+
+class Routes:
+    """Finds the ways through exchanges at one profile, each once. Blocking."""
+
+    def __init__(self, profile: Profile, kinds: Mapping[str, frozenset[str]]) -> None:
+        self._profile = profile
+        self._kinds = kinds
+        self._found: dict[tuple[str, str], Route | str] = {}
+
+    def of(self, place: Place) -> Route | str:
+        """Return the route, or why there is none."""
+        key = (place.exchange, place.routing_key)
+        if key not in self._found:
+            try:
+                self._found[key] = find_route(self._profile, *key, self._kinds)
+            except BrokerError as error:
+                self._found[key] = str(error)
+        return self._found[key]

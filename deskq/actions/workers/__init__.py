@@ -1,0 +1,3 @@
+"""What workers are asked and told: remote control, revoking, aborting."""
+
+from __future__ import annotations

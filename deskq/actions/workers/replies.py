@@ -1,0 +1,39 @@
+"""What a worker's answer to a control message means for the step that sent it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from deskq.actions.plan import Outcome
+from deskq.actions.steps import Ending
+from deskq.actions.workers.verbs import advice
+
+SILENT: Final = "No answer. It may have been done all the same."
+# Celery says so, too, where it was started with events: its set of groups is empty then, which means all of them.
+_NOT_OFF: Final = (
+    "It says that they are off. Where it was started with -E or worker_send_task_events they are not, and Celery "
+    "cannot turn them off: start it without."
+)
+# What it says first where nothing had to be changed; names of queues stand in other answers.
+_ALREADY: Final = ("task events already", "already consuming")
+
+
+def ending_of(reply: object, undo: Mapping[str, Any] | None) -> Ending:
+    """Return how it ended for who answered so; None = no answer."""
+    if reply is None:
+        return Ending(Outcome.UNKNOWN, SILENT, undo)
+    refused = refusal(reply)
+    if refused:
+        return Ending(Outcome.FAILED, advice(refused))
+    words = str(reply.get("ok", reply)) if isinstance(reply, dict) else str(reply)
+    if words == "task events already disabled":
+        return Ending(Outcome.FAILED, _NOT_OFF)
+    if words.startswith(_ALREADY):
+        return Ending(Outcome.GONE, words[:2_000])
+    return Ending(Outcome.DONE, words[:2_000], undo)
+
+
+def refusal(reply: object) -> str:
+    """Return a worker's words where it refuses, "" where it does not."""
+    return str(reply["error"])[:2_000] if isinstance(reply, dict) and "error" in reply else ""

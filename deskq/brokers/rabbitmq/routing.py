@@ -1,0 +1,61 @@
+"""Exchanges of RabbitMQ: are they there? Which queues they lead to is the broker's own business."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Sequence
+from typing import Any
+
+import pika.exceptions
+
+from deskq.brokers.ports import BrokerError
+from deskq.brokers.rabbitmq.connection import translate
+from deskq.brokers.rabbitmq.query_connection import AskingConnection
+from deskq.brokers.routing import Route, sentence
+from deskq.profiles import Profile
+
+
+def find_route(profile: Profile, exchange: str, routing_key: str) -> Route:
+    """Return the route if the exchange is there; raises BrokerError. Blocking; changes nothing."""
+    try:
+        with contextlib.closing(AskingConnection(profile)) as asking, asking.question() as connection:
+            there = exchange_is_there(connection, exchange)
+    except pika.exceptions.ChannelClosedByBroker as error:
+        raise translate(error, profile) from None
+    if not there:
+        raise BrokerError(sentence(no_exchange(exchange, profile)))
+    return Route(exchange, routing_key)
+
+
+def consumer_counts(profile: Profile, queues: Sequence[str]) -> dict[str, int | None]:
+    """See routing.py: asked by passive declares, which know of a consumer at once, as the API does not."""
+    found: dict[str, int | None] = {}
+    with contextlib.closing(AskingConnection(profile)) as asking:
+        for queue in queues:
+            try:
+                with asking.question() as connection:
+                    channel = connection.channel()
+                    found[queue] = int(channel.queue_declare(queue, passive=True).method.consumer_count)
+                    channel.close()
+            except pika.exceptions.ChannelClosedByBroker as error:
+                if error.reply_code != 404:
+                    found[queue] = None
+    return found
+
+
+def exchange_is_there(connection: Any, exchange: str) -> bool:
+    """Ask by a passive declare, on a channel of its own: an exchange that is not there closes it. Raises AMQPError."""
+    channel = connection.channel()
+    try:
+        channel.exchange_declare(exchange, passive=True)
+    except pika.exceptions.ChannelClosedByBroker as error:
+        if error.reply_code == 404:
+            return False
+        raise
+    channel.close()
+    return True
+
+
+def no_exchange(exchange: str, profile: Profile) -> str:
+    """Return the sentence for one that is not there."""
+    return f"there is no exchange “{exchange}” at {profile.name}: a worker that consumes from it declares it"

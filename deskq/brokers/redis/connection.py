@@ -1,0 +1,223 @@
+"""Connections to Redis and Valkey: how to open one, and its failures as sentences that say what to do."""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+import ssl
+from collections.abc import Iterator
+from typing import Any, Final
+from urllib.parse import unquote, urlsplit
+
+import redis
+from redis.backoff import NoBackoff
+from redis.connection import AbstractConnection, Connection, SSLConnection, UnixDomainSocketConnection
+from redis.exceptions import NoPermissionError
+from redis.retry import Retry
+from redis.sentinel import MasterNotFoundError, Sentinel
+
+from deskq.brokers.failover import first_of
+from deskq.brokers.ports import BrokerError, ConnectionLost, LoginRefused, PermissionRefused, Refused, TlsFailed
+from deskq.brokers.tls import tls_context, tls_sentence
+from deskq.profiles import Profile
+from deskq.system import reset_when_closed
+
+CONNECT_SECONDS: Final = 5.0
+ANSWER_SECONDS: Final = 10.0
+
+
+def connection_class(profile: Profile) -> tuple[type[AbstractConnection], dict[str, Any]]:
+    """Return the class and the arguments of a connection. Nothing is ever tried twice behind our back."""
+    arguments: dict[str, Any] = {
+        "socket_connect_timeout": CONNECT_SECONDS,
+        "socket_timeout": ANSWER_SECONDS,
+        "retry": Retry(NoBackoff(), 0),
+        "protocol": 2,
+        "client_name": "deskq",
+    }
+    if len(profile.alternatives()) > 1:
+        profile = first_of(profile, _answering)
+    url = urlsplit(profile.url.partition(";")[0])
+    if url.username:
+        arguments["username"] = unquote(url.username)
+    if profile.password:
+        arguments["password"] = profile.password.reveal()
+    if profile.scheme in ("redis+socket", "unix"):
+        query = dict(part.partition("=")[::2] for part in url.query.split("&"))
+        arguments["path"] = unquote(url.path)
+        arguments["db"] = database(query.get("virtual_host") or query.get("db") or "0")
+        return UnixDomainSocketConnection, arguments
+    arguments["socket_keepalive"] = True
+    arguments["redis_connect_func"] = _connected
+    arguments["db"] = database_of(profile)
+    if profile.scheme in ("sentinel", "redis+sentinel"):
+        arguments["host"], arguments["port"] = _master(profile, arguments)
+    else:
+        arguments["host"], arguments["port"] = url.hostname or "127.0.0.1", url.port or 6379
+    if profile.scheme in ("rediss", "valkeys"):
+        tls = profile.tls
+        tls_context(profile)  # says which file is wrong; redis-py then makes its own
+        arguments |= {
+            "ssl_cert_reqs": "required" if tls.verify else "none",
+            "ssl_check_hostname": tls.verify,
+            "ssl_ca_certs": tls.ca,
+            "ssl_certfile": tls.certificate,
+            "ssl_keyfile": tls.key,
+        }
+        return SSLConnection, arguments
+    return Connection, arguments
+
+
+def _answering(profile: Profile) -> Profile:
+    """Return the profile if its broker takes a connection; raises BrokerError."""
+    with translated(profile):
+        kind, arguments = connection_class(profile)
+        connection = kind(**arguments)
+        try:
+            connection.connect()
+        finally:
+            connection.disconnect()
+    return profile
+
+
+def _connected(connection: AbstractConnection) -> None:
+    """A connection that is given up shall not deliver its commands afterwards."""
+    line: Any = connection._sock  # redis-py has no public way to it, nor an option
+    reset_when_closed(line)
+    connection.on_connect()
+
+
+def database_of(profile: Profile) -> int:
+    """Return the number of the database that the profile's URL names, 0 where it names none."""
+    last = profile.url.split(";")[-1]
+    return database(urlsplit(last if "://" in last else f"sentinel://{last}").path.strip("/"))
+
+
+def database(text: str) -> int:
+    """Read a database number; raises BrokerError."""
+    if not text:
+        return 0
+    if not text.isdigit():
+        raise BrokerError(f"“{text}” is no database number. End the URL with one, like redis://host:6379/0.")
+    return int(text)
+
+
+def client(profile: Profile) -> redis.Redis:
+    """Return a client with at most one connection, not yet open."""
+    kind, arguments = connection_class(profile)
+    pool = redis.ConnectionPool(connection_class=kind, max_connections=1, **arguments)
+    return redis.Redis(connection_pool=pool)
+
+
+def server_facts(server: redis.Redis) -> dict[str, str]:
+    """Return what INFO tells of a server, or the little that HELLO does where the user may not ask (it is @dangerous).
+
+    That is ``redis_version`` or ``valkey_version``, ``redis_mode`` and ``role``; nothing where both are refused. Raises
+    what redis-py does.
+    """
+    with contextlib.suppress(NoPermissionError):
+        facts: dict[str, Any] = server.info()
+        return {key: str(value) for key, value in facts.items()}
+    try:
+        reply: Any = server.execute_command("HELLO")
+    except redis.ResponseError:  # NOPERM, or older than Redis 6
+        return {}
+    pairs = reply.items() if isinstance(reply, dict) else zip(reply[::2], reply[1::2], strict=False)
+    told = {_text(key): _text(value) for key, value in pairs}
+    role = "slave" if told.get("role") in ("replica", "slave") else told.get("role", "")
+    product = "valkey" if told.get("server") == "valkey" else "redis"
+    return {f"{product}_version": told.get("version", ""), "redis_mode": told.get("mode", ""), "role": role}
+
+
+def _text(value: object) -> str:
+    return value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value)
+
+
+def _master(profile: Profile, arguments: dict[str, Any]) -> tuple[str, int]:
+    places = []
+    for part in profile.url.split(";"):
+        place = urlsplit(part if "://" in part else f"sentinel://{part}")
+        places.append((place.hostname or "127.0.0.1", place.port or 26379))
+    name = profile.redis.sentinel_master
+    if not name:
+        raise BrokerError("A sentinel URL needs the master's name: set sentinel_master in the profile.")
+    asked = {key: arguments[key] for key in ("socket_connect_timeout", "socket_timeout", "retry", "protocol")}
+    try:
+        found = Sentinel(places, sentinel_kwargs=asked).discover_master(name)
+    except MasterNotFoundError:
+        raise Refused(f"No sentinel knows a master named “{name}”. Check its name, and that a sentinel runs.") from None
+    return str(found[0]), int(found[1])
+
+
+@contextlib.contextmanager
+def translated(profile: Profile) -> Iterator[None]:
+    """Turn what redis-py and the socket raise into a BrokerError that says what to do."""
+    try:
+        yield
+    except (redis.RedisError, OSError) as error:
+        raise translate(error, profile) from None
+
+
+def translate(error: Exception, profile: Profile) -> BrokerError:
+    """Return the sentence for a failure."""
+    place = place_of(profile)
+    text = str(error)
+    reason = _cause(error, ssl.SSLError)
+    if reason is not None:
+        return TlsFailed(tls_sentence(str(reason), place, plain=profile.scheme.removesuffix("s")))
+    if isinstance(error, redis.AuthenticationError) or "WRONGPASS" in text or "NOAUTH" in text:
+        return LoginRefused(f"{place} refuses the password. Check user and password of “{profile.name}”.")
+    if isinstance(error, NoPermissionError) or "NOPERM" in text:
+        what = text.removeprefix("NOPERM ").rstrip(".")
+        return PermissionRefused(f"{place} does not allow it: {what}. Give the user the permission (ACL SETUSER).")
+    if any(words in text for words in ("DB index", "invalid DB", "Invalid Database", "not an integer")):  # of SELECT
+        return PermissionRefused(
+            f"{place} has no database {database_of(profile)}. End the URL with a number that it has, often 0 to 15."
+        )
+    if "unknown command" in text and "SENTINEL" in text.upper():
+        return BrokerError(f"What answers at {place} is no Sentinel. Check the port: sentinels listen at 26379.")
+    if isinstance(error, redis.BusyLoadingError) or "LOADING" in text:
+        return ConnectionLost(f"{place} is still loading its data. Wait until it has.")
+    if "MASTERDOWN" in text:
+        return ConnectionLost(f"{place} is a replica without its master. Wait until it is back, or use the master.")
+    if "max number of clients" in text:
+        return ConnectionLost(f"{place} has as many clients as it allows. Close some, or raise its maxclients.")
+    if "DENIED" in text:
+        return PermissionRefused(f"{place} refuses clients from here: {text.partition('.')[0]}.")
+    refused = _cause(error, ConnectionRefusedError)
+    if refused is not None or "Connection refused" in text or "No such file" in text:
+        return Refused(f"Nothing listens at {place}. Check host and port, and that the broker runs.")
+    if _cause(error, socket.gaierror) is not None:
+        return Refused(f"There is no host “{place}”. Check its spelling, or your network.")
+    if isinstance(error, redis.TimeoutError | TimeoutError):
+        hint = "Is there TLS on this port? " if profile.scheme in ("rediss", "valkeys") else ""
+        return ConnectionLost(f"{place} does not answer. {hint}It may be frozen, overloaded, or behind a firewall.")
+    if isinstance(error, redis.InvalidResponse) or "Protocol Error" in text:
+        return BrokerError(f"What answers at {place} is no Redis. Check the port.")
+    if "reset by peer" in text or "closed by server" in text:
+        if profile.scheme in ("redis", "valkey"):
+            return ConnectionLost(
+                f"{place} closed the connection: it restarts, or it speaks TLS: then use {profile.scheme}s://."
+            )
+        if profile.scheme in ("rediss", "valkeys") and not profile.tls.certificate:
+            return ConnectionLost(
+                f"{place} closed the connection: it restarts, or it may want a client certificate. "
+                "Set certificate and key in the profile."
+            )
+    if isinstance(error, redis.ConnectionError | OSError):
+        return ConnectionLost(f"The connection to {place} was lost: {text or type(error).__name__}.")
+    return BrokerError(f"{place} says: {text}")
+
+
+def place_of(profile: Profile) -> str:
+    """Return host and port as they stand in the URL, or the path of a socket."""
+    urls = [one.url.partition(";")[0] for one in profile.alternatives()]
+    return " or ".join(urlsplit(url).netloc.rpartition("@")[2] or url for url in urls)
+
+
+def _cause(error: BaseException | None, kind: type[BaseException]) -> BaseException | None:
+    while error is not None:
+        if isinstance(error, kind):
+            return error
+        error = error.__cause__ or error.__context__
+    return None

@@ -1,0 +1,76 @@
+"""Why Redis or Valkey closed an event stream: it says nothing, so its INFO is compared with the one before."""
+
+from __future__ import annotations
+
+import contextlib
+import re
+from dataclasses import dataclass
+from typing import Any, Final
+
+import redis
+
+from deskq.brokers.ports import BrokerError, Refused
+from deskq.brokers.redis.connection import connection_class, place_of, translated
+from deskq.profiles import Profile
+
+_ASK_SECONDS: Final = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Life:
+    """One run of a server, and how many slow readers it has cut in it: since Redis 7.2 and in Valkey, else None."""
+
+    run: str = ""
+    cut: int | None = None
+
+
+def life_of(connection: Any) -> Life:
+    """Ask over an open connection that is not subscribed; who may not ask learns nothing. Raises what redis-py does."""
+    connection.send_command("INFO")
+    try:
+        text = connection.read_response()
+    except redis.ResponseError:
+        return Life()
+    if not isinstance(text, bytes):
+        return Life()
+    run = re.search(rb"^run_id:(\w+)", text, re.MULTILINE)
+    cut = re.search(rb"^client_output_buffer_limit_disconnections:(\d+)", text, re.MULTILINE)
+    return Life(run[1].decode() if run else "", int(cut[1]) if cut else None)
+
+
+def ending(profile: Profile, before: Life, *, behind: bool) -> str:
+    """Return the sentence for a stream that the server closed; asks it once more, for two seconds at most.
+
+    ``behind``: the reader had not kept up, which is all that an older server leaves to judge by.
+    """
+    place = place_of(profile)
+    now = None
+    try:
+        with translated(profile):
+            now = _ask(profile)
+    except Refused:
+        return f"{place} closed the event stream and no longer listens: it was stopped, or restarts."
+    except BrokerError:
+        pass
+    if now is None or not now.run or not before.run:
+        return f"{place} closed the event stream: it restarted, or cut a slow reader."
+    if now.run != before.run:
+        return f"{place} restarted."
+    grew = now.cut is not None and before.cut is not None and now.cut > before.cut
+    if grew or (behind and now.cut is None):
+        return (
+            f"{place} cut a slow reader: deskq did not read events as fast as they came "
+            "(client-output-buffer-limit pubsub)."
+        )
+    return f"{place} closed the event stream: by CLIENT KILL, or something between here and there did."
+
+
+def _ask(profile: Profile) -> Life:
+    kind, arguments = connection_class(profile)
+    connection = kind(**arguments | {"socket_connect_timeout": _ASK_SECONDS, "socket_timeout": _ASK_SECONDS})
+    try:
+        connection.connect()
+        return life_of(connection)
+    finally:
+        with contextlib.suppress(redis.RedisError, OSError):
+            connection.disconnect()

@@ -1,0 +1,3 @@
+"""One module for each command, imported when it runs."""
+
+from __future__ import annotations

@@ -1,0 +1,217 @@
+"""``deskq send`` and ``deskq retry``: show the plan, ask, carry it out, and say how each item ended."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import sys
+import time
+from collections.abc import Mapping
+from typing import Any, Final
+
+from deskq.actions.executor import Carrier, Progress
+from deskq.actions.journal.journal import Journal
+from deskq.actions.messages.argument_sources import gather
+from deskq.actions.messages.attendance import active_queues, targets_of, unattended
+from deskq.actions.messages.call import Call, check_place, plan_send
+from deskq.actions.messages.retry_candidates import Candidate, edited, grades, plan_retry, read_json
+from deskq.actions.plan import Item, Plan
+from deskq.brokers.opening import find_route
+from deskq.brokers.routing import Route, kinds_of
+from deskq.cli.common import moment_of, plain, profile_of, table
+from deskq.cli.confirming import confirmed, interruptible, look_after
+from deskq.cli.parser.task_filter import filter_of_targets
+from deskq.cli.terminal import say_progress
+from deskq.errors import UserError
+from deskq.history.reading.reader import HistoryReader
+from deskq.history.reading.task_filter import TaskFilter
+from deskq.plain_text import json_text
+from deskq.profiles import Profile
+
+_SHOWN: Final = 50
+_FAILED: Final = 1
+_UNKNOWN: Final = 3
+
+
+def send(options: argparse.Namespace) -> int:
+    """Send one task, or the same one several times."""
+    profile = profile_of(options.profile, options)
+    args, kwargs = read_json("--args", options.args, list), read_json("--kwargs", options.kwargs, dict)
+    call = Call(
+        task=options.task,
+        queue="" if options.exchange else options.queue or "celery",
+        exchange=options.exchange or "",
+        routing_key=options.routing_key or "",
+        args=args,
+        kwargs=kwargs,
+        countdown=options.countdown,
+        eta=moment_of(options.eta) if options.eta else None,
+        expires=options.expires,
+        priority=options.priority,
+        time_limit=options.time_limit,
+        soft_time_limit=options.soft_time_limit,
+        ignore_result=options.ignore_result,
+        serializer=options.serializer,
+        headers=read_json("--headers", options.headers, dict),
+        id=options.id or "",
+        times=options.times,
+    )
+    route = _route(call, profile) if call.exchange else None
+    plan = plan_send(call, profile, now=time.time(), rate=options.rate, tries=options.tries, route=route)
+    return _carry_out(plan, profile, options)
+
+
+def _route(call: Call, profile: Profile) -> Route:
+    """Where the call's exchange leads. Redis does not keep its type: workers are asked, where they may be."""
+    check_place(call)
+    kinds: Mapping[str, frozenset[str]] = {}
+    if profile.transport == "redis":
+        with contextlib.suppress(UserError):
+            kinds = kinds_of(active_queues(profile) or {})
+    return find_route(profile, call.exchange, call.routing_key, kinds)
+
+
+def retry(options: argparse.Namespace) -> int:
+    """Send failed tasks anew, as new tasks."""
+    profile = profile_of(options.profile, options)
+    with contextlib.closing(HistoryReader(profile.history_path())) as reader:
+        rows = _chosen(reader, options)
+    candidates = gather(profile, rows, queue=options.queue or "")
+    if options.args is not None or options.kwargs is not None:
+        if len(candidates) != 1:
+            raise UserError("--args and --kwargs are for one task: name its id.")
+        candidates = [edited(candidates[0], options.args or "[]", options.kwargs or "{}")]
+    left_out = [one for one in candidates if not one.sendable]
+    candidates = [one for one in candidates if one.sendable]
+    for one in left_out:
+        print(f"deskq: left out {plain(one.row.uuid)} {plain(one.name)}: {plain(_why(one))}", file=sys.stderr)
+    plan = plan_retry(
+        candidates, profile, now=time.time(), rate=options.rate, canary=options.canary, keep_root=options.keep_root
+    )
+    print(f"deskq: {grades(candidates)}", file=sys.stderr)
+    status = _carry_out(plan, profile, options)
+    return status or (_FAILED if left_out else 0)
+
+
+def _chosen(reader: HistoryReader, options: argparse.Namespace) -> list[Any]:
+    if options.ids:
+        rows = []
+        for uuid in dict.fromkeys(options.ids):
+            row = reader.task_row(uuid)
+            if row is None:
+                raise UserError(f"The history {reader.path} has no task {uuid}.")
+            rows.append(row)
+        return rows
+    if not options.state:
+        raise UserError("Say which tasks: their ids, or --state FAILURE.")
+    chosen = filter_of_targets(options, reader)
+    rows = reader.tasks(chosen, limit=options.limit + 1)
+    if len(rows) > options.limit:
+        raise UserError(f"More than {options.limit:,} tasks match. Narrow it down, or raise --limit.")
+    _tell_of_unknown_ends(reader, chosen)
+    return rows[::-1]  # the oldest first, as they were sent
+
+
+def _tell_of_unknown_ends(reader: HistoryReader, chosen: TaskFilter) -> None:
+    """A failure that could not be stored has no event: who retries failures should know of tasks that ended so."""
+    count = reader.counts(chosen).by_state.get("ENDED", 0)
+    if count and "FAILURE" in chosen.states and "ENDED" not in chosen.states:
+        tasks, them = (f"{count:,} tasks", "them") if count > 1 else ("1 task", "it")
+        print(
+            f"deskq: {tasks} ended without an event and may have failed. Add --state ENDED to retry {them} too.",
+            file=sys.stderr,
+        )
+
+
+def _why(one: Candidate) -> str:
+    if not one.target:
+        return f"{one.why_not}; set it with --queue"
+    if one.message is None and one.body is None:
+        return f"{one.why_not}; set them with --args and --kwargs"
+    return one.why_not
+
+
+def _carry_out(plan: Plan, profile: Profile, options: argparse.Namespace) -> int:
+    _show(plan, options)
+    for words in unattended(profile, targets_of(plan)).values():
+        print(f"deskq: {plain(words)}", file=sys.stderr)
+    if options.dry_run:
+        return 0
+    confirmation = confirmed(plan, profile, options)
+    journal = Journal()
+    try:
+        look_after(journal)
+        carrier = Carrier(plan, profile, journal, _teller(options))
+        with interruptible(carrier.stop):
+            result = carrier.run(confirmation)
+        _tell_end(plan, result, journal, options)
+    finally:
+        journal.close()
+    if result.unknown:
+        return _UNKNOWN
+    return _FAILED if result.failed or result.held_back else 0
+
+
+def _show(plan: Plan, options: argparse.Namespace) -> None:
+    if options.format == "json":
+        items = [_as_values(item) for item in plan.items]
+        print(json_text({"plan": plan.id, "title": plan.title, "rate": plan.rate, "items": items}))
+        return
+    print(plain(plan.title))
+    rows = [[item.grade or "new", item.task, item.target, item.new_id, item.arguments] for item in plan.items[:_SHOWN]]
+    print(table(["GRADE", "TASK", "QUEUE", "NEW ID", "ARGUMENTS"], rows))
+    if len(plan.items) > _SHOWN:
+        print(f"… and {len(plan.items) - _SHOWN:,} more")
+    for route in {item.route for item in plan.items if item.route is not None}:
+        print(plain(route.preview))
+    losses: dict[str, int] = {}
+    for item in plan.items:
+        for loss in item.losses:
+            losses[loss] = losses.get(loss, 0) + 1
+    for loss, count in losses.items():
+        print(f"{count:,}×: {plain(loss)}")
+
+
+def _as_values(item: Item) -> dict[str, Any]:
+    return {
+        "id": item.new_id,
+        "task": item.task,
+        "queue": item.queue or None,
+        "exchange": item.route.exchange if item.route is not None else None,
+        "routing_key": item.route.routing_key if item.route is not None else None,
+        "queues": list(item.route.queues) if item.route is not None else [item.queue],
+        "retry_of": item.source or None,
+        "grade": item.grade or None,
+        "arguments": item.arguments,
+        "losses": list(item.losses),
+        "headers": dict(item.message.headers),
+    }
+
+
+def _teller(options: argparse.Namespace) -> Any:
+    """Print how far it is, at most twice a second, where somebody looks."""
+    last = [0.0]
+
+    def tell(progress: Progress) -> None:
+        if options.format != "json" and sys.stderr.isatty() and time.monotonic() - last[0] > 0.5:
+            last[0] = time.monotonic()
+            say_progress(f"{progress.phase}: {progress.done:,} of {progress.total:,}   ")
+
+    return tell
+
+
+def _tell_end(plan: Plan, result: Progress, journal: Journal, options: argparse.Namespace) -> None:
+    if options.format == "json":
+        outcomes = [
+            {"id": row.new_id, "retry_of": row.source or None, "outcome": row.outcome, "words": row.words}
+            for row in journal.items(plan.id)
+        ]
+        print(json_text({"plan": plan.id, "outcomes": outcomes}))
+        return
+    parts = [f"{result.done:,} sent"]
+    for count, word in ((result.failed, "failed"), (result.unknown, "unknown"), (result.held_back, "not sent")):
+        if count:
+            parts.append(f"{count:,} {word}")
+    print(", ".join(parts) + (f". {plain(result.words)}" if result.words else "."))
+    if result.failed or result.unknown:
+        print(f"Each item stands in: deskq journal {plan.id}")

@@ -1,0 +1,72 @@
+"""``deskq doctor`` and ``deskq profiles test``: what works and what does not, line by line as it is found out."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+from collections.abc import Iterator
+from typing import Final
+
+from deskq.cli.common import plain, profile_of
+from deskq.doctor.advice.general import examine
+from deskq.doctor.connection.steps import examine_connection
+from deskq.doctor.finding import Finding, Step, is_fine, to_values, word
+from deskq.plain_text import json_text
+from deskq.profiles import Profile
+
+_MARKS: Final = {
+    "ok": "✓",
+    "warning": "!",
+    "failed": "✗",
+    "error": "✗",
+    "skipped": "–",
+    "not-asked": "–",
+    "advice": "·",
+}
+_TITLE_WIDTH: Final = 32
+
+
+def run(options: argparse.Namespace) -> int:
+    """Examine a broker; the exit status is 0 if nothing failed, and nothing is an error or a warning."""
+    profile = profile_of(options.profile, options)
+    examination = examine(profile, history=profile.history_path(), cancelled=_never)
+    return _report(profile, examination, options.format, warned=True)
+
+
+def test(options: argparse.Namespace) -> int:
+    """Test the connection; the exit status is 0 if no step failed."""
+    profile = profile_of(options.profile, options)
+    return _report(profile, examine_connection(profile, cancelled=_never), options.format, warned=False)
+
+
+def _never() -> bool:
+    return False
+
+
+def _report(profile: Profile, examination: Iterator[Step | Finding], form: str, *, warned: bool) -> int:
+    seen: list[Step | Finding] = []
+    with contextlib.closing(examination):  # type: ignore[type-var]
+        for one in examination:
+            seen.append(one)
+            if form == "table":
+                print("\n".join(_lines(one)), flush=True)
+    fine = is_fine(seen, warned=warned)
+    if form == "json":
+        report = {
+            "profile": profile.name,
+            "url": profile.url,
+            "steps": [to_values(one) for one in seen if isinstance(one, Step)],
+            "findings": [to_values(one) for one in seen if isinstance(one, Finding)],
+            "ok": fine,
+        }
+        print(json_text(report, indent=2))
+    return 0 if fine else 1
+
+
+def _lines(one: Step | Finding) -> list[str]:
+    """A mark, the title and the evidence; below, indented, what to do and the line that does it."""
+    how = f" ({word(one)})" if word(one) in ("skipped", "not-asked", "advice") else ""
+    title = plain(one.title + how)
+    first = f"{_MARKS[word(one)]} {title:<{_TITLE_WIDTH}}  {plain(one.evidence)}".rstrip()
+    below = [one.remedy, one.setting if isinstance(one, Finding) else ""]
+    return [first, *(f"    {plain(line)}" for line in below if line)]

@@ -1,0 +1,161 @@
+"""``deskq profiles``: list, add, change, order and remove saved profiles from a terminal."""
+
+from __future__ import annotations
+
+import argparse
+import getpass
+import json
+import sys
+from dataclasses import replace
+
+from deskq.cli.common import plain, table
+from deskq.cli.confirming import ask
+from deskq.cli.profile_options import given_fields
+from deskq.errors import UserError
+from deskq.history.recovery.relocate import save_with_history
+from deskq.profiles import PasswordStore, Profile, ProfileFile, SavedProfiles, Secret, Tls
+from deskq.profiles.fields import BY_PLACE, lowers_safety, problems
+from deskq.profiles.serialization import overridden, to_values
+from deskq.profiles.storage.confirmed_code import confirm
+from deskq.profiles.storage.profile_store import find
+
+
+def list_profiles(options: argparse.Namespace) -> int:
+    """Print the saved profiles, without passwords."""
+    file = ProfileFile()
+    profiles = file.load()
+    for one in file.faulty:
+        print(f"Error: {plain(one.reason)}", file=sys.stderr)
+    if options.format == "json":
+        print(json.dumps([to_values(profile) for profile in profiles], indent=2))
+    elif profiles:
+        rows = [[p.name, p.environment.short, p.safety.value, p.url] for p in profiles]
+        print(table(["NAME", "FOR", "SAFETY", "URL"], rows))
+    else:
+        print("No profiles yet. Add one with: deskq profiles add NAME URL")
+    return 0
+
+
+def add(options: argparse.Namespace) -> int:
+    """Save a new profile."""
+    saved = saved_profiles(options)
+    if any(profile.name == options.name for profile in saved.load()):
+        raise UserError(f"There is a profile “{options.name}” already. Remove it first, or choose another name.")
+    profile = overridden(Profile.from_url(options.url, name=options.name), given_fields(options))
+    if options.password_stdin:
+        profile = replace(profile, password=Secret(sys.stdin.readline().rstrip("\n")))
+    check(profile)
+    confirm(profile.schedule_stores)
+    saved.put(profile)
+    print(f"Saved “{profile.name}”. Open it with: deskq {profile.name}")
+    say_if_not_kept(saved.passwords, profile)
+    return 0
+
+
+def edit(options: argparse.Namespace) -> int:
+    """Change fields of a profile; its passwords stay, but for that of a URL which is another one now."""
+    saved = saved_profiles(options)
+    before = saved.named(options.name)
+    given = given_fields(options)
+    if not given and options.url is None:
+        raise UserError("Say what to change, for example: --safety read-only")
+    changed = overridden(before, given)
+    if options.url is not None:
+        made = Profile.from_url(options.url)
+        tls = made.tls if made.tls != Tls() else changed.tls
+        changed = replace(changed, url=made.url, password=made.password or before.password, tls=tls)
+    now = changed.secrets()
+    forgotten = [
+        place for place in changed.moved_secrets(before) if now.get(place) and now[place] == before.secrets()[place]
+    ]
+    changed = changed.with_secrets(dict.fromkeys(forgotten, Secret()))
+    check(changed)
+    if lowers_safety(before, changed) and not options.yes:
+        levels = f"from {before.safety.value} to {changed.safety.value}"
+        if not sys.stdin.isatty():
+            raise UserError(f"This lowers the level of “{before.name}” {levels}: say --yes if that is meant.")
+        if ask(f"Lower the level of “{before.name}” {levels}? [y/N] ").strip().lower() not in ("y", "yes"):
+            raise UserError("Nothing was changed.")
+    confirm(set(changed.schedule_stores) - set(before.schedule_stores))
+    saved.put(changed, was=before.name)
+    print(f"Saved “{changed.name}”.")
+    if "" in forgotten:
+        print(f"Its server is another one now: give its password with: deskq profiles set-password {changed.name}")
+    say_if_not_kept(saved.passwords, changed)
+    return 0
+
+
+def rename(options: argparse.Namespace) -> int:
+    """Give a profile another name; its passwords go along, and its history if it has no place of its own."""
+    saved = SavedProfiles(ProfileFile(), PasswordStore())
+    profile = replace(saved.named(options.name), name=options.new)
+    _, about_history = save_with_history(saved, profile, options.name)
+    print(f"“{options.name}” is “{options.new}” now. {about_history}".rstrip())
+    return 0
+
+
+def duplicate(options: argparse.Namespace) -> int:
+    """Save a copy of a profile, with its passwords and without its history."""
+    SavedProfiles(ProfileFile(), PasswordStore()).duplicate(options.name, options.new)
+    print(f"Saved “{options.new}”.")
+    return 0
+
+
+def move(options: argparse.Namespace) -> int:
+    """Change the order of profiles."""
+    moved = SavedProfiles(ProfileFile(), PasswordStore()).move(
+        options.name, before=None if options.last else options.before
+    )
+    print("\n".join(profile.name for profile in moved))
+    return 0
+
+
+def remove(options: argparse.Namespace) -> int:
+    """Remove a profile and its passwords; its history stays."""
+    SavedProfiles(ProfileFile(), PasswordStore()).remove(options.name)
+    print(f"Removed “{options.name}”. Its history stays.")
+    return 0
+
+
+def set_password(options: argparse.Namespace) -> int:
+    """Ask for a password and keep it: the broker's, or that of another URL of the profile."""
+    saved = saved_profiles(options)
+    profile = find(saved.load(), options.name, saved.file.faulty)
+    place = {"broker": "", "result-backend": "result_backend", "management-url": "management_url"}.get(
+        options.place, f"schedule_stores/{options.place}"
+    )
+    if place not in profile.secrets():
+        known = ", ".join(("broker", "result-backend", "management-url", *profile.schedule_stores))
+        raise UserError(f"“{profile.name}” has no such URL. It can be for: {known}.")
+    text = (
+        sys.stdin.readline().rstrip("\n")
+        if options.password_stdin
+        else getpass.getpass(f"Password of {options.name}{f' ({options.place})' if place else ''}: ")
+    )
+    saved.passwords.keep(profile.name, {place: Secret(text)})
+    say_if_not_kept(saved.passwords, profile.with_secrets({place: Secret(text)}))
+    return 0
+
+
+def saved_profiles(options: argparse.Namespace) -> SavedProfiles:
+    """Return the saved profiles; with --password-file-ok, passwords go into a file where there is no keyring."""
+    passwords = PasswordStore()
+    if options.password_file_ok and not passwords.has_keyring and not passwords.file_allowed:
+        passwords.allow_file()
+    return SavedProfiles(ProfileFile(), passwords)
+
+
+def check(profile: Profile) -> None:
+    """Raise UserError for the first thing that does not go together in a profile."""
+    for place, sentence in problems(profile).items():
+        option = BY_PLACE[place].flag
+        raise UserError(f"{sentence} ({option})" if option else sentence)
+
+
+def say_if_not_kept(passwords: PasswordStore, profile: Profile) -> None:
+    """Raise UserError if there is a password and nowhere to keep it."""
+    if any(profile.secrets().values()) and not passwords.persistent:
+        raise UserError(
+            f"The password was not kept. {passwords.problem} Say --password-file-ok to have it kept in "
+            f"{passwords.file_path}, which only you can read, or type it when the window asks for it."
+        )

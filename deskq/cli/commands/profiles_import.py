@@ -1,0 +1,140 @@
+"""``deskq profiles import`` and ``export``: profiles from what people have, and for others to have."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from deskq import paths
+from deskq.cli.commands.profiles import check, saved_profiles, say_if_not_kept
+from deskq.cli.common import plain
+from deskq.errors import UserError
+from deskq.files.private_files import write_private
+from deskq.profiles import Profile, ProfileFile
+from deskq.profiles.importing.proposals import Proposal, from_app, from_django, from_environment, leads_to
+from deskq.profiles.storage.profile_file import exported
+from deskq.profiles.storage.profile_store import find
+
+
+def run(options: argparse.Namespace) -> int:
+    """Say what there is to import, and save it unless it would overwrite something and nobody said yes."""
+    try:
+        proposals = _proposals(options)
+    except UserError as error:
+        for line in error.details.splitlines():
+            print(f"  {plain(line)}", file=sys.stderr)
+        raise
+    if options.name:
+        if len(proposals) > 1:
+            raise UserError(f"There are {len(proposals)} profiles: one name does not do for them.")
+        proposals = [replace(one, profile=replace(one.profile, name=options.name)) for one in proposals]
+    known = {profile.name: profile for profile in ProfileFile().load()}
+    proposals = _complete(proposals)
+    for proposal in proposals:
+        _say(proposal, known.get(proposal.profile.name))
+    if options.dry_run:
+        print("Nothing was saved (--dry-run).")
+        return 0
+    overwritten = [one.profile.name for one in proposals if one.profile.name in known]
+    if overwritten and not options.yes and not _agreed(overwritten):
+        print("Nothing was saved.")
+        return 1
+    saved = saved_profiles(options)
+    saved.add_all(proposal.profile for proposal in proposals)
+    print(f"Saved: {', '.join(plain(proposal.profile.name) for proposal in proposals)}")
+    for proposal in proposals:
+        say_if_not_kept(saved.passwords, proposal.profile)
+    return 0
+
+
+def export(options: argparse.Namespace) -> int:
+    """Write profiles to a file or to standard output; passwords stay here."""
+    names, target = _split(options.names)
+    file = ProfileFile()
+    profiles = file.load()
+    chosen = [find(profiles, name, file.faulty) for name in names] if names else profiles
+    text = exported(chosen)
+    if target == "-":
+        sys.stdout.write(text)
+        return 0
+    path = paths.written(target)
+    if path.exists():
+        raise UserError(f"There is a file {path} already. Remove it, or choose another name.")
+    write_private(path, text, "The profiles")
+    print(f"Wrote {len(chosen)} of {len(profiles)} profiles to {path}, without passwords.")
+    return 0
+
+
+def _proposals(options: argparse.Namespace) -> list[Proposal]:
+    folder = paths.written(options.folder).absolute()
+    python = Path(options.python) if options.python else None
+    if options.app:
+        return [from_app(options.app, folder=folder, python=python, timeout=options.timeout)]
+    if options.django:
+        return [from_django(options.django, folder=folder, python=python, timeout=options.timeout)]
+    if options.env:
+        found = from_environment(os.environ)
+        if not found:
+            raise UserError("The environment names no broker: there is no CELERY_BROKER_URL, nor the like.")
+        return found
+    path = paths.written(options.file)
+    if not path.exists():
+        raise UserError(f"There is no file {path}.")
+    file = ProfileFile(path)
+    found = [Proposal(profile, (("url", str(path)),)) for profile in file.load()]
+    if not found:
+        raise UserError(" ".join(one.reason for one in file.faulty) or f"{path} holds no profiles.")
+    for one in file.faulty:
+        print(f"Not imported: {plain(one.reason)}", file=sys.stderr)
+    return found
+
+
+def _complete(proposals: Sequence[Proposal]) -> list[Proposal]:
+    """Return those that can be saved, and say what the others lack; raises UserError if there is none."""
+    found = []
+    for proposal in proposals:
+        try:
+            check(proposal.profile)
+        except UserError as error:
+            place = dict(proposal.sources)["url"]
+            by_hand = f"{error} Give it by hand: deskq profiles add NAME URL …, with the URL from {place}."
+            if len(proposals) == 1:
+                raise UserError(by_hand) from None
+            print(f"Left out: {plain(proposal.profile.name)}. {plain(by_hand)}", file=sys.stderr)
+        else:
+            found.append(proposal)
+    if not found:
+        raise UserError("None of them is complete.")
+    return found
+
+
+def _say(proposal: Proposal, saved: Profile | None) -> None:
+    profile = proposal.profile
+    print(f"{plain(profile.name)} ({proposal.fate(saved)}): {plain(profile.url)}")
+    for name, words in leads_to(profile, saved):
+        print(f"  {name}: {plain(words)}")
+    for field, where in proposal.sources:
+        print(f"  {field} from {plain(where)}")
+    for note in proposal.notes:
+        print(f"  {plain(note)}")
+
+
+def _agreed(names: Sequence[str]) -> bool:
+    if not sys.stdin.isatty():
+        raise UserError(f"It would overwrite {', '.join(names)}: say --yes, or give it a --name of its own.")
+    return input(f"Overwrite {', '.join(plain(name) for name in names)}? [y/N] ").strip().lower() in ("y", "yes")
+
+
+def _split(words: Sequence[str]) -> tuple[list[str], str]:
+    """Names, and the file that is the last word if it looks like one."""
+    if words and (words[-1] == "-" or words[-1].endswith(".toml") or ("/" in words[-1] and not _is_name(words[-1]))):
+        return list(words[:-1]), words[-1]
+    return list(words), "-"
+
+
+def _is_name(text: str) -> bool:
+    return any(profile.name == text for profile in ProfileFile().load())

@@ -1,0 +1,47 @@
+"""``deskq record``: a recorder in the foreground, as a service, or as the window's child."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+
+from deskq.brokers.ports import LoginRefused
+from deskq.cli.common import plain, profile_of
+from deskq.crash_log import CrashLog
+from deskq.errors import UserError
+from deskq.profiles import profile_from_json
+
+
+def run(options: argparse.Namespace) -> int:
+    """Record until interrupted, then print the summary as JSON."""
+    from deskq.actions.journal.acted import JournalOfActs
+    from deskq.recorder.process import record
+
+    if options.child:
+        profile = profile_from_json(sys.stdin.readline())
+    elif options.profile:
+        profile = profile_of(options.profile, options)
+    else:
+        raise UserError("Say what to record: deskq record URL|PROFILE")
+    path = profile.history_path()
+    log = CrashLog("recorder")
+    log.begin()
+    log.hide(*profile.private_texts())
+    if not options.child:
+        print(
+            f"deskq: recording {plain(profile.name)} into {plain(str(path))}; stop with Ctrl+C",
+            file=sys.stderr,
+            flush=True,
+        )
+    try:
+        summary = record(profile, path, status_stream=sys.stderr, child=options.child, acted=JournalOfActs(profile))
+    except LoginRefused as error:
+        if not options.child:
+            raise
+        print(f"deskq: {plain(str(error))}", file=sys.stderr, flush=True)
+        return LoginRefused.EXIT_STATUS
+    finally:
+        log.end()
+    print(json.dumps(summary), flush=True)
+    return 0

@@ -1,0 +1,33 @@
+"""``deskq tasks``: tasks of a history as a table, as JSON lines or as CSV."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+
+from deskq.cli.common import history_of
+from deskq.cli.parser.task_filter import filter_of
+from deskq.cli.task_output import WRITERS
+from deskq.history.reading.reader import HistoryReader
+
+
+def run(options: argparse.Namespace) -> int:
+    """Print the tasks that were asked for."""
+    reader = HistoryReader(history_of(options.history, options))
+    try:
+        chosen = filter_of(options, reader)
+        WRITERS[options.format](reader.export(chosen, limit=options.limit or None), sys.stdout)
+        say_unreadable(reader)
+    finally:
+        reader.close()
+    return 0
+
+
+def say_unreadable(reader: HistoryReader) -> None:
+    """Tell of rows that were left out because they are damaged."""
+    if reader.unreadable:
+        print(
+            f"deskq: {reader.unreadable:,} tasks could not be read, the history is damaged there. "
+            f"See: deskq history check {reader.path}",
+            file=sys.stderr,
+        )

@@ -1,0 +1,55 @@
+"""``deskq`` and ``deskq demo``: the commands that need Qt."""
+
+from __future__ import annotations
+
+import argparse
+from importlib.util import find_spec
+from pathlib import Path
+
+from deskq import paths
+from deskq.cli.common import profile_of
+from deskq.errors import UserError
+from deskq.instance import hand_over
+from deskq.profiles import Profile
+
+
+def run_window(options: argparse.Namespace) -> int:
+    """Open the window on saved profiles and on those that were named."""
+    profiles = [_opened(text, options) for text in options.profiles]
+    if hand_over(profiles):  # before Qt is loaded
+        return 0
+    _need_qt()
+    from deskq.startup import run_window as run
+
+    return run(profiles)
+
+
+def _opened(text: str, options: argparse.Namespace) -> Profile:
+    """Return the profile of a name, a URL or a history file."""
+    path = paths.written(text)
+    if "://" in text or not (paths.is_file(path) or path.suffix == ".sqlite"):
+        return profile_of(text, options)
+    from deskq.history.reading.reader import HistoryReader
+
+    HistoryReader(path).close()  # says at once what is wrong with it
+    return Profile.of_history(path.absolute())
+
+
+def run_demo(options: argparse.Namespace) -> int:
+    """Start the demo's services and show them."""
+    _need_qt()
+    from deskq.startup import run_demo as run
+
+    pictures = Path(options.pictures) if options.pictures else None
+    return run(
+        headless=options.headless,
+        seconds=options.seconds,
+        pictures=pictures,
+        broker_url=options.broker,
+        rate=options.rate,
+    )
+
+
+def _need_qt() -> None:
+    if find_spec("PySide6") is None:
+        raise UserError('The window needs Qt. Install it with: pip install "deskq[gui]"')

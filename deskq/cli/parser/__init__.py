@@ -1,0 +1,3 @@
+"""The commands' options, declared without importing what carries them out."""
+
+from __future__ import annotations

@@ -1,0 +1,47 @@
+"""The task filter built from a command's options, and doubts about it."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import replace
+
+from deskq.cli.common import plain
+from deskq.history.reading.filter_language import doubts_about_states, doubts_about_text, known_state, parse, seconds_of
+from deskq.history.reading.reader import HistoryReader
+from deskq.history.reading.task_filter import TaskFilter
+
+
+def filter_of(options: argparse.Namespace, reader: HistoryReader) -> TaskFilter:
+    """Return the filter of commands that list tasks (``parser.add_task_filter``); raises UserError."""
+    written = parse(options.filter, states=reader.states())
+    chosen = _checked(options, written.states, reader)
+    sinces = [written.since, time.time() - seconds_of(options.since) if options.since else None]
+    return replace(
+        written,
+        states=chosen.states,
+        names=(*chosen.names, *written.names),
+        queues=(*options.queue, *written.queues),
+        workers=(*options.worker, *written.workers),
+        text=f"{chosen.text} {written.text}".strip(),
+        since=max((one for one in sinces if one is not None), default=None),
+    )
+
+
+def filter_of_targets(options: argparse.Namespace, reader: HistoryReader) -> TaskFilter:
+    """Return the filter of commands that act on tasks: ``--state --name --from-queue --text``; raises UserError."""
+    return replace(_checked(options, (), reader), queues=tuple(options.from_queue))
+
+
+def _checked(options: argparse.Namespace, more_states: Sequence[str], reader: HistoryReader) -> TaskFilter:
+    there = reader.states()
+    states = (*(known_state(state, there) for state in options.state), *more_states)
+    chosen = TaskFilter(states=states, names=tuple(options.name), text=options.text)
+    fields = doubts_about_text(options.text)
+    if fields and hasattr(options, "filter"):
+        fields += " To filter by fields, use --filter."
+    for doubt in filter(None, (doubts_about_states(chosen, there), fields)):
+        print(f"deskq: {plain(doubt)}", file=sys.stderr)
+    return chosen

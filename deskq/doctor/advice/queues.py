@@ -1,0 +1,101 @@
+"""Checks on queues, on plain values: who consumes them, and what leads to them."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Collection, Mapping, Sequence
+
+from deskq.doctor.connection.workers import some
+from deskq.doctor.finding import Finding
+
+
+def without_consumer(ready: Mapping[str, int | None], consumers: Mapping[str, int | None]) -> list[Finding]:
+    """``ready``: messages by queue; ``consumers``: by queue, None = not known."""
+    known = {name: count for name, count in consumers.items() if count is not None}
+    found = [
+        Finding(
+            "no-consumer",
+            "warning",
+            f"Nobody consumes “{name}”",
+            f"{ready[name]:,} {'message' if ready[name] == 1 else 'messages'} ready, and no worker takes from it.",
+            "Start a worker on it, let one consume it, or purge it.",
+            f"celery worker --queues={shlex.quote(name)}",
+        )
+        for name, count in sorted(known.items())
+        if count == 0 and ready.get(name)
+    ]
+    if found or not known:
+        return found
+    waiting = sum(ready.get(name) or 0 for name in known)
+    return [
+        Finding(
+            "no-consumer", "ok", "What waits has a consumer", f"{waiting:,} ready; looked at {some(sorted(known))}."
+        )
+    ]
+
+
+def waiting_alone(ready: Mapping[str, int | None]) -> list[Finding]:
+    """Queues with messages where no worker answers and none is heard; Redis itself knows no consumers."""
+    return [
+        Finding(
+            "no-consumer",
+            "warning",
+            f"“{name}” waits, and no worker is there",
+            f"{count:,} {'message' if count == 1 else 'messages'} ready; no worker answered, none sent a heartbeat.",
+            "Start a worker on it, or purge it. If one runs, see “Workers answer” above.",
+            f"celery worker --queues={shlex.quote(name)}",
+        )
+        for name, count in sorted(ready.items())
+        if count
+    ] or [
+        Finding(
+            "no-consumer",
+            "ok",
+            "No messages waiting without a worker",
+            f"Checked {some(sorted(ready))}." if ready else "There are no queues.",
+        )
+    ]
+
+
+def unreachable(
+    consumed: Mapping[str, Sequence[str]], missing: Collection[str], bound: Collection[str] | None
+) -> list[Finding]:
+    """``consumed``: queues by worker; ``missing``: queues that do not exist; ``bound``: those that a binding leads to.
+
+    ``bound`` is None where the broker does not tell its bindings.
+    """
+    found: list[Finding] = []
+    looked = 0
+    for worker, queues in sorted(consumed.items()):
+        for name in queues:
+            looked += 1
+            if name in missing:
+                found.append(
+                    Finding(
+                        "no-queue",
+                        "warning",
+                        f"{worker} consumes “{name}”, which does not exist",
+                        "The broker knows no queue of this name: it was deleted under the worker.",
+                        "Restart the worker, which declares it anew.",
+                    )
+                )
+            elif bound is not None and name not in bound:
+                found.append(
+                    Finding(
+                        "no-queue",
+                        "advice",
+                        f"No binding leads to “{name}”, which {worker} consumes",
+                        "No exchange is bound to the queue: only what is sent straight to its name arrives.",
+                        "If it has an exchange in task_queues, restart the worker, which declares the binding anew.",
+                    )
+                )
+    if found or not looked:
+        return found
+    return [
+        Finding(
+            "no-queue",
+            "ok",
+            "What workers consume is there",
+            some(sorted({name for queues in consumed.values() for name in queues})),
+        )
+    ]

@@ -1,0 +1,72 @@
+"""Checks on RabbitMQ, on plain values: its management API, and event queues that it refuses."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from typing import Final
+
+from deskq.doctor.connection.workers import some
+from deskq.doctor.finding import Finding
+from deskq.doctor.versions import is_older, numbers
+
+REFUSES_TRANSIENT: Final = (4, 3)
+EXCLUSIVE_SINCE: Final = (5, 7)
+TRANSIENT: Final = "transient_nonexcl_queues"
+"""The name of the deprecated feature of RabbitMQ that Celery's event and control queues rest on before 5.7."""
+_ENABLE: Final = "rabbitmq-plugins enable rabbitmq_management"
+
+
+def management(problem: str) -> list[Finding]:
+    """``problem``: why there is no management API, "" if there is."""
+    if not problem:
+        return [Finding("management", "ok", "The management API answers", "Rates, bindings and all queues are known.")]
+    return [
+        Finding(
+            "management",
+            "advice",
+            "No management API",
+            "Without it deskq sees only the queues that it is told of, and neither rates nor bindings.",
+            problem,
+            _ENABLE if "rabbitmq_management" in problem else "",
+        )
+    ]
+
+
+def event_queues(
+    version: str, denied: bool | None, workers: Mapping[str, str], answering: Collection[str]
+) -> list[Finding]:
+    """``denied``: does RabbitMQ refuse transient queues by default? None: it does not say, so its version decides.
+
+    ``workers``: Celery's version by worker. Old ones cannot declare their queues for control and events there; one
+    that is ``answering`` could, so its RabbitMQ permits them by its configuration.
+    """
+    refuses = denied if denied is not None else bool(numbers(version)) and not is_older(version, REFUSES_TRANSIENT)
+    old = sorted(name for name, celery in workers.items() if is_older(celery, EXCLUSIVE_SINCE))
+    if not refuses or set(old) & set(answering):
+        return [Finding("event-queues", "ok", "Celery's own queues are allowed", f"RabbitMQ {version}".strip())]
+    setting = f"deprecated_features.permit.{TRANSIENT} = true"
+    if old:
+        return [
+            Finding(
+                "event-queues",
+                "error",
+                f"RabbitMQ {version} refuses the event and control queues of {some(old)}",
+                f"Celery {min(workers[name] for name in old)} there has queues that are transient and not exclusive.",
+                "Upgrade Celery to 5.7, or permit such queues in rabbitmq.conf.",
+                setting,
+            )
+        ]
+    if workers:
+        return [
+            Finding("event-queues", "ok", "Celery's own queues are exclusive", f"Celery 5.7: {some(sorted(workers))}")
+        ]
+    return [
+        Finding(
+            "event-queues",
+            "advice",
+            f"RabbitMQ {version} refuses transient queues",
+            "Workers before Celery 5.7 cannot declare their event and control queues there; no worker is heard.",
+            "Run Celery 5.7 or later, or permit such queues in rabbitmq.conf.",
+            setting,
+        )
+    ]

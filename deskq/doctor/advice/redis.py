@@ -1,0 +1,130 @@
+"""Checks on Redis and Valkey, on plain values: memory, eviction, the visibility timeout."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Final
+
+from deskq.brokers.ports import Alarm
+from deskq.doctor.finding import Finding
+
+_NEAR: Final = 0.8
+_FULL: Final = 0.95
+
+
+def alarm_of(facts: Mapping[str, str]) -> Alarm | None:
+    """``facts``: what INFO tells, as text. Events are still published then, but no queue or reply is written."""
+    used, limit = int(facts.get("used_memory", 0)), int(facts.get("maxmemory", 0))
+    if facts.get("role") == "slave":
+        return Alarm("This Redis is a read-only replica: it takes no messages.", "Use the master's address.")
+    if 0 < limit <= used and facts.get("maxmemory_policy") == "noeviction":
+        return Alarm(
+            f"Redis takes no messages: {_size(used)} of {_size(limit)} are used. Workers cannot reply, and nobody can "
+            "send tasks.",
+            "Raise maxmemory, drain the queues, or let results expire earlier.",
+        )
+    return None
+
+
+def eviction(policy: str, limit: int) -> list[Finding]:
+    """``policy``: ``maxmemory-policy``; ``limit``: ``maxmemory`` in bytes, 0 = none."""
+    if not policy:
+        return []
+    if policy == "noeviction":
+        return [Finding("eviction", "ok", "Redis evicts nothing", "maxmemory-policy is noeviction.")]
+    if policy.startswith("volatile"):
+        what = "results, which expire, may vanish before their time"
+    else:
+        what = "queues may vanish with all their messages"
+    return [
+        Finding(
+            "eviction",
+            "warning" if limit and not policy.startswith("volatile") else "advice",
+            "Redis may evict what Celery needs",
+            f"maxmemory-policy is {policy}: {what}" + ("." if limit else " as soon as a maxmemory is set."),
+            "Let Redis refuse new messages instead of dropping old ones.",
+            "CONFIG SET maxmemory-policy noeviction",
+        )
+    ]
+
+
+def memory(used: int, limit: int) -> list[Finding]:
+    """Bytes in use against ``maxmemory``."""
+    if limit <= 0:
+        return []
+    share = used / limit
+    evidence = f"{_size(used)} of {_size(limit)} are used, {share:.0%}."
+    if share < _NEAR:
+        return [Finding("memory", "ok", "Redis has memory left", evidence)]
+    return [
+        Finding(
+            "memory",
+            "error" if share >= _FULL else "warning",
+            "Redis is near its memory limit",
+            evidence,
+            "Raise maxmemory, drain the queues, or let results expire earlier; a full Redis refuses new tasks.",
+            f"CONFIG SET maxmemory {_size(limit * 2, exact=True)}",
+        )
+    ]
+
+
+def visibility(timeouts: Mapping[str, float], etas: Sequence[float], now: float) -> list[Finding]:
+    """``timeouts``: ``visibility_timeout`` in s by who has it; ``etas``: epoch seconds of tasks held by workers.
+
+    An idle worker gives what is unacknowledged for longer than its *own* timeout back to the queue, whoever holds it
+    (kombu/transport/redis.py, QoS.restore_visible): an ETA beyond it means duplicates by design.
+    """
+    if not timeouts:
+        return []
+    found: list[Finding] = []
+    least = min(timeouts.values())
+    if len(set(timeouts.values())) > 1:
+        shortest = min(timeouts, key=lambda name: timeouts[name])
+        longest = max(timeouts.values())
+        found.append(
+            Finding(
+                "visibility",
+                "warning",
+                "Workers differ in their visibility timeout",
+                f"{shortest} has {least:.0f} s, others up to {longest:.0f} s: it takes tasks away that others hold.",
+                "Set the same for all of them.",
+                _setting(longest),
+            )
+        )
+    far = sorted(eta for eta in etas if eta - now > least)
+    if far:
+        when = datetime.fromtimestamp(far[-1]).astimezone().strftime("%Y-%m-%d %H:%M")
+        found.append(
+            Finding(
+                "visibility",
+                "warning",
+                f"{len(far)} {'task waits' if len(far) == 1 else 'tasks wait'} longer than the visibility timeout",
+                f"The last is due at {when}, the timeout is {least:.0f} s: each comes back to its queue every "
+                f"{least:.0f} s, and runs as often when it is due.",
+                "Raise the timeout above the furthest ETA in every worker and client, or let a schedule send them.",
+                _setting(max(far[-1] - now, least) * 1.25),
+            )
+        )
+    if found:
+        return found
+    furthest = f", the furthest is due in {max(etas) - now:.0f} s" if etas else ""
+    return [
+        Finding(
+            "visibility",
+            "ok",
+            "No ETA beyond the visibility timeout",
+            f"{len(etas)} ETA tasks wait{furthest}; the timeout is {least:.0f} s.",
+        )
+    ]
+
+
+def _setting(seconds: float) -> str:
+    hours = int(-(-seconds // 3_600))
+    return f'broker_transport_options = {{"visibility_timeout": {hours * 3_600}}}'
+
+
+def _size(count: int, *, exact: bool = False) -> str:
+    """In MiB as Redis writes it, "512mb", or for people."""
+    megabytes = count / (1 << 20)
+    return f"{-(-count // (1 << 20))}mb" if exact else f"{megabytes:,.1f} MiB"

@@ -1,0 +1,3 @@
+"""The steps of a connection test."""
+
+from __future__ import annotations

@@ -1,0 +1,49 @@
+"""The steps of the connection test where kombu alone knows the transport: what cannot be known is skipped."""
+
+from __future__ import annotations
+
+from deskq.brokers.kombu.broker import GenericBroker, GenericEventSource
+from deskq.doctor.connection.probes import Outcome
+from deskq.doctor.observed import Observed
+from deskq.profiles import Profile
+
+
+class OtherSteps:
+    """See ServerSteps."""
+
+    def __init__(self, profile: Profile, observed: Observed) -> None:
+        self._profile = profile
+        self._observed = observed
+        self._broker = GenericBroker(profile)
+
+    def login(self) -> Outcome:
+        """See ServerSteps."""
+        self._observed.server = self._broker.server()
+        return Outcome("ok", f"kombu's transport “{self._profile.scheme}” connects.")
+
+    def permission(self) -> Outcome:
+        """See ServerSteps."""
+        return Outcome("skipped", "This transport has no permissions that could be tried without changing something.")
+
+    def server(self) -> Outcome:
+        """See ServerSteps."""
+        if self._observed.server is None:
+            return Outcome("skipped", "This transport does not tell its server's version.")
+        driver = self._observed.server
+        return Outcome("ok", f"By {driver.product} {driver.version}; the server tells no version.")
+
+    def database(self) -> Outcome:
+        """See ServerSteps."""
+        return Outcome("skipped", "This transport opens its database with the connection.")
+
+    def messages(self) -> Outcome:
+        """See ServerSteps."""
+        return Outcome("skipped", "This transport does not tell whether it takes messages.")
+
+    def events(self) -> GenericEventSource:
+        """See ServerSteps."""
+        return GenericEventSource(self._profile)
+
+    def close(self) -> None:
+        """See ServerSteps."""
+        self._broker.close()

@@ -1,0 +1,122 @@
+"""The steps of the connection test that are RabbitMQ's own."""
+
+from __future__ import annotations
+
+import contextlib
+from typing import Any, Final
+from uuid import uuid4
+
+import pika.exceptions
+
+from deskq.brokers.ports import BrokerError, PermissionRefused, Server
+from deskq.brokers.rabbitmq.connection import connect, login, translate, virtual_host
+from deskq.brokers.rabbitmq.event_source import RabbitEventSource
+from deskq.brokers.rabbitmq.routing import exchange_is_there
+from deskq.brokers.rabbitmq_alarms import current_alarm
+from deskq.doctor.connection.probes import Outcome
+from deskq.doctor.observed import Observed
+from deskq.doctor.versions import is_older
+from deskq.profiles import Profile
+
+OLDEST: Final = (3, 8)
+
+
+class RabbitSteps:
+    """See ServerSteps. What it declares is exclusive to its connection, and ends with it."""
+
+    def __init__(self, profile: Profile, observed: Observed) -> None:
+        self._profile = profile
+        self._observed = observed
+        self._connection: Any = None
+        self._host_refused: PermissionRefused | None = None
+        self._exchange_there = False
+
+    def login(self) -> Outcome:
+        """A virtual host that is refused means that the login was not: that is a step of its own."""
+        try:
+            self._connection = connect(self._profile)
+        except PermissionRefused as refused:
+            self._host_refused = refused
+        return Outcome("ok", f"As {login(self._profile)[0]}.")
+
+    def permission(self) -> Outcome:
+        """Declare an exclusive queue as the recorder does and, if there is an exchange of events, bind it."""
+        if self._connection is None:
+            return self._outside()
+        exchange = self._profile.event_exchange
+        queue = f"deskq.{uuid4()}"
+        try:
+            self._exchange_there = exchange_is_there(self._connection, exchange)
+            channel = self._connection.channel()
+            channel.queue_declare(queue, exclusive=True, auto_delete=True)
+            if self._exchange_there:
+                channel.queue_bind(queue, exchange, routing_key="#")
+            channel.queue_delete(queue)
+            channel.close()
+        except (pika.exceptions.AMQPError, OSError) as error:
+            refused = translate(error, self._profile)
+            if isinstance(refused, PermissionRefused):
+                raise PermissionRefused(
+                    f"{login(self._profile)[0]} may not declare a queue “deskq.…” or bind it to “{exchange}”. "
+                    "Give the user the permissions (rabbitmqctl set_permissions).",
+                    details=_words(error),
+                ) from None
+            raise refused from None
+        bound = f" and bound to “{exchange}”" if self._exchange_there else ""
+        return Outcome("ok", f"An exclusive queue was declared{bound}, and deleted.")
+
+    def server(self) -> Outcome:
+        """See ServerSteps."""
+        if self._connection is None:
+            return self._outside()
+        properties = self._connection._impl.server_properties  # pika has no public way to them
+        found = Server(_text(properties.get("product", "RabbitMQ")), _text(properties.get("version", "")))
+        self._observed.server = found
+        evidence = f"{found.product} {found.version}"
+        if is_older(found.version, OLDEST):
+            return Outcome("warning", evidence, "Upgrade it: deskq is made for RabbitMQ 3.8 and later.")
+        return Outcome("ok", evidence)
+
+    def database(self) -> Outcome:
+        """See ServerSteps."""
+        if self._host_refused is not None:
+            raise self._host_refused
+        return Outcome("ok", f"Virtual host “{virtual_host(self._profile)}”.")
+
+    def messages(self) -> Outcome:
+        """See ServerSteps."""
+        alarm = self._observed.alarm = current_alarm(self._profile)
+        if alarm is not None:
+            return Outcome("warning", alarm.what, alarm.remedy)
+        return Outcome("ok", "No memory or disk alarm is set.")
+
+    def events(self) -> RabbitEventSource | Outcome:
+        """A recorder would declare the exchange where it is missing; a test leaves the broker as it is."""
+        if not self._exchange_there:
+            return Outcome(
+                "warning",
+                f"There is no exchange “{self._profile.event_exchange}” yet.",
+                "Start a worker, which declares it, or set event_exchange in the profile as the workers have it.",
+            )
+        return RabbitEventSource(self._profile)
+
+    def close(self) -> None:
+        """See ServerSteps."""
+        if self._connection is not None:
+            with contextlib.suppress(pika.exceptions.AMQPError, OSError):
+                if self._connection.is_open:
+                    self._connection.close()
+            self._connection = None
+
+    def _outside(self) -> Outcome:
+        if self._host_refused is None:
+            raise BrokerError("There is no connection: test it again.")
+        return Outcome("skipped", "It needs the virtual host first.")
+
+
+def _words(error: BaseException) -> str:
+    return str(getattr(error, "reply_text", "")) or str(error)
+
+
+def _text(value: object) -> str:
+    return value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value)

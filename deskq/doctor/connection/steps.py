@@ -1,0 +1,192 @@
+"""The connection test: from the host's name to task events, one step after the other."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from typing import Final, Protocol
+
+from deskq.brokers.ports import BrokerError, EventSource
+from deskq.doctor.connection import network
+from deskq.doctor.connection import workers as worker_steps
+from deskq.doctor.connection.probes import Outcome, Probe, run
+from deskq.doctor.finding import Step
+from deskq.doctor.observed import Observed
+from deskq.errors import UserError
+from deskq.profiles import Profile
+
+_TLS_SCHEMES: Final = ("rediss", "valkeys", "amqps")
+_FEW_DAYS: Final = 21
+
+
+class ServerSteps(Protocol):
+    """The steps that differ from one kind of broker to the other. All raise BrokerError where they fail."""
+
+    def login(self) -> Outcome:
+        """Open the connection on which the other steps ask."""
+
+    def permission(self) -> Outcome:
+        """Try what deskq needs, changing nothing."""
+
+    def server(self) -> Outcome:
+        """Which product, which version; old ones are a warning."""
+
+    def database(self) -> Outcome:
+        """Does the database, or the virtual host, exist?"""
+
+    def messages(self) -> Outcome:
+        """Does the broker take messages, or is an alarm set?"""
+
+    def events(self) -> EventSource | Outcome:
+        """Return a subscription to listen on, or why there is nothing to listen to."""
+
+    def close(self) -> None:
+        """Close the connections; never raises."""
+
+
+def examine_connection(profile: Profile, *, cancelled: Callable[[], bool]) -> Iterator[Step]:
+    """Yield each step as it ends; blocking, at most 30 s where nothing answers. Nothing is changed on the broker."""
+    yield from connection_steps(profile, Observed(), cancelled, in_full=False)
+
+
+def connection_steps(
+    profile: Profile, observed: Observed, cancelled: Callable[[], bool], *, in_full: bool
+) -> Iterator[Step]:
+    """The same, leaving what was seen in ``observed``; ``in_full``: with all that the checks need."""
+    server = _server_steps(profile, observed)
+    has_database = "Virtual host" if profile.transport == "amqp" else "Database"
+    probes = (
+        Probe("host", "Host name", lambda: _host(profile)),
+        Probe("tcp", "Connection", lambda: _tcp(profile), ("host",)),
+        Probe("tls", "TLS", lambda: _tls(profile), ("tcp",)),
+        Probe("login", "Login", server.login, ("tls",)),
+        Probe("permission", "Permissions", server.permission, ("login",)),
+        Probe("server", "Server", server.server, ("login",)),
+        Probe("database", has_database, server.database, ("login",)),
+        Probe("messages", "Messages are taken", server.messages, ("login", "database")),
+        Probe(
+            "workers",
+            "Workers answer",
+            lambda: worker_steps.ask_workers(profile, observed, in_full=in_full),
+            ("login", "database"),
+        ),
+        Probe(
+            "events",
+            "Events arrive",
+            lambda: _listen(server, observed, cancelled, in_full),
+            ("login", "permission", "database"),
+        ),
+        Probe(
+            "task-events",
+            "Task events are on",
+            lambda: worker_steps.task_events(profile, observed),
+            ("login", "events"),
+        ),
+    )
+    try:
+        yield from run(probes, profile, cancelled)
+    finally:
+        server.close()
+
+
+def _server_steps(profile: Profile, observed: Observed) -> ServerSteps:
+    if profile.transport == "redis":
+        from deskq.doctor.connection.redis import RedisSteps
+
+        return RedisSteps(profile, observed)
+    if profile.transport == "amqp":
+        from deskq.doctor.connection.rabbitmq import RabbitSteps
+
+        return RabbitSteps(profile, observed)
+    from deskq.doctor.connection.other import OtherSteps
+
+    return OtherSteps(profile, observed)
+
+
+def _listen(server: ServerSteps, observed: Observed, cancelled: Callable[[], bool], in_full: bool) -> Outcome:
+    source = server.events()
+    if isinstance(source, Outcome):
+        return source
+    return worker_steps.listen(source, observed, cancelled, in_full=in_full)
+
+
+def _host(profile: Profile) -> Outcome:
+    places = network.places(profile)
+    if not places:
+        return Outcome("skipped", f"{profile.scheme}:// names no host.")
+    if places[0].path:
+        return Outcome("skipped", f"{places[0]} is a socket of this machine: it has no host name.")
+    known: list[str] = []
+    problem: BrokerError | None = None
+    for place in places:
+        try:
+            known.append(f"{place.host}: {', '.join(network.resolve(place))}")
+        except BrokerError as error:
+            problem = error
+    if problem is None:
+        return Outcome("ok", "; ".join(known))
+    if not known:
+        raise problem
+    return Outcome("warning", "; ".join(known), str(problem))
+
+
+def _tcp(profile: Profile) -> Outcome:
+    """One place that listens is enough: of several sentinels some may be down."""
+    places = network.places(profile)
+    if not places or (not places[0].path and not places[0].port):
+        return Outcome("skipped", f"{profile.scheme}:// names no port to try.")
+    reached: list[str] = []
+    problem: BrokerError | None = None
+    share = network.CONNECT_SECONDS if len(places) == 1 else network.CONNECT_SECONDS / len(places)
+    for place in places:
+        began = time.monotonic()
+        try:
+            network.connect(place, profile, share).close()
+            reached.append(f"{place} in {(time.monotonic() - began) * 1_000:.1f} ms")
+        except BrokerError as error:
+            problem = error
+    if problem is None:
+        return Outcome("ok", ", ".join(reached))
+    if not reached:
+        raise problem
+    return Outcome("warning", ", ".join(reached), str(problem))
+
+
+def _tls(profile: Profile) -> Outcome:
+    if profile.scheme not in _TLS_SCHEMES:
+        return Outcome("skipped", f"{profile.scheme}:// asks for none: what is sent can be read on the way.")
+    (place,) = network.places(profile)
+    if not profile.tls.verify:
+        return _unchecked(place, profile)
+    made = network.handshake(place, profile.tls, profile, verify=True)
+    left = network.days_left(made.certificate, time.time())
+    evidence = f"{made.protocol}, {_certificate(made)}"
+    if left is not None and left < _FEW_DAYS:
+        return Outcome("warning", evidence, f"The certificate expires in {left} days. Have it renewed.")
+    return Outcome("ok", evidence)
+
+
+def _unchecked(place: network.Place, profile: Profile) -> Outcome:
+    """Without a check anybody may stand in between: tell what a check would say."""
+    made = network.handshake(place, profile.tls, profile, verify=False)
+    try:
+        checked = network.handshake(place, profile.tls, profile, verify=True)
+    except UserError as error:
+        would = f"a check would fail: {error} Fingerprint (SHA-256) {made.fingerprint}"
+        return Outcome(
+            "warning",
+            f"{made.protocol}, CERTIFICATE NOT CHECKED; {would}",
+            "Whoever stands between can read the password. Set the CA's file in the profile and turn the check on.",
+        )
+    return Outcome(
+        "warning",
+        f"{made.protocol}, CERTIFICATE NOT CHECKED, though it would pass: {_certificate(checked)}",
+        "Turn the check on in the profile.",
+    )
+
+
+def _certificate(made: network.Handshake) -> str:
+    subject = network.certificate_name(made.certificate.get("subject"))
+    issuer = network.certificate_name(made.certificate.get("issuer"))
+    left = network.days_left(made.certificate, time.time())
+    return f"certificate of {subject} by {issuer}, {'?' if left is None else left} days left"

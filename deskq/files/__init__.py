@@ -1,0 +1,3 @@
+"""Files that are one process's, and files that are one person's."""
+
+from __future__ import annotations

@@ -1,0 +1,3 @@
+"""Damaged, moved and renamed histories: nothing readable is lost."""
+
+from __future__ import annotations

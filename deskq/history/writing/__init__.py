@@ -1,0 +1,3 @@
+"""The one writer of a history and its tables."""
+
+from __future__ import annotations

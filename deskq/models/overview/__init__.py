@@ -1,0 +1,3 @@
+"""What the overview shows."""
+
+from __future__ import annotations

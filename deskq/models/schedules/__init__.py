@@ -1,0 +1,3 @@
+"""What the schedules' calendar shows."""
+
+from __future__ import annotations

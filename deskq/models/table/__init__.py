@@ -1,0 +1,3 @@
+"""The table models that all lists share."""
+
+from __future__ import annotations

@@ -1,0 +1,67 @@
+"""A table of tens of thousands of rows: they are chosen, sorted and compared in a thread."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Hashable, Sequence
+from typing import Final, TypeVar
+
+from PySide6.QtCore import QObject, Signal
+
+from deskq.models.table.columns import Column
+from deskq.models.table.model import SmallTableModel
+from deskq.models.table.row_diff import Arranging, Change, Lines, change
+from deskq.services.background.owned_tasks import end_with
+
+R = TypeVar("R")
+AT_ONCE: Final = 1_000
+"""Rows up to which it is done at once, on the GUI thread."""
+
+
+class LargeTableModel(SmallTableModel[R]):
+    """As SmallTableModel; of many rows, what is asked for is shown a little later, the newest wish alone.
+
+    ``arranged``: the lines are as they were last asked for. What sorts and filters must be usable in any thread.
+    """
+
+    arranged = Signal()
+
+    def __init__(
+        self,
+        columns: Sequence[Column[R]],
+        key: Callable[[R], Hashable],
+        parent: QObject | None = None,
+        *,
+        sort: str | None = None,
+        descending: bool = False,
+    ) -> None:
+        super().__init__(columns, key, parent, sort=sort, descending=descending)
+        self._wishes = 0
+        self._task: asyncio.Task[None] | None = None
+
+    def _show(self) -> None:
+        self._wishes += 1
+        if self._task is not None:
+            return
+        if max(len(self._all), len(self._lines.rows)) <= AT_ONCE:
+            super()._show()
+            self.arranged.emit()
+            return
+        self._task = asyncio.get_running_loop().create_task(self._arrange(), name="arranging a table")
+        end_with(self, self._task)
+
+    async def _arrange(self) -> None:
+        try:
+            shown = -1
+            while shown != self._wishes:
+                shown = self._wishes
+                made = await asyncio.to_thread(_changed, self._arranging(), self._all, self._lines)
+                if shown == self._wishes:
+                    self._take(made)
+        finally:
+            self._task = None
+        self.arranged.emit()
+
+
+def _changed(arranging: Arranging[R], rows: list[R], before: Lines[R]) -> Change[R]:
+    return change(before, arranging.lines(rows))

@@ -1,0 +1,148 @@
+"""The rows of the task table: ids, and the rows that are looked at, never a copy of the history.
+
+The list of ids is kept newest last, so that new tasks are appended to the array and inserted at row 0.
+"""
+
+from __future__ import annotations
+
+from array import array
+from bisect import bisect_left
+from collections.abc import Iterable, Sequence
+from typing import Final
+
+from PySide6.QtCore import QModelIndex, QObject, QPersistentModelIndex
+
+from deskq.history.reading.task_filter import Sort
+from deskq.history.rows import TaskRow
+from deskq.models.tasks.columns import TASK_COLUMNS
+from deskq.models.tasks.diff import Change, changes, runs
+from deskq.models.tasks.mime import DraggableRows
+from deskq.models.tasks.queries import HEAD, place_by_age
+
+CACHED: Final = 4_000
+_ROOT: Final = QModelIndex()
+_LAST: Final = len(TASK_COLUMNS) - 1
+Index = QModelIndex | QPersistentModelIndex
+
+
+class TaskList(DraggableRows):
+    """Holds the list and changes it by as few announcements as it takes; knows no history."""
+
+    def __init__(self, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self._sort = Sort()
+        self._ids: array[int] = array("q")
+        self._rows: dict[int, TaskRow] = {}
+        self._shown: tuple[int, int] = (0, 60)
+
+    def set_shown(self, first: int, last: int) -> None:
+        """Say which rows are in sight, inclusive."""
+        self._shown = (max(first, 0), max(last, first, 0))
+
+    def id_at(self, row: int) -> int:
+        """The history's id of a row."""
+        return self._ids[len(self._ids) - 1 - row]
+
+    def row_of(self, number: int) -> int | None:
+        """The row that shows an id."""
+        if self._sort.key == "seen":
+            at = place_by_age(self._ids, number, newest_last=self._sort.descending)
+        else:
+            at = self._ids.index(number) if number in self._ids else None
+        return None if at is None else len(self._ids) - 1 - at
+
+    def task_at(self, row: int) -> TaskRow | None:
+        """The task of a row, None until it was read."""
+        return self._rows.get(self.id_at(row)) if 0 <= row < len(self._ids) else None
+
+    def rowCount(self, parent: Index = _ROOT) -> int:
+        return 0 if parent.isValid() else len(self._ids)
+
+    def columnCount(self, parent: Index = _ROOT) -> int:
+        return 0 if parent.isValid() else len(TASK_COLUMNS)
+
+    def append(self, ids: array[int]) -> None:
+        """Add rows below those that are there; the last row comes first."""
+        first = len(self._ids)
+        self.beginInsertRows(_ROOT, first, first + len(ids) - 1)
+        self._ids[:0] = ids
+        self.endInsertRows()
+
+    def drop_older(self, oldest: int) -> None:
+        """The history has forgotten these, or they have left the filter's span."""
+        count = bisect_left(self._ids, oldest) if self._sort == Sort() else 0
+        if count:
+            self.beginRemoveRows(_ROOT, len(self._ids) - count, len(self._ids) - 1)
+            del self._ids[:count]
+            self.endRemoveRows()
+
+    def drop(self, gone: set[int]) -> None:
+        """What was asked for and not found is no longer in the history."""
+        for row in sorted((row for row in map(self.row_of, gone) if row is not None), reverse=True):
+            self._carry_out(Change(False, row, [self.id_at(row)]))
+
+    def adopt_ids(self, ids: array[int], least: int) -> None:
+        """Change the part of the list from ``least`` on into ``ids`` by as few inserts and removals as it takes."""
+        kept = len(self._ids) - bisect_left(self._ids, least) if least else len(self._ids)
+        current = self._ids[len(self._ids) - kept :]
+        current.reverse()
+        if current == ids:
+            return
+        for change in changes(current, ids):
+            self._carry_out(change)
+
+    def _carry_out(self, change: Change) -> None:
+        count = len(change.ids)
+        if change.insert:
+            self.beginInsertRows(_ROOT, change.row, change.row + count - 1)
+            at = len(self._ids) - change.row
+            self._ids[at:at] = array("q", reversed(change.ids))
+            self.endInsertRows()
+        else:
+            self.beginRemoveRows(_ROOT, change.row, change.row + count - 1)
+            end = len(self._ids) - change.row
+            del self._ids[end - count : end]
+            self.endRemoveRows()
+
+    def adopt_order(self, ids: array[int]) -> None:
+        """Take over a list in any order; selection and current row stay with their tasks."""
+        if (mirrored := ids[::-1]) == self._ids:
+            return
+        self.layoutAboutToBeChanged.emit()
+        before = self.persistentIndexList()
+        numbers = [self.id_at(index.row()) for index in before]
+        self._ids = mirrored
+        rows = {number: row for row, number in enumerate(ids)}
+        after = [
+            self.index(rows[number], index.column()) if number in rows else QModelIndex()
+            for number, index in zip(numbers, before, strict=True)
+        ]
+        self.changePersistentIndexList(before, after)
+        self.layoutChanged.emit()
+
+    def adopt_rows(self, rows: Iterable[TaskRow]) -> None:
+        """Take over rows that were read, and announce those that differ."""
+        changed = [row.id for row in rows if self._rows.get(row.id) != row]
+        self._rows.update((row.id, row) for row in rows)
+        self._announce(changed)
+        if len(self._rows) > CACHED:
+            self._forget_rows()
+
+    def near(self) -> range:
+        """The rows in sight, and as many around them as are kept up to date."""
+        first, last = self._shown
+        return range(max(first - HEAD, 0), min(last + HEAD, len(self._ids)))
+
+    def near_rows(self) -> list[TaskRow]:
+        """Those of them that were read."""
+        return [row for line in self.near() if (row := self._rows.get(self.id_at(line))) is not None]
+
+    def _announce(self, numbers: Sequence[int]) -> None:
+        """Emit dataChanged for these ids where they are in sight or near, adjoining rows together."""
+        near = {self.id_at(row): row for row in self.near()}
+        for start, end in runs(sorted(near[number] for number in numbers if number in near)):
+            self.dataChanged.emit(self.index(start, 0), self.index(end, _LAST))
+
+    def _forget_rows(self) -> None:
+        keep = {self.id_at(row) for row in (*self.near(), *range(min(HEAD, len(self._ids))))}
+        self._rows = {number: row for number, row in self._rows.items() if number in keep}

@@ -1,0 +1,3 @@
+"""What is shown of workers."""
+
+from __future__ import annotations

@@ -1,0 +1,3 @@
+"""The saved profiles, their passwords, and what a person confirmed."""
+
+from __future__ import annotations

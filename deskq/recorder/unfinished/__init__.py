@@ -1,0 +1,3 @@
+"""Tasks whose end no event tells, and the witnesses that are asked about them."""
+
+from __future__ import annotations

@@ -1,0 +1,86 @@
+"""Marking records in Celery's own table: one transaction, whose UPDATE has a condition on the state of the row."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from typing import Any
+
+import sqlalchemy
+from sqlalchemy.exc import IntegrityError, SQLAlchemyError
+
+from deskq.errors import UserError
+from deskq.results.abort import port as aborting
+from deskq.results.abort.port import Marked
+from deskq.results.database import CELERY_TABLE, DatabaseResults
+from deskq.results.store import ResultsUnreadable
+
+
+class DatabaseMarker(DatabaseResults):
+    """See Marker. ``expires`` has no meaning: beat's ``celery.backend_cleanup`` removes what is done."""
+
+    sqlite_mode = "rw"
+
+    def mark(self, task_id: str, *, expires: float | None, may_begin: bool) -> Marked:
+        """See Marker."""
+        for _ in range(aborting.TRIES):
+            found = self._tried(task_id, may_begin)
+            if found is not None:
+                return found
+        return Marked("failed", aborting.TOO_BUSY)
+
+    def _tried(self, task_id: str, may_begin: bool) -> Marked | None:
+        """Try it once; None where somebody else wrote the row in this moment."""
+        committing = False
+        try:
+            with self._connected() as connection, self._begun(connection) as (table, transaction):
+                own = table.c.task_id == task_id
+                row = connection.execute(sqlalchemy.select(table.c.status).where(own)).first()
+                before = row[0] if row is not None else None
+                if (left_alone := aborting.standing(before)) is not None:
+                    return left_alone
+                empty = sqlalchemy.null()  # the columns' types are not those of the table: see DatabaseResults
+                values = {"status": aborting.ABORTED, "result": empty, "traceback": empty, "date_done": empty}
+                if row is None:
+                    if not may_begin:
+                        return aborting.no_beginning(task_id)
+                    self._insert(connection, {"task_id": task_id, **values})
+                else:
+                    same = table.c.status.is_(None) if before is None else table.c.status == before
+                    if not connection.execute(sqlalchemy.update(table).where(own, same).values(values)).rowcount:
+                        return None
+                committing = True
+                transaction.commit()
+        except IntegrityError:
+            return None
+        except SQLAlchemyError as error:
+            self.close()
+            if committing:
+                return self._looked_again(task_id)
+            reason = str(getattr(error, "orig", None) or error).splitlines()[0]
+            raise ResultsUnreadable(f"The result backend {self.place} cannot be written: {reason}") from None
+        return aborting.marked(before)
+
+    @contextlib.contextmanager
+    def _begun(
+        self, connection: sqlalchemy.Connection
+    ) -> Iterator[tuple[sqlalchemy.Table, sqlalchemy.RootTransaction]]:
+        table = self._found_table(connection)
+        if table.name != CELERY_TABLE:
+            raise ResultsUnreadable(f"{self.place} is django-celery-results': deskq writes nothing there.")
+        with connection.begin() as transaction:
+            yield table, transaction
+
+    def _insert(self, connection: sqlalchemy.Connection, values: dict[str, Any]) -> None:
+        """Celery's own table knows where the number of a new row comes from, which differs between databases."""
+        from celery.backends.database.models import Task
+
+        connection.execute(sqlalchemy.insert(Task.__table__).values(values))
+
+    def _looked_again(self, task_id: str) -> Marked:
+        try:
+            record = self.get(task_id)
+        except UserError:
+            return aborting.NOT_KNOWN
+        state = record.state if record is not None else None
+        return aborting.NOT_TOLD if state == aborting.ABORTED else aborting.standing(state) or aborting.NOT_KNOWN

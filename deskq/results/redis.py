@@ -1,0 +1,60 @@
+"""Result records in Redis and Valkey: one string for each task, with an expiry (celery/backends/redis.py)."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any, Final
+from urllib.parse import parse_qs, urlsplit
+
+import redis
+
+from deskq.brokers.redis.connection import client, translated
+from deskq.profiles import Profile
+from deskq.results.record import MOST_BYTES, RAW_BYTES, ResultRecord, decode_meta
+
+KEY: Final = "celery-task-meta-"
+
+
+class RedisResults:
+    """See ResultStore. Reads with STRLEN, GETRANGE and PTTL.
+
+    The keys have the *result backend's* own ``global_keyprefix`` (``result_backend_transport_options``), which may be
+    given in the URL's query.
+    """
+
+    def __init__(self, profile: Profile) -> None:
+        url = profile.result_backend or ""
+        prefix = parse_qs(urlsplit(url).query).get("global_keyprefix", [""])[0]
+        bare = url.partition("?")[0] if prefix else url
+        self._profile = replace(profile, name=f"{profile.name}: results", url=bare, password=profile.result_password)
+        self._prefix = prefix
+        self._client: redis.Redis | None = None
+
+    @property
+    def place(self) -> str:
+        """See ResultStore."""
+        return self._profile.url
+
+    def get(self, task_id: str) -> ResultRecord | None:
+        """See ResultStore."""
+        key = f"{self._prefix}{KEY}{task_id}"
+        with translated(self._profile):
+            if self._client is None:
+                self._client = client(self._profile)
+            pipeline = self._client.pipeline(transaction=False)
+            pipeline.strlen(key)
+            pipeline.getrange(key, 0, MOST_BYTES)
+            pipeline.pttl(key)
+            found: list[Any] = pipeline.execute()
+        size, raw, left = found
+        if not size:
+            return None
+        record = decode_meta(task_id, raw)
+        return replace(record, size=size, raw=raw[:RAW_BYTES], expires_in=left / 1_000 if left > 0 else None)
+
+    def close(self) -> None:
+        """See ResultStore."""
+        if self._client is not None:
+            self._client.close()
+            self._client.connection_pool.disconnect()
+            self._client = None

@@ -1,0 +1,3 @@
+"""The file of Celery's own PersistentScheduler, read in another process."""
+
+from __future__ import annotations

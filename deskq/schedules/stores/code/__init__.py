@@ -1,0 +1,3 @@
+"""The beat_schedule of an app, read in another process."""
+
+from __future__ import annotations

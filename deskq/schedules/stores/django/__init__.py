@@ -1,0 +1,3 @@
+"""The tables of django-celery-beat."""
+
+from __future__ import annotations

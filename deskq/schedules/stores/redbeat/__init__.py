@@ -1,0 +1,3 @@
+"""The keys of redbeat."""
+
+from __future__ import annotations

@@ -1,0 +1,3 @@
+"""When schedules are due."""
+
+from __future__ import annotations

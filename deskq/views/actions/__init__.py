@@ -1,0 +1,3 @@
+"""Dialogs that preview and carry out changes."""
+
+from __future__ import annotations

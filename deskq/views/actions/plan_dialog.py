@@ -1,0 +1,255 @@
+"""Previews a plan of steps, asks as the safety level wants it, carries it out, and says how each step ended."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from PySide6.QtCore import Qt, Signal
+from PySide6.QtWidgets import (
+    QDialog,
+    QFormLayout,
+    QHBoxLayout,
+    QLineEdit,
+    QProgressBar,
+    QPushButton,
+    QVBoxLayout,
+    QWidget,
+)
+
+from deskq import formats
+from deskq.actions.executor import Progress
+from deskq.actions.journal.journal import ItemRow
+from deskq.actions.plan import Outcome, StepPlan
+from deskq.actions.safety import Confirmation, needs_confirmation, needs_name
+from deskq.actions.steps import Doer
+from deskq.errors import UserError
+from deskq.models.table.columns import Column
+from deskq.models.table.model import SmallTableModel
+from deskq.profiles import Profile
+from deskq.services.stepping import Stepping
+from deskq.views.widgets import theme
+from deskq.views.widgets.empty_pane import plain_label
+from deskq.views.widgets.tables import Table
+from deskq.views.widgets.toast import UndoOffer
+
+_STATES: Final = {
+    Outcome.DONE: "success",
+    Outcome.GONE: "success",
+    Outcome.FAILED: "failure",
+    Outcome.UNKNOWN: "retry",
+    Outcome.SENDING: "started",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class StepRow:
+    """A step as the table shows it."""
+
+    number: int
+    target: str
+    command: str
+    outcome: Outcome
+    words: str = ""
+
+
+COLUMNS: Final[tuple[Column[StepRow], ...]] = (
+    Column("number", "#", "Its place", lambda row: f"{row.number + 1:,}", lambda row: row.number, True, width=40),
+    Column("target", "On", "What is changed", lambda row: formats.plain(row.target), width=190),
+    Column("command", "What is done", "Literally what is sent", lambda row: formats.plain(row.command), width=380),
+    Column(
+        "outcome",
+        "Outcome",
+        "How it ended",
+        lambda row: "" if row.outcome is Outcome.PLANNED else row.outcome.value,
+        state=lambda row: _STATES.get(row.outcome),
+        width=90,
+    ),
+    Column("words", "Answer", "What was answered", lambda row: formats.plain(row.words), width=240),
+)
+
+
+class StepsDialog(QDialog):
+    """One plan; ``button`` is the verb on the button. ``note``: what people should know before they say yes.
+
+    A plan that needs no yes begins when the dialog is opened. With ``stay`` False the dialog closes by itself when
+    every step was done. When it closes, its undo is offered for a while at the bottom of the window.
+    ``ended`` carries the last Progress; it is not emitted when nothing was begun.
+    """
+
+    ended = Signal(object)
+
+    def __init__(
+        self,
+        plan: StepPlan,
+        profile: Profile,
+        doer: Callable[[], Doer],
+        parent: QWidget | None = None,
+        *,
+        button: str = "",
+        note: str = "",
+        stay: bool = True,
+    ) -> None:
+        super().__init__(parent)
+        self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        self.plan = plan
+        self._profile = profile
+        self._doer = doer
+        self._stay = stay
+        self._over = False
+        self.stepping = Stepping(plan, profile, doer, self)
+        verb = button or ("Undo" if plan.undoes else plan.verb.value.capitalize())
+        self.setWindowTitle(verb)
+        self.heading = plain_label(formats.plain(plan.title), wrap=True)
+        self.heading.setFont(theme.heading_font())
+        palette = self.heading.palette()
+        palette.setColor(self.heading.foregroundRole(), theme.environment_colour(profile.environment))
+        self.heading.setPalette(palette)
+        self.note = plain_label(formats.plain(note), wrap=True, muted=True)
+        self.note.setVisible(bool(note))
+        self.model = SmallTableModel(COLUMNS, key=lambda row: row.number, parent=self, sort="number")
+        self.model.replace(
+            StepRow(number, step.target, step.command, Outcome.PLANNED) for number, step in enumerate(plan.items)
+        )
+        self.table = Table("steps", COLUMNS)
+        self.table.setModel(self.model)
+        self.table.lay_out()
+        self.message = plain_label(wrap=True)
+        self.name = QLineEdit()
+        self.bar = QProgressBar()
+        self.bar.setTextVisible(False)
+        self.bar.hide()
+        self.undo_button = QPushButton("Undo…")
+        self.undo_button.setAutoDefault(False)
+        self.undo_button.hide()
+        self.cancel = QPushButton("Cancel")
+        self.cancel.setDefault(True)
+        self.go = QPushButton(verb)
+        self.go.setAutoDefault(False)
+        self._lay_out()
+        self.resize(860, 300 if len(plan.items) < 6 else 460)
+        self.cancel.clicked.connect(self.reject)
+        self.go.clicked.connect(self._begin)
+        self.name.textChanged.connect(self._allow)
+        self.undo_button.clicked.connect(self._undo)
+        self.stepping.progress.connect(self._follow)
+        self.stepping.ended.connect(self._end)
+        self.stepping.failed.connect(self._done)
+        self.stepping.undoable.connect(self.undo_button.setVisible)
+        self._allow()
+
+    def open(self) -> None:
+        """Show it; a plan that nobody has to confirm begins at once."""
+        super().open()
+        if not needs_confirmation(self.plan, self._profile) and not self._profile.read_only:
+            self._begin()
+
+    def reject(self) -> None:
+        """Esc, or the button: stops what runs, else closes."""
+        if self.stepping.running:
+            self.stepping.stop()
+            self.message.setText("Stopping after what is under way …")
+        else:
+            if self._over and self.undo_button.isEnabled():
+                self._offer_undo()
+            super().reject()
+
+    def _lay_out(self) -> None:
+        layout = QVBoxLayout(self)
+        layout.setSpacing(theme.GAP)
+        layout.addWidget(self.heading)
+        layout.addWidget(self.note)
+        layout.addWidget(self.table, 1)
+        if needs_name(self._profile):
+            form = QFormLayout()
+            self.name.setPlaceholderText(self._profile.name)
+            form.addRow("&Type the profile's name", self.name)
+            layout.addLayout(form)
+        layout.addWidget(self.message)
+        bottom = QHBoxLayout()
+        bottom.addWidget(self.bar, 1)
+        bottom.addStretch(0)
+        for button in (self.undo_button, self.cancel, self.go):
+            bottom.addWidget(button)
+        layout.addLayout(bottom)
+
+    def _allow(self) -> None:
+        named = not needs_name(self._profile) or self.name.text() == self._profile.name
+        self.go.setEnabled(named and not self._over and not self.stepping.running and not self._profile.read_only)
+        if self._profile.read_only:
+            self.message.setText(f"“{formats.plain(self._profile.name)}” is read-only: nothing is changed there.")
+
+    def _begin(self) -> None:
+        self.bar.setRange(0, len(self.plan.items))
+        self.bar.show()
+        self.name.setEnabled(False)
+        self.cancel.setText("Stop")
+        self.stepping.begin(Confirmation(self.plan.id, self.name.text()))
+        self._allow()
+
+    def _follow(self, progress: Progress, items: Sequence[ItemRow]) -> None:
+        self.bar.setValue(progress.total - progress.held_back)
+        self.message.setText(f"{progress.done:,} of {progress.total:,} done")
+        if items:
+            self.model.replace(
+                StepRow(item.number, item.queue, item.command, Outcome(item.outcome), item.words) for item in items
+            )
+
+    def _end(self, result: Progress) -> None:
+        parts = [f"{result.done:,} of {result.total:,} done"]
+        for number, word in ((result.failed, "failed"), (result.unknown, "unknown"), (result.held_back, "not begun")):
+            if number:
+                parts.append(f"{number:,} {word}")
+        wrong = {row.words for row in self.model.rows() if row.outcome in (Outcome.FAILED, Outcome.UNKNOWN)}
+        answers = wrong | {result.words} if len(wrong) == 1 else {result.words}  # a cell of the table may cut it
+        self._done(f"{', '.join(parts)}. {formats.plain(' '.join(sorted(answers)))}".strip())
+        self.ended.emit(result)
+        if not self._stay and result.done == result.total:
+            self._offer_undo()
+            self.accept()
+
+    def _offer_undo(self) -> None:
+        """Where it can be had, for a while, at the bottom of the window."""
+        if not self.undo_button.isHidden():
+            UndoOffer(formats.plain(self.plan.title), self._undo_later(), self.window_below())
+
+    def window_below(self) -> QWidget:
+        """Return the window that this dialog, and what it stands above, belongs to; itself where it has none."""
+        found: QWidget = self
+        while isinstance(found, QDialog) and (parent := found.parentWidget()) is not None:
+            found = parent.window()
+        return found
+
+    def _done(self, text: str) -> None:
+        self._over = True
+        self.message.setText(text)
+        self.bar.hide()
+        self.go.hide()
+        self.name.setEnabled(False)
+        self.cancel.setText("Close")
+        self.cancel.setFocus()
+
+    def _undo(self) -> None:
+        self.undo_button.setEnabled(False)
+        self._undo_later()()
+
+    def _undo_later(self) -> Callable[[], None]:
+        """Return what opens the undo; it works after this dialog is gone, too."""
+        window, profile, doer = self.window_below(), self._profile, self._doer
+        stepping = Stepping(self.plan, profile, doer)
+
+        async def ask() -> None:
+            try:
+                plan = await stepping.undo()
+            except UserError as error:
+                UndoOffer(str(error), None, window)
+            else:
+                StepsDialog(plan, profile, doer, window, stay=False).open()
+
+        def begin() -> None:
+            task = asyncio.get_running_loop().create_task(ask(), name="undo")
+            task.add_done_callback(lambda _: stepping.deleteLater())
+
+        return begin

@@ -1,0 +1,305 @@
+"""What a drop opens: each task with its grade and arguments, what will not happen, and the one button that sends."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Sequence
+from typing import Final
+
+from PySide6.QtCore import QModelIndex, Qt
+from PySide6.QtWidgets import (
+    QCheckBox,
+    QComboBox,
+    QDialog,
+    QFormLayout,
+    QHBoxLayout,
+    QLineEdit,
+    QProgressBar,
+    QPushButton,
+    QSpinBox,
+    QVBoxLayout,
+    QWidget,
+)
+
+from deskq import formats
+from deskq.actions.executor import Progress
+from deskq.actions.messages.retry_candidates import Candidate, Grade, edited, grades, plan_retry, retargeted, texts_of
+from deskq.actions.plan import tasks_counted
+from deskq.actions.safety import Confirmation, needs_name
+from deskq.errors import UserError
+from deskq.models.table.columns import Column
+from deskq.models.table.model import SmallTableModel
+from deskq.models.tasks.columns import state_text
+from deskq.services.consumer_search import ConsumerSearch
+from deskq.services.retry import Retrying
+from deskq.views.widgets import theme
+from deskq.views.widgets.empty_pane import plain_label
+from deskq.views.widgets.tables import Table
+
+_SHOWN_LOSSES: Final = 6
+_STATES: Final = {Grade.EXACT: "success", Grade.STORED: "success", Grade.REBUILT: "retry", Grade.MANUAL: "failure"}
+
+
+def _arguments(one: Candidate) -> str:
+    return formats.plain(one.arguments) or "unknown: enter them below"
+
+
+COLUMNS: Final[tuple[Column[Candidate], ...]] = (
+    Column(
+        "grade",
+        "Grade",
+        "How faithful the arguments are: exact, stored, rebuilt from the event, or not known (manual)",
+        lambda one: f"{one.grade.value}{', edited' if one.edited else ''}",
+        lambda one: list(Grade).index(one.grade),
+        state=lambda one: _STATES[one.grade],
+    ),
+    Column("task", "Task", "Task name", lambda one: formats.plain(one.name or "unknown"), width=190),
+    Column("arguments", "Arguments", "What it is called with", _arguments, width=320),
+    Column("queue", "To queue", "Queue of the new task", lambda one: formats.plain(one.target or "unknown"), width=110),
+    Column("state", "State", "State of the task that is retried", lambda one: state_text(one.row), width=130),
+    Column("uuid", "Id", "The task that is retried", lambda one: one.row.uuid, mono=True, width=260),
+)
+
+
+class RetryDialog(QDialog):
+    """Retries tasks of one session on a queue of one; ``queue`` "" means where each came from."""
+
+    def __init__(
+        self, retrying: Retrying, tasks: Sequence[str | int], queue: str, parent: QWidget | None = None
+    ) -> None:
+        super().__init__(parent)
+        self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        self.setWindowTitle("Retry tasks")
+        self.resize(940, 520)
+        self._retrying = retrying
+        retrying.setParent(self)
+        self._tasks = list(tasks)
+        self._profile = retrying.target.profile
+        self._candidates: list[Candidate] = []
+        self._consumers = ConsumerSearch(retrying, self)
+        self.heading = plain_label()
+        self.heading.setFont(theme.heading_font())
+        self.summary = plain_label("Reading the tasks …", muted=True)
+        self.model = SmallTableModel(COLUMNS, key=lambda one: one.row.uuid, parent=self, sort="grade")
+        self.table = Table("retry", COLUMNS)
+        self.table.setModel(self.model)
+        self.table.lay_out()
+        self.queue = QComboBox()
+        self.queue.setEditable(True)
+        self.queue.setEditText(queue)
+        line = self.queue.lineEdit()
+        if line is not None:
+            line.setPlaceholderText("where each came from")
+        self.canary = QCheckBox("Try one first, and go on when it succeeds")
+        self.keep_root = QCheckBox("Keep the root id of their canvas")
+        self.keep_root.setToolTip("So that they are found with the other tasks of it; nothing waits for them")
+        self.keep_root.hide()
+        self.rate = QSpinBox()
+        self.rate.setRange(0, 100_000)
+        self.rate.setValue(200)
+        self.rate.setSpecialValueText("no limit")
+        self.rate.setSuffix(" per second")
+        self.args, self.kwargs = QLineEdit(), QLineEdit()
+        for field in (self.args, self.kwargs):
+            field.setFont(theme.mono_font())
+        self.losses = plain_label(wrap=True, muted=True)
+        self.message = plain_label(wrap=True)
+        self.name = QLineEdit()
+        self.bar = QProgressBar()
+        self.bar.setTextVisible(False)
+        self.bar.hide()
+        self.cancel = QPushButton("Cancel")
+        self.cancel.setDefault(True)
+        self.go = QPushButton("Retry")
+        self.go.setAutoDefault(False)
+        self.go.setEnabled(False)
+        self._lay_out()
+        self._connect()
+        self._write()
+        retrying.source.spawn(self._read(queue), "retry", self)
+
+    def _lay_out(self) -> None:
+        form = QFormLayout()
+        form.addRow("To &queue", self.queue)
+        form.addRow("&Rate", self.rate)
+        form.addRow("&args", self.args)
+        form.addRow("&kwargs", self.kwargs)
+        if needs_name(self._profile):
+            self.name.setPlaceholderText(self._profile.name)
+            form.addRow("&Type the profile's name", self.name)
+        bottom = QHBoxLayout()
+        bottom.addWidget(self.canary)
+        bottom.addWidget(self.keep_root)
+        bottom.addWidget(self.bar, 1)
+        bottom.addStretch(0)
+        bottom.addWidget(self.cancel)
+        bottom.addWidget(self.go)
+        layout = QVBoxLayout(self)
+        layout.setSpacing(theme.GAP)
+        for widget in (self.heading, self.summary):
+            layout.addWidget(widget)
+        layout.addWidget(self.table, 1)
+        layout.addWidget(self.losses)
+        layout.addLayout(form)
+        layout.addWidget(self.message)
+        layout.addLayout(bottom)
+
+    def _connect(self) -> None:
+        self.cancel.clicked.connect(self._leave)
+        self.go.clicked.connect(self._begin)
+        self.name.textChanged.connect(self._write)
+        self.queue.editTextChanged.connect(self._retarget)
+        self.table.selectionModel().currentRowChanged.connect(self._current_changed)
+        for field in (self.args, self.kwargs):
+            field.textEdited.connect(self._edit)
+        self._consumers.changed.connect(self._write)
+        self._retrying.progress.connect(self._follow)
+        self._retrying.ended.connect(self._end)
+        self._retrying.failed.connect(self._failed)
+
+    @property
+    def sendable(self) -> list[Candidate]:
+        """What would be sent now."""
+        return [one for one in self._candidates if one.sendable]
+
+    def reject(self) -> None:
+        """Esc: stops what runs, else closes."""
+        self._leave()
+
+    async def _read(self, queue: str) -> None:
+        try:
+            self._candidates = await self._retrying.candidates(self._tasks, queue)
+            facets = await self._retrying.target.ask(lambda reader: reader.facets(), slot="retry queues")
+            await self._consumers.ask({one.route or one.queue for one in self._candidates if one.target})
+        except UserError as error:
+            self.message.setText(str(error))
+            return
+        kept = self.queue.currentText()
+        self.queue.blockSignals(True)
+        self.queue.addItems(formats.as_they_are(facets.queues))
+        self.queue.setEditText(kept)
+        self.queue.blockSignals(False)
+        self._retarget(kept)
+        if self.model.rowCount():
+            self.table.selectRow(0)
+
+    def _retarget(self, queue: str) -> None:
+        self._candidates = [retargeted(one, queue.strip()) for one in self._candidates]
+        self.model.replace(self._candidates)
+        self._write()
+
+    def _current(self) -> Candidate | None:
+        index = self.table.currentIndex()
+        return self.model.row_at(index.row()) if index.isValid() else None
+
+    def _current_changed(self, _current: QModelIndex, _previous: QModelIndex) -> None:
+        one = self._current()
+        args, kwargs = texts_of(one) if one is not None else ("", "")
+        changeable = one is not None and one.grade in (Grade.REBUILT, Grade.MANUAL)
+        for field, text in ((self.args, args), (self.kwargs, kwargs)):
+            field.setText(text)
+            field.setEnabled(changeable and not self._retrying.running)
+            field.setToolTip("" if changeable else "These are known for certain and are sent as they are.")
+
+    def _edit(self) -> None:
+        one = self._current()
+        if one is None:
+            return
+        try:
+            changed = edited(one, self.args.text(), self.kwargs.text() or "{}")
+        except UserError as error:
+            self.message.setText(str(error))
+            self.go.setEnabled(False)
+            return
+        self.message.setText("")
+        self._candidates = [changed if other.row.uuid == one.row.uuid else other for other in self._candidates]
+        self.model.replace(self._candidates)
+        self._write()
+
+    def _write(self) -> None:
+        """Say what would be sent: verb, count, target, environment; the grades; what will not happen."""
+        sendable = self.sendable
+        environment = self._profile.environment
+        queues = sorted({one.target for one in sendable})
+        where = f"“{formats.plain(queues[0])}”" if len(queues) == 1 else f"{len(queues)} queues"
+        tasks = formats.count(len(sendable), "task")
+        what = tasks_counted(len(sendable), sum(one.row.state == "SUCCESS" for one in sendable))
+        self.heading.setText(f"Retry {what} on {where} at {formats.plain(self._profile.name)} ({environment.short})")
+        palette = self.heading.palette()
+        palette.setColor(self.heading.foregroundRole(), theme.environment_colour(environment))
+        self.heading.setPalette(palette)
+        left_out = len(self._candidates) - len(sendable)
+        parts = [grades(self._candidates)] if self._candidates else []
+        if left_out:
+            parts.append(f"{left_out:,} left out: arguments or queue unknown")
+        gone = len(self._tasks) - len(self._candidates)
+        if self._candidates and gone:
+            parts.append(f"{gone:,} no longer in the history")
+        if parts:
+            self.summary.setText("   ".join(parts))
+        rooted = any(one.row.root_id not in ("", one.row.uuid) for one in sendable)
+        self.keep_root.setVisible(rooted and not self._retrying.running)
+        losses = Counter(loss for one in sendable for loss in one.losses)
+        losses.update(words for one in sendable if (words := self._consumers.of(one.route or one.queue)))
+        lines = [f"{count:,} × {formats.plain(loss)}" for loss, count in losses.most_common(_SHOWN_LOSSES)]
+        more = len(losses) - len(lines)
+        self.losses.setText("\n".join(lines + [f"… and {more:,} more"] * bool(more)))
+        self.go.setText(f"Retry {tasks}")
+        named = not needs_name(self._profile) or self.name.text() == self._profile.name
+        asked = self._consumers.want({one.route or one.queue for one in sendable})
+        ready = bool(sendable) and named and asked
+        self.go.setEnabled(ready and not self._retrying.running and not self._profile.read_only)
+        if self._profile.read_only:
+            self.message.setText(f"“{formats.plain(self._profile.name)}” is read-only: nothing is sent there.")
+
+    def _begin(self) -> None:
+        try:
+            plan = plan_retry(
+                self.sendable,
+                self._profile,
+                now=time.time(),
+                rate=float(self.rate.value()),
+                canary=self.canary.isChecked() and len(self.sendable) > 1,
+                crosses=self._retrying.crosses,
+                keep_root=self.keep_root.isChecked() and not self.keep_root.isHidden(),
+            )
+        except UserError as error:
+            self.message.setText(str(error))
+            return
+        self.canary.hide()
+        self.keep_root.hide()
+        self.bar.setRange(0, len(plan.items))
+        self.bar.show()
+        self.go.setEnabled(False)
+        self.cancel.setText("Stop")
+        for widget in (self.queue, self.rate, self.args, self.kwargs, self.name):
+            widget.setEnabled(False)
+        self._retrying.begin(plan, Confirmation(plan.id, self.name.text()))
+
+    def _follow(self, progress: Progress) -> None:
+        self.bar.setValue(progress.done + progress.failed + progress.unknown)
+        self.message.setText(f"{progress.phase}: {progress.done:,} of {progress.total:,}")
+
+    def _end(self, result: Progress) -> None:
+        parts = [f"{formats.count(result.done, 'task')} sent"]
+        for number, word in ((result.failed, "failed"), (result.unknown, "unknown"), (result.held_back, "not sent")):
+            if number:
+                parts.append(f"{number:,} {word}")
+        self._done(f"{', '.join(parts)}. {formats.plain(result.words)}".strip())
+
+    def _failed(self, problem: str) -> None:
+        self._done(problem)
+
+    def _done(self, text: str) -> None:
+        self.message.setText(text)
+        self.bar.hide()
+        self.go.hide()
+        self.cancel.setText("Close")
+
+    def _leave(self) -> None:
+        if self._retrying.running:
+            self._retrying.stop()
+            self.message.setText("Stopping after what is under way …")
+        else:
+            super().reject()

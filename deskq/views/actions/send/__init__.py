@@ -1,0 +1,3 @@
+"""The dialog that sends a task."""
+
+from __future__ import annotations

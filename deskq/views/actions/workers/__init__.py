@@ -1,0 +1,3 @@
+"""Dialogs that control workers."""
+
+from __future__ import annotations

@@ -1,0 +1,3 @@
+"""The Doctor view."""
+
+from __future__ import annotations

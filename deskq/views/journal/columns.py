@@ -1,0 +1,71 @@
+"""The columns of the Journal view: actions, and the items of one."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from deskq import formats
+from deskq.actions.journal.journal import ActionRow, ItemRow
+from deskq.models.table.columns import Column
+
+_STATES: Final = {"done": "success", "gone": "success", "failed": "failure", "unknown": "retry", "sending": "running"}
+
+
+def outcomes_text(action: ActionRow) -> str:
+    """Return how many items ended how; what is worth a look first."""
+    order = ("unknown", "failed", "sending", "planned", "not sent", "done", "gone")
+    parts = [f"{action.outcomes[word]:,} {word}" for word in order if action.outcomes.get(word)]
+    return f"running: {', '.join(parts)}" if action.running else ", ".join(parts)
+
+
+def outcome_state(action: ActionRow) -> str:
+    """Return the group whose colour an action has: its worst item's."""
+    worst = next((word for word in ("unknown", "failed", "sending") if action.outcomes.get(word)), "done")
+    return _STATES[worst]
+
+
+ACTION_COLUMNS: Final[tuple[Column[ActionRow], ...]] = (
+    Column(
+        "at",
+        "Time",
+        "When it began",
+        lambda row: formats.clock_time(row.at),
+        lambda row: row.at,
+        True,
+        exact=lambda row: formats.exact_time(row.at),
+        width=120,
+    ),
+    Column("person", "Person", "The system user", lambda row: formats.plain(row.person), width=90),
+    Column("profile", "Profile", "Where", lambda row: formats.plain(row.profile), width=120),
+    Column("environment", "Environment", "Of the profile", lambda row: row.environment, width=100, shown=False),
+    Column("title", "Action", "What was done", lambda row: formats.plain(row.title), width=430),
+    Column("outcome", "Outcome", "How its items ended", outcomes_text, state=outcome_state, width=200),
+    Column(
+        "undone",
+        "Takes back",
+        "The action that this one took back",
+        lambda row: row.undoes[:8],
+        exact=lambda row: row.undoes,
+        width=80,
+    ),
+    Column("place", "Broker", "The URL without password", lambda row: formats.plain(row.place), width=180, shown=False),
+    Column("id", "Id", "Of the action", lambda row: row.id, mono=True, width=260, shown=False),
+)
+
+ITEM_COLUMNS: Final[tuple[Column[ItemRow], ...]] = (
+    Column("number", "#", "Its place", lambda row: f"{row.number + 1:,}", lambda row: row.number, True, width=45),
+    Column(
+        "outcome",
+        "Outcome",
+        "How it ended",
+        lambda row: row.outcome,
+        state=lambda row: _STATES.get(row.outcome),
+        width=90,
+    ),
+    Column("target", "On", "Queue, worker, task or entry", lambda row: formats.plain(row.queue), width=140),
+    Column("task", "Task", "Its name", lambda row: formats.plain(row.task), width=140),
+    Column("words", "Answer", "What was answered", lambda row: formats.plain(row.words), width=220),
+    Column("command", "Command", "Literally what was sent", lambda row: formats.plain(row.command), width=420),
+    Column("new_id", "Id", "The new task's, or the step's", lambda row: row.new_id, mono=True, width=260),
+    Column("source", "Of task", "The task that it concerns", lambda row: row.source, mono=True, width=260),
+)

@@ -1,0 +1,3 @@
+"""The Overview."""
+
+from __future__ import annotations

@@ -1,0 +1,359 @@
+"""The dialog of profiles: the list at the left, the form of one at the right, and what can be done with it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from dataclasses import replace
+from functools import partial
+from typing import Any, Final
+
+from PySide6.QtCore import Qt, Signal
+from PySide6.QtWidgets import (
+    QMessageBox,
+    QWidget,
+)
+
+from deskq.errors import UserError
+from deskq.formats import count, plain
+from deskq.history.recovery.relocate import save_with_history
+from deskq.profiles import PasswordStore, Profile, ProfileFile, SavedProfiles
+from deskq.profiles.fields import BY_PLACE, SAFETY_WORDS, lowers_safety
+from deskq.profiles.storage.confirmed_code import confirm
+from deskq.profiles.storage.password_store import Keeping
+from deskq.profiles.storage.profile_store import find, free_name
+from deskq.services.background.patience import patiently
+from deskq.views.profiles.exchange import ProfileExchange
+from deskq.views.profiles.form import Draft
+from deskq.views.profiles.frame import ProfileFrame
+
+END_SECONDS: Final = 2.0
+
+
+class ProfileDialog(ProfileFrame):
+    """Edits the file of profiles; ``connect_requested`` carries a Profile with its passwords, ``removed`` a name.
+
+    ``saved`` carries such a Profile and the name that it had before, "" if it is new.
+    """
+
+    connect_requested = Signal(object)
+    removed = Signal(str)
+    saved = Signal(object, str)
+
+    def __init__(self, file: ProfileFile, passwords: PasswordStore, parent: QWidget | None = None) -> None:
+        self._saved, self._passwords = SavedProfiles(file, passwords), passwords
+        super().__init__(ProfileExchange(self._saved, self._start), parent)
+        self._profiles: list[Profile] = []
+        self._editing = ""
+        self._clean: dict[str, str] = {}
+        self._drafts: dict[str, Draft] = {}
+        self._busy = ""
+        self._moves = 0
+        self._problem = ""
+        self._file_lock = asyncio.Lock()
+        self._tasks: set[asyncio.Task[Any]] = set()
+        self.keep_in_file.setToolTip(f"This system has no keyring. The file: {passwords.file_path}")
+        self.keep_in_file.hide()
+        self.add.clicked.connect(lambda _checked=False: self.add_new())
+        self.duplicate.clicked.connect(self.duplicate_current)
+        self.delete.clicked.connect(self._ask_delete)
+        self.test.clicked.connect(self._test)
+        self.save.clicked.connect(lambda: self._ask_save(None))
+        self.connect_button.clicked.connect(lambda: self._ask_save(self.connect_requested.emit))
+        self.list.chosen.connect(self._chosen)
+        self.list.moved.connect(self._moved)
+        self.list.delete_requested.connect(self._ask_delete)
+        self.form.changed.connect(self._check)
+        self.exchange.said.connect(self._say)
+        self.exchange.chosen.connect(lambda profiles: self._start(self._import(profiles), "import"))
+        self.keep_in_file.toggled.connect(lambda agreed: self._start(self._allow_file(agreed), "password file"))
+        self._show(Profile(name="", url=""))
+        self._start(self._load(), "load")
+        self._start(self._show_keeping(), "where passwords are kept")
+
+    def add_new(self, url: str = "") -> None:
+        """Begin a new profile, of a URL if there is one."""
+        self._begin(Profile(name="", url=""))
+        self.url.setFocus()
+        self._say("Paste a broker URL; the rest fills in.")
+        if url:
+            self.url.setText(url)
+        elif "" in self._drafts:
+            self.form.show_draft(self._drafts.pop(""))
+
+    def duplicate_current(self) -> None:
+        """Begin a new profile with the values of this one."""
+        try:
+            profile = self.form.profile()
+        except UserError as error:
+            self._say(str(error))
+            return
+        name = free_name(f"{profile.name} copy", [other.name for other in self._profiles])
+        self._begin(replace(profile, name=name, history=None))
+        self._say("A copy, not saved yet.")
+
+    def release(self, done: Callable[[], object] = lambda: None) -> None:
+        """Delete the dialog as soon as nothing of it goes on any more, and say that it is ``done``."""
+        self.steps.stop()
+
+        def leave(_task: object = None) -> None:
+            if not self._tasks:
+                self.deleteLater()
+                done()
+
+        leave()
+        for task in self._tasks:
+            task.add_done_callback(leave)
+
+    async def end(self) -> None:
+        """Let what is under way come to its end, unless that takes too long: a keyring may wait for a person."""
+        if self._tasks:
+            _, waiting = await asyncio.wait(set(self._tasks), timeout=END_SECONDS)
+            for task in waiting:
+                task.cancel()
+            await asyncio.gather(*waiting, return_exceptions=True)
+
+    def reject(self) -> None:
+        """Close; what is not saved is asked about."""
+        self._keep_draft()
+        if not self._drafts:
+            super().reject()
+            return
+        box = self._box(
+            f"Close without saving {count(len(self._drafts), 'changed profile')}?",
+            ", ".join(plain(name or "the new one") for name in self._drafts),
+        )
+        discard = box.addButton("Discard changes", QMessageBox.ButtonRole.DestructiveRole)
+        discard.clicked.connect(self._discard)
+        box.open()
+
+    def _discard(self) -> None:
+        self._drafts.clear()
+        self._clean = self.form.texts()
+        super().reject()
+
+    def _begin(self, profile: Profile) -> None:
+        self._keep_draft()
+        self.list.show_profiles(self._profiles, "", self._drafts)
+        self._editing, self._busy = "", ""
+        self._show(profile)
+
+    def _show(self, profile: Profile) -> None:
+        self.show_form()
+        self.exchange.show_profiles(self._profiles, self._editing)
+        self.form.taken = {other.name for other in self._profiles if other.name != self._editing}
+        self.form.show_profile(profile, new=not self._editing)
+        self._clean = self.form.texts()
+
+    def _keep_draft(self) -> None:
+        """What was typed and not saved stays until the dialog is closed."""
+        if self.form.texts() != self._clean:
+            self._drafts[self._editing] = self.form.draft()
+        else:
+            self._drafts.pop(self._editing, None)
+
+    def _chosen(self, name: str) -> None:
+        self._keep_draft()
+        self._editing = name
+        self._busy = "Reading the passwords …"
+        self._show(find(self._profiles, name))
+        self._say("")
+        if name in self._drafts:
+            self.form.show_draft(self._drafts.pop(name))
+            self._say("Changed, not saved yet.")
+        self._show_list(name)
+        self._start(self._fetch_passwords(name), "passwords")
+
+    async def _fetch_passwords(self, name: str) -> None:
+        """Fill in the passwords; what was typed meanwhile stays. Nothing can be saved before, lest they be lost."""
+        profile = find(self._profiles, name)
+        try:
+            profile = await self._off_thread(partial(self._passwords.completed, profile))
+        finally:
+            if name == self._editing and self._busy:
+                self._busy = ""
+                self._clean |= self.form.show_secrets(profile)
+
+    async def _load(self) -> None:
+        self._profiles = await self._one_by_one(self._saved.load)
+        self._say(" ".join(one.reason for one in self._saved.file.faulty))
+        if not self.url.text():
+            if self._profiles:
+                self._show_list(self._profiles[0].name)
+                self._chosen(self._profiles[0].name)
+            else:
+                self.add_new()
+
+    def _ask_save(self, then: Callable[[Profile], object] | None) -> None:
+        """Save, unless the level of safety sinks: that is asked about."""
+        try:
+            profile = self.form.profile()
+        except UserError as error:
+            self._say(str(error))
+            return
+        before = next((p for p in self._profiles if p.name == self._editing), None)
+        if before is None or not lowers_safety(before, profile):
+            self._start(self._save(profile, then), "save")
+            return
+        box = self._box(
+            f"Make “{plain(profile.name)}” ({profile.environment.value}) less safe?",
+            f"Now: {SAFETY_WORDS[before.safety]}.\nThen: {SAFETY_WORDS[profile.safety]}.",
+        )
+        lower = box.addButton("Lower safety", QMessageBox.ButtonRole.DestructiveRole)
+        lower.clicked.connect(lambda: self._start(self._save(profile, then), "save"))
+        box.open()
+
+    async def _save(self, profile: Profile, then: Callable[[Profile], object] | None) -> None:
+        was = self._editing
+        known = {store for one in self._profiles for store in one.schedule_stores}
+        await self._one_by_one(lambda: confirm(set(profile.schedule_stores) - known))  # those were typed here
+        profile, about_history = await self._one_by_one(lambda: save_with_history(self._saved, profile, was))
+        self._profiles = await self._one_by_one(self._saved.load)
+        self._drafts.pop(was, None)
+        if self._editing == was:  # nobody has chosen another one meanwhile
+            self._editing, self._busy = profile.name, ""
+            self._show(profile)
+        self._show_list(self._editing)
+        said = (await self._show_keeping()).problem if any(profile.secrets().values()) else ""
+        self._say(" ".join(part for part in (f"Saved “{profile.name}”.", about_history, said) if part))
+        if then is not None:
+            if was and was != profile.name:
+                self.removed.emit(was)
+            then(profile)
+            self.close()
+        else:
+            self.saved.emit(profile, was)
+
+    def _test(self) -> None:
+        """Try the connection as it is written in the form, step by step; again: back to the form."""
+        if self.centre.currentWidget() is self.steps:
+            self.show_form()
+            return
+        try:
+            profile = self.form.profile()
+        except UserError as error:
+            self._say(str(error))
+            return
+        self._say("")
+        self.show_steps()
+        self.steps.run(profile)
+
+    def _moved(self, name: str, before: str) -> None:
+        """The order of the list counts at once; the file follows."""
+        order = self.list.names()
+        self._profiles.sort(key=lambda profile: order.index(profile.name))
+        self._moves += 1
+        self._start(self._move(name, before, self._moves), "move")
+
+    async def _move(self, name: str, before: str, number: int) -> None:
+        problem: UserError | None = None
+        try:
+            profiles = await self._one_by_one(lambda: self._saved.move(name, before=before or None))
+        except UserError as error:
+            problem = error
+            profiles = await self._one_by_one(self._saved.load)
+        if number == self._moves:  # else the list has changed since, and the file follows
+            self._profiles = profiles
+            self._show_list(self._editing)
+        if problem is not None:
+            raise problem
+
+    async def _delete(self, name: str) -> None:
+        self._profiles = await self._one_by_one(lambda: self._saved.remove(name))
+        self._drafts.pop(name, None)
+        self._clean = self.form.texts()
+        if self._profiles:
+            self._chosen(self._profiles[0].name)
+        else:
+            self.add_new()
+        self._say(f"Deleted “{name}”. Its history stays.")
+        self.removed.emit(name)
+
+    async def _allow_file(self, agreed: bool) -> None:
+        try:
+            await self._off_thread(self._passwords.allow_file if agreed else self._passwords.forget_file)
+        finally:
+            keeping = await self._show_keeping()
+        self._say(f"Passwords are kept in {self._passwords.file_path}." if agreed else keeping.problem)
+
+    async def _show_keeping(self) -> Keeping:
+        """Show where passwords are kept; the file is offered only where there is no keyring."""
+        keeping: Keeping = await self._off_thread(self._passwords.keeping)
+        self.password.setPlaceholderText("kept in the system's keyring" if keeping.has_keyring else "")
+        self.keep_in_file.setVisible(not keeping.has_keyring)
+        self.keep_in_file.blockSignals(True)
+        self.keep_in_file.setChecked(keeping.file_allowed)
+        self.keep_in_file.blockSignals(False)
+        return keeping
+
+    async def _import(self, profiles: list[Profile]) -> None:
+        self._profiles = await self._one_by_one(lambda: self._saved.add_all(profiles))
+        names = [profile.name for profile in profiles]
+        for name in names:
+            self._drafts.pop(name, None)
+        self._clean = self.form.texts()
+        self._chosen(names[0])
+        missing = "" if any(p.password for p in profiles) else " Passwords are not in it: type them."
+        problem = (await self._show_keeping()).problem
+        self._say(f"Imported {', '.join(names)}.{missing} {problem}".strip())
+
+    def _ask_delete(self) -> None:
+        if not self._editing:
+            return
+        name = self._editing
+        box = self._box(f"Delete the profile “{plain(name)}” and its passwords?", "Its history stays.")
+        delete = box.addButton("Delete profile", QMessageBox.ButtonRole.DestructiveRole)
+        delete.clicked.connect(lambda: self._start(self._delete(name), "delete"))
+        box.open()
+
+    def _box(self, text: str, more: str) -> QMessageBox:
+        """A question whose safe answer is the default."""
+        box = QMessageBox(self)
+        box.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        box.setTextFormat(Qt.TextFormat.PlainText)
+        box.setText(text)
+        box.setInformativeText(more)
+        box.setDefaultButton(box.addButton(QMessageBox.StandardButton.Cancel))
+        return box
+
+    def _check(self) -> None:
+        """Say at once what is wrong; what cannot be saved is disabled, with the reason in the tooltip."""
+        _, wrong = self.form.evaluate()
+        self.form.show_problems(wrong)
+        place = next(iter(wrong), "")
+        reason = f"{BY_PLACE[place].name}: {wrong[place]}" if place and place != "url" else wrong.get(place, "")
+        for button in (self.save, self.connect_button, self.test):
+            button.setEnabled(not reason and not self._busy)
+            button.setToolTip(reason or self._busy)
+        shown = reason if self.url.text() else ""
+        if shown or self.message.text() == self._problem:  # what else was said stays
+            self._say(shown)
+        self._problem = shown
+        for tool in (self.delete, self.up, self.down):
+            tool.setEnabled(bool(self._editing))
+
+    def _show_list(self, current: str) -> None:
+        self.exchange.show_profiles(self._profiles, self._editing)
+        self.list.show_profiles(self._profiles, current, self._drafts)
+
+    def _say(self, text: str) -> None:
+        self.message.setText(text)
+
+    async def _one_by_one(self, work: Callable[[], Any]) -> Any:
+        """What reads and writes the file, in the order in which it was asked for."""
+        async with self._file_lock:
+            return await self._off_thread(work)
+
+    async def _off_thread(self, work: Callable[[], Any]) -> Any:
+        return await patiently(work)
+
+    def _start(self, work: Coroutine[Any, Any, object], name: str) -> None:
+        task = asyncio.get_running_loop().create_task(self._guarded(work), name=f"profiles: {name}")
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _guarded(self, work: Coroutine[Any, Any, object]) -> None:
+        try:
+            await work
+        except UserError as error:
+            self._say(str(error))

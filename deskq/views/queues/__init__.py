@@ -1,0 +1,3 @@
+"""The Queues view."""
+
+from __future__ import annotations

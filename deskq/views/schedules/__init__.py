@@ -1,0 +1,3 @@
+"""The Schedules views."""
+
+from __future__ import annotations

@@ -1,0 +1,3 @@
+"""The editor of a schedule."""
+
+from __future__ import annotations

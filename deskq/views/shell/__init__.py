@@ -1,0 +1,3 @@
+"""The main window and what surrounds its views."""
+
+from __future__ import annotations

@@ -1,0 +1,3 @@
+"""The Tasks view and the detail of a task."""
+
+from __future__ import annotations

@@ -1,0 +1,55 @@
+"""What the Tasks view says where it shows no task, and what its menu offers."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from deskq.formats import plain
+from deskq.models.tasks.table import TasksModel
+
+MENU: Final = (
+    *("detail", "retry", "retry_to", "retry_all", "send_like", "revoke", "revoke_all", "terminate", "abort"),
+    *("copy_cell", "copy_row", "copy_uuid", "copy_json", "copy_call"),
+)
+MOST_RETRIED: Final = 100_000
+"""Tasks that are retried at once from the window."""
+MOST_REVOKED: Final = 50_000
+"""Tasks that are revoked at once from the window: a worker remembers no more (celery.worker.state.REVOKES_MAX)."""
+_NO_EVENTS: Final = (
+    "Tasks appear as workers tell of them. Workers tell when they run with -E, or with worker_send_task_events = True."
+)
+
+
+def empty_words(
+    model: TasksModel,
+    problem: str,
+    *,
+    trouble: str,
+    doubt: str,
+    waiting: bool,
+    heard: bool,
+    loading: bool,
+    searching: bool,
+) -> tuple[str, str, str]:
+    """Return title, reason, and what the button says, "" for none.
+
+    ``trouble``: why the filter is not understood, ``doubt``: what is odd about it. ``waiting``: for a recorder to begin
+    the history. ``heard``: whether the broker has been heard, which is not the same as hearing of no task.
+    """
+    if waiting:
+        return "Waiting for the history", problem or "The recorder is starting.", ""
+    if trouble:
+        return "Filter not understood", plain(trouble), "Clear filter"
+    if searching:
+        return "Searching", "No task was found yet.", ""
+    if model.search is not None and model.search.stopped:
+        return "No task found", "The search was stopped: older tasks were not searched.", "Clear filter"
+    if loading:
+        return "Reading the history", "What matches is being looked for.", ""
+    if not model.chosen.empty:
+        return "No task matches", plain(doubt) or "No task in the history matches the filter.", "Clear filter"
+    if problem:
+        return "Nothing recorded", problem, ""
+    if not heard:
+        return "Not connected yet", "Tasks appear when the recorder is connected to the broker.", ""
+    return "No task events yet", _NO_EVENTS, ""

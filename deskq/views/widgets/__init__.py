@@ -1,0 +1,3 @@
+"""Widgets, colours and fields that all views share."""
+
+from __future__ import annotations

@@ -1,0 +1,3 @@
+"""The Workers view."""
+
+from __future__ import annotations

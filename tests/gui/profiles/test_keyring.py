@@ -1,0 +1,71 @@
+"""A keyring that asks a person to unlock it delays passwords, and nothing else: the window never waits for it."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
+
+import keyring.core
+import pytest
+from PySide6.QtWidgets import QApplication, QMessageBox
+
+from deskq.profiles import Profile, ProfileFile, Secret
+from deskq.views.shell.password_dialog import PasswordDialog
+from tests.gui.conftest import Run, until
+from tests.gui.shell.test_window import opened
+from tests.support.slow_keyring import SlowKeyring
+
+SHOP = Profile.from_url("redis://anna@127.0.0.1:1/0", name="shop")
+
+
+@pytest.fixture
+def slow_keyring(monkeypatch: pytest.MonkeyPatch) -> Iterator[type[SlowKeyring]]:
+    """A keyring that is still to be found, and answers nothing before ``may_answer`` is set."""
+    monkeypatch.setenv("PYTHON_KEYRING_BACKEND", "tests.support.slow_keyring.SlowKeyring")
+    monkeypatch.setattr(keyring.core, "_keyring_backend", None)
+    monkeypatch.setattr(SlowKeyring, "threads", [])
+    monkeypatch.setattr(SlowKeyring, "passwords", {("deskq", "shop"): "c4n4ry"})
+    monkeypatch.setattr(SlowKeyring, "may_answer", threading.Event())
+    yield SlowKeyring
+    SlowKeyring.may_answer.set()
+
+
+def test_the_window_never_waits_for_the_keyring(slow_keyring: type[SlowKeyring], run: Run, qapp: QApplication) -> None:
+    ProfileFile().save([SHOP])
+
+    async def scenario() -> None:
+        async with opened(qapp) as app:
+            app.window.show()
+            other = app.add(replace(SHOP, name="other"), start=False)
+            app.spawn(app.load_saved(), "saved profiles")
+            await until(lambda: slow_keyring.threads, what="the keyring to be looked for")
+            other.login_refused.emit("no")
+            app.open_profiles()
+            dialog: Any = app._dialog
+            await until(lambda: dialog.name.text() == "shop", what="the profile to be shown without its password")
+            assert not dialog.save.isEnabled()
+            assert app.window.findChildren(PasswordDialog) == []
+            slow_keyring.may_answer.set()
+            await until(dialog.save.isEnabled)
+            assert dialog.form.profile().password == Secret("c4n4ry")
+            await until(lambda: app.window.findChildren(PasswordDialog), what="the password to be asked for")
+            (asking,) = app.window.findChildren(PasswordDialog)
+            asking.reject()
+            assert dialog.keep_in_file.isHidden()
+            assert "keyring" in dialog.password.placeholderText()
+            dialog.password.setText("another")
+            dialog.save.click()
+            await until(lambda: "Saved" in dialog.message.text())
+            assert slow_keyring.passwords == {("deskq", "shop"): "another"}
+            dialog.delete.click()
+            (box,) = (box for box in dialog.findChildren(QMessageBox) if box.isVisible())
+            next(button for button in box.buttons() if "Delete" in button.text()).click()
+            await until(lambda: "Deleted" in dialog.message.text())
+            assert slow_keyring.passwords == {}
+            dialog.close()
+            await until(lambda: not app._tasks)
+
+    run(scenario())
+    assert threading.main_thread() not in slow_keyring.threads

@@ -1,0 +1,47 @@
+"""Charts: round ticks, and what the mouse reads off."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+from PySide6.QtCore import QPoint
+from PySide6.QtTest import QTest
+from pytestqt.qtbot import QtBot
+
+from deskq import formats
+from deskq.views.widgets.charts import Series, TimeChart
+from deskq.views.widgets.plot import Plot, time_ticks, value_ticks
+
+
+@pytest.mark.parametrize(
+    ("top", "most", "ticks"),
+    [(10.8, 5, [0, 5, 10]), (1.0, 5, [0, 0.2, 0.4, 0.6, 0.8, 1.0]), (7_560, 4, [0, 2_000, 4_000, 6_000])],
+)
+def test_values_are_round(top: float, most: int, ticks: list[float]) -> None:
+    assert list(value_ticks(top, most)) == pytest.approx(ticks)
+
+
+@pytest.mark.parametrize("span", [60.0, 900.0, 86_400.0, 7 * 86_400.0, 90 * 86_400.0])
+def test_times_are_round_and_few(span: float) -> None:
+    now = 1_795_000_123.4
+    ticks = list(time_ticks(now - span, now, 6))
+    assert 1 <= len(ticks) <= 7
+    assert all(now - span <= moment <= now and time.localtime(moment).tm_sec % 10 == 0 for moment, _ in ticks)
+    assert len({text for _, text in ticks}) == len(ticks)
+
+
+def test_the_mouse_reads_the_nearest_values(qtbot: QtBot) -> None:
+    chart = TimeChart("Depth", formats.number)
+    qtbot.addWidget(chart)
+    chart.resize(600, 250)
+    times = [1_795_000_000.0 + 10 * n for n in range(100)]
+    chart.show_series([Series("ready", "running", times, [float(n) for n in range(100)])], [], times[0], times[-1])
+    chart.show()
+    plot = chart.findChild(Plot)
+    assert plot is not None
+    plot.grab()  # painted: now it knows where its lines are
+    QTest.mouseMove(plot, QPoint(plot.width() // 2, plot.height() // 2))
+    qtbot.waitUntil(lambda: "ready" in chart.reading.text())
+    value = int(chart.reading.text().rpartition(" ")[2])
+    assert 40 <= value <= 60
