@@ -12,9 +12,6 @@ from functools import lru_cache
 from itertools import pairwise
 from typing import Final
 
-from celery.schedules import schedule as celery_schedule
-from celery.schedules import solar as celery_solar
-
 from deskq.errors import UserError
 from deskq.schedules.model import (
     Clocked,
@@ -29,7 +26,9 @@ from deskq.schedules.model import (
 )
 from deskq.schedules.timing.crontab_times import times_of
 from deskq.schedules.timing.crontabs import EPOCH
+from deskq.schedules.timing.interval_times import interval_following
 from deskq.schedules.timing.rrules import rrule_following
+from deskq.schedules.timing.sun import sun_following
 from deskq.schedules.timing.validation import check
 from deskq.schedules.timing.zones import Change, changes, zone_of
 
@@ -116,7 +115,7 @@ def next_runs(
             if isinstance(schedule, Clocked):
                 break
             last = at.astimezone(tz)
-    except (RuntimeError, OverflowError, ValueError, UserError):  # Celery gave up looking; the end of the calendar
+    except (RuntimeError, OverflowError, ValueError, UserError):  # the end of the calendar
         return runs
     return runs
 
@@ -181,7 +180,7 @@ def _following(schedule: Schedule, zone: str, after: float) -> Following:
     if isinstance(schedule, Clocked):
         return _clocked_following(schedule)
     if isinstance(schedule, Solar):
-        return _solar_following(schedule, zone)
+        return _solar_following(schedule)
     if isinstance(schedule, RRule):
         return rrule_following(schedule, after)
     raise UserError(schedule.reason)
@@ -212,10 +211,7 @@ def _interval_following(schedule: Interval) -> Following:
     every = timedelta(seconds=schedule.seconds)
     if not every:
         raise UserError("An interval must be longer than nothing.")
-    if not schedule.relative:
-        return lambda last: (last.astimezone(UTC) + every, "")
-    rounded = celery_schedule(every, relative=True, nowfun=lambda: EPOCH)
-    return lambda last: (EPOCH + rounded.remaining_estimate(last), "")
+    return lambda last: (interval_following(last, every, relative=schedule.relative), "")
 
 
 def _clocked_following(schedule: Clocked) -> Following:
@@ -226,13 +222,11 @@ def _clocked_following(schedule: Clocked) -> Following:
     return lambda last: (at, "") if last < at or last == EPOCH else None
 
 
-def _solar_following(schedule: Solar, zone: str) -> Following:
-    try:
-        made = celery_solar(schedule.event, schedule.latitude, schedule.longitude, nowfun=lambda: EPOCH)
-    except ValueError as error:
-        raise UserError(str(error)) from None
-    made.tz = zone_of(zone)
-    return lambda last: (EPOCH + made.remaining_estimate(last), "")
+def _solar_following(schedule: Solar) -> Following:
+    if problem := check(schedule):
+        raise UserError(problem)
+    following = sun_following(schedule.event, schedule.latitude, schedule.longitude)
+    return lambda last: (following(last), "")
 
 
 def clock_changes(schedule: Schedule, zone: str, *, after: float, days: int = 366) -> list[ClockChange]:

@@ -5,12 +5,11 @@ from __future__ import annotations
 import math
 from datetime import UTC, datetime
 
-from celery.schedules import solar
-
 from deskq.errors import UserError
 from deskq.schedules.model import Clocked, Crontab, Interval, RRule, Schedule, Solar
 from deskq.schedules.timing.crontabs import crontab_problem
 from deskq.schedules.timing.rrules import rrule_following
+from deskq.schedules.timing.sun import EVENTS
 from deskq.schedules.timing.zones import zone_of
 
 
@@ -47,8 +46,8 @@ def _interval_problem(schedule: Interval) -> str:
 
 
 def _solar_problem(schedule: Solar) -> str:
-    if schedule.event not in solar._all_events:
-        return f"“{schedule.event}” is no event of the sun: Celery knows {', '.join(sorted(solar._all_events))}."
+    if schedule.event not in EVENTS:
+        return f"“{schedule.event}” is no event of the sun: Celery knows {', '.join(sorted(EVENTS))}."
     if not -90 <= schedule.latitude <= 90:
         return f"The latitude {schedule.latitude} is not between -90 and 90."
     if not -180 <= schedule.longitude <= 180:

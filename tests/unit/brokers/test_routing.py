@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import kombu
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -20,6 +21,9 @@ DIRECT = [Bound("mail", "", "emails"), Bound("mail", "", "archive"), Bound("sms"
 TOLD = frozenset
 
 
+@pytest.mark.skipif(
+    kombu.VERSION < (5, 7), reason="this kombu takes * for several words, which neither AMQP nor later ones do"
+)
 @given(st.lists(WORDS, min_size=1, max_size=5), st.lists(KEY_WORDS, min_size=1, max_size=6))
 def test_a_topic_matches_as_kombu_matches_it(binding: list[str], key: list[str]) -> None:
     exchange = TopicExchange(None)

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import celery
 import pytest
 from celery import Celery
 from celery.schedules import crontab, schedule, solar
@@ -32,6 +33,8 @@ ZONES = (
     "Asia/Beirut",  # at midnight
     "UTC",
 )
+# Earlier ones mix wall times across changes of the clock; what deskq says beside them: test_whichever_celery.py.
+as_this_celery_does = pytest.mark.skipif(celery.VERSION < (5, 7), reason="this Celery counts differently")
 _apps = {zone: Celery("preview", set_as_current=False, timezone=zone) for zone in ZONES}
 
 
@@ -86,6 +89,7 @@ crontabs = st.builds(
 moments = st.integers(int(epoch(2025, 1, 1)), int(epoch(2027, 1, 1)))
 
 
+@as_this_celery_does
 @settings(max_examples=250)
 @given(made=crontabs, zone=st.sampled_from(ZONES), after=moments)
 @example(Crontab("30", "2"), "Europe/Berlin", int(epoch(2026, 3, 27)))
@@ -101,6 +105,7 @@ def test_crontabs_run_when_beat_runs_them(made: Crontab, zone: str, after: int) 
     assert runs == beat(crontab_of(made), zone, after, after + HORIZON.total_seconds() + 1, 30)
 
 
+@as_this_celery_does
 @pytest.mark.parametrize("zone", ZONES)
 @pytest.mark.parametrize("text", ["30 2 * * *", "0,30 1-3 * * 0-3", "5 0 1 * *"])
 def test_two_years_at_a_stretch(zone: str, text: str) -> None:
@@ -112,6 +117,7 @@ def test_two_years_at_a_stretch(zone: str, text: str) -> None:
     assert len(runs) > 20
 
 
+@as_this_celery_does
 @given(zone=st.sampled_from(ZONES), after=moments, made=crontabs)
 @settings(max_examples=50)
 def test_a_crontab_s_own_zone_is_that_of_django_celery_beat(zone: str, after: int, made: Crontab) -> None:
@@ -129,6 +135,7 @@ def test_a_crontab_s_own_zone_is_that_of_django_celery_beat(zone: str, after: in
     assert runs == beat(aware, "UTC", after, after + HORIZON.total_seconds() + 1, 5)
 
 
+@as_this_celery_does
 @settings(max_examples=100)
 @given(
     seconds=st.sampled_from([1, 7, 30, 60, 90, 300, 3600, 5400, 86_400, 200_000, 604_800]),
@@ -146,6 +153,7 @@ def test_intervals(seconds: int, relative: bool, zone: str, after: int, late: in
     assert [run.at for run in runs] == expected
 
 
+@as_this_celery_does
 @settings(max_examples=30)
 @given(
     event=st.sampled_from(sorted(solar._all_events)),
