@@ -54,12 +54,15 @@ def server(engine: str, port: int, user: str, password: str) -> dict[str, Any]:
 
 
 class DjangoProject:
-    """A folder with settings and a Celery app. The first of the databases must be called "default"."""
+    """A folder with settings and a Celery app. The first of the databases must be called "default".
 
-    def __init__(self, folder: Path, databases: Mapping[str, Mapping[str, Any]]) -> None:
+    ``settings``: lines that are put at the end.
+    """
+
+    def __init__(self, folder: Path, databases: Mapping[str, Mapping[str, Any]], settings: str = "") -> None:
         self.folder = folder
         folder.mkdir(exist_ok=True)
-        (folder / "shop_settings.py").write_text(_SETTINGS.format(databases=dict(databases)))
+        (folder / "shop_settings.py").write_text(_SETTINGS.format(databases=dict(databases)) + settings)
         self._environment = {
             **os.environ,
             "DJANGO_SETTINGS_MODULE": "shop_settings",

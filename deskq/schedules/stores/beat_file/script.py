@@ -1,7 +1,8 @@
 """Prints what Celery's celerybeat-schedule holds; a script of its own, whose unpickler calls nothing.
 
-The file is a shelve: a dbm of any format, its values pickles. ``find_class`` hands out stand-ins that only keep what
-they are given, for the names in KNOWN, and refuses every other name; so no pickle can run anything.
+The file is a shelve: a dbm of any format, its values pickles. ``find_class`` imports nothing: it hands out stand-ins
+that only keep what they are given, so no pickle can run anything. Those of Celery's schedules and of dates are read;
+any other class is named in the one entry that has it.
 """
 
 from __future__ import annotations
@@ -22,9 +23,9 @@ from zoneinfo import ZoneInfo
 MARK = "deskq-settings:"
 CRON = ("minute", "hour", "day_of_week", "day_of_month", "month_of_year")  # crontab.__reduce__
 ENTRY = ("name", "task", "last_run_at", "total_run_count", "schedule", "args", "kwargs", "options")
-KNOWN = frozenset(
+SCHEDULES = frozenset(("celery.schedules", name) for name in ("schedule", "crontab", "solar"))
+ZONES = frozenset(
     {
-        *(("datetime", name) for name in ("datetime", "timedelta", "timezone")),
         *(
             (module, name)
             for module in ("zoneinfo", "backports.zoneinfo")
@@ -32,11 +33,10 @@ KNOWN = frozenset(
         ),
         *(("pytz", name) for name in ("_UTC", "_p")),
         ("dateutil.tz.tz", "tzutc"),
-        ("builtins", "range"),  # crontab takes any iterable
-        ("celery.beat", "ScheduleEntry"),
-        *(("celery.schedules", name) for name in ("schedule", "crontab", "solar")),
+        ("datetime", "timezone"),
     }
 )
+RANGE = ("builtins", "range")  # crontab takes any iterable
 MOST_MEMORY = 1024 * 1024 * 1024
 MOST_SECONDS = 10
 MOST_VALUES = 61  # more than any field has: such a field is wrong, and that is what is told
@@ -50,35 +50,57 @@ class StandIn:
     """Keeps what it was made of, and does nothing."""
 
     origin = ("", "")
+    given: tuple[Any, ...] = ()
+    state: Any = None
 
     def __init__(self, *given: Any) -> None:
         self.given = given
-        self.state: Any = None
 
     def __setstate__(self, state: Any) -> None:
         self.state = state
 
+    def __setitem__(self, key: Any, value: Any) -> None:
+        """Of a class that is a dict; see append."""
 
-STAND_INS = {place: type("StandIn", (StandIn,), {"origin": place}) for place in KNOWN}
+    def append(self, value: Any) -> None:
+        """Of a class that is a list: nothing is shown of it."""
+
+    def extend(self, values: Any) -> None:
+        """See append."""
+
+    @property
+    def name(self) -> str:
+        """The class's own name."""
+        return self.origin[1]
 
 
-def zone_class(owner: Any, name: Any) -> Any:
-    """Stand in for ``getattr(ZoneInfo, "_unpickle")``, which is how a ZoneInfo is pickled; refuse all else."""
-    if name != "_unpickle" or getattr(owner, "origin", ("", ""))[1] != "ZoneInfo":
-        raise Refused("it calls getattr for more than a time zone")
-    return owner
+def stand_in(module: str, name: str) -> type[StandIn]:
+    """Return the class that stands in for another one."""
+    return type("StandIn", (StandIn,), {"origin": (module, name)})
+
+
+def attribute_of(owner: Any, name: Any, *default: Any) -> Any:
+    """Stand in for ``getattr(ZoneInfo, "_unpickle")``, which is how a ZoneInfo is pickled, and for any other."""
+    if name == "_unpickle" and getattr(owner, "origin", None) in ZONES:
+        return owner
+    return stand_in("builtins", "getattr")
+
+
+def latin_bytes(text: str, encoding: str = "") -> bytes:
+    """Stand in for ``_codecs.encode``, by which the oldest protocols write bytes."""
+    return text.encode("latin-1")
 
 
 class Reader(pickle.Unpickler):
-    """Knows KNOWN, as stand-ins."""
+    """Reads a pickle into plain values and stand-ins."""
 
     def find_class(self, module: str, name: str) -> Any:
-        """Return the stand-in, or raise Refused; imports nothing."""
+        """Return the stand-in; imports nothing."""
         if (module, name) in (("builtins", "getattr"), ("__builtin__", "getattr")):
-            return zone_class
-        if (module, name) not in STAND_INS:
-            raise Refused(f"it names {module}.{name}, which is neither a date nor one of Celery's schedules")
-        return STAND_INS[module, name]
+            return attribute_of
+        if (module, name) == ("_codecs", "encode"):
+            return latin_bytes
+        return stand_in(module, name)
 
     def persistent_load(self, pid: Any) -> Any:
         """Nothing of Celery's has one."""
@@ -113,12 +135,24 @@ def of_file(path: str) -> dict[str, Any]:
     stored = stored_values(path)
     entries = Reader(io.BytesIO(stored[b"entries"])).load() if b"entries" in stored else {}
     if not isinstance(entries, dict):
-        raise Refused("its entries are no dict")
-    zone = Reader(io.BytesIO(stored[b"tz"])).load() if b"tz" in stored else None
+        raise Refused("its entries are not a dict")
+    zone = None
+    with contextlib.suppress(Exception):  # the entries are worth more
+        zone = Reader(io.BytesIO(stored[b"tz"])).load() if b"tz" in stored else None
     return {
-        "entries": [entry_of(str(name), value) for name, value in entries.items()],
+        "entries": [entry_or_reason(str(name), value) for name, value in entries.items()],
         "zone": zone if isinstance(zone, str) else "",
     }
+
+
+def entry_or_reason(name: str, value: Any) -> dict[str, Any]:
+    """Return an entry as plain values; one that cannot be read leaves the others as they are."""
+    try:
+        return entry_of(name, value)
+    except Exception as error:  # noqa: BLE001 - whatever a value of another type raises
+        reason = str(error) if isinstance(error, Refused) else type(error).__name__ + ": " + str(error)
+        found = {"name": name, "task": "unknown", "schedule": unreadable("", "It cannot be read: " + reason + ".")}
+        return {"entry": found, "last_run_at": None, "total_run_count": None}
 
 
 def stored_values(path: str) -> dict[bytes, bytes]:
@@ -140,24 +174,31 @@ def stored_values(path: str) -> dict[bytes, bytes]:
 
 
 def entry_of(name: str, entry: Any) -> dict[str, Any]:
-    """Return one ScheduleEntry's stand-in as plain values."""
-    if not isinstance(entry, StandIn) or entry.origin[1] != "ScheduleEntry":
-        raise Refused("“" + name + "” is no entry")
-    given = dict(zip(ENTRY, entry.given, strict=False))
-    found: dict[str, Any] = {"name": name, "task": str(given.get("task") or "")}
-    found["schedule"] = schedule_of(given.get("schedule"))
+    """Return one ScheduleEntry's stand-in as plain values; a class of its own is one if it is made as that is."""
+    given = dict(zip(ENTRY, entry.given, strict=False)) if isinstance(entry, StandIn) else {}
+    if len(given) != len(ENTRY) or not isinstance(given["task"], str):
+        raise Refused("it is not an entry of Celery's")
+    found: dict[str, Any] = {"name": name, "task": given["task"], "schedule": schedule_of(given["schedule"])}
     for key, kind in (("args", (list, tuple)), ("kwargs", dict), ("options", dict)):
-        if given.get(key) and isinstance(given[key], kind):
+        if given[key] and isinstance(given[key], kind):
             found[key] = plain(given[key])
-    last = time_of(given.get("last_run_at"))
-    count = given.get("total_run_count")
-    return {"entry": found, "last_run_at": last, "total_run_count": count if isinstance(count, int) else None}
+    count = given["total_run_count"]
+    return {
+        "entry": found,
+        "last_run_at": time_of(given["last_run_at"]),
+        "total_run_count": count if isinstance(count, int) else None,
+    }
 
 
 def schedule_of(value: Any) -> dict[str, Any]:
     """Return a schedule's stand-in as plain values."""
-    name = value.origin[1] if isinstance(value, StandIn) else ""
-    given = value.given if isinstance(value, StandIn) else ()
+    if not isinstance(value, StandIn):
+        return unreadable(type(value).__name__, "It is not a schedule.")
+    name, given = value.name, value.given
+    if value.origin not in SCHEDULES:
+        kind = value.origin[0] + "." + name
+        reason = "Its class " + kind + " is not one of Celery's: only beat can tell when it runs next."
+        return unreadable(kind, reason)
     if name == "schedule" and given:
         every = given[0]
         seconds = span_of(every).total_seconds() if isinstance(every, StandIn) else float(every)
@@ -166,12 +207,17 @@ def schedule_of(value: Any) -> dict[str, Any]:
         return {"kind": "crontab", **{key: field_of(part) for key, part in zip(CRON, given, strict=True)}}
     if name == "solar" and len(given) == 3:
         return {"kind": "solar", "event": str(given[0]), "latitude": given[1], "longitude": given[2]}
-    return {"kind": "unreadable", "text": name, "reason": "deskq does not know this kind of schedule."}
+    return unreadable(name, "deskq does not know this form of a " + name + ".")
+
+
+def unreadable(text: str, reason: str) -> dict[str, Any]:
+    """Return a schedule of which only the reason is told."""
+    return {"kind": "unreadable", "text": text, "reason": reason}
 
 
 def field_of(value: Any) -> str:
     """Return a crontab's field, which may be a number, a text, a set or a range, as text."""
-    if isinstance(value, StandIn) and value.origin[1] == "range":
+    if isinstance(value, StandIn) and value.origin == RANGE:
         value = list(range(*value.given)[:MOST_VALUES])
     if isinstance(value, (set, frozenset, list, tuple)):
         return ",".join(sorted(str(part) for part in value))
@@ -181,7 +227,7 @@ def field_of(value: Any) -> str:
 def span_of(value: StandIn) -> timedelta:
     """Return a timedelta's stand-in as one."""
     if value.origin != ("datetime", "timedelta"):
-        raise Refused("it has an interval of " + value.origin[1])
+        raise Refused("its interval is of the class " + value.name)
     return timedelta(*value.given)
 
 
@@ -196,11 +242,13 @@ def time_of(value: Any) -> float | None:
 
 def zone_of(value: StandIn | None) -> Any:
     """Return a time zone's stand-in as one."""
-    if value is None or value.origin[1] in ("tzutc", "_UTC"):
+    if value is None or value.name in ("tzutc", "_UTC"):
         return UTC
-    if value.origin[1] == "timezone":
+    if value.origin not in ZONES:
+        raise Refused("its last run is in a time zone of the class " + value.name)
+    if value.name == "timezone":
         return timezone(span_of(value.given[0]))
-    if value.origin[1] == "_p":  # name, offset in seconds, …
+    if value.name == "_p":  # name, offset in seconds, …
         return timezone(timedelta(seconds=value.given[1])) if len(value.given) > 1 else ZoneInfo(value.given[0])
     return ZoneInfo(value.given[0])
 
@@ -213,7 +261,7 @@ def plain(value: Any) -> Any:
         return {str(key): plain(inner) for key, inner in value.items()}
     if isinstance(value, (list, tuple, set, frozenset)):
         return [plain(inner) for inner in value]
-    return "<" + (value.origin[1] if isinstance(value, StandIn) else type(value).__name__) + ">"
+    return "<" + (value.name if isinstance(value, StandIn) else type(value).__name__) + ">"
 
 
 if __name__ == "__main__":

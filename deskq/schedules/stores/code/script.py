@@ -8,7 +8,7 @@ import json
 import os
 import sys
 import traceback
-from datetime import timedelta
+from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
 
@@ -63,10 +63,20 @@ def of_app(name: str) -> dict[str, Any]:
     schedule = conf.beat_schedule or {}
     module = sys.modules.get(getattr(app, "main", None) or "") or sys.modules.get(name.partition(":")[0])
     return {
-        "entries": [entry_of(str(key), value) for key, value in dict(schedule).items()],
+        "entries": [entry_or_reason(str(key), value) for key, value in dict(schedule).items()],
         "zone": str(conf.timezone or "UTC") if conf.enable_utc or conf.timezone else "",
         "file": str(getattr(module, "__file__", "") or ""),
     }
+
+
+def entry_or_reason(name: str, given: Any) -> dict[str, Any]:
+    """Return one entry as plain values; one whose own code raises leaves the others as they are."""
+    try:
+        return entry_of(name, given)
+    except Exception as error:  # noqa: BLE001 - a schedule of the project's own may raise anything
+        reason = "It cannot be read: " + "".join(traceback.format_exception_only(type(error), error)).strip() + "."
+        schedule = {"kind": "unreadable", "text": type(given).__name__, "reason": reason}
+        return {"name": name, "task": "unknown", "schedule": schedule}
 
 
 def entry_of(name: str, given: Any) -> dict[str, Any]:
@@ -99,7 +109,7 @@ def schedule_of(value: Any, relative: bool) -> dict[str, Any]:
     if "celery.solar" in names:
         return {"kind": "solar", "event": value.event, "latitude": value.lat, "longitude": value.lon}
     if "django_celery_beat.clocked" in names:
-        return {"kind": "clocked", "at": value.clocked_time.isoformat()}
+        return {"kind": "clocked", "at": aware(value.clocked_time).isoformat()}
     if "redbeat.rrule" in names:
         return rrule_of(value)
     if "celery.schedule" in names:
@@ -130,8 +140,8 @@ def rrule_of(value: Any) -> dict[str, Any]:
     names = ("yearly", "monthly", "weekly", "daily", "hourly", "minutely", "secondly")
     found: dict[str, Any] = {"kind": "rrule", "freq": names[value.freq], "interval": value.interval}
     for key in ("dtstart", "until"):
-        at = getattr(value, key)
-        if at is not None:
+        if getattr(value, key) is not None:
+            at = aware(getattr(value, key))
             found[key] = at.isoformat()
             found[key + "_offset"] = at.utcoffset().total_seconds() / 60
     for key in ("count", "wkst"):
@@ -144,6 +154,11 @@ def rrule_of(value: Any) -> dict[str, Any]:
         given = getattr(value, "by" + key)
         found["by" + key] = list(given) if isinstance(given, (list, tuple, set)) else [] if given is None else [given]
     return found
+
+
+def aware(at: datetime) -> Any:
+    """Return a time with its zone: to Celery a naive one is UTC."""
+    return at.replace(tzinfo=timezone.utc) if at.utcoffset() is None else at  # noqa: UP017 - for older Pythons
 
 
 def crontab_field(value: Any, key: str) -> str:

@@ -14,7 +14,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 from celery.beat import ScheduleEntry
-from celery.schedules import crontab, schedule, solar
+from celery.schedules import BaseSchedule, crontab, schedule, solar
 
 from deskq.schedules.model import Crontab, Entry, Interval, NotEditable, Owner, RRule, Solar, StoreError, Unreadable
 from deskq.schedules.stores.beat_file.store import BeatFileStore
@@ -224,22 +224,112 @@ def test_a_hostile_pickle_runs_nothing(protocol: int, tmp_path: Path) -> None:
         path = tmp_path / "celerybeat-schedule"
         with shelve.open(str(path), "n", protocol=protocol) as made:  # noqa: S301
             made["entries"] = _entries() | {"bad": call}
-        with pytest.raises(StoreError, match=r"neither a date nor one of Celery's|more than a time zone|is no entry"):
-            BeatFileStore(str(path)).read()
+        found = {entry.name: entry for entry in BeatFileStore(str(path)).read().entries}
         assert not canary.exists()
+        assert "It cannot be read" in found.pop("bad").problem
+        _check(found)
 
 
-@pytest.mark.parametrize(
-    "entries", [5, {"a": 5}, {"a": timedelta(1)}, {"a": ScheduleEntry("a", "t", _AT, 1, timedelta(days=1))}]
-)
-def test_what_is_no_schedule_is_told_or_shown(entries: Any, tmp_path: Path) -> None:
+class _Shifted(schedule):  # type: ignore[misc]
+    """As a project has it: two minutes later."""
+
+    def is_due(self, last_run_at: datetime) -> Any:
+        return super().is_due(last_run_at - timedelta(minutes=2))
+
+
+class _Moon(BaseSchedule):  # type: ignore[misc]
+    """As a project has it, with a way of its own to be pickled: none."""
+
+
+class _OwnEntry(ScheduleEntry):  # type: ignore[misc]
+    """As a project's own scheduler has it."""
+
+
+class _Kwargs(dict[str, Any]):
+    """A dict that a pickle fills item by item."""
+
+
+@pytest.mark.parametrize("protocol", [2, 4, 5])
+def test_a_class_of_the_projects_own_leaves_the_other_entries_readable(protocol: int, tmp_path: Path) -> None:
+    path = tmp_path / "celerybeat-schedule"
+
+    def entry(name: str, made: Any, kind: type = ScheduleEntry, **given: Any) -> Any:
+        return kind(name=name, task="t", schedule=made, last_run_at=_AT, total_run_count=7, **given)
+
+    own = {
+        "shifted": entry("shifted", _Shifted(timedelta(minutes=12))),
+        "moon": entry("moon", _Moon(nowfun=_AT.astimezone)),
+        "entry": entry("entry", schedule(timedelta(minutes=12)), _OwnEntry),
+        "kwargs": entry("kwargs", schedule(timedelta(minutes=12)), kwargs=_Kwargs(a=1)),
+    }
+    with shelve.open(str(path), "n", protocol=protocol) as made:  # noqa: S301
+        made["entries"] = _entries() | own
+    found = {each.name: each for each in BeatFileStore(str(path)).read().entries}
+    for name, kind in (("shifted", "_Shifted"), ("moon", "_Moon")):
+        one = found.pop(name)
+        assert isinstance(one.schedule, Unreadable)
+        assert f"{kind} is not one of Celery's: only beat can tell" in one.problem
+        assert (one.task, one.last_run_at, one.total_run_count) == ("t", _AT.timestamp(), 7)
+    for name in ("entry", "kwargs"):
+        one = found.pop(name)
+        assert (one.schedule, one.problem) == (Interval(720.0), "")
+    _check(found)
+
+
+def test_a_schedule_in_code_that_cannot_be_looked_at_leaves_the_others_readable(tmp_path: Path) -> None:
+    (tmp_path / "proj.py").write_text("""
+from datetime import datetime
+from celery import Celery
+from celery.schedules import schedule
+from redbeat.schedules import rrule
+
+class Broken(schedule):
+    @property
+    def run_every(self):
+        raise LookupError("no calendar")
+
+    @run_every.setter
+    def run_every(self, value):
+        pass
+
+naive = rrule("DAILY", dtstart=datetime(2027, 1, 1))
+naive.dtstart = datetime(2027, 1, 1)
+app = Celery("proj", broker="memory://")
+app.conf.beat_schedule = {
+    "broken": {"task": "t", "schedule": Broken(60)},
+    "odd": 5,
+    "naive": {"task": "t", "schedule": naive},
+    "fine": {"task": "t", "schedule": 10},
+}
+""")
+    found = {entry.name: entry for entry in CodeStore("proj:app", path=str(tmp_path)).read().entries}
+    assert set(found) == {"broken", "odd", "naive", "fine"}
+    assert "no calendar" in found["broken"].problem
+    assert found["odd"].problem
+    assert isinstance(found["naive"].schedule, RRule)
+    assert found["naive"].schedule.dtstart == datetime(2027, 1, 1, tzinfo=UTC).timestamp()
+    assert (found["fine"].schedule, found["fine"].problem) == (Interval(10.0), "")
+
+
+def test_what_is_not_an_entry_is_shown_with_the_reason(tmp_path: Path) -> None:
+    path = tmp_path / "celerybeat-schedule"
+    days = ScheduleEntry("a", "t", _AT, 1, timedelta(days=1))
+    soon = ScheduleEntry("a", "t", _AT, 1, timedelta(days=1))
+    soon.schedule = "soon"
+    with shelve.open(str(path), "n") as made:  # noqa: S301
+        made["entries"] = {"number": 5, "span": timedelta(1), "soon": soon, "days": days}
+    found = {entry.name: entry for entry in BeatFileStore(str(path)).read().entries}
+    assert "not an entry of Celery's" in found["number"].problem
+    assert "not an entry of Celery's" in found["span"].problem
+    assert "not a schedule" in found["soon"].problem
+    assert (found["days"].schedule, found["days"].problem) == (Interval(86_400.0), "")
+
+
+def test_a_file_without_entries_is_told(tmp_path: Path) -> None:
     path = tmp_path / "celerybeat-schedule"
     with shelve.open(str(path), "n") as made:  # noqa: S301
-        made["entries"] = entries
-    if isinstance(entries, dict) and isinstance(entries["a"], ScheduleEntry):
-        assert BeatFileStore(str(path)).read().entries[0].schedule == Interval(86_400.0)
-        return
-    with pytest.raises(StoreError, match="is not read"):
+        made["entries"] = 5
+    with pytest.raises(StoreError, match="is not read: its entries are not a dict"):
         BeatFileStore(str(path)).read()
 
 
