@@ -114,7 +114,7 @@ class Sampler:
         """Begin."""
         self._thread.start()
 
-    def stop(self, timeout: float = 3.0) -> None:
+    def stop(self, timeout: float = 1.0) -> None:
         """End; a call that hangs is left to its deadline."""
         self._stop.set()
         self._thread.join(timeout)

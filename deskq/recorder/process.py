@@ -19,6 +19,7 @@ from deskq.profiles import Profile
 from deskq.recorder.gc_tuning import seldom_collected
 from deskq.recorder.poller import Acted
 from deskq.recorder.recorder import Recorder
+from deskq.recorder.stopping import Stop
 
 STATUS_SECONDS: Final = 5.0
 
@@ -36,7 +37,7 @@ def record(
     ``acted``: asked now and then, in a thread, what deskq did at this broker; None where nothing is new.
     Raises UserError: another recorder writes the history, or the broker refuses the login.
     """
-    stop = threading.Event()
+    stop = Stop()
     history, aside = open_history(history_path, lambda text: _print(status_stream, text))
     try:
         with _signals(stop), seldom_collected():
@@ -62,7 +63,7 @@ def record(
 
 
 @contextmanager
-def _signals(stop: threading.Event) -> Iterator[None]:
+def _signals(stop: Stop) -> Iterator[None]:
     """Set ``stop`` on SIGINT and SIGTERM; a second one ends the process at once."""
     if threading.current_thread() is not threading.main_thread():
         yield
@@ -72,7 +73,7 @@ def _signals(stop: threading.Event) -> Iterator[None]:
     def on_signal(number: int, _frame: FrameType | None) -> None:
         if stop.is_set():
             os._exit(128 + number)
-        stop.set()
+        stop.now()
 
     for number in (signal.SIGINT, signal.SIGTERM):
         before[number] = signal.signal(number, on_signal)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import threading
 import time
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -25,6 +24,7 @@ from deskq.recorder.maintenance import Upkeep
 from deskq.recorder.poll_results import Samples
 from deskq.recorder.poller import Acted, Sampler, Wanted
 from deskq.recorder.status import Rate, Summary, line
+from deskq.recorder.stopping import Stop
 from deskq.recorder.suspend_detector import Standstill, StandstillWatch
 from deskq.recorder.tracking.queue_tracker import QueueWatch
 from deskq.recorder.tracking.worker_tracker import WorkerWatch
@@ -47,7 +47,7 @@ class Recorder:
         self,
         profile: Profile,
         history: History,
-        stop: threading.Event,
+        stop: Stop,
         say: Callable[[str], None],
         aside: SetAside | None = None,
         acted: Callable[[], Acted | None] = lambda: None,
@@ -290,7 +290,9 @@ class Recorder:
         attempt = refusals = 0
         while not self._stop.is_set():
             try:
-                self._source.connect()
+                self._stop.until_set(self._source.connect)
+                if self._stop.is_set():
+                    return
             except (LoginRefused, PermissionRefused) as error:
                 if first:
                     raise

@@ -153,7 +153,7 @@ def test_a_dead_port_and_an_unknown_host(scheme: str) -> None:
 
 def test_another_protocol_on_the_port(redis_server: RedisServer, rabbit_server: RabbitServer) -> None:
     port = f"127.0.0.1:{rabbit_server.port}"
-    assert "no Redis" in steps_of(Profile.from_url(f"redis://{port}/0"))["login"].remedy
+    assert "is not a Redis" in steps_of(Profile.from_url(f"redis://{port}/0"))["login"].remedy
     assert "does not speak TLS" in steps_of(Profile.from_url(f"amqps://{port}"))["tls"].remedy
     assert steps_of(Profile.from_url(f"rediss://127.0.0.1:{redis_server.port}/0"))["tls"].state == "failed"
 

@@ -15,6 +15,7 @@ from deskq.history.reading.reader import HistoryReader
 from deskq.history.writing.writer import History
 from deskq.profiles import Profile
 from deskq.recorder.recorder import Recorder
+from deskq.recorder.stopping import Stop
 from deskq.recorder.suspend_detector import STANDSTILL_SECONDS, StandstillWatch
 from tests.support.flood import Feed, heartbeat, task_events
 from tests.support.recording import Recording
@@ -57,7 +58,7 @@ def test_a_recorder_that_stood_still_notes_one_gap_and_blames_no_worker(redis_ur
 def test_a_sleep_that_only_the_clock_tells_of(redis_url: str, tmp_path: Path) -> None:
     """A suspended machine: the recorder's own time did not pass, the clock that never stops did."""
     slept = [0.0]
-    stop = threading.Event()
+    stop = Stop()
     history_path = tmp_path / "h.sqlite"
     said: list[str] = []
     summaries: list[int] = []

@@ -11,13 +11,20 @@ from urllib.parse import unquote, urlsplit
 
 import redis
 from redis.backoff import NoBackoff
-from redis.connection import AbstractConnection, Connection, SSLConnection, UnixDomainSocketConnection
+from redis.connection import AbstractConnection
 from redis.exceptions import NoPermissionError
 from redis.retry import Retry
 from redis.sentinel import MasterNotFoundError, Sentinel
 
 from deskq.brokers.failover import first_of
 from deskq.brokers.ports import BrokerError, ConnectionLost, LoginRefused, PermissionRefused, Refused, TlsFailed
+from deskq.brokers.redis.replies import (
+    AskingRedis,
+    BoundedConnection,
+    BoundedTlsConnection,
+    BoundedUnixConnection,
+    UnlikeRedis,
+)
 from deskq.brokers.tls import tls_context, tls_sentence
 from deskq.profiles import Profile
 from deskq.system import reset_when_closed
@@ -46,7 +53,7 @@ def connection_class(profile: Profile) -> tuple[type[AbstractConnection], dict[s
         query = dict(part.partition("=")[::2] for part in url.query.split("&"))
         arguments["path"] = unquote(url.path)
         arguments["db"] = database(query.get("virtual_host") or query.get("db") or "0")
-        return UnixDomainSocketConnection, arguments
+        return BoundedUnixConnection, arguments
     arguments["socket_keepalive"] = True
     arguments["redis_connect_func"] = _connected
     arguments["db"] = database_of(profile)
@@ -64,8 +71,8 @@ def connection_class(profile: Profile) -> tuple[type[AbstractConnection], dict[s
             "ssl_certfile": tls.certificate,
             "ssl_keyfile": tls.key,
         }
-        return SSLConnection, arguments
-    return Connection, arguments
+        return BoundedTlsConnection, arguments
+    return BoundedConnection, arguments
 
 
 def _answering(profile: Profile) -> Profile:
@@ -106,7 +113,7 @@ def client(profile: Profile) -> redis.Redis:
     """Return a client with at most one connection, not yet open."""
     kind, arguments = connection_class(profile)
     pool = redis.ConnectionPool(connection_class=kind, max_connections=1, **arguments)
-    return redis.Redis(connection_pool=pool)
+    return AskingRedis(connection_pool=pool)
 
 
 def server_facts(server: redis.Redis) -> dict[str, str]:
@@ -192,8 +199,10 @@ def translate(error: Exception, profile: Profile) -> BrokerError:
     if isinstance(error, redis.TimeoutError | TimeoutError):
         hint = "Is there TLS on this port? " if profile.scheme in ("rediss", "valkeys") else ""
         return ConnectionLost(f"{place} does not answer. {hint}It may be frozen, overloaded, or behind a firewall.")
+    if isinstance(error, UnlikeRedis):
+        return BrokerError(f"What answers at {place} is not a Redis: it sent {text}. Check host and port.")
     if isinstance(error, redis.InvalidResponse) or "Protocol Error" in text:
-        return BrokerError(f"What answers at {place} is no Redis. Check the port.")
+        return BrokerError(f"What answers at {place} is not a Redis. Check the port.")
     if "reset by peer" in text or "closed by server" in text:
         if profile.scheme in ("redis", "valkey"):
             return ConnectionLost(

@@ -18,6 +18,7 @@ from deskq.brokers.ports import ConnectionLost, Loss
 from deskq.brokers.read_stall import Pace
 from deskq.brokers.redis.connection import CONNECT_SECONDS, connection_class, database_of, translate, translated
 from deskq.brokers.redis.disconnect_reason import Life, ending, life_of
+from deskq.brokers.redis.replies import MOST_BYTES, UnlikeRedis, check_announced
 from deskq.profiles import Profile
 from deskq.protocol.events import Event, decode_redis_envelope
 
@@ -37,6 +38,8 @@ class RedisEventSource:
         self._ping_after = ping_after
         self._connection: Any = None
         self._reader = hiredis.Reader()
+        self._socket: Any = None
+        self._waiting = 0
         self._buffer = bytearray(_READ_BYTES)
         self._size = self._fed = 0
         self._heard = self._heard_at = 0.0  # by the monotonic clock, and by the other
@@ -52,14 +55,16 @@ class RedisEventSource:
         profile = self._profile
         with translated(profile):
             kind, arguments = connection_class(profile)
-            connection = kind(**arguments | {"socket_timeout": CONNECT_SECONDS})
+            connection: Any = kind(**arguments | {"socket_timeout": CONNECT_SECONDS})
             self._connection = connection
             connection.connect()
             self._life = life_of(connection)
+            self._socket = connection._sock.plain  # what comes from now on answers nothing
             channel, pattern = channels(profile)
             connection.send_command("SUBSCRIBE", channel)
             connection.send_command("PSUBSCRIBE", pattern)
-            self._reader = hiredis.Reader()
+            self._reader = hiredis.Reader(protocolError=redis.InvalidResponse)
+            self._waiting = 0
             self._size = self._fed = 0
             self._hear()
             self._pace = Pace()
@@ -73,18 +78,18 @@ class RedisEventSource:
                         raise (
                             NoPermissionError(str(reply)) if "NOPERM" in str(reply) else redis.ResponseError(str(reply))
                         )
-                    confirmed += reply[0] in (b"subscribe", b"psubscribe")
+                    confirmed += _is_confirmation(reply)
                 if time.monotonic() > deadline:
                     raise redis.TimeoutError("no answer to SUBSCRIBE")
 
     def read(self, timeout: float) -> list[bytes]:
         """Return payloads that are there; see EventSource."""
-        if self._connection is None:
+        if self._socket is None:
             raise ConnectionLost("There is no connection.")
         self._pace.tick()
         try:
             payloads = self._read(timeout)
-        except (redis.RedisError, hiredis.ProtocolError, OSError) as error:
+        except (redis.RedisError, OSError) as error:
             raise self._lost(error, timeout) from None
         self._pace.tick(timeout)
         return payloads
@@ -95,7 +100,7 @@ class RedisEventSource:
         gets = self._reader.gets
         while True:
             while len(payloads) < _MOST_PAYLOADS and (reply := gets()) is not False:
-                if type(reply) is list:
+                if type(reply) is list and len(reply) > 2:
                     if reply[0] == b"pmessage" or reply[0] == b"message":
                         payloads.append(reply[-1])
                 elif isinstance(reply, hiredis.ReplyError) and not str(reply).startswith(_ALIVE):
@@ -104,7 +109,7 @@ class RedisEventSource:
                 self._feed()
                 continue
             if payloads:
-                return payloads
+                return _checked(payloads)
             left = deadline - time.monotonic()
             if left <= 0 and timeout > 0:
                 return payloads
@@ -123,13 +128,11 @@ class RedisEventSource:
         """See EventSource."""
         if self._connection is not None:
             self._connection.disconnect()
-            self._connection = None
+            self._connection = self._socket = None
 
     def _receive(self, timeout: float) -> bool:
         """Take what the socket has, for ``_feed``; False if nothing came in time. What it had before is fed."""
-        socket = self._connection._sock
-        if socket is None:  # redis-py lets go of it when something fails
-            raise ConnectionResetError("closed")
+        socket = self._socket
         socket.settimeout(max(timeout, 0.000_1))
         try:
             size = socket.recv_into(self._buffer)
@@ -145,8 +148,18 @@ class RedisEventSource:
             self._full_since = self._full_since if self._full_reads else time.time()
             self._full_reads += 1
         self._hear()
+        self._check(size)
         self._size, self._fed = size, 0
         return True
+
+    def _check(self, size: int) -> None:
+        """Of what came: is there room for it? No real event comes near to this."""
+        self._waiting += size
+        if self._waiting > MOST_BYTES:
+            self._waiting = self._reader.len() + size  # what was read is no longer in it
+            if self._waiting > MOST_BYTES:
+                raise UnlikeRedis(f"an event of more than {MOST_BYTES >> 20} MB")
+        check_announced(self._buffer, size)
 
     def _feed(self) -> None:
         size = min(_FED_BYTES, self._size - self._fed)
@@ -181,6 +194,19 @@ class RedisEventSource:
         still = self._pace.stood_still()
         since = still[0] if still is not None else self._full_since if self._full_reads > _FULL_READS else None
         return ConnectionLost(ending(self._profile, self._life, behind=since is not None), since)
+
+
+def _is_confirmation(reply: object) -> bool:
+    if not isinstance(reply, list) or not reply:
+        raise UnlikeRedis("no answer to SUBSCRIBE")
+    return reply[0] in (b"subscribe", b"psubscribe")
+
+
+def _checked(payloads: list[Any]) -> list[bytes]:
+    for payload in payloads:
+        if type(payload) is not bytes:
+            raise UnlikeRedis("an event that is not text")
+    return payloads
 
 
 def channels(profile: Profile) -> tuple[str, str]:

@@ -242,6 +242,8 @@ def _answer(reply: Any) -> Answer:
         return Answer(False, f"{_NOT_SENT}{CLAIMED}")
     if isinstance(reply, int):
         return Answer(True, "" if reply else ALREADY)
+    if not isinstance(reply, Exception):
+        return Answer(None, "The answer cannot be read: whether it was sent is unknown. Check host and port.")
     text = f"{type(reply).__name__}: {reply}"
     reason = next((sentence for word, sentence in _REASONS if word in text), text)
     return Answer(False, f"{_NOT_SENT}{reason}")

@@ -12,6 +12,7 @@ from deskq.brokers.ports import BrokerError, PermissionRefused, Server
 from deskq.brokers.redis.broker import BINDING_KEYS
 from deskq.brokers.redis.connection import ANSWER_SECONDS, connection_class, server_facts, translated
 from deskq.brokers.redis.event_source import RedisEventSource, channels
+from deskq.brokers.redis.replies import AskingRedis
 from deskq.doctor.advice.redis import alarm_of
 from deskq.doctor.connection.probes import Outcome
 from deskq.doctor.observed import Observed
@@ -36,7 +37,7 @@ class RedisSteps:
             kind, arguments = connection_class(self._profile)
             self._database = int(arguments.get("db", 0))
             pool = redis.ConnectionPool(connection_class=kind, max_connections=1, **{**arguments, "db": 0})
-            self._client = redis.Redis(connection_pool=pool)
+            self._client = AskingRedis(connection_pool=pool)
             with contextlib.suppress(redis.exceptions.NoPermissionError):  # then it knows who asks
                 self._client.ping()
         user = arguments.get("username")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import threading
 from pathlib import Path
 
 import apsw
@@ -19,6 +18,7 @@ from deskq.profiles import Profile
 from deskq.protocol.events import Event
 from deskq.recorder.maintenance import REPAIRS, Upkeep
 from deskq.recorder.recorder import Recorder
+from deskq.recorder.stopping import Stop
 from deskq.recorder.tracking.worker_tracker import WorkerWatch
 from tests.unit.history.test_history import NOW, add_task, uuid_of
 
@@ -46,7 +46,7 @@ def destroy(history: History) -> None:
 def test_what_was_read_is_in_the_new_history(tmp_path: Path) -> None:
     history = filled(tmp_path / "history.sqlite")
     said: list[str] = []
-    recorder = Recorder(Profile.from_url("redis://127.0.0.1:1/0", name="shop"), history, threading.Event(), said.append)
+    recorder = Recorder(Profile.from_url("redis://127.0.0.1:1/0", name="shop"), history, Stop(), said.append)
     recorder._gaps.begin(NOW, "the broker restarted")
     destroy(history)
     events = [
