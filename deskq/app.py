@@ -20,6 +20,7 @@ from deskq.errors import UserError
 from deskq.formats import count
 from deskq.history.reading.reader import HistoryReader
 from deskq.profiles import PasswordStore, Profile, ProfileFile, Secret
+from deskq.profiles.guarding import under_guard
 from deskq.services.background.patience import patiently
 from deskq.services.journal import ask_journal
 from deskq.services.session import ProfileSession
@@ -240,8 +241,17 @@ class App:
     def connect_url(self, url: str) -> None:
         """Connect a broker for this run, without saving it."""
         profile = Profile.from_url(url)
-        if profile.name not in self.sessions:
-            self.add(profile)
+        if profile.name in self.sessions:
+            self.window.show_view(profile.name, "tasks")
+        else:
+            self.spawn(self._connect_guarded(profile), f"connect {profile.name}")
+
+    async def _connect_guarded(self, profile: Profile) -> None:
+        """Connect a broker with the level of the saved profile that guards it, if one does."""
+        profile = await asyncio.get_running_loop().run_in_executor(
+            None, lambda: under_guard(profile, self.profiles.guards())
+        )
+        self.add(profile)
         self.window.show_view(profile.name, "tasks")
 
     def import_profile(self) -> None:

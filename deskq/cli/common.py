@@ -16,8 +16,8 @@ from deskq.errors import UserError
 from deskq.plain_text import plain as plain  # noqa: PLC0414 - whoever prints tables prints other texts too
 from deskq.profiles import PasswordStore, Profile, ProfileFile, Secret, resolve
 from deskq.profiles.fields import lowers_safety
+from deskq.profiles.guarding import guarding, under_guard
 from deskq.profiles.serialization import overridden
-from deskq.profiles.storage.resolve import guarding
 
 
 def profile_of(text: str, options: argparse.Namespace) -> Profile:
@@ -28,7 +28,7 @@ def profile_of(text: str, options: argparse.Namespace) -> Profile:
     if guard is not None and lowers_safety(guard, profile):
         level = guard.safety.value
         if guard is not saved and profile.safety is saved.safety:  # nobody asked for less
-            profile = replace(profile, safety=guard.safety)
+            profile = under_guard(profile, [guard])
         else:
             raise UserError(
                 f"“{guard.name}” is {level}: an option cannot lower that. Change the profile if that is meant."

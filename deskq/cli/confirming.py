@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import shlex
 import signal
 import sys
 import time
@@ -11,7 +12,7 @@ from collections.abc import Callable, Iterator
 
 from deskq.actions.journal.journal import Journal
 from deskq.actions.plan import AnyPlan
-from deskq.actions.safety import Confirmation, needs_confirmation, needs_name
+from deskq.actions.safety import Confirmation, guard_of
 from deskq.cli.common import plain
 from deskq.errors import UserError
 from deskq.profiles import Profile
@@ -19,14 +20,17 @@ from deskq.profiles import Profile
 
 def confirmed(plan: AnyPlan, profile: Profile, options: argparse.Namespace) -> Confirmation | None:
     """Ask on the terminal, unless it was said beforehand; raises UserError where nobody can be asked."""
-    if profile.read_only or not needs_confirmation(plan, profile):
+    guard = guard_of(plan, profile)
+    if guard.forbids or not guard.asks(plan):
         return None  # what is not allowed is refused where it would be carried out
-    if needs_name(profile):
+    if guard.note:
+        print(f"deskq: {plain(guard.note)}", file=sys.stderr)
+    if guard.typed:
         if options.confirm_name:
             return Confirmation(plan.id, options.confirm_name)
         if options.yes or not sys.stdin.isatty():
-            raise UserError(f"“{profile.name}” wants its name typed: say --confirm-name {profile.name}.")
-        return Confirmation(plan.id, ask(f"Type {profile.name} to {plan.title.lower()}: "))
+            raise UserError(f"“{guard.name}” wants its name typed: say --confirm-name {shlex.quote(guard.typed)}.")
+        return Confirmation(plan.id, ask(f"Type {guard.typed} to {plan.title.lower()}: "))
     if options.yes:
         return Confirmation(plan.id)
     if not sys.stdin.isatty():

@@ -12,6 +12,7 @@ from typing import Any
 from deskq.actions.journal.journal import Journal, journal_path
 from deskq.actions.journal.pauses import pauses
 from deskq.actions.plan import StepPlan
+from deskq.actions.safety import guard_at
 from deskq.actions.steps import undo_plan
 from deskq.actions.who_runs import ended_already, ended_note, silent_nodes
 from deskq.actions.workers.control import ControlDoer, plan_control, plan_pause
@@ -85,8 +86,8 @@ def _tasks(profile: Profile, options: argparse.Namespace) -> list[tuple[str, str
 
 
 def _refuse_read_only(profile: Profile) -> None:
-    if profile.read_only:
-        raise UserError(f"“{profile.name}” is read-only: nothing is changed there.")
+    if reason := guard_at(profile).forbids:
+        raise UserError(reason)
 
 
 def _pause_or_resume(profile: Profile, options: argparse.Namespace) -> int:

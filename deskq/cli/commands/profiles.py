@@ -15,6 +15,7 @@ from deskq.errors import UserError
 from deskq.history.recovery.relocate import save_with_history
 from deskq.profiles import PasswordStore, Profile, ProfileFile, SavedProfiles, Secret, Tls
 from deskq.profiles.fields import BY_PLACE, lowers_safety, problems
+from deskq.profiles.guarding import lower_than_guarded
 from deskq.profiles.serialization import overridden, to_values
 from deskq.profiles.storage.confirmed_code import confirm
 from deskq.profiles.storage.profile_store import find
@@ -45,6 +46,7 @@ def add(options: argparse.Namespace) -> int:
     if options.password_stdin:
         profile = replace(profile, password=Secret(sys.stdin.readline().rstrip("\n")))
     check(profile)
+    _agree_to_lower(profile, saved, options)
     confirm(profile.schedule_stores)
     saved.put(profile)
     print(f"Saved “{profile.name}”. Open it with: deskq {profile.name}")
@@ -76,6 +78,8 @@ def edit(options: argparse.Namespace) -> int:
             raise UserError(f"This lowers the level of “{before.name}” {levels}: say --yes if that is meant.")
         if ask(f"Lower the level of “{before.name}” {levels}? [y/N] ").strip().lower() not in ("y", "yes"):
             raise UserError("Nothing was changed.")
+    elif changed.url != before.url:
+        _agree_to_lower(changed, saved, options)
     confirm(set(changed.schedule_stores) - set(before.schedule_stores))
     saved.put(changed, was=before.name)
     print(f"Saved “{changed.name}”.")
@@ -83,6 +87,17 @@ def edit(options: argparse.Namespace) -> int:
         print(f"Its server is another one now: give its password with: deskq profiles set-password {changed.name}")
     say_if_not_kept(saved.passwords, changed)
     return 0
+
+
+def _agree_to_lower(profile: Profile, saved: SavedProfiles, options: argparse.Namespace) -> None:
+    """Ask before a broker gets a second profile with a lower level than the first one's; raises UserError if not."""
+    reason = lower_than_guarded(profile, saved.file.guards())
+    if not reason or options.yes:
+        return
+    if not sys.stdin.isatty():
+        raise UserError(f"{reason} Say --yes if that is meant.")
+    if ask(f"{reason} Save it? [y/N] ").strip().lower() not in ("y", "yes"):
+        raise UserError("Nothing was saved.")
 
 
 def rename(options: argparse.Namespace) -> int:

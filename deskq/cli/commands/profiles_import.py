@@ -15,6 +15,7 @@ from deskq.cli.common import plain
 from deskq.errors import UserError
 from deskq.files.private_files import write_private
 from deskq.profiles import Profile, ProfileFile
+from deskq.profiles.guarding import lower_than_guarded
 from deskq.profiles.importing.proposals import Proposal, from_app, from_django, from_environment, leads_to
 from deskq.profiles.storage.profile_file import exported
 from deskq.profiles.storage.profile_store import find
@@ -44,6 +45,10 @@ def run(options: argparse.Namespace) -> int:
         print("Nothing was saved.")
         return 1
     saved = saved_profiles(options)
+    lower = [reason for one in proposals if (reason := lower_than_guarded(one.profile, saved.file.guards()))]
+    if lower and not options.yes and not _agreed_to_lower(lower):
+        print("Nothing was saved.")
+        return 1
     saved.add_all(proposal.profile for proposal in proposals)
     print(f"Saved: {', '.join(plain(proposal.profile.name) for proposal in proposals)}")
     for proposal in proposals:
@@ -127,6 +132,12 @@ def _agreed(names: Sequence[str]) -> bool:
     if not sys.stdin.isatty():
         raise UserError(f"It would overwrite {', '.join(names)}: say --yes, or give it a --name of its own.")
     return input(f"Overwrite {', '.join(plain(name) for name in names)}? [y/N] ").strip().lower() in ("y", "yes")
+
+
+def _agreed_to_lower(reasons: Sequence[str]) -> bool:
+    if not sys.stdin.isatty():
+        raise UserError(f"{' '.join(reasons)} Say --yes if that is meant.")
+    return input(f"{plain(' '.join(reasons))} Import them? [y/N] ").strip().lower() in ("y", "yes")
 
 
 def _split(words: Sequence[str]) -> tuple[list[str], str]:

@@ -10,7 +10,8 @@ from deskq import paths
 from deskq.cli.common import profile_of
 from deskq.errors import UserError
 from deskq.instance import hand_over
-from deskq.profiles import Profile
+from deskq.profiles import Profile, ProfileFile
+from deskq.profiles.guarding import holds_on
 
 
 def run_window(options: argparse.Namespace) -> int:
@@ -38,6 +39,8 @@ def _opened(text: str, options: argparse.Namespace) -> Profile:
 def run_demo(options: argparse.Namespace) -> int:
     """Start the demo's services and show them."""
     _need_qt()
+    if options.broker:
+        _refuse_guarded(options.broker)
     from deskq.startup import run_demo as run
 
     pictures = Path(options.pictures) if options.pictures else None
@@ -48,6 +51,12 @@ def run_demo(options: argparse.Namespace) -> int:
         broker_url=options.broker,
         rate=options.rate,
     )
+
+
+def _refuse_guarded(url: str) -> None:
+    """Raise UserError if a saved profile has to do with the broker: the demo writes there, and asks nobody."""
+    for hold in holds_on([url], ProfileFile().guards()):
+        raise UserError(f"The demo needs a broker of its own: “{hold.profile.name}” is saved, and {hold.words}.")
 
 
 def _need_qt() -> None:

@@ -235,6 +235,7 @@ def _profiles(commands: Any) -> None:
     adding.add_argument("name", metavar="NAME")
     adding.add_argument("url", metavar="URL")
     adding.add_argument("--password-stdin", action="store_true", help="read the password from standard input")
+    adding.add_argument("--yes", action="store_true", help="save it with a lower level of safety than its broker has")
     add_profile_options(adding)
     allow_password_file(adding)
     testing = _command(verbs, "test", "Test a connection in steps.", "deskq profiles test shop", "doctor:test")

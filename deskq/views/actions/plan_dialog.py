@@ -5,14 +5,13 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Final
 
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import (
     QDialog,
-    QFormLayout,
     QHBoxLayout,
-    QLineEdit,
     QProgressBar,
     QPushButton,
     QVBoxLayout,
@@ -23,13 +22,14 @@ from deskq import formats
 from deskq.actions.executor import Progress
 from deskq.actions.journal.journal import ItemRow
 from deskq.actions.plan import Outcome, StepPlan
-from deskq.actions.safety import Confirmation, needs_confirmation, needs_name
+from deskq.actions.safety import Confirmation, guard_of
 from deskq.actions.steps import Doer
 from deskq.errors import UserError
 from deskq.models.table.columns import Column
 from deskq.models.table.model import SmallTableModel
 from deskq.profiles import Profile
 from deskq.services.stepping import Stepping
+from deskq.views.guard_row import GuardRow
 from deskq.views.widgets import theme
 from deskq.views.widgets.empty_pane import plain_label
 from deskq.views.widgets.tables import Table
@@ -117,7 +117,9 @@ class StepsDialog(QDialog):
         self.table.setModel(self.model)
         self.table.lay_out()
         self.message = plain_label(wrap=True)
-        self.name = QLineEdit()
+        self.guard = GuardRow()
+        self.name = self.guard.name
+        self._waits = False
         self.bar = QProgressBar()
         self.bar.setTextVisible(False)
         self.bar.hide()
@@ -132,19 +134,19 @@ class StepsDialog(QDialog):
         self.resize(860, 300 if len(plan.items) < 6 else 460)
         self.cancel.clicked.connect(self.reject)
         self.go.clicked.connect(self._begin)
-        self.name.textChanged.connect(self._allow)
+        self.guard.changed.connect(self._allow)
         self.undo_button.clicked.connect(self._undo)
         self.stepping.progress.connect(self._follow)
         self.stepping.ended.connect(self._end)
         self.stepping.failed.connect(self._done)
         self.stepping.undoable.connect(self.undo_button.setVisible)
-        self._allow()
+        self.guard.ask(partial(guard_of, plan, profile))
 
     def open(self) -> None:
-        """Show it; a plan that nobody has to confirm begins at once."""
+        """Show it; a plan that nobody has to confirm begins as soon as that is known."""
         super().open()
-        if not needs_confirmation(self.plan, self._profile) and not self._profile.read_only:
-            self._begin()
+        self._waits = True
+        self._allow()
 
     def reject(self) -> None:
         """Esc, or the button: stops what runs, else closes."""
@@ -162,11 +164,7 @@ class StepsDialog(QDialog):
         layout.addWidget(self.heading)
         layout.addWidget(self.note)
         layout.addWidget(self.table, 1)
-        if needs_name(self._profile):
-            form = QFormLayout()
-            self.name.setPlaceholderText(self._profile.name)
-            form.addRow("&Type the profile's name", self.name)
-            layout.addLayout(form)
+        layout.addWidget(self.guard)
         layout.addWidget(self.message)
         bottom = QHBoxLayout()
         bottom.addWidget(self.bar, 1)
@@ -176,10 +174,14 @@ class StepsDialog(QDialog):
         layout.addLayout(bottom)
 
     def _allow(self) -> None:
-        named = not needs_name(self._profile) or self.name.text() == self._profile.name
-        self.go.setEnabled(named and not self._over and not self.stepping.running and not self._profile.read_only)
-        if self._profile.read_only:
-            self.message.setText(f"“{formats.plain(self._profile.name)}” is read-only: nothing is changed there.")
+        idle = not self._over and not self.stepping.running
+        self.go.setEnabled(self.guard.allows and idle)
+        if self.guard.problem and idle:
+            self.message.setText(formats.plain(self.guard.problem))
+        elif self._waits and self.guard.known:
+            self._waits = False
+            if not self.guard.asks(self.plan):
+                self._begin()
 
     def _begin(self) -> None:
         self.bar.setRange(0, len(self.plan.items))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Sequence
+from functools import partial
 from typing import Final
 
 from PySide6.QtCore import QModelIndex, Qt
@@ -26,13 +27,14 @@ from deskq import formats
 from deskq.actions.executor import Progress
 from deskq.actions.messages.retry_candidates import Candidate, Grade, edited, grades, plan_retry, retargeted, texts_of
 from deskq.actions.plan import tasks_counted
-from deskq.actions.safety import Confirmation, needs_name
+from deskq.actions.safety import Confirmation, guard_at
 from deskq.errors import UserError
 from deskq.models.table.columns import Column
 from deskq.models.table.model import SmallTableModel
 from deskq.models.tasks.columns import state_text
 from deskq.services.consumer_search import ConsumerSearch
 from deskq.services.retry import Retrying
+from deskq.views.guard_row import GuardRow
 from deskq.views.widgets import theme
 from deskq.views.widgets.empty_pane import plain_label
 from deskq.views.widgets.tables import Table
@@ -105,7 +107,8 @@ class RetryDialog(QDialog):
             field.setFont(theme.mono_font())
         self.losses = plain_label(wrap=True, muted=True)
         self.message = plain_label(wrap=True)
-        self.name = QLineEdit()
+        self.guard = GuardRow()
+        self.name = self.guard.name
         self.bar = QProgressBar()
         self.bar.setTextVisible(False)
         self.bar.hide()
@@ -116,7 +119,7 @@ class RetryDialog(QDialog):
         self.go.setEnabled(False)
         self._lay_out()
         self._connect()
-        self._write()
+        self.guard.ask(partial(guard_at, self._profile))
         retrying.source.spawn(self._read(queue), "retry", self)
 
     def _lay_out(self) -> None:
@@ -125,9 +128,6 @@ class RetryDialog(QDialog):
         form.addRow("&Rate", self.rate)
         form.addRow("&args", self.args)
         form.addRow("&kwargs", self.kwargs)
-        if needs_name(self._profile):
-            self.name.setPlaceholderText(self._profile.name)
-            form.addRow("&Type the profile's name", self.name)
         bottom = QHBoxLayout()
         bottom.addWidget(self.canary)
         bottom.addWidget(self.keep_root)
@@ -142,13 +142,14 @@ class RetryDialog(QDialog):
         layout.addWidget(self.table, 1)
         layout.addWidget(self.losses)
         layout.addLayout(form)
+        layout.addWidget(self.guard)
         layout.addWidget(self.message)
         layout.addLayout(bottom)
 
     def _connect(self) -> None:
         self.cancel.clicked.connect(self._leave)
         self.go.clicked.connect(self._begin)
-        self.name.textChanged.connect(self._write)
+        self.guard.changed.connect(self._write)
         self.queue.editTextChanged.connect(self._retarget)
         self.table.selectionModel().currentRowChanged.connect(self._current_changed)
         for field in (self.args, self.kwargs):
@@ -246,12 +247,11 @@ class RetryDialog(QDialog):
         more = len(losses) - len(lines)
         self.losses.setText("\n".join(lines + [f"… and {more:,} more"] * bool(more)))
         self.go.setText(f"Retry {tasks}")
-        named = not needs_name(self._profile) or self.name.text() == self._profile.name
         asked = self._consumers.want({one.route or one.queue for one in sendable})
-        ready = bool(sendable) and named and asked
-        self.go.setEnabled(ready and not self._retrying.running and not self._profile.read_only)
-        if self._profile.read_only:
-            self.message.setText(f"“{formats.plain(self._profile.name)}” is read-only: nothing is sent there.")
+        ready = bool(sendable) and self.guard.allows and asked
+        self.go.setEnabled(ready and not self._retrying.running)
+        if self.guard.problem:
+            self.message.setText(formats.plain(self.guard.problem))
 
     def _begin(self) -> None:
         try:

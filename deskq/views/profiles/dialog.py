@@ -19,6 +19,7 @@ from deskq.formats import count, plain
 from deskq.history.recovery.relocate import save_with_history
 from deskq.profiles import PasswordStore, Profile, ProfileFile, SavedProfiles
 from deskq.profiles.fields import BY_PLACE, SAFETY_WORDS, lowers_safety
+from deskq.profiles.guarding import lower_than_guarded
 from deskq.profiles.storage.confirmed_code import confirm
 from deskq.profiles.storage.password_store import Keeping
 from deskq.profiles.storage.profile_store import find, free_name
@@ -65,7 +66,7 @@ class ProfileDialog(ProfileFrame):
         self.list.delete_requested.connect(self._ask_delete)
         self.form.changed.connect(self._check)
         self.exchange.said.connect(self._say)
-        self.exchange.chosen.connect(lambda profiles: self._start(self._import(profiles), "import"))
+        self.exchange.chosen.connect(lambda profiles: self._start(self._import_if_guarded(profiles), "import"))
         self.keep_in_file.toggled.connect(lambda agreed: self._start(self._allow_file(agreed), "password file"))
         self._show(Profile(name="", url=""))
         self._start(self._load(), "load")
@@ -192,15 +193,41 @@ class ProfileDialog(ProfileFrame):
             self._say(str(error))
             return
         before = next((p for p in self._profiles if p.name == self._editing), None)
-        if before is None or not lowers_safety(before, profile):
+        if before is not None and not lowers_safety(before, profile) and before.url == profile.url:
             self._start(self._save(profile, then), "save")
+        elif before is not None and lowers_safety(before, profile):
+            self._ask_to_lower(
+                f"Make “{plain(profile.name)}” ({profile.environment.value}) less safe?",
+                f"Now: {SAFETY_WORDS[before.safety]}.\nThen: {SAFETY_WORDS[profile.safety]}.",
+                partial(self._save, profile, then),
+                "save",
+            )
+        else:
+            self._start(self._save_if_guarded(profile, self._editing, then), "save")
+
+    async def _save_if_guarded(self, profile: Profile, was: str, then: Callable[[Profile], object] | None) -> None:
+        """Save a profile of another broker than before, unless a safer profile guards that: then it is asked about."""
+        reason = await self._lower(profile, was)
+        if not reason:
+            await self._save(profile, then)
             return
-        box = self._box(
-            f"Make “{plain(profile.name)}” ({profile.environment.value}) less safe?",
-            f"Now: {SAFETY_WORDS[before.safety]}.\nThen: {SAFETY_WORDS[profile.safety]}.",
+        self._ask_to_lower(
+            f"Save “{plain(profile.name)}” with a lower level of safety?",
+            plain(reason),
+            partial(self._save, profile, then),
+            "save",
         )
+
+    async def _lower(self, profile: Profile, was: str = "") -> str:
+        """Return which safer profile guards the broker of one that is to be saved, as a sentence, "" if none does."""
+        others = await self._one_by_one(lambda: [one for one in self._saved.file.guards() if one.name != was])
+        reason: str = await self._off_thread(partial(lower_than_guarded, profile, others))
+        return reason
+
+    def _ask_to_lower(self, question: str, why: str, work: Callable[[], Coroutine[Any, Any, None]], name: str) -> None:
+        box = self._box(question, why)
         lower = box.addButton("Lower safety", QMessageBox.ButtonRole.DestructiveRole)
-        lower.clicked.connect(lambda: self._start(self._save(profile, then), "save"))
+        lower.clicked.connect(lambda: self._start(work(), name))
         box.open()
 
     async def _save(self, profile: Profile, then: Callable[[Profile], object] | None) -> None:
@@ -285,6 +312,18 @@ class ProfileDialog(ProfileFrame):
         self.keep_in_file.setChecked(keeping.file_allowed)
         self.keep_in_file.blockSignals(False)
         return keeping
+
+    async def _import_if_guarded(self, profiles: list[Profile]) -> None:
+        reasons = [reason for profile in profiles if (reason := await self._lower(profile))]
+        if not reasons:
+            await self._import(profiles)
+            return
+        self._ask_to_lower(
+            "Import with a lower level of safety?",
+            plain(" ".join(reasons)),
+            partial(self._import, profiles),
+            "import",
+        )
 
     async def _import(self, profiles: list[Profile]) -> None:
         self._profiles = await self._one_by_one(lambda: self._saved.add_all(profiles))

@@ -87,6 +87,7 @@ def test_the_window_closes_while_a_plan_is_carried_out(
             dialog: Any = app.window.acting.retry("shop", ids, "shop", "emails")
             await until(lambda: dialog.model.rowCount() == 40)
             dialog.rate.setValue(4)
+            await until(dialog.go.isEnabled)
             dialog.go.click()
             await until(lambda: dialog.bar.value() >= 2, 20)
 

@@ -142,6 +142,7 @@ def test_failed_tasks_dragged_onto_a_queue_run_once_each(
             assert dialog.cancel.isDefault()
             assert dialog.go.text() == f"Retry {count:,} tasks"
             dialog.rate.setValue(0)
+            await until(dialog.go.isEnabled)
             dialog.go.click()
             await until(lambda: "sent" in dialog.message.text(), 60, "the end")
             assert dialog.message.text() == f"{count:,} tasks sent."
@@ -237,7 +238,7 @@ def test_where_the_name_must_be_typed_nothing_goes_without(recorded: Recorded, r
             await until(lambda: dialog.model.rowCount() == 1)
             assert not dialog.go.isEnabled()
             QTest.keyClicks(dialog.name, "shop")
-            assert dialog.go.isEnabled()
+            await until(dialog.go.isEnabled)
             dialog.reject()
 
     run(scenario())
@@ -266,6 +267,7 @@ def test_the_root_id_is_kept_only_if_asked(
             assert dialog.keep_root.isVisible()
             assert not dialog.keep_root.isChecked()
             dialog.keep_root.setChecked(keep)
+            await until(dialog.go.isEnabled)
             dialog.go.click()
             await until(lambda: "1 task sent" in dialog.message.text(), 20)
             dialog.reject()

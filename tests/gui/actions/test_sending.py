@@ -58,9 +58,10 @@ def test_a_task_is_sent_and_followed_to_its_end(redis_url: str, tmp_path: Path, 
             fields.kwargs.setPlainText('{"n": 1}')
             assert not dialog.go.isEnabled()  # the profile's name is not typed
             dialog.name.setText("shop")
-            assert dialog.go.isEnabled()
+            await until(dialog.go.isEnabled)
             assert dialog.heading.text() == "Send 1 task on “celery” at shop (production)"
             assert json.loads(dialog.texts["Message"].toPlainText())["body"][1] == {"n": 1}
+            await until(dialog.go.isEnabled)
             dialog.go.click()
             await until(lambda: dialog.message.text().startswith("success after"), 30, "its end")
             note = json.loads((tmp_path / "note").read_text())
@@ -70,6 +71,7 @@ def test_a_task_is_sent_and_followed_to_its_end(redis_url: str, tmp_path: Path, 
             fields.args.setPlainText("[]")
             fields.kwargs.setPlainText("{}")
             fields.times.setValue(3)
+            await until(dialog.go.isEnabled)
             dialog.go.click()
             await until(lambda: dialog.message.text() == "3 failure", 30, "their ends")
             opened_tasks: list[tuple[str, str]] = []
@@ -101,6 +103,7 @@ def test_a_queue_that_is_not_there_is_named(
             dialog: Any = app.window.acting.send("shop", "nowhere")
             dialog.fields.task.setEditText("sample.add")
             assert dialog.fields.queue.currentText() == "nowhere"
+            await until(dialog.go.isEnabled)
             dialog.go.click()
             await until(lambda: "nowhere" in dialog.message.text(), 30, "the refusal")
             assert dialog.go.text() == "Send again"
@@ -123,6 +126,7 @@ def test_like_a_task_only_what_is_certain(recorded: Recorded, run: Run, qapp: QA
             await until(lambda: dialog.fields.task.currentText() == "mail.send")
             assert dialog.fields.args.toPlainText() == "[1]"
             dialog.fields.id.setText(whole)
+            await until(dialog.go.isEnabled)
             dialog.go.click()
             await until(lambda: "already" in dialog.message.text())  # nothing was sent with an id that is taken
             dialog.reject()

@@ -74,6 +74,7 @@ def test_a_task_is_sent_through_an_exchange(broker_url: str, tmp_path: Path, run
             assert json.loads(dialog.texts["Message"].toPlainText())["routing_key"] == "media.video.cut"
             assert "exchange='pool', routing_key='media.video.cut'" in dialog.texts["Python"].toPlainText()
             assert "--exchange pool --routing-key media.video.cut" in dialog.texts["celery call"].toPlainText()
+            await until(dialog.go.isEnabled)
             dialog.go.click()
             await until(lambda: dialog.message.text().startswith("success after"), 30, "its end")
             assert (tmp_path / "note").exists()
@@ -84,12 +85,13 @@ def test_a_task_is_sent_through_an_exchange(broker_url: str, tmp_path: Path, run
                 await until(dialog.go.isEnabled, 20, "where it leads")
                 with redis.Redis.from_url(broker_url) as server:
                     server.srem("_kombu.binding.pool", *server.smembers("_kombu.binding.pool"))
+                await until(dialog.go.isEnabled)
                 dialog.go.click()
                 await until(lambda: "No queue is bound" in dialog.message.text(), 20, "that it changed")
                 assert not dialog.go.isEnabled()
             place.turn.click()
             assert (fields.call().queue, fields.call().exchange) == ("celery", "")
-            assert dialog.go.isEnabled()
+            await until(dialog.go.isEnabled)
             dialog.reject()
 
     with CeleryWorker(broker_url, queues=("media", "cuts", "everyone"), config={"task_queues": QUEUES}):
@@ -189,12 +191,12 @@ def test_the_form_comes_from_the_history(recorded: Recorded, run: Run, qapp: QAp
             assert both.form.fields["tenant"].placeholderText() == 'a "text", as last seen'  # of the one not masked
             QTest.keyClicks(both.form.fields[0], "8812")
             QTest.keyClicks(both.form.fields["tenant"], '"eu-1"')
-            assert dialog.go.isEnabled()
+            await until(dialog.go.isEnabled)
             assert json.loads(dialog.texts["Message"].toPlainText())["body"][:2] == [[8812], {"tenant": "eu-1"}]
             dialog.fields.serializer.setCurrentText("yaml")
             assert "accept_content" in dialog.message.text()
             assert "- tenant: eu-1" in json.loads(dialog.texts["Message"].toPlainText())["body"]
-            assert dialog.go.isEnabled()
+            await until(dialog.go.isEnabled)
             dialog.fields.task.setEditText("nobody.knows")
             assert not both.known  # another task's names would mislead
             assert dialog.fields.call().args == [8812]
@@ -222,7 +224,7 @@ def test_a_queue_that_nobody_takes_from_is_told_of_before(recorded: Recorded, ru
             app.window.show()
             sending: Any = app.window.acting.send("shop", call=Call(task="mail.send", queue="emials"))
             await until(lambda: lonely in sending.message.text())
-            assert sending.go.isEnabled()
+            await until(sending.go.isEnabled)
             sending.fields.place.queue.setEditText("emails")
             assert not sending.message.text()
             sending.reject()

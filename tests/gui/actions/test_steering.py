@@ -33,6 +33,7 @@ async def said_yes(app: App) -> Any:
     """Press the one button that changes something, and wait until it is done; the dialog."""
     await until(lambda: child(app, "StepsDialog"), what="the preview")
     dialog = child(app, "StepsDialog")
+    await until(dialog.go.isEnabled)
     dialog.go.click()
     await until(lambda: dialog.cancel.text() == "Close", 30, "the outcome")
     return dialog

@@ -64,6 +64,11 @@ class Opened:
         self.dialog.ended.connect(self.ended.append)
         self.dialog.open()
 
+    async def ask(self) -> StepsDialog:
+        """The dialog, as soon as it can be said yes to."""
+        await until(self.dialog.go.isEnabled)
+        return self.dialog
+
 
 def test_it_asks_does_and_takes_back(redis_url: str, store: ScheduleStore, run: Run) -> None:
     two = [added(store, entry(name)) for name in ("a", "b")]
@@ -80,7 +85,7 @@ def test_it_asks_does_and_takes_back(redis_url: str, store: ScheduleStore, run: 
         one.window.deleteLater()
 
         one = Opened(store, shop(redis_url), two)
-        dialog = one.dialog
+        dialog = await one.ask()
         dialog.go.click()
         await until(lambda: one.ended)
         assert [row.outcome for row in dialog.model.rows()] == [Outcome.DONE, Outcome.DONE]
@@ -90,6 +95,7 @@ def test_it_asks_does_and_takes_back(redis_url: str, store: ScheduleStore, run: 
         await until(lambda: len(one.window.findChildren(StepsDialog)) > 1)
         undo = next(each for each in one.window.findChildren(StepsDialog) if each.plan.undoes == dialog.plan.id)
         assert undo.go.text() == "Undo"
+        await until(undo.go.isEnabled)
         undo.go.click()
         await until(lambda: enabled(store) == {"a": True, "b": True})
         await until(lambda: one.window.findChildren(UndoOffer))
@@ -104,7 +110,7 @@ def test_who_closes_it_is_offered_the_undo_for_a_while(redis_url: str, store: Sc
 
     async def scenario() -> None:
         one = Opened(store, shop(redis_url), two)
-        one.dialog.go.click()
+        (await one.ask()).go.click()
         await until(lambda: one.ended)
         assert not one.window.findChildren(UndoOffer)
         one.dialog.cancel.click()
@@ -113,6 +119,7 @@ def test_who_closes_it_is_offered_the_undo_for_a_while(redis_url: str, store: Sc
         offer.button.click()
         await until(lambda: [each for each in one.window.findChildren(StepsDialog) if each.plan.undoes])
         undo = next(each for each in one.window.findChildren(StepsDialog) if each.plan.undoes)
+        await until(undo.go.isEnabled)
         undo.go.click()
         await until(lambda: enabled(store) == {"a": True, "b": True})
         await until(lambda: not undo.stepping.running)
@@ -128,7 +135,7 @@ def test_somebody_elses_change_is_told_and_kept(redis_url: str, store: ScheduleS
     async def scenario() -> None:
         one = Opened(store, profile, two, stay=False)
         store.replace(two[0], replace(two[0], args=[7]))
-        one.dialog.go.click()
+        (await one.ask()).go.click()
         await until(lambda: one.ended)
         rows = one.dialog.model.rows()
         assert [row.outcome for row in rows] == [Outcome.FAILED, Outcome.DONE]
@@ -145,6 +152,7 @@ def test_the_level_decides_what_is_asked(redis_url: str, store: ScheduleStore, r
 
     async def scenario() -> None:
         named = Opened(store, shop(redis_url, Safety.ASK_NAME), one_entry)
+        await until(named.dialog.name.isVisible)
         assert not named.dialog.go.isEnabled()
         named.dialog.name.setText("sho")
         assert not named.dialog.go.isEnabled()
@@ -152,8 +160,8 @@ def test_the_level_decides_what_is_asked(redis_url: str, store: ScheduleStore, r
         assert named.dialog.go.isEnabled()
         named.dialog.reject()
         watched = Opened(store, shop(redis_url, Safety.READ_ONLY), one_entry)
+        await until(lambda: "read-only" in watched.dialog.message.text())
         assert not watched.dialog.go.isEnabled()
-        assert "read-only" in watched.dialog.message.text()
         watched.dialog.reject()
         assert enabled(store) == {"a": True}
         free = Opened(store, shop(redis_url, Safety.FREE), one_entry, stay=False)  # nobody is asked
@@ -161,7 +169,7 @@ def test_the_level_decides_what_is_asked(redis_url: str, store: ScheduleStore, r
         assert enabled(store) == {"a": False}
         offer = free.window.findChildren(UndoOffer)[0]
         await until(lambda: not free.window.findChildren(StepsDialog))  # it went by itself
-        offer.button.click()
+        offer.button.click()  # that asks nobody either
         await until(lambda: enabled(store) == {"a": True})
         await until(lambda: all(not each.stepping.running for each in free.window.findChildren(StepsDialog)))
         for each in (named, watched, free):
@@ -184,6 +192,7 @@ def test_a_store_that_cannot_be_opened_says_so(redis_url: str, store: ScheduleSt
         window = QWidget()
         dialog = StepsDialog(plan, profile, lambda: ScheduleDoer(dead()), window)
         dialog.open()
+        await until(dialog.go.isEnabled)
         dialog.go.click()
         await until(lambda: dialog.cancel.text() == "Close")
         assert dialog.message.text()

@@ -63,6 +63,7 @@ async def said_yes(app: App) -> None:
     dialog = child(app, "StepsDialog")
     ended: list[object] = []
     dialog.ended.connect(ended.append)
+    await until(dialog.go.isEnabled)
     dialog.go.click()
     await until(lambda: ended, what="the outcome")
 

@@ -67,6 +67,7 @@ def test_a_url_connects_for_this_run(redis_url: str, run: Run, qapp: QApplicatio
             assert app.window.view() is welcome
             welcome.url.setText(redis_url)
             QTest.keyClick(welcome.url, Qt.Key.Key_Return)
+            await until(lambda: app.sessions)
             (session,) = app.sessions.values()
             await until(lambda: session.status is not None and session.status.state == "recording", 40)
             assert app.window.view() is not welcome

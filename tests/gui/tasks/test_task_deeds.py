@@ -119,6 +119,7 @@ def test_a_retry_marks_both_rows_and_links_them(
             await until(lambda: dialog_of(app).model.rowCount() == 1, 30, "the preview")
             dialog = dialog_of(app)
             dialog.queue.setEditText("celery")
+            await until(dialog.go.isEnabled)
             dialog.go.click()
             await until(lambda: "1 task sent" in dialog.message.text(), 30, "the end")
             dialog.cancel.click()

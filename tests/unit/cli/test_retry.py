@@ -157,7 +157,7 @@ def test_looking_at_a_resume_makes_no_journal(capsys: pytest.CaptureFixture[str]
 
 def test_an_option_does_not_lower_a_level(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["profiles", "add", "watched", "redis://127.0.0.1:1/0", "--safety", "read-only"]) == 0
-    assert main(["profiles", "add", "prod", "redis://127.0.0.1:1/0", "--safety", "ask-name"]) == 0
+    assert main(["profiles", "add", "prod", "redis://127.0.0.1:1/0", "--safety", "ask-name", "--yes"]) == 0
     for name, level in (("watched", "free"), ("watched", "ask-name"), ("prod", "ask"), ("prod", "free")):
         assert main(["send", name, "t", "--safety", level, "--yes", "--confirm-name", name]) == 2
         assert "an option cannot lower that" in capsys.readouterr().err
@@ -167,7 +167,7 @@ def test_an_option_does_not_lower_a_level(capsys: pytest.CaptureFixture[str]) ->
 
 def test_a_url_is_no_way_around_the_level_of_a_saved_profile(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["profiles", "add", "watched", "redis://anna@localhost:1/0", "--safety", "read-only"]) == 0
-    assert main(["profiles", "add", "prod", "redis://127.0.0.1:1/0", "--safety", "ask-name"]) == 0
+    assert main(["profiles", "add", "prod", "redis://127.0.0.1:1/0", "--safety", "ask-name", "--yes"]) == 0
     url = "redis://127.0.0.1:1/0"
     assert main(["send", url, "t", "--yes"]) == 2
     assert "read-only" in capsys.readouterr().err

@@ -27,8 +27,8 @@ from deskq.profiles import (
     profile_to_json,
     resolve,
 )
+from deskq.profiles.guarding import guarding
 from deskq.profiles.serialization import from_values, to_values
-from deskq.profiles.storage.resolve import guarding
 
 CANARY = "c4n4ry/@:#?pass"
 
@@ -186,14 +186,6 @@ def test_a_wrong_profile_still_guards_its_broker(tmp_path: Path) -> None:
     guard = guarding(Profile.from_url("redis://h:6379/3"), ProfileFile(path).guards())
     assert guard is not None
     assert guard.read_only
-
-
-@pytest.mark.parametrize("url", ["amqp://h;amqp://other//", "amqp://other:5672//;amqp://h:5672", "amqp://h"])
-def test_a_list_of_brokers_is_guarded_and_guards(url: str) -> None:
-    both = Profile.from_url("amqp://h:5672//;amqp://second:5672//", safety=Safety.READ_ONLY)
-    sentinels = Profile.from_url("sentinel://a:1;b:2/0")
-    assert guarding(Profile.from_url(url), [sentinels, both]) is both
-    assert guarding(Profile.from_url("amqp://third"), [sentinels, both]) is None
 
 
 @pytest.mark.parametrize(

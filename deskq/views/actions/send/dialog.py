@@ -6,6 +6,7 @@ import contextlib
 import time
 from collections import Counter
 from collections.abc import Callable, Coroutine, Sequence
+from functools import partial
 from typing import Any, Final
 
 from PySide6.QtCore import Qt, QTimer, Signal
@@ -15,7 +16,6 @@ from PySide6.QtWidgets import (
     QDialog,
     QHBoxLayout,
     QInputDialog,
-    QLineEdit,
     QMenu,
     QProgressBar,
     QPushButton,
@@ -28,7 +28,7 @@ from deskq.actions.executor import Progress
 from deskq.actions.messages.call import Call, check_place, message_of, plan_send
 from deskq.actions.messages.seen_arguments import SeenArguments
 from deskq.actions.plan import Plan
-from deskq.actions.safety import Confirmation, needs_name
+from deskq.actions.safety import Confirmation, guard_at
 from deskq.brokers.routing import Route, sentence
 from deskq.errors import UserError
 from deskq.protocol.task_summary import FINAL_STATES
@@ -38,6 +38,7 @@ from deskq.services.send import Sending
 from deskq.services.session import ProfileSession
 from deskq.views.actions.send.fields import SendFields
 from deskq.views.actions.send.preview import SendPreview
+from deskq.views.guard_row import GuardRow
 from deskq.views.widgets import theme
 from deskq.views.widgets.empty_pane import plain_label
 from deskq.views.widgets.tables import copy_text
@@ -88,7 +89,8 @@ class SendDialog(QDialog):
             self.fields.show_call(call or Call(task="", queue=queue))
         self.preview = SendPreview()
         self.texts = self.preview.texts
-        self.name = QLineEdit()
+        self.guard = GuardRow()
+        self.name = self.guard.name
         self.message = plain_label(wrap=True)
         self.bar = QProgressBar()
         self.bar.setTextVisible(False)
@@ -110,7 +112,7 @@ class SendDialog(QDialog):
         self._follow_timer.timeout.connect(self._follow)
         self._lay_out()
         self._connect()
-        self._write()
+        self.guard.ask(partial(guard_at, self._session.profile))
         self._task_named()
         self._spawn("send", self._begin_with, like)
 
@@ -147,7 +149,7 @@ class SendDialog(QDialog):
         middle.addLayout(left, 1)
         middle.addLayout(right, 1)
         bottom = QHBoxLayout()
-        bottom.addWidget(self.name, 1)
+        bottom.addWidget(self.guard, 1)
         bottom.addWidget(self.bar, 1)
         bottom.addStretch(0)
         for button in (self.show_task, self.cancel, self.go):
@@ -162,7 +164,7 @@ class SendDialog(QDialog):
     def _connect(self) -> None:
         self.fields.changed.connect(self._write)
         self.fields.task.editTextChanged.connect(self._task_named)
-        self.name.textChanged.connect(self._write)
+        self.guard.changed.connect(self._write)
         self.profile.currentIndexChanged.connect(self._profile_chosen)
         self.cancel.clicked.connect(self.reject)
         self.go.clicked.connect(self._send)
@@ -271,7 +273,7 @@ class SendDialog(QDialog):
         self._listen()
         self._seen_of = ""
         self._task_named()
-        self._write()
+        self.guard.ask(partial(guard_at, self._session.profile))
         self._spawn("send", self._begin_with, "")
 
     def _write(self) -> None:
@@ -281,8 +283,6 @@ class SendDialog(QDialog):
         palette = self.heading.palette()
         palette.setColor(self.heading.foregroundRole(), theme.environment_colour(environment))
         self.heading.setPalette(palette)
-        self.name.setVisible(needs_name(profile))
-        self.name.setPlaceholderText(f"Type {profile.name} to send there")
         try:
             call = self.fields.call()
             route = self._route_of(call)
@@ -314,14 +314,12 @@ class SendDialog(QDialog):
 
     def _allow(self, problem: str, doubt: str = "") -> None:
         """Let it be sent unless there is a problem; ``doubt``: what should be known before."""
-        profile = self._session.profile
-        if profile.read_only:
-            problem = f"“{profile.name}” is read-only: nothing is sent there."
+        problem = self.guard.problem or problem
         if problem or self._problem or not self._sent:  # what became of the last one stays until something is wrong
             self.message.setText(formats.plain(problem or doubt))
         self._problem = problem
-        named = not needs_name(profile) or self.name.text() == profile.name
-        self.go.setEnabled(self._plan is not None and not problem and named and not self.sending.running)
+        ready = self._plan is not None and not problem and self.guard.allows
+        self.go.setEnabled(ready and not self.sending.running)
 
     def _send(self) -> None:
         """The plan that is shown is made anew, so that a countdown begins now."""

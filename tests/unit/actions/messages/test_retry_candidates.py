@@ -9,7 +9,7 @@ import pytest
 
 from deskq.actions.messages.places import Place, Workers, place_of
 from deskq.actions.messages.retry_candidates import Grade, Stored, candidate, edited, grades, plan_retry, retargeted
-from deskq.actions.safety import Confirmation, Forbidden, check, needs_confirmation
+from deskq.actions.safety import Confirmation, Forbidden, check, guard_at
 from deskq.brokers.ports import Binding
 from deskq.brokers.routing import Route
 from deskq.errors import UserError
@@ -125,7 +125,7 @@ def test_safety_is_kept_where_plans_are_carried_out() -> None:
     check(plan, named, Confirmation(plan.id, "shop"))
     free = replace(PROFILE, safety=Safety.FREE)
     check(plan, free, None)
-    assert needs_confirmation(replace(plan, crosses=True), free)
+    assert guard_at(free).asks(replace(plan, crosses=True))
     with pytest.raises(Forbidden, match="not for"):
         check(replace(plan, profile="other"), PROFILE, yes)
 

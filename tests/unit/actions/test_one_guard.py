@@ -1,0 +1,97 @@
+"""There is one way in which anything is changed: only two carriers touch what changes, and both ask the guard first."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import pytest
+
+import deskq
+from deskq.actions.executor import Carrier
+from deskq.actions.journal.journal import Journal
+from deskq.actions.plan import Plan, Step, StepPlan, Verb
+from deskq.actions.safety import Confirmation, Forbidden
+from deskq.actions.steps import Ending, StepCarrier
+from deskq.profiles import PasswordStore, Profile, ProfileFile, Safety, SavedProfiles
+
+PACKAGE = Path(deskq.__file__).parent
+DOERS = {"ControlDoer", "AbortDoer", "ScheduleDoer", "doer_of"}
+CARRIES = {"StepCarrier", "StepsDialog", "Stepping", "carry_steps"}
+CALLERS = {
+    "open_publisher": {"carrying_out.py"},  # .publish sends tasks
+    "open_marker": {"abort.py"},  # .mark overwrites results
+    "Carrier": {"acting.py", "carrying.py"},
+    "StepCarrier": {"steps.py", "stepping.py"},
+}
+"""What changes something, and the modules that may make it."""
+
+
+def calls(tree: ast.AST) -> Iterator[tuple[str, ast.Call]]:
+    """Every call in a module, by the name of what is called."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Call):
+            yield node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", ""), node
+
+
+TREES = {path: ast.parse(path.read_text()) for path in PACKAGE.rglob("*.py")}
+
+
+@pytest.mark.parametrize(("name", "modules"), CALLERS.items())
+def test_only_carriers_make_what_changes_something(name: str, modules: set[str]) -> None:
+    assert {path.name for path, tree in TREES.items() if name in {called for called, _ in calls(tree)}} == modules
+
+
+def test_steps_are_done_by_carriers_alone() -> None:
+    """Whoever makes a doer hands it to what carries a plan out; nobody else has it do anything."""
+    doing = {path.name for path, tree in TREES.items() if "do" in {name for name, _ in calls(tree)}}
+    assert doing == {"steps.py"}
+    for path, tree in TREES.items():
+        made = [node for name, node in calls(tree) if name in DOERS]
+        handed = {
+            id(inner)
+            for name, node in calls(tree)
+            if name in CARRIES
+            for inner in ast.walk(node)
+            if isinstance(inner, ast.Call)
+        }
+        if path.parent.name != "actions":
+            assert [node.lineno for node in made if id(node) not in handed] == [], path
+
+
+def test_both_carriers_ask_the_guard(deskq_home: Path) -> None:
+    """Whatever level the profile that is acted on has, or a confirmation says."""
+    SavedProfiles(ProfileFile(), PasswordStore()).put(
+        Profile.from_url("redis://127.0.0.1:1/0", name="prod", safety=Safety.READ_ONLY)
+    )
+    free = Profile.from_url("redis://127.1:1", name="prod2", safety=Safety.FREE)
+    step = Step(target="x", command="x", detail={"store": "redbeat:redis://127.1:1/00"})
+    journal = Journal()
+    try:
+        plan = Plan(verb=Verb.SEND, profile="prod2", environment="development", items=())
+        with pytest.raises(Forbidden, match="“prod” is read-only, and this is its broker"):
+            Carrier(plan, free, journal).run(Confirmation(plan.id, "prod"))
+        elsewhere = Profile.from_url("amqp://127.0.0.1:1", name="prod2", safety=Safety.FREE)
+        for verb, profile in ((Verb.CONTROL, free), (Verb.SCHEDULE, elsewhere)):
+            steps = StepPlan(verb=verb, profile="prod2", environment="development", title="t", items=(step,))
+            with pytest.raises(Forbidden, match="“prod” is read-only, and this is its broker"):
+                StepCarrier(steps, profile, journal, _Untouched()).run(Confirmation(steps.id, "prod"))
+        assert journal.actions() == []
+    finally:
+        journal.close()
+
+
+class _Untouched:
+    """A doer that must not be asked to do anything."""
+
+    together = 1
+
+    def check(self) -> None:
+        raise AssertionError("the guard comes first")
+
+    def do(self, steps: Sequence[Step]) -> Sequence[Ending]:
+        raise AssertionError("the guard comes first")
+
+    def close(self) -> None:
+        pass
