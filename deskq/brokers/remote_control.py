@@ -15,7 +15,7 @@ from kombu.pidbox import Mailbox
 
 from deskq.brokers.kombu.transport_options import kombu_url, tls_options, transport_options
 from deskq.brokers.ports import BrokerError, ConnectionLost, LoginRefused
-from deskq.brokers.rabbitmq_alarms import AlarmProbe
+from deskq.brokers.rabbitmq.alarms import AlarmProbe
 from deskq.profiles import Profile
 
 _BEAT: Final = "celerybeat@"

@@ -8,8 +8,8 @@ from contextlib import AbstractContextManager, closing, contextmanager
 import pytest
 
 from deskq.brokers.ports import BrokerError
+from deskq.brokers.rabbitmq.alarms import AlarmProbe
 from deskq.brokers.rabbitmq.broker import RabbitBroker
-from deskq.brokers.rabbitmq_alarms import AlarmProbe
 from deskq.brokers.remote_control import NotTold, RemoteControl
 from deskq.doctor.advice.general import examine
 from deskq.doctor.finding import Step, lines

@@ -49,6 +49,12 @@ def test_the_core_loads_without_qt(package: str) -> None:
     assert (ran.stdout.strip(), ran.returncode) == ("", 0), ran.stderr
 
 
+def test_folders_stay_small() -> None:
+    """A folder with more than 15 modules holds two subjects."""
+    folders = [path.parent for path in PACKAGE.rglob("*.py") if path.name != "__init__.py"]
+    assert {folder.relative_to(ROOT).as_posix() for folder in folders if folders.count(folder) > 15} == set()
+
+
 def test_files_stay_short() -> None:
     """Aim at 80 to 250 lines; 400 is where it stops."""
     long = {

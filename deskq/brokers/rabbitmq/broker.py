@@ -9,10 +9,10 @@ from typing import Any, Final
 import pika.exceptions
 
 from deskq.brokers.ports import Alarm, Binding, BrokerError, QueueSample, Server, is_task_queue
+from deskq.brokers.rabbitmq.alarms import AlarmProbe, alarm_of
 from deskq.brokers.rabbitmq.event_source import RabbitEventSource
 from deskq.brokers.rabbitmq.management import Management
 from deskq.brokers.rabbitmq.query_connection import AskingConnection
-from deskq.brokers.rabbitmq_alarms import AlarmProbe, alarm_of
 from deskq.profiles import Profile
 
 _RETRY_MANAGEMENT_SECONDS: Final = 30.0

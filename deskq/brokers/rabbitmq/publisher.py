@@ -13,10 +13,10 @@ import pika.exceptions
 
 from deskq.brokers.ports import BrokerError
 from deskq.brokers.publishing import Answer, Parcel, sent_events
+from deskq.brokers.rabbitmq.alarms import blocked_by
 from deskq.brokers.rabbitmq.confirms import UNWRITABLE, Confirms
 from deskq.brokers.rabbitmq.connection import connect, deadline, hang_up, translate
 from deskq.brokers.rabbitmq.routing import exchange_is_there, no_exchange
-from deskq.brokers.rabbitmq_alarms import blocked_by
 from deskq.profiles import Profile
 from deskq.protocol.message import JSON
 

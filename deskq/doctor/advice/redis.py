@@ -6,25 +6,10 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Final
 
-from deskq.brokers.ports import Alarm
 from deskq.doctor.finding import Finding
 
 _NEAR: Final = 0.8
 _FULL: Final = 0.95
-
-
-def alarm_of(facts: Mapping[str, str]) -> Alarm | None:
-    """``facts``: what INFO tells, as text. Events are still published then, but no queue or reply is written."""
-    used, limit = int(facts.get("used_memory", 0)), int(facts.get("maxmemory", 0))
-    if facts.get("role") == "slave":
-        return Alarm("This Redis is a read-only replica: it takes no messages.", "Use the master's address.")
-    if 0 < limit <= used and facts.get("maxmemory_policy") == "noeviction":
-        return Alarm(
-            f"Redis takes no messages: {_size(used)} of {_size(limit)} are used. Workers cannot reply, and nobody can "
-            "send tasks.",
-            "Raise maxmemory, drain the queues, or let results expire earlier.",
-        )
-    return None
 
 
 def eviction(policy: str, limit: int) -> list[Finding]:

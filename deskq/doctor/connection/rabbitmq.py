@@ -9,10 +9,10 @@ from uuid import uuid4
 import pika.exceptions
 
 from deskq.brokers.ports import BrokerError, PermissionRefused, Server
+from deskq.brokers.rabbitmq.alarms import current_alarm
 from deskq.brokers.rabbitmq.connection import connect, login, translate, virtual_host
 from deskq.brokers.rabbitmq.event_source import RabbitEventSource
 from deskq.brokers.rabbitmq.routing import exchange_is_there
-from deskq.brokers.rabbitmq_alarms import current_alarm
 from deskq.doctor.connection.probes import Outcome
 from deskq.doctor.observed import Observed
 from deskq.doctor.versions import is_older

@@ -9,11 +9,11 @@ from typing import Any, Final
 import redis
 
 from deskq.brokers.ports import BrokerError, PermissionRefused, Server
+from deskq.brokers.redis.alarms import alarm_of
 from deskq.brokers.redis.broker import BINDING_KEYS
 from deskq.brokers.redis.connection import ANSWER_SECONDS, connection_class, server_facts, translated
 from deskq.brokers.redis.event_source import RedisEventSource, channels
 from deskq.brokers.redis.replies import AskingRedis
-from deskq.doctor.advice.redis import alarm_of
 from deskq.doctor.connection.probes import Outcome
 from deskq.doctor.observed import Observed
 from deskq.doctor.versions import is_older

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from deskq.brokers.redis.alarms import alarm_of
 from deskq.doctor.advice import queues as queue_advice
 from deskq.doctor.advice import rabbitmq as rabbitmq_advice
 from deskq.doctor.advice import redis as redis_advice
@@ -252,5 +253,5 @@ def test_event_queues_that_rabbitmq_refuses(
     ],
 )
 def test_when_redis_takes_no_messages(facts: dict[str, str], says: str) -> None:
-    alarm = redis_advice.alarm_of(facts)
+    alarm = alarm_of(facts)
     assert says in str(alarm) if says else alarm is None
