@@ -87,6 +87,8 @@ class Item:
         where = f"queue {self.queue}"
         if self.route is not None:
             where = f"exchange {self.route.exchange} routing key {self.route.routing_key}"
+            if self.route.leaves_to:
+                where += " with the bits of its delay before it"
             where += f" (queues {', '.join(self.route.queues)})" if self.route.queues else ""
         return f"publish task {self.task} id {self.new_id} to {where}: {self.arguments}"
 

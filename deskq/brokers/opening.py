@@ -64,6 +64,19 @@ def find_route(profile: Profile, exchange: str, routing_key: str, kinds: Mapping
     raise BrokerError(f"deskq cannot send over “{profile.scheme}”.")
 
 
+def find_delay(profile: Profile, target: str | Route) -> Route | None:
+    """Return the way through Celery's delayed delivery to a queue, or to the queues of a route; None without one.
+
+    It is there on RabbitMQ, for queues of type quorum whose exchange is no direct one, and only the management API
+    tells whether it leads there. Blocking; only reads.
+    """
+    if profile.transport != "amqp":
+        return None
+    from deskq.brokers.rabbitmq import routing as rabbitmq_routing
+
+    return rabbitmq_routing.find_delay(profile, target)
+
+
 def unbound(profile: Profile, queues: Iterable[str]) -> list[str]:
     """Return the queues that no worker has declared so far; blocking, and only reads. Raises BrokerError.
 

@@ -128,6 +128,10 @@ class Broker(Protocol):
     def alarm(self) -> Alarm | None:
         """The alarm that was set at the last sample, None if the broker took messages, or cannot tell."""
 
+    @property
+    def delayed(self) -> int | None:
+        """How many messages Celery's delayed delivery held at the last sample, None where there is none."""
+
     def server(self) -> Server:
         """Return product and version; "" for a version that the user may not know."""
 
@@ -165,5 +169,8 @@ class Broker(Protocol):
 def is_task_queue(name: str) -> bool:
     """False for the queues in which Celery and deskq keep events, control messages and replies."""
     return not (
-        name.endswith(".pidbox") or name.startswith(("celeryev", "deskq.", "celery_delayed_")) or ".celeryev." in name
+        name.endswith(".pidbox")
+        or name.startswith(("celeryev", "deskq."))
+        or ".celeryev." in name
+        or "celery_delayed_" in name  # kombu may have been given a prefix for these
     )

@@ -13,17 +13,26 @@ from deskq.brokers.ports import Binding
 class Route:
     """A way through an exchange. ``queues``: those it leads to, () where the broker alone decides (RabbitMQ).
 
-    ``doubt``: what is taken for granted about the exchange, "" if nothing.
+    ``doubt``: what is taken for granted about the exchange, "" if nothing. ``leaves_to``: the exchange to which it
+    goes at the message's ETA, where ``exchange`` is that of Celery's delayed delivery (see brokers/delayed.py).
     """
 
     exchange: str
     routing_key: str
     queues: tuple[str, ...] = ()
     doubt: str = ""
+    leaves_to: str = ""
+
+    @property
+    def sent_to(self) -> str:
+        """The exchange that the queues are bound to."""
+        return self.leaves_to or self.exchange
 
     @property
     def words(self) -> str:
         """Return it as people say it."""
+        if self.leaves_to:
+            return f"Celery's delayed delivery to {', '.join(f'“{queue}”' for queue in self.queues)}"
         key = f"with the routing key “{self.routing_key}”" if self.routing_key else "without a routing key"
         return f"the exchange “{self.exchange}” {key}"
 
@@ -38,6 +47,8 @@ class Route:
         if not self.queues:
             return "The exchange is there. RabbitMQ chooses the queues; a message that none gets is an error."
         names = ", ".join(f"“{queue}”" for queue in self.queues)
+        if self.leaves_to:
+            return f"RabbitMQ holds it until its time (Celery's delayed delivery), then it goes to {names}."
         return f"It goes to {names}." if len(self.queues) == 1 else f"It goes to {names}, and runs once from each."
 
 

@@ -110,6 +110,7 @@ class WorkerRow:
 class QueueRow:
     """One queue at its last sample. ``priorities``: ready messages by priority; ``spark``: ready every 10 s, to now.
 
+    ``delayed``: tasks for it that Celery's delayed delivery holds, as far as events tell.
     ``workers``: those that said they consume it, the earliest of them at ``told``; there may be more where
     ``consumers`` is None.
     """
@@ -128,6 +129,7 @@ class QueueRow:
     workers: tuple[str, ...] = ()
     exists: bool = True
     told: float | None = None
+    delayed: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,6 +137,7 @@ class RecorderStatus:
     """What a recorder last said of itself. ``delay``: seconds from the worker's event to the commit.
 
     ``salvaging``: how much of a damaged history was looked through, 0 to 1; None if none is salvaged.
+    ``delayed``: messages that Celery's delayed delivery holds, None where there is none.
     ``sampling``: why figures of queues and workers are missing or old, "" where they are not.
     """
 
@@ -152,6 +155,7 @@ class RecorderStatus:
     updated: float = 0.0
     salvaging: float | None = None
     sampling: str = ""
+    delayed: int | None = None
     writer_alive: bool = False
 
 

@@ -36,6 +36,8 @@ class Samples:
         self._all_asked = False
         self._acted = Acted()
         self._oldest: dict[str, float] = {}
+        self._delayed: dict[str, int] = {}
+        self.delayed: int | None = None
         self._next_oldest = 0.0
         self.server = self.problem = ""
 
@@ -58,7 +60,7 @@ class Samples:
     def take(self, result: Sampled) -> None:
         """Write what one round found out. Raises apsw.Error."""
         now = time.time()
-        self.problem = result.problem
+        self.problem, self.delayed = result.problem, result.delayed
         if result.muted is not None:
             self._workers.mute(now, muted=result.muted)
         if result.bindings is not None:
@@ -74,7 +76,8 @@ class Samples:
             self._queues.named(self._history.recent_queues())
         if now >= self._next_oldest:
             self._next_oldest = now + _OLDEST_SECONDS
-            self._oldest = self._history.oldest_waiting()
+            self._oldest = self._history.oldest_waiting(now)
+            self._delayed = self._history.delayed(now) if self.delayed is not None else {}
             self._queues.named(self._oldest)
         consumers = self._workers.consumers(all_asked=self._all_asked)
         if result.names is not None:
@@ -82,13 +85,18 @@ class Samples:
             in_use = [name for worker in workers if worker.online or worker.unknown for name in worker.queues]
             self._queues.found(result.names, in_use, complete=bool(result.names))
         chosen = [s for s in result.samples if s.name in self._queues.names or s.name in self._queues.absent]
-        rows, kept = self._queues.rows(chosen, consumers, self._oldest, now)
+        rows, kept = self._queues.rows(chosen, consumers, self._oldest, now, self._delayed_for)
         gone = self._queues.take_gone()
         if gone:
             self._history.drop_queues(gone)
         if rows:
             self._history.put_queues(rows, kept)
         self._endings.sampled(result.samples)
+
+    def _delayed_for(self, queue: str) -> int | None:
+        """Of a queue that no event names nothing is known, unless all that is held is known to be for others."""
+        complete = self.delayed is not None and self.delayed <= sum(self._delayed.values())
+        return self._delayed.get(queue, 0 if complete else None)
 
     def _take_answers(self, result: Sampled, now: float) -> None:
         asked, stats, queues = result.asked, result.stats or {}, result.active_queues or {}

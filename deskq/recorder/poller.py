@@ -57,6 +57,7 @@ class Sampled:
     """What one round found out; None = not asked or not answered. ``asked_at``: when workers were asked.
 
     ``problem``: why figures are missing or old, or the broker's alarm; "" where there is neither.
+    ``delayed``: messages that Celery's delayed delivery holds, None where there is none.
     ``muted``: whether that alarm is set, so that no worker can be heard.
     ``there``: of whom it is known whether they are, of ``connected`` by the broker; ``everyone``: all were asked.
     """
@@ -76,6 +77,7 @@ class Sampled:
     acted: Acted | None = None
     problem: str = ""
     muted: bool | None = None
+    delayed: int | None = None
     asked: Wanted = field(default_factory=Wanted)
 
 
@@ -150,6 +152,7 @@ class Sampler:
         if wanted.whether_there:
             result.there = broker.connected_nodes(wanted.whether_there)
             result.connected = frozenset(result.there)
+        result.delayed = broker.delayed
         result.muted = broker.alarm is not None
         if broker.alarm is not None:  # nobody could answer
             result.problem = str(broker.alarm)

@@ -372,6 +372,7 @@ class Recorder:
             updated=now,
             salvaging=self._upkeep.salvaging,
             sampling=self._samples.problem,
+            delayed=self._samples.delayed,
         )
 
     def _put_status(self) -> None:

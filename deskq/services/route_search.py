@@ -3,16 +3,27 @@
 from __future__ import annotations
 
 import contextlib
-from typing import Final
+import time
+from typing import Final, NamedTuple
 
 from PySide6.QtCore import QObject, QTimer, Signal
 
+from deskq.actions.messages.call import Call, check_place, seconds_until
 from deskq.brokers.routing import Route
 from deskq.errors import UserError
 from deskq.services.send import Sending
 
 _TYPING_MS: Final = 300
 _AGAIN_MS: Final = 5_000
+
+
+class Wanted(NamedTuple):
+    """A queue, or an exchange and a routing key; ``late``: for a message with an ETA, which may wait at the broker."""
+
+    queue: str = ""
+    exchange: str = ""
+    routing_key: str = ""
+    late: bool = False
 
 
 class RouteSearch(QObject):
@@ -23,31 +34,50 @@ class RouteSearch(QObject):
     def __init__(self, sending: Sending, parent: QObject | None = None) -> None:
         super().__init__(parent)
         self._sending = sending
-        self._wanted = ("", "")
-        self._known: tuple[str, str] | None = None
+        self._wanted = Wanted()
+        self._known: Wanted | None = None
         self._route: Route | None = None
         self._problem = ""
         self._timer = QTimer(self, singleShot=True)
         self._timer.timeout.connect(self._begin)
 
-    def of(self, exchange: str, routing_key: str) -> Route | None:
-        """Return the route, None while it is looked for; raises UserError with why there is none."""
-        wanted = (exchange, routing_key)
+    def of(self, wanted: Wanted) -> Route | None:
+        """Return the route, None while it is looked for, and for a queue that is sent to by its name.
+
+        Raises UserError with why an exchange has none.
+        """
         if self._known != wanted:
             if self._wanted != wanted:
                 self._wanted = wanted
                 self._timer.start(_TYPING_MS)
             return None
         self._wanted = wanted
-        if self._route is None:
+        if self._problem:
             if not self._timer.isActive():
                 self._timer.start(_AGAIN_MS)
             raise UserError(self._problem)
         return self._route
 
-    async def again(self, route: Route) -> Route:
-        """Look now; raises UserError."""
-        return await self._look((route.exchange, route.routing_key))
+    def of_call(self, call: Call) -> tuple[Route | None, str]:
+        """Return the route of a call, and what is said of it; None for one that goes to a queue by its name.
+
+        Raises UserError where it leads nowhere, and where nothing is known yet of how a call to a queue is delayed.
+        """
+        late = self._sending.target.profile.transport == "amqp" and seconds_until(call, time.time()) >= 1
+        if not call.exchange and not late:
+            return None, ""
+        check_place(call)
+        wanted = Wanted(call.queue, call.exchange, call.routing_key, late)
+        route = self.of(wanted)
+        if self._known == wanted:
+            return route, route.preview if route is not None else ""
+        if not call.exchange:
+            raise UserError("deskq is looking whether RabbitMQ can hold the task until its time.")
+        return None, "Looking where it leads …"
+
+    async def again(self) -> Route | None:
+        """Look now for what was wanted last; raises UserError."""
+        return await self._look(self._wanted)
 
     def stop(self) -> None:
         """Look no more, until it is asked again."""
@@ -56,23 +86,25 @@ class RouteSearch(QObject):
     def _begin(self) -> None:
         self._sending.target.spawn(self._look_quietly(self._wanted), "route", self)
 
-    async def _look_quietly(self, wanted: tuple[str, str]) -> None:
+    async def _look_quietly(self, wanted: Wanted) -> None:
         with contextlib.suppress(UserError):  # it is told by ``of``
             await self._look(wanted)
 
-    async def _look(self, wanted: tuple[str, str]) -> Route:
+    async def _look(self, wanted: Wanted) -> Route | None:
         try:
-            route = await self._sending.route(*wanted)
+            route = await self._sending.route(wanted.exchange, wanted.routing_key) if wanted.exchange else None
+            if wanted.late:
+                route = await self._sending.delay(route or wanted.queue) or route
         except UserError as error:
             self._learn(wanted, None, str(error))
             raise
         self._learn(wanted, route, "")
         return route
 
-    def _learn(self, wanted: tuple[str, str], route: Route | None, problem: str) -> None:
+    def _learn(self, wanted: Wanted, route: Route | None, problem: str) -> None:
         if wanted != self._wanted:
             return  # somebody typed on
-        if route is None:
+        if problem:
             self._timer.start(_AGAIN_MS)
         if (wanted, route, problem) != (self._known, self._route, self._problem):
             self._known, self._route, self._problem = wanted, route, problem

@@ -17,7 +17,7 @@ from deskq.actions.messages.call import Call
 from deskq.actions.messages.retry_candidates import Grade
 from deskq.actions.messages.saved_calls import last_sent, load_templates, save_template
 from deskq.actions.messages.seen_arguments import SeenArguments, seen_arguments
-from deskq.brokers.opening import find_route
+from deskq.brokers.opening import find_delay, find_route
 from deskq.brokers.ports import is_task_queue
 from deskq.brokers.remote_control import registered_names
 from deskq.brokers.routing import Route, kinds_of
@@ -68,6 +68,11 @@ class Sending(Carrying):
         """Return where an exchange leads; raises UserError where nothing would get the message."""
         kinds = await self._exchange_kinds() if self.target.profile.transport == "redis" else {}
         find = partial(find_route, self.target.profile, exchange, routing_key, kinds)
+        return await asyncio.get_running_loop().run_in_executor(None, find)
+
+    async def delay(self, target: str | Route) -> Route | None:
+        """Return the way through Celery's delayed delivery to a queue or a route, None without one."""
+        find = partial(find_delay, self.target.profile, target)
         return await asyncio.get_running_loop().run_in_executor(None, find)
 
     async def _exchange_kinds(self) -> dict[str, frozenset[str]]:

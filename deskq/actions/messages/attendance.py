@@ -99,12 +99,10 @@ def _by_workers(profile: Profile, targets: Collection[Target]) -> dict[Target, s
 
 def _at_rabbitmq(profile: Profile, targets: Collection[Target]) -> dict[Target, str]:
     """RabbitMQ counts the consumers of each queue; the workers report which queues an exchange leads to."""
-    routes = [target for target in targets if isinstance(target, Route)]
+    routes = [target for target in targets if isinstance(target, Route) and not target.queues]
     replies = active_queues(profile) if routes else None
     bindings = bindings_of(replies or {})
-    reached: dict[Target, Sequence[str]] = {
-        target: [target] if isinstance(target, str) else _reached(target, bindings) for target in targets
-    }
+    reached: dict[Target, Sequence[str]] = {target: _queues(target) or _reached(target, bindings) for target in targets}
     counts = consumer_counts(profile, sorted({name for names in reached.values() for name in names}))
     found: dict[Target, str] = {}
     for target, names in reached.items():
@@ -132,7 +130,9 @@ def _by_history(profile: Profile, targets: Collection[Target]) -> dict[Target, s
     }
 
 
-def _reached(route: Route, bindings: Iterable[Binding]) -> list[str]:
+def _reached(route: Target, bindings: Iterable[Binding]) -> list[str]:
+    if isinstance(route, str):
+        return [route]
     return sorted({one.queue for one in bindings if one.exchange == route.exchange and leads(one, route.routing_key)})
 
 

@@ -13,6 +13,7 @@ from uuid import uuid4
 
 from deskq.actions.messages.serializers import JSON_SERIALIZER, serialized, serializers
 from deskq.actions.plan import Item, Plan, Verb, check_rate
+from deskq.brokers.delayed import CONSUMER_TIMEOUT
 from deskq.brokers.routing import Route
 from deskq.errors import UserError
 from deskq.profiles import Profile
@@ -21,6 +22,10 @@ from deskq.protocol.message import RawMessage, new_message, short_repr
 _LONGEST_NAME: Final = 255
 """Bytes of a name in AMQP (its short strings)."""
 _MOST_TIMES: Final = 1_000_000
+_HELD_TOO_LONG: Final = (
+    "a worker holds it until its time, but RabbitMQ ends the worker that holds a message for longer than its "
+    "consumer_timeout (30 min by default); raise that, or let a schedule send the task"
+)
 _LONGEST: Final = 1e10
 """Seconds, some 300 years: what is later has no date."""
 
@@ -62,7 +67,7 @@ def plan_send(
     if not call.task.strip():
         raise UserError("Which task? Give its name.")
     check_place(call)
-    if call.exchange and (route is None or (route.exchange, route.routing_key) != (call.exchange, call.routing_key)):
+    if call.exchange and (route is None or (route.sent_to, route.routing_key) != (call.exchange, call.routing_key)):
         raise UserError(f"It is not known yet where the exchange “{call.exchange}” leads.")
     if call.serializer not in serializers():
         raise UserError(f"Nothing is serialized as “{call.serializer}” here. There is: {', '.join(serializers())}.")
@@ -96,8 +101,10 @@ def plan_send(
     shown = ", ".join(
         [*map(short_repr, call.args), *(f"{key}={short_repr(value)}" for key, value in call.kwargs.items())]
     )
-    route = route if call.exchange else None
+    route = route if call.exchange or (route is not None and route.leaves_to) else None
     losses: tuple[str, ...] = (route.doubt,) if route is not None and route.doubt else ()
+    if profile.transport == "amqp" and seconds_until(call, now) > CONSUMER_TIMEOUT and not (route and route.leaves_to):
+        losses += (_HELD_TOO_LONG,)
     if call.serializer != JSON_SERIALIZER:
         losses += (f"a worker takes {call.serializer} only if its accept_content names it, else it throws it away",)
     items = []
@@ -114,6 +121,11 @@ def plan_send(
         canary=False,
         tries=tries,
     )
+
+
+def seconds_until(call: Call, now: float) -> float:
+    """Return how long the call has to wait for its time, 0 if it need not."""
+    return max(0.0, call.eta - now) if call.eta is not None else call.countdown or 0.0
 
 
 def check_place(call: Call) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+from deskq.brokers.delayed import is_delay, own_key
 from deskq.brokers.opening import find_route
 from deskq.brokers.ports import Binding, BrokerError, is_task_queue
 from deskq.brokers.routing import Route, leads
@@ -42,6 +43,8 @@ def place_of(row: TaskRow, workers: Workers, *, message: RawMessage | None = Non
         return Place(exchange=row.exchange, routing_key=row.routing_key)
     if row.queue:
         return Place(row.queue)
+    if is_delay(row.exchange):
+        recorded = own_key(row.routing_key)
     own = list(workers.queues.get(row.worker, ()))
     if recorded:
         every = {name for names in workers.queues.values() for name in names}

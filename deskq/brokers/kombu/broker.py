@@ -102,7 +102,7 @@ class GenericBroker:
         }
 
     incomplete = ""
-    alarm = None
+    alarm = delayed = None
 
     def server(self) -> Server:
         """See Broker."""

@@ -8,6 +8,7 @@ from typing import Any, Final
 
 import pika.exceptions
 
+from deskq.brokers.delayed import LEVELS, is_delay
 from deskq.brokers.ports import Alarm, Binding, BrokerError, QueueSample, Server, is_task_queue
 from deskq.brokers.rabbitmq.alarms import AlarmProbe, alarm_of
 from deskq.brokers.rabbitmq.event_source import RabbitEventSource
@@ -16,6 +17,7 @@ from deskq.brokers.rabbitmq.query_connection import AskingConnection
 from deskq.profiles import Profile
 
 _RETRY_MANAGEMENT_SECONDS: Final = 30.0
+_LEVELS_SECONDS: Final = 10.0
 _NOT_FOUND: Final = 404
 _LOCKED: Final = 405
 _REFUSED: Final = 403
@@ -33,6 +35,8 @@ class RabbitBroker:
         self.management_problem = ""
         self.incomplete = ""
         self.alarm: Alarm | None = None
+        self.delayed: int | None = None
+        self._next_levels = 0.0
 
     def server(self) -> Server:
         """See Broker."""
@@ -80,6 +84,7 @@ class RabbitBroker:
         queues = self._by_management()
         self.incomplete = ""
         self.alarm = self._current_alarm()
+        self.delayed = self._delayed(queues)
         if queues is None:
             return [self._declared(name) for name in names]
         at = time.time()
@@ -104,6 +109,19 @@ class RabbitBroker:
         """See Broker."""
         self._asking.close()
         self._probe.close()
+
+    def _delayed(self, queues: list[dict[str, Any]] | None) -> int | None:
+        """Without the management API its 28 queues are asked one by one, now and then."""
+        if queues is not None:
+            held = [_whole(queue.get("messages_ready")) for queue in queues if is_delay(str(queue.get("name", "")))]
+            return sum(count or 0 for count in held) if held else None
+        if time.monotonic() < self._next_levels:
+            return self.delayed
+        self._next_levels = time.monotonic() + _LEVELS_SECONDS
+        try:
+            return sum(self._declare(level)[0] for level in reversed(LEVELS))
+        except pika.exceptions.ChannelClosedByBroker:
+            return None
 
     def _current_alarm(self) -> Alarm | None:
         """Ask the management API where it answers; who may see nothing of an alarm is told of none."""

@@ -122,6 +122,12 @@ class Management:
         found = self._get(f"/api/bindings/{self._host}")
         return [binding for binding in found if isinstance(binding, dict)] if isinstance(found, list) else []
 
+    def exchange_kinds(self) -> dict[str, str]:
+        """Return the types of the exchanges of the virtual host, by name."""
+        found = self._get(f"/api/exchanges/{self._host}?columns=name,type")
+        exchanges = [one for one in found if isinstance(one, dict)] if isinstance(found, list) else []
+        return {str(one.get("name", "")): str(one.get("type", "")) for one in exchanges}
+
     def deprecated_features(self) -> list[dict[str, Any]]:
         """Return what RabbitMQ from 3.13 on will no longer allow: ``name`` and ``deprecation_phase`` of each."""
         found = self._get("/api/deprecated-features")

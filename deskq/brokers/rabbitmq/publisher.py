@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Collection, Iterator, Sequence
+from dataclasses import replace
 from typing import Any, Final
 from uuid import uuid4
 
 import pika
 import pika.exceptions
 
+from deskq.brokers.delayed import timed
 from deskq.brokers.ports import BrokerError
 from deskq.brokers.publishing import Answer, Parcel, sent_events
 from deskq.brokers.rabbitmq.alarms import blocked_by
@@ -19,6 +21,7 @@ from deskq.brokers.rabbitmq.connection import connect, deadline, hang_up, transl
 from deskq.brokers.rabbitmq.routing import exchange_is_there, no_exchange
 from deskq.profiles import Profile
 from deskq.protocol.message import JSON
+from deskq.protocol.task_record import epoch
 
 _PROBE_SECONDS: Final = 3.0
 _CONFIRM_SECONDS: Final = 15.0
@@ -61,6 +64,7 @@ class RabbitPublisher:
     def publish(self, parcels: Sequence[Parcel]) -> list[Answer]:
         """See Publisher. So many are on their way at once that a lost connection leaves no more in doubt."""
         self._open()
+        parcels = [_timed(parcel, time.time()) for parcel in parcels]
         missing = self._missing({parcel.exchange for parcel in parcels if parcel.route is not None})
         if missing:
             there = [parcel for parcel in parcels if parcel.exchange not in missing]
@@ -171,6 +175,15 @@ class RabbitPublisher:
 
     def _on_unblocked(self, _connection: Any, _method: Any) -> None:
         self._blocked = ""
+
+
+def _timed(parcel: Parcel, now: float) -> Parcel:
+    """Say how long it waits, where it goes through delayed delivery: as long as it is until its ETA by now."""
+    route = parcel.route
+    if route is None or not route.leaves_to:
+        return parcel
+    eta = parcel.message.headers.get("eta")
+    return replace(parcel, route=timed(route, (epoch(eta) if isinstance(eta, str) else 0.0) - now))
 
 
 def _windows(parcels: Sequence[Parcel]) -> Iterator[Sequence[Parcel]]:

@@ -8,8 +8,10 @@ from typing import Any
 
 import pika.exceptions
 
+from deskq.brokers.delayed import ENTRY, Link, way_through, way_to
 from deskq.brokers.ports import BrokerError
 from deskq.brokers.rabbitmq.connection import translate
+from deskq.brokers.rabbitmq.management import Management
 from deskq.brokers.rabbitmq.query_connection import AskingConnection
 from deskq.brokers.routing import Route, sentence
 from deskq.profiles import Profile
@@ -25,6 +27,22 @@ def find_route(profile: Profile, exchange: str, routing_key: str) -> Route:
     if not there:
         raise BrokerError(sentence(no_exchange(exchange, profile)))
     return Route(exchange, routing_key)
+
+
+def find_delay(profile: Profile, target: str | Route) -> Route | None:
+    """See routing.py. A message that leaves delayed delivery and reaches no queue is lost without a word: it must be
+    known where it goes."""
+    try:
+        management = Management(profile)
+        links = [
+            Link(str(one.get("source")), str(one.get("routing_key")), str(one.get("destination")), to_queue)
+            for one in management.bindings()
+            if (to_queue := one.get("destination_type") == "queue") or one.get("destination_type") == "exchange"
+        ]
+        kinds = management.exchange_kinds() if any(link.source == ENTRY for link in links) else {}
+    except BrokerError:
+        return None
+    return way_through(target, links, kinds) if isinstance(target, Route) else way_to(target, links, kinds)
 
 
 def consumer_counts(profile: Profile, queues: Sequence[str]) -> dict[str, int | None]:

@@ -66,7 +66,7 @@ class RedisBroker:
         """See Broker."""
         return RedisEventSource(self._profile)
 
-    alarm = None
+    alarm = delayed = None
 
     @property
     def incomplete(self) -> str:

@@ -13,10 +13,10 @@ from deskq.actions.executor import Carrier, Progress
 from deskq.actions.journal.journal import Journal
 from deskq.actions.messages.argument_sources import gather
 from deskq.actions.messages.attendance import active_queues, targets_of, unattended
-from deskq.actions.messages.call import Call, check_place, plan_send
+from deskq.actions.messages.call import Call, check_place, plan_send, seconds_until
 from deskq.actions.messages.retry_candidates import Candidate, edited, grades, plan_retry, read_json
 from deskq.actions.plan import Item, Plan
-from deskq.brokers.opening import find_route
+from deskq.brokers.opening import find_delay, find_route
 from deskq.brokers.routing import Route, kinds_of
 from deskq.cli.common import moment_of, plain, profile_of, table
 from deskq.cli.confirming import confirmed, interruptible, look_after
@@ -56,8 +56,11 @@ def send(options: argparse.Namespace) -> int:
         id=options.id or "",
         times=options.times,
     )
+    now = time.time()
     route = _route(call, profile) if call.exchange else None
-    plan = plan_send(call, profile, now=time.time(), rate=options.rate, tries=options.tries, route=route)
+    if seconds_until(call, now) >= 1:
+        route = find_delay(profile, route or call.queue) or route
+    plan = plan_send(call, profile, now=now, rate=options.rate, tries=options.tries, route=route)
     return _carry_out(plan, profile, options)
 
 

@@ -144,6 +144,7 @@ def _about_server(profile: Profile, observed: Observed) -> Iterable[Finding]:
     if profile.transport == "amqp" and observed.server is not None:
         denied = transient_denied(profile)
         versions = {name: heard.celery for name, heard in observed.heard.items() if heard.celery}
+        yield from rabbitmq_advice.consumer_timeout(observed.scheduled, time.time())
         yield from rabbitmq_advice.event_queues(observed.server.version, denied, versions, observed.answering or ())
     if profile.transport == "redis":
         redis = read_redis(profile)

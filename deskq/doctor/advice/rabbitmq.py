@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+import math
+from collections.abc import Collection, Mapping, Sequence
 from typing import Final
 
+from deskq.brokers.delayed import CONSUMER_TIMEOUT
 from deskq.doctor.connection.workers import some
 from deskq.doctor.finding import Finding
 from deskq.doctor.versions import is_older, numbers
@@ -28,6 +30,30 @@ def management(problem: str) -> list[Finding]:
             "Without it deskq sees only the queues that it is told of, and neither rates nor bindings.",
             problem,
             _ENABLE if "rabbitmq_management" in problem else "",
+        )
+    ]
+
+
+def consumer_timeout(etas: Sequence[float] | None, now: float) -> list[Finding]:
+    """``etas``: epoch seconds of ETA tasks that workers hold; None: nobody was asked."""
+    if etas is None:
+        return []
+    limit = f"{CONSUMER_TIMEOUT / 60:.0f} min"
+    far = [eta for eta in etas if eta - now > CONSUMER_TIMEOUT]
+    if not far:
+        held = f"{len(etas):,} ETA task{'' if len(etas) == 1 else 's'} held by workers, none due in more than {limit}."
+        return [Finding("consumer-timeout", "ok", "No ETA beyond RabbitMQ's consumer timeout", held)]
+    return [
+        Finding(
+            "consumer-timeout",
+            "warning",
+            f"{len(far):,} {'task is' if len(far) == 1 else 'tasks are'} held for longer than RabbitMQ allows",
+            f"The last is due in {max(far) - now:,.0f} s. RabbitMQ closes the channel of a worker that holds a message "
+            f"for longer than consumer_timeout ({limit} by default): the worker ends, and so does the next that takes "
+            "the message.",
+            "Raise it above the furthest ETA in rabbitmq.conf (milliseconds), let a schedule send such tasks, or use "
+            "quorum queues on a topic exchange, where RabbitMQ holds them itself.",
+            f"consumer_timeout = {math.ceil((max(far) - now) / 3_600 + 1) * 3_600_000}",
         )
     ]
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import math
 from collections import OrderedDict
 from collections.abc import Collection, Mapping
 from pathlib import Path
@@ -29,6 +30,11 @@ CACHED_CHARACTERS: Final = 16_384
 CHECK_SECONDS: Final = 0.5
 
 
+_DELAYED: Final = (
+    "(coalesce(eta > ?, 0) AND coalesce((SELECT text FROM texts WHERE id = exchange_id), '') "
+    "GLOB '*celery_delayed_[0-9]*')"
+)
+"""Of a task: whether Celery's delayed delivery on RabbitMQ holds it at a time."""
 _NOT_RUNNING: Final = (*sorted(FINAL_STATES), "SENT", "RECEIVED", "RETRY")
 
 
@@ -285,12 +291,25 @@ class History(Beside):
         """How many tasks this writer has written, new ones and ones that were known before."""
         return int(self._seen_before + self._next_id - self._first_id + len(self._old_touched))
 
-    def oldest_waiting(self, limit: int = 50_000) -> dict[str, float]:
-        """Return, for each queue, when the oldest task was sent that no worker has received yet, as far as is known."""
+    def oldest_waiting(self, now: float = math.inf, limit: int = 50_000) -> dict[str, float]:
+        """Return, for each queue, when the oldest task was sent that no worker has received yet, as far as is known.
+
+        Those that delayed delivery holds ``now`` are in no queue yet.
+        """
         rows: list[Any] = self._connection.execute(
-            "SELECT q.text, min(t.sent) FROM (SELECT queue_id, sent FROM tasks WHERE state_id = ? LIMIT ?) t "
-            "JOIN texts q ON q.id = t.queue_id WHERE t.sent IS NOT NULL GROUP BY q.text",
-            (self.texts["SENT"], limit),
+            f"SELECT q.text, min(t.sent) FROM (SELECT queue_id, sent, {_DELAYED} AS delayed FROM tasks "
+            "WHERE state_id = ? LIMIT ?) t "
+            "JOIN texts q ON q.id = t.queue_id WHERE t.sent IS NOT NULL AND NOT t.delayed GROUP BY q.text",
+            (now, self.texts["SENT"], limit),
+        ).fetchall()
+        return dict(rows)
+
+    def delayed(self, now: float, limit: int = 50_000) -> dict[str, int]:
+        """Return, for each queue, how many tasks for it Celery's delayed delivery holds, as far as is known."""
+        rows: list[Any] = self._connection.execute(
+            f"SELECT q.text, count(*) FROM (SELECT queue_id, {_DELAYED} AS delayed FROM tasks "
+            "WHERE state_id = ? LIMIT ?) t JOIN texts q ON q.id = t.queue_id WHERE t.delayed GROUP BY q.text",
+            (now, self.texts["SENT"], limit),
         ).fetchall()
         return dict(rows)
 

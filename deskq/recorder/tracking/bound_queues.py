@@ -9,12 +9,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Final
 
+from deskq.brokers.delayed import is_delay, own_key
 from deskq.brokers.ports import Binding
 from deskq.brokers.routing import bindings_of, leads
 
 _MOST: Final = 20_000
-_DELAYED: Final = "celery_delayed_"
-_BITS: Final = 28
 
 
 class BoundQueues:
@@ -47,8 +46,8 @@ class BoundQueues:
         """
         if not exchange:
             return routing_key or told
-        if exchange.startswith(_DELAYED):  # native delayed delivery: 28 bits stand before the queue's own key
-            routing_key = ".".join(routing_key.split(".")[_BITS:])
+        if is_delay(exchange):
+            routing_key = own_key(routing_key)
             near = [one for own in self._of.values() for one in own]
         else:
             near = self._of.get(exchange, [])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict, deque
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -131,7 +131,12 @@ class QueueWatch:
         return gone
 
     def rows(
-        self, samples: Sequence[QueueSample], consumers: Consumers, oldest: Mapping[str, float], now: float
+        self,
+        samples: Sequence[QueueSample],
+        consumers: Consumers,
+        oldest: Mapping[str, float],
+        now: float,
+        delayed: Callable[[str], int | None] = lambda _: None,
     ) -> tuple[list[QueueRow], list[Sample]]:
         """Return the rows of these samples and those of the samples that are worth keeping."""
         rows: list[QueueRow] = []
@@ -161,6 +166,7 @@ class QueueWatch:
                     workers=workers,
                     exists=exists,
                     told=consumers.told.get(sample.name) if workers else None,
+                    delayed=delayed(sample.name),
                 )
             )
             measured: Sample = (sample.name, sample.at, sample.ready, sample.unacked, count)

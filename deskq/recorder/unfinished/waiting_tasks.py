@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
 
+from deskq.brokers.delayed import is_delay
 from deskq.brokers.ports import QueueSample
 from deskq.history.writing.writer import History, Waiting
 from deskq.protocol.task_attempts import Attempt
@@ -163,6 +164,8 @@ class WaitingTasks:
             return False
         if self._drops_expired and summary.expires is not None and now > summary.expires + LONG_EXPIRED:
             return True  # whatever waits in its queue is not this one
+        if is_delay(summary.exchange) and summary.eta is not None and now < summary.eta + LONG_EXPIRED:
+            return False  # RabbitMQ holds it in no queue of a worker's
         queues = self._queues_of(summary)
         held = sum(map(len, answer.holds.values()))
         return bool(queues) and all(_is_empty(self._samples.get(name), held, now) for name in queues)

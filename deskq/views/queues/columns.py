@@ -101,6 +101,15 @@ def queue_columns(paused: Paused) -> tuple[Column[QueueRow], ...]:
             width=80,
         ),
         Column(
+            "delayed",
+            "Delayed",
+            "Tasks for it that RabbitMQ holds until their time (Celery's delayed delivery), as task-sent events tell",
+            lambda r: formats.number(r.delayed),
+            lambda r: r.delayed,
+            True,
+            width=80,
+        ),
+        Column(
             "consumers",
             "Consumers",
             "Number of consumers. ≥: not all workers have reported their queues",

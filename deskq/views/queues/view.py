@@ -201,7 +201,9 @@ class QueuesView(QWidget):
         ready = sum(queue.ready or 0 for queue in queues)
         unacked = sum(queue.unacked or 0 for queue in queues)
         there = sum(queue.exists for queue in queues)
-        self.totals.setText(f"{formats.count(there, 'queue')} · {ready:,} ready · {unacked:,} unacked")
+        status = self._session.status
+        held = f" · {status.delayed:,} delayed" if status is not None and status.delayed is not None else ""
+        self.totals.setText(f"{formats.count(there, 'queue')} · {ready:,} ready · {unacked:,} unacked{held}")
         self._select()
         self._describe()
         self._update_empty()

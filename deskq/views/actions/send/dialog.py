@@ -25,7 +25,7 @@ from PySide6.QtWidgets import (
 
 from deskq import formats
 from deskq.actions.executor import Progress
-from deskq.actions.messages.call import Call, check_place, message_of, plan_send
+from deskq.actions.messages.call import Call, message_of, plan_send
 from deskq.actions.messages.seen_arguments import SeenArguments
 from deskq.actions.plan import Plan
 from deskq.actions.safety import Confirmation, guard_at
@@ -303,13 +303,10 @@ class SendDialog(QDialog):
         self._allow("", f"{told} {self.consumers.of(target)}".strip())
 
     def _route_of(self, call: Call) -> Route | None:
-        """Where the call's exchange leads, as far as it is known; raises UserError where it leads nowhere."""
-        if not call.exchange:
-            return None
-        check_place(call)
+        """Where the call's exchange or its delay leads, as far as it is known; raises UserError where nowhere."""
         self.fields.place.tell("")
-        route = self.routes.of(call.exchange, call.routing_key)
-        self.fields.place.tell("Looking where it leads …" if route is None else route.preview)
+        route, told = self.routes.of_call(call)
+        self.fields.place.tell(told)
         return route
 
     def _allow(self, problem: str, doubt: str = "") -> None:
@@ -333,7 +330,7 @@ class SendDialog(QDialog):
         if own_id and await self.sending.known(own_id):
             raise UserError(f"The history has a task {own_id} already: give another id, or none.")
         route = plan.items[0].route
-        if route is not None and await self.routes.again(route) != route:
+        if route is not None and await self.routes.again() != route:
             raise UserError("Where it leads has changed since it was shown: look again, then send.")
         await self.consumers.refuse_unseen(route or plan.items[0].queue)
         self._sent = [item.new_id for item in plan.items]

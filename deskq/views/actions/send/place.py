@@ -64,9 +64,9 @@ class SendPlace(QWidget):
         offer_names(self.exchange, exchanges)
 
     def tell(self, words: str) -> None:
-        """Say where the exchange leads."""
+        """Say where the exchange, or the delay, leads."""
         self.told.setText(formats.plain(words))
-        self.told.setVisible(bool(words) and self.by_exchange)
+        self.told.setVisible(bool(words))
 
     def _fold(self, by_exchange: bool) -> None:
         self.by_exchange = by_exchange

@@ -207,3 +207,14 @@ def test_a_worker_without_events_may_have_run_what_expired(tmp_path: Path) -> No
     scene.check(60)
     assert scene.state == "UNSEEN"
     scene.history.close()
+
+
+@pytest.mark.parametrize(("eta", "state"), [(3_600, "SENT"), (-3_600, "UNSEEN")])
+def test_what_rabbitmq_delays_is_in_no_queue_and_not_gone(tmp_path: Path, eta: float, state: str) -> None:
+    scene = Scene(tmp_path, drops_expired=True)
+    key = ".".join("0" * 16 + "1" * 12) + ".orders"
+    scene.sent(queue="orders", exchange="celery_delayed_27", routing_key=key, eta=_iso(NOW + eta))
+    for name in ("orders", "q"):
+        scene.sample(6, 0, name=name)
+    assert scene.asked_twice() == state
+    scene.history.close()
