@@ -14,7 +14,7 @@ class Route:
     """A way through an exchange. ``queues``: those it leads to, () where the broker alone decides (RabbitMQ).
 
     ``doubt``: what is taken for granted about the exchange, "" if nothing. ``leaves_to``: the exchange to which it
-    goes at the message's ETA, where ``exchange`` is that of Celery's delayed delivery (see brokers/delayed.py).
+    goes at the ETA, where ``exchange`` is that of Celery's delayed delivery (see rabbitmq/delayed.py).
     """
 
     exchange: str

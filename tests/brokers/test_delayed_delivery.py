@@ -11,10 +11,10 @@ from uuid import uuid4
 import pytest
 
 from deskq.actions.messages.places import Workers, place_of
-from deskq.brokers.delayed import ENTRY, own_key
 from deskq.brokers.opening import find_delay, find_route, open_publisher
 from deskq.brokers.publishing import Parcel
 from deskq.brokers.rabbitmq.broker import RabbitBroker
+from deskq.brokers.rabbitmq.delayed import ENTRY, own_key
 from deskq.brokers.routing import Route
 from deskq.profiles import Profile
 from deskq.protocol.message import RawMessage, new_message

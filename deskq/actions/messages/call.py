@@ -13,7 +13,7 @@ from uuid import uuid4
 
 from deskq.actions.messages.serializers import JSON_SERIALIZER, serialized, serializers
 from deskq.actions.plan import Item, Plan, Verb, check_rate
-from deskq.brokers.delayed import CONSUMER_TIMEOUT
+from deskq.brokers.rabbitmq.delayed import CONSUMER_TIMEOUT
 from deskq.brokers.routing import Route
 from deskq.errors import UserError
 from deskq.profiles import Profile

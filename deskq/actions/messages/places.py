@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from deskq.brokers.delayed import is_delay, own_key
 from deskq.brokers.opening import find_route
 from deskq.brokers.ports import Binding, BrokerError, is_task_queue
+from deskq.brokers.rabbitmq.delayed import is_delay, own_key
 from deskq.brokers.routing import Route, leads
 from deskq.history.rows import TaskRow
 from deskq.profiles import Profile

@@ -8,9 +8,9 @@ from typing import Any, Final
 
 import pika.exceptions
 
-from deskq.brokers.delayed import LEVELS, is_delay
 from deskq.brokers.ports import Alarm, Binding, BrokerError, QueueSample, Server, is_task_queue
 from deskq.brokers.rabbitmq.alarms import AlarmProbe, alarm_of
+from deskq.brokers.rabbitmq.delayed import LEVELS, is_delay
 from deskq.brokers.rabbitmq.event_source import RabbitEventSource
 from deskq.brokers.rabbitmq.management import Management
 from deskq.brokers.rabbitmq.query_connection import AskingConnection

@@ -12,12 +12,12 @@ from uuid import uuid4
 import pika
 import pika.exceptions
 
-from deskq.brokers.delayed import timed
 from deskq.brokers.ports import BrokerError
 from deskq.brokers.publishing import Answer, Parcel, sent_events
 from deskq.brokers.rabbitmq.alarms import blocked_by
 from deskq.brokers.rabbitmq.confirms import UNWRITABLE, Confirms
 from deskq.brokers.rabbitmq.connection import connect, deadline, hang_up, translate
+from deskq.brokers.rabbitmq.delayed import timed
 from deskq.brokers.rabbitmq.routing import exchange_is_there, no_exchange
 from deskq.profiles import Profile
 from deskq.protocol.message import JSON

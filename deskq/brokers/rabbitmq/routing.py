@@ -8,9 +8,9 @@ from typing import Any
 
 import pika.exceptions
 
-from deskq.brokers.delayed import ENTRY, Link, way_through, way_to
 from deskq.brokers.ports import BrokerError
 from deskq.brokers.rabbitmq.connection import translate
+from deskq.brokers.rabbitmq.delayed import ENTRY, Link, way_through, way_to
 from deskq.brokers.rabbitmq.management import Management
 from deskq.brokers.rabbitmq.query_connection import AskingConnection
 from deskq.brokers.routing import Route, sentence

@@ -6,7 +6,7 @@ import math
 from collections.abc import Collection, Mapping, Sequence
 from typing import Final
 
-from deskq.brokers.delayed import CONSUMER_TIMEOUT
+from deskq.brokers.rabbitmq.delayed import CONSUMER_TIMEOUT
 from deskq.doctor.connection.workers import some
 from deskq.doctor.finding import Finding
 from deskq.doctor.versions import is_older, numbers

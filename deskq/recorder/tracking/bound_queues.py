@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Final
 
-from deskq.brokers.delayed import is_delay, own_key
 from deskq.brokers.ports import Binding
+from deskq.brokers.rabbitmq.delayed import is_delay, own_key
 from deskq.brokers.routing import bindings_of, leads
 
 _MOST: Final = 20_000

@@ -6,8 +6,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
 
-from deskq.brokers.delayed import is_delay
 from deskq.brokers.ports import QueueSample
+from deskq.brokers.rabbitmq.delayed import is_delay
 from deskq.history.writing.writer import History, Waiting
 from deskq.protocol.task_attempts import Attempt
 from deskq.protocol.task_record import EXPIRED, GONE, RETRIED, RUNNING, Observation, TaskRecord

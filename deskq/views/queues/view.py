@@ -18,12 +18,12 @@ from deskq.models.table.model import SmallTableModel
 from deskq.services.journal import ask_journal
 from deskq.services.session import ProfileSession
 from deskq.views.queues.columns import BINDING_COLUMNS, consumers, priorities, queue_columns
-from deskq.views.sampling_problem import SamplingProblem
 from deskq.views.tasks.drag import TaskDrop
 from deskq.views.widgets import theme, window_state
 from deskq.views.widgets.charts import SPANS, Series, TimeChart, span_until
 from deskq.views.widgets.commands import BY_KEY
 from deskq.views.widgets.empty_pane import EmptyPane, plain_label, show_page
+from deskq.views.widgets.sampling_problem import SamplingProblem
 from deskq.views.widgets.tables import Table
 
 

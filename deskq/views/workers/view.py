@@ -15,9 +15,9 @@ from deskq.models.table.columns import Column
 from deskq.models.table.model import SmallTableModel
 from deskq.models.workers.notes import worker_notes
 from deskq.services.session import ProfileSession
-from deskq.views.sampling_problem import SamplingProblem
 from deskq.views.widgets import theme, window_state
 from deskq.views.widgets.empty_pane import EmptyPane, plain_label, show_page
+from deskq.views.widgets.sampling_problem import SamplingProblem
 from deskq.views.widgets.tables import Table
 from deskq.views.workers.detail import WorkerDetail
 from deskq.views.workers.menu import worker_menu

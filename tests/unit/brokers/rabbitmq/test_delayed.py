@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from kombu.transport.native_delayed_delivery import calculate_routing_key
 
-from deskq.brokers.delayed import ENTRY, EXIT, Link, delayed_key, is_delay, own_key, timed, way_through, way_to
+from deskq.brokers.rabbitmq.delayed import ENTRY, EXIT, Link, delayed_key, is_delay, own_key, timed, way_through, way_to
 from deskq.brokers.routing import Route
 
 KINDS = {ENTRY: "topic", EXIT: "topic", "orders": "topic", "all": "fanout", "plain": "direct"}
