@@ -11,7 +11,7 @@ from deskq.profiles.fields import problems
 from deskq.profiles.urls import join_password, shown, split_password
 from deskq.schedules.model import StoreError, StoreKind
 from deskq.schedules.opening import kind_of, open_store, store_urls
-from deskq.schedules.redbeat_nodes import in_one_slot
+from deskq.schedules.stores.redbeat.nodes import in_one_slot
 
 STORES = (
     "redbeat:redis://user:secret@host:6379/1?prefix=x:",

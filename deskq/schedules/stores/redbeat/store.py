@@ -32,8 +32,8 @@ from deskq.schedules.model import (
     Unsure,
     whole,
 )
-from deskq.schedules.redbeat_nodes import ClusterNodes, Nodes, OneServer, by_node, in_one_slot
 from deskq.schedules.stores.redbeat.entries import entry_of, owned_by_code, refuse_unfit
+from deskq.schedules.stores.redbeat.nodes import ClusterNodes, Nodes, OneServer, by_node, in_one_slot
 from deskq.schedules.stores.redbeat.writing import NEVER, Edit, lost_connection, to_bytes, to_text
 from deskq.schedules.timing.zones import zone_of
 
