@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
-from typing import Final
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Final
 
-from deskq.brokers.remote_control import registered_names
+from deskq.brokers.remote_control import RemoteControl, registered_names
 from deskq.formats import clock_time, count, plain
 from deskq.history.rows import WorkerRow
-from deskq.services.session import ProfileSession
+
+if TYPE_CHECKING:
+    from deskq.services.session import ProfileSession
 
 _CAME_MEANWHILE: Final = 10.0
 """A recorder that just began may hear so late of a worker that was there before: they send heartbeats every 2 s."""
@@ -65,7 +67,15 @@ def _told(worker: WorkerRow, answers: Answers) -> bool:
 
 async def ask_workers(session: ProfileSession) -> Answers:
     """Ask all workers of a profile once, by Celery's remote control; raises UserError."""
-    at = time.time()
-    tasks = await session.control(lambda remote: registered_names(remote.inspect("registered")))
+    asked = await session.control(answers_of)
     workers = await session.ask(lambda reader: reader.workers(), slot="registered tasks")
-    return Answers(at, tasks, {worker.hostname: worker.pid for worker in workers})
+    return replace(asked, pids={worker.hostname: worker.pid for worker in workers})
+
+
+def answers_of(remote: RemoteControl, limit: int | None = None) -> Answers:
+    """Ask all workers which tasks they have registered; blocking, returns as soon as ``limit`` have answered.
+
+    Raises BrokerError.
+    """
+    at = time.time()
+    return Answers(at, registered_names(remote.inspect("registered", limit=limit)), {})

@@ -4,15 +4,22 @@ from __future__ import annotations
 
 import json
 import time
+from dataclasses import replace
 
 import pytest
+import redis
 
 from deskq.cli import main
+from deskq.profiles import Profile, ProfileFile, Safety
 from deskq.schedules.model import Interval, ScheduleStore
 from deskq.schedules.stores.django.store import DjangoBeatStore
+from tests.support.celery_worker import CeleryWorker
 from tests.support.django_entries import add, entry
+from tests.support.recording import Recording
+from tests.support.sample_app import sample_client
 from tests.support.schedule_entries import added
 from tests.support.schedule_entries import entry as plain_entry
+from tests.support.waiting import wait_until
 
 
 def test_what_nobody_ran_is_overdue_and_told_whole(
@@ -43,3 +50,48 @@ def test_what_never_ran_has_no_last_run(
     found = {each["name"]: each["last_run"] for each in json.loads(capsys.readouterr().out)}
     assert found["new"] is None
     assert found["old"] is not None
+
+
+def test_the_warnings_of_the_window_are_listed_too(
+    redis_url: str, store: ScheduleStore, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def listed() -> dict[str, str]:
+        assert main(["schedules", "list", "shop", "--format", "json"]) == 0
+        return {each["name"]: " ".join(each["warnings"]) for each in json.loads(capsys.readouterr().out)}
+
+    profiles = ProfileFile()
+    with Recording(redis_url) as recording, CeleryWorker(redis_url, concurrency=1) as worker:
+        profile = Profile.from_url(redis_url, name="shop", history=str(recording.history))
+        profiles.save([profile])
+        new = (
+            plain_entry("fine", Interval(3_600.0)),
+            replace(plain_entry("unknown"), task="sample.none"),
+            replace(plain_entry("nowhere"), options={"queue": "nowhere"}),
+            replace(plain_entry("slow", Interval(1.0)), task="sample.sleep_for", args=[1.5]),
+            replace(plain_entry("twice", Interval(60.0)), args=[4, 4]),
+            replace(plain_entry("late", Interval(60.0)), last_run_at=time.time() - 600, total_run_count=1),
+        )
+        with redis.Redis.from_url(redis_url) as server:
+            for each in new:
+                added(store, each)
+            server.zadd("redbeat::schedule", {"redbeat:late": time.time() - 540})
+        with sample_client(redis_url) as client:
+            client.send_task("sample.sleep_for", (1.5,))
+            for _ in range(6):
+                client.send_task("sample.add", (4, 4))
+
+        wait_until(lambda: "overlap" in listed()["slow"], 30, "the slow one to end")
+        wait_until(lambda: "twice" in listed()["twice"], 30, "all runs to be recorded")
+        wait_until(lambda: "No online worker consumes" in listed()["nowhere"], 30, "the worker to be known")
+        found = listed()
+        assert found["nowhere"] == "No online worker consumes the queue “nowhere”."
+        assert "No worker registers the task “sample.none” (1 worker answered at" in found["unknown"]
+        assert found["slow"].startswith("Runs overlap: a recent run took")
+        assert found["twice"].startswith("Its last runs came twice within a second")
+        assert found["late"].startswith("It should have run at 20")
+        assert found["fine"] == ""
+        assert main(["schedules", "list", "shop"]) == 0
+        assert "consumes the queue “nowhere”." in capsys.readouterr().out
+        profiles.save([replace(profile, safety=Safety.READ_ONLY)])
+        assert listed()["unknown"] == ""  # nobody was asked
+        worker.stop()

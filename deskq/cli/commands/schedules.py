@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from deskq.cli.commands.schedule_warnings import Warnings, warnings_for
 from deskq.cli.common import plain, table
 from deskq.errors import UserError
 from deskq.files.private_files import write_private
@@ -59,11 +60,12 @@ def list_entries(options: argparse.Namespace) -> int:
     """Print a line for each entry of each store; exit status 1 if a store could not be read."""
     with read_stores(options.store) as found:
         now = time.time()
+        entries = [(read, entry) for read in found.reads for entry in read.content.entries]
+        warnings = warnings_for(found.profile, [entry for _, entry in entries])
         if options.format == "json":
-            values = [_as_values(read, entry, now) for read in found.reads for entry in read.content.entries]
-            print(json_text(values, indent=2))
+            print(json_text([_as_values(read, entry, now, warnings) for read, entry in entries], indent=2))
         else:
-            rows = [_row(read, entry, now) for read in found.reads for entry in read.content.entries]
+            rows = [_row(read, entry, now, warnings) for read, entry in entries]
             print(table(["ON", "NAME", "TASK", "SCHEDULE", "NEXT RUN", "LAST RUN", "OWNER", "STORE", "PROBLEM"], rows))
         for read in found.reads:
             for words in (read.content.beat.words, *read.content.warnings):
@@ -76,7 +78,7 @@ def show(options: argparse.Namespace) -> int:
     """Print one entry."""
     with read_stores(options.store) as found:
         read, (entry,) = entries_named(found.reads, [options.name])
-        values = _as_values(read, entry, time.time())
+        values = _as_values(read, entry, time.time(), warnings_for(found.profile, [entry]))
         if options.format == "json":
             print(json_text(values, indent=2))
             return 0
@@ -197,7 +199,7 @@ def entries_named(reads: Sequence[Read], names: Sequence[str]) -> tuple[Read, li
     raise UserError("These entries are in different stores: change one store at a time.")
 
 
-def _row(read: Read, entry: Entry, now: float) -> list[str]:
+def _row(read: Read, entry: Entry, now: float, warnings: Warnings) -> list[str]:
     runs = entry_runs(entry, read.store, after=now, count=1)
     zone = read.zone_of(entry)
     last, late = last_run(entry, read.store.kind), read.late_since(entry, now)
@@ -210,11 +212,11 @@ def _row(read: Read, entry: Entry, now: float) -> list[str]:
         _iso(last, zone) if last is not None else "-",
         entry.owner.value,
         read.store.kind.value,
-        entry.problem or ("" if late is None else f"It should have run at {_iso(late, zone)}."),
+        entry.problem or " ".join(warnings.of(entry, read.store, now, lambda at, _: _iso(at, zone))),
     ]
 
 
-def _as_values(read: Read, entry: Entry, now: float) -> dict[str, Any]:
+def _as_values(read: Read, entry: Entry, now: float, warnings: Warnings) -> dict[str, Any]:
     runs = entry_runs(entry, read.store, after=now, count=1)
     zone = read.zone_of(entry)
     last, late = last_run(entry, read.store.kind), read.late_since(entry, now)
@@ -231,6 +233,7 @@ def _as_values(read: Read, entry: Entry, now: float) -> dict[str, Any]:
         "origin": entry.origin,
         "shared_with": list(entry.shared_with),
         "problem": entry.problem,
+        "warnings": list(warnings.of(entry, read.store, now, lambda at, _: _iso(at, zone))),
         "store": read.store.url,
     }
 

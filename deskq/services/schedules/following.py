@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from functools import cache, partial
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
@@ -15,11 +15,9 @@ from PySide6.QtCore import QObject, QTimer, Signal
 
 from deskq.brokers.remote_control import is_beat
 from deskq.errors import UserError
-from deskq.history.reading.consumed import consumed_queues
-from deskq.history.reading.reader import HistoryReader
-from deskq.history.reading.task_filter import TaskFilter
 from deskq.history.rows import TaskRow
-from deskq.services.registered_tasks import Answers, Registered, ask_workers, registered_by
+from deskq.services.registered_tasks import Answers, Registered, ask_workers
+from deskq.services.schedules.known import Known, known_of, last_runs
 from deskq.services.schedules.shown import RunsSeen, ShownSchedule, Snapshot, Summary, snapshot
 from deskq.services.session import ProfileSession
 
@@ -30,7 +28,6 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 READ_MS: Final = 5_000
-_SEEN_RUNS: Final = 12
 _READ_SECONDS: Final = 0.08
 _STEP_SECONDS: Final = 0.03
 """How long it is read, and how long next runs are computed, before somebody else may use the thread."""
@@ -41,9 +38,6 @@ _ASKED_SECONDS: Final = 600.0
 _LOOKED_UP: Final = 60
 """Rows in sight whose runs are looked up in the history at a time."""
 _LOOKED_UP_AT_ONCE: Final = 500
-_COUNTED_RUNS: Final = 1_000
-"""Tasks of a name, the newest ones, among which the runs of an entry are counted that its store does not count."""
-_LONGEST_REPR: Final = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,15 +47,6 @@ class Ahead:
     runs: tuple[Run, ...]
     changes: tuple[ClockChange, ...]
     zone: str
-
-
-@dataclass(frozen=True, slots=True)
-class _Known:
-    """What is known of the workers: see consumed_queues and registered_by. ``online``: is any of them?"""
-
-    consumed: frozenset[str] | None = None
-    registered: Registered | None = None
-    online: bool = False
 
 
 class Schedules(QObject):
@@ -81,7 +66,7 @@ class Schedules(QObject):
         self._answers: Answers | None = None
         self._ask_due = self._asking = False
         self._in_sight: tuple[Key, ...] = ()
-        self._known = _Known()
+        self._known = Known()
         self._seen: dict[Key, tuple[TaskRow, ...]] = {}
         self._counted: dict[Key, RunsSeen] = {}
         self._reading = False
@@ -231,13 +216,14 @@ class Schedules(QObject):
         rows, sight = self.rows, frozenset(self._in_sight)
         chosen = rows if self.history_wanted else await self._ask(lambda _: [one for one in rows if one.key in sight])
         try:
-            self._known = await self.session.ask(partial(_known, answers=self._answers), slot="schedule workers")
+            self._known = await self.session.ask(partial(known_of, answers=self._answers), slot="schedule workers")
         except UserError:
             return
         for start in range(0, len(chosen), _LOOKED_UP_AT_ONCE):
             some = chosen[start : start + _LOOKED_UP_AT_ONCE]
+            entries = [one.entry for one in some]
             try:
-                runs = await self.session.ask(partial(_last_runs, schedules=some), slot="schedule runs")
+                runs = await self.session.ask(partial(last_runs, entries=entries), slot="schedule runs")
             except UserError:
                 return
             self._seen.update(
@@ -268,47 +254,6 @@ class Schedules(QObject):
 
     async def _ask(self, verb: Callable[[ScheduleReader], T]) -> T:
         return await self.session.schedules(verb)
-
-
-def _known(reader: HistoryReader, answers: Answers | None) -> _Known:
-    """Without a recorder at work nobody knows who is online."""
-    if not reader.status().writer_alive:
-        return _Known()
-    workers = reader.workers()
-    online = any(worker.online for worker in workers)
-    return _Known(consumed_queues(workers, reader.queues()), registered_by(answers, workers), online)
-
-
-def _last_runs(
-    reader: HistoryReader, schedules: Sequence[ShownSchedule]
-) -> list[tuple[tuple[TaskRow, ...], RunsSeen | None]]:
-    """The newest tasks that have the name and, as far as events tell, the arguments of each entry.
-
-    Beside them how many there are, where the store does not count them.
-    """
-    newest = cache(lambda task: reader.tasks(TaskFilter(names=(task,)), limit=_SEEN_RUNS * 4))
-    counts = cache(lambda task: reader.argument_counts(task, _COUNTED_RUNS))
-    found = []
-    for entry in (shown.entry for shown in schedules):
-        args = (repr(tuple(entry.args)), repr(list(entry.args)))  # redbeat sends the list that its JSON holds
-        kwargs = repr(entry.kwargs)
-        alike = (
-            row
-            for row in newest(entry.task)
-            if row.name == entry.task and _same(row.args, *args) and _same(row.kwargs, kwargs)
-        )
-        number = None
-        if entry.total_run_count is None:
-            told = counts(entry.task)
-            runs = sum(n for their_args, theirs, n in told if _same(their_args, *args) and _same(theirs, kwargs))
-            number = RunsSeen(runs, sum(n for _, _, n in told) >= _COUNTED_RUNS)
-        found.append((tuple(row for _, row in zip(range(_SEEN_RUNS), alike, strict=False)), number))
-    return found
-
-
-def _same(told: str, *expected: str) -> bool:
-    """Can an event that says ``told`` be about these arguments? What it leaves out, or cuts short, does not differ."""
-    return not told or told in expected or len(expected[0]) > _LONGEST_REPR
 
 
 def with_switched(rows: Sequence[ShownSchedule], *, enabled: bool) -> list[tuple[Entry, Entry]]:

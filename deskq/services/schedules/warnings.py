@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from itertools import pairwise
 from typing import TYPE_CHECKING, Final
 
@@ -59,9 +59,11 @@ def warnings_of(
     consumed: frozenset[str] | None,
     now: float,
     registered: Registered | None = None,
+    *,
+    time_text: Callable[[float, float], str] = clock_time,
 ) -> tuple[str, ...]:
     """``runs``: its last runs, as far as the history knows. ``consumed``, ``registered``: see consumed_queues and
-    registered_by.
+    registered_by. ``time_text``: says a time, given it and now.
     """
     entry = row.entry
     queue = entry.queue if consumed is not None else ""
@@ -75,9 +77,9 @@ def warnings_of(
     if early:
         found.append(f"It last ran {duration(ahead)} from now: the clock of beat's machine is ahead of this one's.")
     if entry.expires_at is not None and entry.expires_at <= now:
-        found.append(f"It ended at {clock_time(entry.expires_at, now)}: beat sends it no more.")
+        found.append(f"It ended at {time_text(entry.expires_at, now)}: beat no longer sends it.")
     if consumed is not None and queue and queue not in consumed:
-        found.append(f"No worker that is online takes from the queue “{queue}”.")
+        found.append(f"No online worker consumes the queue “{queue}”.")
     if unknown and registered is not None:
         found.append(registered.words(entry.task, now))
     if runs and (overlap := _overlap(row, runs, now)):
@@ -86,5 +88,5 @@ def warnings_of(
     if runs and _twice(runs, every or 60.0):
         found.append("Its last runs came twice within a second: two beats, or two schedules that send the same?")
     if late is not None:
-        found.append(f"It should have run at {clock_time(late, now)}.")
+        found.append(f"It should have run at {time_text(late, now)}.")
     return tuple(found)

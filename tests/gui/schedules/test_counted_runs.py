@@ -15,7 +15,7 @@ from deskq.profiles import Profile
 from deskq.profiles.storage.confirmed_code import confirm
 from deskq.protocol.events import Event
 from deskq.schedules.model import ScheduleStore
-from deskq.services.schedules import following
+from deskq.services.schedules import known
 from tests.gui.conftest import Run, until
 from tests.gui.schedules.test_many_schedules import sort_by
 from tests.gui.schedules.test_schedules import column, profile, store
@@ -52,7 +52,7 @@ def received(profile: Profile, *calls: tuple[str, str]) -> None:
 def test_what_no_store_counts_is_counted_in_the_history(
     profile: Profile, store: ScheduleStore, run: Run, qapp: QApplication, tmp_path: Path, monkeypatch: Any
 ) -> None:
-    monkeypatch.setattr(following, "_COUNTED_RUNS", 40)
+    monkeypatch.setattr(known, "_COUNTED_RUNS", 40)
     (tmp_path / "proj.py").write_text(_APP)
     added(store, entry("counted", last_run_at=time.time(), total_run_count=7))
     both = replace(profile, schedule_stores=(f"code:proj:app?path={tmp_path}",))

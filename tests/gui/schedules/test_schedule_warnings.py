@@ -222,7 +222,7 @@ def test_warnings_in_the_window(
             assert column(view, "enabled", lines["sound"]) == "on"
             assert " · " in column(view, "next", lines["sound"]) or column(view, "next", lines["sound"]) == "now"
             view.table.selectRow(lines["quiet"])
-            assert "takes from the queue “nobody”" in view.detail.problem.text()
+            assert "consumes the queue “nobody”" in view.detail.problem.text()
             view.table.selectRow(lines["sound"])
             assert not view.detail.problem.text()
             app.window.run_command("disable_schedule")
