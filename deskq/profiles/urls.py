@@ -27,6 +27,7 @@ _LOGIN: Final = re.compile(r"((?:redbeat:|django-celery-beat:)?[A-Za-z][\w+.-]*:
 _WELL_FORMED: Final = re.compile(
     r"(?:redbeat:|django-celery-beat:)?[A-Za-z][\w+.-]*://(?:[^\s@:/;\[\]]*@)?(?:\[[0-9A-Fa-f:.]+\]|[^\s@:/;?#\[\]]*)(?::\d*)?(?:[/?#;][^@]*)?"
 )
+_PLACES: Final = frozenset({"host", "hostaddr", "port", "service", "unix_socket", "read_default_file"})
 _PASSWORD_KEYS: Final = frozenset({"password", "passwd"})
 _UNCLEAR: Final = (
     "It is not clear where the password in this URL ends. In the password write %40 for @, %2F for /, %23 for # and "
@@ -115,12 +116,19 @@ def join_password(url: str, password: str) -> str:
 
 
 def server_of(url: str) -> str:
-    """Return what of a URL says who gets its password: scheme, user, host and port; of several URLs, of each."""
+    """Return what of a URL says who gets its password: scheme, user, host and port; of several URLs, of each.
+
+    A database's URL may name its host in the query (``?host=/var/run/postgresql``).
+    """
     several = alternative_urls(url)
     if len(several) > 1:
         return ";".join(map(server_of, several))
     fits = _LOGIN.fullmatch(url)
-    return "" if fits is None else f"{fits[1].lower()}{fits[2]}"
+    if fits is None:
+        return ""
+    asked = fits[3].partition("?")[2].split("&")
+    places = sorted(part for part in asked if part.partition("=")[0].lower() in _PLACES)
+    return f"{fits[1].lower()}{fits[2]}" + (f"?{'&'.join(places)}" if places else "")
 
 
 def is_store_url(url: str) -> bool:
@@ -155,7 +163,8 @@ def take_tls_query(url: str) -> tuple[str, dict[str, Any]]:
             if key in _TLS_KEYS:
                 fields[_TLS_KEYS[key]] = value
             elif key == "ssl_cert_reqs":
-                fields["verify"] = value.lower().removeprefix("cert_") not in ("none", "optional")
+                # To a client, "optional" is "required": ssl's documentation, CERT_OPTIONAL.
+                fields["verify"] = value.lower().removeprefix("cert_") != "none"
             else:
                 left.append(part)
     return (f"{bare}?{'&'.join(left)}" if left else bare), fields

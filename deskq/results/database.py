@@ -15,6 +15,7 @@ from sqlalchemy.exc import NoSuchModuleError, SQLAlchemyError
 
 from deskq.profiles.urls import split_password
 from deskq.results.record import RAW_BYTES, ResultRecord, decode_value, exception_text, from_mapping, shown
+from deskq.results.search_path import schemas_of
 from deskq.results.store import ResultsUnreadable
 from deskq.system import cut_after
 
@@ -97,13 +98,13 @@ class DatabaseResults:
 
     def _found_table(self, connection: sqlalchemy.Connection) -> sqlalchemy.Table:
         if self._table is None:
-            names = set(sqlalchemy.inspect(connection).get_table_names())
-            name = next((name for name in (CELERY_TABLE, DJANGO_TABLE) if name in names), None)
+            there = schemas_of(connection, (CELERY_TABLE, DJANGO_TABLE))
+            name = next((name for name in (CELERY_TABLE, DJANGO_TABLE) if name in there), None)
             if name is None:
                 raise ResultsUnreadable(
                     f"{self.place} has neither {CELERY_TABLE} nor {DJANGO_TABLE}: no result was ever stored there."
                 )
-            found = sqlalchemy.inspect(connection).get_columns(name)
+            found = sqlalchemy.inspect(connection).get_columns(name, schema=there[name])
             binary = {"result", "children", "args", "kwargs", "stamps"} if name == CELERY_TABLE else set()
             columns = [  # what Celery pickles is read as bytes, whatever type the table has
                 sqlalchemy.Column(c["name"], sqlalchemy.LargeBinary() if c["name"] in binary else sqlalchemy.Text())
@@ -124,8 +125,11 @@ class DatabaseResults:
             if kind in _DRIVERS:
                 url = url.set(drivername=f"{kind}+{driver}")
             arguments = dict(_DEADLINES.get(driver, {}))
-            if driver == "psycopg" and self.sqlite_mode == "ro":
-                arguments["options"] += " -c default_transaction_read_only=on"
+            if driver == "psycopg":  # which would else take the place of what the URL says, such as a search_path
+                own = url.query.get("options", ())
+                parts = [own] if isinstance(own, str) else list(own)
+                parts += ["-c default_transaction_read_only=on"] if self.sqlite_mode == "ro" else []
+                arguments["options"] = " ".join([*parts, arguments["options"]])
             return sqlalchemy.create_engine(url, poolclass=sqlalchemy.pool.NullPool, connect_args=arguments)
         except NoSuchModuleError:
             raise ResultsUnreadable(f"There is no database of the kind that {self.place} names.") from None

@@ -33,11 +33,21 @@ _FORMS: Final = (
 def store_urls(profile: Profile) -> tuple[str, ...]:
     """Return the URLs of a profile's stores with their passwords: for opening them, for nothing else.
 
-    redbeat on the broker itself where that is Redis or Valkey, then the profile's own schedule stores, each once.
+    redbeat on the broker itself where that is Redis or Valkey and the profile names no other place of redbeat, then
+    the profile's own schedule stores, each once. An app has one redbeat: what a profile says of its prefix, zone or
+    server is said of that one, and nothing must be added where no beat looks.
     """
-    own = [f"{StoreKind.REDBEAT}:{profile.connection_url()}"] if profile.transport == "redis" else []
-    urls = [*own, *profile.schedule_store_urls()]
-    return tuple(dict.fromkeys(urls))
+    named = profile.schedule_store_urls()
+    elsewhere = any(_is_redbeat(url) for url in named)
+    own = [f"{StoreKind.REDBEAT}:{profile.connection_url()}"] if profile.transport == "redis" and not elsewhere else []
+    return tuple(dict.fromkeys([*own, *named]))
+
+
+def _is_redbeat(url: str) -> bool:
+    try:
+        return kind_of(url) is StoreKind.REDBEAT
+    except StoreError:
+        return False
 
 
 def kind_of(url: str) -> StoreKind:

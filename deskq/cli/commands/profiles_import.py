@@ -16,7 +16,7 @@ from deskq.errors import UserError
 from deskq.files.private_files import write_private
 from deskq.profiles import Profile, ProfileFile
 from deskq.profiles.guarding import lower_than_guarded
-from deskq.profiles.importing.proposals import Proposal, from_app, from_django, from_environment, leads_to
+from deskq.profiles.importing.proposals import Proposal, from_app, from_django, from_environment, save_all
 from deskq.profiles.storage.profile_file import exported
 from deskq.profiles.storage.profile_store import find
 
@@ -49,7 +49,7 @@ def run(options: argparse.Namespace) -> int:
     if lower and not options.yes and not _agreed_to_lower(lower):
         print("Nothing was saved.")
         return 1
-    saved.add_all(proposal.profile for proposal in proposals)
+    save_all(saved, proposals)
     print(f"Saved: {', '.join(plain(proposal.profile.name) for proposal in proposals)}")
     for proposal in proposals:
         say_if_not_kept(saved.passwords, proposal.profile)
@@ -76,7 +76,7 @@ def export(options: argparse.Namespace) -> int:
 
 def _proposals(options: argparse.Namespace) -> list[Proposal]:
     folder = paths.written(options.folder).absolute()
-    python = Path(options.python) if options.python else None
+    python = _python(options.python) if options.python else None
     if options.app:
         return [from_app(options.app, folder=folder, python=python, timeout=options.timeout)]
     if options.django:
@@ -96,6 +96,13 @@ def _proposals(options: argparse.Namespace) -> list[Proposal]:
     for one in file.faulty:
         print(f"Not imported: {plain(one.reason)}", file=sys.stderr)
     return found
+
+
+def _python(text: str) -> Path:
+    """What a person typed means a file from here; where there is none, one from the project's folder."""
+    path = paths.written(text)
+    here = path.absolute()
+    return here if len(path.parts) > 1 and here.exists() else path
 
 
 def _complete(proposals: Sequence[Proposal]) -> list[Proposal]:
@@ -120,12 +127,8 @@ def _complete(proposals: Sequence[Proposal]) -> list[Proposal]:
 def _say(proposal: Proposal, saved: Profile | None) -> None:
     profile = proposal.profile
     print(f"{plain(profile.name)} ({proposal.fate(saved)}): {plain(profile.url)}")
-    for name, words in leads_to(profile, saved):
-        print(f"  {name}: {plain(words)}")
-    for field, where in proposal.sources:
-        print(f"  {field} from {plain(where)}")
-    for note in proposal.notes:
-        print(f"  {plain(note)}")
+    for line in proposal.lines(saved):
+        print(f"  {plain(line)}")
 
 
 def _agreed(names: Sequence[str]) -> bool:

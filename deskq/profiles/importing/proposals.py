@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
 from deskq.errors import UserError
 from deskq.profiles.fields import BY_PLACE, SAFETY_ORDER, SAFETY_WORDS, TLS_OFF, lowers_safety
-from deskq.profiles.importing.reader_process import read_settings
-from deskq.profiles.profile import Profile, RedisOptions, Safety, Tls
-from deskq.profiles.storage.confirmed_code import runs_code
-from deskq.profiles.storage.profile_store import free_name
-from deskq.profiles.urls import alternative_urls
-from deskq.protocol.numbers import is_number
+from deskq.profiles.importing.fates import Fate, Fates, Setting
+from deskq.profiles.importing.reader_process import interpreter, read_settings
+from deskq.profiles.importing.settings import broker_is_set, profile_of
+from deskq.profiles.importing.stores import Source
+from deskq.profiles.profile import Profile, Safety
+from deskq.profiles.storage.confirmed_code import confirm, runs_code
+from deskq.profiles.storage.profile_store import SavedProfiles, free_name
 
 BROKER_VARIABLES: Final = (
     "CELERY_BROKER_URL",
@@ -35,11 +36,17 @@ TIMEOUT: Final = 15.0
 
 @dataclass(frozen=True, slots=True)
 class Proposal:
-    """A profile that could be saved. ``sources``: field -> where its value came from; ``notes``: sentences."""
+    """A profile that could be saved. ``sources``: field -> where its value came from; ``notes``: sentences.
+
+    ``settings``: what became of each setting of a project. ``here``: a person named the project, and its code ran
+    already on this machine to read it.
+    """
 
     profile: Profile
     sources: tuple[tuple[str, str], ...]
     notes: tuple[str, ...] = ()
+    settings: tuple[Setting, ...] = ()
+    here: bool = False
 
     def fate(self, saved: Profile | None) -> str:
         """Say in a few words what saving it would do, where ``saved`` is the profile of its name, if there is one."""
@@ -48,6 +55,31 @@ class Proposal:
         if lowers_safety(saved, self.profile):
             return f"overwrites the saved profile, and is less safe: {self.profile.safety} instead of {saved.safety}"
         return "overwrites the saved profile"
+
+    def lines(self, saved: Profile | None = None) -> list[str]:
+        """Return what a person is told before it is saved, where it would overwrite ``saved``."""
+        told = [f"{name}: {words}" for name, words in leads_to(self.profile, saved)]
+        told += [f"{_title(field)} from {where}" for field, where in self.sources]
+        idle = [one.name for one in self.settings if one.fate is Fate.NOT_NEEDED and not one.words]
+        told += [str(one) for one in self.settings if one.name not in idle]
+        told += [f"{Fate.NOT_NEEDED.capitalize()}: {', '.join(idle)}"] if idle else []
+        return [*told, *self.notes]
+
+
+def _title(field: str) -> str:
+    return BY_PLACE[field].name if field in BY_PLACE else field
+
+
+def save_all(saved: SavedProfiles, proposals: Sequence[Proposal]) -> list[Profile]:
+    """Save the profiles, and confirm the code that these imports ran already; returns all profiles as they are now.
+
+    Blocking; raises UserError.
+    """
+    profiles = saved.add_all(proposal.profile for proposal in proposals)
+    for proposal in proposals:
+        if proposal.here:
+            confirm(proposal.profile.schedule_stores)
+    return profiles
 
 
 def leads_to(profile: Profile, saved: Profile | None = None) -> list[tuple[str, str]]:
@@ -101,7 +133,8 @@ def from_app(
 ) -> Proposal:
     """Return what ``celery -A app`` would use in this folder. Blocking, in a process of its own; raises UserError."""
     settings = read_settings(["-A", app], what=app, folder=folder, python=python, timeout=timeout, cancelled=cancelled)
-    return _proposal(settings, name=app.partition(":")[0].removesuffix(".celery"), where=f"{app} in {folder}")
+    source = Source(folder.absolute(), app, interpreter(folder, python) if python else "")
+    return _proposal(settings, source, name=app.partition(":")[0].removesuffix(".celery"), where=f"{app} in {folder}")
 
 
 def from_django(
@@ -121,95 +154,12 @@ def from_django(
         timeout=timeout,
         cancelled=cancelled,
     )
-    return _proposal(settings, name=settings_module.partition(".")[0], where=f"{settings_module} in {folder}")
+    where = f"{settings_module} in {folder}"
+    return _proposal(settings, Source(folder.absolute()), name=settings_module.partition(".")[0], where=where)
 
 
-def _proposal(settings: dict[str, Any], *, name: str, where: str) -> Proposal:
-    notes: list[str] = []
-    url = _broker_url(settings, notes)
-    profile = Profile.from_url(url, name=name)
-    changes: dict[str, Any] = {}
-    sources = [("url", where if any(settings.get(key) for key in _URL_KEYS) else "Celery's default")]
-    if backend := _result_backend(settings, notes):
-        changes["result_backend"] = backend
-    for key in ("event_exchange", "control_exchange"):
-        if isinstance(settings.get(key), str) and settings[key]:
-            changes[key] = settings[key]
-    queues = [settings.get("task_default_queue") or "celery", *settings.get("queues", [])]
-    changes["watch_queues"] = tuple(dict.fromkeys(queue for queue in queues if isinstance(queue, str)))
-    options = settings.get("options", {})
-    if profile.transport == "redis" and isinstance(options, dict):
-        changes["redis"] = _redis_options(options, notes)
-    if isinstance(settings.get("tls"), dict):
-        given = settings["tls"]
-        files = {key: given[key] for key in ("ca", "certificate", "key") if isinstance(given.get(key), str)}
-        changes["tls"] = Tls(**files, verify=given.get("verify") is not False)
-    if settings.get("django_beat") and isinstance(settings.get("django_database"), str):
-        changes["schedule_stores"] = (settings["django_database"],)
-    default = Profile(name="x", url="x")
-    sources += [(key, where) for key, value in changes.items() if value != getattr(default, key)]
-    _say_what_is_off(settings, notes)
-    return Proposal(replace(profile, **changes), tuple(sources), tuple(notes))
-
-
-_TLS_OF: Final = {"redis": "rediss", "valkey": "valkeys", "amqp": "amqps", "pyamqp": "amqps"}
-_URL_KEYS: Final = ("broker_url", "broker_read_url", "broker_write_url")
-
-
-def _broker_url(settings: dict[str, Any], notes: list[str]) -> str:
-    found = next((settings[key] for key in _URL_KEYS if settings.get(key)), None)
-    if found is None:
-        notes.append("No broker is set: this is Celery's default.")
-        return "amqp://guest:guest@localhost:5672//"
-    urls = found if isinstance(found, list) else [found]
-    text = ";".join(str(url) for url in urls)
-    if "://" not in text:
-        text = f"{text}://localhost"  # kombu takes the name of a transport for a URL
-    return ";".join(_secured(url) if "tls" in settings else url for url in alternative_urls(text))
-
-
-def _secured(url: str) -> str:
-    scheme, _, rest = url.partition("://")
-    return f"{_TLS_OF.get(scheme, scheme)}://{rest}"
-
-
-def _result_backend(settings: dict[str, Any], notes: list[str]) -> str | None:
-    backend = settings.get("result_backend")
-    if not isinstance(backend, str) or not backend or backend.startswith(("disabled", "rpc", "cache")):
-        return None
-    if backend in ("django-db", "django_celery_results.backends:DatabaseBackend"):
-        database = settings.get("django_database")
-        notes.append("Results are kept by django-celery-results, in Django's database.")
-        return database if isinstance(database, str) else None
-    return backend if "://" in backend else None
-
-
-def _redis_options(given: dict[str, Any], notes: list[str]) -> RedisOptions:
-    found: dict[str, Any] = {}
-    for key in ("global_keyprefix", "fanout_prefix", "sep", "unacked_key"):
-        if isinstance(given.get(key), str):
-            found[key] = given[key]
-    if given.get("fanout_prefix") is False:
-        found["fanout_prefix"] = ""
-    if isinstance(given.get("fanout_patterns"), bool):
-        found["fanout_patterns"] = given["fanout_patterns"]
-    steps = given.get("priority_steps")
-    if isinstance(steps, list) and steps and all(type(step) is int for step in steps):
-        found["priority_steps"] = tuple(steps)
-    timeout = given.get("visibility_timeout")
-    if is_number(timeout) and timeout > 0:
-        found["visibility_timeout"] = timeout
-    if isinstance(given.get("master_name"), str):
-        found["sentinel_master"] = given["master_name"]
-    if found.get("fanout_patterns") is False or found.get("fanout_prefix") == "":
-        notes.append("Fanout without prefix or patterns: every virtual host sees the others' events.")
-    return RedisOptions(**found)
-
-
-def _say_what_is_off(settings: dict[str, Any], notes: list[str]) -> None:
-    if not settings.get("worker_send_task_events"):
-        notes.append("Workers send events only if they are started with -E (worker_send_task_events is off).")
-    if not settings.get("task_send_sent_event"):
-        notes.append("A task is unseen until a worker receives it (task_send_sent_event is off).")
-    if zone := settings.get("timezone"):
-        notes.append(f"Schedules run in the time zone {zone}.")
+def _proposal(settings: dict[str, Any], source: Source, *, name: str, where: str) -> Proposal:
+    fates, notes = Fates(), list[str]()
+    profile = profile_of(settings, source, name, fates, notes)
+    sources = (("url", where if broker_is_set(settings) else "Celery's default"),)
+    return Proposal(profile, sources, tuple(notes), fates.of_project(settings.get("given", [])), here=True)

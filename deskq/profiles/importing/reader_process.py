@@ -45,7 +45,7 @@ def read_settings(
     """
     if not folder.is_dir():
         raise UserError(f"There is no folder {folder}.")
-    interpreter = _interpreter(folder, python)
+    program = interpreter(folder, python)
     environment = {**os.environ, "PYTHONDONTWRITEBYTECODE": "1", "PYTHONIOENCODING": "utf-8"}
     environment["PYTHONSAFEPATH"] = "1"  # as -P, which Pythons before 3.11 refuse; the script adds the project's folder
     if getattr(sys, "frozen", False):  # the libraries of the packaged program are not those of the project's Python
@@ -54,7 +54,7 @@ def read_settings(
             environment["LD_LIBRARY_PATH"] = before
     try:
         process = subprocess.Popen(
-            [interpreter, str(script), *arguments],
+            [program, str(script), *arguments],
             cwd=folder,
             env=environment,
             stdin=subprocess.DEVNULL,
@@ -63,7 +63,7 @@ def read_settings(
             start_new_session=True,
         )
     except OSError as error:
-        raise UserError(f"{interpreter} cannot be started: {error.strerror}.") from None
+        raise UserError(f"{program} cannot be started: {error.strerror}.") from None
     try:
         answer, words, in_time = _listen(process, time.monotonic() + timeout, cancelled)
     finally:
@@ -73,7 +73,7 @@ def read_settings(
         raise UserError(f"Reading “{what}” was cancelled.", said)
     if not in_time:
         raise UserError(f"“{what}” did not answer within {timeout:g} s, as it was imported in {folder}.", said)
-    return _outcome(answer, what, interpreter, said)
+    return _outcome(answer, what, program, said)
 
 
 def last_words(words: str) -> str:
@@ -89,13 +89,18 @@ def scrubbed(text: str) -> str:
     return _NAMED.sub(r"\1•••", _LOGIN.sub(r"\1:•••@", text))
 
 
-def _interpreter(folder: Path, python: Path | None) -> str:
-    """The Python that was given; else the project's virtual environment; else the one that runs deskq."""
+def interpreter(folder: Path, python: Path | None) -> str:
+    """Return the Python that was given; else the project's virtual environment's; else the one that runs deskq.
+
+    A relative path is one from the project's folder, where it is started. Raises UserError where there is none.
+    """
     if python is not None:
-        given = shutil.which(paths.written(str(python)))
+        path = paths.written(str(python))
+        given = shutil.which(folder.absolute() / path if len(path.parts) > 1 else path)
         if given is None:
             raise UserError(f"There is no Python at {python}.")
         return given
+    folder = folder.absolute()
     environments = [folder / ".venv", folder / "venv"]
     if "VIRTUAL_ENV" in os.environ:
         environments.append(Path(os.environ["VIRTUAL_ENV"]))
@@ -158,7 +163,7 @@ def _decoded(text: bytes) -> str:
     return text.decode("utf-8", "replace")
 
 
-def _outcome(answer: str, what: str, interpreter: str, said: str) -> dict[str, Any]:
+def _outcome(answer: str, what: str, program: str, said: str) -> dict[str, Any]:
     marked = [line.removeprefix(MARK) for line in answer.splitlines() if line.startswith(MARK)]
     try:
         outcome = json.loads(marked[-1]) if marked else None
@@ -168,7 +173,7 @@ def _outcome(answer: str, what: str, interpreter: str, said: str) -> dict[str, A
         raise UserError(f"“{what}” ended the Python that read it. {_last_line(said)}".strip(), said)
     if outcome.get("missing"):
         package = str(outcome["missing"]).capitalize()
-        raise UserError(f"{interpreter} has no {package}. Give the project's own Python.", said)
+        raise UserError(f"{program} has no {package}. Give the project's own Python.", said)
     settings = outcome.get("settings")
     if not isinstance(settings, dict):
         reason = scrubbed(str(outcome.get("error", ""))).strip().splitlines()

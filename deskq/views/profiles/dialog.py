@@ -20,6 +20,7 @@ from deskq.history.recovery.relocate import save_with_history
 from deskq.profiles import PasswordStore, Profile, ProfileFile, SavedProfiles
 from deskq.profiles.fields import BY_PLACE, SAFETY_WORDS, lowers_safety
 from deskq.profiles.guarding import lower_than_guarded
+from deskq.profiles.importing.proposals import Proposal, save_all
 from deskq.profiles.storage.confirmed_code import confirm
 from deskq.profiles.storage.password_store import Keeping
 from deskq.profiles.storage.profile_store import find, free_name
@@ -66,7 +67,7 @@ class ProfileDialog(ProfileFrame):
         self.list.delete_requested.connect(self._ask_delete)
         self.form.changed.connect(self._check)
         self.exchange.said.connect(self._say)
-        self.exchange.chosen.connect(lambda profiles: self._start(self._import_if_guarded(profiles), "import"))
+        self.exchange.chosen.connect(lambda proposals: self._start(self._import_if_guarded(proposals), "import"))
         self.keep_in_file.toggled.connect(lambda agreed: self._start(self._allow_file(agreed), "password file"))
         self._show(Profile(name="", url=""))
         self._start(self._load(), "load")
@@ -313,26 +314,26 @@ class ProfileDialog(ProfileFrame):
         self.keep_in_file.blockSignals(False)
         return keeping
 
-    async def _import_if_guarded(self, profiles: list[Profile]) -> None:
-        reasons = [reason for profile in profiles if (reason := await self._lower(profile))]
+    async def _import_if_guarded(self, proposals: list[Proposal]) -> None:
+        reasons = [reason for proposal in proposals if (reason := await self._lower(proposal.profile))]
         if not reasons:
-            await self._import(profiles)
+            await self._import(proposals)
             return
         self._ask_to_lower(
             "Import with a lower level of safety?",
             plain(" ".join(reasons)),
-            partial(self._import, profiles),
+            partial(self._import, proposals),
             "import",
         )
 
-    async def _import(self, profiles: list[Profile]) -> None:
-        self._profiles = await self._one_by_one(lambda: self._saved.add_all(profiles))
-        names = [profile.name for profile in profiles]
+    async def _import(self, proposals: list[Proposal]) -> None:
+        self._profiles = await self._one_by_one(partial(save_all, self._saved, proposals))
+        names = [proposal.profile.name for proposal in proposals]
         for name in names:
             self._drafts.pop(name, None)
         self._clean = self.form.texts()
         self._chosen(names[0])
-        missing = "" if any(p.password for p in profiles) else " Passwords are not in it: type them."
+        missing = "" if any(one.profile.password for one in proposals) else " Passwords are not in it: type them."
         problem = (await self._show_keeping()).problem
         self._say(f"Imported {', '.join(names)}.{missing} {problem}".strip())
 

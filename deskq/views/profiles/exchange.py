@@ -25,7 +25,7 @@ Start = Callable[[Coroutine[Any, Any, None], str], None]
 
 
 class ProfileExchange(QObject):
-    """Emits ``chosen`` with the Profiles to save, and ``said`` with a sentence. ``start`` runs what takes time."""
+    """Emits ``chosen`` with the Proposals to save, and ``said`` with a sentence. ``start`` runs what takes time."""
 
     chosen = Signal(list)
     said = Signal(str)

@@ -6,18 +6,28 @@ from collections.abc import Iterable, Sequence
 
 from PySide6.QtCore import QSize, Qt, Signal
 from PySide6.QtGui import QPalette
-from PySide6.QtWidgets import QDialog, QHBoxLayout, QListWidget, QListWidgetItem, QPushButton, QVBoxLayout, QWidget
+from PySide6.QtWidgets import (
+    QDialog,
+    QHBoxLayout,
+    QLabel,
+    QListWidget,
+    QListWidgetItem,
+    QPushButton,
+    QScrollArea,
+    QVBoxLayout,
+    QWidget,
+)
 
 from deskq.formats import count, plain
 from deskq.profiles import Profile
-from deskq.profiles.fields import BY_PLACE, problems
-from deskq.profiles.importing.proposals import Proposal, leads_to
+from deskq.profiles.fields import problems
+from deskq.profiles.importing.proposals import Proposal
 from deskq.views.widgets import theme
 from deskq.views.widgets.empty_pane import plain_label
 
 
 class ImportPreview(QDialog):
-    """Emits ``chosen`` with the list of Profiles to save."""
+    """Emits ``chosen`` with the list of Proposals to save."""
 
     chosen = Signal(list)
 
@@ -45,7 +55,7 @@ class ImportPreview(QDialog):
         layout = QVBoxLayout(self)
         layout.setSpacing(theme.GAP)
         layout.addWidget(self.list, 2)
-        layout.addWidget(self.detail, 1)
+        layout.addWidget(_scrolled(self.detail), 2)
         layout.addWidget(self.warning)
         layout.addLayout(bottom)
         self.cancel.clicked.connect(self.reject)
@@ -88,16 +98,18 @@ class ImportPreview(QDialog):
         if not 0 <= row < len(self._proposals):
             return
         proposal = self._proposals[row]
-        profile = proposal.profile
-        brings = leads_to(profile, self._saved.get(profile.name))
-        lines = [f"{name}: {plain(words)}" for name, words in brings]
-        lines += [f"{_title(field)}: {plain(where)}" for field, where in proposal.sources]
-        self.detail.setText("\n".join([*lines, *(plain(note) for note in proposal.notes)]))
+        lines = proposal.lines(self._saved.get(proposal.profile.name))
+        self.detail.setText("\n".join(map(plain, lines)))
 
     def _accept(self) -> None:
-        self.chosen.emit([proposal.profile for proposal in self._checked()])
+        self.chosen.emit(self._checked())
         self.accept()
 
 
-def _title(field: str) -> str:
-    return BY_PLACE[field].name if field in BY_PLACE else {"redis": "Redis options", "tls": "TLS"}.get(field, field)
+def _scrolled(label: QLabel) -> QScrollArea:
+    """As long as the text may be, the buttons stay in the window."""
+    area = QScrollArea()
+    area.setWidget(label)
+    area.setWidgetResizable(True)
+    area.setFrameShape(QScrollArea.Shape.NoFrame)
+    return area

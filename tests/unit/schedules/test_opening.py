@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from redis.crc import key_slot
 
@@ -52,7 +54,8 @@ def test_a_profile_has_its_broker_and_its_own_stores_with_their_passwords() -> N
     profile = Profile.from_url("redis://:pw@broker/3", schedule_stores=STORES)
     assert problems(profile) == {}
     assert "secret" not in repr(profile) + repr(profile.schedule_stores)
-    assert store_urls(profile) == ("redbeat:redis://:pw@broker/3", *STORES)
+    assert store_urls(profile) == STORES  # redbeat is elsewhere: on the broker no beat would look
+    assert store_urls(replace(profile, schedule_stores=STORES[1:])) == ("redbeat:redis://:pw@broker/3", *STORES[1:])
     assert store_urls(Profile.from_url("amqp://broker")) == ()
     assert set(profile.secrets()) == {"", *(f"schedule_stores/{split_password(url)[0]}" for url in STORES[:3])}
 

@@ -9,6 +9,7 @@ from typing import Any, Final
 
 import sqlalchemy
 
+from deskq.results.search_path import schemas_of
 from deskq.schedules.model import Clocked, Crontab, Interval, Solar, StoreError
 
 PREFIX: Final = "django_celery_beat_"
@@ -99,7 +100,7 @@ def find_tables(connection: sqlalchemy.Connection, place: str) -> Tables:
     """Look what is there; raises StoreError where the tables are missing."""
     inspector = sqlalchemy.inspect(connection)
     names = {name: PREFIX + name for name in (TASK, CHANGES, *KINDS.values())}
-    there = set(inspector.get_table_names()) | set(inspector.get_view_names())
+    there = schemas_of(connection, names.values())
     if names[TASK] not in there:
         raise StoreError(
             f"{place} has no table {names[TASK]}: it is not the database of a project with django-celery-beat, "
@@ -110,7 +111,7 @@ def find_tables(connection: sqlalchemy.Connection, place: str) -> Tables:
     for short, name in names.items():
         if name not in there:
             continue
-        columns = inspector.get_columns(name)
+        columns = inspector.get_columns(name, schema=there[name])
         for column in columns:
             length = getattr(column["type"], "length", None)
             if isinstance(length, int):

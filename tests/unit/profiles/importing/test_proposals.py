@@ -115,7 +115,7 @@ def test_a_django_project(tmp_path: Path) -> None:
         "amqp://anna:c4n4ry@mq.example:5673/shop",
         name="shop",
         result_backend=database,
-        schedule_stores=(database,),
+        schedule_stores=(f"{database}?deskq_zone=America/Chicago",),  # Django's own default
         watch_queues=("web", "old"),
     )
     assert proposal.profile.result_backend_url() == database
