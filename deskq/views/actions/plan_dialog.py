@@ -29,7 +29,7 @@ from deskq.models.table.columns import Column
 from deskq.models.table.model import SmallTableModel
 from deskq.profiles import Profile
 from deskq.services.stepping import Stepping
-from deskq.views.guard_row import GuardRow
+from deskq.views.actions.guard_row import GuardRow
 from deskq.views.widgets import theme
 from deskq.views.widgets.empty_pane import plain_label
 from deskq.views.widgets.tables import Table

@@ -34,7 +34,7 @@ from deskq.models.table.model import SmallTableModel
 from deskq.models.tasks.columns import state_text
 from deskq.services.consumer_search import ConsumerSearch
 from deskq.services.retry import Retrying
-from deskq.views.guard_row import GuardRow
+from deskq.views.actions.guard_row import GuardRow
 from deskq.views.widgets import theme
 from deskq.views.widgets.empty_pane import plain_label
 from deskq.views.widgets.tables import Table

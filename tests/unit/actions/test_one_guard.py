@@ -19,13 +19,11 @@ from deskq.profiles import PasswordStore, Profile, ProfileFile, Safety, SavedPro
 PACKAGE = Path(deskq.__file__).parent
 DOERS = {"ControlDoer", "AbortDoer", "ScheduleDoer", "doer_of"}
 CARRIES = {"StepCarrier", "StepsDialog", "Stepping", "carry_steps"}
-CALLERS = {
-    "open_publisher": {"carrying_out.py"},  # .publish sends tasks
-    "open_marker": {"abort.py"},  # .mark overwrites results
-    "Carrier": {"acting.py", "carrying.py"},
-    "StepCarrier": {"steps.py", "stepping.py"},
+USERS = {
+    "open_publisher": {"actions/executor.py", "actions/resolving.py"},  # .publish sends tasks, .resolve looks for them
+    "open_marker": {"actions/workers/abort.py"},  # .mark overwrites results
 }
-"""What changes something, and the modules that may make it."""
+"""What changes something, and the modules that may use it."""
 
 
 def calls(tree: ast.AST) -> Iterator[tuple[str, ast.Call]]:
@@ -38,9 +36,21 @@ def calls(tree: ast.AST) -> Iterator[tuple[str, ast.Call]]:
 TREES = {path: ast.parse(path.read_text()) for path in PACKAGE.rglob("*.py")}
 
 
-@pytest.mark.parametrize(("name", "modules"), CALLERS.items())
-def test_only_carriers_make_what_changes_something(name: str, modules: set[str]) -> None:
-    assert {path.name for path, tree in TREES.items() if name in {called for called, _ in calls(tree)}} == modules
+@pytest.mark.parametrize(("name", "modules"), USERS.items())
+def test_only_carriers_use_what_changes_something(name: str, modules: set[str]) -> None:
+    imported = {
+        path.relative_to(PACKAGE).as_posix()
+        for path, tree in TREES.items()
+        for node in ast.walk(tree)
+        if isinstance(node, ast.ImportFrom) and name in {each.name for each in node.names}
+    }
+    assert imported == modules
+
+
+def test_one_module_of_them_has_tasks_published() -> None:
+    """Others that publish are the clients of brokers themselves."""
+    publishing = {path.relative_to(PACKAGE) for path, tree in TREES.items() if "publish" in {n for n, _ in calls(tree)}}
+    assert {path.name for path in publishing if path.parts[0] not in ("brokers", "demo")} == {"executor.py"}
 
 
 def test_steps_are_done_by_carriers_alone() -> None:

@@ -36,9 +36,9 @@ from deskq.services.consumer_search import ConsumerSearch
 from deskq.services.route_search import RouteSearch
 from deskq.services.send import Sending
 from deskq.services.session import ProfileSession
+from deskq.views.actions.guard_row import GuardRow
 from deskq.views.actions.send.fields import SendFields
 from deskq.views.actions.send.preview import SendPreview
-from deskq.views.guard_row import GuardRow
 from deskq.views.widgets import theme
 from deskq.views.widgets.empty_pane import plain_label
 from deskq.views.widgets.tables import copy_text

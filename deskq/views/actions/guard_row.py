@@ -10,7 +10,7 @@ from PySide6.QtWidgets import QFormLayout, QLineEdit, QWidget
 from deskq import formats
 from deskq.actions.plan import AnyPlan
 from deskq.actions.safety import Guard
-from deskq.models.guard_search import GuardSearch
+from deskq.services.guard_search import GuardSearch
 from deskq.views.widgets import theme
 from deskq.views.widgets.empty_pane import plain_label
 
