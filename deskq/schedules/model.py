@@ -245,6 +245,12 @@ class ScheduleStore(Protocol):
         Raises Changed, Unfit, NotEditable; after every StoreError but Unsure nothing was written, nor will be.
         """
 
+    def check(self, old: Entry | None, new: Entry) -> None:
+        """Raise what ``replace`` would raise because of the entry itself, so that a plan promises only what is done.
+
+        Writes nothing, and asks nothing if the store was read. What others do meanwhile only ``replace`` finds out.
+        """
+
     def close(self) -> None:
         """Close the connections; never raises."""
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from deskq.profiles import PasswordStore, Profile, ProfileFile, Safety, SavedPro
 from deskq.schedules.diff import Change
 from deskq.schedules.model import Crontab, Entry, Interval, ScheduleStore
 from deskq.schedules.opening import open_store
+from deskq.schedules.stores.django.store import DjangoBeatStore
 from deskq.schedules.text.toml import entry_to_plain
 from tests.support.schedule_entries import names
 
@@ -71,7 +73,7 @@ def test_wrong_ones_are_told(redis_url: str, store: ScheduleStore, capsys: pytes
         assert main(["schedules", *options]) == 2
         assert words in capsys.readouterr().err
     assert names(store)["a"].schedule == Interval(60.0)
-    assert main(["schedules", "add", redis_url, "--name", "a", "--task", "u", "--every", "5s", "--yes"]) == 1
+    assert main(["schedules", "add", redis_url, "--name", "a", "--task", "u", "--every", "5s", "--yes"]) == 2
     assert names(store)["a"].task == "t"
 
 
@@ -195,3 +197,57 @@ def test_the_journal_holds_no_password(redis_url: str) -> None:
     plan = plan_changes(opened, Profile.from_url(secret, name="shop"), [change])
     opened.close()
     assert "canary" not in json.dumps([dict(step.detail) for step in plan.items]) + plan.title
+
+
+_FINE = 'name = "fine"\ntask = "t"\nschedule = { kind = "interval", seconds = 60.0 }\n'
+_MINUTE = 'task = "t"\nschedule = { kind = "interval", seconds = 60.0 }\n'
+
+
+@pytest.mark.parametrize(
+    ("kind", "entry", "words"),
+    [
+        ("redbeat", f'name = ":lock"\n{_MINUTE}', "redbeat's own key"),
+        ("redbeat", f'name = "nan"\nargs = [nan]\n{_MINUTE}', "holds something that JSON cannot"),
+        ("redbeat", f'name = "tab\\u0009"\n{_MINUTE}', "without control characters"),
+        ("django", f'name = "{"x" * 201}"\n{_MINUTE}', "201 characters"),
+        ("django", f'name = "p"\noptions = {{ priority = 900 }}\n{_MINUTE}', "from 0 to 255"),
+        ("django", f'name = "o"\noptions = {{ countdown = 5 }}\n{_MINUTE}', "does not keep the option countdown"),
+        (
+            "django",
+            'name = "r"\ntask = "t"\nschedule = { kind = "interval", seconds = 60.0, relative = true }',
+            "clock",
+        ),
+        ("django", 'name = "i"\ntask = "t"\nschedule = { kind = "interval", seconds = 0.0000001 }', "interval"),
+    ],
+)
+def test_a_dry_run_refuses_whatever_the_store_would_refuse(
+    kind: str,
+    entry: str,
+    words: str,
+    redis_url: str,
+    django_store: DjangoBeatStore,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    url = redis_url if kind == "redbeat" else f"django-celery-beat:{django_store._database.place}"
+    file = tmp_path / "schedules.toml"
+    file.write_text(f"version = 1\n[[entry]]\n{_FINE}[[entry]]\n{entry}")
+    for how in ("--dry-run", "--yes"):
+        assert main(["schedules", "import", url, str(file), how]) == 2
+        told = capsys.readouterr()
+        assert words in told.err + told.out, how
+    with closing(open_store(url)) as store:
+        assert names(store) == {}  # the other one was not written either
+
+
+def test_a_name_that_is_taken_is_refused_before_anything_is_planned(
+    redis_url: str, store: ScheduleStore, capsys: pytest.CaptureFixture[str]
+) -> None:
+    new = ["--name", "one", "--task", "t", "--every", "10m"]
+    assert main(["schedules", "add", redis_url, *new, "--yes"]) == 0
+    assert main(["schedules", "add", redis_url, *new, "--dry-run"]) != 0
+    assert "“one” already exists" in capsys.readouterr().err
+    assert main(["schedules", "add", redis_url, *new[2:], "--name", "two", "--yes"]) == 0
+    assert main(["schedules", "edit", redis_url, "two", "--name", "one", "--dry-run"]) != 0
+    assert "“one” already exists" in capsys.readouterr().err
+    assert set(names(store)) == {"one", "two"}

@@ -18,7 +18,7 @@ from deskq.errors import UserError
 from deskq.plain_text import json_text
 from deskq.profiles import Profile
 from deskq.schedules.diff import Change, as_stored, changes_to, misfit
-from deskq.schedules.model import Entry, Owner, ScheduleStore, StoreError
+from deskq.schedules.model import Entry, Owner, ScheduleStore, StoreError, Unfit
 from deskq.schedules.opening import open_store
 from deskq.schedules.text.toml import store_from_toml
 from deskq.schedules.timing.crontabs import misread
@@ -100,6 +100,7 @@ def _switch(options: argparse.Namespace, *, enabled: bool) -> int:
 def _change(options: argparse.Namespace, changes: Callable[[Sequence[Read]], tuple[Read, list[Change]]]) -> int:
     with read_stores(options.store) as reading:
         read, found = changes(reading.reads)
+        _refuse_unfit(read, found)
     # A store that was named by its URL asks, as a new profile does.
     profile = reading.profile or Profile(name=read.store.title, url=read.store.url)
     if not found:
@@ -111,13 +112,28 @@ def _change(options: argparse.Namespace, changes: Callable[[Sequence[Read]], tup
     return carry_steps(
         plan,
         profile,
-        # Connected anew: asking a person may take longer than a server waits.
+        # Connected again: asking a person may take longer than a server waits.
         lambda: ScheduleDoer(
             open_store(options.store) if reading.profile is None else store_of(read.store.url, profile)
         ),
         options,
         named="entry",
     )
+
+
+def _refuse_unfit(read: Read, changes: Sequence[Change]) -> None:
+    """Raise what the store would raise because of an entry, before anything is planned; names of entries are unique."""
+    taken = {entry.name for entry in read.content.entries} - {change.old.name for change in changes if change.old}
+    for change in changes:
+        if change.new is None:
+            continue
+        if change.new.name in taken:
+            raise UserError(f"“{change.new.name}” already exists. Choose another name.")
+        taken.add(change.new.name)
+        try:
+            read.store.check(change.old, change.new)
+        except Unfit as error:
+            raise UserError(f"“{change.new.name}”: {error}") from None
 
 
 def _editable(reads: Sequence[Read]) -> Read:

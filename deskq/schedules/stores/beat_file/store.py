@@ -99,6 +99,10 @@ class BeatFileStore:
         """See ScheduleStore. Always raises NotEditable."""
         raise NotEditable(self.abilities.why_not)
 
+    def check(self, old: Entry | None, new: Entry) -> None:
+        """See ScheduleStore. Always raises NotEditable."""
+        raise NotEditable(self.abilities.why_not)
+
     def close(self) -> None:
         """See ScheduleStore."""
 

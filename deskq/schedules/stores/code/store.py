@@ -98,6 +98,10 @@ class CodeStore:
         """See ScheduleStore. Always raises NotEditable."""
         raise NotEditable(self.abilities.why_not)
 
+    def check(self, old: Entry | None, new: Entry) -> None:
+        """See ScheduleStore. Always raises NotEditable."""
+        raise NotEditable(self.abilities.why_not)
+
     def close(self) -> None:
         """See ScheduleStore."""
 

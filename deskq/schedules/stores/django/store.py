@@ -126,8 +126,8 @@ class DjangoBeatStore:
         self, connection: sqlalchemy.Connection, old: Entry | None, new: Entry | None, change_shared: bool
     ) -> _Written:
         tables = self._look(connection)
-        if tables.changes is None:
-            raise StoreError(f"{self.title} lacks django_celery_beat_periodictasks: beat would not see changes.")
+        self._refuse_without_changes(tables)
+        assert tables.changes is not None
         key = None if old is None else self._still(connection, tables, old)
         if new is not None and (old is None or new.name != old.name):
             _name_is_free(connection, tables, new.name, key)
@@ -161,6 +161,23 @@ class DjangoBeatStore:
         if versions[0] == versions[2]:
             raise StoreError(f"{lost} Nothing was written. Try again.", lost.details)
         raise Unsure(f"{lost} Someone else has changed it since: whether this change was made is unknown. Check it.")
+
+    def check(self, old: Entry | None, new: Entry) -> None:
+        """See ScheduleStore."""
+        tables = self._tables
+        if tables is None:
+            with self._looking_again(), self._database.transaction() as connection:
+                tables = self._look(connection)
+        self._refuse_without_changes(tables)
+        if old is not None and new == replace(old, enabled=new.enabled):
+            return
+        columns_of(new, tables)
+        if old is None or new.schedule != old.schedule:
+            schedule_columns(new.schedule, tables, self.zone)
+
+    def _refuse_without_changes(self, tables: Tables) -> None:
+        if tables.changes is None:
+            raise StoreError(f"{self.title} lacks django_celery_beat_periodictasks: beat would not see changes.")
 
     def close(self) -> None:
         """See ScheduleStore."""

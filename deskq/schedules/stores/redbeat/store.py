@@ -33,6 +33,7 @@ from deskq.schedules.model import (
     whole,
 )
 from deskq.schedules.stores.redbeat.entries import entry_of, owned_by_code, refuse_unfit
+from deskq.schedules.stores.redbeat.entry_json import definition_text
 from deskq.schedules.stores.redbeat.nodes import ClusterNodes, Nodes, OneServer, by_node, in_one_slot
 from deskq.schedules.stores.redbeat.writing import NEVER, Edit, lost_connection, to_bytes, to_text
 from deskq.schedules.timing.zones import zone_of
@@ -148,6 +149,13 @@ class RedBeatStore:
             if found.version == edit.stored.version:  # else somebody has changed it since: that is not taken back
                 return found
         return edit.stored
+
+    def check(self, old: Entry | None, new: Entry) -> None:
+        """See ScheduleStore."""
+        if self.abilities.why_not:
+            raise StoreError(self.abilities.why_not)
+        refuse_unfit(new, self.zone)
+        definition_text(new, "" if old is None else old.version)
 
     def close(self) -> None:
         """See ScheduleStore."""
