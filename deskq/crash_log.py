@@ -169,11 +169,11 @@ def redact(text: str, hidden: Iterable[str] = ()) -> str:
     text = _PLACE.sub(lambda found: f"://{'•••@' if found[1] else ''}‹host›", text)
     text = _PASSWORDS.sub(lambda found: f"{found[1]}{found[2]}{found[3] or ''}•••", text)
     text = _ADDRESS.sub("‹address›", text)
+    home = str(Path.home())
+    if len(home) > 1:  # before other folders: of "/home/anna" they would leave "…/anna"
+        text = re.sub(rf"(?<!\w){re.escape(home)}(?!\w|[-.]\w)", "~", text)
     for folders in (_QUOTED_FILE, _FOLDERS):
         text = folders.sub(_without_folders, text)
-    home = str(Path.home())
-    if len(home) > 1:
-        text = text.replace(home, "~")
     for name in (os.environ.get("USER", ""), platform.node()):
         if len(name) > 2 and name not in ("root", "localhost"):
             text = re.sub(rf"\b{re.escape(name)}\b", "‹name›", text)

@@ -129,6 +129,15 @@ def test_redaction(text: str, safe: str) -> None:
     assert redact(text) == safe
 
 
-def test_the_home_folder_is_not_named() -> None:
-    assert redact(f'File "{Path.home()}/shop/x.py"') == 'File "…/x.py"'
-    assert redact(f"in {Path.home()}") == "in ~"
+@pytest.mark.parametrize("home", ["/root", "/home/anna", "/srv/people/anna.b", "/"])
+def test_the_home_folder_is_not_named(home: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """However deep it lies."""
+    monkeypatch.setenv("HOME", home)
+    monkeypatch.setenv("USER", "anna")
+    assert redact(f'File "{home}/shop/x.py"') == 'File "…/x.py"'
+    if home != "/":
+        assert redact(f"in {home}") == "in ~"
+        assert redact(f"in {home}.") == "in ~."
+        assert redact(f"in {home}/shop") == "in ~/shop"
+        assert redact(f"in {home}/shop/x.py") == "in …/x.py"
+        assert "~" not in redact(f"in {home}belle/x")  # somebody else's
