@@ -1,5 +1,7 @@
 # make demo     see deskq at work, on a broker of its own
 # make test     lint, types, layers, then the tests
+# make versions the tests with the lowest and newest versions of what deskq needs, and in Debian 13 and 14 with
+#               their servers: an hour or more; PART=lowest for one of them, see .ci/versions; the Debians need root
 # make soak     the faults of tests/faults again and again, and 20,000 possible histories of a task: many minutes
 # make bench    the benchmarks' figures and their goals; DESKQ_BENCH=short for a tenth of the sizes
 # make pictures the pictures of the README, from the demo
@@ -24,7 +26,7 @@ PICTURES := build/pictures
 pip_install = mkdir -p build $(STAMPS); $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-input $(1) \
 	>build/pip.log 2>&1 || { cat build/pip.log >&2; exit 1; }
 
-.PHONY: help demo test lint soak bench pictures package clean
+.PHONY: help demo test lint versions soak bench pictures package clean
 
 help:
 	@sed -n '/^# make/s/^# //p' Makefile
@@ -74,6 +76,10 @@ lint: $(STAMPS)/test
 
 test: lint
 	@$(PYTEST) --numprocesses=auto --maxprocesses=4 --dist=loadfile
+
+PART ?=
+versions:
+	@.ci/versions $(PART)
 
 soak: $(STAMPS)/test
 	@DESKQ_SOAK=1 $(PYTEST) tests/unit/protocol/test_possible_wires.py tests/faults tests/e2e/test_acting.py --timeout=0

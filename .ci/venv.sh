@@ -5,14 +5,14 @@ set -euo pipefail
 venv=$1
 mkdir -p build
 
-supported() { "$1" -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] < (3, 14))' 2>/dev/null; }
+supported() { "$1" -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] < (3, 15))' 2>/dev/null; }
 
 python=""
-for candidate in ${PYTHON:-python3 python3.13 python3.12 python3.11}; do
+for candidate in ${PYTHON:-python3 python3.14 python3.13 python3.12 python3.11}; do
   if supported "$candidate"; then python=$candidate; break; fi
 done
 if [ -z "$python" ]; then
-  echo "deskq needs Python 3.11, 3.12 or 3.13: install one, or name it with make PYTHON=/path/to/python3." >&2
+  echo "deskq needs Python 3.11 to 3.14: install one, or name it with make PYTHON=/path/to/python3." >&2
   exit 1
 fi
 if [ -x "$venv/bin/python" ] && "$venv/bin/python" -m pip --version >/dev/null 2>&1; then exit 0; fi
