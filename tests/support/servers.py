@@ -11,6 +11,7 @@ import signal
 import socket
 import subprocess
 import tempfile
+import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -261,8 +262,12 @@ class RabbitServer(Server):
                 "Content-Type": "application/json",
             },
         )
-        with urllib.request.urlopen(request, timeout=10) as answer:
-            text = answer.read()
+        try:
+            with urllib.request.urlopen(request, timeout=10) as answer:
+                text = answer.read()
+        except urllib.error.HTTPError as refused:
+            refused.close()  # a node that is starting says 500
+            raise
         return json.loads(text) if text else None
 
     def ctl(self, *arguments: str) -> str:
