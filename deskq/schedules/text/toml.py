@@ -150,7 +150,7 @@ def store_from_toml(text: str) -> list[Entry]:
     if version > VERSION:
         raise UserError(f"The file of schedules was written by a newer deskq (version {version}). Upgrade deskq.")
     tables = document.get("entry", [])
-    others = document.keys() - {"version"} if not tables else ()
+    others = document.keys() - {"version", "entry"} if not tables else ()
     if others or not isinstance(tables, list) or not all(isinstance(table, dict) for table in tables):
         raise UserError("The file holds no schedules: begin each entry with a line [[entry]].")
     entries: list[Entry] = []

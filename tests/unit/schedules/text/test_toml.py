@@ -174,3 +174,9 @@ def test_redbeat_gets_its_own_form() -> None:
     }
     with pytest.raises(UserError, match="count of 1"):
         definition_text(Entry(name="a", task="t", schedule=Clocked(5.0)))
+
+
+def test_a_file_with_entries_of_another_name_is_told() -> None:
+    with pytest.raises(UserError, match="begin each entry"):
+        store_from_toml('[[schedule]]\nname = "a"\n')
+    assert store_from_toml("version = 1\n") == []
