@@ -117,7 +117,7 @@ RABBIT: list[tuple[str, type[BrokerError], str]] = [
     ("amqp://no-such-host.invalid//", Refused, r"There is no host “no-such-host.invalid”. Check its spelling"),
     ("amqp://guest:guest@127.0.0.1:{port}/nowhere", PermissionRefused, r"no virtual host “nowhere” .* end of the URL"),
     ("amqps://guest:guest@127.0.0.1:{port}//", TlsFailed, r"does not speak TLS. Use amqp:// in the URL"),
-    ("amqp://guest:guest@127.0.0.1:{tls_port}//", BrokerError, r"is no RabbitMQ. .* use amqps:// if it speaks TLS"),
+    ("amqp://guest:guest@127.0.0.1:{tls_port}//", BrokerError, r"is not a RabbitMQ. .* use amqps:// if it speaks TLS"),
     ("amqps://guest:guest@127.0.0.1:{tls_port}//", TlsFailed, r"signed by nobody known. Set the CA's file"),
 ]
 

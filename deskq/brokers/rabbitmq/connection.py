@@ -16,6 +16,7 @@ from pika.adapters.utils.connection_workflow import AMQPConnectorException, AMQP
 
 from deskq.brokers.failover import first_of
 from deskq.brokers.ports import BrokerError, ConnectionLost, LoginRefused, PermissionRefused, Refused, TlsFailed
+from deskq.brokers.rabbitmq.bounded import BoundedConnection
 from deskq.brokers.tls import ENDED, tls_context, tls_sentence
 from deskq.profiles import Profile
 
@@ -24,6 +25,7 @@ ANSWER_SECONDS: Final = 5.0
 HEARTBEAT_SECONDS: Final = 5
 BLOCKED_SECONDS: Final = 15.0
 _GOODBYE_SECONDS: Final = 1.0
+_UNLIKE: Final = re.compile(r"UnlikeRabbitMQ: Invalid frame received: '(.*?)'")
 
 
 def virtual_host(profile: Profile) -> str:
@@ -73,7 +75,7 @@ def connect(
 
 def _connect(profile: Profile, heartbeat: int, blocked_seconds: float | None) -> Any:
     try:
-        return pika.BlockingConnection(parameters(profile, heartbeat, blocked_seconds))
+        return pika.BlockingConnection(parameters(profile, heartbeat, blocked_seconds), _impl_class=BoundedConnection)
     except (pika.exceptions.AMQPError, AMQPConnectorException, OSError) as error:
         raise translate(error, profile) from None
 
@@ -128,6 +130,9 @@ def translate(error: BaseException, profile: Profile) -> BrokerError:
     def has(*wanted: type[BaseException]) -> bool:
         return any(isinstance(reason, wanted) for reason in reasons)
 
+    unlike = _UNLIKE.search(text)  # pika hands on but its text
+    if unlike is not None:
+        return BrokerError(f"What answers at {place} is not a RabbitMQ: it sent {unlike[1]}. Check host and port.")
     if has(kinds.AuthenticationError, kinds.ProbableAuthenticationError) or (
         "ACCESS_REFUSED" in text and "Login was refused" in text
     ):
@@ -153,7 +158,7 @@ def translate(error: BaseException, profile: Profile) -> BrokerError:
         return ConnectionLost(f"{place} does not answer. It may be frozen, overloaded, or behind a firewall.")
     if has(kinds.IncompatibleProtocolError):
         tls = "" if profile.scheme == "amqps" else ", or use amqps:// if it speaks TLS"
-        return BrokerError(f"What answers at {place} is no RabbitMQ. Check the port{tls}.")
+        return BrokerError(f"What answers at {place} is not a RabbitMQ. Check the port{tls}.")
     forced = next((reason for reason in reasons if isinstance(reason, kinds.ConnectionClosedByBroker)), None)
     if forced is not None:
         return ConnectionLost(f"{place} closed the connection: {forced.reply_text}.")

@@ -9,7 +9,8 @@ from __future__ import annotations
 import struct
 from typing import Any, Final, NamedTuple
 
-from pika.exceptions import InvalidFrameError
+from deskq.brokers.rabbitmq.bounded import UnlikeRabbitMQ
+from deskq.protocol.events import MAX_PAYLOAD
 
 _METHOD, _HEADER, _BODY = 1, 2, 3
 _FRAME: Final = struct.Struct(">BHI")
@@ -50,7 +51,7 @@ class DeliveryReader:
         self._rest, self._impl._frame_buffer = self._impl._frame_buffer, b""
         self._described: tuple[str | None, str | None] = (None, None)
         self._begun = False
-        self._missing = 0
+        self._missing = self._kept = 0
         self._pieces: list[bytes] = []
         self._impl._on_data_available = self.feed
         self._impl._transport._MAX_RECV_BYTES = _READ_BYTES  # of 4 KB pika makes eight events and a system call
@@ -67,7 +68,7 @@ class DeliveryReader:
                 end = position + length + _AROUND
                 if end > size:
                     if length > self._longest:
-                        raise InvalidFrameError(f"a frame of {length} bytes where {self._longest} were agreed")
+                        raise UnlikeRabbitMQ(f"a frame of {length} bytes where {self._longest} were agreed")
                     break
                 begin, position = position, end
                 if channel == self._channel and data[end - 1] == _FRAME_END and self._take(kind, data, begin, end):
@@ -93,13 +94,16 @@ class DeliveryReader:
         """Whether a whole frame of our channel is a part of a delivery to us."""
         at = begin + _FRAME.size
         if kind == _BODY and self._missing:
-            self._pieces.append(data[at : end - 1])
+            if self._kept <= MAX_PAYLOAD:  # a body that is larger is malformed, whatever the rest of it is
+                self._pieces.append(data[at : end - 1])
+                self._kept += end - 1 - at
             self._missing -= end - 1 - at
             if self._missing <= 0:
                 self._complete()
             return True
         if kind == _HEADER and self._begun and end - at > _CONTENT.size:
             self._begun = False
+            self._kept = 0
             self._missing, self._described = _content_header(data, at, end - 1)
             if self._missing == 0:
                 self._complete()

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from pika.exceptions import InvalidFrameError
 
 from deskq.brokers.rabbitmq.deliveries import Delivery, DeliveryReader
+from deskq.protocol.events import MAX_PAYLOAD
 
 TAG, CHANNEL, LONGEST = "deskq.events", 1, 1_000
 
@@ -125,6 +126,17 @@ def test_a_frame_without_its_end_is_pikas_to_refuse() -> None:
     broken = deliver()[:-1] + b"\x00"
     wire.feed(broken)
     assert wire.to_pika == [broken]
+
+
+def test_of_a_body_that_is_too_large_only_the_beginning_is_kept() -> None:
+    wire = Wire()
+    piece = bodies(b"x" * 65_536, 65_536)[0]
+    wire.feed(deliver() + header(2**40))
+    for _ in range(MAX_PAYLOAD // 65_536 + 100):
+        wire.feed(piece)
+    assert sum(map(len, wire.reader._pieces)) <= MAX_PAYLOAD + 65_536
+    wire.feed(deliver() + header(2) + bodies(b"{}", 20)[0])
+    assert wire.reader.take(10) == [Delivery(b"{}", None, None)]
 
 
 def test_garbage_is_not_waited_for() -> None:
