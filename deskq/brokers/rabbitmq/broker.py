@@ -21,6 +21,7 @@ _LEVELS_SECONDS: Final = 10.0
 _NOT_FOUND: Final = 404
 _LOCKED: Final = 405
 _REFUSED: Final = 403
+_MOST_MESSAGES: Final = 2**53
 
 
 class RabbitBroker:
@@ -183,7 +184,8 @@ class RabbitBroker:
 def _sample(name: str, at: float, queue: dict[str, Any] | None) -> QueueSample:
     if queue is None:
         return QueueSample(name, at, None, None, None, exists=False)
-    rates = queue.get("message_stats") or {}
+    stats = queue.get("message_stats")
+    rates = stats if isinstance(stats, dict) else {}
     return QueueSample(
         name,
         at,
@@ -196,7 +198,7 @@ def _sample(name: str, at: float, queue: dict[str, Any] | None) -> QueueSample:
 
 
 def _whole(value: object) -> int | None:
-    return value if isinstance(value, int) else None
+    return value if isinstance(value, int) and 0 <= value < _MOST_MESSAGES else None
 
 
 def _rate(details: object) -> float | None:

@@ -27,7 +27,9 @@ TLS_PORT: Final = 15671
 _KNOWN_TO_ALL: Final = ("guest", "guest")
 """The login that every RabbitMQ begins with: no secret, and accepted only from its own machine."""
 _UNHEALTHY: Final = 503
-_MOST_BYTES: Final = 64 * 1024 * 1024
+_MOST_BYTES: Final = 16 * 1024 * 1024
+_MOST_VALUES, _MOST_OBJECTS = 1_000_000, 400_000
+"""Of one answer: they may take many times the room of the bytes that they came as."""
 _QUEUE_COLUMNS: Final = (
     "name,type,messages_ready,messages_unacknowledged,consumers,"
     "message_stats.publish_details.rate,message_stats.deliver_get_details.rate"
@@ -114,13 +116,14 @@ class Management:
 
     def queues(self) -> list[dict[str, Any]]:
         """Return every queue of the virtual host."""
-        found = self._get(f"/api/queues/{self._host}?disable_stats=false&columns={_QUEUE_COLUMNS}")
-        return [queue for queue in found if isinstance(queue, dict)] if isinstance(found, list) else []
+        rows = self._rows(f"/api/queues/{self._host}?disable_stats=false&columns={_QUEUE_COLUMNS}")
+        if not all(isinstance(row.get("name"), str) for row in rows):
+            raise self._unlike()
+        return rows
 
     def bindings(self) -> list[dict[str, Any]]:
         """Return every binding of the virtual host."""
-        found = self._get(f"/api/bindings/{self._host}")
-        return [binding for binding in found if isinstance(binding, dict)] if isinstance(found, list) else []
+        return self._rows(f"/api/bindings/{self._host}")
 
     def exchange_kinds(self) -> dict[str, str]:
         """Return the types of the exchanges of the virtual host, by name."""
@@ -130,8 +133,7 @@ class Management:
 
     def deprecated_features(self) -> list[dict[str, Any]]:
         """Return what RabbitMQ from 3.13 on will no longer allow: ``name`` and ``deprecation_phase`` of each."""
-        found = self._get("/api/deprecated-features")
-        return [feature for feature in found if isinstance(feature, dict)] if isinstance(found, list) else []
+        return self._rows("/api/deprecated-features")
 
     def alarms(self) -> list[tuple[str, str]]:
         """Return (resource, node) of each alarm that is set in the cluster (RabbitMQ 3.8.10 and later).
@@ -143,13 +145,22 @@ class Management:
         told = [alarm for alarm in alarms if isinstance(alarm, dict)] if isinstance(alarms, list) else []
         return [(str(alarm.get("resource", "")), str(alarm.get("node", ""))) for alarm in told]
 
+    def _rows(self, path: str) -> list[dict[str, Any]]:
+        found = self._get(path)
+        if not isinstance(found, list) or not all(isinstance(row, dict) for row in found):
+            raise self._unlike()
+        return found
+
+    def _unlike(self) -> BrokerError:
+        return BrokerError(f"What answers at {self.url} is not a management API. Check its URL in the profile.")
+
     def _get(self, path: str, *, also: int = 200) -> Any:
         """``also``: another status that comes with an answer."""
         request = Request(self.url.rstrip("/") + path, headers=self._headers)
         try:
             with self._open(request, also) as answer:
                 self.clock_difference = _ahead(answer.headers.get("Date"))
-                return msgspec.json.decode(answer.read(_MOST_BYTES))
+                return self._decoded(answer.read(_MOST_BYTES + 1))
         except HTTPError as error:
             error.close()
             if error.code in (401, 403):
@@ -159,8 +170,19 @@ class Management:
             raise BrokerError(
                 f"RabbitMQ's management API answered {error.code}. Check its URL in the profile."
             ) from None
-        except (URLError, OSError, ValueError, http.client.HTTPException) as error:
+        except (URLError, OSError, ValueError, RecursionError, http.client.HTTPException) as error:
             raise self._sentence(error) from None
+
+    def _decoded(self, raw: bytes) -> Any:
+        if (
+            len(raw) > _MOST_BYTES
+            or raw.count(b",") > _MOST_VALUES
+            or raw.count(b"{") + raw.count(b"[") > _MOST_OBJECTS
+        ):
+            raise BrokerError(
+                f"The management API at {self.url} answers with more than deskq reads, {_MOST_BYTES >> 20} MB at most."
+            )
+        return msgspec.json.decode(raw)
 
     def _open(self, request: Request, also: int) -> Any:
         try:
@@ -179,8 +201,8 @@ class Management:
             return ConnectionLost(
                 f"RabbitMQ's management API at {self.url} takes more than {seconds}. See to its load."
             )
-        if isinstance(error, ValueError | http.client.HTTPException):
-            return BrokerError(f"What answers at {self.url} is no management API. Check its URL in the profile.")
+        if isinstance(error, ValueError | RecursionError | http.client.HTTPException):
+            return self._unlike()
         return Refused(
             f"There is no management API at {self.url}. Enable the plugin rabbitmq_management, or set its URL."
         )
