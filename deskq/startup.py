@@ -87,6 +87,7 @@ def _run(main: Callable[[QApplication], Coroutine[Any, Any, int]], log: CrashLog
         application.setStyle("Fusion")
     qInstallMessageHandler(partial(say_message, log))
     theme.apply_scheme(window_state.load_text("window/theme", "system"))  # type: ignore[arg-type]
+    # Python 3.16 removes what qasync takes from asyncio: https://github.com/CabbageDevelopment/qasync/issues/130
     loop = qasync.QEventLoop(application)
     asyncio.set_event_loop(loop)
     if log is not None:

@@ -31,6 +31,8 @@ from deskq.system import reset_when_closed
 
 CONNECT_SECONDS: Final = 5.0
 ANSWER_SECONDS: Final = 10.0
+REFUSED_IN_SCRIPT: Final = ("can't run this command", "ACL failure in script")
+"""What Redis 6 and 7, and 8 and Valkey, say to a script whose user may not run one of its commands."""
 
 
 def connection_class(profile: Profile) -> tuple[type[AbstractConnection], dict[str, Any]]:
@@ -174,8 +176,9 @@ def translate(error: Exception, profile: Profile) -> BrokerError:
         return TlsFailed(tls_sentence(str(reason), place, plain=profile.scheme.removesuffix("s")))
     if isinstance(error, redis.AuthenticationError) or "WRONGPASS" in text or "NOAUTH" in text:
         return LoginRefused(f"{place} refuses the password. Check user and password of “{profile.name}”.")
-    if isinstance(error, NoPermissionError) or "NOPERM" in text:
-        what = text.removeprefix("NOPERM ").rstrip(".")
+    if isinstance(error, NoPermissionError) or "NOPERM" in text or any(words in text for words in REFUSED_IN_SCRIPT):
+        text = text.removeprefix("NOPERM ").removeprefix("ACL failure in script: ")
+        what = text.partition(" script: ")[0].rstrip(".")  # what follows are the place and digest of the script
         return PermissionRefused(f"{place} does not allow it: {what}. Give the user the permission (ACL SETUSER).")
     if any(words in text for words in ("DB index", "invalid DB", "Invalid Database", "not an integer")):  # of SELECT
         return PermissionRefused(

@@ -16,7 +16,7 @@ from redis.exceptions import NoScriptError
 
 from deskq.brokers.ports import BrokerError
 from deskq.brokers.publishing import Answer, Parcel, sent_events
-from deskq.brokers.redis.connection import client, server_facts, translate, translated
+from deskq.brokers.redis.connection import REFUSED_IN_SCRIPT, client, server_facts, translate, translated
 from deskq.brokers.redis.event_source import channels
 from deskq.profiles import Profile
 from deskq.protocol.message import JSON, RawMessage, write_redis_message
@@ -56,7 +56,7 @@ _REASONS: Final = (  # part of the error's class or text: redis-py takes some co
     ("OutOfMemory", "Redis is out of memory. Raise maxmemory, or free some."),
     ("ReadOnly", "this Redis is a read-only replica. Use the master's address."),
     ("NoPermission", _MAY_NOT),
-    ("can't run this command", _MAY_NOT),  # as a script is told
+    *((words, _MAY_NOT) for words in REFUSED_IN_SCRIPT),
     ("WRONGTYPE", "the queue's key is no list: something else is kept there."),
     ("BusyLoading", "Redis is loading its data. Wait until it is ready."),
     ("MasterDown", "the master of this replica is down."),

@@ -26,6 +26,20 @@ RABBIT = Profile.from_url("amqp://u:hidden@h:5672/shop")
         (redis.ResponseError("ERR DB index is out of range"), PermissionRefused, "has no database 3"),
         (redis.TimeoutError("Timeout reading from socket"), ConnectionLost, "h:6379 does not answer"),
         (redis.ResponseError("unknown command 'SENTINEL', with args beginning with: "), BrokerError, "is no Sentinel"),
+        (
+            redis.ResponseError(
+                "The user executing the script can't run this command or subcommand script: 5c, on @user_script:6."
+            ),
+            PermissionRefused,
+            "does not allow it: The user executing the script can't run this command or subcommand. Give",
+        ),
+        (
+            redis.ResponseError(
+                "ACL failure in script: User anna has no permissions to run the 'set' command script: 5c"
+            ),
+            PermissionRefused,
+            "does not allow it: User anna has no permissions to run the 'set' command. Give the user the permission",
+        ),
         (redis.ResponseError("ERR something new"), BrokerError, "h:6379 says: ERR something new"),
     ],
 )
