@@ -8,7 +8,7 @@ from dataclasses import replace
 from functools import partial
 from typing import Any, Final
 
-from PySide6.QtCore import Qt, Signal
+from PySide6.QtCore import Signal
 from PySide6.QtWidgets import (
     QMessageBox,
     QWidget,
@@ -336,6 +336,8 @@ class ProfileDialog(ProfileFrame):
         missing = "" if any(one.profile.password for one in proposals) else " Passwords are not in it: type them."
         problem = (await self._show_keeping()).problem
         self._say(f"Imported {', '.join(names)}.{missing} {problem}".strip())
+        for name in names:
+            self.saved.emit(await self._off_thread(partial(self._saved.named, name)), "")
 
     def _ask_delete(self) -> None:
         if not self._editing:
@@ -345,16 +347,6 @@ class ProfileDialog(ProfileFrame):
         delete = box.addButton("Delete profile", QMessageBox.ButtonRole.DestructiveRole)
         delete.clicked.connect(lambda: self._start(self._delete(name), "delete"))
         box.open()
-
-    def _box(self, text: str, more: str) -> QMessageBox:
-        """A question whose safe answer is the default."""
-        box = QMessageBox(self)
-        box.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        box.setTextFormat(Qt.TextFormat.PlainText)
-        box.setText(text)
-        box.setInformativeText(more)
-        box.setDefaultButton(box.addButton(QMessageBox.StandardButton.Cancel))
-        return box
 
     def _check(self) -> None:
         """Say at once what is wrong; what cannot be saved is disabled, with the reason in the tooltip."""

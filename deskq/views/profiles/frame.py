@@ -8,6 +8,7 @@ from PySide6.QtWidgets import (
     QDialog,
     QHBoxLayout,
     QLineEdit,
+    QMessageBox,
     QPushButton,
     QStackedWidget,
     QToolButton,
@@ -44,6 +45,16 @@ class ProfileFrame(QDialog):
         layout.setSpacing(theme.GAP_L)
         layout.addLayout(self._make_left(), 1)
         layout.addLayout(self._make_right(), 3)
+
+    def _box(self, text: str, more: str) -> QMessageBox:
+        """A question whose safe answer is the default."""
+        box = QMessageBox(self)
+        box.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        box.setTextFormat(Qt.TextFormat.PlainText)
+        box.setText(text)
+        box.setInformativeText(more)
+        box.setDefaultButton(box.addButton(QMessageBox.StandardButton.Cancel))
+        return box
 
     def _make_left(self) -> QVBoxLayout:
         self.add = _tool("plus", "Add a profile")
