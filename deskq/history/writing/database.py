@@ -37,6 +37,7 @@ _OWN_WORDS: Final = (
 _PASSING: Final = (apsw.BusyError, apsw.LockedError, apsw.IOError, apsw.CantOpenError, apsw.FullError)
 _NO_ROOM: Final = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 _FREE_BYTES: Final = 262_144
+_STEPS_UNSEEN: Final = 200_000  # of SQLite's machine, about a millisecond
 _MOST_VERSIONS: Final = 1_000_000
 """A greater number of a format is damage. Any other is refused: whoever is in doubt touches nothing."""
 
@@ -220,9 +221,15 @@ def _connect_for_reading(path: Path) -> apsw.Connection:
             connection.close()
             raise
         else:
-            return connection
+            return _stoppable(connection)
     uri = f"file:{quote(str(path.absolute()))}?immutable=1"
-    return apsw.Connection(uri, flags=apsw.SQLITE_OPEN_READONLY | apsw.SQLITE_OPEN_URI)
+    return _stoppable(apsw.Connection(uri, flags=apsw.SQLITE_OPEN_READONLY | apsw.SQLITE_OPEN_URI))
+
+
+def _stoppable(connection: apsw.Connection) -> apsw.Connection:
+    """Python looks for Ctrl+C only while it runs itself, and a query may take long: a file can hold one without end."""
+    connection.set_progress_handler(lambda: False, _STEPS_UNSEEN)
+    return connection
 
 
 def _cannot_write_beside(path: Path) -> bool:
