@@ -25,6 +25,15 @@ def rate(value: float | None) -> str:
     return f"{value:,.1f}" if 0 < value < 9.95 else f"{value:,.0f}"
 
 
+def total(values: Iterable[int | None]) -> str:
+    """Their sum: with "≥" where some are unknown, a dash where all are, and "0" where there are none."""
+    given = list(values)
+    known = [value for value in given if value is not None]
+    if given and not known:
+        return NONE
+    return f"{'≥ ' if len(known) < len(given) else ''}{number(sum(known))}"
+
+
 def duration(seconds: float | None) -> str:
     """Seconds in fitting units: "8 ms", "1.28 s", "3 min 12 s", "2 h 5 min"."""
     if seconds is None:

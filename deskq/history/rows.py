@@ -137,8 +137,9 @@ class RecorderStatus:
     """What a recorder last said of itself. ``delay``: seconds from the worker's event to the commit.
 
     ``salvaging``: how much of a damaged history was looked through, 0 to 1; None if none is salvaged.
-    ``delayed``: messages that Celery's delayed delivery holds, None where there is none.
+    ``delayed``: messages that Celery's delayed delivery holds, None where there is none. ``gaps``: of the whole history.
     ``sampling``: why figures of queues and workers are missing or old, "" where they are not.
+    ``queues_known``, ``workers_known``: whether all were asked for; until then none is not the same as 0.
     """
 
     state: str = "stopped"
@@ -146,7 +147,7 @@ class RecorderStatus:
     message: str = ""
     pid: int = 0
     events: int = 0
-    events_per_second: float = 0.0
+    events_per_second: float | None = None
     delay: float | None = None
     malformed: int = 0
     duplicates: int = 0
@@ -156,6 +157,8 @@ class RecorderStatus:
     salvaging: float | None = None
     sampling: str = ""
     delayed: int | None = None
+    queues_known: bool = False
+    workers_known: bool = False
     writer_alive: bool = False
 
 

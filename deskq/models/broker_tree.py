@@ -9,7 +9,7 @@ from PySide6.QtCore import QModelIndex, QObject, Qt
 from PySide6.QtGui import QStandardItem, QStandardItemModel
 
 from deskq.errors import UserError
-from deskq.formats import clock_time, number, plain, tooltip
+from deskq.formats import clock_time, number, plain, tooltip, total
 from deskq.history.rows import QueueRow, WorkerRow
 from deskq.services.session import ProfileSession
 
@@ -134,14 +134,17 @@ class BrokerTree(QStandardItemModel):
             return
         node = self._nodes.get(session.profile.name)
         if node is not None:
-            self._show(node, workers, queues)
+            self._show(node, workers, queues, session)
 
-    def _show(self, node: QStandardItem, workers: Sequence[WorkerRow], queues: Sequence[QueueRow]) -> None:
+    def _show(
+        self, node: QStandardItem, workers: Sequence[WorkerRow], queues: Sequence[QueueRow], session: ProfileSession
+    ) -> None:
         for row in range(node.rowCount()):
             child = node.child(row)
             if child.data(KindRole) == "workers":
                 online = sum(worker.online for worker in workers)
-                _set(child, NoteRole, f"{online} of {len(workers)}" if online != len(workers) else number(online))
+                some = f"{online} of {len(workers)}" if online != len(workers) else number(online)
+                _set(child, NoteRole, some if workers or session.workers_known else "")
                 _set(child, WarnRole, bool(workers) and not any(worker.online or worker.unknown for worker in workers))
             elif child.data(KindRole) == "queues":
                 self._show_queues(child, queues, str(node.data(ProfileRole)))
@@ -164,7 +167,7 @@ class BrokerTree(QStandardItemModel):
             tip = f"{number(queue.ready)} ready, {number(queue.unacked)} unacked"
             note = "\nDoes not exist" if not queue.exists else "\nNo consumer" if queue.no_consumer else ""
             _set(item, Qt.ItemDataRole.ToolTipRole, tip + note)
-        _set(parent, NoteRole, "" if not queues else number(sum(queue.ready or 0 for queue in queues)))
+        _set(parent, NoteRole, "" if not queues else total(queue.ready for queue in queues if queue.exists))
 
 
 def _item(text: str, kind: str, profile: str) -> QStandardItem:

@@ -24,6 +24,7 @@ class Samples:
 
     ``problem``: why figures of the last round are missing, or are those of an earlier one, or the broker's alarm; ""
     where none of this is so.
+    ``queues_known``, ``workers_known``: whether all have been asked for.
     """
 
     def __init__(self, history: History, workers: WorkerWatch, queues: QueueWatch, endings: SilentEndings) -> None:
@@ -33,7 +34,7 @@ class Samples:
         self._endings = endings
         self._presence = Presence(workers, endings.busy)
         self._everyone_at = 0.0
-        self._all_asked = False
+        self.queues_known = self.workers_known = False
         self._acted = Acted()
         self._oldest: dict[str, float] = {}
         self._delayed: dict[str, int] = {}
@@ -79,8 +80,9 @@ class Samples:
             self._oldest = self._history.oldest_waiting(now)
             self._delayed = self._history.delayed(now) if self.delayed is not None else {}
             self._queues.named(self._oldest)
-        consumers = self._workers.consumers(all_asked=self._all_asked)
+        consumers = self._workers.consumers(all_asked=self.workers_known)
         if result.names is not None:
+            self.queues_known = self.queues_known or not result.problem
             workers = self._workers.workers.values()
             in_use = [name for worker in workers if worker.online or worker.unknown for name in worker.queues]
             self._queues.found(result.names, in_use, complete=bool(result.names))
@@ -104,7 +106,7 @@ class Samples:
         self._presence.replied(stats.keys() | queues.keys(), result.asked_at)
         self._workers.replies(stats, queues, result.asked_at)
         if result.everyone:
-            self._everyone_at, self._all_asked = now, True
+            self._everyone_at, self.workers_known = now, True
         for name in asked.facts_of if result.stats is not None else ():
             worker = self._workers.workers.get(name)
             if worker is not None:

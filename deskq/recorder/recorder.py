@@ -302,6 +302,7 @@ class Recorder:
                 self._wait(pause)
                 continue
             except BrokerError as error:
+                self._gaps.begin(self._began, str(error))  # of the first connection; nothing where one goes on
                 self._set_state("connecting" if first else "disconnected", str(error))
                 pause = _RECONNECT_SECONDS[min(attempt, len(_RECONNECT_SECONDS) - 1)]
                 attempt += 1
@@ -373,6 +374,8 @@ class Recorder:
             salvaging=self._upkeep.salvaging,
             sampling=self._samples.problem,
             delayed=self._samples.delayed,
+            queues_known=self._samples.queues_known,
+            workers_known=self._samples.workers_known,
         )
 
     def _put_status(self) -> None:

@@ -26,17 +26,18 @@ class Rate:
     def __init__(self) -> None:
         self._counts: deque[tuple[float, int]] = deque(maxlen=6)
 
-    def at(self, now: float, events: int) -> float:
-        """Return it, with so many events in all until now; 0.0 at first."""
+    def at(self, now: float, events: int) -> float | None:
+        """Return it, with so many events in all until now; None at first."""
         self._counts.append((now, events))
         then, before = self._counts[0]
-        return (events - before) / (now - then) if now - then > 0.2 else 0.0
+        return (events - before) / (now - then) if now - then > 0.2 else None
 
 
 def line(status: RecorderStatus, online: int) -> str:
     """Return one line for a terminal; ``online``: how many workers are."""
     delay = "" if status.delay is None else f" · {status.delay * 1000:,.0f} ms behind"
+    rate = "" if status.events_per_second is None else f" · {status.events_per_second:,.0f}/s"
     return (
-        f"{status.state} · {status.events:,} events · {status.events_per_second:,.0f}/s{delay} · "
+        f"{status.state} · {status.events:,} events{rate}{delay} · "
         f"{online} workers online · {status.gaps} gaps{' · ' + status.message if status.message else ''}"
     )

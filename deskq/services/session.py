@@ -111,6 +111,16 @@ class ProfileSession(QObject):
         """Has the broker been heard, or is it a file that needs none? If not, numbers are unknown rather than 0."""
         return not self.profile.has_broker or (self.status is not None and self.status.state == "recording")
 
+    @property
+    def queues_known(self) -> bool:
+        """Was the broker asked for all its queues? Until then none is unknown rather than 0."""
+        return self.heard and (not self.profile.has_broker or (self.status is not None and self.status.queues_known))
+
+    @property
+    def workers_known(self) -> bool:
+        """Were all workers asked who they are? Never on silent profiles, where some may not have been heard."""
+        return self.heard and (not self.profile.has_broker or (self.status is not None and self.status.workers_known))
+
     def now(self) -> float:
         """Return the time up to which views show: now, but for a history file the last that is recorded in it."""
         if not self.profile.has_broker and self.status is not None and not self.status.writer_alive:

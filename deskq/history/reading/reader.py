@@ -57,7 +57,8 @@ class HistoryReader(Connected):
         status = self._json("SELECT row FROM status", RecorderStatus)
         alive = is_locked(self.path)
         latest = status[0] if status else RecorderStatus()
-        return replace(latest, writer_alive=alive, state=latest.state if alive else "stopped")
+        gaps = self.number("SELECT count(*) FROM gaps")  # those of earlier recorders too
+        return replace(latest, writer_alive=alive, state=latest.state if alive else "stopped", gaps=gaps)
 
     def workers(self) -> list[WorkerRow]:
         """Return every worker that was ever seen, by name."""

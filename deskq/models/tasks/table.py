@@ -71,7 +71,7 @@ class TasksModel(TaskList):
         self._newest = 0
         self._followed_since = time.time()
         self._search: Search | None = None
-        self.counts = StateCounts()
+        self.counts: StateCounts | None = None  # until the first answer
         self.newer = 0
         self.gaps = GapMarks(session, self)
         self.deeds = TaskDeeds(session, self.near_rows, self)

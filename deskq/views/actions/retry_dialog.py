@@ -79,6 +79,7 @@ class RetryDialog(QDialog):
         self._tasks = list(tasks)
         self._profile = retrying.target.profile
         self._candidates: list[Candidate] = []
+        self._read_yet = False
         self._consumers = ConsumerSearch(retrying, self)
         self.heading = plain_label()
         self.heading.setFont(theme.heading_font())
@@ -176,6 +177,7 @@ class RetryDialog(QDialog):
         except UserError as error:
             self.message.setText(str(error))
             return
+        self._read_yet = True
         kept = self.queue.currentText()
         self.queue.blockSignals(True)
         self.queue.addItems(formats.as_they_are(facets.queues))
@@ -226,7 +228,10 @@ class RetryDialog(QDialog):
         where = f"“{formats.plain(queues[0])}”" if len(queues) == 1 else f"{len(queues)} queues"
         tasks = formats.count(len(sendable), "task")
         what = tasks_counted(len(sendable), sum(one.row.state == "SUCCESS" for one in sendable))
-        self.heading.setText(f"Retry {what} on {where} at {formats.plain(self._profile.name)} ({environment.short})")
+        title = (
+            f"Retry {what} on {where}" if sendable else "No task can be retried" if self._read_yet else "Retry tasks"
+        )
+        self.heading.setText(f"{title} at {formats.plain(self._profile.name)} ({environment.short})")
         palette = self.heading.palette()
         palette.setColor(self.heading.foregroundRole(), theme.environment_colour(environment))
         self.heading.setPalette(palette)
@@ -246,7 +251,7 @@ class RetryDialog(QDialog):
         lines = [f"{count:,} × {formats.plain(loss)}" for loss, count in losses.most_common(_SHOWN_LOSSES)]
         more = len(losses) - len(lines)
         self.losses.setText("\n".join(lines + [f"… and {more:,} more"] * bool(more)))
-        self.go.setText(f"Retry {tasks}")
+        self.go.setText(f"Retry {tasks}" if sendable else "Retry")
         asked = self._consumers.want({one.route or one.queue for one in sendable})
         ready = bool(sendable) and self.guard.allows and asked
         self.go.setEnabled(ready and not self._retrying.running)

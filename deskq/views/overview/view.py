@@ -6,51 +6,35 @@ from collections import Counter
 from collections.abc import Callable
 from typing import Final
 
-from PySide6.QtCore import QTimer, Signal
+from PySide6.QtCore import Qt, QTimer, Signal
 from PySide6.QtWidgets import QComboBox, QGridLayout, QHBoxLayout, QPushButton, QVBoxLayout, QWidget
 
 from deskq import formats
 from deskq.errors import UserError
 from deskq.history.reading.filter_language import filter_text
-from deskq.history.rows import FailureRow, Gap, RatePoint
-from deskq.models.overview.overview import OverviewFacts, consumer_words, per_second, read_overview, worker_words
-from deskq.models.table.columns import Column
-from deskq.models.table.model import SmallTableModel
+from deskq.history.rows import Gap
+from deskq.models.overview.overview import OverviewFacts, read_overview
 from deskq.services.session import ProfileSession
-from deskq.views.tasks.runtimes import RuntimesTable
+from deskq.views.overview_lines import FAILURES, THROUGHPUT, depth_lines, rate_lines, runtime_lines
+from deskq.views.overview_numbers import NUMBERS, broker_line, fullest, numbers
+from deskq.views.overview_tables import At, FailuresTable, RuntimesTable
 from deskq.views.widgets import theme, window_state
-from deskq.views.widgets.charts import LINE_COLOURS, SPANS, Series, TimeChart, span_until
+from deskq.views.widgets.charts import SPANS, TimeChart, span_until
 from deskq.views.widgets.empty_pane import plain_label
-from deskq.views.widgets.tables import Table
 
 _REFRESH_MS: Final = 2_000
-_FAILURES: Final = (
-    Column[FailureRow](
-        "name", "Task", "The task that failed", lambda row: formats.plain(row.name or "unknown"), width=150
-    ),
-    Column[FailureRow](
-        "exception", "Exception", "Why", lambda row: formats.plain(row.exception), width=220, state=lambda _: "FAILURE"
-    ),
-    Column[FailureRow](
-        "count",
-        "Count",
-        "How often in the span",
-        lambda row: formats.number(row.count),
-        lambda r: r.count,
-        numeric=True,
-        width=80,
-    ),
-    Column[FailureRow](
-        "last", "Last", "When it last failed", lambda row: formats.relative(row.last), lambda r: r.last, width=110
-    ),
-)
+_FULLEST: Final = 4
+"""The place of the fullest queue among the numbers."""
 
 
 class OverviewView(QWidget):
-    """One or several sessions over a span that is chosen."""
+    """One or several sessions over a span that is chosen. Signals that end in ``_at`` name the profile first: they are
+    those of several."""
 
     filter_tasks = Signal(str)
     open_queue = Signal(str)
+    filter_tasks_at = Signal(str, str)
+    open_queue_at = Signal(str, str)
 
     def __init__(self, sessions: list[ProfileSession], parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -61,10 +45,14 @@ class OverviewView(QWidget):
         layout.setContentsMargins(theme.GAP, theme.GAP_S, theme.GAP, theme.GAP)
         layout.setSpacing(theme.GAP_S)
         head = QHBoxLayout()
-        self.numbers = [QPushButton() for _ in range(6)]
+        self.numbers = [QPushButton() for _ in range(NUMBERS)]
         for button in self.numbers:
             button.setFlat(True)
             head.addWidget(button)
+        if len(sessions) > 1:  # sums: there is no table of the tasks of all
+            for button in (self.numbers[number] for number in range(NUMBERS) if number != _FULLEST):
+                button.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+                button.setAttribute(Qt.WidgetAttribute.WA_TransparentForMouseEvents)
         head.addStretch(1)
         self.span = QComboBox()
         self.span.setAccessibleName("Span of time")
@@ -86,24 +74,14 @@ class OverviewView(QWidget):
         for number, chart in enumerate(self.charts()):
             grid.addWidget(chart, number // 2, number % 2)
         layout.addLayout(grid, 3)
-        heading = plain_label("Top failures")
-        heading.setFont(theme.bold_font())
-        self.failures = SmallTableModel(
-            _FAILURES, key=lambda row: (row.name, row.exception), parent=self, sort="count", descending=True
-        )
-        self.table = Table("failures", _FAILURES)
-        self.table.setModel(self.failures)
-        self.table.lay_out()
-        self.table.activated.connect(self._open_failure)
-        failing = QVBoxLayout()
-        failing.setSpacing(theme.GAP_S)
-        failing.addWidget(heading)
-        failing.addWidget(self.table, 1)
-        self.task_runtimes = RuntimesTable()
-        self.task_runtimes.chosen.connect(lambda name: self.filter_tasks.emit(filter_text(names=(name,))))
+        failing = FailuresTable(several=len(sessions) > 1)
+        failing.chosen.connect(self._open_failure)
+        self.failures, self.table = failing.model, failing.table
+        self.task_runtimes = RuntimesTable(several=len(sessions) > 1)
+        self.task_runtimes.chosen.connect(lambda profile, name: self._filter(profile, filter_text(names=(name,))))
         tables = QHBoxLayout()
         tables.setSpacing(theme.GAP)
-        tables.addLayout(failing, 1)
+        tables.addWidget(failing, 1)
         tables.addWidget(self.task_runtimes, 1)
         layout.addLayout(tables, 1)
         self._timer = QTimer(self, interval=_REFRESH_MS)
@@ -114,7 +92,7 @@ class OverviewView(QWidget):
         self.numbers[0].clicked.connect(lambda: self.filter_tasks.emit("state:SENT state:RECEIVED"))
         self.numbers[1].clicked.connect(self._open_running)
         self.numbers[2].clicked.connect(lambda: self.filter_tasks.emit("state:FAILURE"))
-        self.numbers[4].clicked.connect(self._open_fullest)
+        self.numbers[_FULLEST].clicked.connect(self._open_fullest)
         self._write()
 
     def charts(self) -> tuple[TimeChart, ...]:
@@ -171,122 +149,57 @@ class OverviewView(QWidget):
     def _write(self) -> None:
         self._write_numbers()
         if self._facts:
-            self._draw(list(self._facts.values()))
+            self._draw()
 
     def _write_numbers(self) -> None:
-        all_facts = list(self._facts.values())
-        groups: dict[str, int] = dict.fromkeys(theme.STATE_COLOURS, 0)
-        for facts in all_facts:
-            for state, n in facts.counts.by_state.items():
-                groups[theme.state_group(state)] += n
-        workers = [worker for facts in all_facts for worker in facts.workers]
-        queues = [queue for facts in all_facts for queue in facts.queues]
-        failed = sum(point.failed for facts in all_facts for point in facts.rates)
-        queues = [queue for queue in queues if queue.exists]
-        fullest = max(queues, key=lambda queue: queue.ready or 0, default=None)
-        texts: tuple[str, ...] = (
-            f"Waiting {formats.number(groups['waiting'])}",
-            f"Running {formats.number(groups['running'])}",
-            f"Failed {formats.number(failed)} in {self.span.currentText()}",
-            worker_words(workers),
-            f"Fullest: {formats.plain(fullest.name)} {formats.number(fullest.ready)}" if fullest else "No queues",
-            consumer_words(queues),
-        )
-        seen = workers or queues or any(groups.values())
-        if not seen and not any(session.heard for session in self._sessions):  # 0 of what nobody has counted
-            none = formats.NONE
-            texts = (
-                f"Waiting {none}",
-                f"Running {none}",
-                f"Failed {none}",
-                "Workers unknown",
-                "Queues unknown",
-                "",
-            )
-        for button, text in zip(self.numbers, texts, strict=True):
+        for button, text in zip(
+            self.numbers, numbers(self._sessions, self._facts, self.span.currentText()), strict=True
+        ):
             button.setText(text.replace("&", "&&"))
+            button.setVisible(bool(text))
         told = {one.profile.name: problem for one in self._sessions if (problem := one.problem or one.sampling_problem)}
         if len(self._sessions) == 1:
             lines = list(told.values())
         else:
-            lines = ["   ".join(_broker_line(name, facts) for name, facts in self._facts.items())]
-            lines += [f"{name}: {problem}" for name, problem in told.items()]
+            of_each = (broker_line(session, self._facts.get(session.profile.name)) for session in self._sessions)
+            lines = ["   ".join(of_each), *(f"{name}: {problem}" for name, problem in told.items())]
         self._by_broker.setText("\n".join(map(formats.plain, lines)))
         self._by_broker.setVisible(len(self._sessions) > 1 or bool(told))
 
-    def _draw(self, all_facts: list[OverviewFacts]) -> None:
-        since, until = all_facts[0].since, all_facts[0].until
-        gaps: list[Gap] = [gap for facts in all_facts for gap in facts.gaps]
-        rates = [facts.rates for facts in all_facts]
+    def _draw(self) -> None:
+        """Of one broker each chart has its lines and the gaps; of several it has one line for each, with its name."""
+        several = len(self._sessions) > 1
+        names = [session.profile.name for session in self._sessions]
+        read = {name: self._facts[name] for name in names if name in self._facts}
+        since, until = next((facts.since, facts.until) for facts in read.values())
+        gaps: list[Gap] = [] if several else [gap for facts in read.values() for gap in facts.gaps]
+        for chart, lines in (
+            (self.throughput, rate_lines(read, THROUGHPUT, several=several)),
+            (self.failing, rate_lines(read, FAILURES, several=several)),
+            (self.runtimes, runtime_lines(read, several=several)),
+            (self.depths, depth_lines(read, several=several)),
+        ):
+            chart.show_series(lines, gaps, since, until)
+        self.failures.replace(At(name, row) for name, facts in read.items() for row in facts.failures)
+        self.task_runtimes.show_rows(At(name, row) for name, facts in read.items() for row in facts.runtimes)
 
-        def series(name: str, colour: str, what: Callable[[RatePoint], int]) -> Series:
-            points = per_second(rates, what)
-            return Series(name, colour, [at for at, _ in points], [rate for _, rate in points])
-
-        self.throughput.show_series(
-            [
-                series("received", "running", lambda point: point.received),
-                series("succeeded", "success", lambda point: point.succeeded),
-            ],
-            gaps,
-            since,
-            until,
-        )
-        self.failing.show_series(
-            [
-                series("failed", "failure", lambda point: point.failed),
-                series("retried", "retry", lambda point: point.retried),
-            ],
-            gaps,
-            since,
-            until,
-        )
-        busiest = max(all_facts, key=lambda facts: sum(point.count for point in facts.percentiles))
-        at = [point.at for point in busiest.percentiles]
-        self.runtimes.show_series(
-            [
-                Series("p50", "success", at, [point.p50 for point in busiest.percentiles]),
-                Series("p90", "retry", at, [point.p90 for point in busiest.percentiles]),
-                Series("p99", "failure", at, [point.p99 for point in busiest.percentiles]),
-            ],
-            gaps,
-            since,
-            until,
-        )
-        depths = [item for facts in all_facts for item in facts.depths.items()][: len(LINE_COLOURS)]
-        self.depths.show_series(
-            [
-                Series(name, LINE_COLOURS[n], [point.at for point in points], [point.ready for point in points])
-                for n, (name, points) in enumerate(depths)
-            ],
-            gaps,
-            since,
-            until,
-        )
-        self.failures.replace(row for facts in all_facts for row in facts.failures)
-        self.task_runtimes.show_runtimes(row for facts in all_facts for row in facts.runtimes)
-
-    def _open_failure(self) -> None:
-        lines = self.table.selected_lines()
-        row = self.failures.row_at(lines[0]) if lines else None
-        if row is not None:
-            kind = row.exception.partition("(")[0]
-            text = filter_text(states=("FAILURE",), names=(row.name,), exceptions=(kind,) if kind else ())
+    def _filter(self, profile: str, text: str) -> None:
+        if len(self._sessions) == 1:
             self.filter_tasks.emit(text)
+        else:
+            self.filter_tasks_at.emit(profile, text)
+
+    def _open_failure(self, profile: str, name: str, exception: str) -> None:
+        kind = exception.partition("(")[0]
+        text = filter_text(states=("FAILURE",), names=(name,), exceptions=(kind,) if kind else ())
+        self._filter(profile, text)
 
     def _open_fullest(self) -> None:
-        queues = [queue for facts in self._facts.values() for queue in facts.queues]
-        fullest = max(queues, key=lambda queue: queue.ready or 0, default=None)
-        if fullest is not None:
-            self.open_queue.emit(fullest.name)
-
-
-def _broker_line(name: str, facts: OverviewFacts) -> str:
-    waiting = sum(queue.ready or 0 for queue in facts.queues)
-    failed = sum(point.failed for point in facts.rates)
-    online = sum(worker.online for worker in facts.workers)
-    unknown = sum(worker.unknown for worker in facts.workers)
-    more = f", {unknown:,} unknown" if unknown else ""
-    return (
-        f"{formats.plain(name)}: {waiting:,} ready, {failed:,} failed, {formats.count(online, 'worker')} online{more}."
-    )
+        of_each = [(profile, queue) for profile, facts in self._facts.items() if (queue := fullest(facts.queues))]
+        if not of_each:
+            return
+        profile, queue = max(of_each, key=lambda found: found[1].ready or 0)
+        if len(self._sessions) == 1:
+            self.open_queue.emit(queue.name)
+        else:
+            self.open_queue_at.emit(profile, queue.name)

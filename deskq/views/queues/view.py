@@ -198,12 +198,12 @@ class QueuesView(QWidget):
             return
         await self._read_pauses()
         self.model.replace(queues)
-        ready = sum(queue.ready or 0 for queue in queues)
-        unacked = sum(queue.unacked or 0 for queue in queues)
-        there = sum(queue.exists for queue in queues)
+        there = [queue for queue in queues if queue.exists]
+        ready, unacked = formats.total(q.ready for q in there), formats.total(q.unacked for q in there)
         status = self._session.status
         held = f" · {status.delayed:,} delayed" if status is not None and status.delayed is not None else ""
-        self.totals.setText(f"{formats.count(there, 'queue')} · {ready:,} ready · {unacked:,} unacked{held}")
+        told = f"{formats.count(len(there), 'queue')} · {ready} ready · {unacked} unacked{held}"
+        self.totals.setText(told if queues or self._session.queues_known else "")
         self._select()
         self._describe()
         self._update_empty()
@@ -306,15 +306,18 @@ class QueuesView(QWidget):
         self._update_empty()
 
     def _update_empty(self) -> None:
+        self.detail.setVisible(bool(self._queue))
         if self.model.rowCount():
             show_page(self.stack, self.table)
             return
         if self.line.text():
             self.empty.say("No queue matches", "No queue has this in its name.")
         elif self._session.problem:
-            self.empty.say("No queues", self._session.problem)
+            self.empty.say("The queues are unknown", formats.plain(self._session.problem))
         elif self._session.sampling_problem:
             self.empty.say("The queues are unknown", formats.plain(self._session.sampling_problem))
+        elif not self._session.queues_known:
+            self.empty.say("The queues are unknown", "They are read when the recorder is connected to the broker.")
         else:
             self.empty.say("No queues yet", "Queues appear when a worker or a client has declared them.")
         show_page(self.stack, self.empty)

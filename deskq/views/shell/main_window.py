@@ -174,6 +174,7 @@ class MainWindow(QMainWindow):
             view = self._views["", kind] = self._overall[kind](list(self._sessions.values()))
             for name, slot in (
                 ("open_task_at", self.show_task),
+                ("open_queue_at", self.show_queue),
                 ("open_view_at", self.show_view),
                 ("filter_tasks_at", self.filter_tasks),
                 ("send_call_at", self.acting.send_call),

@@ -290,11 +290,12 @@ class CountsBar(QWidget):
             self._buttons[group] = button
             layout.addWidget(button)
         layout.addStretch(1)
-        self.show_counts(StateCounts(), ())
+        self.show_counts(None, ())
 
-    def show_counts(self, counts: StateCounts, states: tuple[str, ...]) -> None:
-        """Write the counts; the group of ``states`` is marked."""
-        self._shown = (counts, states)
+    def show_counts(self, known: StateCounts | None, states: tuple[str, ...]) -> None:
+        """Write the counts, dashes where none are known; the group of ``states`` is marked."""
+        self._shown = (known, states)
+        counts = known or StateCounts()
         self._states["running"] = theme.running_states(counts.by_state)
         groups = dict.fromkeys(self._buttons, 0)
         groups["all"] = counts.total
@@ -303,7 +304,7 @@ class CountsBar(QWidget):
         for group, button in self._buttons.items():
             word = theme.GROUP_WORDS.get(group, "All")
             more = "+" if counts.capped else ""
-            button.setText(f"{word} {number(groups[group])}{more}")
+            button.setText(f"{word} {number(groups[group] if known is not None else None)}{more}")
             button.setToolTip(
                 "At least so many: not every task was counted." if counts.capped else f"Show only: {word.lower()}"
             )

@@ -95,7 +95,7 @@ class TasksView(QWidget):
         self.filter_bar.changed.connect(self._choose)
         self.filter_bar.told.connect(self._update_empty)
         self.filter_bar.pause_toggled.connect(self.model.set_paused)
-        self.counts_bar.clicked.connect(self._count_clicked)
+        self.counts_bar.clicked.connect(self.filter_bar.toggle_states)
         self.table.verticalScrollBar().valueChanged.connect(self._scrolled)
         self.table.activated.connect(lambda _: self.show_detail())
         self.table.selectionModel().currentRowChanged.connect(self._follow_row)
@@ -120,6 +120,7 @@ class TasksView(QWidget):
         self.detail.open_task.connect(self.show_task)
         self.detail.closed.connect(self.close_detail)
         self._session.status_changed.connect(self._update_empty)
+        self._session.status_changed.connect(self._write_counts)
 
     def commands(self) -> dict[str, Callable[[], None]]:
         """What the window's commands do here."""
@@ -289,7 +290,7 @@ class TasksView(QWidget):
         if self._age is not None:  # of a history file, counted from its end
             chosen = replace(chosen, since=self._session.now() - self._age)
         self.model.choose(chosen)
-        self.counts_bar.show_counts(self.model.counts, chosen.states)
+        self._write_counts()
 
     def _if_understood(self, act: Callable[[], None]) -> None:
         """Act; not on what an earlier filter let through while another is written."""
@@ -303,12 +304,14 @@ class TasksView(QWidget):
         self.table.selectionModel().clear()
         self.table.viewport().update()
 
-    def _count_clicked(self, states: tuple[str, ...]) -> None:
-        self.filter_bar.toggle_states(states)
-
     def _counted(self, counts: StateCounts) -> None:
         self.filter_bar.add_states(counts)
-        self.counts_bar.show_counts(counts, self.model.chosen.states)
+        self._write_counts()
+
+    def _write_counts(self) -> None:
+        counts = self.model.counts
+        known = counts if self._session.heard or (counts is not None and counts.total) else None
+        self.counts_bar.show_counts(known, self.model.chosen.states)
 
     def _scrolled(self, value: int) -> None:
         self.model.set_following(value <= self.table.rowHeight(0))

@@ -12,7 +12,7 @@ from deskq import formats
 from deskq.history.rows import Gap
 from deskq.views.widgets import theme
 from deskq.views.widgets.empty_pane import plain_label
-from deskq.views.widgets.plot import Plot, Series, series_colour
+from deskq.views.widgets.plot import LINE_COLOURS, Plot, Series, series_colour
 
 __all__ = ("LINE_COLOURS", "SPANS", "Series", "TimeChart", "span_until")
 
@@ -110,7 +110,6 @@ def _nearest(series: Series, moment: float) -> float | None:
 
 
 SPANS = (("15 min", 900.0), ("1 hour", 3_600.0), ("6 hours", 21_600.0), ("24 hours", 86_400.0), ("7 days", 604_800.0))
-LINE_COLOURS = ("running", "retry", "success", "revoked", "failure", "other", "waiting")
 
 
 def span_until(now: float, seconds: float) -> tuple[float, float]:

@@ -15,6 +15,8 @@ from PySide6.QtWidgets import QWidget
 from deskq.history.rows import Gap
 from deskq.views.widgets import theme
 
+LINE_COLOURS: Final = ("running", "retry", "success", "revoked", "failure", "other", "waiting")
+"""Of lines that stand for no state."""
 _TIME_STEPS: Final = (10, 30, 60, 120, 300, 600, 900, 1_800, 3_600, 7_200, 10_800, 21_600, 43_200, 86_400, 172_800)
 _LINE: Final = 1.6
 _DOT: Final = 2.5

@@ -271,10 +271,14 @@ class WorkersView(QWidget):
         if self.model.rowCount():
             show_page(self.stack, self.table)
             return
-        reason = (
-            self._session.problem or "Workers appear with their first heartbeat, within two seconds of their start."
-        )
-        self.empty.say("No workers yet", reason)
+        if self._session.problem:
+            self.empty.say("The workers are unknown", formats.plain(self._session.problem))
+        elif not self._session.heard:
+            self.empty.say("The workers are unknown", "They appear when the recorder is connected to the broker.")
+        else:
+            self.empty.say(
+                "No workers yet", "Workers appear with their first heartbeat, within two seconds of their start."
+            )
         show_page(self.stack, self.empty)
 
     def _second(self) -> None:

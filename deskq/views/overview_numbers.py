@@ -1,0 +1,87 @@
+"""The line of numbers at the top of the overview: what was not counted is a dash or unknown, never 0."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Final
+
+from deskq import formats
+from deskq.history.rows import QueueRow
+from deskq.models.overview.overview import OverviewFacts, consumer_words, worker_words
+from deskq.services.session import ProfileSession
+from deskq.views.widgets import theme
+
+NUMBERS: Final = 6
+
+
+def numbers(sessions: Sequence[ProfileSession], facts: Mapping[str, OverviewFacts], span: str) -> tuple[str, ...]:
+    """Return NUMBERS texts; "" where there is nothing to say. Of several brokers the queues are named with theirs."""
+    read = list(facts.values())
+    counted = [known_tasks(session, facts.get(session.profile.name)) for session in sessions]
+    groups: dict[str, int] = dict.fromkeys(theme.STATE_COLOURS, 0)
+    for one in read:
+        for state, n in one.counts.by_state.items():
+            groups[theme.state_group(state)] += n
+    failed = sum(point.failed for one in read for point in one.rates)
+    workers = [worker for one in read for worker in one.workers]
+    queues = _queues(sessions, facts)
+
+    def number(value: int) -> str:
+        if not any(counted):
+            return formats.NONE
+        return f"{'' if all(counted) else '≥ '}{formats.number(value)}"
+
+    heard = any(session.heard for session in sessions)
+    return (
+        f"Waiting {number(groups['waiting'])}",
+        f"Running {number(groups['running'])}",
+        f"Failed {number(failed)} in {span}" if any(counted) else f"Failed {formats.NONE}",
+        worker_words(workers) if workers or heard else "Workers unknown",
+        _fullest_words(queues, sessions),
+        consumer_words(queues) if queues else "",
+    )
+
+
+def known_tasks(session: ProfileSession, facts: OverviewFacts | None) -> bool:
+    """Are its tasks counted? 0 is what was counted only where somebody listened."""
+    return facts is not None and (session.heard or facts.counts.total > 0 or bool(facts.workers))
+
+
+def fullest(queues: Sequence[QueueRow]) -> QueueRow | None:
+    """Return the queue with the most messages, None if none is known to have any."""
+    known = [queue for queue in queues if queue.exists and queue.ready is not None]
+    return max(known, key=lambda queue: queue.ready or 0, default=None)
+
+
+def broker_line(session: ProfileSession, facts: OverviewFacts | None) -> str:
+    """Return the sentence of one of several brokers."""
+    name = formats.plain(session.profile.name)
+    if facts is None or not (session.heard or facts.counts.total or facts.workers or facts.queues):
+        return f"{name}: unknown."
+    there = [queue for queue in facts.queues if queue.exists]
+    ready = formats.total(queue.ready for queue in there) if there or session.queues_known else formats.NONE
+    failed = sum(point.failed for point in facts.rates)
+    online = sum(worker.online for worker in facts.workers)
+    unknown = sum(worker.unknown for worker in facts.workers)
+    more = f", {unknown:,} unknown" if unknown else ""
+    workers = f"{formats.count(online, 'worker')} online{more}" if facts.workers else "no workers seen"
+    return f"{name}: {ready} ready, {failed:,} failed, {workers}."
+
+
+def _queues(sessions: Sequence[ProfileSession], facts: Mapping[str, OverviewFacts]) -> list[QueueRow]:
+    """The queues that exist, by names that tell them apart."""
+    several = len(sessions) > 1
+    return [
+        replace(queue, name=f"{queue.name} ({profile})") if several else queue
+        for profile, one in facts.items()
+        for queue in one.queues
+        if queue.exists
+    ]
+
+
+def _fullest_words(queues: Sequence[QueueRow], sessions: Sequence[ProfileSession]) -> str:
+    if not queues:
+        return "No queues" if all(session.queues_known for session in sessions) else "Queues unknown"
+    most = fullest(queues)
+    return f"Fullest: {formats.plain(most.name)} {formats.number(most.ready)}" if most else "Fullest unknown"
