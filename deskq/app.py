@@ -16,6 +16,7 @@ from PySide6.QtWidgets import QApplication, QFileDialog, QWidget
 from deskq import paths
 from deskq.actions.journal.journal import Journal
 from deskq.crash_log import CrashLog
+from deskq.demo.needs import missing as what_the_demo_lacks
 from deskq.errors import UserError
 from deskq.formats import count
 from deskq.history.reading.reader import HistoryReader
@@ -262,6 +263,13 @@ class App:
 
     def start_demo(self) -> None:
         """Start the demo as a program of its own, which this one does not end."""
+        self.spawn(self._start_demo(), "demo")
+
+    async def _start_demo(self) -> None:
+        reason = await asyncio.get_running_loop().run_in_executor(None, what_the_demo_lacks)
+        if reason:
+            self.window.welcome.tell(reason)
+            return
         program, *arguments = own_command("demo")
         started, _process_id = QProcess.startDetached(program, arguments)
         self.window.welcome.tell(

@@ -8,6 +8,7 @@ deskq/services/instance_server.py. One message is one line of JSON:
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import json
 import os
 import socket
@@ -46,6 +47,11 @@ class FirstInstance:
                 return False
             if self._lock.acquire(patience=0.2):
                 return True
+            if socket_path() is None:
+                raise UserError(
+                    f"deskq runs already, and a second start cannot reach it: the path of {paths.runtime_dir()} is too "
+                    "long for a socket. Use the window that is open, or set DESKQ_HOME to a shorter path."
+                )
         raise UserError("Another deskq is running and does not answer. End it, then start again.")
 
     def release(self) -> None:
@@ -54,11 +60,18 @@ class FirstInstance:
 
 
 def socket_path() -> Path | None:
-    """Return where the window listens; None where the system has no such sockets, or the path is too long for one."""
+    """Return where the window listens; None where the system has no such sockets, or no folder whose path is short.
+
+    In the folder for sockets; if its path is too long, in another one under a name that stands for that path.
+    """
     if not hasattr(socket, "AF_UNIX"):
         return None
-    path = paths.runtime_dir() / "window.socket"
-    return path if len(os.fsencode(path)) < LONGEST_PATH else None
+    path = paths.runtime_dir().absolute() / "window.socket"
+    if len(os.fsencode(path)) < LONGEST_PATH:
+        return path
+    name = f"window-{hashlib.sha256(os.fsencode(path)).hexdigest()[:16]}.socket"
+    found = (folder / name for folder in paths.short_runtime_dirs())
+    return next((short for short in found if len(os.fsencode(short)) < LONGEST_PATH), None)
 
 
 def hand_over(profiles: Sequence[Profile]) -> bool:

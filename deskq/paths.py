@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import contextlib
 import os
+import stat
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Final
 
 from platformdirs import PlatformDirs
 
 from deskq.errors import UserError
 
 _DIRS = PlatformDirs("deskq", appauthor=False)
+TEMPORARY: Final = Path("/tmp")
+"""Not $TMPDIR: two starts of deskq may have different ones."""
 
 
 def _directory(kind: str, default: Callable[[], str]) -> Path:
@@ -54,6 +58,22 @@ def log_dir() -> Path:
 def runtime_dir() -> Path:
     """Sockets and locks that need not survive a reboot."""
     return _directory("run", lambda: _DIRS.user_runtime_dir)
+
+
+def short_runtime_dirs() -> Iterator[Path]:
+    """Folders of this person's own with short paths, whatever $DESKQ_HOME is, for what a long path cannot hold.
+
+    The system's for sockets, if there is one; else it is made where everybody may, and somebody may have been first.
+    """
+    if not hasattr(os, "getuid"):
+        return
+    system = os.environ.get("XDG_RUNTIME_DIR") or f"/run/user/{os.getuid()}"
+    for place in (Path(system) / "deskq", TEMPORARY / f"deskq-{os.getuid()}"):
+        with contextlib.suppress(OSError):
+            place.mkdir(mode=0o700, exist_ok=True)
+            found = place.lstat()
+            if stat.S_ISDIR(found.st_mode) and found.st_uid == os.getuid() and not stat.S_IMODE(found.st_mode) & 0o077:
+                yield place
 
 
 def history_dir() -> Path:

@@ -10,15 +10,30 @@ if TYPE_CHECKING:
     import argparse
 
 
+PYTHON_OPTIONS = ["-P", "-m"]
+"""What deskq gives to its own Python (see system.python_command): in the packaged folder that is deskq itself."""
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run deskq and return its exit status: 0 done, 1 failed, 2 cannot be done as asked, 130 interrupted."""
     given = list(sys.argv[1:] if arguments is None else arguments)
+    if given[:2] == PYTHON_OPTIONS and getattr(sys, "frozen", False):
+        return _run_module(given[2:])
     if given == ["--version"]:
         from deskq import __version__
 
         print(f"deskq {__version__}")
         return 0
     return _run(given)
+
+
+def _run_module(given: list[str]) -> int:
+    """Run a module that came with deskq, as Python would by ``-m``."""
+    import runpy
+
+    sys.argv = given  # the module's own path is put in its place
+    runpy.run_module(given[0], run_name="__main__", alter_sys=True)
+    return 0
 
 
 def _status(options: argparse.Namespace) -> int:

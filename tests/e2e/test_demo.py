@@ -105,3 +105,30 @@ def test_time_limits_are_kept_and_a_second_demo_takes_the_first_one_s_database(r
             services.ready()
             with pytest.raises(TimeLimitExceeded):
                 client.send_task("report.export", (2024,), queue="slow").get(timeout=60)
+
+
+def as_program(arguments: list[str], *, first: str) -> subprocess.CompletedProcess[str]:
+    """Run deskq's entry point in a process that was prepared."""
+    code = f"import sys; {first}; from deskq.cli import main; sys.exit(main({arguments!r}))"
+    command = [sys.executable, "-c", code]
+    return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False, cwd=_ROOT)
+
+
+def test_what_the_demo_lacks_is_told_with_what_to_install() -> None:
+    refused = as_program(["demo", "--headless"], first="sys.modules['redbeat'] = None")
+    assert (refused.returncode, refused.stdout) == (2, "")
+    assert refused.stderr == ('deskq: The demo needs celery-redbeat. Install it with: pip install "deskq[demo]"\n')
+
+
+def test_the_packaged_program_runs_modules_as_python_does() -> None:
+    """It is its own Python: the demo starts Celery's workers and beat by it."""
+    frozen = "sys.frozen = True"
+    ran = as_program(["-P", "-m", "celery", "--version"], first=frozen)
+    assert (ran.returncode, ran.stdout.split()[0]) == (0, __import__("celery").__version__)
+    launched = as_program(
+        ["-P", "-m", "deskq.demo.launcher", str(os.getpid()), "--", sys.executable, "-c", "raise SystemExit(3)"],
+        first=frozen,
+    )
+    assert (launched.returncode, launched.stderr) == (3, "")
+    other = as_program(["-P", "-m", "celery", "--version"], first="pass")
+    assert other.returncode == 2

@@ -6,6 +6,8 @@ import contextlib
 import os
 import socket
 import sys
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -24,6 +26,12 @@ def window(log: Path, *arguments: str) -> Process:
     return Process([sys.executable, "-m", "deskq", *arguments], log=log, cwd=_ROOT, env=dict(os.environ))
 
 
+@pytest.fixture
+def short_folder() -> Iterator[Path]:
+    with tempfile.TemporaryDirectory(dir="/tmp") as folder:
+        yield Path(folder)
+
+
 def listening() -> bool:
     with contextlib.suppress(OSError), socket.socket(socket.AF_UNIX) as link:
         link.connect(str(socket_path()))
@@ -31,7 +39,13 @@ def listening() -> bool:
     return False
 
 
-def test_a_second_start_hands_over_and_a_killed_window_stands_in_nobody_s_way(tmp_path: Path) -> None:
+@pytest.mark.parametrize("long", [False, True], ids=["", "with a home too long for a socket"])
+def test_a_second_start_hands_over_and_a_killed_window_stands_in_nobody_s_way(
+    long: bool, tmp_path: Path, short_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if long:
+        monkeypatch.setenv("DESKQ_HOME", str(tmp_path / ("far away " * 12).strip()))
+        monkeypatch.setenv("XDG_RUNTIME_DIR", str(short_folder))
     recorded = Recorded(tmp_path)
     recorded.add(2)
     recorded.history.close()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -60,5 +61,9 @@ def _refuse_guarded(url: str) -> None:
 
 
 def _need_qt() -> None:
-    if find_spec("PySide6") is None:
+    if find_spec("PySide6") is None or find_spec("qasync") is None:
         raise UserError('The window needs Qt. Install it with: pip install "deskq[gui]"')
+    from deskq.cli.qt_libraries import why_no_window
+
+    if reason := why_no_window(os.environ):
+        raise UserError(reason)

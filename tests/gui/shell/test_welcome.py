@@ -143,9 +143,29 @@ def test_the_demo_is_a_program_of_its_own(
         async with opened(qapp) as app:
             app.window.show()
             app.window.welcome.demo_button.click()
+            await until(app.window.welcome.note.text)
             assert commands == [[sys.executable, "-P", "-m", "deskq", "demo"]]
             assert says in app.window.welcome.note.text()
             app.window.welcome.say("The profiles cannot be read", "Because.")
             assert app.window.welcome.reason.text() == "Because."
+
+    run(scenario())
+
+
+def test_a_demo_that_cannot_start_says_what_to_install(
+    run: Run, qapp: QApplication, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """deskq[gui] alone has no redbeat."""
+    monkeypatch.setitem(sys.modules, "redbeat", None)
+    monkeypatch.setattr(QProcess, "startDetached", lambda *_: pytest.fail("it was started"))
+
+    async def scenario() -> None:
+        async with opened(qapp) as app:
+            app.window.show()
+            app.window.welcome.demo_button.click()
+            await until(app.window.welcome.note.text)
+            assert app.window.welcome.note.text() == (
+                'The demo needs celery-redbeat. Install it with: pip install "deskq[demo]"'
+            )
 
     run(scenario())
