@@ -20,7 +20,7 @@ def run_window(options: argparse.Namespace) -> int:
     profiles = [_opened(text, options) for text in options.profiles]
     if hand_over(profiles):  # before Qt is loaded
         return 0
-    _need_qt()
+    _need_qt({})
     from deskq.startup import run_window as run
 
     return run(profiles)
@@ -39,7 +39,7 @@ def _opened(text: str, options: argparse.Namespace) -> Profile:
 
 def run_demo(options: argparse.Namespace) -> int:
     """Start the demo's services and show them."""
-    _need_qt()
+    _need_qt({"QT_QPA_PLATFORM": "offscreen"} if options.headless else {})
     if options.broker:
         _refuse_guarded(options.broker)
     from deskq.startup import run_demo as run
@@ -60,10 +60,11 @@ def _refuse_guarded(url: str) -> None:
         raise UserError(f"The demo needs a broker of its own: “{hold.profile.name}” is saved, and {hold.words}.")
 
 
-def _need_qt() -> None:
+def _need_qt(more: dict[str, str]) -> None:
+    """Raise UserError where no window can be opened; ``more``: what the environment will be told before."""
     if find_spec("PySide6") is None or find_spec("qasync") is None:
         raise UserError('The window needs Qt. Install it with: pip install "deskq[gui]"')
     from deskq.cli.qt_libraries import why_no_window
 
-    if reason := why_no_window(os.environ):
+    if reason := why_no_window({**os.environ, **more}):
         raise UserError(reason)

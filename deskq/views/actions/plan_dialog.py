@@ -30,6 +30,7 @@ from deskq.models.table.model import SmallTableModel
 from deskq.profiles import Profile
 from deskq.services.stepping import Stepping
 from deskq.views.actions.guard_row import GuardRow
+from deskq.views.dialog import Dialog
 from deskq.views.widgets import theme
 from deskq.views.widgets.empty_pane import plain_label
 from deskq.views.widgets.tables import Table
@@ -71,7 +72,7 @@ COLUMNS: Final[tuple[Column[StepRow], ...]] = (
 )
 
 
-class StepsDialog(QDialog):
+class StepsDialog(Dialog):
     """One plan; ``button`` is the verb on the button. ``note``: what people should know before they say yes.
 
     A plan that needs no yes begins when the dialog is opened. With ``stay`` False the dialog closes by itself when
@@ -124,12 +125,9 @@ class StepsDialog(QDialog):
         self.bar.setTextVisible(False)
         self.bar.hide()
         self.undo_button = QPushButton("Undo…")
-        self.undo_button.setAutoDefault(False)
         self.undo_button.hide()
         self.cancel = QPushButton("Cancel")
-        self.cancel.setDefault(True)
         self.go = QPushButton(verb)
-        self.go.setAutoDefault(False)
         self._lay_out()
         self.resize(860, 300 if len(plan.items) < 6 else 460)
         self.cancel.clicked.connect(self.reject)

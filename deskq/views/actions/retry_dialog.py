@@ -12,7 +12,6 @@ from PySide6.QtCore import QModelIndex, Qt
 from PySide6.QtWidgets import (
     QCheckBox,
     QComboBox,
-    QDialog,
     QFormLayout,
     QHBoxLayout,
     QLineEdit,
@@ -35,6 +34,7 @@ from deskq.models.tasks.columns import state_text
 from deskq.services.consumer_search import ConsumerSearch
 from deskq.services.retry import Retrying
 from deskq.views.actions.guard_row import GuardRow
+from deskq.views.dialog import Dialog
 from deskq.views.widgets import theme
 from deskq.views.widgets.empty_pane import plain_label
 from deskq.views.widgets.tables import Table
@@ -64,7 +64,7 @@ COLUMNS: Final[tuple[Column[Candidate], ...]] = (
 )
 
 
-class RetryDialog(QDialog):
+class RetryDialog(Dialog):
     """Retries tasks of one session on a queue of one; ``queue`` "" means where each came from."""
 
     def __init__(
@@ -114,9 +114,7 @@ class RetryDialog(QDialog):
         self.bar.setTextVisible(False)
         self.bar.hide()
         self.cancel = QPushButton("Cancel")
-        self.cancel.setDefault(True)
         self.go = QPushButton("Retry")
-        self.go.setAutoDefault(False)
         self.go.setEnabled(False)
         self._lay_out()
         self._connect()
@@ -301,6 +299,7 @@ class RetryDialog(QDialog):
         self.bar.hide()
         self.go.hide()
         self.cancel.setText("Close")
+        self.cancel.setFocus()
 
     def _leave(self) -> None:
         if self._retrying.running:

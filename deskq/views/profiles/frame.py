@@ -5,7 +5,6 @@ from __future__ import annotations
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import (
     QCheckBox,
-    QDialog,
     QHBoxLayout,
     QLineEdit,
     QMessageBox,
@@ -16,6 +15,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from deskq.views.dialog import Dialog
 from deskq.views.profiles.exchange import ProfileExchange
 from deskq.views.profiles.form import ProfileForm
 from deskq.views.profiles.listing import ProfileList
@@ -24,7 +24,7 @@ from deskq.views.widgets.empty_pane import plain_label
 from deskq.views.widgets.steps_list import StepsList
 
 
-class ProfileFrame(QDialog):
+class ProfileFrame(Dialog):
     """The widgets of the dialog and nothing that they do."""
 
     def __init__(self, exchange: ProfileExchange, parent: QWidget | None = None) -> None:
@@ -72,7 +72,6 @@ class ProfileFrame(QDialog):
         menus = QHBoxLayout()
         for title, menu in (("Import…", self.exchange.import_menu), ("Export…", self.exchange.export_menu)):
             opener = QPushButton(title)
-            opener.setAutoDefault(False)
             opener.setMenu(menu)
             menus.addWidget(opener)
         left = QVBoxLayout()
@@ -85,7 +84,7 @@ class ProfileFrame(QDialog):
         self.test = QPushButton(theme.icon("plug"), "Test connection")
         self.save = QPushButton("Save")
         self.connect_button = QPushButton("Save and connect")
-        self.connect_button.setDefault(True)
+        self.press_by_return(self.connect_button)
         self.close_button = QPushButton("Close")
         self.close_button.clicked.connect(self.close)
         bottom = QHBoxLayout()

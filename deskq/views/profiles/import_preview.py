@@ -7,7 +7,6 @@ from collections.abc import Iterable, Sequence
 from PySide6.QtCore import QSize, Qt, Signal
 from PySide6.QtGui import QPalette
 from PySide6.QtWidgets import (
-    QDialog,
     QHBoxLayout,
     QLabel,
     QListWidget,
@@ -22,11 +21,12 @@ from deskq.formats import count, plain
 from deskq.profiles import Profile
 from deskq.profiles.fields import problems
 from deskq.profiles.importing.proposals import Proposal
+from deskq.views.dialog import Dialog
 from deskq.views.widgets import theme
 from deskq.views.widgets.empty_pane import plain_label
 
 
-class ImportPreview(QDialog):
+class ImportPreview(Dialog):
     """Emits ``chosen`` with the list of Proposals to save."""
 
     chosen = Signal(list)
@@ -47,7 +47,7 @@ class ImportPreview(QDialog):
         self.warning.setForegroundRole(QPalette.ColorRole.BrightText)
         self.cancel = QPushButton("Cancel")
         self.accept_button = QPushButton()
-        self.accept_button.setDefault(True)
+        self.press_by_return(self.accept_button)
         bottom = QHBoxLayout()
         bottom.addStretch(1)
         bottom.addWidget(self.cancel)

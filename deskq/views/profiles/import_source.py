@@ -10,7 +10,6 @@ from typing import Any, Literal
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtGui import QTextCursor
 from PySide6.QtWidgets import (
-    QDialog,
     QFileDialog,
     QFormLayout,
     QHBoxLayout,
@@ -25,6 +24,7 @@ from deskq import paths
 from deskq.errors import UserError
 from deskq.formats import plain_lines
 from deskq.profiles.importing.proposals import TIMEOUT, Proposal, from_app, from_django
+from deskq.views.dialog import Dialog
 from deskq.views.profiles.editors import problem_label
 from deskq.views.widgets import theme
 from deskq.views.widgets.empty_pane import plain_label
@@ -32,7 +32,7 @@ from deskq.views.widgets.empty_pane import plain_label
 Source = Literal["app", "django"]
 
 
-class ImportSource(QDialog):
+class ImportSource(Dialog):
     """Emits ``found`` with a list of one Proposal. Closing it ends a reading that goes on."""
 
     found = Signal(list)
@@ -69,7 +69,7 @@ class ImportSource(QDialog):
         self.words.hide()
         self.cancel = QPushButton("Cancel")
         self.read = QPushButton("Read settings")
-        self.read.setDefault(True)
+        self.press_by_return(self.read)
         bottom = QHBoxLayout()
         bottom.addStretch(1)
         bottom.addWidget(self.cancel)

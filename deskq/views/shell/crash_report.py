@@ -11,7 +11,6 @@ from typing import Any
 
 from PySide6.QtCore import QObject, Qt, Signal
 from PySide6.QtWidgets import (
-    QDialog,
     QDialogButtonBox,
     QFileDialog,
     QPlainTextEdit,
@@ -23,12 +22,13 @@ from PySide6.QtWidgets import (
 from deskq import crash_log as crash
 from deskq import formats
 from deskq.crash_log import CrashLog, Report
+from deskq.views.dialog import Dialog
 from deskq.views.widgets import theme
 from deskq.views.widgets.empty_pane import plain_label
 from deskq.views.widgets.tables import copy_text
 
 
-class CrashReportDialog(QDialog):
+class CrashReportDialog(Dialog):
     """Shows one report; ``save_requested`` (path, text) and ``discarded`` say what the person chose."""
 
     save_requested = Signal(object, str)
@@ -68,7 +68,7 @@ class CrashReportDialog(QDialog):
             (self.keep, QDialogButtonBox.ButtonRole.RejectRole),
         ):
             buttons.addButton(button, role)
-        self.keep.setDefault(True)
+        self.press_by_return(self.keep)
         self.copy.clicked.connect(self._copy)
         self.save.clicked.connect(self._choose_file)
         self.discard.clicked.connect(self._discard)

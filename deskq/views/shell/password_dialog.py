@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from PySide6.QtCore import Qt, Signal
-from PySide6.QtWidgets import QDialog, QDialogButtonBox, QFormLayout, QLineEdit, QPushButton, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QDialogButtonBox, QFormLayout, QLineEdit, QPushButton, QVBoxLayout, QWidget
 
 from deskq.formats import plain
 from deskq.profiles import Profile, Secret
+from deskq.views.dialog import Dialog
 from deskq.views.widgets import theme
 from deskq.views.widgets.empty_pane import plain_label
 
 
-class PasswordDialog(QDialog):
+class PasswordDialog(Dialog):
     """``given`` carries the password; where it is kept is said by ``where``."""
 
     given = Signal(object)
@@ -36,7 +37,7 @@ class PasswordDialog(QDialog):
         self.connect_button = QPushButton("Connect")
         self.connect_button.setEnabled(False)
         buttons.addButton(self.connect_button, QDialogButtonBox.ButtonRole.AcceptRole)
-        self.connect_button.setDefault(True)
+        self.press_by_return(self.connect_button)
         self.line.textChanged.connect(lambda text: self.connect_button.setEnabled(bool(text)))
         buttons.accepted.connect(self._accept)
         buttons.rejected.connect(self.reject)

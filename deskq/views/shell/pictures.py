@@ -20,6 +20,7 @@ _EXAMINE_SECONDS: Final = 20.0
 async def take_pictures(window: MainWindow, session: ProfileSession, folder: Path) -> list[Path]:
     """Save a PNG of each view in both themes; returns their paths."""
     name = session.profile.name
+    window.resize(1280, 800)  # whatever the screen is
     failed = await session.ask(lambda reader: reader.tasks(TaskFilter(states=("FAILURE",)), limit=200), slot="pictures")
     failed.sort(key=lambda task: (-task.retries, task.name == "images.thumbnail"))
     saved: list[Path] = []

@@ -50,6 +50,7 @@ class WelcomePane(QWidget):
         outer.addStretch(1)
         outer.addLayout(column, 4)
         outer.addStretch(1)
+        self.setFocusProxy(self.url)  # what is typed first is a URL
         self._check()
 
     def say(self, title: str, reason: str, action_text: str = "") -> None:

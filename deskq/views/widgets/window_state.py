@@ -8,13 +8,20 @@ from __future__ import annotations
 from threading import Lock, Thread
 from typing import Final
 
-from PySide6.QtCore import QByteArray, QSettings
+from PySide6.QtCore import QByteArray, QSettings, QSize
+from PySide6.QtGui import QGuiApplication
 
 from deskq import paths
 
 _lock: Final = Lock()
 _waiting: Final[dict[str, dict[str, QByteArray | str]]] = {}
 """What is not in its file yet: by file, by key."""
+
+
+def fitting(wanted: QSize, frame: int) -> QSize:
+    """Return a window's first size so that its frame, too, is on the screen; ``frame``: the height of a title bar."""
+    room = QGuiApplication.primaryScreen().availableSize()
+    return wanted.boundedTo(QSize(room.width() - frame, room.height() - 2 * frame))  # some title bars are high
 
 
 def load(key: str) -> QByteArray | None:

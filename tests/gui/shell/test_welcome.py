@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from PySide6.QtCore import QProcess, Qt
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QApplication
+from PySide6.QtWidgets import QApplication, QStyle
 
 from deskq.profiles import Environment, Profile, ProfileFile
 from deskq.views.profiles.dialog import ProfileDialog
@@ -167,5 +167,22 @@ def test_a_demo_that_cannot_start_says_what_to_install(
             assert app.window.welcome.note.text() == (
                 'The demo needs celery-redbeat. Install it with: pip install "deskq[demo]"'
             )
+
+    run(scenario())
+
+
+def test_the_first_window_fits_the_screen_and_takes_a_url_at_once(run: Run, qapp: QApplication) -> None:
+    async def scenario() -> None:
+        async with opened(qapp) as app:
+            window = app.window
+            frame = window.style().pixelMetric(QStyle.PixelMetric.PM_TitleBarHeight)
+            room = window.screen().availableSize()
+            assert window.height() + 2 * frame <= room.height()
+            assert window.width() < room.width()
+            window.show()
+            window.activateWindow()
+            await until(lambda: qapp.focusWidget() is window.welcome.url, what="the focus")
+            QTest.keyClicks(qapp.focusWidget(), "redis://h/0")
+            assert window.welcome.url.text() == "redis://h/0"
 
     run(scenario())

@@ -9,11 +9,9 @@ from collections.abc import Callable, Coroutine, Sequence
 from functools import partial
 from typing import Any, Final
 
-from PySide6.QtCore import Qt, QTimer, Signal
-from PySide6.QtGui import QKeyEvent
+from PySide6.QtCore import QTimer, Signal
 from PySide6.QtWidgets import (
     QComboBox,
-    QDialog,
     QHBoxLayout,
     QInputDialog,
     QMenu,
@@ -39,6 +37,7 @@ from deskq.services.session import ProfileSession
 from deskq.views.actions.guard_row import GuardRow
 from deskq.views.actions.send.fields import SendFields
 from deskq.views.actions.send.preview import SendPreview
+from deskq.views.dialog import Dialog
 from deskq.views.widgets import theme
 from deskq.views.widgets.empty_pane import plain_label
 from deskq.views.widgets.tables import copy_text
@@ -49,7 +48,7 @@ _FOLLOWED: Final = 200
 _SAMPLE_ID: Final = "(a new id)"
 
 
-class SendDialog(QDialog):
+class SendDialog(Dialog):
     """Sends at one of ``sessions``; it begins with a ``queue``, ``like`` a task of the history, or with a ``call``.
 
     ``open_task`` asks for a task that was sent: profile, id.
@@ -103,9 +102,6 @@ class SendDialog(QDialog):
         self.show_task = QPushButton("Show in Tasks")
         self.show_task.hide()
         self.cancel, self.go = QPushButton("Cancel"), QPushButton("Send")
-        for button in (self.saved, self.last, self.copy, self.show_task, self.go):
-            button.setAutoDefault(False)
-        self.cancel.setDefault(True)
         self._seen_timer = QTimer(self, singleShot=True, interval=_TYPING_MS)
         self._seen_timer.timeout.connect(lambda: self._spawn("arguments", self._expect_arguments, self._seen_of))
         self._follow_timer = QTimer(self, interval=_FOLLOW_MS)
@@ -187,12 +183,6 @@ class SendDialog(QDialog):
             self.message.setText("Stopping after what is under way …")
         else:
             super().reject()
-
-    def keyPressEvent(self, event: QKeyEvent) -> None:
-        """Enter in a field is no Cancel: it would throw the call away."""
-        enter = event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter)
-        if not enter or isinstance(self.focusWidget(), QPushButton):
-            super().keyPressEvent(event)
 
     def done(self, result: int) -> None:
         for asking in (self._follow_timer, self._seen_timer, self.routes, self.consumers):

@@ -5,16 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from PySide6.QtCore import Qt, Signal
-from PySide6.QtWidgets import QComboBox, QDialog, QFormLayout, QHBoxLayout, QLineEdit, QPushButton, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QComboBox, QFormLayout, QHBoxLayout, QLineEdit, QPushButton, QVBoxLayout, QWidget
 
 from deskq import formats
 from deskq.actions.workers.verbs import ControlVerb, Parameter, described, read_arguments
 from deskq.errors import UserError
+from deskq.views.dialog import Dialog
 from deskq.views.widgets import theme
 from deskq.views.widgets.empty_pane import plain_label
 
 
-class ControlDialog(QDialog):
+class ControlDialog(Dialog):
     """``given`` carries the arguments as Celery takes them. ``tasks`` and ``queues`` complete what is typed."""
 
     given = Signal(object)
@@ -41,7 +42,7 @@ class ControlDialog(QDialog):
             form.addRow(parameter.title, self.fields[parameter.key])
         self.says = plain_label(wrap=True, muted=True)
         self.go = QPushButton("Preview…")
-        self.go.setDefault(True)
+        self.press_by_return(self.go)
         cancel = QPushButton("Cancel")
         cancel.clicked.connect(self.reject)
         self.go.clicked.connect(self._accept)

@@ -7,11 +7,12 @@ from dataclasses import dataclass
 from typing import Final
 
 from PySide6.QtCore import QModelIndex, Qt
-from PySide6.QtWidgets import QDialog, QHBoxLayout, QPlainTextEdit, QPushButton, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QHBoxLayout, QPlainTextEdit, QPushButton, QVBoxLayout, QWidget
 
 from deskq import formats
 from deskq.models.table.columns import Column
 from deskq.models.table.model import SmallTableModel
+from deskq.views.dialog import Dialog
 from deskq.views.widgets import theme
 from deskq.views.widgets.empty_pane import plain_label
 from deskq.views.widgets.tables import Table
@@ -44,7 +45,7 @@ COLUMNS: Final[tuple[Column[Reply], ...]] = (
 )
 
 
-class RepliesDialog(QDialog):
+class RepliesDialog(Dialog):
     """Shows answers to ``title``; those of ``asked`` that are missing are named."""
 
     def __init__(
@@ -72,6 +73,7 @@ class RepliesDialog(QDialog):
         self.table.selectionModel().currentRowChanged.connect(self._show)
         close = QPushButton("Close")
         close.clicked.connect(self.accept)
+        self.press_by_return(close)
         bottom = QHBoxLayout()
         bottom.addStretch(1)
         bottom.addWidget(close)

@@ -9,7 +9,6 @@ from typing import Any, Final
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import (
     QButtonGroup,
-    QDialog,
     QGridLayout,
     QHBoxLayout,
     QPushButton,
@@ -22,6 +21,7 @@ from deskq import formats
 from deskq.schedules.diff import brought_to
 from deskq.schedules.model import Entry, Unreadable
 from deskq.schedules.text.toml import entry_from_plain, entry_to_plain
+from deskq.views.dialog import Dialog
 from deskq.views.widgets import theme
 from deskq.views.widgets.empty_pane import plain_label
 
@@ -29,7 +29,7 @@ _ABSENT: Final = "–"
 _LONGEST: Final = 120
 
 
-class ScheduleConflict(QDialog):
+class ScheduleConflict(Dialog):
     """``resolved`` carries the merged entry, to be written over ``theirs``; nothing is written here.
 
     Where only one side changed a field that side is chosen; where both did, a person has to choose.
@@ -55,9 +55,7 @@ class ScheduleConflict(QDialog):
             wrap=True,
         )
         self.go = QPushButton("Add it again…" if theirs is None else "Use the chosen…")
-        self.go.setAutoDefault(False)
         cancel = QPushButton("Cancel")
-        cancel.setDefault(True)
         cancel.clicked.connect(self.reject)
         self.go.clicked.connect(self._resolve)
         grid = QGridLayout()

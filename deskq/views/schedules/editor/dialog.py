@@ -18,6 +18,7 @@ from deskq.schedules.diff import as_stored, difference
 from deskq.schedules.model import Crontab, Entry, ScheduleStore, Unreadable
 from deskq.schedules.timing.next_runs import ClockChange, Run, clock_changes, entry_runs
 from deskq.services.registered_tasks import Registered
+from deskq.views.dialog import Dialog
 from deskq.views.schedules.detail import RUN_COLUMNS, RunRow
 from deskq.views.schedules.editor.fields import EntryFields
 from deskq.views.schedules.editor.when import WhenEditor
@@ -30,7 +31,7 @@ _RUNS: Final = 10
 _LONGEST_CHANGE: Final = 200
 
 
-class ScheduleDialog(QDialog):
+class ScheduleDialog(Dialog):
     """Edits one entry, or makes one (``old`` None; ``shown`` is then what it begins as).
 
     ``store`` is asked for its attributes only. ``accepted_entry``: Save was pressed; the dialog changes nothing itself
@@ -70,8 +71,6 @@ class ScheduleDialog(QDialog):
         self.problem = plain_label(wrap=True)
         self.cancel = QPushButton("Cancel")
         self.save = QPushButton("Save…")
-        self.save.setAutoDefault(False)
-        self.cancel.setAutoDefault(False)
         self._timer = QTimer(self, singleShot=True, interval=_LOOK_MS)
         self._timer.timeout.connect(self._look_ahead)
         self._lay_out(old)

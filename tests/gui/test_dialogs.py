@@ -1,0 +1,66 @@
+"""Return in dialogs: it presses the button that has the focus or is marked, and throws nothing away."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from PySide6.QtCore import Qt
+from PySide6.QtTest import QTest
+from PySide6.QtWidgets import QApplication, QHBoxLayout, QLineEdit, QPushButton
+
+from deskq.views.dialog import Dialog
+from tests.gui.conftest import Recorded, Run, until
+from tests.gui.shell.test_window import opened
+
+
+@pytest.mark.parametrize("named", [True, False])
+def test_return_presses_what_is_marked_or_has_the_focus(named: bool, qapp: QApplication) -> None:
+    """The buttons are made before they have a place in the dialog, as in most: Qt would have chosen Cancel."""
+    dialog = Dialog()
+    line, cancel, go = QLineEdit(), QPushButton("Cancel"), QPushButton("Go")
+    pressed: list[str] = []
+    cancel.clicked.connect(lambda: pressed.append("cancel"))
+    cancel.clicked.connect(dialog.reject)
+    go.clicked.connect(lambda: pressed.append("go"))
+    if named:
+        dialog.press_by_return(go)
+    layout = QHBoxLayout(dialog)
+    for widget in (line, cancel, go):
+        layout.addWidget(widget)
+    go.setEnabled(False)
+    dialog.show()
+    dialog.activateWindow()
+    go.setEnabled(True)
+    assert [button.text() for button in (cancel, go) if button.isDefault()] == ["Go"] * named
+    line.setFocus()
+    QTest.keyClick(line, Qt.Key.Key_Return)
+    assert pressed == ["go"] * named
+    go.setFocus()
+    QTest.keyClick(go, Qt.Key.Key_Enter)
+    assert pressed == ["go"] * (named + 1)
+    assert dialog.isVisible()
+    cancel.setFocus()
+    QTest.keyClick(cancel, Qt.Key.Key_Return)
+    assert pressed[-1] == "cancel"
+    assert not dialog.isVisible()
+    dialog.deleteLater()
+
+
+def test_return_gives_up_no_retry(recorded: Recorded, run: Run, qapp: QApplication) -> None:
+    async def scenario() -> None:
+        (failed,) = recorded.add(1, state="failed")
+        async with opened(qapp) as app:
+            app.add(recorded.profile)
+            app.window.show()
+            dialog: Any = app.window.acting.retry("shop", [failed], "shop", "emails")
+            await until(lambda: dialog.model.rowCount() == 1, 30, "the task")
+            for field in (dialog.queue.lineEdit(), dialog.args, dialog.kwargs, dialog.rate, dialog.table):
+                field.setFocus()
+                QTest.keyClick(field, Qt.Key.Key_Return)
+                assert dialog.isVisible(), field
+            dialog.cancel.setFocus()
+            QTest.keyClick(dialog.cancel, Qt.Key.Key_Return)
+            assert not dialog.isVisible()
+
+    run(scenario())
