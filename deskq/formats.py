@@ -19,9 +19,11 @@ def number(value: float | None) -> str:
 
 
 def rate(value: float | None) -> str:
-    """Events a second: one decimal below 10."""
+    """Events a second: one decimal below 10, two below 0.1; what is more than 0 is never "0.0"."""
     if value is None:
         return NONE
+    if 0 < value < 0.095:
+        return f"{value:.2f}" if value >= 0.01 else "< 0.01"
     return f"{value:,.1f}" if 0 < value < 9.95 else f"{value:,.0f}"
 
 
@@ -55,6 +57,12 @@ def duration(seconds: float | None) -> str:
 def runtime(seconds: float | None, *, exact: bool | None) -> str:
     """A duration, with "≈" where it is the difference of two event times."""
     return duration(seconds) if exact or seconds is None else f"≈ {duration(seconds)}"
+
+
+def elapsed(moment: float, *, ahead: float | None = None) -> str:
+    """How long ago a moment of another machine's clock was, which is ``ahead`` of ours; "unknown" if it is to come."""
+    seconds = time.time() - moment + (ahead or 0.0)
+    return duration(max(0.0, seconds)) if seconds > -1 else "unknown"
 
 
 def clock_time(moment: float | None, now: float | None = None) -> str:

@@ -14,7 +14,8 @@ _NOT_STARTED: Final = frozenset({"", "SENT", "RECEIVED", "RETRY"})
 class TaskRow:
     """One line of the task table. ``seen`` is when deskq first heard of it, by this machine's clock.
 
-    ``exchange`` and ``routing_key``: what it was sent with, "" where that is the queue itself or not known.
+    ``exchange`` and ``routing_key``: what it was sent with, "" where that is the queue itself or not known. ``ahead``:
+    by how many seconds the clock of its worker is ahead of ours, as far as it is known; of running tasks only.
     """
 
     id: int
@@ -43,6 +44,7 @@ class TaskRow:
     ran_twice: bool
     exchange: str = ""
     routing_key: str = ""
+    ahead: float | None = None
 
     @property
     def retries_parent(self) -> bool:

@@ -5,13 +5,14 @@ from __future__ import annotations
 import contextlib
 import os
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Concatenate, Final, ParamSpec, TypeVar
 
 import apsw
 
 from deskq.files.locks import refuse_device
-from deskq.history.rows import TaskRow
+from deskq.history.rows import TaskRow, WorkerRow
 from deskq.history.writing.codec import RAN_TWICE, ROOT_IS_SELF, UNREADABLE, Texts, unpack_record, unpack_uuid
 from deskq.history.writing.database import open_for_reading, told
 from deskq.history.writing.side_tables import readable
@@ -28,6 +29,7 @@ _ROW: Final = (
     "args, kwargs, result, exception, retries, deliveries, root, parent, revoked, flags, exchange_id, routing_key_id"
 )
 _COLUMNS: Final = 26
+_MOST_CLOCKS: Final = 500
 
 
 class Interrupted(Exception):
@@ -127,12 +129,26 @@ class Connected:
     def _rows(self, rest: str, values: tuple[Any, ...]) -> list[TaskRow]:
         before = self.unreadable
         rows = [self._sound_row(row) for row in self._run(f"SELECT {_ROW} FROM tasks {rest}", values)]
+        self._with_clocks(rows)
         if self.unreadable == before:
             return rows
         known = {row.id: row for row in rows}
         return [
             known.get(number) or _damaged_row(number) for (number,) in self._run(f"SELECT id FROM tasks {rest}", values)
         ]
+
+    def _with_clocks(self, rows: list[TaskRow]) -> None:
+        """Tell running tasks what is known of their workers' clocks: else nobody could say for how long they run."""
+        running = [at for at, row in enumerate(rows) if row.runs and row.started is not None and row.worker]
+        names = list({rows[at].worker for at in running})[:_MOST_CLOCKS]
+        if not names:
+            return
+        marks = ", ".join("?" * len(names))
+        found = readable(self._run(f"SELECT row FROM workers WHERE hostname IN ({marks})", tuple(names)), WorkerRow)
+        clocks = {row.hostname: row.clock_difference for row in found if row.clock_difference is not None}
+        for at in running:
+            if (ahead := clocks.get(rows[at].worker)) is not None:
+                rows[at] = replace(rows[at], ahead=round(ahead, 1))
 
     def _records(self, rest: str, values: tuple[Any, ...]) -> Iterator[tuple[TaskRow, TaskRecord]]:
         for row in self._run(f"SELECT {_ROW}, observations FROM tasks {rest}", values):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Sequence
 from typing import Any, Final
 
@@ -60,7 +59,8 @@ def wait_of(row: TaskRow) -> float | None:
 def runtime_text(row: TaskRow) -> str:
     """How long it ran, or has been running."""
     if row.runs and row.started is not None:
-        return f"{formats.duration(max(0.0, time.time() - row.started))} …"
+        ran = formats.elapsed(row.started, ahead=row.ahead)
+        return ran if ran == "unknown" else f"{ran} …"
     return formats.runtime(row.runtime, exact=row.runtime_exact)
 
 

@@ -71,7 +71,8 @@ class TasksModel(TaskList):
         self._newest = 0
         self._followed_since = time.time()
         self._search: Search | None = None
-        self.counts: StateCounts | None = None  # until the first answer
+        self.counts = StateCounts()
+        self.counted = False
         self.newer = 0
         self.gaps = GapMarks(session, self)
         self.deeds = TaskDeeds(session, self.near_rows, self)
@@ -386,8 +387,8 @@ class TasksModel(TaskList):
         self._fetch_missing()
 
     def _told(self, answer: Answer) -> None:
-        if answer.counts is not None and answer.counts != self.counts:
-            self.counts = answer.counts
+        if answer.counts is not None and not (self.counted and answer.counts == self.counts):
+            self.counts, self.counted = answer.counts, True
             self.counts_changed.emit(answer.counts)
         if answer.newer is not None and answer.newer != self.newer:
             self.newer = answer.newer

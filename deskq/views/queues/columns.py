@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from typing import Final
 
@@ -140,7 +139,7 @@ def queue_columns(paused: Paused) -> tuple[Column[QueueRow], ...]:
             "oldest",
             "Oldest",
             "How long the oldest has waited, where task-sent events tell",
-            lambda row: formats.NONE if row.oldest is None else formats.duration(max(0.0, time.time() - row.oldest)),
+            lambda row: formats.NONE if row.oldest is None else formats.elapsed(row.oldest),
             lambda row: row.oldest,
             numeric=True,
             width=110,

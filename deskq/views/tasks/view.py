@@ -310,8 +310,8 @@ class TasksView(QWidget):
 
     def _write_counts(self) -> None:
         counts = self.model.counts
-        known = counts if self._session.heard or (counts is not None and counts.total) else None
-        self.counts_bar.show_counts(known, self.model.chosen.states)
+        known = self.model.counted and (self._session.heard or counts.total > 0)  # 0 of what nobody heard is unknown
+        self.counts_bar.show_counts(counts if known else None, self.model.chosen.states)
 
     def _scrolled(self, value: int) -> None:
         self.model.set_following(value <= self.table.rowHeight(0))

@@ -44,7 +44,7 @@ class Plot(QWidget):
         self._unit = unit
         self._series: Sequence[Series] = ()
         self._gaps: Sequence[Gap] = ()
-        self._span = (0.0, 1.0)
+        self._span = (0.0, 0.0)  # nothing was given yet
         self._top = 1.0
         self._cursor: float | None = None
         self._lines = QRect()  # where the lines were painted
@@ -62,8 +62,9 @@ class Plot(QWidget):
         painter = QPainter(self)
         palette = self.palette()
         painter.fillRect(self.rect(), palette.color(QPalette.ColorRole.Base))
-        ticks = list(value_ticks(self._top, max(2, self.height() // (3 * self.fontMetrics().height()))))
-        texts = [self._unit(value) if value else "0" for value in ticks]
+        if self._span[0] == self._span[1]:
+            return
+        ticks, texts = labelled_ticks(self._top, max(2, self.height() // (3 * self.fontMetrics().height())), self._unit)
         area = self._lines = self._area(texts)
         self._paint_values(painter, area, ticks, texts)
         self._paint_times(painter, area)
@@ -173,6 +174,16 @@ def value_ticks(top: float, most: int) -> Iterator[float]:
     step = next((factor * power for factor in (1, 2, 5) if factor * power >= rough), 10 * power)
     for number in range(int(top / step) + 1):
         yield number * step
+
+
+def labelled_ticks(top: float, most: int, unit: Callable[[float], str]) -> tuple[list[float], list[str]]:
+    """Return round values and their texts, fewer than ``most`` where the unit would write two of them alike."""
+    for number in range(most, 0, -1):
+        ticks = list(value_ticks(top, number))
+        texts = [unit(value) if value else "0" for value in ticks]
+        if len(set(texts)) == len(texts):
+            return ticks, texts
+    return [0.0], ["0"]
 
 
 def time_ticks(since: float, until: float, most: int) -> Iterator[tuple[float, str]]:

@@ -182,7 +182,7 @@ def test_the_first_window_fits_the_screen_and_takes_a_url_at_once(run: Run, qapp
             window.show()
             window.activateWindow()
             await until(lambda: qapp.focusWidget() is window.welcome.url, what="the focus")
-            QTest.keyClicks(qapp.focusWidget(), "redis://h/0")
+            QTest.keyClicks(window.welcome.url, "redis://h/0")
             assert window.welcome.url.text() == "redis://h/0"
 
     run(scenario())

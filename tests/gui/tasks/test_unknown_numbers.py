@@ -8,10 +8,12 @@ from typing import Any
 
 from PySide6.QtWidgets import QApplication
 
-from deskq.history.rows import QueueRow, RecorderStatus
+from deskq.history.rows import QueueRow, RecorderStatus, WorkerRow
 from deskq.history.writing.writer import History
 from deskq.models.broker_tree import NoteRole
+from deskq.models.tasks.table import TasksModel
 from deskq.profiles import Profile
+from deskq.protocol.events import Event
 from tests.gui.conftest import Recorded, Run, until
 from tests.gui.shell.test_window import opened
 
@@ -164,5 +166,41 @@ def test_a_retry_says_no_number_before_it_has_read_one(run: Run, qapp: QApplicat
             await until(lambda: dialog.model.rowCount() == 1, 30, "the task")
             await until(lambda: "1 task" in dialog.heading.text(), 30, "the title")
             dialog.reject()
+
+    run(scenario())
+
+
+def test_how_long_a_task_runs_is_told_by_this_clock(run: Run, recorded: Recorded) -> None:
+    """Three workers whose clocks are an hour ahead, an hour behind, and an hour ahead without anybody knowing."""
+
+    async def scenario() -> None:
+        now = time.time()
+        for number, (worker, ahead, known) in enumerate(
+            (
+                ("ahead@h", 3_600.0, True),
+                ("behind@h", -3_600.0, True),
+                ("new@h", 3_600.0, False),
+                ("right@h", 0.0, True),
+            )
+        ):
+            uuid = f"00000000-0000-4000-9000-{number:012}"
+            for kind in ("received", "started"):
+                event = Event(
+                    type=f"task-{kind}", uuid=uuid, hostname=worker, name=worker, clock=1, timestamp=now + ahead - 65
+                )
+                recorded.history.record(uuid, now).add(event)
+            difference = ahead if known else None
+            recorded.history.put_workers([WorkerRow(worker, True, now, now, clock_difference=difference)])
+        recorded.history.commit(now)
+        session = recorded.session()
+        session.start()
+        model = TasksModel(session)
+        await until(lambda: model.rowCount() == 4)
+        column = next(number for number, column in enumerate(model.columns) if column.key == "runtime")
+        shown = {model.index(row, 1).data(): model.index(row, column).data() for row in range(4)}
+        assert shown.pop("new@h") == "unknown"  # it was 0 µs
+        assert all(text.startswith("1 min ") and text.endswith(" s …") for text in shown.values()), shown
+        model.deleteLater()
+        await session.stop()
 
     run(scenario())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 
 import pytest
 from PySide6.QtCore import QPoint
@@ -11,7 +12,7 @@ from pytestqt.qtbot import QtBot
 
 from deskq import formats
 from deskq.views.widgets.charts import Series, TimeChart
-from deskq.views.widgets.plot import Plot, time_ticks, value_ticks
+from deskq.views.widgets.plot import Plot, labelled_ticks, time_ticks, value_ticks
 
 
 @pytest.mark.parametrize(
@@ -45,3 +46,23 @@ def test_the_mouse_reads_the_nearest_values(qtbot: QtBot) -> None:
     qtbot.waitUntil(lambda: "ready" in chart.reading.text())
     value = int(chart.reading.text().rpartition(" ")[2])
     assert 40 <= value <= 60
+
+
+@pytest.mark.parametrize(
+    ("top", "unit", "texts"),
+    [
+        (1.08, formats.number, ["0", "1"]),
+        (3.24, formats.number, ["0", "1", "2", "3"]),
+        (43.2, formats.number, ["0", "10", "20", "30", "40"]),
+        (1.0, formats.rate, ["0", "0.2", "0.4", "0.6", "0.8", "1.0"]),
+        (0.108, formats.rate, ["0", "0.05", "0.1"]),
+        (12.96, formats.rate, ["0", "5.0", "10"]),
+        (0.000_000_4, formats.duration, ["0"]),
+    ],
+)
+def test_labels_of_an_axis_are_different(top: float, unit: Callable[[float], str], texts: list[str]) -> None:
+    """For every height; they were 0, 0, 1, 2, 2, 2, 3 for counts up to 3."""
+    for most in range(2, 12):
+        _, written = labelled_ticks(top, most, unit)
+        assert len(set(written)) == len(written)
+    assert labelled_ticks(top, 5, unit)[1] == texts
