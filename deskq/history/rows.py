@@ -139,8 +139,8 @@ class RecorderStatus:
     """What a recorder last said of itself. ``delay``: seconds from the worker's event to the commit.
 
     ``salvaging``: how much of a damaged history was looked through, 0 to 1; None if none is salvaged.
-    ``delayed``: messages that Celery's delayed delivery holds, None where there is none. ``gaps``: of the whole history.
-    ``sampling``: why figures of queues and workers are missing or old, "" where they are not.
+    ``delayed``: messages that Celery's delayed delivery holds, None where there is none.
+    ``sampling``: why figures of queues and workers are missing or old, "" where they are not. ``gaps``: of all its time.
     ``queues_known``, ``workers_known``: whether all were asked for; until then none is not the same as 0.
     """
 

@@ -30,8 +30,8 @@ from deskq.models.table.model import SmallTableModel
 from deskq.profiles import Profile
 from deskq.services.stepping import Stepping
 from deskq.views.actions.guard_row import GuardRow
-from deskq.views.dialog import Dialog
 from deskq.views.widgets import theme
+from deskq.views.widgets.dialog import Dialog
 from deskq.views.widgets.empty_pane import plain_label
 from deskq.views.widgets.tables import Table
 from deskq.views.widgets.toast import UndoOffer

@@ -34,8 +34,8 @@ from deskq.models.tasks.columns import state_text
 from deskq.services.consumer_search import ConsumerSearch
 from deskq.services.retry import Retrying
 from deskq.views.actions.guard_row import GuardRow
-from deskq.views.dialog import Dialog
 from deskq.views.widgets import theme
+from deskq.views.widgets.dialog import Dialog
 from deskq.views.widgets.empty_pane import plain_label
 from deskq.views.widgets.tables import Table
 

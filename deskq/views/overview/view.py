@@ -15,9 +15,9 @@ from deskq.history.reading.filter_language import filter_text
 from deskq.history.rows import Gap
 from deskq.models.overview.overview import OverviewFacts, read_overview
 from deskq.services.session import ProfileSession
-from deskq.views.overview_lines import FAILURES, THROUGHPUT, depth_lines, rate_lines, runtime_lines
-from deskq.views.overview_numbers import NUMBERS, broker_line, fullest, numbers
-from deskq.views.overview_tables import At, FailuresTable, RuntimesTable
+from deskq.views.overview.lines import FAILURES, THROUGHPUT, depth_lines, rate_lines, runtime_lines
+from deskq.views.overview.numbers import NUMBERS, broker_line, fullest, numbers
+from deskq.views.overview.tables import At, FailuresTable, RuntimesTable
 from deskq.views.widgets import theme, window_state
 from deskq.views.widgets.charts import SPANS, TimeChart, span_until
 from deskq.views.widgets.empty_pane import plain_label

@@ -15,11 +15,11 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from deskq.views.dialog import Dialog
 from deskq.views.profiles.exchange import ProfileExchange
 from deskq.views.profiles.form import ProfileForm
 from deskq.views.profiles.listing import ProfileList
 from deskq.views.widgets import theme
+from deskq.views.widgets.dialog import Dialog
 from deskq.views.widgets.empty_pane import plain_label
 from deskq.views.widgets.steps_list import StepsList
 

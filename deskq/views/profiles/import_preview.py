@@ -21,8 +21,8 @@ from deskq.formats import count, plain
 from deskq.profiles import Profile
 from deskq.profiles.fields import problems
 from deskq.profiles.importing.proposals import Proposal
-from deskq.views.dialog import Dialog
 from deskq.views.widgets import theme
+from deskq.views.widgets.dialog import Dialog
 from deskq.views.widgets.empty_pane import plain_label
 
 

@@ -24,9 +24,9 @@ from deskq import paths
 from deskq.errors import UserError
 from deskq.formats import plain_lines
 from deskq.profiles.importing.proposals import TIMEOUT, Proposal, from_app, from_django
-from deskq.views.dialog import Dialog
 from deskq.views.profiles.editors import problem_label
 from deskq.views.widgets import theme
+from deskq.views.widgets.dialog import Dialog
 from deskq.views.widgets.empty_pane import plain_label
 
 Source = Literal["app", "django"]

@@ -22,8 +22,8 @@ from PySide6.QtWidgets import (
 from deskq import crash_log as crash
 from deskq import formats
 from deskq.crash_log import CrashLog, Report
-from deskq.views.dialog import Dialog
 from deskq.views.widgets import theme
+from deskq.views.widgets.dialog import Dialog
 from deskq.views.widgets.empty_pane import plain_label
 from deskq.views.widgets.tables import copy_text
 

@@ -7,8 +7,8 @@ from PySide6.QtWidgets import QDialogButtonBox, QFormLayout, QLineEdit, QPushBut
 
 from deskq.formats import plain
 from deskq.profiles import Profile, Secret
-from deskq.views.dialog import Dialog
 from deskq.views.widgets import theme
+from deskq.views.widgets.dialog import Dialog
 from deskq.views.widgets.empty_pane import plain_label
 
 

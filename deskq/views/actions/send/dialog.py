@@ -37,8 +37,8 @@ from deskq.services.session import ProfileSession
 from deskq.views.actions.guard_row import GuardRow
 from deskq.views.actions.send.fields import SendFields
 from deskq.views.actions.send.preview import SendPreview
-from deskq.views.dialog import Dialog
 from deskq.views.widgets import theme
+from deskq.views.widgets.dialog import Dialog
 from deskq.views.widgets.empty_pane import plain_label
 from deskq.views.widgets.tables import copy_text
 

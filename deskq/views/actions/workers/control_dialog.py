@@ -10,8 +10,8 @@ from PySide6.QtWidgets import QComboBox, QFormLayout, QHBoxLayout, QLineEdit, QP
 from deskq import formats
 from deskq.actions.workers.verbs import ControlVerb, Parameter, described, read_arguments
 from deskq.errors import UserError
-from deskq.views.dialog import Dialog
 from deskq.views.widgets import theme
+from deskq.views.widgets.dialog import Dialog
 from deskq.views.widgets.empty_pane import plain_label
 
 

@@ -12,8 +12,8 @@ from PySide6.QtWidgets import QHBoxLayout, QPlainTextEdit, QPushButton, QVBoxLay
 from deskq import formats
 from deskq.models.table.columns import Column
 from deskq.models.table.model import SmallTableModel
-from deskq.views.dialog import Dialog
 from deskq.views.widgets import theme
+from deskq.views.widgets.dialog import Dialog
 from deskq.views.widgets.empty_pane import plain_label
 from deskq.views.widgets.tables import Table
 

@@ -21,8 +21,8 @@ from deskq import formats
 from deskq.schedules.diff import brought_to
 from deskq.schedules.model import Entry, Unreadable
 from deskq.schedules.text.toml import entry_from_plain, entry_to_plain
-from deskq.views.dialog import Dialog
 from deskq.views.widgets import theme
+from deskq.views.widgets.dialog import Dialog
 from deskq.views.widgets.empty_pane import plain_label
 
 _ABSENT: Final = "–"

@@ -18,11 +18,11 @@ from deskq.schedules.diff import as_stored, difference
 from deskq.schedules.model import Crontab, Entry, ScheduleStore, Unreadable
 from deskq.schedules.timing.next_runs import ClockChange, Run, clock_changes, entry_runs
 from deskq.services.registered_tasks import Registered
-from deskq.views.dialog import Dialog
 from deskq.views.schedules.detail import RUN_COLUMNS, RunRow
 from deskq.views.schedules.editor.fields import EntryFields
 from deskq.views.schedules.editor.when import WhenEditor
 from deskq.views.widgets import theme
+from deskq.views.widgets.dialog import Dialog
 from deskq.views.widgets.empty_pane import plain_label
 from deskq.views.widgets.tables import Table
 

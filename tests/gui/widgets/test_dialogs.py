@@ -9,7 +9,7 @@ from PySide6.QtCore import Qt
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QHBoxLayout, QLineEdit, QPushButton
 
-from deskq.views.dialog import Dialog
+from deskq.views.widgets.dialog import Dialog
 from tests.gui.conftest import Recorded, Run, until
 from tests.gui.shell.test_window import opened
 
