@@ -18,7 +18,7 @@ from deskq.actions.journal.journal import Journal
 from deskq.crash_log import CrashLog
 from deskq.demo.needs import missing as what_the_demo_lacks
 from deskq.errors import UserError
-from deskq.formats import count
+from deskq.formats import count, plain
 from deskq.history.reading.reader import HistoryReader
 from deskq.profiles import PasswordStore, Profile, ProfileFile, Secret
 from deskq.profiles.guarding import under_guard
@@ -253,7 +253,22 @@ class App:
             None, lambda: under_guard(profile, self.profiles.guards())
         )
         self.add(profile)
+        UndoOffer(
+            f"{plain(profile.name)} is shown for this run only.",
+            partial(self._save_shown, profile.name),
+            self.window,
+            button="Save as a profile…",
+            milliseconds=0,
+        )
         self.window.show_view(profile.name, "tasks")
+
+    def _save_shown(self, name: str) -> None:
+        """Open the dialog of profiles with a broker that was connected by its URL, and with its password."""
+        session = self.sessions.get(name)
+        if session is not None:
+            self.open_profiles()
+            assert self._dialog is not None
+            self._dialog.add_new(session.profile.connection_url())
 
     def import_profile(self) -> None:
         """Open the dialog of profiles, and ask there which Celery app to read."""

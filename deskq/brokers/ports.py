@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar, Protocol
 
 from deskq.errors import UserError
+from deskq.profiles import Profile
 from deskq.protocol.events import Event
 
 
@@ -174,3 +175,10 @@ def is_task_queue(name: str) -> bool:
         or ".celeryev." in name
         or "celery_delayed_" in name  # kombu may have been given a prefix for these
     )
+
+
+def login_refused(profile: Profile, place: str, what: str) -> LoginRefused:
+    """Return the refusal of a ``what`` ("password", "login"); one that was never given is not called refused."""
+    if profile.password:
+        return LoginRefused(f"{place} refuses the {what}. Check user and password of “{profile.name}”.")
+    return LoginRefused(f"{place} asks for a password, and none is known for “{profile.name}”. Give it one.")

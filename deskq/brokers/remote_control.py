@@ -14,7 +14,7 @@ from kombu.messaging import Producer
 from kombu.pidbox import Mailbox
 
 from deskq.brokers.kombu.transport_options import kombu_url, tls_options, transport_options
-from deskq.brokers.ports import BrokerError, ConnectionLost, LoginRefused
+from deskq.brokers.ports import BrokerError, ConnectionLost, LoginRefused, login_refused
 from deskq.brokers.rabbitmq.alarms import AlarmProbe
 from deskq.profiles import Profile
 
@@ -224,5 +224,5 @@ class RemoteControl:
             return error
         text = str(error) or type(error).__name__
         if "ACCESS_REFUSED" in text or "WRONGPASS" in text or "NOAUTH" in text or "invalid username" in text:
-            return LoginRefused(f"The broker of “{self._profile.name}” refuses the login. Check user and password.")
+            return login_refused(self._profile, "The broker", "login")
         return kind(f"The workers cannot be reached: {self._profile.password.hidden_in(text)}")

@@ -76,6 +76,15 @@ REDIS: list[tuple[str, type[BrokerError], str]] = [
 ]
 
 
+def test_a_password_that_was_never_given_is_not_called_refused(
+    needs: Callable[[Callable[[], RedisServer]], RedisServer],
+) -> None:
+    with needs(lambda: RedisServer(password="right")) as server:
+        error = refusal(f"redis://127.0.0.1:{server.port}/0")
+        assert type(error) is LoginRefused
+        _matches(r"asks for a password, and none is known for .* Give it one", error)
+
+
 @pytest.mark.parametrize(("url", "kind", "says"), REDIS)
 def test_redis(url: str, kind: type[BrokerError], says: str, tls_redis: RedisServer) -> None:
     slow = kind is ConnectionLost and url.startswith("rediss")  # each try takes its deadline
@@ -113,6 +122,7 @@ def test_redis_and_certificates(tls_redis: RedisServer, certificates: Certificat
 RABBIT: list[tuple[str, type[BrokerError], str]] = [
     ("amqp://guest:{secret}@127.0.0.1:{port}//", LoginRefused, r"refuses the login. Check user and password"),
     ("amqp://nobody:{secret}@127.0.0.1:{port}//", LoginRefused, r"refuses the login"),
+    ("amqp://nobody@127.0.0.1:{port}//", LoginRefused, r"asks for a password, and none is known for .* Give it one"),
     ("amqp://guest:{secret}@127.0.0.1:1//", Refused, r"Nothing listens at 127.0.0.1:1. Check host and port"),
     ("amqp://no-such-host.invalid//", Refused, r"There is no host “no-such-host.invalid”. Check its spelling"),
     ("amqp://guest:guest@127.0.0.1:{port}/nowhere", PermissionRefused, r"no virtual host “nowhere” .* end of the URL"),

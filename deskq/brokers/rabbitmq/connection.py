@@ -15,7 +15,7 @@ import pika.exceptions
 from pika.adapters.utils.connection_workflow import AMQPConnectorException, AMQPConnectorStackTimeout
 
 from deskq.brokers.failover import first_of
-from deskq.brokers.ports import BrokerError, ConnectionLost, LoginRefused, PermissionRefused, Refused, TlsFailed
+from deskq.brokers.ports import BrokerError, ConnectionLost, PermissionRefused, Refused, TlsFailed, login_refused
 from deskq.brokers.rabbitmq.bounded import BoundedConnection
 from deskq.brokers.tls import ENDED, tls_context, tls_sentence
 from deskq.profiles import Profile
@@ -136,7 +136,7 @@ def translate(error: BaseException, profile: Profile) -> BrokerError:
     if has(kinds.AuthenticationError, kinds.ProbableAuthenticationError) or (
         "ACCESS_REFUSED" in text and "Login was refused" in text
     ):
-        return LoginRefused(f"{place} refuses the login. Check user and password of “{profile.name}”.")
+        return login_refused(profile, place, "login")
     if "is down" in text and "vhost" in text:
         return ConnectionLost(f"The virtual host “{host}” of {place} is down. Look into RabbitMQ's log.")
     if "NOT_ALLOWED" in text or ("not found" in text and "vhost" in text):

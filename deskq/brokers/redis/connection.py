@@ -17,7 +17,7 @@ from redis.retry import Retry
 from redis.sentinel import MasterNotFoundError, Sentinel
 
 from deskq.brokers.failover import first_of
-from deskq.brokers.ports import BrokerError, ConnectionLost, LoginRefused, PermissionRefused, Refused, TlsFailed
+from deskq.brokers.ports import BrokerError, ConnectionLost, PermissionRefused, Refused, TlsFailed, login_refused
 from deskq.brokers.redis.replies import (
     AskingRedis,
     BoundedConnection,
@@ -175,7 +175,7 @@ def translate(error: Exception, profile: Profile) -> BrokerError:
     if reason is not None:
         return TlsFailed(tls_sentence(str(reason), place, plain=profile.scheme.removesuffix("s")))
     if isinstance(error, redis.AuthenticationError) or "WRONGPASS" in text or "NOAUTH" in text:
-        return LoginRefused(f"{place} refuses the password. Check user and password of “{profile.name}”.")
+        return login_refused(profile, place, "password")
     if isinstance(error, NoPermissionError) or "NOPERM" in text or any(words in text for words in REFUSED_IN_SCRIPT):
         text = text.removeprefix("NOPERM ").removeprefix("ACL failure in script: ")
         what = text.partition(" script: ")[0].rstrip(".")  # what follows are the place and digest of the script

@@ -139,7 +139,7 @@ def test_failed_tasks_dragged_onto_a_queue_run_once_each(
             dialog = dialog_of(app)
             await until(lambda: dialog.model.rowCount() == count, 30, "the preview")
             assert dialog.heading.text() == f"Retry {count:,} tasks on “second” at shop (DEV)"
-            assert dialog.cancel.isDefault()
+            assert not dialog.go.isDefault()
             assert dialog.go.text() == f"Retry {count:,} tasks"
             dialog.rate.setValue(0)
             await until(dialog.go.isEnabled)

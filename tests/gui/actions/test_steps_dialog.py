@@ -79,7 +79,9 @@ def test_it_asks_does_and_takes_back(redis_url: str, store: ScheduleStore, run: 
         assert dialog.heading.text() == dialog.plan.title
         assert [row.target for row in dialog.model.rows()] == ["a", "b"]
         assert dialog.note.textFormat() == Qt.TextFormat.PlainText
-        QTest.keyClick(dialog, Qt.Key.Key_Return)  # Cancel is the default
+        QTest.keyClick(dialog, Qt.Key.Key_Return)  # neither yes nor no
+        assert dialog.isVisible()
+        QTest.keyClick(dialog, Qt.Key.Key_Escape)
         assert not dialog.isVisible()
         assert enabled(store) == {"a": True, "b": True}
         one.window.deleteLater()

@@ -15,6 +15,7 @@ from deskq.profiles import Environment, Profile, ProfileFile
 from deskq.views.profiles.dialog import ProfileDialog
 from deskq.views.profiles.import_source import ImportSource
 from deskq.views.shell.welcome import WelcomePane
+from deskq.views.widgets.toast import UndoOffer
 from tests.gui.conftest import Recorded, Run, until
 from tests.gui.shell.test_window import opened
 
@@ -74,6 +75,16 @@ def test_a_url_connects_for_this_run(redis_url: str, run: Run, qapp: QApplicatio
             assert not ProfileFile().path.exists()
             app.connect_url(redis_url)
             assert len(app.sessions) == 1
+            (offer,) = app.window.findChildren(UndoOffer)  # it would be gone after the next start
+            assert offer.text.text() == f"{session.profile.name} is shown for this run only."
+            offer.button.click()
+            dialog: Any = app._dialog
+            await until(lambda: not dialog._tasks)
+            assert dialog.url.text() == session.profile.url
+            dialog.save.click()
+            await until(lambda: [one.url for one in ProfileFile().load()] == [session.profile.url])
+            dialog.close()
+            await until(lambda: app._dialog is None)
 
     run(scenario())
 

@@ -38,7 +38,7 @@ class SendArguments(QObject):
         for side in ("JSON", "Form"):
             self.sides.addTab(side)
         self.seen = plain_label(muted=True)
-        self.switch = row_of(self.sides, self.seen)
+        self.switch = row_of(self.sides, self.seen)  # always there: fields must not move while one types
         self._writing = False
         self._known = False
         self.sides.currentChanged.connect(self.turned)
@@ -61,7 +61,10 @@ class SendArguments(QObject):
         self.form.expect(seen)
         self._known = seen.any
         runs = formats.count(seen.runs + seen.unread, "run")
-        self.seen.setText(f"as seen in {seen.runs:,} of {runs}" if seen.unread else f"as seen in {runs}")
+        words = f"as seen in {seen.runs:,} of {runs}" if seen.unread else f"as seen in {runs}"
+        self.seen.setText(words if seen.any else "")
+        self.sides.setTabEnabled(1, seen.any)
+        self.sides.setTabToolTip(1, "" if seen.any else "No run of this task was seen from which a form could be made")
         self.seen.setToolTip("Celery tells no signatures. What was cut or hidden in a run is not used.")
         self._json_edited()
         self.turned.emit()

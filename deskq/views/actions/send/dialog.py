@@ -111,6 +111,7 @@ class SendDialog(Dialog):
         self.guard.ask(partial(guard_at, self._session.profile))
         self._task_named()
         self._spawn("send", self._begin_with, like)
+        self.fields.task.setFocus()  # what is typed first is its name
 
     @property
     def _session(self) -> ProfileSession:
@@ -281,11 +282,14 @@ class SendDialog(Dialog):
             message = message_of(call, call.id or _SAMPLE_ID, now=time.time())
         except UserError as error:
             self._plan = None
+            self.preview.show_nothing()
+            self.copy.setEnabled(False)
             self.heading.setText(f"Send a task at {formats.plain(profile.name)} ({environment.short})")
             self._allow(str(error))
             return
         self.heading.setText(formats.plain(self._plan.title))
         self.preview.show_call(call, message, route)
+        self.copy.setEnabled(True)
         doubts = list(self._plan.items[0].losses)
         target = self._plan.items[0].route or call.queue
         self.consumers.want([target])

@@ -185,8 +185,7 @@ class SendFields(QWidget):
 
     def _turn(self) -> None:
         form = self.arguments.form_shown
-        rows = [(self.arguments.switch, self.arguments.known), (self.arguments.form, form)]
-        rows += [(pane, not form) for pane in (self.args, self.kwargs)]
+        rows = [(self.arguments.form, form), *((pane, not form) for pane in (self.args, self.kwargs))]
         for row, shown in sorted(rows, key=lambda each: each[1]):  # what goes makes room for what comes
             self._form.setRowVisible(row, shown)
 

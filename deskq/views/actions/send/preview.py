@@ -28,6 +28,11 @@ class SendPreview(QTabWidget):
         """What the tab in front shows."""
         return list(self.texts.values())[self.currentIndex()].toPlainText()
 
+    def show_nothing(self) -> None:
+        """Empty the tabs: nothing can be sent."""
+        for pane in self.texts.values():
+            pane.clear()
+
     def show_call(self, call: Call, message: RawMessage, route: Route | None) -> None:
         """Fill the tabs."""
         shown: dict[str, Any] = {"headers": dict(message.headers), "properties": dict(message.properties)}
@@ -55,5 +60,6 @@ def _body_of(message: RawMessage) -> Any:
 def _text() -> QPlainTextEdit:
     pane = QPlainTextEdit()
     pane.setReadOnly(True)
+    pane.setPlaceholderText("Nothing can be sent yet.")
     pane.setFont(theme.mono_font())
     return pane
