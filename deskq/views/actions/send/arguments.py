@@ -41,6 +41,7 @@ class SendArguments(QObject):
         self.switch = row_of(self.sides, self.seen)  # always there: fields must not move while one types
         self._writing = False
         self._known = False
+        self._offer_sides(known=False)
         self.sides.currentChanged.connect(self.turned)
         for pane in (self.args, self.kwargs):
             pane.textChanged.connect(self._json_edited)
@@ -63,11 +64,15 @@ class SendArguments(QObject):
         runs = formats.count(seen.runs + seen.unread, "run")
         words = f"as seen in {seen.runs:,} of {runs}" if seen.unread else f"as seen in {runs}"
         self.seen.setText(words if seen.any else "")
-        self.sides.setTabEnabled(1, seen.any)
-        self.sides.setTabToolTip(1, "" if seen.any else "No run of this task was seen from which a form could be made")
+        self._offer_sides(seen.any)
         self.seen.setToolTip("Celery tells no signatures. What was cut or hidden in a run is not used.")
         self._json_edited()
         self.turned.emit()
+
+    def _offer_sides(self, known: bool) -> None:
+        """Which side was chosen stays, for the next task of which anything is known."""
+        self.sides.setEnabled(known)
+        self.sides.setToolTip("" if known else "No run of this task was seen from which a form could be made")
 
     def show_arguments(self, args: list[Any], kwargs: dict[str, Any]) -> None:
         """Fill both sides."""
