@@ -140,8 +140,9 @@ class RecorderStatus:
 
     ``salvaging``: how much of a damaged history was looked through, 0 to 1; None if none is salvaged.
     ``delayed``: messages that Celery's delayed delivery holds, None where there is none.
-    ``sampling``: why figures of queues and workers are missing or old, "" where they are not. ``gaps``: of all its time.
-    ``queues_known``, ``workers_known``: whether all were asked for; until then none is not the same as 0.
+    ``sampling``: why figures of queues and workers are missing or old, "" where they are not.
+    ``gaps``: those of the whole history. ``queues_known``, ``workers_known``: whether all were asked for; until then
+    none is not the same as 0.
     """
 
     state: str = "stopped"
