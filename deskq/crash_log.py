@@ -29,6 +29,8 @@ _MOST_BYTES: Final = 256 * 1024
 _NOTES_KEPT: Final = 40
 _NOTES_WRITTEN: Final = 1_000
 _NOTE: Final = "Said: "
+_SHORTEST_HIDDEN: Final = 3
+"""Shorter ones stand in every word: nothing would be left to read."""
 _PLACE: Final = re.compile(r"://([^\s\"']{0,200}@)?(\[[^\]\s]*\]|[^\s/:\"',;?@]+)")
 _PASSWORDS: Final = re.compile(
     r"(?i)\b(pass(?:word|wd)?|secret|token|api_?key)(['\"]?\s*[:=]\s*)(?:(['\"])(?:(?!\3).)+|[^\s'\",;)]+)"
@@ -165,7 +167,8 @@ def discard(report: Report) -> None:
 def redact(text: str, hidden: Iterable[str] = ()) -> str:
     """Return the text without logins, passwords, hosts, the person's own folder and name, and what is ``hidden``."""
     for secret in sorted(hidden, key=len, reverse=True):
-        text = text.replace(secret, "•••")
+        if len(secret) >= _SHORTEST_HIDDEN:
+            text = text.replace(secret, "•••")
     text = _PLACE.sub(lambda found: f"://{'•••@' if found[1] else ''}‹host›", text)
     text = _PASSWORDS.sub(lambda found: f"{found[1]}{found[2]}{found[3] or ''}•••", text)
     text = _ADDRESS.sub("‹address›", text)

@@ -28,6 +28,14 @@ def open_broker(profile: Profile) -> Broker:
     return GenericBroker(profile)
 
 
+def check_can_send(profile: Profile) -> None:
+    """Raise BrokerError where deskq sends nothing: before anything is planned."""
+    if profile.transport not in ("redis", "amqp"):
+        raise BrokerError(
+            f"deskq cannot send over “{profile.scheme}”: only Redis, Valkey and RabbitMQ confirm what they take."
+        )
+
+
 def open_publisher(profile: Profile) -> Publisher:
     """Return the publisher of a profile; it connects with its first question. Raises BrokerError where none can."""
     if profile.transport == "redis":
@@ -38,9 +46,8 @@ def open_publisher(profile: Profile) -> Publisher:
         from deskq.brokers.rabbitmq.publisher import RabbitPublisher
 
         return RabbitPublisher(profile)
-    raise BrokerError(
-        f"deskq cannot send over “{profile.scheme}”: only Redis, Valkey and RabbitMQ confirm what they take."
-    )
+    check_can_send(profile)
+    raise AssertionError(profile.transport)
 
 
 def find_route(profile: Profile, exchange: str, routing_key: str, kinds: Mapping[str, frozenset[str]]) -> Route:
@@ -61,7 +68,8 @@ def find_route(profile: Profile, exchange: str, routing_key: str, kinds: Mapping
         from deskq.brokers.rabbitmq import routing as rabbitmq_routing
 
         return rabbitmq_routing.find_route(profile, exchange, routing_key)
-    raise BrokerError(f"deskq cannot send over “{profile.scheme}”.")
+    check_can_send(profile)
+    raise AssertionError(profile.transport)
 
 
 def find_delay(profile: Profile, target: str | Route) -> Route | None:

@@ -157,8 +157,8 @@ def problems(profile: Profile) -> dict[str, str]:
         found["management_url"] = "The management API's URL begins with http:// or https:// and names a host."
     elif profile.management_url is not None and profile.tls_in_use and not _is_web(profile.management_url, "https"):
         found["management_url"] = "The broker's URL has TLS, so the management URL must begin with https:// too."
-    if profile.result_backend is not None and "://" not in profile.result_backend:
-        found["result_backend"] = "Write the result backend as a URL, like redis://host:6379/1."
+    if profile.result_backend is not None and (problem := result_backend_problem(profile.result_backend)):
+        found["result_backend"] = problem
     if not all(is_store_url(url) for url in profile.schedule_stores):
         found["schedule_stores"] = (
             "Write each schedule store as a URL, or like code:proj.app or celerybeat-schedule:/path."
@@ -167,6 +167,18 @@ def problems(profile: Profile) -> dict[str, str]:
         if not getattr(profile, place):
             found[place] = "An exchange has a name."
     return found
+
+
+def result_backend_problem(url: str) -> str:
+    """Return why this does not say where results are, "" if it does."""
+    if "://" in url:
+        return ""
+    if url.startswith(("django-", "django_celery_results")):
+        return (
+            f"“{url}” does not say where the results are: they are in a database of the Django project. Write its URL, "
+            "like db+postgresql://user@host/name, or import the project."
+        )
+    return "Write the result backend as a URL, like redis://host:6379/1."
 
 
 def name_problem(name: str) -> str:

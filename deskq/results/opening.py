@@ -5,6 +5,7 @@ from __future__ import annotations
 from urllib.parse import urlsplit
 
 from deskq.profiles import Profile
+from deskq.profiles.fields import result_backend_problem
 from deskq.profiles.urls import REDIS_SCHEMES
 from deskq.results.abort.port import Marker
 from deskq.results.store import ResultStore, ResultsUnreadable
@@ -15,6 +16,8 @@ def open_results(profile: Profile) -> ResultStore:
     url = profile.result_backend_url()
     if not url:
         raise ResultsUnreadable(f"No result backend is set in the profile “{profile.name}”: add its URL there.")
+    if problem := result_backend_problem(url):
+        raise ResultsUnreadable(problem)
     scheme = url.partition(":")[0].lower()
     kind = scheme.partition("+")[0]
     if scheme in REDIS_SCHEMES or kind in REDIS_SCHEMES:

@@ -141,3 +141,9 @@ def test_the_home_folder_is_not_named(home: str, monkeypatch: pytest.MonkeyPatch
         assert redact(f"in {home}/shop") == "in ~/shop"
         assert redact(f"in {home}/shop/x.py") == "in …/x.py"
         assert "~" not in redact(f"in {home}belle/x")  # somebody else's
+
+
+def test_a_short_password_leaves_the_rest_readable() -> None:
+    told = redact("error at redis://u:e@h/0: the connection ended", ["e", "h", "longer"])
+    assert "the connection ended" in told
+    assert "u:e@" not in told

@@ -13,6 +13,7 @@ from uuid import uuid4
 
 from deskq.actions.messages.serializers import JSON_SERIALIZER, serialized, serializers
 from deskq.actions.plan import Item, Plan, Verb, check_rate
+from deskq.brokers.opening import check_can_send
 from deskq.brokers.rabbitmq.delayed import CONSUMER_TIMEOUT
 from deskq.brokers.routing import Route
 from deskq.errors import UserError
@@ -64,6 +65,7 @@ def plan_send(
 
     ``route``: where the call's exchange leads, looked up before (see brokers/routing.py); ``tries`` as in Plan.
     """
+    check_can_send(profile)
     if not call.task.strip():
         raise UserError("Which task? Give its name.")
     check_place(call)

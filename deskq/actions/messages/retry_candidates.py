@@ -17,6 +17,7 @@ from uuid import uuid4
 
 from deskq.actions.messages.places import Place
 from deskq.actions.plan import Item, Plan, Verb, check_rate
+from deskq.brokers.opening import check_can_send
 from deskq.brokers.routing import Route
 from deskq.errors import UserError
 from deskq.history.rows import TaskRow
@@ -196,6 +197,7 @@ def plan_retry(
     keep_root: bool = False,
 ) -> Plan:
     """Freeze a retry; raises UserError if some candidate cannot be sent as it is."""
+    check_can_send(profile)
     unready = [one for one in candidates if not one.sendable]
     if unready:
         first = unready[0]

@@ -113,6 +113,10 @@ VERBS: Final = {
     )
 }
 
+_CANNOT_END: Final = (
+    "The pool of this worker (threads, solo) cannot end a running task, so it runs on. Only a restart of the worker "
+    "ends it."
+)
 _ADVICE: Final = (
     ("not supported with autoscale", "Autoscale is on: change its limits instead."),
     ("Autoscale not enabled", "Start the worker with --autoscale to use this."),
@@ -171,6 +175,8 @@ def _in_words(parameter: Parameter, value: Any) -> str:
 
 def advice(words: str) -> str:
     """Return a worker's refusal, with what to change where that is known."""
+    if "does not implement" in words or words.startswith("NotImplementedError"):
+        return _CANNOT_END
     told = next((text for sign, text in _ADVICE if sign in words), "")
     return f"{words.strip().rstrip('.')}. {told}".strip() if told else words
 

@@ -199,4 +199,10 @@ def _declares_passively(channel: Any) -> bool:
 
 def _sentence(error: Exception, profile: Profile) -> BrokerError:
     text = str(error) or type(error).__name__
+    if isinstance(error, AttributeError | TypeError):  # its client is not there: kombu has None in its place
+        return Refused(
+            f"The Python package of the transport “{profile.scheme}” is missing or does not fit kombu. Install it: "
+            f"kombu's documentation names it.",
+            text,
+        )
     return Refused(f"{profile.url} cannot be reached by kombu: {profile.password.hidden_in(text)}")

@@ -20,6 +20,8 @@ from deskq.profiles.serialization import overridden, to_values
 from deskq.profiles.storage.confirmed_code import confirm
 from deskq.profiles.storage.profile_store import find
 
+_FAILED = 1
+
 
 def list_profiles(options: argparse.Namespace) -> int:
     """Print the saved profiles, without passwords."""
@@ -50,8 +52,7 @@ def add(options: argparse.Namespace) -> int:
     confirm(profile.schedule_stores)
     saved.put(profile)
     print(f"Saved “{profile.name}”. Open it with: deskq {profile.name}")
-    say_if_not_kept(saved.passwords, profile)
-    return 0
+    return say_if_not_kept(saved.passwords, profile)
 
 
 def edit(options: argparse.Namespace) -> int:
@@ -85,8 +86,7 @@ def edit(options: argparse.Namespace) -> int:
     print(f"Saved “{changed.name}”.")
     if "" in forgotten:
         print(f"Its server is another one now: give its password with: deskq profiles set-password {changed.name}")
-    say_if_not_kept(saved.passwords, changed)
-    return 0
+    return say_if_not_kept(saved.passwords, changed)
 
 
 def _agree_to_lower(profile: Profile, saved: SavedProfiles, options: argparse.Namespace) -> None:
@@ -148,7 +148,8 @@ def set_password(options: argparse.Namespace) -> int:
         else getpass.getpass(f"Password of {options.name}{f' ({options.place})' if place else ''}: ")
     )
     saved.passwords.keep(profile.name, {place: Secret(text)})
-    say_if_not_kept(saved.passwords, profile.with_secrets({place: Secret(text)}))
+    if words := not_kept(saved.passwords, profile.with_secrets({place: Secret(text)})):
+        raise UserError(words)
     return 0
 
 
@@ -167,10 +168,20 @@ def check(profile: Profile) -> None:
         raise UserError(f"{sentence} ({option})" if option else sentence)
 
 
-def say_if_not_kept(passwords: PasswordStore, profile: Profile) -> None:
-    """Raise UserError if there is a password and nowhere to keep it."""
-    if any(profile.secrets().values()) and not passwords.persistent:
-        raise UserError(
-            f"The password was not kept. {passwords.problem} Say --password-file-ok to have it kept in "
-            f"{passwords.file_path}, which only you can read, or type it when the window asks for it."
-        )
+def not_kept(passwords: PasswordStore, *profiles: Profile) -> str:
+    """Return a sentence if one of these has a password and there is nowhere to keep it, else ""."""
+    if passwords.persistent or not any(any(profile.secrets().values()) for profile in profiles):
+        return ""
+    what = "The password was" if len(profiles) == 1 else "The passwords were"
+    return (
+        f"{what} not kept. {passwords.problem} Say --password-file-ok to have it kept in "
+        f"{passwords.file_path}, which only you can read, or type it when the window asks for it."
+    )
+
+
+def say_if_not_kept(passwords: PasswordStore, *profiles: Profile) -> int:
+    """Print what not_kept says; returns the exit status of a command that has saved the profiles all the same."""
+    words = not_kept(passwords, *profiles)
+    if words:
+        print(f"deskq: {plain(words)}", file=sys.stderr)
+    return _FAILED if words else 0

@@ -51,9 +51,7 @@ def run(options: argparse.Namespace) -> int:
         return 1
     save_all(saved, proposals)
     print(f"Saved: {', '.join(plain(proposal.profile.name) for proposal in proposals)}")
-    for proposal in proposals:
-        say_if_not_kept(saved.passwords, proposal.profile)
-    return 0
+    return say_if_not_kept(saved.passwords, *(proposal.profile for proposal in proposals))
 
 
 def export(options: argparse.Namespace) -> int:

@@ -99,9 +99,13 @@ def visibility(timeouts: Mapping[str, float], etas: Sequence[float], now: float)
             "visibility",
             "ok",
             "No ETA beyond the visibility timeout",
-            f"{len(etas)} ETA tasks wait{furthest}; the timeout is {least:.0f} s.",
+            f"{_waiting(len(etas))}{furthest}; the timeout is {least:.0f} s.",
         )
     ]
+
+
+def _waiting(number: int) -> str:
+    return "1 ETA task waits" if number == 1 else f"{number:,} ETA tasks wait" if number else "No ETA task waits"
 
 
 def _setting(seconds: float) -> str:

@@ -15,6 +15,8 @@ from deskq.cli import main
 from deskq.files.locks import WriterLock
 from deskq.history.writing.writer import History
 from deskq.profiles import PasswordStore, Profile, ProfileFile, SavedProfiles, Secret
+from deskq.results.opening import open_results
+from deskq.results.store import ResultsUnreadable
 
 
 @pytest.fixture
@@ -148,7 +150,7 @@ def test_without_a_keyring_a_file_only_if_the_person_says_so(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     keyring.set_keyring(NoKeyring())  # type: ignore[no-untyped-call]
-    assert main(["profiles", "add", "shop", "redis://:c4n4ry@h/0"]) == 2
+    assert main(["profiles", "add", "shop", "redis://:c4n4ry@h/0"]) == 1  # saved, but for the password
     said = capsys.readouterr().err
     assert "--password-file-ok" in said
     assert "in the URL" not in said  # where every process list shows it
@@ -159,6 +161,27 @@ def test_without_a_keyring_a_file_only_if_the_person_says_so(
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
     assert PasswordStore().get("shop") == Secret("c4n4ry")
     assert main(["profiles", "add", "bank", "redis://:c4n4ry@h/1"]) == 0  # the file remembers the consent
+
+
+def test_an_import_without_a_keyring_saves_all_and_says_what_it_does_not_keep(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    keyring.set_keyring(NoKeyring())  # type: ignore[no-untyped-call]
+    monkeypatch.setenv("CELERY_BROKER_URL", "redis://:c4n4ry@h/0")
+    monkeypatch.setenv("REDIS_URL", "redis://:c4n4ry@other/0")
+    assert main(["profiles", "import", "--env"]) == 1
+    told = capsys.readouterr()
+    assert "Saved: h, other" in told.out
+    assert told.err.count("The passwords were not kept.") == 1
+    assert {profile.name for profile in ProfileFile().load()} == {"h", "other"}
+    assert "c4n4ry" not in told.out + told.err
+
+
+def test_djangos_names_for_its_results_are_not_urls(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["profiles", "add", "shop", "redis://h/0", "--result-backend", "django-db"]) == 2
+    assert "“django-db” does not say where the results are" in capsys.readouterr().err
+    with pytest.raises(ResultsUnreadable, match="“django-db” does not say where"):
+        open_results(Profile.from_url("redis://h/0", result_backend="django-db"))
 
 
 @pytest.mark.parametrize(

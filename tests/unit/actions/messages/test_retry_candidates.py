@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from deskq.actions.messages.call import Call, plan_send
 from deskq.actions.messages.places import Place, Workers, place_of
 from deskq.actions.messages.retry_candidates import Grade, Stored, candidate, edited, grades, plan_retry, retargeted
 from deskq.actions.safety import Confirmation, Forbidden, check, guard_at
@@ -221,3 +222,11 @@ def test_where_a_task_came_from(
         told = {"delivery_info": {"exchange": message[0], "routing_key": message[1]}}
         sent = replace(MESSAGE, properties=told)
     assert place_of(replace(ROW, **row), workers, message=sent, recorded=recorded) == place
+
+
+def test_what_deskq_cannot_send_is_not_even_planned() -> None:
+    profile = Profile.from_url("memory://")
+    with pytest.raises(UserError, match="cannot send over “memory”"):
+        plan_send(Call(task="t", queue="q"), profile, now=1.0)
+    with pytest.raises(UserError, match="cannot send over “memory”"):
+        plan_retry([], profile, now=1.0)

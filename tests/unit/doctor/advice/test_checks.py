@@ -177,6 +177,8 @@ def test_an_eta_beyond_the_visibility_timeout() -> None:
     assert redis_advice.visibility({}, [NOW + 9_999], NOW) == []
     assert levels(redis_advice.visibility({"w": HOUR}, [], NOW)) == ["ok"]
     assert levels(redis_advice.visibility({"w": HOUR}, [NOW + HOUR, NOW - 50], NOW)) == ["ok"]
+    assert only(redis_advice.visibility({"w": HOUR}, [NOW + 5], NOW)).evidence.startswith("1 ETA task waits, the")
+    assert only(redis_advice.visibility({"w": HOUR}, [], NOW)).evidence.startswith("No ETA task waits; the")
     far = only(redis_advice.visibility({"w": HOUR}, [NOW + 60, NOW + 2 * HOUR], NOW))
     assert far.level == "warning"
     assert far.title.startswith("1 task waits")

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
-from deskq.brokers.ports import Refused
+from deskq.brokers.ports import BrokerError, Refused
 from deskq.doctor.advice.facts import HistoryFacts, QueueFacts
 from deskq.doctor.advice.general import about_queues, task_event_states
 from deskq.doctor.connection import network
 from deskq.doctor.connection import workers as worker_steps
+from deskq.doctor.connection.other import OtherSteps
 from deskq.doctor.connection.probes import Outcome, Probe, discreet, run
 from deskq.doctor.finding import Finding, Step, is_fine, lines, to_values, word
 from deskq.doctor.observed import Observed, WorkerSettings
@@ -223,3 +225,13 @@ def test_a_report_is_fine_or_not() -> None:
         "seconds": 0.123,
     }
     assert lines(advice) == ["[advice] C", "    seen", "    do", "    x = 1"]
+
+
+@pytest.mark.parametrize("url", ["pyro://localhost/kombu.broker", "filesystem://"])
+def test_a_transport_that_connects_late_is_tried(url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Pyro looks for its name server, and the file transport for its folders, only when a queue is looked at."""
+    monkeypatch.chdir(tmp_path)
+    steps = OtherSteps(Profile.from_url(url), Observed())
+    with pytest.raises(BrokerError):
+        steps.login()
+    steps.close()
