@@ -32,13 +32,17 @@ from deskq.profiles.urls import (
 )
 
 _HISTORY_SCHEME: Final = "history"
-SECRETS: Final = frozenset({"password", "result_password", "management_password", "schedule_passwords"})
+SECRETS: Final = frozenset(
+    {"password", "sentinel_password", "result_password", "management_password", "schedule_passwords"}
+)
 """The fields that hold passwords."""
 _SECRET_OF: Final = {
     "url": "password",
     "result_backend": "result_password",
     "management_url": "management_password",
+    "sentinel": "sentinel_password",
 }
+_OF_ITS_OWN_URL: Final = ("result_backend", "management_url")
 _SHORTEST_HIDDEN: Final = 3
 _AMQP_PORTS: Final = {**dict.fromkeys(AMQP_SCHEMES, 5672), "amqps": 5671}
 _LONGEST_SLUG: Final = 150
@@ -121,6 +125,7 @@ class RedisOptions:
     sep: str = "\x06\x16"
     unacked_key: str = "unacked"
     sentinel_master: str | None = None
+    sentinel_user: str | None = None
     visibility_timeout: float = 3600
 
 
@@ -163,6 +168,7 @@ class Profile:
     retention_failed_days: float = _DEFAULT_FAILURE_DAYS
     retention_megabytes: float = 0.0
     schedule_stores: tuple[str, ...] = ()
+    sentinel_password: Secret = field(default_factory=Secret)
     result_password: Secret = field(default_factory=Secret)
     management_password: Secret = field(default_factory=Secret)
     schedule_passwords: tuple[tuple[str, Secret], ...] = ()
@@ -171,11 +177,11 @@ class Profile:
         for url in (self.url, self.result_backend or "", self.management_url or "", *self.schedule_stores):
             if unclear := unclear_password(url):
                 raise UserError(unclear)
-        for place, secret in _SECRET_OF.items():
+        for place in ("url", *_OF_ITS_OWN_URL):
             bare, password = split_password(getattr(self, place) or "")
             if password:
                 object.__setattr__(self, place, bare)
-                object.__setattr__(self, secret, Secret(password))
+                object.__setattr__(self, _SECRET_OF[place], Secret(password))
         kept = dict(self.schedule_passwords)
         stores = []
         for url in self.schedule_stores:
@@ -267,13 +273,15 @@ class Profile:
     def secrets(self) -> dict[str, Secret]:
         """Return every place that can have a password, and the password there, which may be empty.
 
-        The places, as they follow the profile's name in a PasswordStore: "" is the broker's own, then
-        "result_backend", "management_url", and "schedule_stores/URL" for each store.
+        The places, as they follow the profile's name in a PasswordStore: "" is the broker's own, then "sentinel" for
+        that of its sentinels, "result_backend", "management_url", and "schedule_stores/URL" for each store.
         """
         found = {"": self.password}
-        for place, secret in _SECRET_OF.items():
-            if place != "url" and "://" in (getattr(self, place) or ""):
-                found[place] = getattr(self, secret)
+        if self.by_sentinel:
+            found["sentinel"] = self.sentinel_password
+        for place in _OF_ITS_OWN_URL:
+            if "://" in (getattr(self, place) or ""):
+                found[place] = getattr(self, _SECRET_OF[place])
         passwords = dict(self.schedule_passwords)
         stores = [url for url in self.schedule_stores if "://" in url]
         return found | {f"schedule_stores/{url}": passwords.get(url, Secret()) for url in stores}
@@ -294,7 +302,7 @@ class Profile:
         kind, _, url = place.partition("/")
         if kind == "schedule_stores":
             return url if url in self.schedule_stores else ""
-        return getattr(self, kind or "url") or ""
+        return self.url if kind == "sentinel" else getattr(self, kind or "url") or ""
 
     def with_secrets(self, secrets: Mapping[str, Secret]) -> Profile:
         """Return the profile with these passwords, by the places of :meth:`secrets`; others stay."""

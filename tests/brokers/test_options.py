@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import Any
 
 import pytest
+import redis
 
 from deskq.brokers.opening import open_broker
+from deskq.brokers.ports import ConnectionLost
 from deskq.doctor.connection.steps import examine_connection
 from deskq.doctor.finding import Step
 from deskq.profiles import Profile, RedisOptions
+from deskq.profiles.profile import Secret
 from tests.support.celery_worker import CeleryWorker
 from tests.support.sample_app import sample_client
 from tests.support.sentinel import RedisSentinel
 from tests.support.servers import RedisServer
+from tests.support.waiting import wait_until
 
 EXCHANGES = {"control_exchange": "steering", "event_exchange": "telling", "worker_send_task_events": True}
 OPTIONS: dict[str, Any] = {
@@ -86,4 +91,37 @@ def test_a_master_behind_a_sentinel(sentinel: RedisSentinel) -> None:
         assert [sample.ready for sample in broker.sample(["lonely"])] == [1]
         broker.close()
     wrong = states(Profile.from_url(url, redis=RedisOptions(sentinel_master="bank")))
-    assert "No sentinel knows a master named “bank”" in wrong["login"].remedy
+    assert "No sentinel knows a master named “bank”. They know shop." in wrong["login"].remedy
+
+
+@pytest.fixture
+def guarded_sentinel(needs: Callable[[Callable[[], Any]], Any]) -> Iterator[RedisSentinel]:
+    with (
+        needs(lambda: RedisServer(password="m4ster")) as master,
+        needs(lambda: RedisSentinel(master, password="s3ntinel")) as running,
+    ):
+        yield running
+
+
+def test_sentinels_with_a_password_of_their_own(guarded_sentinel: RedisSentinel) -> None:
+    url = f"sentinel://:m4ster@127.0.0.1:{guarded_sentinel.port}/0"
+    options = {"master_name": "shop", "sentinel_kwargs": {"password": "s3ntinel"}}
+    config = {"broker_transport_options": options, "result_backend": "disabled://", "worker_send_task_events": True}
+    profile = Profile.from_url(url, redis=RedisOptions(sentinel_master="shop"))
+    assert "wants a login of its own. Set the sentinel password" in states(profile)["login"].remedy
+    wrong = replace(profile, sentinel_password=Secret("m4ster"))
+    assert "refuses the sentinels' login" in states(wrong)["login"].remedy
+    with CeleryWorker(url, pool="threads", config=config) as worker:
+        steps = states(replace(profile, sentinel_password=Secret("s3ntinel")))
+        assert {step.state for step in steps.values()} == {"ok"}
+        assert worker.hostname in steps["workers"].evidence
+
+
+def test_a_master_that_is_down_is_told_from_one_that_nobody_knows(sentinel: RedisSentinel) -> None:
+    with redis.Redis(port=sentinel.port) as asked:
+        asked.sentinel_set("shop", "down-after-milliseconds", "100")
+        sentinel.master.kill()
+        wait_until(lambda: asked.sentinel_master("shop")["is_sdown"], 20, "the sentinel to notice")
+    url = f"sentinel://:m4ster@127.0.0.1:{sentinel.port}/0"
+    with pytest.raises(ConnectionLost, match=r"say that the master “shop” at .* is down"):
+        open_broker(Profile.from_url(url, redis=RedisOptions(sentinel_master="shop"))).server()

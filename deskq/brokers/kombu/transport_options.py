@@ -5,6 +5,7 @@ from __future__ import annotations
 import ssl
 from typing import Any, Final
 
+from deskq.brokers.redis.sentinels import sentinel_login
 from deskq.profiles import Profile
 
 ANSWER_SECONDS: Final = 5
@@ -33,6 +34,7 @@ def transport_options(profile: Profile) -> dict[str, Any]:
             options["global_keyprefix"] = redis.global_keyprefix
         if redis.sentinel_master:
             options["master_name"] = redis.sentinel_master
+            options["sentinel_kwargs"] = sentinel_login(profile)
     elif profile.transport == "amqp":  # py-amqp would wait for an answer without end
         options = {"read_timeout": ANSWER_SECONDS, "write_timeout": ANSWER_SECONDS}
     elif profile.transport == "other":  # some transports take folders or regions from options: the query gives them

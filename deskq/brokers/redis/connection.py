@@ -14,7 +14,6 @@ from redis.backoff import NoBackoff
 from redis.connection import AbstractConnection
 from redis.exceptions import NoPermissionError
 from redis.retry import Retry
-from redis.sentinel import MasterNotFoundError, Sentinel
 
 from deskq.brokers.failover import first_of
 from deskq.brokers.ports import BrokerError, ConnectionLost, PermissionRefused, Refused, TlsFailed, login_refused
@@ -25,6 +24,7 @@ from deskq.brokers.redis.replies import (
     BoundedUnixConnection,
     UnlikeRedis,
 )
+from deskq.brokers.redis.sentinels import master_of
 from deskq.brokers.tls import tls_context, tls_sentence
 from deskq.profiles import Profile
 from deskq.system import reset_when_closed
@@ -60,7 +60,7 @@ def connection_class(profile: Profile) -> tuple[type[AbstractConnection], dict[s
     arguments["redis_connect_func"] = _connected
     arguments["db"] = database_of(profile)
     if profile.scheme in ("sentinel", "redis+sentinel"):
-        arguments["host"], arguments["port"] = _master(profile, arguments)
+        arguments["host"], arguments["port"] = master_of(profile, arguments)
     else:
         arguments["host"], arguments["port"] = url.hostname or "127.0.0.1", url.port or 6379
     if profile.scheme in ("rediss", "valkeys"):
@@ -140,22 +140,6 @@ def server_facts(server: redis.Redis) -> dict[str, str]:
 
 def _text(value: object) -> str:
     return value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value)
-
-
-def _master(profile: Profile, arguments: dict[str, Any]) -> tuple[str, int]:
-    places = []
-    for part in profile.url.split(";"):
-        place = urlsplit(part if "://" in part else f"sentinel://{part}")
-        places.append((place.hostname or "127.0.0.1", place.port or 26379))
-    name = profile.redis.sentinel_master
-    if not name:
-        raise BrokerError("A sentinel URL needs the master's name: set sentinel_master in the profile.")
-    asked = {key: arguments[key] for key in ("socket_connect_timeout", "socket_timeout", "retry", "protocol")}
-    try:
-        found = Sentinel(places, sentinel_kwargs=asked).discover_master(name)
-    except MasterNotFoundError:
-        raise Refused(f"No sentinel knows a master named “{name}”. Check its name, and that a sentinel runs.") from None
-    return str(found[0]), int(found[1])
 
 
 @contextlib.contextmanager

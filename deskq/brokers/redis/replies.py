@@ -172,6 +172,7 @@ KINDS: Final[dict[str, Callable[[Any], bool]]] = {
     "PUBLISH": _whole,
     "SCAN": _page,
     "SCARD": _whole,
+    "SENTINEL MASTERS": lambda reply: isinstance(reply, dict),
     "SMEMBERS": _list_of_bytes,
     "SSCAN": _page,
     "STRLEN": _whole,

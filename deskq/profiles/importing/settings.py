@@ -11,7 +11,7 @@ from urllib.parse import quote
 
 from deskq.profiles.importing.fates import Fates
 from deskq.profiles.importing.stores import Source, database_of, schedule_stores
-from deskq.profiles.profile import Profile, RedisOptions, Tls
+from deskq.profiles.profile import Profile, RedisOptions, Secret, Tls
 from deskq.profiles.urls import REDIS_SCHEMES, alternative_urls, server_of
 from deskq.protocol.numbers import is_number
 
@@ -33,6 +33,8 @@ _IDLE_OPTIONS: Final = frozenset(
     }
 )
 
+_LOGIN = ("username", "password")
+
 
 def profile_of(settings: Mapping[str, Any], source: Source, name: str, fates: Fates, notes: list[str]) -> Profile:
     """Return the profile; raises UserError where the broker's URL is not one."""
@@ -47,6 +49,8 @@ def profile_of(settings: Mapping[str, Any], source: Source, name: str, fates: Fa
     queues = [settings.get("task_default_queue") or "celery", *settings.get("queues", [])]
     changes["watch_queues"] = tuple(dict.fromkeys(queue for queue in queues if isinstance(queue, str)))
     changes["redis"] = _transport_options(settings, profile, fates, notes)
+    if password := _sentinel_login(settings).get("password"):
+        changes["sentinel_password"] = Secret(password)
     if isinstance(settings.get("tls"), dict) and profile.tls_in_use:
         changes["tls"] = _tls(settings["tls"], profile, source, fates)
     profile = replace(profile, **changes)
@@ -155,9 +159,11 @@ def _transport_options(settings: Mapping[str, Any], profile: Profile, fates: Fat
         place = f"broker_transport_options.{key}"
         if key in found or (key == "master_name" and "sentinel_master" in found):
             fates.taken(place)
+        elif key == "sentinel_kwargs" and profile.by_sentinel:
+            _say_sentinel_options(options[key], place, fates)
         elif key in _IDLE_OPTIONS:
             fates.not_needed(place)
-        elif key == "master_name":
+        elif key in ("master_name", "sentinel_kwargs"):
             fates.not_needed(place, "the URL names no sentinels")
         elif profile.transport == "other":
             fates.lost(place, f"deskq gives no options to the transport {profile.scheme}")
@@ -183,7 +189,27 @@ def _redis_options(given: Mapping[str, Any], profile: Profile) -> dict[str, Any]
         found["visibility_timeout"] = timeout
     if isinstance(given.get("master_name"), str) and profile.by_sentinel:
         found["sentinel_master"] = given["master_name"]
+    if profile.by_sentinel and (user := _sentinel_login({"options": given}).get("username")):
+        found["sentinel_user"] = user
     return found
+
+
+def _sentinel_login(settings: Mapping[str, Any]) -> dict[str, str]:
+    options = settings.get("options")
+    given = options.get("sentinel_kwargs") if isinstance(options, dict) else None
+    login = {key: given.get(key) for key in _LOGIN} if isinstance(given, dict) else {}
+    return {key: text for key, text in login.items() if isinstance(text, str) and text}
+
+
+def _say_sentinel_options(given: object, place: str, fates: Fates) -> None:
+    for key in given if isinstance(given, dict) else ():
+        if key in _LOGIN:
+            fates.taken(f"{place}.{key}")
+        elif key in _IDLE_OPTIONS:
+            fates.not_needed(f"{place}.{key}")
+        else:
+            fates.lost(f"{place}.{key}", "a profile has no such option")
+    fates.taken(place, "each by itself")
 
 
 def _result_backend(

@@ -96,11 +96,14 @@ def test_sentinels_keep_all_their_places(tmp_path: Path) -> None:
     text = """
 from celery import Celery
 app = Celery("proj", broker="sentinel://:c4n4ry@a:26379;sentinel://:c4n4ry@b:26379/1")
-app.conf.broker_transport_options = {"master_name": "mymaster"}
+app.conf.broker_transport_options = {
+    "master_name": "mymaster", "sentinel_kwargs": {"password": "s3ntinel", "username": "watch", "ssl": True}
+}
 """
     profile = from_app("proj", folder=write_app(tmp_path, text), timeout=60).profile
     assert profile.url == "sentinel://a:26379;sentinel://b:26379/1"
-    assert profile.redis.sentinel_master == "mymaster"
+    assert (profile.redis.sentinel_master, profile.redis.sentinel_user) == ("mymaster", "watch")
+    assert profile.sentinel_password.reveal() == "s3ntinel"
     assert profile.password.reveal() == "c4n4ry"
 
 

@@ -1,0 +1,94 @@
+"""Where the master is, as sentinels say: each is asked with the sentinels' own login, and its answer is told apart.
+
+redis-py's Sentinel says of a master that is down, of a sentinel that wants a password and of a wrong name alike that
+no master was found.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final
+from urllib.parse import urlsplit
+
+import redis
+
+from deskq.brokers.ports import BrokerError, ConnectionLost, PermissionRefused, Refused
+from deskq.brokers.redis.replies import AskingRedis, BoundedConnection, UnlikeRedis
+from deskq.profiles import Profile
+
+_OPTIONS: Final = ("socket_connect_timeout", "socket_timeout", "retry", "protocol", "client_name")
+_PORT: Final = 26379
+_NAMED: Final = 5
+_LOGIN_WORDS: Final = ("NOAUTH", "WRONGPASS", "AUTH")
+
+
+def sentinel_login(profile: Profile) -> dict[str, str]:
+    """Return ``username`` and ``password`` as kombu's ``sentinel_kwargs`` have them: what there is of them."""
+    login = {"username": profile.redis.sentinel_user or "", "password": profile.sentinel_password.reveal()}
+    return {key: text for key, text in login.items() if text}
+
+
+def master_of(profile: Profile, options: Mapping[str, Any]) -> tuple[str, int]:
+    """Return host and port of the master, by the first sentinel that knows one that is up.
+
+    ``options``: of the connection to the master. Raises BrokerError, and what redis-py does where none answers.
+    """
+    name = profile.redis.sentinel_master
+    if not name:
+        raise BrokerError("A sentinel URL needs the master's name: set sentinel_master in the profile.")
+    asked = {key: options[key] for key in _OPTIONS} | sentinel_login(profile)
+    known: set[str] = set()
+    down, refused, lost = "", "", None
+    answered = False
+    for host, port in _places(profile):
+        place = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+        try:
+            masters = _masters(host, port, asked)
+        except redis.AuthenticationError:
+            refused = refused or place
+        except (redis.RedisError, OSError) as error:
+            if any(word in str(error) for word in _LOGIN_WORDS):
+                refused = refused or place
+            else:
+                lost = lost or error
+        else:
+            answered = True
+            known |= masters.keys()
+            state = masters.get(name)
+            if state is not None:
+                address = str(state.get("ip", "")), int(state.get("port", 0))
+                if not (state.get("is_sdown") or state.get("is_odown")):
+                    return address
+                down = down or f"{address[0]}:{address[1]}"
+    if down:
+        raise ConnectionLost(
+            f"The sentinels say that the master “{name}” at {down} is down. Wait until they have chosen another."
+        )
+    if refused and not answered:
+        what = "refuses the sentinels' login" if "password" in asked else "wants a login of its own"
+        raise PermissionRefused(
+            f"The sentinel at {refused} {what}. Set the sentinel password, and the sentinel user if there is one, in "
+            "the profile, as the workers have them in sentinel_kwargs."
+        )
+    if lost is not None and not answered:
+        raise lost
+    others = f" They know {', '.join(sorted(known)[:_NAMED])}." if known else ""
+    raise Refused(f"No sentinel knows a master named “{name}”.{others} Check its name, and that a sentinel runs.")
+
+
+def _masters(host: str, port: int, asked: Mapping[str, Any]) -> Mapping[str, Mapping[str, Any]]:
+    pool = redis.ConnectionPool(connection_class=BoundedConnection, max_connections=1, host=host, port=port, **asked)
+    server = AskingRedis(connection_pool=pool)
+    try:
+        found: Any = server.sentinel_masters()
+    finally:
+        pool.disconnect()
+    if not all(isinstance(state, dict) for state in found.values()):
+        raise UnlikeRedis("an answer to SENTINEL MASTERS of another type")
+    masters: Mapping[str, Mapping[str, Any]] = found
+    return masters
+
+
+def _places(profile: Profile) -> list[tuple[str, int]]:
+    urls = (urlsplit(part if "://" in part else f"sentinel://{part}") for part in profile.url.split(";"))
+    return [(url.hostname or "127.0.0.1", url.port or _PORT) for url in urls]
