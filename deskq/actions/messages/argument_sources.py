@@ -13,7 +13,7 @@ from datetime import datetime
 from deskq.actions.journal.journal import Journal, journal_path
 from deskq.actions.messages.attendance import active_queues, unregistered
 from deskq.actions.messages.earlier import Earlier, earlier_retries
-from deskq.actions.messages.places import Place, Routes, Workers, place_of
+from deskq.actions.messages.places import Place, Routes, Workers, app_places, place_of
 from deskq.actions.messages.retry_candidates import Candidate, Grade, Stored, candidate, with_loss
 from deskq.brokers.routing import Route, bindings_of, kinds_of
 from deskq.errors import UserError
@@ -41,7 +41,7 @@ def gather(
             for row in rows
             if stored is not None and row.uuid not in messages and (record := stored(row.uuid)) is not None
         }
-    places = _places(profile, rows, messages, records)
+    places = _places(profile, rows, messages, records, ask_app=not queue)
     routes = Routes(target or profile, _kinds(target or profile, places.values()))
     found = [
         candidate(
@@ -53,6 +53,8 @@ def gather(
         )
         for row in rows
     ]
+    witnesses = {} if queue else {uuid: place.witness for uuid, place in places.items() if place.witness}
+    found = [with_loss(one, witnesses[one.row.uuid]) if one.row.uuid in witnesses else one for one in found]
     found = [with_loss(one, one.route.doubt) if one.route is not None and one.route.doubt else one for one in found]
     return retried_before(_named(found, target or profile), profile, target)
 
@@ -129,12 +131,14 @@ def _places(
     rows: Sequence[TaskRow],
     messages: Mapping[str, RawMessage],
     records: Mapping[str, Stored],
+    *,
+    ask_app: bool,
 ) -> dict[str, Place]:
     workers = Workers()
     unplaced = [row for row in rows if row.uuid not in messages and not row.queue and not row.exchange]
     if unplaced:
         workers = _workers(profile, {row.worker for row in unplaced})
-    return {
+    found = {
         row.uuid: place_of(
             row,
             workers,
@@ -143,6 +147,15 @@ def _places(
         )
         for row in rows
     }
+    if ask_app and (lost := [row for row in rows if found[row.uuid].problem]):
+        names = {row.uuid: (records[row.uuid].name if row.uuid in records else "") or row.name for row in lost}
+        told = app_places(profile, filter(None, names.values()))
+        for row in lost:
+            place = told.get(names[row.uuid])
+            own = workers.queues.get(row.worker, ())
+            if place is not None and (not own or not place.queue or place.queue in own):  # else it came another way
+                found[row.uuid] = place
+    return found
 
 
 def _workers(profile: Profile, names: set[str]) -> Workers:

@@ -2,28 +2,37 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import contextlib
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from deskq.brokers.opening import find_route
 from deskq.brokers.ports import Binding, BrokerError, is_task_queue
 from deskq.brokers.rabbitmq.delayed import is_delay, own_key
 from deskq.brokers.routing import Route, leads
+from deskq.errors import UserError
 from deskq.history.rows import TaskRow
 from deskq.profiles import Profile
+from deskq.profiles.storage.confirmed_code import is_confirmed, runs_code
 from deskq.protocol.message import RawMessage
+from deskq.schedules.opening import open_store
+from deskq.schedules.stores.code.store import CodeStore
 
 _SHOWN = 5
 
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """A queue, or an exchange with a routing key; ``problem``: why neither is known, as a part of a sentence."""
+    """A queue, or an exchange with a routing key; ``problem``: why neither is known, as a part of a sentence.
+
+    ``witness``: who says so, where it is neither the task's own events nor its message, as a part of a sentence.
+    """
 
     queue: str = ""
     exchange: str = ""
     routing_key: str = ""
     problem: str = ""
+    witness: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +68,32 @@ def place_of(row: TaskRow, workers: Workers, *, message: RawMessage | None = Non
         names = ", ".join(f"“{name}”" for name in sorted(own)[:_SHOWN]) + (" …" if len(own) > _SHOWN else "")
         return Place(problem=f"its queue is unknown: its worker consumes {names}")
     return Place(problem="its queue is unknown")
+
+
+def app_places(profile: Profile, names: Iterable[str]) -> dict[str, Place]:
+    """Return where a profile's own app sends tasks of these names now: the last witness, asked where none is left.
+
+    Only apps whose code a person has confirmed on this machine are asked (the profile's ``code:`` stores). Blocking.
+    """
+    left = set(names)
+    found: dict[str, Place] = {}
+    for url in profile.schedule_stores:
+        if left and runs_code(url) and is_confirmed(url):
+            with contextlib.suppress(UserError):
+                for name, said in _routes(url, profile, left).items():
+                    found[name] = said
+                    left.discard(name)
+    return found
+
+
+def _routes(url: str, profile: Profile, names: set[str]) -> dict[str, Place]:
+    with contextlib.closing(open_store(url, profile)) as store:
+        assert isinstance(store, CodeStore)
+        witness = f"its queue is known from the routes of {store.app} only, as they are now"
+        return {
+            name: Place(said.get("queue", ""), said.get("exchange", ""), said.get("routing_key", ""), witness=witness)
+            for name, said in store.routes(names).items()
+        }
 
 
 class Routes:

@@ -30,11 +30,14 @@ def main() -> None:
     os.dup2(2, 1)
     parser = argparse.ArgumentParser()
     parser.add_argument("-A", dest="app", required=True)
+    parser.add_argument("--routes", help="names of tasks as a JSON list: tell where each would be sent")
     options = parser.parse_args()
     here = Path(__file__).resolve().parent
     sys.path[:] = [str(Path.cwd()), *(path for path in sys.path if Path(path).resolve() != here)]  # as Celery does
     try:
-        outcome: dict[str, Any] = {"settings": of_app(options.app)}
+        app = loaded(options.app)
+        found = schedule_and_zone(app, options.app) if options.routes is None else routes_of(app, options.routes)
+        outcome: dict[str, Any] = {"settings": found}
     except BaseException as error:  # noqa: BLE001 - a project may raise anything, SystemExit too
         traceback.print_exc()
         outcome = {"error": "".join(traceback.format_exception_only(type(error), error)).strip()}
@@ -47,19 +50,25 @@ def main() -> None:
     os._exit(0)  # threads of the project do not keep this process alive
 
 
-def of_app(name: str) -> dict[str, Any]:
-    """Return the app's schedule as beat would see it, its zone, and the file that the app is in."""
+def loaded(name: str) -> Any:
+    """Return the app, with its modules of tasks, as beat and workers load it."""
     from celery.app.utils import find_app
 
     try:
         app = find_app(name)
-        conf = app.conf
+        app.conf.timezone  # noqa: B018 - reads the configuration
     except AttributeError:
         if ":" not in name:  # find_app hides why it could not import the module
             importlib.import_module(name + ".celery")
         raise
     app.loader.import_default_modules()  # as beat does: modules of tasks may add to the schedule
     app.finalize()
+    return app
+
+
+def schedule_and_zone(app: Any, name: str) -> dict[str, Any]:
+    """Return the app's schedule as beat would see it, its zone, and the file that the app is in."""
+    conf = app.conf
     schedule = conf.beat_schedule or {}
     module = sys.modules.get(getattr(app, "main", None) or "") or sys.modules.get(name.partition(":")[0])
     return {
@@ -67,6 +76,35 @@ def of_app(name: str) -> dict[str, Any]:
         "zone": str(conf.timezone or "UTC") if conf.enable_utc or conf.timezone else "",
         "file": str(getattr(module, "__file__", "") or ""),
     }
+
+
+def routes_of(app: Any, names: str) -> dict[str, Any]:
+    """Return queue, or exchange and routing key, by the names of those tasks that the app has."""
+    found: dict[str, Any] = {}
+    for name in json.loads(names):
+        if name in app.tasks:
+            try:
+                found[name] = route_of(app, name)
+            except Exception:  # noqa: BLE001 - routers are the project's own code
+                traceback.print_exc()
+    return {"routes": found}
+
+
+def route_of(app: Any, name: str) -> dict[str, str]:
+    """Return where ``delay()`` without arguments would send it (celery/app/amqp.py, send_task_message)."""
+    task = app.tasks[name]
+    own = {key: getattr(task, key, None) for key in ("queue", "exchange", "routing_key")}
+    options = app.amqp.router.route({key: value for key, value in own.items() if value is not None}, name)
+    queue, exchange, key = (options.get(part) for part in ("queue", "exchange", "routing_key"))
+    exchange = getattr(exchange, "name", exchange)
+    if queue is None or isinstance(queue, str):
+        queue = app.amqp.queues[queue or app.conf.task_default_queue]
+    kind = options.get("exchange_type") or getattr(queue.exchange, "type", None) or app.conf.task_default_exchange_type
+    if (not exchange or not key) and kind == "direct":
+        return {"queue": str(queue.name)}
+    exchange = exchange or queue.exchange.name or app.conf.task_default_exchange
+    key = key or queue.routing_key or app.conf.task_default_routing_key
+    return {"exchange": str(exchange), "routing_key": str(key)}
 
 
 def entry_or_reason(name: str, given: Any) -> dict[str, Any]:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from shlex import quote
@@ -47,7 +48,7 @@ class CodeStore:
     def __init__(self, app: str, *, path: str = "", python: str = "", of_profile: str = "") -> None:
         if not app or app.startswith("-"):
             raise StoreError("Name the app as celery -A takes it, like code:proj.app.")
-        self._app, self._of_profile = app, of_profile
+        self.app, self._of_profile = app, of_profile
         self._folder = Path(path).expanduser() if path else Path.cwd()
         self._python = Path(python) if python else None
         self.url = f"{StoreKind.CODE}:{app}" + (f"?path={path}" if path else "")
@@ -57,23 +58,7 @@ class CodeStore:
 
     def read(self) -> Content:
         """See ScheduleStore. Imports the app in another process, at most READ_SECONDS."""
-        if self._of_profile and not is_confirmed(self._of_profile):
-            raise StoreError(
-                f"Reading “{self._of_profile}” runs code: {self._python or 'Python'} imports {self._app} in "
-                f"{self._folder}. This has not been confirmed on this machine. If you trust the code, read it once: "
-                f"deskq schedules list {quote(self._of_profile)}"
-            )
-        try:
-            found = read_settings(
-                ["-A", self._app],
-                what=self._app,
-                folder=self._folder,
-                python=self._python,
-                timeout=READ_SECONDS,
-                script=_SCRIPT,
-            )
-        except UserError as error:
-            raise StoreError(str(error), error.details) from None
+        found = self._ask()
         warnings = []
         zone = str(found.get("zone") or "UTC")
         try:
@@ -81,7 +66,7 @@ class CodeStore:
             self.zone = zone
         except UserError as error:
             warnings.append(f"The app's timezone is not known here: {error}")
-        origin = f"beat_schedule of {self._app}" + (f", {found['file']}" if found.get("file") else "")
+        origin = f"beat_schedule of {self.app}" + (f", {found['file']}" if found.get("file") else "")
         values = found.get("entries")
         entries = tuple(
             entry_of(value, self.zone, owner=Owner.CODE, origin=origin)
@@ -89,6 +74,35 @@ class CodeStore:
             if isinstance(value, dict)
         )
         return Content(entries=entries, beat=BeatEvidence(), warnings=tuple(warnings), read_at=time.time())
+
+    def routes(self, names: Iterable[str]) -> dict[str, dict[str, str]]:
+        """Return where the app sends tasks: ``queue``, or ``exchange`` and ``routing_key``, by name, if it has them.
+
+        Blocking, as ``read`` is; raises StoreError.
+        """
+        found = self._ask("--routes", json.dumps(sorted(set(names)))).get("routes")
+        told = found if isinstance(found, dict) else {}
+        return {name: {str(key): str(part) for key, part in place.items()} for name, place in told.items()}
+
+    def _ask(self, *more: str) -> dict[str, Any]:
+        """Let the project's Python answer, if that has been confirmed here."""
+        if self._of_profile and not is_confirmed(self._of_profile):
+            raise StoreError(
+                f"Reading “{self._of_profile}” runs code: {self._python or 'Python'} imports {self.app} in "
+                f"{self._folder}. This has not been confirmed on this machine. If you trust the code, read it once: "
+                f"deskq schedules list {quote(self._of_profile)}"
+            )
+        try:
+            return read_settings(
+                ["-A", self.app, *more],
+                what=self.app,
+                folder=self._folder,
+                python=self._python,
+                timeout=READ_SECONDS,
+                script=_SCRIPT,
+            )
+        except UserError as error:
+            raise StoreError(str(error), error.details) from None
 
     def read_in_parts(self) -> Reading:
         """See ScheduleStore. It has no parts."""
