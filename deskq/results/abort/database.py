@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, Final
 
 import sqlalchemy
 from sqlalchemy.exc import IntegrityError, SQLAlchemyError
@@ -14,6 +14,10 @@ from deskq.results.abort import port as aborting
 from deskq.results.abort.port import Marked
 from deskq.results.database import CELERY_TABLE, DatabaseResults
 from deskq.results.store import ResultsUnreadable
+
+_OVERTAKEN: Final = frozenset({1020, 1213, "40001", "40P01"})
+"""MariaDB from 11.6 on refuses to write a row that changed since the transaction began (1020), as PostgreSQL does if
+told to; 1213 and 40P01 are deadlocks. Each ends the transaction, also where it came to COMMIT."""
 
 
 class DatabaseMarker(DatabaseResults):
@@ -55,6 +59,8 @@ class DatabaseMarker(DatabaseResults):
             return None
         except SQLAlchemyError as error:
             self.close()
+            if _overtaken(error):
+                return None
             if committing:
                 return self._looked_again(task_id)
             reason = str(getattr(error, "orig", None) or error).splitlines()[0]
@@ -84,3 +90,11 @@ class DatabaseMarker(DatabaseResults):
             return aborting.NOT_KNOWN
         state = record.state if record is not None else None
         return aborting.NOT_TOLD if state == aborting.ABORTED else aborting.standing(state) or aborting.NOT_KNOWN
+
+
+def _overtaken(error: SQLAlchemyError) -> bool:
+    """Did somebody else write in this moment, so that nothing of the transaction is there?"""
+    original = getattr(error, "orig", None)
+    # psycopg tells an SQLSTATE, PyMySQL a number first.
+    codes = {getattr(original, "sqlstate", None), *(original.args[:1] if original is not None else ())}
+    return not _OVERTAKEN.isdisjoint(codes)

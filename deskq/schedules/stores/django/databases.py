@@ -20,8 +20,9 @@ ANSWER_SECONDS: Final = 15
 _DRIVERS: Final = {"postgresql": "psycopg", "mysql": "pymysql", "sqlite": "pysqlite"}
 _ALIASES: Final = {"postgres": "postgresql", "mariadb": "mysql", "sqlite3": "sqlite"}
 _EXTRAS: Final = {"postgresql": "postgresql", "mysql": "mysql"}
-# SQLSTATEs of PostgreSQL, error numbers of MySQL and MariaDB, and what SQLite says.
-_LOCKED: Final = {"55P03", "40P01", "40001", 1205, 1213}
+# SQLSTATEs of PostgreSQL, error numbers of MySQL and MariaDB (1020: from MariaDB 11.6 on, a row that changed since the
+# transaction began), and what SQLite says.
+_LOCKED: Final = {"55P03", "40P01", "40001", 1020, 1205, 1213}
 _LATE: Final = {"57014", 1969, 3024}
 _FORBIDDEN: Final = {"42501", "25006", 1142, 1143, 1044, 1227, 1290, 1792, 1836}
 
