@@ -4,20 +4,24 @@ from __future__ import annotations
 
 import contextlib
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
 import celery
 from celery.app.control import Control
 from celery.loaders.app import AppLoader
+from kombu.common import maybe_declare
 from kombu.messaging import Producer
 from kombu.pidbox import Mailbox
+from redis.exceptions import NoPermissionError
 
 from deskq.brokers.kombu.transport_options import kombu_url, tls_options, transport_options
 from deskq.brokers.ports import BrokerError, ConnectionLost, LoginRefused, login_refused
 from deskq.brokers.rabbitmq.alarms import AlarmProbe
 from deskq.profiles import Profile
 
+_NOT_PUBLISHED: Final = ("'publish' command", "access a channel")
+"""Of what Redis says to who may not publish."""
 _BEAT: Final = "celerybeat@"
 
 
@@ -66,15 +70,30 @@ class _Once(Producer):
     """Publishes once. kombu's mailbox has a message sent again, without end, whenever a connection is lost; workers
     would then do twice what they were told."""
 
-    def publish(self, *arguments: Any, **named: Any) -> Any:
+    begin: Callable[[], None]
+
+    def publish(self, *arguments: Any, declare: Sequence[Any] = (), **named: Any) -> Any:
+        for entity in declare:  # where that is refused, nobody has been told anything
+            maybe_declare(entity, self.channel)
+        self.begin()
         return super().publish(*arguments, **named | {"retry": False})  # type: ignore[no-untyped-call]
 
 
 class _Mailbox(Mailbox):
+    begin: Callable[[], None] = staticmethod(lambda: None)
+    """Called when a message is about to leave."""
+
+    @property
+    def oid(self) -> str:
+        """The name of the queue for replies begins as all of deskq's own do, so that one right covers them."""
+        return f"deskq.{super().oid}"
+
     @contextlib.contextmanager
     def producer_or_acquire(self, producer: Any = None, channel: Any = None) -> Iterator[Producer]:
         """On the connection that the answers come by, which has just been found alive."""
-        yield _Once(channel, auto_declare=False)  # type: ignore[no-untyped-call]
+        producer = _Once(channel, auto_declare=False)  # type: ignore[no-untyped-call]
+        producer.begin = self.begin
+        yield producer
 
 
 class _Control(Control):  # type: ignore[misc]
@@ -116,6 +135,8 @@ class RemoteControl:
             control_exchange=profile.control_exchange,
             event_exchange=profile.event_exchange,
         )
+        self._begun = False
+        self._app.control.mailbox.begin = self._begin
 
     def inspect(
         self,
@@ -142,6 +163,9 @@ class RemoteControl:
                     connection.ensure_connection(max_retries=1, timeout=5)
             except Exception as error:  # noqa: BLE001 - each transport raises its client's own
                 raise self._sentence(error, NotTold) from None
+
+    def _begin(self) -> None:
+        self._begun = True
 
     @contextlib.contextmanager
     def _open(self) -> Iterator[Any]:
@@ -191,13 +215,12 @@ class RemoteControl:
         limit: int | None,
         arguments: dict[str, Any] | None,
     ) -> dict[str, object]:
-        failure: type[ConnectionLost] = NotTold
         with self._lock:
+            self._begun = False
             try:
                 self._check_alarm()
                 with self._open() as connection:
                     connection.ensure_connection(max_retries=1, timeout=5)
-                    failure = ConnectionLost
                     replies = self._app.control.broadcast(
                         method,
                         arguments=arguments or {},
@@ -208,7 +231,7 @@ class RemoteControl:
                         limit=limit,
                     )
             except Exception as error:  # noqa: BLE001 - each transport raises its client's own
-                raise self._sentence(error, failure) from None
+                raise self._sentence(error, ConnectionLost if self._begun else NotTold) from None
         merged: dict[str, object] = {}
         for reply in replies or ():
             for host, answer in reply.items() if isinstance(reply, dict) else ():
@@ -223,6 +246,23 @@ class RemoteControl:
         if isinstance(error, NotTold | LoginRefused):
             return error
         text = str(error) or type(error).__name__
+        may_not = isinstance(error, NoPermissionError) or "can't run this command" in text
+        if may_not or ("ACCESS_REFUSED" in text and "access to" in text):
+            if any(part in text for part in (f"exchange '{self._profile.control_exchange}.pidbox'", *_NOT_PUBLISHED)):
+                kind = NotTold
+            said = self._profile.password.hidden_in(text.partition("ACCESS_REFUSED - ")[2] or text)
+            return kind(f"The user may not ask workers ({said.rstrip('.')}). {self._remedy()}")
         if "ACCESS_REFUSED" in text or "WRONGPASS" in text or "NOAUTH" in text or "invalid username" in text:
             return login_refused(self._profile, "The broker", "login")
         return kind(f"The workers cannot be reached: {self._profile.password.hidden_in(text)}")
+
+    def _remedy(self) -> str:
+        """What to do about a right that is missing."""
+        exchange = f"{self._profile.control_exchange}.pidbox"
+        silent = "or set the profile to silent if it is only to watch"
+        if self._profile.transport == "amqp":
+            return (
+                f"Give it the permissions configure and write for “deskq\\..*”, “{exchange}” and “reply.{exchange}”, "
+                f"and read for “deskq\\..*” and “reply.{exchange}”, {silent}."
+            )
+        return f"Give it the right (ACL SETUSER), {silent}."

@@ -144,7 +144,7 @@ def test_a_key_that_is_no_list_is_left_alone(redis_url: str, redis_publisher: Pu
         assert client.dbsize() == 1  # no marker either: trying again later is possible
 
 
-@pytest.mark.parametrize("command", ["set", "lpush", "unlink"])
+@pytest.mark.parametrize("command", ["set", "lpush", "unlink", "evalsha", "script|load"])
 def test_a_user_who_may_not_do_all_of_it_sends_nothing_in_silence(needs: Needs, command: str) -> None:
     with needs(RedisServer) as server, server.new_client() as client:
         client.execute_command("ACL", "SETUSER", "anna", "on", ">secret", "~*", "&*", "+@all", f"-{command}")

@@ -165,7 +165,7 @@ class Management:
             error.close()
             if error.code in (401, 403):
                 raise LoginRefused(
-                    "RabbitMQ's management API refuses the login: give the user the tag “monitoring”."
+                    "RabbitMQ's management API refuses the login: give the user the tag “management”."
                 ) from None
             raise BrokerError(
                 f"RabbitMQ's management API answered {error.code}. Check its URL in the profile."

@@ -42,7 +42,6 @@ def connection_class(profile: Profile) -> tuple[type[AbstractConnection], dict[s
         "socket_timeout": ANSWER_SECONDS,
         "retry": Retry(NoBackoff(), 0),
         "protocol": 2,
-        "client_name": "deskq",
     }
     if len(profile.alternatives()) > 1:
         profile = first_of(profile, _answering)
@@ -55,6 +54,7 @@ def connection_class(profile: Profile) -> tuple[type[AbstractConnection], dict[s
         query = dict(part.partition("=")[::2] for part in url.query.split("&"))
         arguments["path"] = unquote(url.path)
         arguments["db"] = database(query.get("virtual_host") or query.get("db") or "0")
+        arguments["redis_connect_func"] = _named
         return BoundedUnixConnection, arguments
     arguments["socket_keepalive"] = True
     arguments["redis_connect_func"] = _connected
@@ -93,7 +93,15 @@ def _connected(connection: AbstractConnection) -> None:
     """A connection that is given up shall not deliver its commands afterwards."""
     line: Any = connection._sock  # redis-py has no public way to it, nor an option
     reset_when_closed(line)
+    _named(connection)
+
+
+def _named(connection: AbstractConnection) -> None:
+    """Log in and tell the server who this is, where the user may: redis-py gives up a connection that may not."""
     connection.on_connect()
+    with contextlib.suppress(redis.ResponseError):
+        connection.send_command("CLIENT", "SETNAME", "deskq")
+        connection.read_response()
 
 
 def database_of(profile: Profile) -> int:

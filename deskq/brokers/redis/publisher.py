@@ -50,7 +50,8 @@ _NOT_SENT: Final = "Not sent: "
 ALREADY: Final = "it had already been sent"
 CLAIMED: Final = "someone else retried it in the last two minutes. Check the tasks again."
 _MAY_NOT: Final = (
-    "the user may not do it. Give it the commands EVAL, LPUSH, LLEN, SET, UNLINK and EXISTS (ACL SETUSER)."
+    "the user may not do it. Give it the commands SCRIPT LOAD, EVALSHA, EXISTS, LLEN, LPUSH, SET and UNLINK "
+    "(ACL SETUSER)."
 )
 _REASONS: Final = (  # part of the error's class or text: redis-py takes some codes out of the text
     ("OutOfMemory", "Redis is out of memory. Raise maxmemory, or free some."),
@@ -95,6 +96,8 @@ class RedisPublisher:
         """See Publisher. After a lost connection the same is sent once more: the markers tell what had arrived."""
         encoded = [self._encode(parcel) for parcel in parcels]
         self._be_connected()
+        if not self._may_load():
+            return [Answer(False, f"{_NOT_SENT}{_MAY_NOT}")] * len(parcels)
         try:
             answers = [_answer(reply) for reply in self._push(encoded)]
         except (redis.RedisError, OSError) as error:
@@ -164,6 +167,15 @@ class RedisPublisher:
         if not self._run:
             with translated(self._profile):
                 self._run = _run_of(self._redis())
+
+    def _may_load(self) -> bool:
+        """Load the script before anything leaves; a connection that is lost meanwhile is told by what follows."""
+        try:
+            with contextlib.suppress(redis.ConnectionError, redis.TimeoutError, OSError):
+                self._sha = self._sha or str(self._redis().script_load(_PUSH))
+        except redis.exceptions.NoPermissionError:
+            return False
+        return True
 
     def _tell(self, events: list[dict[str, object]]) -> None:
         """Publish events as kombu does; nothing depends on it."""

@@ -58,10 +58,10 @@ def _about_workers(profile: Profile, observed: Observed, past: HistoryFacts) -> 
             "settings", "Settings of the workers", "not-asked", "The profile is silent: workers are asked nothing."
         )
     states = task_event_states(observed, past)
-    if profile.silent:  # what was not seen was not asked for either
-        states = {name: on for name, on in states.items() if on is not None}
-    yield from worker_advice.task_events(states)
     settings = observed.settings or {}
+    # of a worker that was not asked, or did not answer, nothing is known
+    states = {name: on for name, on in states.items() if on is not None or name in settings}
+    yield from worker_advice.task_events(states)
     yield from worker_advice.sent_events({name: one.send_sent_event for name, one in settings.items()})
     differences = {row.hostname: row.clock_difference for row in past.workers if row.clock_difference is not None}
     for name, heard in observed.heard.items():

@@ -152,6 +152,9 @@ def task_events(profile: Profile, observed: Observed) -> Outcome:
         return Outcome("ok", f"On at {some(telling)}.")
     if profile.silent:
         return Outcome("not-asked", f"No task event of {some(unknown)} came by, and the profile is silent.")
+    untold = [name for name in unknown if name not in (observed.settings or {})]
+    if untold:
+        return Outcome("skipped", f"No task event of {some(untold)} came by, and their settings are unknown.")
     return Outcome(
         "warning",
         f"No task event of {some(unknown)} came by, and their settings leave it to -E, which nothing shows.",
