@@ -94,6 +94,31 @@ def test_tables_are_found_along_the_whole_search_path(postgres: tuple[PostgresSe
             connection.execute("DROP SCHEMA empty")
 
 
+def test_a_folder_of_sockets_and_a_service(
+    postgres: tuple[PostgresServer, DjangoProject], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    running, _ = postgres
+    services = tmp_path / "services.conf"
+    services.write_text(f"[beat]\nhost=127.0.0.1\nport={running.port}\nuser={USER}\ndbname=shop\n")
+    monkeypatch.setenv("PGSERVICEFILE", str(services))
+    (tmp_path / ".pgpass").write_text(f"*:*:*:*:{PASSWORD}\n")
+    (tmp_path / ".pgpass").chmod(0o600)
+    by_service = {"ENGINE": "django.db.backends.postgresql", "OPTIONS": {"service": "beat", "passfile": ".pgpass"}}
+    by_socket = {**server("postgresql", running.port, USER, PASSWORD), "HOST": running.sockets}
+    assert running.sockets
+    with closing(DjangoBeatStore(running.url)) as known:
+        expected = [one.name for one in known.read().entries]
+    for number, settings in enumerate((by_service, by_socket)):
+        name = f"settings_{number}"
+        (tmp_path / f"{name}.py").write_text(
+            f"SECRET_KEY = 'x'\nINSTALLED_APPS = ['django_celery_beat']\nDATABASES = {{'default': {settings!r}}}\n"
+        )
+        profile = from_django(name, folder=tmp_path, timeout=60).profile
+        (url,) = profile.schedule_store_urls()
+        with closing(open_store(url, profile)) as store:
+            assert [one.name for one in store.read().entries] == expected
+
+
 def test_results_of_the_projects_schema(postgres: tuple[PostgresServer, DjangoProject], tenant: DjangoProject) -> None:
     running, _ = postgres
     with running.connect() as connection:

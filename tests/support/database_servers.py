@@ -18,6 +18,7 @@ from tests.support.servers import Server
 
 USER, PASSWORD = "shop", "se/cr@t"
 _QUOTED = "se%2Fcr%40t"
+_LONGEST_SOCKET_FOLDER = 80
 
 
 def _binary(name: str, places: tuple[str, ...], package: str) -> Path:
@@ -71,6 +72,11 @@ class PostgresServer(_DatabaseServer):
         super().__init__(shared=shared)
 
     @property
+    def sockets(self) -> str:
+        """The folder of its socket, "" where the path would be too long for one."""
+        return str(self.directory) if len(str(self.directory)) < _LONGEST_SOCKET_FOLDER else ""
+
+    @property
     def url(self) -> str:
         """As a person writes it."""
         return f"postgresql://{USER}:{_QUOTED}@127.0.0.1:{self.port}/shop"
@@ -92,7 +98,7 @@ class PostgresServer(_DatabaseServer):
             self._run(initdb, "-D", data, *options)
         settings = {
             "listen_addresses": "127.0.0.1",
-            "unix_socket_directories": "",
+            "unix_socket_directories": self.sockets,
             "fsync": "off",
             "shared_buffers": "16MB",
             "max_connections": "20",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -133,7 +134,7 @@ def from_app(
 ) -> Proposal:
     """Return what ``celery -A app`` would use in this folder. Blocking, in a process of its own; raises UserError."""
     settings = read_settings(["-A", app], what=app, folder=folder, python=python, timeout=timeout, cancelled=cancelled)
-    source = Source(folder.absolute(), app, interpreter(folder, python) if python else "")
+    source = Source(folder.absolute(), app, _own_python(folder, python))
     return _proposal(settings, source, name=app.partition(":")[0].removesuffix(".celery"), where=f"{app} in {folder}")
 
 
@@ -156,6 +157,13 @@ def from_django(
     )
     where = f"{settings_module} in {folder}"
     return _proposal(settings, Source(folder.absolute()), name=settings_module.partition(".")[0], where=where)
+
+
+def _own_python(folder: Path, python: Path | None) -> str:
+    """The Python by which a store is to read the app again: one that will not be found by looking in the folder."""
+    found = interpreter(folder, python)
+    active = os.environ.get("VIRTUAL_ENV")  # of this shell, and perhaps not of the one that starts the window
+    return found if python is not None or (active and Path(found).is_relative_to(active)) else ""
 
 
 def _proposal(settings: dict[str, Any], source: Source, *, name: str, where: str) -> Proposal:

@@ -35,7 +35,7 @@ class ImportPreview(Dialog):
         super().__init__(parent)
         self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         self.setWindowTitle("Import profiles")
-        self.resize(640, 420)
+        self.resize(680, 520)
         self._proposals, self._saved = list(proposals), {profile.name: profile for profile in saved}
         self.list = QListWidget()
         self.list.setAccessibleName("Profiles to import")
@@ -54,8 +54,9 @@ class ImportPreview(Dialog):
         bottom.addWidget(self.accept_button)
         layout = QVBoxLayout(self)
         layout.setSpacing(theme.GAP)
-        layout.addWidget(self.list, 2)
-        layout.addWidget(_scrolled(self.detail), 2)
+        layout.addWidget(self.list, 1)
+        self._details = _scrolled(self.detail)
+        layout.addWidget(self._details, 3)
         layout.addWidget(self.warning)
         layout.addLayout(bottom)
         self.cancel.clicked.connect(self.reject)
@@ -100,6 +101,7 @@ class ImportPreview(Dialog):
         proposal = self._proposals[row]
         lines = proposal.lines(self._saved.get(proposal.profile.name))
         self.detail.setText("\n".join(map(plain, lines)))
+        self._details.verticalScrollBar().setValue(0)
 
     def _accept(self) -> None:
         self.chosen.emit(self._checked())
@@ -111,5 +113,6 @@ def _scrolled(label: QLabel) -> QScrollArea:
     area = QScrollArea()
     area.setWidget(label)
     area.setWidgetResizable(True)
+    area.setAccessibleName("What is taken")
     area.setFrameShape(QScrollArea.Shape.NoFrame)
     return area

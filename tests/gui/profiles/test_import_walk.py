@@ -82,7 +82,8 @@ def test_an_import_over_a_saved_profile_counts_in_the_window_at_once(
             preview = await read(app, tmp_path)
             preview.list.item(0).setCheckState(Qt.CheckState.Checked)
             preview.accept_button.click()
-            await until(lambda: app.sessions["shop"].profile.url == redis_url, what="the imported profile")
+            known = app.sessions.get  # it is away for a moment
+            await until(lambda: (now := known("shop")) and now.profile.url == redis_url, what="the imported profile")
             assert not app.sessions["shop"].connected
             dialog: Any = app._dialog
             await until(lambda: not dialog._tasks)

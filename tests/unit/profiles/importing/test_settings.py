@@ -112,9 +112,21 @@ def test_a_broker_in_parts_and_a_list(tmp_path: Path) -> None:
     assert listed.connection_url() == "redis://:a@x/5;redis://:b@y/5"
 
 
+def test_the_python_of_this_shell_is_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The window may be started from another shell, or from a menu."""
+    active = tmp_path / "active"
+    (active / "bin").mkdir(parents=True)
+    (active / "bin" / "python").write_text(f'#!/bin/sh\nexec "{sys.executable}" "$@"\n')
+    (active / "bin" / "python").chmod(0o700)
+    monkeypatch.setenv("VIRTUAL_ENV", str(active))
+    proposal = of_app(tmp_path, "app.conf.beat_schedule = {'tidy': {'task': 'shop.tidy', 'schedule': 60}}")
+    assert proposal.profile.schedule_stores == (f"code:shop?path={tmp_path}&python={active}/bin/python",)
+
+
 def test_the_apps_own_schedule_is_a_store_that_was_confirmed(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.delenv("VIRTUAL_ENV", raising=False)
     folder = tmp_path / "my shop"
     folder.mkdir()
     text = "app.conf.beat_schedule = {'tidy': {'task': 'shop.tidy', 'schedule': 60}}"
