@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import atexit
 import itertools
 import os
 import shutil
@@ -12,9 +11,12 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TypeVar
 
+from tests.support import temporary
+
 # Before Qt is imported, and for the programs that tests start. Qt and others look for XDG directories by themselves.
-_HOME = Path(tempfile.mkdtemp(prefix="deskq-tests-"))
-atexit.register(shutil.rmtree, _HOME, ignore_errors=True)
+_HOME = temporary.begin() / "xdg"
+temporary.shared_folders.add(_HOME)
+_HOME.mkdir(mode=0o700)
 os.environ["QT_QPA_PLATFORM"] = "offscreen"
 os.environ["PYTHON_KEYRING_BACKEND"] = "keyring.backends.null.Keyring"
 for _name in ("XDG_CONFIG_HOME", "XDG_STATE_HOME", "XDG_DATA_HOME", "XDG_CACHE_HOME", "XDG_RUNTIME_DIR"):
@@ -66,17 +68,19 @@ def _threads() -> set[threading.Thread]:
 
 @pytest.fixture(autouse=True)
 def _nothing_left_behind() -> Iterator[None]:
-    """Fails a test that leaves a thread or a child process behind."""
-    threads, processes = _threads(), set(children())
+    """Fails a test that leaves a thread, a child process or a temporary file behind."""
+    threads, processes, files = _threads(), set(children()), temporary.temporary_files()
 
     def leaks() -> list[str]:
         left = [f"thread {thread.name}" for thread in _threads() - threads]
         left += [
             f"process {pid}: {command}" for pid, command in children().items() if pid not in processes | shared_pids
         ]
+        left += [f"file {path}" for path in sorted(temporary.temporary_files() - files)]
         return left
 
-    yield
+    with temporary.removed_after_test():
+        yield
     try:
         wait_until(lambda: not leaks(), timeout=3)
     except AssertionError:

@@ -191,31 +191,34 @@ def test_postgresql_that_stands_still_is_not_waited_for(
     postgres: tuple[PostgresServer, DjangoProject], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The URL names a driver that the project has and deskq has not."""
-    monkeypatch.setattr(database_store, "ANSWER_SECONDS", 1)
     server, _ = postgres
     with server.connect() as connection:
         connection.execute(GONE)  # others use this server, too
         connection.execute(TABLE.format("BYTEA"))
         connection.execute(ROW, (b'{"b": 1}',))
-    url = f"db+postgresql+psycopg2://{USER}:{quote(PASSWORD, safe='')}@127.0.0.1:{server.port}/shop"
-    record = read(url, "a")
-    assert record is not None
-    assert (record.state, record.kind) == ("SUCCESS", "json")
-    with closing(open_results(profile_of(url))) as store:
-        store.get("a")
-        server.freeze()
-        try:
-            with pytest.raises(UserError, match="cannot be read"):
-                store.get("a")
-        finally:
-            server.thaw()
-        assert wait_until(lambda: _again(store), 20, "an answer") is not None
-    frozen_while_asked(server, url)
-    with pytest.raises(UserError, match="password authentication failed") as refused:
-        read(url.replace(quote(PASSWORD, safe=""), "c4n4ry"), "a")
-    assert "c4n4ry" not in str(refused.value)
-    with server.connect() as connection:
-        connection.execute(GONE)
+    try:
+        url = f"db+postgresql+psycopg2://{USER}:{quote(PASSWORD, safe='')}@127.0.0.1:{server.port}/shop"
+        record = read(url, "a")
+        assert record is not None
+        assert (record.state, record.kind) == ("SUCCESS", "json")
+        with pytest.raises(UserError, match="password authentication failed") as refused:
+            read(url.replace(quote(PASSWORD, safe=""), "c4n4ry"), "a")
+        assert "c4n4ry" not in str(refused.value)
+        # On a machine that does other things too, even an answer that comes may take so long: then it is asked again.
+        monkeypatch.setattr(database_store, "ANSWER_SECONDS", 1)
+        with closing(open_results(profile_of(url))) as store:
+            assert wait_until(lambda: _again(store), 20, "an answer") is not None
+            server.freeze()
+            try:
+                with pytest.raises(UserError, match="cannot be read"):
+                    store.get("a")
+            finally:
+                server.thaw()
+            assert wait_until(lambda: _again(store), 20, "an answer") is not None
+        frozen_while_asked(server, url)
+    finally:
+        with server.connect() as connection:
+            connection.execute(GONE)
 
 
 def _again(store: ResultStore) -> ResultRecord | None:
@@ -228,16 +231,22 @@ def _again(store: ResultStore) -> ResultRecord | None:
 def frozen_while_asked(server: PostgresServer, url: str) -> None:
     """It stands still when the connection is there already."""
     connected = DatabaseResults._found_table
+    frozen: list[bool] = []
 
     def freeze(store: DatabaseResults, connection: sqlalchemy.Connection) -> sqlalchemy.Table:
         server.freeze()
+        frozen.append(True)
         return connected(store, connection)
+
+    def given_up() -> bool:
+        with pytest.raises(UserError, match="cannot be read"):
+            read(url, "a")
+        return bool(frozen)
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(DatabaseResults, "_found_table", freeze)
         try:
-            with pytest.raises(UserError, match="cannot be read"):
-                read(url, "a")
+            wait_until(given_up, 20, "a connection within a second")
         finally:
             server.thaw()
 

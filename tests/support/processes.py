@@ -13,18 +13,34 @@ import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-# Kills the process groups it was told of once its standard input closes, that is when the test run is gone.
+# Once its standard input closes, that is when the test run is gone, it kills the process groups and removes the
+# folders that it was told of. After a run that was killed the processes of pytest-xdist and what they started end a
+# little later, and write until then: the folders must stay away for a while.
 _WATCHDOG = """
-import os, signal, sys
+import os, shutil, signal, sys, time
 signal.signal(signal.SIGINT, signal.SIG_IGN)
-groups = set()
+groups, folders, away = set(), [], 50
 for line in sys.stdin:
-    (groups.add if line[0] == "+" else groups.discard)(int(line[1:]))
+    if line[0] == "/":
+        folders.append(line[:-1])
+    elif line[0] == "=":
+        away = 1
+    else:
+        (groups.add if line[0] == "+" else groups.discard)(int(line[1:]))
 for group in groups:
     try:
         os.killpg(group, signal.SIGKILL)
     except OSError:
         pass
+seen = 0
+for again in range(600):
+    there = [folder for folder in folders if os.path.exists(folder)]
+    seen = 0 if there else seen + 1
+    if seen == away:
+        break
+    for folder in there:
+        shutil.rmtree(folder, ignore_errors=True)
+    time.sleep(0.05 if away == 1 else 0.2)
 """
 _watchdog: subprocess.Popen[str] | None = None
 _groups: set[int] = set()
@@ -53,9 +69,15 @@ def _end_all() -> None:
         with contextlib.suppress(OSError):
             os.killpg(group, signal.SIGKILL)
     if _watchdog is not None and _watchdog.stdin is not None:
+        _watchdog.stdin.write("=\n")
         _watchdog.stdin.close()
-        _watchdog.wait(10)
+        _watchdog.wait(60)
         _watchdog = None
+
+
+def remove_at_the_end(folder: Path) -> None:
+    """Have a folder removed when the test run is gone, however that ends."""
+    _tell_watchdog(str(folder))
 
 
 def free_port() -> int:

@@ -7,7 +7,6 @@ import os
 import signal
 import subprocess
 import sys
-import tempfile
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -17,6 +16,7 @@ from deskq.history.reading.reader import HistoryReader
 from deskq.history.reading.task_filter import TaskFilter
 from deskq.history.rows import RecorderStatus, TaskRow
 from tests.support.processes import Process
+from tests.support.temporary import folder_of_test
 from tests.support.waiting import wait_until
 
 _ROOT = Path(__file__).resolve().parents[2]
@@ -26,7 +26,7 @@ class Recording:
     """`deskq record URL --history PATH` as a process; `reader` reads what it writes."""
 
     def __init__(self, url: str, *options: str, history: Path | None = None) -> None:
-        self.folder = Path(tempfile.mkdtemp(prefix="deskq-record-"))
+        self.folder = folder_of_test("deskq-record-")
         self.history = history or self.folder / "history.sqlite"
         self._command = [sys.executable, "-m", "deskq", "record", url, "--history", str(self.history), *options]
         self._process: Process | None = None

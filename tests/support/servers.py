@@ -23,6 +23,7 @@ import redis
 from tests.support.certificates import Certificates, Pair
 from tests.support.installed_servers import ServerMissing, rabbitmq_binary, redis_binary
 from tests.support.processes import Process, free_port, shared_pids
+from tests.support.temporary import shared_folders
 from tests.support.waiting import wait_until
 
 _DATABASES = 64
@@ -37,6 +38,8 @@ class Server:
     def __init__(self, *, shared: bool = False) -> None:
         self._shared = shared
         self.directory = Path(tempfile.mkdtemp(prefix="deskq-server-"))
+        if shared:
+            shared_folders.add(self.directory)
         self._processes = []
 
     def _launch(self) -> None:

@@ -11,7 +11,7 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 
 TESTS = """
-import subprocess, sys, threading, time, warnings
+import subprocess, sys, tempfile, threading, time, warnings
 from PySide6.QtCore import qWarning
 
 stop = threading.Event()
@@ -26,6 +26,9 @@ def test_process():
 def test_end_both():
     stop.set()
     child.communicate()
+
+def test_folder():
+    tempfile.mkdtemp(prefix="forgotten-folder")
 
 def test_python_warning():
     warnings.warn("python warned")
@@ -53,6 +56,7 @@ def test_each_leak_fails_its_own_test(tmp_path: Path) -> None:
     out = ran.stdout
     assert "left behind: thread forgotten-thread" in out, out + ran.stderr
     assert "left behind: process" in out
+    assert "forgotten-folder" in out
     assert "forgotten-process" in out
     bad = {line.split("::")[1].split(" ")[0] for line in out.splitlines() if line.startswith(("FAILED", "ERROR"))}
-    assert bad == {"test_thread", "test_process", "test_python_warning", "test_qt_warning"}
+    assert bad == {"test_thread", "test_process", "test_folder", "test_python_warning", "test_qt_warning"}
