@@ -75,7 +75,7 @@ lint: $(STAMPS)/test
 	@echo "Lint, format, types and layers are in order."
 
 test: lint
-	@$(PYTEST) --numprocesses=auto --maxprocesses=4 --dist=loadfile
+	@$(PYTEST) --numprocesses=auto
 
 PART ?=
 versions:

@@ -9,7 +9,7 @@ import tempfile
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from tests.support import temporary
 
@@ -29,6 +29,7 @@ import keyring.backend  # noqa: E402
 import keyring.errors  # noqa: E402
 import pytest  # noqa: E402
 
+from tests.support import spreading  # noqa: E402
 from tests.support.installed_servers import ServerMissing  # noqa: E402
 from tests.support.processes import children, shared_pids  # noqa: E402
 from tests.support.servers import RabbitServer, RedisServer  # noqa: E402
@@ -60,6 +61,20 @@ class MemoryKeyring(keyring.backend.KeyringBackend):
     def delete_password(self, service: str, username: str) -> None:
         if self.passwords.pop((service, username), None) is None:
             raise keyring.errors.PasswordDeleteError(username)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    items[:] = spreading.in_order(items)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers() -> int:
+    return spreading.processes()
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> spreading.Spreading:
+    return spreading.Spreading(config, log)
 
 
 def _threads() -> set[threading.Thread]:
