@@ -32,6 +32,7 @@ import pytest  # noqa: E402
 from tests.support import spreading  # noqa: E402
 from tests.support.installed_servers import ServerMissing  # noqa: E402
 from tests.support.processes import children, shared_pids  # noqa: E402
+from tests.support.rabbit_of_run import rabbit_of_run  # noqa: E402
 from tests.support.servers import RabbitServer, RedisServer  # noqa: E402
 from tests.support.waiting import wait_until  # noqa: E402
 
@@ -151,10 +152,9 @@ def valkey_server() -> Iterator[RedisServer]:
 
 
 @pytest.fixture(scope="session")
-def rabbit_server() -> Iterator[RabbitServer]:
-    """One RabbitMQ for all tests. Do not kill or freeze it."""
-    with _need(lambda: RabbitServer(shared=True)) as server:
-        yield server
+def rabbit_server() -> RabbitServer:
+    """One RabbitMQ for all tests, of other processes, too. Do not kill or freeze it."""
+    return _need(rabbit_of_run)
 
 
 @pytest.fixture
@@ -174,5 +174,5 @@ def valkey_url(valkey_server: RedisServer) -> Iterator[str]:
 @pytest.fixture
 def rabbit_vhost_url(rabbit_server: RabbitServer) -> Iterator[str]:
     """A vhost that is empty and nobody else's."""
-    with rabbit_server.vhost(f"test{next(_numbers)}") as url:
+    with rabbit_server.vhost(f"test{os.getpid()}-{next(_numbers)}") as url:
         yield url

@@ -64,9 +64,9 @@ def test_a_task_that_looks_for_it_stops(redis_url: str, tmp_path: Path, backend:
     config = {"result_backend": url, "task_track_started": True, "result_expires": 900}
     profile = shop(redis_url, url)
     with CeleryWorker(redis_url, config=config), sample_client(redis_url, **config) as client:
-        assert client.send_task("sample.add", (1, 2)).get(timeout=30) == 3  # a database's table is made by now
+        assert client.send_task("sample.add", (1, 2)).get(timeout=120) == 3  # a database's table is made by now
         done, running = client.send_task("sample.abortable", (0,)), client.send_task("sample.abortable")
-        done.get(timeout=30)
+        done.get(timeout=120)
         wait_until(lambda: running.state == "STARTED", 30)
         assert stored_states(profile, [done.id, running.id, "never"]) == {done.id: "SUCCESS", running.id: "STARTED"}
         items = aborted(profile, [running.id, done.id])
@@ -74,8 +74,8 @@ def test_a_task_that_looks_for_it_stops(redis_url: str, tmp_path: Path, backend:
         assert items[0].words == "stored; it was STARTED"
         assert items[0].command.endswith("stored now: STARTED")
         assert "its result stays" in items[1].words
-        assert running.get(timeout=30) == "stopped"
-        assert done.get(timeout=30) == "ran to its end"
+        assert running.get(timeout=120) == "stopped"
+        assert done.get(timeout=120) == "ran to its end"
         (again,) = aborted(profile, [running.id])
         assert (again.outcome, "SUCCESS" in again.words) == (Outcome.GONE, True)
 

@@ -46,7 +46,7 @@ class Site:
         """What the worker says of itself."""
         with closing(RemoteControl(self.profile)) as remote:
             name = self.worker.hostname
-            return remote.inspect(method, destination=[name], timeout=20, limit=1, arguments=arguments)[name]
+            return remote.inspect(method, destination=[name], timeout=80, limit=1, arguments=arguments)[name]
 
     def queues(self) -> set[str]:
         return {queue["name"] for queue in self.ask("active_queues")}

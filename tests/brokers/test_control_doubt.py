@@ -65,7 +65,7 @@ def paused() -> list[str]:
 
 def queues(profile: Profile, worker: CeleryWorker) -> set[str]:
     with closing(RemoteControl(profile)) as remote:
-        answers = remote.inspect("active_queues", destination=[worker.hostname], timeout=10, limit=1)
+        answers = remote.inspect("active_queues", destination=[worker.hostname], timeout=40, limit=1)
     replies = answers[worker.hostname]
     assert isinstance(replies, list)
     return {queue["name"] for queue in replies}
@@ -215,7 +215,7 @@ def test_nodes_are_known_under_a_key_prefix(redis_url: str) -> None:
         assert control_nodes(prefixed) == ControlNodes(frozenset({worker.hostname}), 1)
         assert control_nodes(profile) == ControlNodes(frozenset(), 0)
         with closing(RemoteControl(prefixed)) as remote:
-            assert remote.inspect("ping", timeout=10, limit=1) == {worker.hostname: {"ok": "pong"}}
+            assert remote.inspect("ping", timeout=40, limit=1) == {worker.hostname: {"ok": "pong"}}
         assert "pidbox" not in worker.log()  # what goes to nobody harms nobody
 
 

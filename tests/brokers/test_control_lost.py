@@ -44,7 +44,7 @@ def grown(profile: Profile, worker: CeleryWorker) -> ItemRow:
 
 def processes(profile: Profile, worker: CeleryWorker) -> int:
     with closing(RemoteControl(profile)) as remote:
-        replies: Any = remote.inspect("stats", destination=[worker.hostname], timeout=10, limit=1)
+        replies: Any = remote.inspect("stats", destination=[worker.hostname], timeout=40, limit=1)
     return len(replies[worker.hostname]["pool"]["processes"])
 
 
@@ -97,5 +97,5 @@ def test_a_revocation_that_was_told_stays_told_when_asking_on_fails(
     assert item.outcome == "unknown"
     monkeypatch.undo()
     with closing(RemoteControl(direct)) as remote:
-        replies: Any = remote.inspect("revoked", destination=[worker.hostname], timeout=10, limit=1)
+        replies: Any = remote.inspect("revoked", destination=[worker.hostname], timeout=40, limit=1)
     assert "no-such-id" in replies[worker.hostname]

@@ -27,7 +27,7 @@ def tls_server(folder: Path, days: int) -> Iterator[tuple[int, str]]:
     certificate, key = folder / "cert.pem", folder / "key.pem"
     made = [openssl, "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"]
     made += ["-days", str(days), "-subj", "/O=Shop/CN=localhost", "-addext", "subjectAltName=DNS:localhost"]
-    subprocess.run([*made, "-keyout", str(key), "-out", str(certificate)], check=True, capture_output=True, timeout=30)
+    subprocess.run([*made, "-keyout", str(key), "-out", str(certificate)], check=True, capture_output=True, timeout=120)
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(certificate, key)
     listening = socket.create_server(("127.0.0.1", 0))

@@ -119,7 +119,7 @@ def test_looking_moves_nobody_s_messages(redis_url: str, broker: RedisBroker, re
         client.zadd("unacked_index", {"tag": time.time() - 7_200})
         try:
             for _ in range(3):
-                assert worker.hostname in remote.inspect("ping", timeout=20, limit=1)
+                assert worker.hostname in remote.inspect("ping", timeout=80, limit=1)
                 remote.inspect("active", timeout=0.5)
                 source.read(0.1)
                 broker.queue_names()

@@ -137,7 +137,7 @@ def test_django_celery_results(redis_url: str, tmp_path: Path) -> None:
     )
     environment = {**os.environ, "DJANGO_SETTINGS_MODULE": "shop_settings", "PYTHONPATH": str(tmp_path)}
     migrate = [sys.executable, "-m", "django", "migrate", "--verbosity=0"]
-    subprocess.run(migrate, env=environment, check=True, timeout=60, cwd=tmp_path)
+    subprocess.run(migrate, env=environment, check=True, timeout=240, cwd=tmp_path)
     config = {"result_backend": "django-db", "result_extended": True, "result_accept_content": ["json"]}
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("DJANGO_SETTINGS_MODULE", "shop_settings")

@@ -99,7 +99,7 @@ def test_servers_end_when_the_test_run_is_killed(tmp_path: Path) -> None:
         "print(server.directory, flush=True)\n"
         "os.kill(os.getpid(), signal.SIGKILL)\n"
     )
-    ran = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=False)
+    ran = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=240, check=False)
     directory = ran.stdout.strip()
     assert directory, ran.stderr
     wait_until(lambda: not processes_mentioning(directory), what="the orphaned server to end")
@@ -110,7 +110,7 @@ def test_servers_end_when_the_test_run_is_killed(tmp_path: Path) -> None:
 def test_a_worker_does_work_and_leaves_nothing(pool: str, redis_url: str) -> None:
     with sample_client(redis_url) as app:
         with CeleryWorker(redis_url, pool=pool) as worker:
-            assert app.send_task("sample.add", (2, 3)).get(timeout=20) == 5
+            assert app.send_task("sample.add", (2, 3)).get(timeout=80) == 5
             marker = worker.hostname
             assert processes_mentioning(marker)
         assert processes_mentioning(marker) == []
@@ -123,7 +123,7 @@ def test_a_worker_does_work_and_leaves_nothing(pool: str, redis_url: str) -> Non
 def test_a_worker_on_rabbitmq(rabbit_vhost_url: str) -> None:
     config = {"result_backend": "rpc://"}
     with sample_client(rabbit_vhost_url, **config) as app, CeleryWorker(rabbit_vhost_url, config=config):
-        assert app.send_task("sample.add", (2, 3)).get(timeout=20) == 5
+        assert app.send_task("sample.add", (2, 3)).get(timeout=80) == 5
 
 
 def test_a_database_is_nobody_else_s(needs: Callable[[Callable[[], RedisServer]], RedisServer]) -> None:

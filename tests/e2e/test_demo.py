@@ -104,14 +104,14 @@ def test_time_limits_are_kept_and_a_second_demo_takes_the_first_one_s_database(r
         ):
             services.ready()
             with pytest.raises(TimeLimitExceeded):
-                client.send_task("report.export", (2024,), queue="slow").get(timeout=60)
+                client.send_task("report.export", (2024,), queue="slow").get(timeout=240)
 
 
 def as_program(arguments: list[str], *, first: str) -> subprocess.CompletedProcess[str]:
     """Run deskq's entry point in a process that was prepared."""
     code = f"import sys; {first}; from deskq.cli import main; sys.exit(main({arguments!r}))"
     command = [sys.executable, "-c", code]
-    return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False, cwd=_ROOT)
+    return subprocess.run(command, capture_output=True, text=True, timeout=240, check=False, cwd=_ROOT)
 
 
 def test_what_the_demo_lacks_is_told_with_what_to_install() -> None:

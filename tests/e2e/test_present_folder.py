@@ -50,7 +50,7 @@ def test_the_recorder(hostile: Path, tmp_path: Path, redis_url: str) -> None:
     try:
         wait_until(lambda: history.exists() or process.poll() is not None, 30, "a history")
     finally:
-        _, words = process.communicate(timeout=30)
+        _, words = process.communicate(timeout=120)
     assert (process.returncode, ran(hostile)) == (0, []), words.decode()
 
 
@@ -59,7 +59,7 @@ def test_deskq_as_a_module(hostile: Path) -> None:
         [sys.executable, "-m", "deskq", "doctor", "redis://127.0.0.1:1/0"],
         cwd=hostile,
         capture_output=True,
-        timeout=60,
+        timeout=240,
         check=False,
     )
     assert done.returncode == 1, done.stderr

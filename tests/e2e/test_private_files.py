@@ -71,7 +71,7 @@ def test_commands_and_the_recorder(tmp_path: Path, redis_url: str) -> None:
     deskq = [sys.executable, "-m", "deskq"]
 
     def run(*arguments: str) -> None:
-        subprocess.run([*deskq, *arguments], env=environment, check=True, timeout=60, capture_output=True, umask=0)
+        subprocess.run([*deskq, *arguments], env=environment, check=True, timeout=240, capture_output=True, umask=0)
 
     run("profiles", "add", "shop", redis_url)
     history = elsewhere / "deep" / "h.sqlite"

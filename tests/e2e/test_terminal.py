@@ -78,7 +78,7 @@ def test_tasks(form: str, hostile_history: Path) -> None:
 def test_csv_in_a_pipe_holds_no_controls_and_json_the_very_same(hostile_history: Path, tmp_path: Path) -> None:
     def said(*arguments: str) -> str:
         command = [sys.executable, "-m", "deskq", *arguments]
-        return subprocess.run(command, capture_output=True, timeout=60, check=True).stdout.decode()
+        return subprocess.run(command, capture_output=True, timeout=240, check=True).stdout.decode()
 
     text = said("tasks", str(hostile_history), "--format", "csv")
     assert STEERS.sub("", text).count("\n") == text.count("\n")

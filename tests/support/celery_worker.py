@@ -53,7 +53,8 @@ class CeleryWorker:
     def start(self, timeout: float = 60) -> Self:
         """Returns when it says that it consumes its queues and listens to control messages."""
         directory = Path(tempfile.mkdtemp(prefix="deskq-worker-"))
-        self._process = Process(self._args, log=directory / "worker.log", env=self._environment, cwd=_ROOT)
+        environment = {**self._environment, "TMPDIR": str(directory)}  # a killed one leaves files there
+        self._process = Process(self._args, log=directory / "worker.log", env=environment, cwd=_ROOT)
         try:
             wait_until(self._ready, timeout, f"{self.hostname} to be ready")
         except BaseException as error:

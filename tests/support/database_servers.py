@@ -52,7 +52,7 @@ class _DatabaseServer(Server):
             env=self._environment(),
             capture_output=True,
             text=True,
-            timeout=90,
+            timeout=360,
             check=False,
         )
         if ran.returncode != 0:

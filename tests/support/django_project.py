@@ -81,7 +81,7 @@ class DjangoProject:
             cwd=self.folder,
             capture_output=True,
             text=True,
-            timeout=90,
+            timeout=360,
             check=False,
         )
         assert ran.returncode == 0, ran.stderr

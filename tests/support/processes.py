@@ -10,14 +10,16 @@ import signal
 import socket
 import subprocess
 import sys
+import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 # Once its standard input closes, that is when the test run is gone, it kills the process groups and removes the
-# folders that it was told of. After a run that was killed the processes of pytest-xdist and what they started end a
-# little later, and write until then: the folders must stay away for a while.
+# folders that it was told of; a file PID.group in such a folder tells of a group, too. After a run that was killed the
+# processes of pytest-xdist and what they started end a little later, and write until then: the folders must stay away
+# for a while.
 _WATCHDOG = """
-import os, shutil, signal, sys, time
+import glob, os, shutil, signal, sys, time
 signal.signal(signal.SIGINT, signal.SIG_IGN)
 groups, folders, away = set(), [], 50
 for line in sys.stdin:
@@ -27,6 +29,8 @@ for line in sys.stdin:
         away = 1
     else:
         (groups.add if line[0] == "+" else groups.discard)(int(line[1:]))
+for folder in folders:
+    groups |= {int(os.path.basename(path).split(".")[0]) for path in glob.glob(folder + "/*.group")}
 for group in groups:
     try:
         os.killpg(group, signal.SIGKILL)
@@ -150,10 +154,25 @@ class Process:
     def kill(self) -> int:
         """SIGKILL to the whole group, at once."""
         self.send_group(signal.SIGKILL)
-        code = self._popen.wait(15)
+        code = self._popen.wait(60)
+        # What it started ends a little later, and is then reaped by somebody else.
+        deadline = time.monotonic() + 60
+        with contextlib.suppress(ProcessLookupError):
+            while time.monotonic() < deadline:
+                os.killpg(self.pid, 0)
+                time.sleep(0.01)
+        self._forget()
+        return code
+
+    def leave_to(self, folder: Path) -> None:
+        """It outlives this process of the test run, and ends when the one ends that has the folder removed."""
+        (folder / f"{self.pid}.group").touch()
+        self._forget()
+        self._popen.returncode = 0  # nobody here waits for it
+
+    def _forget(self) -> None:
         _groups.discard(self.pid)
         _tell_watchdog(f"-{self.pid}")
-        return code
 
 
 def children(of: int | None = None) -> dict[int, str]:

@@ -17,7 +17,7 @@ from deskq.history.reading.task_filter import TaskFilter
 from deskq.history.rows import RecorderStatus, TaskRow
 from tests.support.processes import Process
 from tests.support.temporary import folder_of_test
-from tests.support.waiting import wait_until
+from tests.support.waiting import PATIENCE, wait_until
 
 _ROOT = Path(__file__).resolve().parents[2]
 
@@ -140,7 +140,7 @@ def deskq(*arguments: str, stdin: str = "") -> subprocess.CompletedProcess[str]:
         input=stdin,
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=60 * PATIENCE,
         check=False,
         cwd=_ROOT,
         env=dict(os.environ),

@@ -35,9 +35,9 @@ class Server:
     directory: Path
     _processes: list[Process]
 
-    def __init__(self, *, shared: bool = False) -> None:
+    def __init__(self, *, shared: bool = False, within: Path | None = None) -> None:
         self._shared = shared
-        self.directory = Path(tempfile.mkdtemp(prefix="deskq-server-"))
+        self.directory = Path(tempfile.mkdtemp(prefix="deskq-server-", dir=within))
         if shared:
             shared_folders.add(self.directory)
         self._processes = []
@@ -101,6 +101,12 @@ class Server:
         """Ends it in order and starts it again on the same port."""
         self._end(Process.end)
         self.start()
+
+    def leave_to(self, folder: Path) -> None:
+        """It runs on until the folder goes with the test run; this object can be pickled then."""
+        for process in self._processes:
+            process.leave_to(folder)
+        self._processes.clear()
 
     def freeze(self) -> None:
         """Lets it hang: connections stay open and nothing answers."""
@@ -188,7 +194,7 @@ class RedisServer(Server):
 
     def new_client(self, db: int = 0) -> redis.Redis:
         """A client that the caller closes."""
-        return redis.Redis.from_url(self.url_of(db), socket_timeout=10)
+        return redis.Redis.from_url(self.url_of(db), socket_timeout=40)
 
     def _launch(self) -> None:
         options = {
@@ -232,9 +238,16 @@ class RabbitServer(Server):
     With `tls` it listens at `tls_port` as well and asks clients for a certificate; `present` changes its own.
     """
 
-    def __init__(self, *, management: bool = True, tls: Certificates | None = None, shared: bool = False) -> None:
+    def __init__(
+        self,
+        *,
+        management: bool = True,
+        tls: Certificates | None = None,
+        shared: bool = False,
+        within: Path | None = None,
+    ) -> None:
         self._binary = rabbitmq_binary()
-        super().__init__(shared=shared)
+        super().__init__(shared=shared, within=within)
         self.port, self.management_port, self.tls_port = free_port(), free_port(), free_port()
         self._tls = tls
         self._management = management
@@ -266,7 +279,7 @@ class RabbitServer(Server):
             },
         )
         try:
-            with urllib.request.urlopen(request, timeout=10) as answer:
+            with urllib.request.urlopen(request, timeout=40) as answer:
                 text = answer.read()
         except urllib.error.HTTPError as refused:
             refused.close()  # a node that is starting says 500
@@ -281,7 +294,7 @@ class RabbitServer(Server):
             env=self._environment(),
             capture_output=True,
             text=True,
-            timeout=60,
+            timeout=240,
             check=False,
         )
         if result.returncode != 0:
@@ -356,7 +369,7 @@ class RabbitServer(Server):
         try:
             if self._management:
                 self.management("GET", "/api/overview")
-            with socket.create_connection(("127.0.0.1", self.port), timeout=5) as greeting:
+            with socket.create_connection(("127.0.0.1", self.port), timeout=20) as greeting:
                 greeting.sendall(b"AMQP\x00\x00\x09\x01")
                 return greeting.recv(1) == b"\x01"  # the method frame connection.start
         except OSError:
@@ -366,7 +379,7 @@ class RabbitServer(Server):
         """Evaluates an Erlang expression in the node, such as "node()."; what it printed."""
         ctl = self._binary.with_name("rabbitmqctl")
         ran = subprocess.run(
-            [ctl, "eval", expression], env=self._environment(), capture_output=True, text=True, timeout=60, check=True
+            [ctl, "eval", expression], env=self._environment(), capture_output=True, text=True, timeout=240, check=True
         )
         return ran.stdout
 

@@ -14,6 +14,7 @@ from tests.support.processes import remove_at_the_end
 shared_folders: set[Path] = set()
 """What whole sessions share, such as a server's: not left behind by the test that happened to start it."""
 _of_tests: list[Path] = []
+_RUN = "DESKQ_TESTS_RUN"
 
 
 def begin() -> Path:
@@ -26,7 +27,14 @@ def begin() -> Path:
     remove_at_the_end(folder)
     folder.chmod(0o711)  # databases run as somebody else
     os.environ["TMPDIR"] = tempfile.tempdir = str(folder)
+    if "PYTEST_XDIST_WORKER" not in os.environ or not Path(os.environ.get(_RUN, "")).is_dir():
+        os.environ[_RUN] = str(folder)
     return folder
+
+
+def folder_of_run() -> Path:
+    """The folder that the processes of pytest-xdist have in common; of a run without them, its folder."""
+    return Path(os.environ[_RUN])
 
 
 def folder_of_test(prefix: str) -> Path:

@@ -41,7 +41,7 @@ def test_clean(deskq_home):
 """
 
 
-@pytest.mark.timeout(60)
+@pytest.mark.timeout(300)
 def test_each_leak_fails_its_own_test(tmp_path: Path) -> None:
     (tmp_path / "test_leaks.py").write_text(TESTS)
     command = [sys.executable, "-m", "pytest", "-p", "tests.conftest", "-c", "pyproject.toml", "--no-header", "-rA"]
@@ -51,7 +51,7 @@ def test_each_leak_fails_its_own_test(tmp_path: Path) -> None:
         capture_output=True,
         text=True,
         check=False,
-        timeout=50,
+        timeout=240,
     )
     out = ran.stdout
     assert "left behind: thread forgotten-thread" in out, out + ran.stderr

@@ -288,7 +288,7 @@ def test_tasks_may_lie_on_the_clipboard_when_the_program_ends() -> None:
         "assert tasks_in(app.clipboard().mimeData()) == ('shop', ['a', 'b'])\n"
         "assert app.clipboard().text() == 'a\\nb'\n"
     )
-    ran = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=False)
+    ran = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=240, check=False)
     assert ran.returncode == 0, ran.stderr
 
 

@@ -203,7 +203,7 @@ def test_an_abortable_task_is_asked_to_stop(redis_url: str, tmp_path: Path, run:
             dialog = await said_yes(app)
             assert dialog.model.rows()[0].outcome is Outcome.GONE
             dialog.reject()
-            assert client.AsyncResult(uuid).get(timeout=40) == "stopped"
+            assert client.AsyncResult(uuid).get(timeout=160) == "stopped"
 
     with CeleryWorker(redis_url), sample_client(redis_url) as client:
         run(scenario(client))

@@ -48,5 +48,5 @@ def test_what_is_saved_is_there_at_once_though_the_disk_is_slow(home: Path, monk
 
 def test_the_end_of_the_program_waits_for_it(home: Path) -> None:
     words = "from deskq.views.widgets import window_state as s; [s.save_text(f'k/{n}', str(n)) for n in range(50)]"
-    subprocess.run([sys.executable, "-c", words], check=True, timeout=60, env=dict(os.environ))
+    subprocess.run([sys.executable, "-c", words], check=True, timeout=240, env=dict(os.environ))
     assert [window_state.load_text(f"k/{n}") for n in range(50)] == [str(n) for n in range(50)]
