@@ -27,6 +27,7 @@ from deskq.models.overview.summary import read_summary
 from deskq.profiles import Environment, Profile
 from deskq.services.background.gc_tuning import GuiThreadCollector
 from deskq.services.instance_server import Handover
+from deskq.services.session import ProfileSession
 from deskq.views.shell.crash_report import CrashReports, say_message, unheard
 from deskq.views.shell.pictures import take_pictures
 from deskq.views.widgets import theme, window_state
@@ -36,6 +37,8 @@ if TYPE_CHECKING:
 
 SWITCH_SECONDS: Final = 0.001
 """How long another thread keeps Python from the GUI thread. With Python's own 5 ms a turn that waits often is felt."""
+_BEGIN_SECONDS: Final = 60.0
+"""How long a busy machine may take until the demo is recorded: then the seconds begin that it runs without a screen."""
 
 
 def run_window(profiles: Sequence[Profile]) -> int:
@@ -140,6 +143,7 @@ async def _demo(
         if not headless:
             await app.closed.wait()
             return 0
+        await _heard(session, app.closed)
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(app.closed.wait(), seconds)
         if pictures is not None:
@@ -151,6 +155,15 @@ async def _demo(
         await app.stop()
     print(json.dumps(summary))
     return 0
+
+
+async def _heard(session: ProfileSession, closed: asyncio.Event) -> None:
+    """Return when the recorder records, the window is closed, or a busy machine has had its time."""
+    deadline = asyncio.get_running_loop().time() + _BEGIN_SECONDS
+    while not session.heard and asyncio.get_running_loop().time() < deadline:
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(closed.wait(), 0.1)
+            return
 
 
 def _close_on_signals(app: App) -> None:

@@ -21,7 +21,7 @@ from types import FrameType
 _POLL_SECONDS = 0.5
 _GRACE_SECONDS = 5.0
 _REMOVING_SECONDS = 60.0
-_AWAY = 4
+_AWAY = 10
 """So many looks in a row must find none of the folders."""
 
 

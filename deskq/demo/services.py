@@ -154,6 +154,7 @@ class DemoServices:
         environment = {key: value for key, value in os.environ.items() if not key.startswith(_FOREIGN)}
         environment["DESKQ_DEMO_BROKER"] = self.broker_url
         environment["C_FORCE_ROOT"] = "1"
+        environment["TMPDIR"] = str(self.folder)  # a worker that is killed leaves files
         launcher = python_command("deskq.demo.launcher", str(os.getpid()), *self._folders, "--")
         package = str(Path(__file__).resolve().parents[2])
         environment["PYTHONPATH"] = os.pathsep.join(filter(None, (package, environment.get("PYTHONPATH"))))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import select
 import signal
 import sys
 import threading
@@ -82,6 +83,15 @@ def _signals(stop: Stop) -> Iterator[None]:
     finally:
         for number, handling in before.items():
             signal.signal(number, handling)
+
+
+def parent_is_gone() -> bool:
+    """Has a child's parent ended? What it had to say must have been read. See ``_stop_with_parent``."""
+    try:
+        readable, _, _ = select.select([0], [], [], 0)
+    except (OSError, ValueError):  # no pipe, or a system that selects sockets only
+        return False
+    return bool(readable) and not os.read(0, 4096)
 
 
 def _stop_with_parent(stop: threading.Event) -> None:

@@ -15,6 +15,7 @@ from deskq.actions.messages.attendance import Target, unattended
 from deskq.actions.plan import Plan
 from deskq.actions.safety import Confirmation
 from deskq.errors import UserError
+from deskq.services.background.owned_tasks import tell_from_thread
 from deskq.services.session import ProfileSession
 
 
@@ -59,7 +60,7 @@ class Carrying(QObject):
         loop = asyncio.get_running_loop()
 
         def tell(progress: Progress) -> None:
-            loop.call_soon_threadsafe(self.progress.emit, progress)
+            tell_from_thread(loop, self, lambda: self.progress.emit(progress))
 
         def work() -> Progress:
             journal = Journal()

@@ -245,6 +245,8 @@ class ProfileSession(QObject):
                     await asyncio.wait_for(asyncio.shield(process.wait()), STOP_SECONDS)
                 if process.returncode is None:
                     process.kill()
+                    with contextlib.suppress(asyncio.CancelledError):
+                        await process.wait()  # else the loop could end before it has heard of the end
 
     async def _watch(self) -> None:
         """Announce new revisions at most ten times a second, and the recorder's status once a second."""

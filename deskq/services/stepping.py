@@ -16,6 +16,7 @@ from deskq.actions.safety import Confirmation
 from deskq.actions.steps import Doer, StepCarrier, undo_plan
 from deskq.errors import UserError
 from deskq.profiles import Profile
+from deskq.services.background.owned_tasks import tell_from_thread
 
 _TELL_SECONDS: Final = 0.25
 """How often the steps of a plan that is under way are read anew."""
@@ -92,14 +93,16 @@ class Stepping(QObject):
             last = progress.phase in ("done", "stopped")
             if last or time.monotonic() - told >= _TELL_SECONDS:
                 told = time.monotonic()
-                loop.call_soon_threadsafe(self.progress.emit, progress, journal.items(self.plan.id))
+                items = journal.items(self.plan.id)
+                tell_from_thread(loop, self, lambda: self.progress.emit(progress, items))
 
         try:
             carrier = self._carrier = StepCarrier(self.plan, self.profile, journal, self._doer(), tell)
             if self._stopped:
                 carrier.stop()
             result = carrier.run(confirmation)
-            loop.call_soon_threadsafe(self.progress.emit, result, journal.items(self.plan.id))
+            items = journal.items(self.plan.id)
+            tell_from_thread(loop, self, lambda: self.progress.emit(result, items))
             return result, bool(journal.undos(self.plan.id))
         finally:
             journal.close()

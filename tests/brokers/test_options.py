@@ -75,13 +75,14 @@ def sentinel(needs: Callable[[Callable[[], Any]], Any]) -> Iterator[RedisSentine
 
 
 def test_a_master_behind_a_sentinel(sentinel: RedisSentinel) -> None:
-    """The first sentinel of the URL is down, as it may be."""
-    url = f"sentinel://:m4ster@127.0.0.1:1/0;sentinel://:m4ster@127.0.0.1:{sentinel.port}/0"
+    """The first sentinel of the profile's URL is down, as it may be. Celery itself takes 7 s for that each time."""
+    down, up = "sentinel://:m4ster@127.0.0.1:1/0", f"sentinel://:m4ster@127.0.0.1:{sentinel.port}/0"
+    url, workers = f"{down};{up}", f"{up};{down}"
     config = {"worker_send_task_events": True, "broker_transport_options": {"master_name": "shop"}}
     config["result_backend"] = "disabled://"
     profile = Profile.from_url(url, redis=RedisOptions(sentinel_master="shop"))
     assert "m4ster" not in profile.url
-    with CeleryWorker(url, pool="threads", config=config) as worker, sample_client(url, **config) as client:
+    with CeleryWorker(workers, pool="threads", config=config) as worker, sample_client(workers, **config) as client:
         steps = states(profile)
         assert {step.state for step in steps.values()} == {"ok"}
         assert f"The master is 127.0.0.1:{sentinel.master.port}" in steps["login"].evidence

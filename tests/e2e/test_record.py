@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import subprocess
+import sys
 import uuid
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import pytest
 import redis
 
+from deskq.errors import UserError
+from deskq.history.reading.reader import HistoryReader
 from deskq.history.reading.task_filter import TaskFilter
 from deskq.profiles import Profile, profile_to_json
 from deskq.protocol.task_summary import derive
@@ -193,10 +199,36 @@ def test_a_broker_that_restarts_is_a_gap_and_is_read_again(
 
 
 def test_a_window_s_recorder_ends_when_its_standard_input_closes(redis_url: str, tmp_path: Path) -> None:
-    profile = Profile.from_url(redis_url, history=str(tmp_path / "h.sqlite"))
+    history = tmp_path / "h.sqlite"
+    profile = Profile.from_url(redis_url, history=str(history))
+    command = [sys.executable, "-m", "deskq", "record", "--child"]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as child:
+        assert child.stdin is not None
+        child.stdin.write(profile_to_json(profile) + "\n")
+        child.stdin.flush()
+
+        def recording() -> bool:
+            with contextlib.suppress(UserError), closing(HistoryReader(history)) as reader:
+                return reader.status().state == "recording"
+            return False
+
+        try:
+            wait_until(recording, 30, "the recorder to record")
+        finally:
+            out, _ = child.communicate(timeout=60)
+    assert child.returncode == 0
+    assert json.loads(out)["gaps"] == 0
+
+
+def test_a_recorder_whose_window_is_gone_already_writes_nothing(
+    redis_url: str, deskq_home: Path, tmp_path: Path
+) -> None:
+    """A demo that was killed while its recorder started: nobody would remove what it writes."""
+    profile = Profile.from_url(redis_url, history=str(tmp_path / "made" / "h.sqlite"))
     result = deskq("record", "--child", stdin=profile_to_json(profile) + "\n")
-    assert result.returncode == 0, result.stderr
-    assert json.loads(result.stdout)["gaps"] == 0
+    assert (result.returncode, result.stdout) == (0, ""), result.stderr
+    assert not (tmp_path / "made").exists()
+    assert [path for path in deskq_home.rglob("*") if path.is_file()] == []
 
 
 def test_second_recorder_on_one_history_refuses(redis_url: str) -> None:

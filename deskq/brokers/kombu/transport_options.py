@@ -5,6 +5,9 @@ from __future__ import annotations
 import ssl
 from typing import Any, Final
 
+from redis.backoff import NoBackoff
+from redis.retry import Retry
+
 from deskq.brokers.redis.sentinels import sentinel_login
 from deskq.profiles import Profile
 
@@ -34,7 +37,9 @@ def transport_options(profile: Profile) -> dict[str, Any]:
             options["global_keyprefix"] = redis.global_keyprefix
         if redis.sentinel_master:
             options["master_name"] = redis.sentinel_master
-            options["sentinel_kwargs"] = sentinel_login(profile)
+            # Without tries of its own: redis-py tries a sentinel that is down four times, for 7 s, before the next one.
+            once = {"socket_connect_timeout": 5.0, "socket_timeout": 10.0, "retry": Retry(NoBackoff(), 0)}
+            options["sentinel_kwargs"] = {**once, **sentinel_login(profile)}
     elif profile.transport == "amqp":  # py-amqp would wait for an answer without end
         options = {"read_timeout": ANSWER_SECONDS, "write_timeout": ANSWER_SECONDS}
     elif profile.transport == "other":  # some transports take folders or regions from options: the query gives them

@@ -16,10 +16,12 @@ from deskq.profiles import profile_from_json
 def run(options: argparse.Namespace) -> int:
     """Record until interrupted, then print the summary as JSON."""
     from deskq.actions.journal.acted import JournalOfActs
-    from deskq.recorder.process import record
+    from deskq.recorder.process import parent_is_gone, record
 
     if options.child:
         profile = profile_from_json(sys.stdin.readline())
+        if parent_is_gone():  # before anything is written: the demo's folders go with the demo
+            return 0
     elif options.profile:
         profile = profile_of(options.profile, options)
     else:

@@ -1,11 +1,14 @@
-"""Tasks of the loop that end with the object they work for."""
+"""Work that ends with the object it is for: tasks of the loop, and what a thread still has to tell."""
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
+from collections.abc import Callable
 from typing import Any
 
 from PySide6.QtCore import QObject
+from shiboken6 import isValid
 
 
 def end_with(owner: QObject, task: asyncio.Task[Any]) -> None:
@@ -15,3 +18,9 @@ def end_with(owner: QObject, task: asyncio.Task[Any]) -> None:
     """
     connection = owner.destroyed.connect(lambda *_: task.cancel())
     task.add_done_callback(lambda _: QObject.disconnect(connection))
+
+
+def tell_from_thread(loop: asyncio.AbstractEventLoop, owner: QObject, tell: Callable[[], object]) -> None:
+    """Call ``tell`` in the loop; without effect where the owner or the loop has ended meanwhile."""
+    with contextlib.suppress(RuntimeError):  # the loop is closed
+        loop.call_soon_threadsafe(lambda: tell() if isValid(owner) else None)
