@@ -23,6 +23,7 @@ from deskq.schedules.diff import Change
 from deskq.schedules.model import Clocked, Crontab, Entry, Interval, RRule, Schedule, ScheduleStore, Solar
 from deskq.schedules.opening import open_store
 from deskq.schedules.stores.django.store import DjangoBeatStore
+from deskq.schedules.stores.redbeat.store import RedBeatStore
 from deskq.schedules.text.compact import schedule_to_text, span_of
 from deskq.schedules.text.toml import entry_to_plain
 from deskq.schedules.timing.validation import check
@@ -240,7 +241,8 @@ def beneath(store: ScheduleStore, entry: Entry) -> dict[str, Any]:
             task = store._look(connection).task
             row = connection.execute(sqlalchemy.select(task).where(task.c.id == int(entry.key))).mappings().one()
             return {key: value for key, value in row.items() if key != "date_changed"}
-    server: Any = store._client  # type: ignore[attr-defined]
+    assert isinstance(store, RedBeatStore)
+    server: Any = store._nodes.at(entry.key.encode())
     definition, meta = server.hmget(entry.key, "definition", "meta")
     return {**json.loads(definition), "meta": meta, "others": server.hkeys(entry.key)}
 

@@ -43,8 +43,8 @@ def test_a_history_that_was_salvaged_is_followed(recorded: Recorded, run: Run) -
 def test_a_long_table_reaches_back_when_all_is_salvaged(
     recorded: Recorded, run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for module in ("tasks", "task_questions"):
-        monkeypatch.setattr(f"deskq.models.{module}.SMALL", 250)
+    for module in ("table", "queries"):
+        monkeypatch.setattr(f"deskq.models.tasks.{module}.SMALL", 250)
 
     async def scenario() -> None:
         recorded.add(300)
