@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +18,7 @@ import redis
 
 from deskq.brokers.redis.event_source import RedisEventSource
 from deskq.doctor.advice.general import examine
+from deskq.doctor.advice.unacked import read_etas
 from deskq.doctor.connection.steps import examine_connection
 from deskq.doctor.finding import Finding, Step, is_fine
 from deskq.profiles import Profile, RedisOptions, Safety, Secret
@@ -264,6 +268,28 @@ def test_an_eta_beyond_the_visibility_timeout(redis_url: str) -> None:
         _, findings = examined(Profile.from_url(redis_url))
     assert findings["visibility"].level == "warning"
     assert findings["visibility"].title.startswith("1 task waits")
+
+
+def test_one_far_eta_among_thousands_of_messages(redis_url: str) -> None:
+    near, far = (datetime.fromtimestamp(time.time() + seconds, UTC).isoformat() for seconds in (60, 90_000))
+    with redis.Redis.from_url(redis_url) as server:
+        messages = {f"tag{number}": held_message(near) for number in range(5_000)}
+        server.hset("unacked", mapping=messages | {"far": held_message(far)})
+        found = read_etas(server, "unacked")
+        assert (len(found.etas), found.held, found.unseen) == (5_001, 5_001, 0)
+        _, findings = examined(Profile.from_url(redis_url))
+        assert findings["visibility"].title.startswith("1 task waits longer")
+        partly = read_etas(server, "unacked", most_bytes=100_000)
+        assert 0 < partly.looked_at < 5_001
+        assert partly.unseen == 5_001 - partly.looked_at
+        server.hdel("unacked", "far")
+        _, findings = examined(Profile.from_url(redis_url))
+        assert findings["visibility"].level == "ok"
+        assert findings["visibility"].evidence.startswith("5,000 ETA tasks wait")
+
+
+def held_message(eta: str) -> str:
+    return json.dumps([{"body": "", "headers": {"eta": eta}, "properties": {}}, "celery", "celery"])
 
 
 def test_two_workers_of_one_name(redis_url: str) -> None:

@@ -97,6 +97,21 @@ def test_a_queue_is_there_if_it_is_bound_or_holds_something(
     assert found == {"emails": True, "unbound": True, "celery": False}
 
 
+def test_many_messages_in_flight(redis_url: str, broker: RedisBroker, redis_server: RedisServer) -> None:
+    """More than are looked through each time: of the only queue their number is known all the same."""
+    held = json.dumps([{"body": "", "properties": {}}, "celery", "celery"])
+    with redis_server.new_client(int(redis_url.rpartition("/")[2])) as client:
+        client.hset("unacked", mapping={f"tag{number}": held for number in range(2_500)})
+        broker.bindings()
+        (sample,) = broker.sample(["celery"])
+        assert (sample.unacked, broker.incomplete) == (2_500, "")
+        assert [one.unacked for one in broker.sample(["celery", "emails"])] == [None, None]
+        assert broker.incomplete.startswith("Workers hold 2,500 messages")
+        client.hdel("unacked", *(f"tag{number}" for number in range(1_000)))
+    assert [one.unacked for one in broker.sample(["celery", "emails"])] == [1_500, 0]
+    assert broker.incomplete == ""
+
+
 def test_a_key_of_another_type_is_no_crash(redis_url: str, broker: RedisBroker, redis_server: RedisServer) -> None:
     with redis_server.new_client(int(redis_url.rpartition("/")[2])) as client:
         client.set("celery", "not a list")

@@ -44,6 +44,7 @@ class RedisBroker:
         self._bindings: list[Binding] = []
         self._looking = WaitingMessages()
         self._refused: dict[str, str] = {}  # what cannot be read -> why
+        self._held_by_all: int | None = None
 
     def server(self) -> Server:
         """See Broker."""
@@ -125,12 +126,17 @@ class RedisBroker:
                 self._note("unacked", [error])
         at = time.time()
         bound = {binding.queue for binding in self._bindings} if self._all_scanned else None
+        alone = bound is not None and len(bound | set(names)) == 1  # then all that is held is of that queue
+        if alone:
+            self._refused.pop("held", None)
         samples: list[QueueSample] = []
         for number, name in enumerate(names):
             own = lengths[number * len(steps) : (number + 1) * len(steps)]
             priorities = {step: n for step, n in zip(steps, own, strict=True) if isinstance(n, int)}
             ready = sum(priorities.values()) if priorities else None
-            held = None if unacked is None else unacked[name]
+            held = self._held_by_all if alone else None
+            if unacked is not None:
+                held = unacked[name]
             exists = bound is None or name in bound or ready != 0 or held != 0
             samples.append(QueueSample(name, at, ready, held, None, priorities or None, exists=exists))
         return samples
@@ -189,16 +195,23 @@ class RedisBroker:
     def _unacked(self, server: redis.Redis) -> Counter[str] | None:
         """Count messages in flight by queue; None where there are too many to look through."""
         key = self._key(self._profile.redis.unacked_key)
+        self._held_by_all = None
         pipeline = server.pipeline(transaction=False)
         pipeline.hlen(key)
         pipeline.memory_usage(key, samples=5)
         count, size = pipeline.execute(raise_on_error=False)
         self._note("unacked", [count, size])
+        self._refused.pop("held", None)
+        self._held_by_all = count if isinstance(count, int) else None
         if not isinstance(count, int):
             return None
         if count == 0:
             return Counter()
         if count > _UNACKED_ENTRIES or not isinstance(size, int) or size > _UNACKED_BYTES:
+            if isinstance(size, int):
+                self._refused["held"] = (
+                    f"Workers hold {count:,} messages, too many to count those of each queue every time."
+                )
             return None
         routes = {(binding.exchange, binding.routing_key): binding.queue for binding in self._bindings}
         found: Counter[str] = Counter()

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import contextlib
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
-
-import msgspec
 
 from deskq.brokers.opening import open_broker
 from deskq.brokers.ports import Broker, BrokerError
@@ -17,29 +14,17 @@ from deskq.brokers.rabbitmq.broker import RabbitBroker
 from deskq.brokers.rabbitmq.management import Management
 from deskq.brokers.redis.connection import client, server_facts, translated
 from deskq.doctor.advice.rabbitmq import TRANSIENT
+from deskq.doctor.advice.unacked import HeldEtas, read_etas
 from deskq.doctor.advice.workers import STALL_SECONDS, Idler
 from deskq.errors import UserError
 from deskq.history.reading.reader import HistoryReader
 from deskq.history.reading.task_filter import Sort, TaskFilter
 from deskq.history.rows import WorkerRow
 from deskq.profiles import Profile
-from deskq.protocol.task_record import epoch
 
-_MOST_UNACKED: Final = 1_000
 _MOST_QUEUES: Final = 2_000
 _RECENT_SECONDS: Final = 3_600.0
 _FRESH_SECONDS: Final = 15.0
-
-
-class _Headers(msgspec.Struct):
-    eta: str | None = None
-
-
-class _Message(msgspec.Struct):
-    headers: _Headers = msgspec.field(default_factory=_Headers)
-
-
-_decode_unacked = msgspec.json.Decoder(tuple[_Message, str | None, str | None]).decode
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,29 +59,21 @@ def read_queues(profile: Profile, named: Sequence[str]) -> QueueFacts:
 
 @dataclass(frozen=True, slots=True)
 class RedisFacts:
-    """``limit``: ``maxmemory`` in bytes, 0 = none; ``etas``: of unacked messages, epoch seconds."""
+    """``limit``: ``maxmemory`` in bytes, 0 = none; ``held``: of unacked messages."""
 
     policy: str
     used: int
     limit: int
-    etas: list[float]
+    held: HeldEtas
 
 
 def read_redis(profile: Profile) -> RedisFacts:
-    """INFO memory, and the first unacked messages: reads only."""
+    """INFO memory, and the unacked messages: reads only."""
     server = client(profile)
     try:
         with translated(profile):
             facts = server_facts(server)  # without INFO nothing of its memory is known
-            etas = []
-            key = profile.redis.global_keyprefix + profile.redis.unacked_key
-            for number, (_, value) in enumerate(server.hscan_iter(key, count=200)):
-                if number >= _MOST_UNACKED:
-                    break
-                with contextlib.suppress(msgspec.MsgspecError):
-                    message, _, _ = _decode_unacked(value)
-                    if (eta := epoch(message.headers.eta)) > 0:
-                        etas.append(eta)
+            held = read_etas(server, profile.redis.global_keyprefix + profile.redis.unacked_key)
     finally:
         server.close()
         server.connection_pool.disconnect()
@@ -104,7 +81,7 @@ def read_redis(profile: Profile) -> RedisFacts:
         str(facts.get("maxmemory_policy", "")),
         int(facts.get("used_memory") or 0),
         int(facts.get("maxmemory") or 0),
-        etas,
+        held,
     )
 
 

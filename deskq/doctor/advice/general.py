@@ -152,5 +152,7 @@ def _about_server(profile: Profile, observed: Observed) -> Iterable[Finding]:
         yield from redis_advice.memory(redis.used, redis.limit)
         own = profile.redis.visibility_timeout
         timeouts = {name: one.visibility_timeout or 3_600.0 for name, one in (observed.settings or {}).items()}
-        etas = redis.etas or observed.scheduled or []
-        yield from redis_advice.visibility(timeouts or {"the profile": own}, etas, time.time())
+        held = redis.held
+        etas = held.etas if held.held else observed.scheduled or []
+        seen = (held.looked_at, held.held)
+        yield from redis_advice.visibility(timeouts or {"the profile": own}, etas, time.time(), seen)

@@ -54,16 +54,20 @@ def memory(used: int, limit: int) -> list[Finding]:
     ]
 
 
-def visibility(timeouts: Mapping[str, float], etas: Sequence[float], now: float) -> list[Finding]:
+def visibility(
+    timeouts: Mapping[str, float], etas: Sequence[float], now: float, seen: tuple[int, int] = (0, 0)
+) -> list[Finding]:
     """``timeouts``: ``visibility_timeout`` in s by who has it; ``etas``: epoch seconds of tasks held by workers.
 
     An idle worker gives what is unacknowledged for longer than its *own* timeout back to the queue, whoever holds it
-    (kombu/transport/redis.py, QoS.restore_visible): an ETA beyond it means duplicates by design.
+    (kombu/transport/redis.py, QoS.restore_visible): an ETA beyond it means duplicates by design. ``seen``: how many of
+    the messages that workers hold were looked at, and how many there are.
     """
     if not timeouts:
         return []
     found: list[Finding] = []
     least = min(timeouts.values())
+    partly = f"{seen[0]:,} of the {seen[1]:,} messages that workers hold were looked at. " if seen[0] < seen[1] else ""
     if len(set(timeouts.values())) > 1:
         shortest = min(timeouts, key=lambda name: timeouts[name])
         longest = max(timeouts.values())
@@ -84,8 +88,9 @@ def visibility(timeouts: Mapping[str, float], etas: Sequence[float], now: float)
             Finding(
                 "visibility",
                 "warning",
-                f"{len(far)} {'task waits' if len(far) == 1 else 'tasks wait'} longer than the visibility timeout",
-                f"The last is due at {when}, the timeout is {least:.0f} s: each comes back to its queue every "
+                f"{'At least ' if partly else ''}{len(far):,} {'task waits' if len(far) == 1 else 'tasks wait'} longer "
+                "than the visibility timeout",
+                f"{partly}The last is due at {when}, the timeout is {least:.0f} s: each comes back to its queue every "
                 f"{least:.0f} s, and runs as often when it is due.",
                 "Raise the timeout above the furthest ETA in every worker and client, or let a schedule send them.",
                 _setting(max(far[-1] - now, least) * 1.25),
@@ -93,13 +98,24 @@ def visibility(timeouts: Mapping[str, float], etas: Sequence[float], now: float)
         )
     if found:
         return found
-    furthest = f", the furthest is due in {max(etas) - now:.0f} s" if etas else ""
+    ahead = [eta for eta in etas if eta > now]
+    furthest = f", the furthest is due in {max(ahead) - now:.0f} s" if ahead else ""
+    if partly:
+        return [
+            Finding(
+                "visibility",
+                "advice",
+                "Not all ETAs were compared with the visibility timeout",
+                f"{partly}Of those, {_waiting(len(ahead))}{furthest}; the timeout is {least:.0f} s.",
+                "Ask again when workers hold fewer messages, or keep the timeout above the furthest ETA that is sent.",
+            )
+        ]
     return [
         Finding(
             "visibility",
             "ok",
             "No ETA beyond the visibility timeout",
-            f"{_waiting(len(etas))}{furthest}; the timeout is {least:.0f} s.",
+            f"{_waiting(len(ahead))}{furthest}; the timeout is {least:.0f} s.",
         )
     ]
 

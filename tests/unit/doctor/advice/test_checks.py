@@ -185,6 +185,14 @@ def test_an_eta_beyond_the_visibility_timeout() -> None:
     assert far.setting == 'broker_transport_options = {"visibility_timeout": 10800}'
 
 
+def test_etas_that_were_not_all_looked_at_are_no_good_news() -> None:
+    partly = only(redis_advice.visibility({"w": HOUR}, [NOW + 5], NOW, (1_000, 40_000)))
+    assert partly.level == "advice"
+    assert partly.evidence.startswith("1,000 of the 40,000 messages that workers hold were looked at.")
+    far = only(redis_advice.visibility({"w": HOUR}, [NOW + 2 * HOUR], NOW, (1_000, 40_000)))
+    assert (far.level, far.title[:25]) == ("warning", "At least 1 task waits lon")
+
+
 def test_a_worker_with_a_shorter_visibility_timeout() -> None:
     found = redis_advice.visibility({"long": 12 * HOUR, "short": HOUR}, [NOW + 2 * HOUR], NOW)
     assert levels(found) == ["warning", "warning"]
