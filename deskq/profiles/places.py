@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Final
 from urllib.parse import parse_qsl, unquote, urlsplit
 
+from deskq.profiles.database_places import servers_of
 from deskq.profiles.urls import AMQP_SCHEMES, REDIS_SCHEMES, SENTINEL_SCHEMES, alternative_urls
 
 _PORTS: Final = {"redis": 6379, "sentinel": 26379, "amqp": 5672, "postgresql": 5432, "mysql": 3306}
@@ -51,7 +52,7 @@ def places_of(url: str) -> set[Place]:
         return set()
     if scheme.lower() in SENTINEL_SCHEMES:
         return set(_sentinels(bare))
-    return {place for part in alternative_urls(bare) if (place := _place(part)) is not None}
+    return {place for part in alternative_urls(bare) for place in _places(part)}
 
 
 def _sentinels(url: str) -> Iterable[Place]:
@@ -63,28 +64,27 @@ def _sentinels(url: str) -> Iterable[Place]:
         yield Place("sentinel", host, port or _PORTS["sentinel"], spaces)
 
 
-def _place(url: str) -> Place | None:
+def _places(url: str) -> list[Place]:
     scheme = url.partition("://")[0].lower()
     try:
         parts = urlsplit(url)
     except ValueError:  # nothing can be reached by it
-        return None
+        return []
     if scheme in _SOCKETS:
-        return Place("redis socket", _path(unquote(parts.path)), spaces=_databases("", parts.query))
+        return [Place("redis socket", _path(unquote(parts.path)), spaces=_databases("", parts.query))]
     if scheme in REDIS_SCHEMES:
         host, port = _server(url)
-        return Place("redis", host, port or _PORTS["redis"], _databases(parts.path, parts.query))
+        return [Place("redis", host, port or _PORTS["redis"], _databases(parts.path, parts.query))]
     host, port = _server(url)
     if scheme in AMQP_SCHEMES:
-        return Place("amqp", host, port or _TLS_PORTS.get(scheme) or _PORTS["amqp"], _virtual_hosts(parts.path))
+        return [Place("amqp", host, port or _TLS_PORTS.get(scheme) or _PORTS["amqp"], _virtual_hosts(parts.path))]
     dialect = _DIALECTS.get(scheme.partition("+")[0], scheme.partition("+")[0])
     if dialect in ("sqlite", "file", "filesystem"):
-        return Place("file", _path(unquote(parts.path)[1:] if dialect == "sqlite" else unquote(parts.path)))
-    query = dict(parse_qsl(parts.query))
-    host = query.get("host", "") if not parts.netloc or "host" in query else host
-    if host.startswith("/"):  # the folder of a server's socket on this machine
-        host = ""
-    return Place(dialect, _plain_host(host), port or _PORTS.get(dialect), frozenset({unquote(parts.path).strip("/")}))
+        return [Place("file", _path(unquote(parts.path)[1:] if dialect == "sqlite" else unquote(parts.path)))]
+    return [
+        Place(dialect, _plain_host(host), int(port) if port.isdecimal() else _PORTS.get(dialect), frozenset({database}))
+        for host, port, database in servers_of(parts, postgresql=dialect == "postgresql")
+    ]
 
 
 def _server(url: str) -> tuple[str, int | None]:

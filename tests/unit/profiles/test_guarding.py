@@ -42,7 +42,12 @@ SAME = {
         *("postgresql+psycopg://bob@127.1:5432/shop", "django-celery-beat:postgres://localhost/shop"),
         "sqla+postgresql:///shop?host=/var/run/postgresql",
     ),
-    "db+mysql+pymysql://127.0.0.1/shop": ("mariadb://127.0.0.1:3306/shop",),
+    "db+postgresql://127.0.0.1:5433/shop": (
+        *("postgresql://anna@/shop?host=/run/postgresql&port=5433", "postgresql:///shop?port=5433"),
+        *("postgresql:///?host=127.1&port=5433&dbname=shop", "postgresql:///shop?host=192.0.2.1,localhost&port=1,5433"),
+        *("postgresql://192.0.2.1/shop?hostaddr=127.0.0.1&port=5433", "postgresql:///?service=beat"),
+    ),
+    "db+mysql+pymysql://127.0.0.1/shop": ("mariadb://127.0.0.1:3306/shop", "mysql:///shop?unix_socket=/run/my.sock"),
     "django-celery-beat:sqlite:////srv/shop/db.sqlite3": ("db+sqlite:////srv/shop/../shop/./db.sqlite3",),
     "redis+socket:///run/redis.sock?virtual_host=1": (
         "unix:///run/./redis.sock?db=1",
@@ -58,8 +63,18 @@ OTHERS = {
         "redis://192.0.2.1",
     ),
     "amqp://127.0.0.1//": ("amqp://127.0.0.1/shop", "amqp://127.0.0.1:5673", "amqps://127.0.0.1//", "amqp://192.0.2.1"),
-    "db+postgresql://127.0.0.1/shop": ("postgresql://127.0.0.1/other", "mysql://127.0.0.1:5432/shop"),
+    "db+postgresql://127.0.0.1/shop": (
+        *("postgresql://127.0.0.1/other", "mysql://127.0.0.1:5432/shop", "postgresql:///shop?port=5433"),
+        "postgresql:///?service=beat",
+    ),
 }
+
+
+@pytest.fixture(autouse=True)
+def services(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = tmp_path / "services.conf"
+    file.write_text("[other]\nhost=192.0.2.5\n[beat]\n# of beat\nhost=localhost\nport = 5433\ndbname=shop\n")
+    monkeypatch.setenv("PGSERVICEFILE", str(file))
 
 
 @pytest.mark.parametrize(("url", "other"), [(url, other) for url, others in SAME.items() for other in others])
