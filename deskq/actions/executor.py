@@ -81,10 +81,12 @@ class Carrier:
 
     def run(self, confirmation: Confirmation | None) -> Progress:
         """Do it; raises Forbidden, and UserError where nothing was sent at all. Blocking."""
-        check(self._plan, self._profile, confirmation)
+        guard = check(self._plan, self._profile, confirmation)
         publisher = self._open(self._profile)
         try:
             self._patiently(publisher.check)
+            if guard.broker is None:  # nobody answered before
+                check(self._plan, self._profile, confirmation)
             refuse_overtaken(self._plan, self._profile)
             self._journal.begin(self._plan, self._profile)
             try:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from deskq.actions.broker_change import accept, ask_identity, by_identity, change_of
 from deskq.actions.plan import AnyPlan, StepPlan, Verb
 from deskq.errors import UserError
 from deskq.profiles import Profile, ProfileFile, Safety
 from deskq.profiles.guarding import Hold, holds_on, level
 from deskq.profiles.places import places_of
+from deskq.protocol.identity import BrokerChange, Identity
 
 
 class Forbidden(UserError):
@@ -29,12 +31,17 @@ class Guard:
     """What holds where something is changed: the safest level of all that guard it.
 
     ``name``: the profile whose level it is; ``because``: why it is not the level of the profile that is acted on, as a
-    part of a sentence, "" where it is.
+    part of a sentence, "" where it is. ``broker``: who the broker says it is, None where that is unknown; ``change``:
+    where that is another one than before. ``keeps``: a yes to the change holds from then on: the history is the
+    profile's own.
     """
 
     safety: Safety
     name: str
     because: str = ""
+    broker: Identity | None = None
+    change: BrokerChange | None = None
+    keeps: bool = True
 
     @property
     def forbids(self) -> str:
@@ -48,34 +55,44 @@ class Guard:
     @property
     def note(self) -> str:
         """What a person should know before they say yes, as a sentence, "" if nothing."""
-        return f"The level of “{self.name}” holds ({self.safety.value}): {self.because}." if self.because else ""
+        level = f"The level of “{self.name}” holds ({self.safety.value}): {self.because}." if self.because else ""
+        change = f"{self.change.words} Type {self.typed} if that is meant." if self.change is not None else ""
+        return f"{level} {change}".strip()
 
     @property
     def typed(self) -> str:
-        """What a person must type, "" if nothing: the profile's name."""
-        return self.name if self.safety is Safety.ASK_NAME else ""
+        """What a person must type, "" if nothing: the profile's name, and the broker's code where it is another one."""
+        name = [self.name] if self.safety is Safety.ASK_NAME else []
+        return " ".join([*name, *([self.change.now.code] if self.change is not None else [])])
+
+    @property
+    def typed_is(self) -> str:
+        """What that is, as a part of a sentence."""
+        return "the profile's name" if self.change is None else "what names the broker"
 
     def asks(self, plan: AnyPlan) -> bool:
         """Must a person say yes to this?"""
-        return self.safety is not Safety.FREE or plan.crosses
+        return self.safety is not Safety.FREE or plan.crosses or self.change is not None
 
 
 def guard_of(plan: AnyPlan, profile: Profile) -> Guard:
     """Return what holds for a plan, see ``guard_at``. Blocking."""
-    stores = set()
+    stores: set[str] = set()
     if isinstance(plan, StepPlan) and plan.verb is Verb.SCHEDULE:
         stores = {str(step.detail.get("store", "")) for step in plan.items}
-    if plan.verb is Verb.ABORT and profile.result_backend:
+    elif plan.verb is Verb.ABORT and profile.result_backend:
         stores = {profile.result_backend}
-    return guard_at(profile, stores)
+    at_broker = not stores or any(places_of(store) & places_of(profile.url) for store in stores)
+    return guard_at(profile, stores, ask_broker=at_broker)
 
 
-def guard_at(profile: Profile, stores: Iterable[str] = ()) -> Guard:
+def guard_at(profile: Profile, stores: Iterable[str] = (), *, ask_broker: bool = True) -> Guard:
     """Return what holds at a profile's broker and for these stores, schedules' or results', by their URLs.
 
     A saved profile says by itself what holds for its own broker; of its stores, the profiles whose brokers they are
     say it too. For what is named by its URL every saved profile does that has to do with it. Blocking: reads the
-    profiles, and looks hosts up; raises UserError where they cannot be read, since nobody knows then what they guard.
+    profiles, looks hosts up, and asks the broker who it is; raises UserError where the profiles cannot be read, since
+    nobody knows then what they guard.
     """
     file = ProfileFile()
     saved = file.guards()
@@ -83,16 +100,21 @@ def guard_at(profile: Profile, stores: Iterable[str] = ()) -> Guard:
     urls = {profile.url, *stores}
     named: set[str] = set()
     if own is not None:
-        broker = places_of(own.url)
-        urls = {url for url in urls if not places_of(url) <= broker}
+        at_broker = places_of(own.url)
+        urls = {url for url in urls if not places_of(url) <= at_broker}
         named = {url for url in urls if any(places_of(url) <= places_of(store) for store in _stores(own))}
     found = Guard(profile.safety, profile.name)
     if own is not None and level(own.safety) < level(found.safety):
         found = Guard(own.safety, own.name)
     others = [one for one in saved if one is not own]
-    for hold in [*holds_on(named, others, brokers_only=True), *holds_on(urls - named, saved)]:
+    broker = ask_identity(profile) if ask_broker and found.safety is not Safety.READ_ONLY else None
+    holds = holds_on(urls - named, saved)
+    if own is None:
+        holds = by_identity(holds, profile, saved, broker)
+    for hold in [*holds_on(named, others, brokers_only=True), *holds]:
         found = _safer(found, hold, own)
-    return found
+    keeps = profile.history is None if own is None else profile.history_path() == own.history_path()
+    return replace(found, broker=broker, change=change_of(profile, broker), keeps=keeps)
 
 
 def _stores(profile: Profile) -> list[str]:
@@ -107,8 +129,11 @@ def _safer(guard: Guard, hold: Hold, own: Profile | None) -> Guard:
     return guard
 
 
-def check(plan: AnyPlan, profile: Profile, confirmation: Confirmation | None) -> None:
-    """Raise Forbidden unless this plan may be carried out there. Blocking, see ``guard_at``."""
+def check(plan: AnyPlan, profile: Profile, confirmation: Confirmation | None) -> Guard:
+    """Raise Forbidden unless this plan may be carried out there; returns what guards it. Blocking, see ``guard_at``.
+
+    A broker that is another one, and was confirmed, is the one that the history is of from now on.
+    """
     if not profile.has_broker:
         raise Forbidden(f"“{profile.name}” is a history without a broker: nothing is changed there.")
     guard = guard_of(plan, profile)
@@ -119,4 +144,8 @@ def check(plan: AnyPlan, profile: Profile, confirmation: Confirmation | None) ->
     if guard.asks(plan) and (confirmation is None or confirmation.plan != plan.id):
         raise Forbidden("Nobody has confirmed this.")
     if guard.typed and (confirmation is None or confirmation.typed != guard.typed):
-        raise Forbidden(f"Type the profile's name, {guard.typed}, to confirm this.")
+        change = f"{guard.change.words} " if guard.change is not None else ""
+        raise Forbidden(f"{change}Type {guard.typed_is}, {guard.typed}, to confirm this.")
+    if guard.keeps:
+        accept(profile, guard.broker)
+    return guard

@@ -68,8 +68,10 @@ class StepCarrier:
     def run(self, confirmation: Confirmation | None) -> Progress:
         """Do it; raises Forbidden, and UserError where nothing was done at all. Closes the doer. Blocking."""
         try:
-            check(self._plan, self._profile, confirmation)
+            guard = check(self._plan, self._profile, confirmation)
             self._doer.check()
+            if guard.broker is None:  # nobody answered before
+                check(self._plan, self._profile, confirmation)
             self._journal.begin(self._plan, self._profile)
             try:
                 self._do_all()

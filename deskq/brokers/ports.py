@@ -9,6 +9,7 @@ from typing import Any, ClassVar, Protocol
 from deskq.errors import UserError
 from deskq.profiles import Profile
 from deskq.protocol.events import Event
+from deskq.protocol.identity import Identity
 
 
 class BrokerError(UserError):
@@ -135,6 +136,9 @@ class Broker(Protocol):
 
     def server(self) -> Server:
         """Return product and version; "" for a version that the user may not know."""
+
+    def identity(self) -> Identity | None:
+        """Return who the broker says it is, None where its kind has no way to say that. Raises BrokerError."""
 
     def clock_difference(self) -> float | None:
         """Return by how many seconds the server's clock is ahead of ours; None where it does not tell. Never raises."""

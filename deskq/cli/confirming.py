@@ -29,7 +29,8 @@ def confirmed(plan: AnyPlan, profile: Profile, options: argparse.Namespace) -> C
         if options.confirm_name:
             return Confirmation(plan.id, options.confirm_name)
         if options.yes or not sys.stdin.isatty():
-            raise UserError(f"“{guard.name}” wants its name typed: say --confirm-name {shlex.quote(guard.typed)}.")
+            wanted = f"“{guard.name}” wants its name typed" if guard.change is None else guard.change.words.rstrip(".")
+            raise UserError(f"{wanted}: say --confirm-name {shlex.quote(guard.typed)}.")
         return Confirmation(plan.id, ask(f"Type {guard.typed} to {plan.title.lower()}: "))
     if options.yes:
         return Confirmation(plan.id)

@@ -71,7 +71,7 @@ def _places(url: str) -> list[Place]:
     except ValueError:  # nothing can be reached by it
         return []
     if scheme in _SOCKETS:
-        return [Place("redis socket", _path(unquote(parts.path)), spaces=_databases("", parts.query))]
+        return [Place("redis socket", _path(unquote(parts.path)), spaces=_databases(None, parts.query))]
     if scheme in REDIS_SCHEMES:
         host, port = _server(url)
         return [Place("redis", host, port or _PORTS["redis"], _databases(parts.path, parts.query))]
@@ -102,12 +102,14 @@ def _plain_host(host: str) -> str:
     return _HERE if not plain or plain.endswith(".localhost") else plain
 
 
-def _databases(path: str, query: str) -> frozenset[str] | None:
+def _databases(path: str | None, query: str) -> frozenset[str] | None:
     """Databases of Redis that may be meant: clients differ in whether the path or the query rules."""
     options = dict(parse_qsl(query))
-    texts = [unquote(path).strip("/"), *(options[key].strip("/") for key in ("db", "virtual_host") if key in options)]
+    texts = [options[key].strip("/") for key in ("db", "virtual_host") if key in options]
+    if path is not None:
+        texts.append(unquote(path).strip("/"))
     found = set()
-    for text in texts:
+    for text in texts or [""]:
         try:
             found.add(str(int(text or "0")))
         except ValueError:

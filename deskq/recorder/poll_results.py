@@ -7,6 +7,7 @@ from typing import Final
 
 from deskq.history.writing.writer import History
 from deskq.recorder.poller import FACTS_SECONDS, Acted, Sampled, Wanted
+from deskq.recorder.tracking.broker_watch import BrokerWatch
 from deskq.recorder.tracking.presence import Presence
 from deskq.recorder.tracking.queue_tracker import QueueWatch
 from deskq.recorder.tracking.worker_tracker import WorkerWatch
@@ -41,6 +42,7 @@ class Samples:
         self.delayed: int | None = None
         self._next_oldest = 0.0
         self.server = self.problem = ""
+        self._broker = BrokerWatch(history.path)
 
     def wanted(self, now: float) -> Wanted:
         """Return what the sampler should ask in its next round."""
@@ -62,6 +64,10 @@ class Samples:
         """Write what one round found out. Raises apsw.Error."""
         now = time.time()
         self.problem, self.delayed = result.problem, result.delayed
+        if result.broker is not None:
+            self._broker.told(result.broker, result.at)
+        self._broker.heard(self._workers.workers.values())
+        self.problem = self.problem or self._broker.notice
         if result.muted is not None:
             self._workers.mute(now, muted=result.muted)
         if result.bindings is not None:

@@ -15,6 +15,7 @@ from deskq.brokers.remote_control import RemoteControl
 from deskq.errors import UserError
 from deskq.history.writing.message_cache import MessageKeep
 from deskq.profiles import Profile
+from deskq.protocol.identity import Identity
 from deskq.protocol.message import read_redis_message
 
 SAMPLE_SECONDS: Final = 2.0
@@ -57,6 +58,7 @@ class Sampled:
     """What one round found out; None = not asked or not answered. ``asked_at``: when workers were asked.
 
     ``problem``: why figures are missing or old, or the broker's alarm; "" where there is neither.
+    ``broker``: who it says it is, told once for each connection.
     ``delayed``: messages that Celery's delayed delivery holds, None where there is none.
     ``muted``: whether that alarm is set, so that no worker can be heard.
     ``there``: of whom it is known whether they are, of ``connected`` by the broker; ``everyone``: all were asked.
@@ -67,6 +69,7 @@ class Sampled:
     names: set[str] | None = None
     bindings: list[Binding] | None = None
     server: str = ""
+    broker: Identity | None = None
     clock_difference: float | None = None
     stats: dict[str, object] | None = None
     active_queues: dict[str, object] | None = None
@@ -175,6 +178,7 @@ class Sampler:
             self._broker = open_broker(self._profile)
             server = self._broker.server()
             result.server = f"{server.product} {server.version}".strip()
+            result.broker = self._broker.identity()
         names = set(wanted.names)
         if time.monotonic() >= self._next_names:
             result.bindings = self._broker.bindings()

@@ -114,6 +114,9 @@ class GenericBroker:
         except Exception as error:  # noqa: BLE001 - each transport raises its client's own
             raise _sentence(error, self._profile) from None
 
+    def identity(self) -> None:
+        """See Broker; kombu does not ask."""
+
     def clock_difference(self) -> float | None:
         """See Broker; kombu asks nobody for the time."""
         return None

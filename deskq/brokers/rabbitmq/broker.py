@@ -15,6 +15,7 @@ from deskq.brokers.rabbitmq.event_source import RabbitEventSource
 from deskq.brokers.rabbitmq.management import Management
 from deskq.brokers.rabbitmq.query_connection import AskingConnection
 from deskq.profiles import Profile
+from deskq.protocol.identity import Identity, of_rabbitmq
 
 _RETRY_MANAGEMENT_SECONDS: Final = 30.0
 _LEVELS_SECONDS: Final = 10.0
@@ -44,6 +45,11 @@ class RabbitBroker:
         with self._asking.question() as connection:
             properties = connection._impl.server_properties  # pika has no public way to them
         return Server(_text(properties.get("product", "RabbitMQ")), _text(properties.get("version", "")))
+
+    def identity(self) -> Identity:
+        """See Broker."""
+        with self._asking.question() as connection:
+            return of_rabbitmq(connection._impl.server_properties)
 
     def event_source(self) -> RabbitEventSource:
         """See Broker."""

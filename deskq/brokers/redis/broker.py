@@ -18,6 +18,7 @@ from deskq.brokers.redis.event_source import RedisEventSource
 from deskq.brokers.redis.ready_messages import WaitingMessages
 from deskq.errors import UserError
 from deskq.profiles import Profile
+from deskq.protocol.identity import Identity, of_redis
 
 BINDING_KEYS: Final = "_kombu.binding."
 _SCAN_COUNT: Final = 1_000
@@ -53,6 +54,12 @@ class RedisBroker:
         if "valkey_version" in facts:
             return Server("Valkey", facts["valkey_version"])
         return Server("Redis", facts.get("redis_version", ""))
+
+    def identity(self) -> Identity:
+        """See Broker; a user may be forbidden INFO."""
+        with translated(self._profile):
+            facts = server_facts(self._redis())
+        return of_redis("Valkey" if "valkey_version" in facts else "Redis", facts)
 
     def clock_difference(self) -> float | None:
         """See Broker; a user may be forbidden TIME."""

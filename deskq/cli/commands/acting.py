@@ -23,10 +23,11 @@ from deskq.cli.confirming import confirmed, interruptible, look_after
 from deskq.cli.parser.task_filter import filter_of_targets
 from deskq.cli.terminal import say_progress
 from deskq.errors import UserError
+from deskq.history.known_broker import known_broker
 from deskq.history.reading.reader import HistoryReader
 from deskq.history.reading.task_filter import TaskFilter
 from deskq.plain_text import json_text
-from deskq.profiles import Profile
+from deskq.profiles import Profile, ProfileFile
 
 _SHOWN: Final = 50
 _FAILED: Final = 1
@@ -89,11 +90,27 @@ def retry(options: argparse.Namespace) -> int:
     for one in left_out:
         print(f"deskq: left out {plain(one.row.uuid)} {plain(one.name)}: {plain(_why(one))}", file=sys.stderr)
     plan = plan_retry(
-        candidates, profile, now=time.time(), rate=options.rate, canary=options.canary, keep_root=options.keep_root
+        candidates,
+        profile,
+        now=time.time(),
+        rate=options.rate,
+        canary=options.canary,
+        crosses=_may_cross(profile, options),
+        keep_root=options.keep_root,
     )
     print(f"deskq: {grades(candidates)}", file=sys.stderr)
     status = _carry_out(plan, profile, options)
     return status or (_FAILED if left_out else 0)
+
+
+def _may_cross(profile: Profile, options: argparse.Namespace) -> bool:
+    """May the tasks come from another broker? So it is where a history is named that does not say whose it is."""
+    path = profile.history_path()
+    own = {saved.history_path() for saved in ProfileFile().load() if saved.name == profile.name}
+    if getattr(options, "profile.history", None) is None or path in own or known_broker(path) is not None:
+        return False
+    print(f"deskq: {path} does not say which broker it is of: its tasks may come from another one.", file=sys.stderr)
+    return True
 
 
 def _chosen(reader: HistoryReader, options: argparse.Namespace) -> list[Any]:

@@ -154,7 +154,11 @@ def _asking(parser: argparse.ArgumentParser) -> None:
     mix_options(parser)
     parser.add_argument("--dry-run", action="store_true", help="show the plan, change nothing")
     parser.add_argument("--yes", action="store_true", help="do not ask")
-    parser.add_argument("--confirm-name", metavar="NAME", help="the profile's name, where it must be typed")
+    parser.add_argument(
+        "--confirm-name",
+        metavar="NAME",
+        help="what must be typed to confirm: the profile's name, or the code of another broker",
+    )
 
 
 def _shared(parser: argparse.ArgumentParser) -> None:

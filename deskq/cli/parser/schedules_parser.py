@@ -100,7 +100,11 @@ def _add_changes(verbs: Any, command: Callable[..., argparse.ArgumentParser]) ->
         verb.add_argument("store", metavar="STORE", help=_STORE)
         verb.add_argument("--dry-run", action="store_true", help="show what would be written, write nothing")
         verb.add_argument("--yes", action="store_true", help="do not ask")
-        verb.add_argument("--confirm-name", metavar="NAME", help="the profile's name, where it must be typed")
+        verb.add_argument(
+            "--confirm-name",
+            metavar="NAME",
+            help="what must be typed to confirm: the profile's name, or the code of another broker",
+        )
         verb.add_argument("--format", choices=("table", "json"), default="table")
     editing.add_argument("entry", metavar="NAME", help="the entry's name")
     for verb in (enabling, disabling, deleting):

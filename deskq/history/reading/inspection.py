@@ -16,6 +16,7 @@ import apsw
 from deskq.errors import UserError
 from deskq.files.locks import WriterLock
 from deskq.history.copying import copy_database
+from deskq.history.known_broker import keep_broker, known_broker
 from deskq.history.reading.reader import HistoryReader
 from deskq.history.reading.task_filter import TaskFilter
 from deskq.history.rows import Gap, RecorderStatus
@@ -185,6 +186,8 @@ def copy_history(path: Path, target: Path, progress: Progress = lambda _done, _a
 
         copy_database(source, target, progress, finish=ended_in_order)
         made.clear()
+        if (broker := known_broker(path)) is not None:
+            keep_broker(target, broker)
         return tasks[0], target.stat().st_size
     except apsw.Error as error:
         if is_damage(error):

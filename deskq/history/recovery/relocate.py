@@ -7,6 +7,7 @@ from pathlib import Path
 
 from deskq.errors import UserError
 from deskq.files.locks import WriterLock
+from deskq.history.known_broker import known_broker_path
 from deskq.history.recovery.quarantine import MARK, to_be_salvaged
 from deskq.history.writing.message_cache import messages_path
 from deskq.profiles import Profile, SavedProfiles
@@ -30,6 +31,8 @@ def move_history(old: Path, new: Path) -> bool:
         if not messages_path(new).exists():  # a recorder that begins there keeps them with its own
             for part in _PARTS:
                 _move(messages_path(old), messages_path(new), part)
+        known_broker_path(new).unlink(missing_ok=True)
+        _move(known_broker_path(old), known_broker_path(new), "")
         for part in _PARTS:  # the file itself last: a reader that finds it finds its log too
             _move(old, new, part)
         for aside in to_be_salvaged(old):  # the next recorder looks for them beside the history, by its name

@@ -68,6 +68,7 @@ class GuardRow(QWidget):
         note = guard.note if guard is not None and not guard.forbids else ""
         self.note.setText(formats.plain(note))
         self.note.setVisible(bool(note))
+        self._label.setText(f"&Type {guard.typed_is}" if guard is not None else "")
         self.name.setPlaceholderText(formats.plain(typed))
         self.name.setAccessibleName("The profile's name, to confirm")
         for widget in (self._label, self.name):

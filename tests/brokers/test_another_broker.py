@@ -1,0 +1,162 @@
+"""A broker is known by who it says it is: another one at its address, or the same one at another, is noticed."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from deskq.actions.broker_change import ask_identity
+from deskq.actions.safety import guard_at
+from deskq.cli import main
+from deskq.history.known_broker import keep_broker, known_broker
+from deskq.history.writing.writer import History
+from deskq.profiles import PasswordStore, Profile, ProfileFile, Safety, SavedProfiles
+from deskq.protocol.identity import Identity
+from tests.support.recording import Recording
+from tests.support.servers import RedisServer
+from tests.support.waiting import wait_until
+from tests.unit.history.test_history import NOW, add_task, uuid_of
+
+Needs = Callable[[Callable[[], RedisServer]], RedisServer]
+
+
+@pytest.fixture(scope="module")
+def server(needs: Needs) -> Iterator[RedisServer]:
+    with (
+        tempfile.TemporaryDirectory(prefix="dq") as folder,
+        needs(lambda: RedisServer(extra=("--unixsocket", f"{folder}/redis.sock"))) as server,
+    ):
+        yield server
+
+
+def failed_tasks(path: Path) -> Path:
+    """A history with a task that failed."""
+    history = History(path)
+    add_task(history, 1, state="failed", name="mail.send", kwargs="{}", queue="emails")
+    history.commit(NOW)
+    history.close()
+    return path
+
+
+def saved(url: str, **given: Any) -> Profile:
+    """A saved profile that asks for nothing by itself."""
+    profile = Profile.from_url(url, **{"name": "shop", "safety": Safety.FREE, **given})
+    SavedProfiles(ProfileFile(), PasswordStore()).put(profile)
+    return profile
+
+
+def code(url: str) -> str:
+    """What names the broker that answers there."""
+    identity = ask_identity(Profile.from_url(url))
+    assert identity is not None
+    assert identity.ids
+    return identity.code
+
+
+def test_another_broker_at_the_address_is_asked_about_in_full(needs: Needs, capsys: pytest.CaptureFixture[str]) -> None:
+    """As behind a tunnel: yesterday's failures of one Redis are not sent to another one with a mere yes."""
+    with needs(RedisServer) as server:
+        _another_broker(server, capsys)
+
+
+def _another_broker(server: RedisServer, capsys: pytest.CaptureFixture[str]) -> None:
+    profile = saved(server.url)
+    path = failed_tasks(profile.history_path())
+    keep_broker(path, ask_identity(profile) or Identity(product="none"))
+    old = code(server.url)
+    server.restart()
+    new = code(server.url)
+    assert old != new
+    command = ["retry", "shop", uuid_of(1)]
+    for answer in ([], ["--yes"], ["--yes", "--confirm-name", "shop"], ["--confirm-name", old]):
+        assert main([*command, *answer]) == 2
+        said = capsys.readouterr().err
+        assert f"it was Redis “{old}”, now it is Redis “{new}”" in said
+        assert new in said
+    assert server.client().llen("emails") == 0
+    assert main([*command, "--confirm-name", new]) == 0
+    assert server.client().llen("emails") == 1
+    assert main(["send", "shop", "mail.send", "--queue", "emails"]) == 0  # it is the broker of the history now
+    assert known_broker(path) == ask_identity(profile)
+
+
+def test_a_history_of_another_broker_is_asked_about(
+    server: RedisServer, redis_url: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    saved(server.url)
+    server.client().flushdb()
+    unknown = failed_tasks(tmp_path / "unknown.sqlite")
+    command = ["retry", "shop", uuid_of(1), "--history"]
+    assert main([*command, str(unknown)]) == 2
+    assert "does not say which broker it is of" in capsys.readouterr().err
+    other = failed_tasks(tmp_path / "other.sqlite")
+    keep_broker(other, ask_identity(Profile.from_url(redis_url)) or Identity(product="none"))
+    whose = known_broker(other)
+    assert main([*command, str(other), "--yes"]) == 2
+    assert f"it was Redis “{code(redis_url)}”, now it is Redis “{code(server.url)}”" in capsys.readouterr().err
+    assert server.client().llen("emails") == 0
+    assert main([*command, str(other), "--yes", "--confirm-name", code(server.url)]) == 0
+    assert known_broker(other) == whose  # the history is of the other one as before
+    copy = tmp_path / "copy.sqlite"
+    assert main(["history", "copy", str(other), str(copy)]) == 0
+    assert known_broker(copy) == whose
+
+
+def test_the_same_broker_is_guarded_at_another_address(server: RedisServer, tmp_path: Path) -> None:
+    """Through a socket, or a tunnel: nothing of the address tells, only the server."""
+    folder = server._extra[1]
+    prod = saved(server.url, name="prod", safety=Safety.READ_ONLY)
+    by_socket = Profile.from_url(f"redis+socket://{folder}?virtual_host=0", safety=Safety.FREE)
+    assert guard_at(by_socket).safety is Safety.FREE  # nobody has heard of it yet
+    keep_broker(prod.history_path(), ask_identity(prod) or Identity(product="none"))
+    assert "“prod” is read-only, and this is its broker" in guard_at(by_socket).forbids
+    another = Profile.from_url(f"redis+socket://{folder}?virtual_host=1", safety=Safety.FREE)
+    assert guard_at(another).safety is Safety.FREE
+
+
+def test_a_doubt_is_none_where_the_server_says_who_it_is(server: RedisServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    prod = saved(f"redis://prod.example:{server.port}/0", name="prod", safety=Safety.READ_ONLY)
+    monkeypatch.setattr("deskq.profiles.guarding.addresses_of", dict.fromkeys)
+    url = Profile.from_url(server.url, safety=Safety.FREE)
+    assert "“prod.example” could not be looked up" in guard_at(url).forbids
+    keep_broker(prod.history_path(), Identity(product="Redis", ids=("0123456789",)))
+    assert guard_at(url).safety is Safety.FREE
+
+
+def test_a_recorder_notes_which_broker_the_history_is_of(server: RedisServer, tmp_path: Path) -> None:
+    path = tmp_path / "shop.sqlite"
+    profile = Profile.from_url(server.url)
+    recording = Recording(server.url, history=path).start()
+    try:
+        wait_until(lambda: known_broker(path) == ask_identity(profile), 20, "the broker to be noted")
+    finally:
+        recording.stop()
+    keep_broker(path, Identity(product="Redis", ids=("another one",)))
+    recording = Recording(server.url, history=path).start()
+    try:
+        wait_until(lambda: "Another broker answers" in recording.status().sampling, 20, "the notice")
+    finally:
+        recording.stop()
+    assert known_broker(path) == Identity(product="Redis", ids=("another one",))  # until a person says so
+
+
+def test_rabbitmq_says_who_it_is(rabbit_vhost_url: str) -> None:
+    identity = ask_identity(Profile.from_url(rabbit_vhost_url))
+    assert identity is not None
+    assert identity.product == "RabbitMQ"
+    assert "@" in identity.code
+
+
+def test_who_does_not_say_who_it_is_is_nobody_new(server: RedisServer) -> None:
+    client = server.client()
+    client.execute_command("ACL", "SETUSER", "shy", "on", ">pw", "~*", "&*", "+@all", "-info")
+    told = ask_identity(Profile.from_url(server.url.replace("//", "//shy:pw@")))
+    client.execute_command("ACL", "DELUSER", "shy")
+    assert told == Identity(product="Redis")
+    assert told.words == "Redis, which does not say who it is"
+    assert told.is_same(told)
+    assert not told.is_same(Identity(product="Redis", ids=("x",)))
