@@ -132,14 +132,13 @@ class MainWindow(QMainWindow):
         for log in self.findChildren(StreamLog):
             if log.session.profile.name == name:
                 log.close()
+        gone: list[QWidget] = []
         for place in [place for place in self._views if place[0] in (name, "")]:
             view: Any = self._views[place]
             if place[0] == "" and self._sessions and hasattr(view, "remove_session"):
                 view.remove_session(name)
-                continue
-            del self._views[place]
-            self.stack.removeWidget(view)
-            view.deleteLater()
+            else:
+                gone.append(self._views.pop(place))
         if self._current not in self._views:
             if self._sessions:
                 self.show_view(next(iter(self._sessions)), "tasks")
@@ -147,6 +146,9 @@ class MainWindow(QMainWindow):
                 self._current = ("", "")
                 self.band.show_session(None)
                 show_page(self.stack, self.welcome)
+        for old in gone:  # not before another one has the focus: it would go to the sidebar
+            self.stack.removeWidget(old)
+            old.deleteLater()
         self._show_status()
 
     def session(self) -> ProfileSession | None:

@@ -115,6 +115,32 @@ def test_tables_have_their_keys(recorded: Recorded, run: Run, qapp: QApplication
     run(scenario())
 
 
+def test_the_focus_stays_in_the_view_when_its_profile_is_connected_again(
+    recorded: Recorded, run: Run, qapp: QApplication
+) -> None:
+    """As after an import, or a password: Return and letters go to the table, not to the sidebar."""
+
+    async def scenario() -> None:
+        recorded.add(1)
+        async with opened(qapp) as app:
+            app.add(recorded.profile)
+            await active(app)
+            app.window.show_view("shop", "tasks")
+            for _ in range(2):
+                view: Any = app.window.view()
+                await until(lambda: app.window.view().model.rowCount() == 1)
+                view.table.setFocus()
+                await focused(view.table)
+                await app._reconnect(recorded.profile)
+                assert app.window.view() is not view
+                await until(lambda: app.window.view().model.rowCount() == 1)
+                await focused(app.window.view().table)
+            await app.remove("shop")
+            await focused(app.window.welcome.url)
+
+    run(scenario())
+
+
 def drawn(app: App) -> list[QWidget]:
     """The pages that are on screen: all but one would be drawn over."""
     pages = map(app.window.stack.widget, range(app.window.stack.count()))
@@ -136,6 +162,7 @@ def test_the_first_broker_is_shown_alone(by_key: bool, run: Run, qapp: QApplicat
             else:
                 await focused(welcome.connect_button)
                 QTest.mouseClick(welcome.connect_button, Qt.MouseButton.LeftButton)
+            await until(lambda: app.sessions, what="the guards to be read")
             view = app.window.view()
             assert drawn(app) == [view]
             assert view.title == "Tasks"
