@@ -356,7 +356,8 @@ class TasksView(QWidget):
             show_page(self.stack, self.table)
             return
         waiting = self._session.status is None and self._session.connected and self._session.profile.has_broker
-        problem = self._session.problem or ("" if waiting else self._problem)  # there is no history before it begins
+        begun = self._session.connected and not waiting  # before that there is no history, and nothing is wrong
+        problem = self._session.problem or (self._problem if begun else "")
         words = empty_words(
             self.model,
             problem,

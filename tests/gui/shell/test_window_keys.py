@@ -7,9 +7,10 @@ from typing import Any
 import pytest
 from PySide6.QtCore import QMetaMethod, Qt
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QAbstractButton, QApplication, QWidget
+from PySide6.QtWidgets import QAbstractButton, QApplication, QDialog, QLineEdit, QWidget
 
 from deskq.app import App
+from deskq.profiles import Profile
 from tests.gui.conftest import Recorded, Run, until
 from tests.gui.shell.test_window import opened
 
@@ -118,25 +119,39 @@ def test_tables_have_their_keys(recorded: Recorded, run: Run, qapp: QApplication
 def test_the_focus_stays_in_the_view_when_its_profile_is_connected_again(
     recorded: Recorded, run: Run, qapp: QApplication
 ) -> None:
-    """As after an import, or a password: Return and letters go to the table, not to the sidebar."""
+    """As from the dialog of profiles: afterwards Return and letters go to the view, not to the sidebar."""
 
     async def scenario() -> None:
         recorded.add(1)
         async with opened(qapp) as app:
-            app.add(recorded.profile)
+            window = app.window
             await active(app)
-            app.window.show_view("shop", "tasks")
-            for _ in range(2):
-                view: Any = app.window.view()
-                await until(lambda: app.window.view().model.rowCount() == 1)
-                view.table.setFocus()
-                await focused(view.table)
-                await app._reconnect(recorded.profile)
-                assert app.window.view() is not view
-                await until(lambda: app.window.view().model.rowCount() == 1)
-                await focused(app.window.view().table)
+            dialog = QDialog(window)
+            line = QLineEdit(dialog)
+            dialog.open()
+            dialog.activateWindow()
+            await focused(line)
+            app.add(recorded.profile, start=False)
+            await app._reconnect(recorded.profile)
+            dialog.close()
+            view: Any = window.view()
+            await until(lambda: view.model.rowCount() == 1)
+            assert view.isAncestorOf(window.focusWidget())
+            assert not window.sidebar.hasFocus()
             await app.remove("shop")
-            await focused(app.window.welcome.url)
+            assert window.focusWidget() is window.welcome.url
+
+    run(scenario())
+
+
+def test_a_profile_that_is_not_connected_has_no_problem(run: Run, qapp: QApplication) -> None:
+    async def scenario() -> None:
+        async with opened(qapp) as app:
+            app.window.show()
+            app.add(Profile.from_url("redis://127.0.0.1:1/0", name="later"), start=False)
+            view: Any = app.window.show_view("later", "tasks")
+            await until(lambda: view._problem, what="the answer that there is no history")
+            assert view.empty.title.text() == "Not connected yet"
 
     run(scenario())
 
