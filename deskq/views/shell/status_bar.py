@@ -34,7 +34,7 @@ class RecorderBar(QStatusBar):
 
     def show_session(self, session: ProfileSession | None, brokers: int) -> None:
         """Write what the recorder last said."""
-        self.brokers.setText(formats.count(brokers, "broker"))
+        self.brokers.setText(formats.count(brokers, "broker") if brokers else "")  # they may be still to be read
         if session is None:
             self._dot.show_state("")
             self.text.setText("")
@@ -70,7 +70,9 @@ def describe(session: ProfileSession) -> tuple[str, str, str]:
         return "stopped", "no recorder is running", ""
     if status.state != "recording":
         return status.state, f"{status.state} {status.message}".strip(), status.message
-    parts = ["recording", f"{formats.rate(status.events_per_second)} events/s"]
+    parts = ["recording"]
+    if status.events_per_second is not None:
+        parts.append(f"{formats.rate(status.events_per_second)} events/s")
     if session.screen_delay is not None:
         parts.append(f"{formats.duration(session.screen_delay)} to the screen")
     elif status.delay is not None:
