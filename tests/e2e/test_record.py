@@ -101,7 +101,9 @@ def test_every_ending_comes_out_true(broker_url: str, pool: str, recording: Reco
             row = recording.wait_for_state(hard, "FAILURE")
             assert row.exception.startswith("TimeLimitExceeded(")
 
-        rows = wait_until(lambda: [w for w in recording.reader.workers() if w.pool and w.queues], 15, "facts about the worker")
+        rows = wait_until(
+            lambda: [w for w in recording.reader.workers() if w.pool and w.queues], 15, "facts about the worker"
+        )
         assert rows[0].hostname == worker.hostname
         assert rows[0].online
         assert rows[0].concurrency == 4

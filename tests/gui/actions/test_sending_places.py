@@ -104,9 +104,9 @@ def test_the_form_and_the_json_are_one_value(qapp: QApplication) -> None:
     both = fields.arguments
     both.args.setPlainText("[1]")
     fields.show()
-    assert not both.switch.isVisible()  # nothing was seen: there is no form to choose
+    assert not both.sides.isEnabled()  # nothing was seen: there is no form to choose
     both.expect(SEEN)
-    assert both.switch.isVisible()
+    assert both.sides.isEnabled()
     assert both.seen.text() == "as seen in 12 of 13 runs"
     assert both.args.isVisible()
     both.sides.setCurrentIndex(1)
