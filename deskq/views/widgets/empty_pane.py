@@ -57,7 +57,8 @@ def show_page(pages: QStackedWidget, page: QWidget) -> None:
     Qt hides the former page first, and then the focus goes to whatever comes next in the window: what listens to it
     may ask for yet another page, and two of them would be drawn over each other. So the new one is there first.
     """
-    before, focus = pages.currentWidget(), pages.window().focusWidget()  # also while a dialog has the keyboard
+    before = pages.currentWidget()
+    focus: QWidget | None = pages.window().focusWidget()  # also while a dialog has the keyboard
     if before is page:
         return
     page.setGeometry(pages.contentsRect())
