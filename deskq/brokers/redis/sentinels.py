@@ -16,7 +16,7 @@ from deskq.brokers.ports import BrokerError, ConnectionLost, PermissionRefused, 
 from deskq.brokers.redis.replies import AskingRedis, BoundedConnection, UnlikeRedis
 from deskq.profiles import Profile
 
-_OPTIONS: Final = ("socket_connect_timeout", "socket_timeout", "retry", "protocol", "client_name")
+_OPTIONS: Final = ("socket_connect_timeout", "socket_timeout", "retry", "protocol")
 _PORT: Final = 26379
 _NAMED: Final = 5
 _LOGIN_WORDS: Final = ("NOAUTH", "WRONGPASS", "AUTH")
