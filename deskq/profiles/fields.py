@@ -126,8 +126,9 @@ FIELDS: Final = (
     Field("result_backend", "&Result backend", "Celery's result_backend, as a URL; a password in it is kept apart",
           "Stores", "optional", "--result-backend", "URL", "redis://host:6379/1, db+postgresql://user@host/name"),
     Field("result_password", "&Password", "Kept apart from the profile, never in its file", "Stores", "secret"),
-    Field("schedule_stores", "&Schedule stores", "Stores besides the broker that beats read; spaces between several",
-          "Stores", "urls", "--schedule-store", "URL", "db+postgresql://user:password@host/name", repeated=True),
+    Field("schedule_stores", "&Schedule stores", "Stores that beats read, with spaces between several; one of redbeat "
+          "replaces the store of redbeat on the broker", "Stores", "urls", "--schedule-store", "URL",
+          "db+postgresql://user:password@host/name", repeated=True),
 )  # fmt: skip
 BY_PLACE: Final = {field.place: field for field in FIELDS}
 
