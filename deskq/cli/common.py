@@ -50,7 +50,7 @@ def moment_of(text: str) -> float:
     try:
         moment = datetime.fromisoformat(text)
     except ValueError:
-        raise UserError(f"“{text}” is no time: write it like 2027-03-28T02:30:00+02:00.") from None
+        raise UserError(f"“{text}” is not a time: write it like 2027-03-28T02:30:00+02:00.") from None
     return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
 
 

@@ -138,7 +138,7 @@ class DatabaseResults:
             package = _PACKAGES.get(kind, error.name or "its driver")
             raise ResultsUnreadable(f"The database driver is missing. Install it with: pip install {package}") from None
         except (SQLAlchemyError, ValueError) as error:
-            raise ResultsUnreadable(f"{self.place} is no database URL: {str(error).splitlines()[0]}") from None
+            raise ResultsUnreadable(f"{self.place} is not a database URL: {str(error).splitlines()[0]}") from None
 
 
 @contextlib.contextmanager

@@ -57,7 +57,7 @@ def kind_of(url: str) -> StoreKind:
         return StoreKind(kind)
     scheme, found, _ = url.partition("://")
     if not found or not scheme or scheme.lower() in AMQP_SCHEMES:
-        raise StoreError(f"“{shown(url)}” is no schedule store. {_FORMS}")
+        raise StoreError(f"“{shown(url)}” is not a schedule store. {_FORMS}")
     redbeat = scheme.lower() in REDIS_SCHEMES | {_SENTINELS, _CLUSTER}
     return StoreKind.REDBEAT if redbeat else StoreKind.DJANGO
 

@@ -258,9 +258,9 @@ def test_a_locked_or_write_protected_file(
         ("sqlite:///{folder}/odd.sqlite3", "it lacks enabled, kwargs"),
         ("postgresql://u:secret@127.0.0.1:1/x", "cannot be reached"),
         ("mysql://u:secret@127.0.0.1:1/x", "cannot be reached"),
-        ("mysql://u:secret@127.0.0.1:port/x", "is no database URL"),
-        ("oracle://u:secret@h/x", "no database that deskq can read"),
-        ("nonsense", "no database that deskq can read"),
+        ("mysql://u:secret@127.0.0.1:port/x", "is not a database URL"),
+        ("oracle://u:secret@h/x", "not a database that deskq can read"),
+        ("nonsense", "not a database that deskq can read"),
         ("sqlite:///x?deskq_zone=Mars/Olympus", "no time zone"),
     ],
 )

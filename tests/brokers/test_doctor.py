@@ -252,14 +252,14 @@ def test_a_queue_without_consumer(fixture: str, request: pytest.FixtureRequest, 
             wait_until(lambda: rabbit_server.management("GET", path).get("messages_ready") == 1, what="the statistics")
         _, findings = examined(profile)
     assert findings["no-consumer"].level == "warning"
-    assert findings["no-consumer"].title == "Nobody consumes “lonely”"
+    assert findings["no-consumer"].title == "No worker consumes “lonely”"
 
 
 def test_a_queue_where_no_worker_is(redis_url: str) -> None:
     with sample_client(redis_url) as client:
         client.send_task("sample.add", (1, 2), queue="lonely")
         _, findings = examined(Profile.from_url(redis_url))
-    assert findings["no-consumer"].title == "“lonely” waits, and no worker is there"
+    assert findings["no-consumer"].title == "“lonely” has waiting messages, and no worker is online"
     assert findings["no-consumer"].evidence.startswith("1 message ready")
 
 

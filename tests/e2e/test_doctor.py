@@ -25,7 +25,7 @@ def test_a_healthy_broker(redis_url: str) -> None:
         client.send_task("sample.add", (1, 2), queue="lonely")
         result = deskq("doctor", redis_url)
         assert result.returncode == 1
-        assert "! Nobody consumes “lonely”" in result.stdout
+        assert "! No worker consumes “lonely”" in result.stdout
         assert "\n    celery worker --queues=lonely\n" in result.stdout
 
 

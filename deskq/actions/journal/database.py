@@ -94,7 +94,7 @@ def _version(connection: apsw.Connection, path: Path) -> int:
     if not connection.pragma("schema_version"):
         return 0
     if connection.pragma("application_id") != APPLICATION_ID:
-        raise UserError(f"{path} is no journal of deskq. Move it away.")
+        raise UserError(f"{path} is not a journal of deskq. Move it away.")
     version = int(connection.pragma("user_version"))
     if version > VERSION:
         raise _newer(path, version)

@@ -132,11 +132,11 @@ class Journal:
         if again:
             count = len({row.source for row in again})
             were = f"{count:,} of these tasks were" if count > 1 else "One of these tasks was"
-            raise UserError(f"{were} retried meanwhile (action {again[0].action}). Look at it anew.")
+            raise UserError(f"{were} retried meanwhile (action {again[0].action}). Check it again.")
         if isinstance(plan, StepPlan) and plan.undoes:
             left = {(row.queue, as_json(undo)) for row, undo in self.undos(plan.undoes)}
             if any((step.target, as_json(step.detail)) not in left for step in plan.items):
-                raise UserError("It was taken back meanwhile. Look at it anew.")
+                raise UserError("It was taken back meanwhile. Check it again.")
         if isinstance(plan, Plan) and len(plan.items) == 1:  # of several the ids are always random
             sent = self._all(
                 "SELECT action FROM items WHERE new_id = ? AND outcome NOT IN ('failed', 'not sent')",
@@ -197,7 +197,7 @@ class Journal:
     def end(self, action: str) -> None:
         """The plan is carried out or was stopped: what was not begun is not sent.
 
-        What still is on its way here ended while the journal could not be written: how is not known.
+        What still is on its way here ended while the journal could not be written: how is unknown.
         """
         with self._transaction():
             self._connection.execute(
@@ -362,7 +362,7 @@ class Journal:
             raise UserError(f"The journal {self.path} cannot be written: {error}. Free some space.") from None
         except UnicodeEncodeError as error:
             words = error.object.encode(errors="backslashreplace").decode()[:200]
-            raise UserError(f"The journal cannot hold “{words}”: it is no text, but half of a character.") from None
+            raise UserError(f"The journal cannot hold “{words}”: it is not text, but half of a character.") from None
 
     def _all(self, sql: str, values: tuple[Any, ...]) -> list[Any]:
         try:

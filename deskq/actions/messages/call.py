@@ -70,7 +70,7 @@ def plan_send(
         raise UserError("Which task? Give its name.")
     check_place(call)
     if call.exchange and (route is None or (route.sent_to, route.routing_key) != (call.exchange, call.routing_key)):
-        raise UserError(f"It is not known yet where the exchange “{call.exchange}” leads.")
+        raise UserError(f"The target of the exchange “{call.exchange}” is still unknown.")
     if call.serializer not in serializers():
         raise UserError(f"Nothing is serialized as “{call.serializer}” here. There is: {', '.join(serializers())}.")
     if tries < 0:

@@ -89,7 +89,7 @@ class Candidate:
         if not self.queue and self.route is None:
             return self.problem or "its queue is unknown"
         if self.message is None and self.body is None:
-            return "its arguments are not known for certain"
+            return "its arguments are uncertain"
         return "" if self.name else "its name is unknown"
 
     @property

@@ -125,7 +125,7 @@ class ControlDoer:
         if method == "revoke_by_stamped_headers":
             return Revoker(self._profile, self._remote).stamped(steps, arguments)
         if VERBS.get(method.replace("_", "-")) is None:
-            return {step.id: Ending(Outcome.FAILED, f"“{method}” is no command that deskq sends.") for step in steps}
+            return {step.id: Ending(Outcome.FAILED, f"“{method}” is not a command that deskq sends.") for step in steps}
         workers = [step.target for step in steps]
         if method == "shutdown":
             return self._shut_down(steps, workers)

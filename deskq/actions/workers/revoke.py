@@ -29,7 +29,7 @@ def plan_revoke(
     if not tasks:
         raise UserError("No task is chosen.")
     if terminate and signal not in SIGNALS:
-        raise UserError(f"“{signal}” is no signal for this: name one of {', '.join(SIGNALS)}.")
+        raise UserError(f"“{signal}” is not a signal for this: use one of {', '.join(SIGNALS)}.")
     word, by = ("terminate", f" by SIG{signal}") if terminate else ("revoke", "")
     how = f"Revoke and terminate ({signal})" if terminate else "Revoke"
     more = {"terminate": True, "signal": f"SIG{signal}"} if terminate else {}
@@ -58,7 +58,7 @@ def plan_revoke_stamped(
     if not stamps:
         raise UserError("No stamped header is given.")
     if terminate and signal not in SIGNALS:
-        raise UserError(f"“{signal}” is no signal for this: name one of {', '.join(SIGNALS)}.")
+        raise UserError(f"“{signal}” is not a signal for this: use one of {', '.join(SIGNALS)}.")
     more = {"terminate": True, "signal": f"SIG{signal}"} if terminate else {}
     return StepPlan(
         verb=Verb.REVOKE,

@@ -55,7 +55,7 @@ def _about_workers(profile: Profile, observed: Observed, past: HistoryFacts) -> 
     beating = [name for name, heard in observed.heard.items() if heard.heartbeats]
     if profile.silent:
         yield Step(
-            "settings", "Settings of the workers", "not-asked", "The profile is silent: workers are asked nothing."
+            "settings", "Settings of the workers", "not-asked", "The profile is silent: workers are not inspected."
         )
     states = task_event_states(observed, past)
     settings = observed.settings or {}
@@ -79,10 +79,10 @@ def _about_workers(profile: Profile, observed: Observed, past: HistoryFacts) -> 
     if not past.recording and observed.workers():
         yield Step(
             "stalled",
-            "Workers that stand still",
+            "Stalled workers",
             "skipped",
-            "Only a minute of recording shows them, and no recorder is at work.",
-            "Connect it in the window, or let deskq record run.",
+            "Detecting them takes a minute of recording, and no recorder is running.",
+            "Connect it in the window, or run deskq record.",
         )
 
 
@@ -118,16 +118,16 @@ def about_queues(
         consumers = {name: told[name] if count is None else count for name, count in consumers.items()}
         if unknown:
             what = "did not report its queues" if len(mute) == 1 else "did not all report their queues"
-            evidence = f"{some(mute)} {what}; no other consumer for {some(sorted(unknown))}."
+            evidence = f"{some(mute)} {what}; no other consumer is known for {some(sorted(unknown))}."
             yield Step("no-consumer", "Consumers of some queues", "skipped", evidence)
     elif consumers and all(count is None for count in consumers.values()):
         if profile.transport == "redis" and _no_worker(observed) and not (past.workers or past.unknown):
             yield from queue_advice.waiting_alone(queues.ready)
             return
-        reason = "The profile is silent" if profile.silent else "Workers could not be asked"
+        reason = "The profile is silent" if profile.silent else "Workers could not be inspected"
         if observed.answering == []:
             reason = "Workers send heartbeats, and none answered"
-        evidence = f"{reason}, and the broker does not know who waits."
+        evidence = f"{reason}, and the broker does not report consumers."
         yield Step("no-consumer", "Consumers of queues", "not-asked" if profile.silent else "skipped", evidence)
     yield from queue_advice.without_consumer(queues.ready, consumers)
     yield from queue_advice.unreachable(observed.queues or {}, queues.missing, queues.bound)

@@ -16,8 +16,8 @@ def without_consumer(ready: Mapping[str, int | None], consumers: Mapping[str, in
         Finding(
             "no-consumer",
             "warning",
-            f"Nobody consumes “{name}”",
-            f"{ready[name]:,} {'message' if ready[name] == 1 else 'messages'} ready, and no worker takes from it.",
+            f"No worker consumes “{name}”",
+            f"{ready[name]:,} {'message' if ready[name] == 1 else 'messages'} ready, and no worker consumes it.",
             "Start a worker on it, let one consume it, or purge it.",
             f"celery worker --queues={shlex.quote(name)}",
         )
@@ -29,7 +29,10 @@ def without_consumer(ready: Mapping[str, int | None], consumers: Mapping[str, in
     waiting = sum(ready.get(name) or 0 for name in known)
     return [
         Finding(
-            "no-consumer", "ok", "What waits has a consumer", f"{waiting:,} ready; looked at {some(sorted(known))}."
+            "no-consumer",
+            "ok",
+            "All queues with messages have a consumer",
+            f"{waiting:,} ready; checked: {some(sorted(known))}.",
         )
     ]
 
@@ -40,7 +43,7 @@ def waiting_alone(ready: Mapping[str, int | None]) -> list[Finding]:
         Finding(
             "no-consumer",
             "warning",
-            f"“{name}” waits, and no worker is there",
+            f"“{name}” has waiting messages, and no worker is online",
             f"{count:,} {'message' if count == 1 else 'messages'} ready; no worker answered, none sent a heartbeat.",
             "Start a worker on it, or purge it. If one runs, see “Workers answer” above.",
             f"celery worker --queues={shlex.quote(name)}",
@@ -75,8 +78,8 @@ def unreachable(
                         "no-queue",
                         "warning",
                         f"{worker} consumes “{name}”, which does not exist",
-                        "The broker knows no queue of this name: it was deleted under the worker.",
-                        "Restart the worker, which declares it anew.",
+                        "The broker has no queue of this name: it was deleted while the worker consumed it.",
+                        "Restart the worker: it declares the queue again.",
                     )
                 )
             elif bound is not None and name not in bound:
@@ -85,8 +88,8 @@ def unreachable(
                         "no-queue",
                         "advice",
                         f"No binding leads to “{name}”, which {worker} consumes",
-                        "No exchange is bound to the queue: only what is sent straight to its name arrives.",
-                        "If it has an exchange in task_queues, restart the worker, which declares the binding anew.",
+                        "No exchange is bound to the queue: only messages sent directly to its name arrive.",
+                        "If it has an exchange in task_queues, restart the worker, which declares the binding again.",
                     )
                 )
     if found or not looked:
@@ -95,7 +98,7 @@ def unreachable(
         Finding(
             "no-queue",
             "ok",
-            "What workers consume is there",
+            "All consumed queues exist",
             some(sorted({name for queues in consumed.values() for name in queues})),
         )
     ]

@@ -21,13 +21,13 @@ _ENABLE: Final = "rabbitmq-plugins enable rabbitmq_management"
 def management(problem: str) -> list[Finding]:
     """``problem``: why there is no management API, "" if there is."""
     if not problem:
-        return [Finding("management", "ok", "The management API answers", "Rates, bindings and all queues are known.")]
+        return [Finding("management", "ok", "The management API answers", "Rates, bindings and queues are known.")]
     return [
         Finding(
             "management",
             "advice",
             "No management API",
-            "Without it deskq sees only the queues that it is told of, and neither rates nor bindings.",
+            "Without it deskq sees only queues that it knows by name, and no rates or bindings.",
             problem,
             _ENABLE if "rabbitmq_management" in problem else "",
         )
@@ -49,10 +49,10 @@ def consumer_timeout(etas: Sequence[float] | None, now: float) -> list[Finding]:
             "warning",
             f"{len(far):,} {'task is' if len(far) == 1 else 'tasks are'} held for longer than RabbitMQ allows",
             f"The last is due in {max(far) - now:,.0f} s. RabbitMQ closes the channel of a worker that holds a message "
-            f"for longer than consumer_timeout ({limit} by default): the worker ends, and so does the next that takes "
-            "the message.",
+            f"for longer than consumer_timeout ({limit} by default): the worker ends, and so does the next one that "
+            "receives the message.",
             "Raise it above the furthest ETA in rabbitmq.conf (milliseconds), let a schedule send such tasks, or use "
-            "quorum queues on a topic exchange, where RabbitMQ holds them itself.",
+            "quorum queues on a topic exchange, where RabbitMQ delays them itself.",
             f"consumer_timeout = {math.ceil((max(far) - now) / 3_600 + 1) * 3_600_000}",
         )
     ]
@@ -91,7 +91,7 @@ def event_queues(
             "event-queues",
             "advice",
             f"RabbitMQ {version} refuses transient queues",
-            "Workers before Celery 5.7 cannot declare their event and control queues there; no worker is heard.",
+            "Workers before Celery 5.7 cannot declare their event and control queues there: no event arrives.",
             "Run Celery 5.7 or later, or permit such queues in rabbitmq.conf.",
             setting,
         )

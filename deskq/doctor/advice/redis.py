@@ -19,9 +19,9 @@ def eviction(policy: str, limit: int) -> list[Finding]:
     if policy == "noeviction":
         return [Finding("eviction", "ok", "Redis evicts nothing", "maxmemory-policy is noeviction.")]
     if policy.startswith("volatile"):
-        what = "results, which expire, may vanish before their time"
+        what = "results may be dropped before they expire"
     else:
-        what = "queues may vanish with all their messages"
+        what = "queues may be dropped with all their messages"
     return [
         Finding(
             "eviction",
@@ -41,7 +41,7 @@ def memory(used: int, limit: int) -> list[Finding]:
     share = used / limit
     evidence = f"{_size(used)} of {_size(limit)} are used, {share:.0%}."
     if share < _NEAR:
-        return [Finding("memory", "ok", "Redis has memory left", evidence)]
+        return [Finding("memory", "ok", "Redis has free memory", evidence)]
     return [
         Finding(
             "memory",
@@ -76,8 +76,8 @@ def visibility(
                 "visibility",
                 "warning",
                 "Workers differ in their visibility timeout",
-                f"{shortest} has {least:.0f} s, others up to {longest:.0f} s: it takes tasks away that others hold.",
-                "Set the same for all of them.",
+                f"{shortest} has {least:.0f} s, others up to {longest:.0f} s: it takes over tasks that others hold.",
+                "Set the same value for all of them.",
                 _setting(longest),
             )
         )

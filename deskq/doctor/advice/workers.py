@@ -32,10 +32,15 @@ class Idler:
 def task_events(states: Mapping[str, bool | None]) -> list[Finding]:
     """``states``: does the worker send task events? None: nothing tells, as with an idle one started with -E."""
     setting = "worker_send_task_events = True"
-    remedy = "Start it with -E, or set this for good."
+    remedy = "Start it with -E, or set this permanently."
     found = [
         Finding(
-            "task-events", "warning", f"{name} does not tell of its tasks", "It took some silently.", remedy, setting
+            "task-events",
+            "warning",
+            f"{name} sends no task events",
+            "It ran tasks without any.",
+            remedy,
+            setting,
         )
         for name, on in sorted(states.items())
         if on is False
@@ -44,8 +49,8 @@ def task_events(states: Mapping[str, bool | None]) -> list[Finding]:
         Finding(
             "task-events",
             "advice",
-            f"{name} may not tell of its tasks",
-            "Its settings leave task events off, and none came by; whether it was started with -E shows nowhere.",
+            f"{name} may not send task events",
+            "Its settings leave task events off, and none arrived; whether it was started with -E cannot be seen.",
             remedy,
             setting,
         )
@@ -54,7 +59,7 @@ def task_events(states: Mapping[str, bool | None]) -> list[Finding]:
     ]
     if found or not states:
         return found
-    return [Finding("task-events", "ok", "Workers tell of their tasks", some(sorted(states)))]
+    return [Finding("task-events", "ok", "Workers send task events", some(sorted(states)))]
 
 
 def sent_events(states: Mapping[str, bool]) -> list[Finding]:
@@ -65,15 +70,15 @@ def sent_events(states: Mapping[str, bool]) -> list[Finding]:
             Finding(
                 "sent-events",
                 "advice",
-                "Tasks are not seen before a worker takes them",
-                f"task_send_sent_event is off at {some(off)}; without it a task's queue is not known.",
-                "Set it where tasks are sent: in the web application as well as in the workers.",
+                "Tasks are not shown before a worker receives them",
+                f"task_send_sent_event is off at {some(off)}; without it a task's queue is unknown.",
+                "Set it wherever tasks are sent: in the web application and in the workers.",
                 "task_send_sent_event = True",
             )
         ]
     if not states:
         return []
-    return [Finding("sent-events", "ok", "Tasks are told of when they are sent", some(sorted(states)))]
+    return [Finding("sent-events", "ok", "Task-sent events are enabled", some(sorted(states)))]
 
 
 def clocks(differences: Mapping[str, float]) -> list[Finding]:
@@ -83,8 +88,8 @@ def clocks(differences: Mapping[str, float]) -> list[Finding]:
             "clock",
             "warning",
             f"The clock of {name} is {abs(seconds):.1f} s {'ahead' if seconds > 0 else 'behind'}",
-            f"By its heartbeats, against this machine's clock; {CLOCK_SECONDS:.0f} s are allowed.",
-            "Let an NTP service set both clocks: ETAs, expiries and the order of events rest on them.",
+            f"Measured by its heartbeats against this machine's clock; {CLOCK_SECONDS:.0f} s are allowed.",
+            "Let an NTP service set both clocks: ETAs, expiry times and the order of events depend on them.",
             "timedatectl set-ntp true",
         )
         for name, seconds in sorted(differences.items())
@@ -93,7 +98,14 @@ def clocks(differences: Mapping[str, float]) -> list[Finding]:
     if found or not differences:
         return found
     most = max(abs(seconds) for seconds in differences.values())
-    return [Finding("clock", "ok", "Clocks agree", f"They differ by at most {most:.1f} s.")]
+    return [
+        Finding(
+            "clock",
+            "ok",
+            "Clocks agree",
+            f"The largest difference is {most:.1f} s." if most >= 0.05 else "No measurable difference.",
+        )
+    ]
 
 
 def heartbeats(answering: Sequence[str], beating: Sequence[str], listened: float) -> list[Finding]:
@@ -105,8 +117,8 @@ def heartbeats(answering: Sequence[str], beating: Sequence[str], listened: float
                 "heartbeats",
                 "warning",
                 f"No heartbeat from {name}",
-                f"It replies to ping but sent none in {listened:.0f} s: a crash is noticed late, and on Redis only if "
-                "deskq may inspect workers.",
+                f"It replies to ping but sent no heartbeat in {listened:.0f} s: a crash is detected late, and on "
+                "Redis only if deskq may inspect workers.",
                 "Start it without --without-heartbeat, and with the event_exchange and key prefix of the profile.",
             )
             for name in silent
@@ -123,8 +135,8 @@ def duplicate_names(pids: Mapping[str, int]) -> list[Finding]:
             "duplicate-name",
             "error",
             f"{count} workers are named {name}",
-            "More than one process sends heartbeats under the one name: replies and revokes reach either of them.",
-            "Give each worker a name of its own.",
+            "Several processes send heartbeats under this name: replies and revokes reach any one of them.",
+            "Give each worker its own name.",
             "celery worker --hostname=worker2@%h",
         )
         for name, count in sorted(pids.items())
@@ -132,7 +144,7 @@ def duplicate_names(pids: Mapping[str, int]) -> list[Finding]:
     ]
     if found or not pids:
         return found
-    return [Finding("duplicate-name", "ok", "Each worker has a name of its own", f"{len(pids)} heard.")]
+    return [Finding("duplicate-name", "ok", "Each worker has its own name", f"{len(pids)} heard.")]
 
 
 def stalled(idlers: Sequence[Idler], now: float) -> list[Finding]:
@@ -145,15 +157,15 @@ def stalled(idlers: Sequence[Idler], now: float) -> list[Finding]:
                 Finding(
                     "stalled",
                     "error",
-                    f"{one.hostname} takes nothing, though “{one.queue}” waits",
-                    f"It sends heartbeats and runs no task; at least {one.ready} messages were ready all the last "
-                    f"minute, and it received nothing for {now - heard:.0f} s.",
-                    "Look into its log and restart it; Celery with a lost Redis connection is known for this.",
+                    f"{one.hostname} receives nothing, although “{one.queue}” has waiting messages",
+                    f"It sends heartbeats and runs no task; at least {one.ready} messages were ready throughout the "
+                    f"last minute, and it received nothing for {now - heard:.0f} s.",
+                    "Check its log and restart it: Celery can hang like this after it lost its Redis connection.",
                 )
             )
     if found or not idlers:
         return found
-    return [Finding("stalled", "ok", "No worker stands still", some(sorted({one.hostname for one in idlers})))]
+    return [Finding("stalled", "ok", "No worker is stalled", some(sorted({one.hostname for one in idlers})))]
 
 
 def result_expiry(expiries: Mapping[str, float | None], longest: float | None) -> list[Finding]:
@@ -166,10 +178,10 @@ def result_expiry(expiries: Mapping[str, float | None], longest: float | None) -
                 Finding(
                     "result-expiry",
                     "warning",
-                    f"Results of {name} expire before a task like the longest has run",
-                    f"result_expires is {seconds:.0f} s, and a task ran for {longest:.0f} s: what waits for a group "
-                    "or a chord of such tasks may find no result.",
-                    "Keep results longer than the longest canvas runs.",
+                    f"Results of {name} expire before the longest task ends",
+                    f"result_expires is {seconds:.0f} s, and a task ran for {longest:.0f} s: a group or chord "
+                    "of such tasks may find no result.",
+                    "Keep results longer than the longest canvas takes.",
                     f"result_expires = {_rounded(longest * 2)}",
                 )
             )
@@ -180,7 +192,7 @@ def result_expiry(expiries: Mapping[str, float | None], longest: float | None) -
                     "advice",
                     f"Results of {name} expire early",
                     f"result_expires is {seconds:.0f} s.",
-                    "Keep them for an hour at least, unless nobody reads them.",
+                    "Keep them for at least an hour, unless no one reads them.",
                     "result_expires = 86400",
                 )
             )

@@ -68,7 +68,7 @@ class RedisSteps:
                     ask(self._connected())
                 except redis.exceptions.NoPermissionError:
                     refused.append(name)
-            seen = "" if self._may_info() else " INFO is not, so nothing is known of the server's memory."
+            seen = "" if self._may_info() else " INFO is not, so the server's memory is unknown."
             if not self._subscribes():
                 refused.append("SUBSCRIBE or PSUBSCRIBE to the channel of events")
         if refused:
@@ -118,8 +118,8 @@ class RedisSteps:
         if alarm is not None:
             return Outcome("warning", alarm.what, alarm.remedy)
         if "used_memory" not in facts:
-            return Outcome("skipped", "The user may not ask INFO, which would tell.")
-        return Outcome("ok", "It is no replica, and there is memory.")
+            return Outcome("skipped", "The user may not use INFO, which would show it.")
+        return Outcome("ok", "It is not a replica, and there is memory.")
 
     def events(self) -> RedisEventSource:
         """See ServerSteps."""

@@ -154,7 +154,7 @@ def _tcp(profile: Profile) -> Outcome:
 
 def _tls(profile: Profile) -> Outcome:
     if profile.scheme not in _TLS_SCHEMES:
-        return Outcome("skipped", f"{profile.scheme}:// asks for none: what is sent can be read on the way.")
+        return Outcome("skipped", f"{profile.scheme}:// has none: traffic can be read in transit.")
     (place,) = network.places(profile)
     if not profile.tls.verify:
         return _unchecked(place, profile)
@@ -176,12 +176,12 @@ def _unchecked(place: network.Place, profile: Profile) -> Outcome:
         return Outcome(
             "warning",
             f"{made.protocol}, CERTIFICATE NOT CHECKED; {would}",
-            "Whoever stands between can read the password. Set the CA's file in the profile and turn the check on.",
+            "Anyone in between can read the password. Set the CA's file in the profile and turn the check on.",
         )
     return Outcome(
         "warning",
         f"{made.protocol}, CERTIFICATE NOT CHECKED, though it would pass: {_certificate(checked)}",
-        "Turn the check on in the profile.",
+        "Turn on the check in the profile.",
     )
 
 

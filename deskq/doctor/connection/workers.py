@@ -25,7 +25,7 @@ _MOST_NAMES: Final = 5
 def ask_workers(profile: Profile, observed: Observed, *, in_full: bool) -> Outcome:
     """``inspect ping`` and ``conf`` and, ``in_full``, what the checks need besides."""
     if profile.silent:
-        return Outcome("not-asked", "The profile is silent: workers are asked nothing.")
+        return Outcome("not-asked", "The profile is silent: workers are not inspected.")
     if observed.alarm is not None:
         return Outcome("warning", f"Not asked: {observed.alarm.what}", observed.alarm.remedy)
     remote = RemoteControl(profile)
@@ -35,9 +35,9 @@ def ask_workers(profile: Profile, observed: Observed, *, in_full: bool) -> Outco
         if not observed.answering:
             return Outcome(
                 "warning",
-                f"Nobody answered within {ANSWER_SECONDS} s.",
+                f"No worker replied within {ANSWER_SECONDS} s.",
                 "Start a worker; if one runs, compare its control_exchange and key prefix with the profile's, "
-                "or ask again: a busy solo pool answers late.",
+                "or ask again: a busy solo pool replies late.",
             )
         names = observed.answering
         replies = remote.inspect("conf", destination=names, limit=len(names))
@@ -100,17 +100,17 @@ def listen(source: EventSource, observed: Observed, cancelled: Callable[[], bool
     beating = [name for name in sorted(observed.heard) if _beats(observed, name)]
     heard = f"Heartbeats of {some(beating)}." if beating else f"Nothing in {observed.listened:.0f} s."
     if malformed:
-        heard += f" {malformed} deliveries were no events."
+        heard += f" {malformed} deliveries were not events."
     if beating:
         return Outcome("ok", heard)
     if observed.alarm is not None:
-        return Outcome("warning", f"{heard} Workers can send none under the alarm.", observed.alarm.remedy)
+        return Outcome("warning", f"{heard} Workers cannot send any during the alarm.", observed.alarm.remedy)
     if observed.answering:
         return Outcome(
             "warning",
             heard,
-            "Workers answer and are not heard: compare event_exchange, fanout_prefix and global_keyprefix with the "
-            "profile's, and see that they run without --without-heartbeat.",
+            "Workers reply, but no heartbeat was received: compare event_exchange, fanout_prefix and global_keyprefix "
+            "with the profile's, and check that they do not run with --without-heartbeat.",
         )
     return Outcome("warning", heard, "Start a worker: its heartbeat comes every 2 s.")
 
@@ -145,19 +145,19 @@ def task_events(profile: Profile, observed: Observed) -> Outcome:
     unknown = [name for name in workers if name not in telling and name not in off]
     remedy = "Start the workers with -E, or set worker_send_task_events = True; until then their tasks are not seen."
     if off:
-        return Outcome("warning", f"{some(off)} took tasks meanwhile and told of none.", remedy)
+        return Outcome("warning", f"{some(off)} ran tasks meanwhile and sent no events.", remedy)
     if not workers:
-        return Outcome("skipped", "There is no worker to be heard.")
+        return Outcome("skipped", "There is no worker to listen to.")
     if not unknown:
         return Outcome("ok", f"On at {some(telling)}.")
     if profile.silent:
-        return Outcome("not-asked", f"No task event of {some(unknown)} came by, and the profile is silent.")
+        return Outcome("not-asked", f"No task event of {some(unknown)} was received, and the profile is silent.")
     untold = [name for name in unknown if name not in (observed.settings or {})]
     if untold:
-        return Outcome("skipped", f"No task event of {some(untold)} came by, and their settings are unknown.")
+        return Outcome("skipped", f"No task event of {some(untold)} was received, and their settings are unknown.")
     return Outcome(
         "warning",
-        f"No task event of {some(unknown)} came by, and their settings leave it to -E, which nothing shows.",
+        f"No task event of {some(unknown)} was received; their settings leave events to -E, which cannot be seen.",
         remedy,
     )
 

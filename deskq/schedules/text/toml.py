@@ -146,7 +146,7 @@ def store_from_toml(text: str) -> list[Entry]:
         raise UserError(f"The file of schedules is not TOML: {error}.") from None
     version = document.get("version", VERSION)
     if not isinstance(version, int) or isinstance(version, bool) or version < 1:
-        raise UserError(f"The version of the file of schedules is no whole number; deskq writes {VERSION}.")
+        raise UserError(f"The version of the file of schedules is not a whole number; deskq writes {VERSION}.")
     if version > VERSION:
         raise UserError(f"The file of schedules was written by a newer deskq (version {version}). Upgrade deskq.")
     tables = document.get("entry", [])
@@ -227,7 +227,7 @@ class _Fields:
             try:
                 value = datetime.fromisoformat(value)
             except ValueError:
-                raise self.wrong(key, "is no time: write it like 2026-03-01T07:30:00+01:00") from None
+                raise self.wrong(key, "is not a time: write it like 2026-03-01T07:30:00+01:00") from None
         if isinstance(value, datetime):
             if value.tzinfo is None:
                 raise self.wrong(key, "has no offset: write it like 2026-03-01T07:30:00+01:00")

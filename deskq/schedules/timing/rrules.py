@@ -66,7 +66,7 @@ def rrule_following(schedule: RRule, after: float) -> Callable[[datetime], tuple
 def _values(schedule: RRule, last: datetime, after: float) -> Iterator[datetime]:
     """The rule's values from before ``last``; those of a rule without count begin as late as they can."""
     if schedule.freq not in FREQUENCIES:
-        raise UserError(f"“{schedule.freq}” is no frequency of an rrule: it takes {', '.join(FREQUENCIES)}.")
+        raise UserError(f"“{schedule.freq}” is not a frequency of an rrule: it takes {', '.join(FREQUENCIES)}.")
     if schedule.interval < 1:
         raise UserError("The interval of an rrule must be at least 1.")
     if not _has_a_position(schedule):

@@ -47,7 +47,7 @@ def _interval_problem(schedule: Interval) -> str:
 
 def _solar_problem(schedule: Solar) -> str:
     if schedule.event not in EVENTS:
-        return f"“{schedule.event}” is no event of the sun: Celery knows {', '.join(sorted(EVENTS))}."
+        return f"“{schedule.event}” is not a solar event: Celery knows {', '.join(sorted(EVENTS))}."
     if not -90 <= schedule.latitude <= 90:
         return f"The latitude {schedule.latitude} is not between -90 and 90."
     if not -180 <= schedule.longitude <= 180:

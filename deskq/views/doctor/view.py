@@ -23,7 +23,7 @@ class DoctorView(QWidget):
         heading = plain_label("Doctor")
         heading.setFont(theme.heading_font())
         words = "Looks at the connection, the workers and their settings. It changes nothing"
-        words += "; the profile is silent, so workers are asked nothing." if session.profile.silent else "."
+        words += "; the profile is silent, so workers are not inspected." if session.profile.silent else "."
         self.again = QPushButton(theme.icon("refresh-cw"), "Run again")
         self.again.setEnabled(False)
         self.again.clicked.connect(self.refresh)

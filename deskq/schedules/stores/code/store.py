@@ -65,7 +65,7 @@ class CodeStore:
             zone_of(zone)
             self.zone = zone
         except UserError as error:
-            warnings.append(f"The app's timezone is not known here: {error}")
+            warnings.append(f"The app's timezone is unknown here: {error}")
         origin = f"beat_schedule of {self.app}" + (f", {found['file']}" if found.get("file") else "")
         values = found.get("entries")
         entries = tuple(

@@ -38,7 +38,7 @@ class Database:
         self.kind = _ALIASES.get(kind, kind)
         if not separator or self.kind not in _DRIVERS:
             raise StoreError(
-                f"{self.place} is no database that deskq can read: name one of postgresql://, mysql:// or sqlite:///."
+                f"{self.place} is not a database that deskq can read: use one of postgresql://, mysql:// or sqlite:///."
             )
         try:
             parsed = sqlalchemy.make_url(f"{self.kind}+{_DRIVERS[self.kind]}://{rest}")
@@ -52,7 +52,7 @@ class Database:
                 f"The driver for {self.place} is missing: install it with pip install 'deskq[{_EXTRAS[self.kind]}]'."
             ) from None
         except (SQLAlchemyError, ValueError):
-            raise StoreError(f"{self.place} is no database URL such as {self.kind}://user@host/name.") from None
+            raise StoreError(f"{self.place} is not a database URL such as {self.kind}://user@host/name.") from None
         if self.kind == "sqlite":
             # The sqlite3 module would begin a transaction only when something is written.
             sqlalchemy.event.listen(self._engine, "connect", _no_transactions)
@@ -85,7 +85,7 @@ class Database:
                 f"{self.place} wants a login that needs one more package: pip install cryptography."
             ) from None
         except UnicodeError:
-            raise StoreError("The database does not take this text: remove what is no proper Unicode.") from None
+            raise StoreError("The database does not take this text: remove what is not valid Unicode.") from None
 
     def close(self) -> None:
         """Never raises."""

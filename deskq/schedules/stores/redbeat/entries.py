@@ -23,7 +23,7 @@ _STOPS: Final = "and beat stops at it"
 def problem_of(schedule: Schedule, zone: str) -> str:
     """Return why redbeat cannot use a schedule, "" if it can."""
     if isinstance(schedule, RRule) and schedule.dtstart is None:
-        return "The rrule has no start, so redbeat begins it anew at every look."
+        return "The rrule has no start, so redbeat restarts it at every check."
     if isinstance(schedule, Crontab) and schedule.day_of_month == "*":  # each field by itself: ten times as fast
         return next((problem for name in _CRON if (problem := _field_problem(name, getattr(schedule, name)))), "")
     return check(schedule, zone)
@@ -88,7 +88,7 @@ def entry_of(
 
 def owned_by_code(entry: Entry) -> dict[str, Any]:
     """Return what is different about an entry that beat writes anew at every start."""
-    return {"owner": Owner.CODE, "origin": "the app's beat_schedule: beat writes it anew at every start"}
+    return {"owner": Owner.CODE, "origin": "the app's beat_schedule: beat writes it again at every start"}
 
 
 def refuse_unfit(entry: Entry, zone: str) -> None:

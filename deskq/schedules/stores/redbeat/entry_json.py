@@ -83,7 +83,7 @@ def schedule_of(value: object) -> Schedule:
     """Read what stands at ``schedule``; what redbeat cannot use is Unreadable. ``__type__`` is only compared."""
     try:
         if not isinstance(value, dict):
-            raise _Wrong("it is no object with a __type__")
+            raise _Wrong("it is not an object with a __type__")
         kind = value.get("__type__")
         if kind == "interval":
             return _interval(value)
@@ -134,7 +134,7 @@ def meta_of(text: str | None) -> tuple[float | None, int | None, str]:
     last = time_of(stored)
     total = count if isinstance(count, int) and not isinstance(count, bool) else None
     wrong = stored is not None and last is None
-    return last, total, "Its last run is no time that redbeat understands." if wrong else ""
+    return last, total, "Its last run is not a time that redbeat understands." if wrong else ""
 
 
 def meta_text(entry: Entry, now: float) -> str:
@@ -156,9 +156,9 @@ def _time_json(at: float) -> dict[str, Any]:
 
 def _rrule_json(schedule: RRule, now: float | None) -> dict[str, Any]:
     if schedule.freq not in FREQUENCIES:
-        raise Unfit(f"“{schedule.freq}” is no frequency: use one of {', '.join(FREQUENCIES)}.")
+        raise Unfit(f"“{schedule.freq}” is not a frequency: use one of {', '.join(FREQUENCIES)}.")
     if schedule.dtstart is None and now is None:
-        raise Unfit("An rrule in redbeat needs its start: without one it begins anew at every look.")
+        raise Unfit("An rrule in redbeat needs its start: without one it restarts at every check.")
     others = dict(schedule.others)
     start = schedule.dtstart if schedule.dtstart is not None else now
     assert start is not None
@@ -186,7 +186,7 @@ def _interval(value: Mapping[str, Any]) -> Interval:
     if "relative" not in value:
         raise _Wrong("an interval needs “relative”, and beat takes an entry without it off its list")
     if not is_number(every):
-        raise _Wrong("“every” is no number of seconds")
+        raise _Wrong("“every” is not a number of seconds")
     if every > timedelta.max.total_seconds():
         raise _Wrong("“every” is longer than the calendar")
     return Interval(every, bool(relative))
@@ -217,7 +217,7 @@ def _rrule(value: Mapping[str, Any]) -> RRule:
     if isinstance(freq, str) and freq.lower() in FREQUENCIES:
         freq = FREQUENCIES.index(freq.lower())
     if not isinstance(freq, int) or isinstance(freq, bool) or not 0 <= freq < len(FREQUENCIES):
-        raise _Wrong("“freq” is no frequency")
+        raise _Wrong("“freq” is not a frequency")
     wkst = value.get("wkst")
     if isinstance(wkst, dict):
         wkst = wkst.get("wkday")
@@ -242,7 +242,7 @@ def _weekday(day: object) -> tuple[int, int]:
         nth = day.get("n") or 0
         day = day.get("wkday")
     if type(day) is not int or type(nth) is not int or not 0 <= day <= 6:
-        raise _Wrong("“byweekday” holds what is no day of the week")
+        raise _Wrong("“byweekday” holds a value that is not a day of the week")
     return day, nth
 
 
@@ -253,7 +253,7 @@ def _list(value: object) -> list[Any]:
 def _numbers(value: Mapping[str, Any], key: str) -> tuple[int, ...]:
     numbers = _list(value.get(key))
     if not all(type(number) is int for number in numbers):
-        raise _Wrong(f"“{key}” holds what is no whole number")
+        raise _Wrong(f"“{key}” holds a value that is not a whole number")
     return tuple(numbers)
 
 
@@ -262,7 +262,7 @@ def _whole(value: Mapping[str, Any], key: str, default: int | None) -> int | Non
     if number is None:
         return default
     if type(number) is not int:
-        raise _Wrong(f"“{key}” is no whole number")
+        raise _Wrong(f"“{key}” is not a whole number")
     return number
 
 
@@ -271,5 +271,5 @@ def _number(value: Mapping[str, Any], key: str) -> float | None:
     if number is None:
         return None
     if not is_number(number):
-        raise _Wrong(f"“{key}” is no number")
+        raise _Wrong(f"“{key}” is not a number")
     return float(number)

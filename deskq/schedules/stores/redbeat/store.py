@@ -218,11 +218,13 @@ class RedBeatStore:
             pipe.pttl(key)
             held, left = pipe.execute()
         if not held:
-            return BeatEvidence(words="Nobody holds redbeat's lock: no beat runs, or it has redbeat_lock_key = None.")
+            return BeatEvidence(words="No beat holds redbeat's lock: none runs, or it has redbeat_lock_key = None.")
         if left < 0:
-            return BeatEvidence(words="redbeat's lock is held without an end: a beat that starts now waits for ever.")
+            return BeatEvidence(words="redbeat's lock never expires: a beat that starts now waits forever.")
         until = time.time() + left / 1000
-        return BeatEvidence(alive=True, lock_until=until, words=f"A beat holds the lock for {left / 1000:,.0f} s more.")
+        return BeatEvidence(
+            alive=True, lock_until=until, words=f"A beat holds the lock for another {left / 1000:,.0f} s."
+        )
 
     def _score_of(self, key: bytes) -> float:
         found: Any = self._at(":schedule").zscore(self._key(":schedule"), key)

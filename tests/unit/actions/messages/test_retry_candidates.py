@@ -63,7 +63,7 @@ def test_what_is_cut_masked_or_no_literal_is_never_guessed(args: str) -> None:
     found = candidate(replace(ROW, args=args))
     assert found.grade is Grade.MANUAL
     assert not found.sendable
-    with pytest.raises(UserError, match=r"not known for certain\. Enter them\."):
+    with pytest.raises(UserError, match=r"its arguments are uncertain\. Enter them\."):
         plan_retry([found], PROFILE, now=0)
     filled = edited(found, "[1]", "{}")
     assert filled.sendable

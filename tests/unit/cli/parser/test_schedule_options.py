@@ -72,7 +72,7 @@ def test_an_edit_keeps_what_belongs_to_the_same_kind_of_schedule() -> None:
         (["--task", "t", "--every", "1s"], "--name"),
         (NEW, "--every"),
         ([*NEW, "--every", "soon"], "span"),
-        ([*NEW, "--at", "soon"], "no time"),
+        ([*NEW, "--at", "soon"], "not a time"),
         ([*NEW, "--every", "1s", "--args", "{}"], "--args"),
         ([*NEW, "--timezone", "Asia/Tokyo"], "--cron"),
         ([*NEW, "--timezone", "Asia/Tokyo", "--every", "1s"], "--cron"),

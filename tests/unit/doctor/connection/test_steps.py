@@ -174,7 +174,7 @@ def test_who_tells_of_tasks() -> None:
     }
     outcome = worker_steps.task_events(PROFILE, observed)
     assert outcome.state == "warning"
-    assert outcome.evidence.startswith("silent took tasks")
+    assert outcome.evidence.startswith("silent ran tasks")
 
 
 def test_consumers_are_not_known_where_a_worker_keeps_silent() -> None:
@@ -184,14 +184,14 @@ def test_consumers_are_not_known_where_a_worker_keeps_silent() -> None:
         return [(word(one), one.title) for one in about_queues(profile, observed, queues)]
 
     answered = Observed(answering=["w"], queues={"w": ["a"]}, listening_failed=False)
-    assert said(answered) == [("warning", "Nobody consumes “b”"), ("ok", "What workers consume is there")]
+    assert said(answered) == [("warning", "No worker consumes “b”"), ("ok", "All consumed queues exist")]
     answered.hear(beat("busy", 1, NOW), NOW)  # it may be the one that takes from b
     assert said(answered)[0] == ("skipped", "Consumers of some queues")
     assert "Nobody" not in str(said(answered))
     nobody = Observed(answering=[], listening_failed=False)
     assert said(nobody) == [
-        ("warning", "“a” waits, and no worker is there"),
-        ("warning", "“b” waits, and no worker is there"),
+        ("warning", "“a” has waiting messages, and no worker is online"),
+        ("warning", "“b” has waiting messages, and no worker is online"),
     ]
     nobody.hear(beat("busy", 1, NOW), NOW)
     assert said(nobody) == [("skipped", "Consumers of queues")]

@@ -42,7 +42,7 @@ def test_texts_that_people_write() -> None:
     [
         ("30 2 * *", "crontab", "five fields"),
         ("61 * * * *", "crontab", "61"),
-        ("soon", "interval", "no span"),
+        ("soon", "interval", "not a time span"),
         ("{", "rrule", "no JSON"),
         ("[" * 100_000, "rrule", "no JSON"),
         ("[1]", "solar", "no JSON object"),

@@ -88,7 +88,7 @@ def test_what_never_runs_is_told(made: Schedule) -> None:
         (Crontab("0", "0", "31", "2"), "It never runs: no month 2 has a day 31."),
         (Crontab(zone="../etc"), "There is no time zone “../etc”"),
         (Interval(0), "longer than nothing"),
-        (Solar("teatime", 0, 0), "no event of the sun"),
+        (Solar("teatime", 0, 0), "not a solar event"),
         (RRule("secondly", dtstart=0.0, others=(("bymonth", (2,)), ("bymonthday", (30,)))), "never runs"),
         (Unreadable("{", "It is not JSON."), "It is not JSON."),
     ],

@@ -76,4 +76,4 @@ def test_an_interval_that_no_float_can_hold_is_shown_in_place() -> None:
     schedule = {"__type__": "interval", "every": 10**400, "relative": False}
     stored = json.dumps({"name": "a", "task": "t", "enabled": True, "schedule": schedule}).encode()
     entry = entry_of("redbeat:a", "redbeat:", stored, b"{}", due_at=None, zone="UTC")
-    assert "“every” is no number of seconds" in entry.problem
+    assert "“every” is not a number of seconds" in entry.problem
