@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from PySide6.QtCore import QProcess, Qt
-from PySide6.QtWidgets import QApplication, QFileDialog, QWidget
+from PySide6.QtWidgets import QApplication, QFileDialog
 
 from deskq import paths
 from deskq.actions.journal.journal import Journal
@@ -34,6 +34,7 @@ from deskq.views.schedules.view import SchedulesView
 from deskq.views.shell.main_window import MainWindow
 from deskq.views.shell.password_dialog import PasswordDialog
 from deskq.views.tasks.view import TasksView
+from deskq.views.widgets.page import Page
 from deskq.views.widgets.toast import UndoOffer
 from deskq.views.workers.view import WorkersView
 
@@ -336,7 +337,7 @@ def _names(name: str) -> Iterator[str]:
         yield f"{name} ({number})"
 
 
-def _doctor_view(session: ProfileSession) -> QWidget:
+def _doctor_view(session: ProfileSession) -> Page:
     from deskq.views.doctor.view import DoctorView  # it needs the clients of brokers, the window does not
 
     return DoctorView(session)

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 from PySide6.QtWidgets import QHBoxLayout, QPushButton, QVBoxLayout, QWidget
 
 from deskq.services.session import ProfileSession
 from deskq.views.widgets import theme
 from deskq.views.widgets.empty_pane import plain_label
+from deskq.views.widgets.page import Commands, Page
 from deskq.views.widgets.steps_list import StepsList
 
 
-class DoctorView(QWidget):
+class DoctorView(Page):
     """The examination of one session's broker: runs when it is first shown, then only when asked."""
 
     def __init__(self, session: ProfileSession, parent: QWidget | None = None) -> None:
@@ -40,7 +39,7 @@ class DoctorView(QWidget):
         layout.addLayout(head)
         layout.addWidget(self.steps, 1)
 
-    def commands(self) -> dict[str, Callable[[], None]]:
+    def commands(self) -> Commands:
         """What the window's commands do here."""
         return {"refresh": self.refresh, "back": self.steps.stop, "copy_row": self.steps.copy_report}
 

@@ -6,12 +6,12 @@ import asyncio
 import csv
 import io
 import json
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Coroutine, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Final
 
-from PySide6.QtCore import QModelIndex, Qt, Signal
+from PySide6.QtCore import QModelIndex, Qt
 from PySide6.QtWidgets import (
     QComboBox,
     QFileDialog,
@@ -35,6 +35,8 @@ from deskq.services.session import ProfileSession
 from deskq.views.journal.columns import ACTION_COLUMNS, ITEM_COLUMNS
 from deskq.views.widgets import theme
 from deskq.views.widgets.empty_pane import EmptyPane, plain_label, show_page
+from deskq.views.widgets.page import Commands, TablePage
+from deskq.views.widgets.requests import OpenTask
 from deskq.views.widgets.tables import Table
 from deskq.views.widgets.toast import UndoOffer
 
@@ -42,10 +44,8 @@ _ALL: Final = "all outcomes"
 _OUTCOMES: Final = (_ALL, "unknown", "failed", "done")
 
 
-class JournalView(QWidget):
+class JournalView(TablePage):
     """The journal of this machine's user; ``sessions`` are those at which something can be taken back."""
-
-    open_task_at = Signal(str, str)
 
     def __init__(self, sessions: Sequence[ProfileSession], parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -128,7 +128,7 @@ class JournalView(QWidget):
         layout.addWidget(self.items, 1)
         return self.detail
 
-    def commands(self) -> dict[str, Callable[[], None]]:
+    def commands(self) -> Commands:
         """What the window's commands do here."""
         return {
             "filter": self.line.setFocus,
@@ -267,7 +267,8 @@ class JournalView(QWidget):
         item = self.items_model.row_at(index.row())
         action = self._current()
         if item is not None and action is not None and action.verb in ("send", "retry", "revoke", "abort"):
-            self.open_task_at.emit(action.profile, item.source if action.verb in ("revoke", "abort") else item.new_id)
+            uuid = item.source if action.verb in ("revoke", "abort") else item.new_id
+            self.request(OpenTask(action.profile, uuid))
 
     def _show(self) -> None:
         names = {self.profile.itemText(n) for n in range(self.profile.count())}

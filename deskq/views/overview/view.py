@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
 from typing import Final
 
-from PySide6.QtCore import Qt, QTimer, Signal
+from PySide6.QtCore import Qt, QTimer
 from PySide6.QtWidgets import QComboBox, QGridLayout, QHBoxLayout, QPushButton, QVBoxLayout, QWidget
 
 from deskq import formats
@@ -21,20 +20,16 @@ from deskq.views.overview.tables import At, FailuresTable, RuntimesTable
 from deskq.views.widgets import theme, window_state
 from deskq.views.widgets.charts import SPANS, TimeChart, span_until
 from deskq.views.widgets.empty_pane import plain_label
+from deskq.views.widgets.page import Commands, Page
+from deskq.views.widgets.requests import FilterTasks, OpenQueue
 
 _REFRESH_MS: Final = 2_000
 _FULLEST: Final = 4
 """The place of the fullest queue among the numbers."""
 
 
-class OverviewView(QWidget):
-    """One or several sessions over a span that is chosen. Signals that end in ``_at`` name the profile first: they are
-    those of several."""
-
-    filter_tasks = Signal(str)
-    open_queue = Signal(str)
-    filter_tasks_at = Signal(str, str)
-    open_queue_at = Signal(str, str)
+class OverviewView(Page):
+    """One or several sessions over a span that is chosen."""
 
     def __init__(self, sessions: list[ProfileSession], parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -89,9 +84,9 @@ class OverviewView(QWidget):
         self._under_way: Counter[str] = Counter()
         for session in sessions:
             session.status_changed.connect(self._write_numbers)
-        self.numbers[0].clicked.connect(lambda: self.filter_tasks.emit("state:SENT state:RECEIVED"))
+        self.numbers[0].clicked.connect(lambda: self._ask_for_tasks("state:SENT state:RECEIVED"))
         self.numbers[1].clicked.connect(self._open_running)
-        self.numbers[2].clicked.connect(lambda: self.filter_tasks.emit("state:FAILURE"))
+        self.numbers[2].clicked.connect(lambda: self._ask_for_tasks("state:FAILURE"))
         self.numbers[_FULLEST].clicked.connect(self._open_fullest)
         self._write()
 
@@ -99,7 +94,7 @@ class OverviewView(QWidget):
         """Return the four charts."""
         return self.throughput, self.failing, self.runtimes, self.depths
 
-    def commands(self) -> dict[str, Callable[[], None]]:
+    def commands(self) -> Commands:
         """What the window's commands do here."""
         return {"refresh": self.refresh, "copy_row": self.table.copy_rows, "copy_cell": self.table.copy_cell}
 
@@ -144,7 +139,7 @@ class OverviewView(QWidget):
 
     def _open_running(self) -> None:
         states = {state for facts in self._facts.values() for state in facts.counts.by_state}
-        self.filter_tasks.emit(filter_text(states=theme.running_states(states)))
+        self._ask_for_tasks(filter_text(states=theme.running_states(states)))
 
     def _write(self) -> None:
         self._write_numbers()
@@ -184,10 +179,12 @@ class OverviewView(QWidget):
         self.task_runtimes.show_rows(At(name, row) for name, facts in read.items() for row in facts.runtimes)
 
     def _filter(self, profile: str, text: str) -> None:
+        self.request(FilterTasks(profile, text))
+
+    def _ask_for_tasks(self, text: str) -> None:
+        """Show the tasks behind a number; over several brokers there is no list of all of them."""
         if len(self._sessions) == 1:
-            self.filter_tasks.emit(text)
-        else:
-            self.filter_tasks_at.emit(profile, text)
+            self._filter(self._sessions[0].profile.name, text)
 
     def _open_failure(self, profile: str, name: str, exception: str) -> None:
         kind = exception.partition("(")[0]
@@ -199,7 +196,4 @@ class OverviewView(QWidget):
         if not of_each:
             return
         profile, queue = max(of_each, key=lambda found: found[1].ready or 0)
-        if len(self._sessions) == 1:
-            self.open_queue.emit(queue.name)
-        else:
-            self.open_queue_at.emit(profile, queue.name)
+        self.request(OpenQueue(profile, queue.name))

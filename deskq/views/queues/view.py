@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
-from PySide6.QtCore import QModelIndex, QPoint, Qt, QTimer, Signal
+from PySide6.QtCore import QModelIndex, QPoint, Qt, QTimer
 from PySide6.QtWidgets import QComboBox, QHBoxLayout, QLineEdit, QMenu, QSplitter, QStackedWidget, QVBoxLayout, QWidget
 
 from deskq import formats
@@ -18,13 +18,15 @@ from deskq.models.table.model import SmallTableModel
 from deskq.services.journal import ask_journal
 from deskq.services.session import ProfileSession
 from deskq.views.queues.columns import BINDING_COLUMNS, consumers, priorities, queue_columns
-from deskq.views.tasks.drag import TaskDrop
 from deskq.views.widgets import theme, window_state
 from deskq.views.widgets.charts import SPANS, Series, TimeChart, span_until
-from deskq.views.widgets.commands import BY_KEY
+from deskq.views.widgets.commands import BY_KEY, CommandKey
 from deskq.views.widgets.empty_pane import EmptyPane, plain_label, show_page
+from deskq.views.widgets.page import Commands, TablePage
+from deskq.views.widgets.requests import FilterTasks, OpenQueue, PauseQueue, Request, ResumeQueue, SendTask
 from deskq.views.widgets.sampling_problem import SamplingProblem
 from deskq.views.widgets.tables import Table
+from deskq.views.widgets.task_drop import TaskDrop
 
 
 def read_depth(
@@ -35,14 +37,8 @@ def read_depth(
     return since, reader.queue_samples(name, since, until), reader.gaps(since, until)
 
 
-class QueuesView(QWidget):
+class QueuesView(TablePage):
     """Queues of one session."""
-
-    filter_tasks = Signal(str)
-    open_worker = Signal(str)
-    pause_queue = Signal(str, list)
-    resume_queue = Signal(str)
-    send_task = Signal(str)
 
     def __init__(self, session: ProfileSession, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -133,9 +129,9 @@ class QueuesView(QWidget):
         layout.addLayout(right, 2)
         return detail
 
-    def commands(self) -> dict[str, Callable[[], None]]:
+    def commands(self) -> Commands:
         """What the window's commands do here."""
-        found: dict[str, Callable[[], None]] = {
+        found: dict[CommandKey, Callable[[], object]] = {
             "filter": self.line.setFocus,
             "refresh": self.refresh,
             "detail": self.show_tasks,
@@ -153,17 +149,22 @@ class QueuesView(QWidget):
         line = self.model.line_of(self._queue)
         row = self.model.row_at(line) if line is not None else None
         if row is not None:
-            self.pause_queue.emit(row.name, list(row.workers))
+            self.request(PauseQueue(self._session.profile.name, row.name, list(row.workers)))
 
     def resume(self) -> None:
         """Ask for the selected queue to be consumed again by the workers that were told to leave it."""
         if self._queue:
-            self.resume_queue.emit(self._queue)
+            self.request(ResumeQueue(self._session.profile.name, self._queue))
 
     def refresh(self) -> None:
         """Read the queues anew."""
         self._session.spawn(self._read(), "queues", owner=self)
         self._read_detail_now()
+
+    def open(self, request: Request) -> None:
+        """See Page."""
+        if isinstance(request, OpenQueue):
+            self.show_queue(request.queue)
 
     def show_queue(self, name: str) -> None:
         """Select a queue."""
@@ -173,7 +174,14 @@ class QueuesView(QWidget):
     def show_tasks(self) -> None:
         """Show the tasks that were sent to the selected queue."""
         if self._queue:
-            self.filter_tasks.emit(filter_text(queues=(self._queue,)))
+            self.request(FilterTasks(self._session.profile.name, filter_text(queues=(self._queue,))))
+
+    def task_drop(self) -> TaskDrop:
+        """See Page."""
+        return self.drop
+
+    def _send(self) -> None:
+        self.request(SendTask(self._session.profile.name, self._queue))
 
     def save_layout(self) -> None:
         """Remember the columns and the split."""
@@ -228,8 +236,8 @@ class QueuesView(QWidget):
         commands = self.commands()
         menu.addAction("Show its tasks", self.show_tasks)
         if self._session.profile.has_broker and not self._session.profile.read_only:
-            menu.addAction("Send a task to it…", lambda: self.send_task.emit(self._queue))
-        verb = "resume_queue" if self._queue in self._pauses else "pause_queue"
+            menu.addAction("Send a task to it…", self._send)
+        verb: CommandKey = "resume_queue" if self._queue in self._pauses else "pause_queue"
         if verb in commands:
             menu.addAction(BY_KEY[verb].title, commands[verb])
         menu.addAction("Copy row", self.table.copy_rows)

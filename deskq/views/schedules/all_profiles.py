@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import Signal
 from PySide6.QtWidgets import QWidget
 
 from deskq import formats
@@ -13,17 +11,17 @@ from deskq.services.schedules.following import Schedules
 from deskq.services.session import ProfileSession
 from deskq.views.schedules.columns import NO_MATCH, PROFILE_COLUMN, SCHEDULE_COLUMNS
 from deskq.views.schedules.pane import SchedulePane, may_change
+from deskq.views.widgets.page import Commands
+from deskq.views.widgets.requests import OpenPage
 
 if TYPE_CHECKING:
-    from deskq.actions.messages.call import Call
+    pass
 
 
 class AllSchedulesView(SchedulePane):
     """What all beats do. A profile that is not connected is not asked, and named."""
 
-    filter_tasks_at = Signal(str, str)
-    send_call_at = Signal(str, object)
-    open_view_at = Signal(str, str)
+    follows_profiles = True
 
     def __init__(self, sessions: list[ProfileSession], parent: QWidget | None = None) -> None:
         super().__init__(sessions, (PROFILE_COLUMN, *SCHEDULE_COLUMNS), "all-schedules", parent)
@@ -59,23 +57,15 @@ class AllSchedulesView(SchedulePane):
         self._follow()
         self._show()
 
-    def commands(self) -> dict[str, Callable[[], object]]:
-        """What the window's commands do here."""
-        return super().commands() | {"schedule_profile": self.show_profile}
+    def commands(self) -> Commands:
+        """See Page."""
+        return {**super().commands(), "schedule_profile": self.show_profile}
 
     def show_profile(self) -> None:
         """Show the schedules of the current one's profile."""
         one = self._current()
         if one is not None:
-            self.open_view_at.emit(one.profile.name, "schedules")
-
-    def ask_to_send(self, profile: str, call: Call) -> None:
-        """See SchedulePane."""
-        self.send_call_at.emit(profile, call)
-
-    def ask_for_tasks(self, profile: str, text: str) -> None:
-        """See SchedulePane."""
-        self.filter_tasks_at.emit(profile, text)
+            self.request(OpenPage(one.profile.name, "schedules"))
 
     def words_of_nothing(self, *, filtered: bool) -> tuple[str, str]:
         """See SchedulePane."""

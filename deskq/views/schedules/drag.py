@@ -16,10 +16,10 @@ from deskq.models.table.columns import Column
 from deskq.profiles import Environment
 from deskq.services.schedules.following import Schedules
 from deskq.services.schedules.shown import ShownSchedule
-from deskq.views.tasks.drag import drag_picture
 from deskq.views.widgets import theme
 from deskq.views.widgets.empty_pane import plain_label
 from deskq.views.widgets.tables import Table
+from deskq.views.widgets.task_drop import drag_picture
 
 if TYPE_CHECKING:
     from deskq.schedules.profile_reader import StoreState

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
 from typing import Final
 
 from PySide6.QtWidgets import QMenu, QWidget
 
-_MENU: Final = (
+from deskq.views.widgets.commands import CommandKey
+from deskq.views.widgets.page import Commands
+
+_MENU: Final[tuple[tuple[CommandKey, str], ...]] = (
     ("detail", "Edit…"),
     ("enable_schedule", "Enable…"),
     ("disable_schedule", "Disable…"),
@@ -22,7 +24,7 @@ _MENU: Final = (
 )
 
 
-def schedule_menu(parent: QWidget, commands: Mapping[str, Callable[[], object]], *, may_change: bool) -> QMenu:
+def schedule_menu(parent: QWidget, commands: Commands, *, may_change: bool) -> QMenu:
     """Return a menu of those commands that mean something here."""
     menu = QMenu(parent)
     for key, title in _MENU:

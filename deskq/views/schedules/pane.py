@@ -23,7 +23,10 @@ from deskq.views.schedules.drag import Place, ScheduleTable, StoreChips
 from deskq.views.schedules.header import ScheduleHeading
 from deskq.views.schedules.menu import schedule_menu
 from deskq.views.widgets import theme, window_state
+from deskq.views.widgets.commands import CommandKey
 from deskq.views.widgets.empty_pane import EmptyPane, show_page
+from deskq.views.widgets.page import Commands, TablePage
+from deskq.views.widgets.requests import FilterTasks, SendTask
 from deskq.views.widgets.tables import copy_text
 from deskq.views.widgets.toast import UndoOffer
 
@@ -33,7 +36,7 @@ if TYPE_CHECKING:
     from deskq.views.schedules.commands import ScheduleActs
 
 
-class SchedulePane(QWidget):
+class SchedulePane(TablePage):
     """A filter, a bar of stores, the table and the selected schedule; who inherits says what a person asks for."""
 
     def __init__(
@@ -103,9 +106,9 @@ class SchedulePane(QWidget):
         self._tick = QTimer(self, interval=1_000)
         self._tick.timeout.connect(self._second)
 
-    def commands(self) -> dict[str, Callable[[], object]]:
+    def commands(self) -> Commands:
         """What the window's commands do here."""
-        found: dict[str, Callable[[], object]] = {
+        found: dict[CommandKey, Callable[[], object]] = {
             "filter": self.line.setFocus,
             "refresh": self.refresh,
             "detail": self.edit if self._may_change else self.table.setFocus,
@@ -224,12 +227,12 @@ class SchedulePane(QWidget):
         window_state.save(f"{self._name}/split", self.splitter.saveState())
 
     def ask_to_send(self, profile: str, call: Call) -> None:
-        """Somebody wants to send this now."""
-        raise NotImplementedError
+        """Open the dialog that sends this now."""
+        self.request(SendTask(profile, call=call))
 
     def ask_for_tasks(self, profile: str, text: str) -> None:
-        """Somebody wants to see these tasks."""
-        raise NotImplementedError
+        """Show these tasks."""
+        self.request(FilterTasks(profile, text))
 
     def words_of_nothing(self, *, filtered: bool) -> tuple[str, str]:
         """Return the title and the reason of an empty table."""

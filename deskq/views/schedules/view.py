@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Coroutine
 from typing import TYPE_CHECKING, Any
 
-from PySide6.QtCore import Signal
 from PySide6.QtWidgets import QComboBox, QPushButton, QWidget
 
 from deskq import formats
@@ -13,9 +12,10 @@ from deskq.services.session import ProfileSession
 from deskq.views.schedules.columns import SCHEDULE_COLUMNS, empty_words
 from deskq.views.schedules.files import ScheduleFiles
 from deskq.views.schedules.pane import SchedulePane
+from deskq.views.widgets.commands import CommandKey
+from deskq.views.widgets.page import Commands
 
 if TYPE_CHECKING:
-    from deskq.actions.messages.call import Call
     from deskq.schedules.profile_reader import StoreState
     from deskq.services.schedules.shown import ShownSchedule
     from deskq.views.schedules.commands import ScheduleActs
@@ -23,9 +23,6 @@ if TYPE_CHECKING:
 
 class SchedulesView(SchedulePane):
     """Schedules of one session."""
-
-    filter_tasks = Signal(str)
-    send_call = Signal(object)
 
     def __init__(self, session: ProfileSession, parent: QWidget | None = None) -> None:
         super().__init__([session], SCHEDULE_COLUMNS, "schedules", parent)
@@ -43,9 +40,9 @@ class SchedulesView(SchedulePane):
             self.bar.addWidget(widget)
         self._show()
 
-    def commands(self) -> dict[str, Callable[[], object]]:
-        """What the window's commands do here."""
-        found = super().commands() | {"export_schedules": self.files.export}
+    def commands(self) -> Commands:
+        """See Page."""
+        found: dict[CommandKey, Callable[[], object]] = {**super().commands()} | {"export_schedules": self.files.export}
         if self._may_change:
             found |= {"new_schedule": self.new, "import_schedules": self.files.choose}
         return found
@@ -62,14 +59,6 @@ class SchedulesView(SchedulePane):
     def new(self) -> None:
         """Open the editor on nothing."""
         self.acts.new(self.into_store())
-
-    def ask_to_send(self, profile: str, call: Call) -> None:
-        """See SchedulePane."""
-        self.send_call.emit(call)
-
-    def ask_for_tasks(self, profile: str, text: str) -> None:
-        """See SchedulePane."""
-        self.filter_tasks.emit(text)
 
     def words_of_nothing(self, *, filtered: bool) -> tuple[str, str]:
         """See SchedulePane."""

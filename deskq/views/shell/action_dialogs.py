@@ -4,13 +4,26 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from PySide6.QtWidgets import QMainWindow
 
 from deskq.formats import count, plain
 from deskq.services.session import ProfileSession
-from deskq.views.tasks.drag import TaskDrop
+from deskq.views.widgets.commands import CommandKey
+from deskq.views.widgets.page import Commands
+from deskq.views.widgets.requests import (
+    AbortTasks,
+    ControlWorkers,
+    PauseQueue,
+    Refuse,
+    Request,
+    ResumeQueue,
+    RetryTasks,
+    RevokeTasks,
+    SendTask,
+)
+from deskq.views.widgets.task_drop import TaskDrop
 from deskq.views.widgets.toast import UndoOffer
 
 if TYPE_CHECKING:
@@ -38,31 +51,33 @@ class Acting:
         self._say = say
         self._open_task = open_task
 
-    def wire(self, view: Any, profile: str) -> None:
-        """Listen to what a view of a profile asks for."""
-        for name, slot in (
-            ("retry_tasks", self._retry),
-            ("revoke_tasks", self._revoke),
-            ("abort_tasks", self._abort),
-            ("control_workers", self._control),
-            ("pause_queue", self._pause),
-            ("resume_queue", self._resume),
-            ("send_task", self._send),
-            ("send_like", self._send_like),
-            ("send_call", self.send_call),
-            ("refused", self._refused),
-        ):
-            signal = getattr(view, name, None)
-            if signal is not None:
-                signal.connect(partial(slot, profile))
-        if isinstance(drop := getattr(view, "drop", None), TaskDrop):
-            self.take_drops(drop)
+    def carry(self, request: Request) -> None:
+        """Open the dialog for what a page asks."""
+        match request:
+            case RetryTasks(profile, tasks, choose):
+                dialog = self.retry(profile, list(tasks), profile, "")
+                if choose:
+                    dialog.queue.setFocus()
+            case RevokeTasks(profile, named, terminate):
+                self.steering(profile).revoke(list(named), terminate=terminate)
+            case AbortTasks(profile, named):
+                self.steering(profile).abort(list(named))
+            case ControlWorkers(profile, verb, workers):
+                self.steering(profile).control(verb, list(workers))
+            case PauseQueue(profile, queue, workers):
+                self.steering(profile).pause(queue, list(workers))
+            case ResumeQueue(profile, queue):
+                self.steering(profile).resume(queue)
+            case SendTask(profile, queue, like, call):
+                self.send(profile, queue, like, call)
+            case Refuse(reason):
+                UndoOffer(plain(reason), None, self._window)
 
-    def commands(self, profile: str) -> dict[str, Callable[[], object]]:
+    def commands(self, profile: str) -> Commands:
         """Return the commands that act on a profile and need no selection; none for ""."""
         if not self._writable(profile):
             return {}
-        found: dict[str, Callable[[], object]] = {"send_task": partial(self.send, profile)}
+        found: dict[CommandKey, Callable[[], object]] = {"send_task": partial(self.send, profile)}
         session = self._sessions.get(profile)
         if session is not None and session in self._writable(profile) and not session.profile.silent:
             found["revoke_stamped"] = self.steering(profile).revoke_stamped
@@ -84,19 +99,6 @@ class Acting:
         dialog.open_task.connect(self._open_task)
         dialog.open()
         return dialog
-
-    def send_call(self, profile: str, call: Call) -> None:
-        """Open the dialog on a call."""
-        self.send(profile, call=call)
-
-    def _refused(self, _profile: str, reason: str) -> None:
-        UndoOffer(plain(reason), None, self._window)
-
-    def _send(self, profile: str, queue: str) -> None:
-        self.send(profile, queue)
-
-    def _send_like(self, profile: str, uuid: str) -> None:
-        self.send(profile, like=uuid)
 
     def take_drops(self, drop: TaskDrop) -> None:
         """Let tasks be dropped there."""
@@ -128,23 +130,3 @@ class Acting:
         from deskq.views.actions.workers.worker_actions import Steering
 
         return Steering(self._sessions[profile], self._window)
-
-    def _revoke(self, profile: str, tasks: list[tuple[str, str]], terminate: bool) -> None:
-        self.steering(profile).revoke(tasks, terminate=terminate)
-
-    def _abort(self, profile: str, tasks: list[tuple[str, str]]) -> None:
-        self.steering(profile).abort(tasks)
-
-    def _control(self, profile: str, verb: str, workers: list[str]) -> None:
-        self.steering(profile).control(verb, workers)
-
-    def _pause(self, profile: str, queue: str, workers: list[str]) -> None:
-        self.steering(profile).pause(queue, workers)
-
-    def _resume(self, profile: str, queue: str) -> None:
-        self.steering(profile).resume(queue)
-
-    def _retry(self, profile: str, tasks: list[str | int], choose: bool) -> None:
-        dialog = self.retry(profile, tasks, profile, "")
-        if choose:
-            dialog.queue.setFocus()

@@ -18,7 +18,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from deskq.views.widgets.commands import COMMANDS
+from deskq.views.widgets.commands import COMMANDS, CommandKey
 
 _FIELDS: Final = (QLineEdit, QPlainTextEdit, QAbstractSpinBox, QComboBox)
 
@@ -31,7 +31,7 @@ class CommandMenus(QObject):
     would take them from its buttons and fields.
     """
 
-    def __init__(self, window: QMainWindow, run: Callable[[str], None]) -> None:
+    def __init__(self, window: QMainWindow, run: Callable[[CommandKey], None]) -> None:
         super().__init__(window)
         self._run = run
         self._letters: list[QShortcut] = []
@@ -50,7 +50,7 @@ class CommandMenus(QObject):
             menus[command.group].addAction(action)
         QApplication.instance().focusChanged.connect(self._focus_changed)  # type: ignore[union-attr]
 
-    def serve(self, table: QWidget, commands: Collection[str]) -> None:
+    def serve(self, table: QWidget, commands: Collection[CommandKey]) -> None:
         """Give a view's table the keys of those of the view's commands that belong to tables."""
         for command in COMMANDS:
             if command.of_tables and command.key in commands:
@@ -58,12 +58,12 @@ class CommandMenus(QObject):
                     shortcut = self._shortcut(QKeySequence(key), command.key, table)
                     shortcut.setContext(Qt.ShortcutContext.WidgetShortcut)
 
-    def _shortcut(self, keys: QKeySequence, command: str, owner: QWidget) -> QShortcut:
+    def _shortcut(self, keys: QKeySequence, command: CommandKey, owner: QWidget) -> QShortcut:
         shortcut = QShortcut(keys, owner)
         shortcut.activated.connect(partial(self._run, command))
         return shortcut
 
-    def _triggered(self, key: str, _checked: bool = False) -> None:
+    def _triggered(self, key: CommandKey, _checked: bool = False) -> None:
         self._run(key)
 
     def _focus_changed(self, _before: QWidget | None, now: QWidget | None) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Mapping
 from functools import partial
-from typing import Any, Final
+from typing import Final
 
 from PySide6.QtCore import QSize, Qt, Signal
 from PySide6.QtGui import QCloseEvent, QKeyEvent, QKeySequence, QShortcut
@@ -32,15 +32,17 @@ from deskq.views.shell.sidebar import Sidebar
 from deskq.views.shell.status_bar import RecorderBar
 from deskq.views.shell.welcome import WelcomePane
 from deskq.views.widgets import theme, window_state
-from deskq.views.widgets.commands import COMMANDS
+from deskq.views.widgets.commands import COMMANDS, CommandKey
 from deskq.views.widgets.empty_pane import show_page
+from deskq.views.widgets.page import Commands, Page, TablePage
+from deskq.views.widgets.requests import FilterTasks, OpenPage, OpenQueue, OpenTask, Request
 
-ViewFactory = Callable[[ProfileSession], QWidget]
+PageFactory = Callable[[ProfileSession], Page]
 KINDS: Final = ("overview", "tasks", "workers", "queues", "schedules", "doctor")
 
 
 class MainWindow(QMainWindow):
-    """Views are made when they are first shown, by ``factories`` (kind -> session -> widget)."""
+    """Views are made when they are first shown, by ``factories`` (kind -> session -> page)."""
 
     add_profile_requested = Signal()
     import_requested = Signal()
@@ -52,15 +54,15 @@ class MainWindow(QMainWindow):
 
     def __init__(
         self,
-        factories: Mapping[str, ViewFactory],
-        overall: Mapping[str, Callable[[list[ProfileSession]], QWidget]],
+        factories: Mapping[str, PageFactory],
+        overall: Mapping[str, Callable[[list[ProfileSession]], Page]],
         parent: QWidget | None = None,
     ) -> None:
         super().__init__(parent)
         self._factories = dict(factories)
         self._overall = dict(overall)
         self._sessions: dict[str, ProfileSession] = {}
-        self._views: dict[tuple[str, str], QWidget] = {}
+        self._views: dict[tuple[str, str], Page] = {}
         self._current: tuple[str, str] = ("", "")
         self._kind = ""
         self.tree = BrokerTree(self)
@@ -108,8 +110,8 @@ class MainWindow(QMainWindow):
         name = session.profile.name
         self._sessions[name] = session
         self._forget_overall()
-        in_sight: Any = self._views.get(self._current)
-        if self._current[0] == "" and hasattr(in_sight, "add_session"):
+        in_sight = self._views.get(self._current)
+        if self._current[0] == "" and in_sight is not None and in_sight.follows_profiles:
             in_sight.add_session(session)
         self.tree.add(session)
         self.sidebar.expandAll()
@@ -134,8 +136,8 @@ class MainWindow(QMainWindow):
                 log.close()
         gone: list[QWidget] = []
         for place in [place for place in self._views if place[0] in (name, "")]:
-            view: Any = self._views[place]
-            if place[0] == "" and self._sessions and hasattr(view, "remove_session"):
+            view = self._views[place]
+            if place[0] == "" and self._sessions and view.follows_profiles:
                 view.remove_session(name)
             else:
                 gone.append(self._views.pop(place))
@@ -155,11 +157,12 @@ class MainWindow(QMainWindow):
         """Return the session whose view is shown."""
         return self._sessions.get(self._current[0])
 
-    def view(self) -> Any:
+    def view(self) -> Page | WelcomePane:
         """Return the view that is shown."""
-        return self.stack.currentWidget()
+        shown = self.stack.currentWidget()
+        return shown if isinstance(shown, Page) else self.welcome
 
-    def show_view(self, profile: str, kind: str) -> QWidget | None:
+    def show_view(self, profile: str, kind: str) -> Page | None:
         """Show a view of a profile; None if there is no such profile."""
         session = self._sessions.get(profile)
         if session is None or kind not in self._factories:
@@ -167,34 +170,24 @@ class MainWindow(QMainWindow):
         view = self._views.get((profile, kind))
         if view is None:
             view = self._views[profile, kind] = self._factories[kind](session)
-            self._wire(view, profile)
             self._take_in(view)
         self._show(view, (profile, kind))
         return view
 
-    def show_overall(self, kind: str) -> QWidget:
+    def show_overall(self, kind: str) -> Page:
         """Show a view over all profiles: "everything" of all brokers, "all-schedules", or "journal"."""
         view = self._views.get(("", kind))
         if view is None:
             view = self._views["", kind] = self._overall[kind](list(self._sessions.values()))
-            for name, slot in (
-                ("open_task_at", self.show_task),
-                ("open_queue_at", self.show_queue),
-                ("open_view_at", self.show_view),
-                ("filter_tasks_at", self.filter_tasks),
-                ("send_call_at", self.acting.send_call),
-            ):
-                if (signal := getattr(view, name, None)) is not None:
-                    signal.connect(slot)
             self._take_in(view)
         self._show(view, ("", kind))
         return view
 
     def show_queue(self, profile: str, queue: str) -> None:
         """Show a queue's detail."""
-        view: Any = self.show_view(profile, "queues")
+        view = self.show_view(profile, "queues")
         if view is not None:
-            view.show_queue(queue)
+            view.open(OpenQueue(profile, queue))
             self.sidebar.show_node(self.tree.index_of(profile, "queue", queue))
 
     def show_stream_log(self) -> None:
@@ -209,31 +202,28 @@ class MainWindow(QMainWindow):
 
     def show_task(self, profile: str, uuid: str) -> None:
         """Show a task's detail."""
-        view: Any = self.show_view(profile, "tasks")
+        view = self.show_view(profile, "tasks")
         if view is not None:
-            view.show_task(uuid)
+            view.open(OpenTask(profile, uuid))
 
     def filter_tasks(self, profile: str, text: str) -> None:
         """Show the tasks that a filter lets through."""
-        view: Any = self.show_view(profile, "tasks")
+        view = self.show_view(profile, "tasks")
         if view is not None:
-            view.set_filter(text)
+            view.open(FilterTasks(profile, text))
 
-    def run_command(self, key: str) -> None:
+    def run_command(self, key: CommandKey) -> None:
         """Do what a command of the table says, if it means something here."""
-        own = self._own_commands().get(key)
-        commands = getattr(self.view(), "commands", None)
-        chosen = own or (commands().get(key) if commands is not None else None)
-        if chosen is not None:
-            chosen()
+        command = self._own_commands().get(key) or self._commands_of_page().get(key)
+        if command is not None:
+            command()
 
     def set_theme(self, scheme: theme.Scheme) -> None:
         """Switch the theme and remember it."""
         theme.apply_scheme(scheme)
         window_state.save_text("window/theme", scheme)
         for view in self._views.values():
-            if hasattr(view, "theme_changed"):
-                view.theme_changed()
+            view.theme_changed()
 
     def come_to_front(self, activation: str = "") -> None:
         """Show the window before all others; ``activation`` is the token that Wayland wants for it, "" if none."""
@@ -263,24 +253,23 @@ class MainWindow(QMainWindow):
         if self._kind:
             window_state.save_text("window/kind", self._kind)
         for view in self._views.values():
-            if hasattr(view, "save_layout"):
-                view.save_layout()
+            view.save_layout()
         super().closeEvent(event)
         self.closing.emit()
 
-    def _take_in(self, view: Any) -> None:
-        table = getattr(view, "table", None)
-        if table is not None:
-            self._menus.serve(table, view.commands())
+    def _take_in(self, view: Page) -> None:
+        view.requested.connect(self._requested)
+        if (drop := view.task_drop()) is not None:
+            self.acting.take_drops(drop)
+        if isinstance(view, TablePage):
+            self._menus.serve(view.table, view.commands())
         self.stack.addWidget(view)
 
-    def _show(self, view: Any, place: tuple[str, str]) -> None:
+    def _show(self, view: Page, place: tuple[str, str]) -> None:
         show_page(self.stack, view)
         self._current = place
-        table = getattr(view, "table", None)
-        if table is not None and not self.sidebar.hasFocus():
-            shown = table if table.isVisibleTo(view) else view.stack.currentWidget()
-            shown.setFocus()  # letters are commands, not a filter
+        if isinstance(view, TablePage) and not self.sidebar.hasFocus():
+            view.take_focus()
         self.band.show_session(self.session())
         _, kind = self._current  # what listens to the focus may have asked for another view: that one is shown
         self.sidebar.show_node(self.tree.index_of(*self._current))
@@ -289,22 +278,18 @@ class MainWindow(QMainWindow):
         self._show_title()
         self._show_status()
 
-    def _wire(self, view: Any, profile: str) -> None:
-        for name, slot in (
-            ("open_task", self.show_task),
-            ("open_queue", self.show_queue),
-            ("filter_tasks", self.filter_tasks),
-            ("open_worker", self._show_worker),
-        ):
-            signal = getattr(view, name, None)
-            if signal is not None:
-                signal.connect(partial(slot, profile))
-        self.acting.wire(view, profile)
-
-    def _show_worker(self, profile: str, hostname: str) -> None:
-        view: Any = self.show_view(profile, "workers")
-        if view is not None:
-            view.show_worker(hostname)
+    def _requested(self, request: Request) -> None:
+        match request:
+            case OpenPage(profile, kind):
+                self.show_view(profile, kind)
+            case OpenTask(profile, uuid):
+                self.show_task(profile, uuid)
+            case OpenQueue(profile, queue):
+                self.show_queue(profile, queue)
+            case FilterTasks(profile, text):
+                self.filter_tasks(profile, text)
+            case _:
+                self.acting.carry(request)
 
     def _chosen(self, kind: str, profile: str, queue: str) -> None:
         if kind in self._overall:
@@ -323,8 +308,8 @@ class MainWindow(QMainWindow):
         session = self.session()
         parts = ["deskq"]
         view = self.view()
-        if view is not self.welcome:
-            parts.append(str(getattr(view, "title", "")))
+        if isinstance(view, Page):
+            parts.append(view.title)
         if session is not None:
             kind = session.profile.environment.value if session.profile.has_broker else "history file"
             parts.append(f"{session.profile.name} ({kind})")
@@ -333,7 +318,7 @@ class MainWindow(QMainWindow):
     def _show_status(self) -> None:
         self.bar.show_session(self.session(), len(self._sessions))
 
-    def _own_commands(self) -> dict[str, Callable[[], object]]:
+    def _own_commands(self) -> Commands:
         name = self._current[0] or next(iter(self._sessions), "")
         return {
             **self.acting.commands(name),
@@ -356,8 +341,12 @@ class MainWindow(QMainWindow):
             "quit": self.close,
         }
 
+    def _commands_of_page(self) -> Commands:
+        view = self.view()
+        return view.commands() if isinstance(view, Page) else {}
+
     def _open_palette(self) -> None:
-        commands: dict[str, Callable[[], None]] = getattr(self.view(), "commands", dict)()
+        commands = self._commands_of_page()
         own = self._own_commands()
         entries = [
             Entry(command.title, command.keys[0] if command.keys else "", partial(self.run_command, command.key))

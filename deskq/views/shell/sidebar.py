@@ -10,9 +10,9 @@ from PySide6.QtWidgets import QStyle, QStyledItemDelegate, QStyleOptionViewItem,
 
 from deskq.models.broker_tree import BrokerTree, KindRole, NoteRole, ProfileRole, QueueRole, StateRole, WarnRole
 from deskq.profiles import Environment
-from deskq.views.tasks.drag import TaskDrop
 from deskq.views.widgets import theme
 from deskq.views.widgets.tables import draw_dot
+from deskq.views.widgets.task_drop import TaskDrop
 
 _ELIDE = {False: Qt.TextElideMode.ElideMiddle, True: Qt.TextElideMode.ElideRight}
 _SHORT = {environment.short: environment for environment in Environment}

@@ -8,9 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import Final, Protocol
-
-from PySide6.QtCore import SignalInstance
+from typing import Final
 
 from deskq.formats import count
 from deskq.history.reading.reader import HistoryReader
@@ -20,36 +18,34 @@ from deskq.models.tasks.table import TasksModel
 from deskq.services.session import ProfileSession
 from deskq.views.tasks.empty_states import MOST_RETRIED, MOST_REVOKED
 from deskq.views.tasks.selection import READ_AT_ONCE, SelectedTasks, read_rows
+from deskq.views.widgets.requests import AbortTasks, Refuse, Request, RetryTasks, RevokeTasks, SendTask
 
 _STILL_READING: Final = "The tasks of the new filter are still loading; nothing was done. Try again in a moment."
 
 
-class Asker(Protocol):
-    """The view whose signals carry what is asked for."""
-
-    retry_tasks: SignalInstance
-    revoke_tasks: SignalInstance
-    abort_tasks: SignalInstance
-    send_like: SignalInstance
-    refused: SignalInstance
-
-
 class TaskAsking:
-    """Emits the view's signals, when rows that were never in sight have been read."""
+    """Hands requests to ``ask``, when rows that were never in sight have been read."""
 
-    def __init__(self, session: ProfileSession, selected: SelectedTasks, model: TasksModel, view: Asker) -> None:
+    def __init__(
+        self,
+        session: ProfileSession,
+        selected: SelectedTasks,
+        model: TasksModel,
+        ask: Callable[[Request], None],
+    ) -> None:
         self._session = session
         self._selected = selected
         self._model = model
-        self._view = view
+        self._name = session.profile.name
+        self._ask = ask
 
     def retry(self) -> None:
         """Ask for a retry of the selected tasks, each where it came from."""
-        self._with_rows(lambda rows: self._view.retry_tasks.emit([row.uuid for row in rows], False))
+        self._with_rows(lambda rows: self._ask(RetryTasks(self._name, [row.uuid for row in rows])))
 
     def retry_to(self) -> None:
         """The same, on a queue that is chosen."""
-        self._with_rows(lambda rows: self._view.retry_tasks.emit([row.uuid for row in rows], True))
+        self._with_rows(lambda rows: self._ask(RetryTasks(self._name, [row.uuid for row in rows], choose=True)))
 
     def retry_all(self) -> None:
         """Ask for a retry of everything that the filter lets through now."""
@@ -57,11 +53,11 @@ class TaskAsking:
 
     def send_like(self) -> None:
         """Ask for a new task like the first selected one."""
-        self._with_rows(lambda rows: self._view.send_like.emit(rows[0].uuid))
+        self._with_rows(lambda rows: self._ask(SendTask(self._name, like=rows[0].uuid)))
 
     def revoke(self) -> None:
         """Ask for the selected tasks to be revoked."""
-        self._with_rows(lambda rows: self._view.revoke_tasks.emit([(row.uuid, row.name) for row in rows], False))
+        self._with_rows(lambda rows: self._ask(RevokeTasks(self._name, _named(rows))))
 
     def revoke_all(self) -> None:
         """Ask for everything that the filter lets through now to be revoked."""
@@ -69,16 +65,16 @@ class TaskAsking:
 
     def terminate(self) -> None:
         """The same, and those that run to be ended."""
-        self._with_rows(lambda rows: self._view.revoke_tasks.emit([(row.uuid, row.name) for row in rows], True))
+        self._with_rows(lambda rows: self._ask(RevokeTasks(self._name, _named(rows), terminate=True)))
 
     def abort(self) -> None:
         """Ask the selected tasks to stop by themselves, where they are abortable."""
-        self._with_rows(lambda rows: self._view.abort_tasks.emit([(row.uuid, row.name) for row in rows]))
+        self._with_rows(lambda rows: self._ask(AbortTasks(self._name, _named(rows))))
 
     def _with_rows(self, then: Callable[[list[TaskRow]], None]) -> None:
         chosen = self._model.chosen
         if not self._model.answers:
-            self._view.refused.emit(_STILL_READING)
+            self._ask(Refuse(_STILL_READING))
         elif chosen.empty:
             self._selected.read(lambda rows: then(rows) if rows else None)
         else:
@@ -91,7 +87,7 @@ class TaskAsking:
         kept = await self._still_matching([row.id for row in rows], chosen)
         if len(kept) < len(rows):
             left_out = f"{len(rows) - len(kept):,} of {count(len(rows), 'selected task')}"
-            self._view.refused.emit(f"Left out: the filter no longer matches {left_out}.")
+            self._ask(Refuse(f"Left out: the filter no longer matches {left_out}."))
         if kept:
             then([row for row in rows if row.id in kept])
 
@@ -105,20 +101,20 @@ class TaskAsking:
     async def _retry_all(self) -> None:
         numbers = await self._matching(MOST_RETRIED, "retry")
         if numbers:
-            self._view.retry_tasks.emit(numbers, True)
+            self._ask(RetryTasks(self._name, numbers, choose=True))
 
     async def _revoke_all(self) -> None:
         numbers = await self._matching(MOST_REVOKED, "revoke")
         rows = await read_rows(self._session, numbers, slot="revoke all")
         if rows:
-            self._view.revoke_tasks.emit([(rows[n].uuid, rows[n].name) for n in numbers if n in rows], False)
+            self._ask(RevokeTasks(self._name, _named([rows[n] for n in numbers if n in rows])))
 
     async def _matching(self, most: int, verb: str) -> list[int]:
         """The tasks are frozen here; of a text search those that it has found so far. None where they are too many."""
         chosen, model = self._model.chosen, self._model
         if chosen.searches_text:
             if not model.answers:
-                self._view.refused.emit(_STILL_READING)
+                self._ask(Refuse(_STILL_READING))
                 return []
             listed = [model.id_at(line) for line in range(model.rowCount())]
             kept = await self._still_matching(listed, chosen)
@@ -126,6 +122,10 @@ class TaskAsking:
         else:
             numbers = list(await self._session.ask(lambda reader: reader.task_ids(chosen, limit=most + 1), slot="all"))
         if len(numbers) > most:
-            self._view.refused.emit(f"More than {most:,} tasks match: narrow the filter to {verb} them.")
+            self._ask(Refuse(f"More than {most:,} tasks match: narrow the filter to {verb} them."))
             return []
         return numbers
+
+
+def _named(rows: Sequence[TaskRow]) -> list[tuple[str, str]]:
+    return [(row.uuid, row.name) for row in rows]

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable
 from dataclasses import replace
 
-from PySide6.QtCore import QPoint, Qt, QTimer, Signal
+from PySide6.QtCore import QPoint, Qt, QTimer
 from PySide6.QtGui import QAction
 from PySide6.QtWidgets import QMenu, QPushButton, QSplitter, QStackedWidget, QVBoxLayout, QWidget
 
@@ -27,20 +27,14 @@ from deskq.views.tasks.search_strip import SearchStrip
 from deskq.views.tasks.selection import SelectedTasks
 from deskq.views.tasks.sort import TaskSort
 from deskq.views.widgets import theme, window_state
-from deskq.views.widgets.commands import BY_KEY
+from deskq.views.widgets.commands import BY_KEY, CommandKey
 from deskq.views.widgets.empty_pane import EmptyPane, show_page
+from deskq.views.widgets.page import Commands, TablePage
+from deskq.views.widgets.requests import FilterTasks, OpenTask, Refuse, Request
 
 
-class TasksView(QWidget):
+class TasksView(TablePage):
     """Live tasks of one session."""
-
-    open_queue = Signal(str)
-    open_worker = Signal(str)
-    retry_tasks = Signal(list, bool)
-    revoke_tasks = Signal(list, bool)
-    abort_tasks = Signal(list)
-    send_like = Signal(str)
-    refused = Signal(str)
 
     def __init__(self, session: ProfileSession, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -55,7 +49,7 @@ class TasksView(QWidget):
         self.table.setModel(self.model)
         self.sort = TaskSort(self.table, self.model)
         self.selected = SelectedTasks(session, self.model, self.table)
-        self.asking = TaskAsking(session, self.selected, self.model, self)
+        self.asking = TaskAsking(session, self.selected, self.model, self.request)
         self.table.copies_rows = self.selected.rows
         self.detail = TaskDetailPane()
         self.detail.hide()
@@ -122,9 +116,9 @@ class TasksView(QWidget):
         self._session.status_changed.connect(self._update_empty)
         self._session.status_changed.connect(self._write_counts)
 
-    def commands(self) -> dict[str, Callable[[], None]]:
+    def commands(self) -> Commands:
         """What the window's commands do here."""
-        found: dict[str, Callable[[], None]] = {
+        found: dict[CommandKey, Callable[[], object]] = {
             "filter": self.focus_filter,
             "pause": self.filter_bar.live.toggle,
             "newest": self.jump_to_newest,
@@ -168,6 +162,14 @@ class TasksView(QWidget):
         self.table.scrollToTop()
         self.model.set_following(True)
 
+    def open(self, request: Request) -> None:
+        """See Page."""
+        match request:
+            case OpenTask(_, uuid):
+                self.show_task(uuid)
+            case FilterTasks(_, text):
+                self.set_filter(text)
+
     def show_task(self, uuid: str) -> None:
         """Show the detail of a task, wherever it stands in the table."""
         self._wanted = uuid
@@ -181,7 +183,7 @@ class TasksView(QWidget):
     async def _go_to(self, trace: Trace) -> None:
         task = await self._session.ask(lambda reader: reader.task_row(trace.other), slot="go to a task")
         if task is None:
-            self.refused.emit(f"{trace.other} is not in this history; the retry was sent at {trace.profile}.")
+            self.request(Refuse(f"{trace.other} is not in this history; the retry was sent at {trace.profile}."))
             return
         row = self.model.row_of(task.id)
         if row is not None:
@@ -297,7 +299,7 @@ class TasksView(QWidget):
         if self.filter_bar.understood():
             act()
         else:
-            self.refused.emit(self.filter_bar.trouble)
+            self.request(Refuse(self.filter_bar.trouble))
 
     def _forget_selection(self) -> None:
         """What was selected is not what the new filter asks for; the rows turn grey until its list is there."""

@@ -3,7 +3,69 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Literal
+
+CommandKey = Literal[
+    "palette",
+    "keys",
+    "filter",
+    "pause",
+    "newest",
+    "refresh",
+    "detail",
+    "back",
+    "detail_place",
+    "overview",
+    "tasks",
+    "workers",
+    "queues",
+    "schedules",
+    "all_schedules",
+    "doctor",
+    "journal",
+    "everything",
+    "retry",
+    "retry_to",
+    "retry_all",
+    "send_task",
+    "send_like",
+    "revoke",
+    "revoke_all",
+    "terminate",
+    "abort",
+    "revoke_stamped",
+    "tell_workers",
+    "pause_queue",
+    "resume_queue",
+    "undo",
+    "redo",
+    "new_schedule",
+    "duplicate_schedule",
+    "enable_schedule",
+    "disable_schedule",
+    "delete_schedule",
+    "calendar",
+    "run_schedule",
+    "copy_redbeat",
+    "import_schedules",
+    "copy_python",
+    "export_journal",
+    "export_schedules",
+    "schedule_profile",
+    "schedule_tasks",
+    "copy_row",
+    "copy_cell",
+    "copy_uuid",
+    "copy_json",
+    "copy_call",
+    "profiles",
+    "open_history",
+    "stream_log",
+    "theme",
+    "sidebar",
+    "quit",
+]
+"""The key of each command: what a page returns from ``commands()`` is checked against it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -14,7 +76,7 @@ class Command:
     always do: press a button, open a list, delete a character.
     """
 
-    key: str
+    key: CommandKey
     title: str
     group: str
     keys: tuple[str, ...] = ()
@@ -105,4 +167,4 @@ COMMANDS: Final = (
     Command("quit", "Quit", "File", ("Ctrl+Q",), "End deskq; its own recorders end with it", True),
 )
 
-BY_KEY: Final = {command.key: command for command in COMMANDS}
+BY_KEY: Final[dict[CommandKey, Command]] = {command.key: command for command in COMMANDS}

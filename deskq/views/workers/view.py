@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final
 
-from PySide6.QtCore import QModelIndex, QPoint, Qt, QTimer, Signal
+from PySide6.QtCore import QModelIndex, QPoint, Qt, QTimer
 from PySide6.QtWidgets import QHBoxLayout, QPushButton, QSplitter, QStackedWidget, QVBoxLayout, QWidget
 
 from deskq import formats
@@ -16,7 +16,10 @@ from deskq.models.table.model import SmallTableModel
 from deskq.models.workers.notes import worker_notes
 from deskq.services.session import ProfileSession
 from deskq.views.widgets import theme, window_state
+from deskq.views.widgets.commands import CommandKey
 from deskq.views.widgets.empty_pane import EmptyPane, plain_label, show_page
+from deskq.views.widgets.page import Commands, TablePage
+from deskq.views.widgets.requests import ControlWorkers, OpenTask
 from deskq.views.widgets.sampling_problem import SamplingProblem
 from deskq.views.widgets.tables import Table
 from deskq.views.workers.detail import WorkerDetail
@@ -119,11 +122,8 @@ WORKER_COLUMNS: Final[tuple[Column[WorkerRow], ...]] = (
 )
 
 
-class WorkersView(QWidget):
+class WorkersView(TablePage):
     """Workers of one session."""
-
-    open_task = Signal(str)
-    control_workers = Signal(str, list)
 
     def __init__(self, session: ProfileSession, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -159,7 +159,7 @@ class WorkersView(QWidget):
         self.stack.addWidget(self.table)
         self.stack.addWidget(self.empty)
         self.detail = WorkerDetail(session)
-        self.detail.open_task.connect(self.open_task)
+        self.detail.open_task.connect(lambda uuid: self.request(OpenTask(session.profile.name, uuid)))
         self.splitter = QSplitter(Qt.Orientation.Vertical)
         self.splitter.addWidget(self.stack)
         self.splitter.addWidget(self.detail)
@@ -174,9 +174,9 @@ class WorkersView(QWidget):
         session.status_changed.connect(self._update_empty)
         self._update_empty()
 
-    def commands(self) -> dict[str, Callable[[], None]]:
+    def commands(self) -> Commands:
         """What the window's commands do here."""
-        found: dict[str, Callable[[], None]] = {
+        found: dict[CommandKey, Callable[[], object]] = {
             "refresh": self.refresh,
             "detail": self.detail.refresh,
             "back": self.table.setFocus,
@@ -210,7 +210,11 @@ class WorkersView(QWidget):
         """Tell the workers whose events are off to send them; absent on read-only profiles."""
         silent = [row.hostname for row in self.model.rows() if row.online and row.events_enabled is False]
         if silent and not self._session.profile.read_only:
-            self.control_workers.emit("enable-events", silent)
+            self.control("enable-events", silent)
+
+    def control(self, verb: str, workers: list[str]) -> None:
+        """Ask or tell workers."""
+        self.request(ControlWorkers(self._session.profile.name, verb, workers))
 
     def save_layout(self) -> None:
         """Remember the columns and the split."""
@@ -248,7 +252,7 @@ class WorkersView(QWidget):
 
     def _menu(self, place: QPoint) -> None:
         """What the selected workers can be asked, and told where the profile allows it; all, where several are."""
-        menu = worker_menu(self._session.profile, self.selected(), self.control_workers.emit, self)
+        menu = worker_menu(self._session.profile, self.selected(), self.control, self)
         menu.aboutToHide.connect(menu.deleteLater)
         menu.popup(self.table.viewport().mapToGlobal(place))
 

@@ -22,6 +22,7 @@ from deskq.app import App
 from deskq.history.rows import QueueRow
 from deskq.models.tasks.mime import mime_of, tasks_in
 from deskq.profiles import Environment, Profile, Safety
+from deskq.views.widgets.commands import CommandKey
 from tests.gui.conftest import Recorded, Run, until
 from tests.gui.shell.test_window import opened
 from tests.support.celery_worker import CeleryWorker
@@ -199,7 +200,7 @@ def test_arguments_that_are_not_known_are_filled_in_by_a_person(
 
 @pytest.mark.parametrize("command", ["retry_to", "send_like"])
 def test_a_dialog_may_be_closed_while_it_still_reads(
-    command: str, recorded: Recorded, run: Run, qapp: QApplication
+    command: CommandKey, recorded: Recorded, run: Run, qapp: QApplication
 ) -> None:
     recorded.add(1, state="failed")
 
@@ -353,7 +354,7 @@ def test_all_that_match(
             view: Any = app.window.show_view("shop", "tasks")
             view.set_filter("state:FAILURE state:STARTED")
             await until(lambda: view.model.rowCount() == 700)
-            app.window.run_command(f"{verb}_all")
+            app.window.run_command("retry_all" if verb == "retry" else "revoke_all")
             await until(lambda: shown(app, kind))
             dialog = shown(app, kind)
             if verb == "retry":
@@ -363,7 +364,7 @@ def test_all_that_match(
                 assert {step.source for step in dialog.plan.items} == set(matching)
             dialog.reject()
             monkeypatch.setattr(f"deskq.views.tasks.commands.{limit}", 600)
-            app.window.run_command(f"{verb}_all")
+            app.window.run_command("retry_all" if verb == "retry" else "revoke_all")
             await until(lambda: shown(app, "UndoOffer"))
             assert f"narrow the filter to {verb}" in shown(app, "UndoOffer").text.text()
 

@@ -75,7 +75,7 @@ def test_a_profile_that_comes_or_goes_is_seen_at_once(
             await until(lambda: view.model.rowCount() == 1)
             assert not view.detail.buttons["edit"].isVisible()
             session = app.add(live, start=False)
-            assert window.view() is view
+            assert window.view() == view
             assert "live" not in [one.profile.name for one in view.model.rows()]  # it is not connected
             session.connected = True
             session.status_changed.emit()
@@ -95,7 +95,7 @@ def test_a_profile_that_comes_or_goes_is_seen_at_once(
                     assert button.accessibleName().startswith(f"{environment.short} · {name}: ")
                     await until(partial(coloured, button, environment), what=f"its colour when it is {scheme}")
             await app.remove("shop")
-            assert window.view() is view
+            assert window.view() == view
             assert [one.entry.name for one in view.model.rows()] == ["at live"]
             app.add(shop, start=False).connected = True
             view._follow()

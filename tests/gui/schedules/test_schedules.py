@@ -99,7 +99,7 @@ def test_what_the_store_and_the_history_say(
             await until(lambda: view.detail.model.rowCount() == 10)
             assert "sends sample.add(1, 2)" in view.detail.facts.text()
             asked: list[str] = []
-            view.filter_tasks.connect(asked.append)
+            view.requested.connect(lambda request: asked.append(request.text))
             app.window.run_command("schedule_tasks")
             assert asked == ["task:sample.add"]
             view.line.setText("nothing like it")

@@ -161,7 +161,8 @@ def test_palette_and_keys(recorded: Recorded, run: Run, qapp: QApplication) -> N
             QTest.keyClicks(window, "gt")
             await until(lambda: window.view().title == "Tasks")
             QTest.keyClicks(window, "/")
-            await until(window.view().filter_bar.line.hasFocus)
+            tasks: Any = window.view()
+            await until(tasks.filter_bar.line.hasFocus)
 
     run(scenario())
 

@@ -11,6 +11,7 @@ from PySide6.QtWidgets import QAbstractButton, QApplication, QDialog, QLineEdit,
 
 from deskq.app import App
 from deskq.profiles import Profile
+from deskq.views.widgets.page import Page
 from tests.gui.conftest import Recorded, Run, until
 from tests.gui.shell.test_window import opened
 
@@ -110,7 +111,7 @@ def test_tables_have_their_keys(recorded: Recorded, run: Run, qapp: QApplication
             overview.table.selectRow(0)
             await focused(overview.table)
             QTest.keyClick(overview.table, Qt.Key.Key_Return)
-            assert app.window.view() is view
+            assert app.window.view() == view
             assert "ValueError" in view.filter_bar.line.text()
 
     run(scenario())
@@ -178,7 +179,7 @@ def test_the_first_broker_is_shown_alone(by_key: bool, run: Run, qapp: QApplicat
                 await focused(welcome.connect_button)
                 QTest.mouseClick(welcome.connect_button, Qt.MouseButton.LeftButton)
             await until(lambda: app.sessions, what="the guards to be read")
-            view = app.window.view()
+            view: Any = app.window.view()
             assert drawn(app) == [view]
             assert view.title == "Tasks"
             assert "Tasks" in app.window.windowTitle()
@@ -210,8 +211,10 @@ def test_a_view_that_asks_for_another_as_it_is_shown(recorded: Recorded, run: Ru
             finally:
                 qapp.focusChanged.disconnect(ask)
             assert drawn(app) == [window.view()]
-            assert window.view().title in window.windowTitle()
-            assert window.sidebar.currentIndex().data() == window.view().title
+            shown = window.view()
+            assert isinstance(shown, Page)
+            assert shown.title in window.windowTitle()
+            assert window.sidebar.currentIndex().data() == shown.title
 
     run(scenario())
 

@@ -9,6 +9,7 @@ from PySide6.QtCore import Qt
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication
 
+from deskq.views.widgets.requests import Refuse, Request, RetryTasks
 from tests.gui.conftest import Recorded, Run, until
 from tests.gui.shell.test_window import opened
 
@@ -19,10 +20,15 @@ class Heard:
     def __init__(self, view: Any) -> None:
         self.retries: list[list[str | int]] = []
         self.refused: list[str] = []
-        view.retry_tasks.disconnect()  # no dialog: what would open it is what is looked at
-        view.refused.disconnect()
-        view.retry_tasks.connect(lambda tasks, _choose: self.retries.append(tasks))
-        view.refused.connect(self.refused.append)
+        view.requested.disconnect()  # no dialog: what would open it is what is looked at
+        view.requested.connect(self._requested)
+
+    def _requested(self, request: Request) -> None:
+        match request:
+            case RetryTasks(_, tasks):
+                self.retries.append(list(tasks))
+            case Refuse(reason):
+                self.refused.append(reason)
 
 
 @pytest.mark.parametrize("typed", [False, True])

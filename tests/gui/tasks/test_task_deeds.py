@@ -155,7 +155,7 @@ def test_a_retry_by_another_process_appears(redis_url: str, recorded: Recorded, 
             app.add(profile)
             app.window.show()
             view: Any = app.window.show_view("shop", "tasks")
-            view.refused.connect(gone.append)
+            view.requested.connect(lambda request: gone.append(request.reason))
             await until(lambda: states(view.model).get(failed) == "Failed")
             process = await asyncio.create_subprocess_exec(
                 *command, "--queue", "emails", "--yes", stdout=asyncio.subprocess.DEVNULL

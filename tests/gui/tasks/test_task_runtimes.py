@@ -20,7 +20,7 @@ def test_runtimes_by_task_in_the_overview(recorded: Recorded, run: Run) -> None:
         session = recorded.session()
         view = OverviewView([session])
         asked: list[str] = []
-        view.filter_tasks.connect(asked.append)
+        view.requested.connect(lambda request: asked.append(request.text))
         view.resize(1_000, 700)
         view.show()
         runtimes = view.task_runtimes

@@ -15,6 +15,7 @@ from PySide6.QtWidgets import QApplication, QMenu
 
 from deskq.models.tasks.columns import TASK_COLUMNS
 from deskq.profiles import Safety
+from deskq.views.widgets.requests import Refuse
 from tests.gui.conftest import Recorded, Run, until
 from tests.gui.shell.test_window import opened
 
@@ -101,9 +102,9 @@ def test_tasks_that_were_never_in_sight_are_retried_too(recorded: Recorded, run:
             app.window.show()
             view: Any = app.window.show_view("shop", "tasks")
             await until(lambda: view.model.rowCount() == 700)
-            view.retry_tasks.disconnect()
+            view.requested.disconnect()
             asked: list[list[str]] = []
-            view.retry_tasks.connect(lambda wanted, _: asked.append(wanted))
+            view.requested.connect(lambda request: asked.append(request.tasks))
             view.table.selectAll()
             app.window.run_command("retry")
             await until(lambda: asked)
@@ -167,8 +168,9 @@ def test_a_filter_that_is_not_understood_says_so(recorded: Recorded, run: Run, q
             bar = view.filter_bar
             refused: list[str] = []
             asked: list[Any] = []
-            view.refused.connect(refused.append)
-            view.retry_tasks.connect(lambda uuids, _: asked.append(uuids))
+            view.requested.connect(
+                lambda request: refused.append(request.reason) if isinstance(request, Refuse) else asked.append(request)
+            )
             await until(lambda: view.model.rowCount() == 4)
             view.set_filter("state:FAILURE")
             await until(lambda: view.model.rowCount() == 1)
