@@ -18,7 +18,7 @@ _ROOT: Final = Path(__file__).resolve().parents[2]
 # The program as it is started; its window ends the process once it has been painted.
 _UNTIL_PAINTED: Final = """
 import os, sys
-from deskq.views import main_window
+from deskq.views.shell import main_window
 from PySide6.QtCore import QTimer
 
 class Window(main_window.MainWindow):

@@ -169,7 +169,9 @@ def test_a_filter_that_is_not_understood_says_so(recorded: Recorded, run: Run, q
             refused: list[str] = []
             asked: list[Any] = []
             view.requested.connect(
-                lambda request: refused.append(request.reason) if isinstance(request, Refuse) else asked.append(request)
+                lambda request: (
+                    refused.append(request.reason) if isinstance(request, Refuse) else asked.append(request.tasks)
+                )
             )
             await until(lambda: view.model.rowCount() == 4)
             view.set_filter("state:FAILURE")
