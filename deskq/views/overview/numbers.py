@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Final
 
 from deskq import formats
-from deskq.history.rows import QueueRow
+from deskq.history.rows import QueueRow, WorkerRow
 from deskq.models.overview.overview import OverviewFacts, consumer_words, worker_words
 from deskq.services.session import ProfileSession
 from deskq.views.widgets import theme
@@ -32,14 +32,13 @@ def numbers(sessions: Sequence[ProfileSession], facts: Mapping[str, OverviewFact
             return formats.NONE
         return f"{'' if all(counted) else '≥ '}{formats.number(value)}"
 
-    heard = any(session.heard for session in sessions)
     return (
         f"Waiting {number(groups['waiting'])}",
         f"Running {number(groups['running'])}",
         f"Failed {number(failed)} in {span}" if any(counted) else f"Failed {formats.NONE}",
-        worker_words(workers) if workers or heard else "Workers unknown",
+        _workers_words(workers, sessions),
         _fullest_words(queues, sessions),
-        consumer_words(queues) if queues else "",
+        _consumers_words(queues, sessions),
     )
 
 
@@ -78,6 +77,22 @@ def _queues(sessions: Sequence[ProfileSession], facts: Mapping[str, OverviewFact
         for queue in one.queues
         if queue.exists
     ]
+
+
+def _workers_words(workers: Sequence[WorkerRow], sessions: Sequence[ProfileSession]) -> str:
+    heard = [session.heard for session in sessions]
+    if not workers and not any(heard):
+        return "Workers unknown"
+    others = ", others unknown" if len(sessions) > 1 and not all(heard) else ""
+    return f"{worker_words(workers)}{others}"
+
+
+def _consumers_words(queues: Sequence[QueueRow], sessions: Sequence[ProfileSession]) -> str:
+    """Of queues that are unknown nothing is claimed: only a queue without a consumer is always told."""
+    if not queues:
+        return ""
+    words = consumer_words(queues)
+    return words if words.startswith("No consumer") or all(session.queues_known for session in sessions) else ""
 
 
 def _fullest_words(queues: Sequence[QueueRow], sessions: Sequence[ProfileSession]) -> str:
