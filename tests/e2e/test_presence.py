@@ -14,6 +14,8 @@ from tests.support.sample_app import sample_client
 from tests.support.waiting import wait_until
 
 SILENT = ("--without-heartbeat", "--without-gossip", "--without-mingle")
+QUICK = {"UNKNOWN_AFTER": 20.0, "FACTS_SECONDS": 10.0, "NAMES_SECONDS": 4.0}
+"""In life one minute, half a minute and ten seconds."""
 
 
 def queue(recording: Recording, name: str) -> QueueRow | None:
@@ -60,7 +62,7 @@ def test_a_killed_worker_without_heartbeats_is_offline_and_consumes_nothing(redi
 
 def test_rabbitmq_tells_by_itself_where_nobody_may_be_asked(rabbit_vhost_url: str) -> None:
     options = ("--silent", "--safety", "read-only", "--management-url", "http://127.0.0.1:1")
-    with Recording(rabbit_vhost_url, *options) as recording, sample_client(rabbit_vhost_url) as client:
+    with Recording(rabbit_vhost_url, *options, periods=QUICK) as recording, sample_client(rabbit_vhost_url) as client:
         worker = CeleryWorker(rabbit_vhost_url, extra=SILENT).start()
         try:
             queue_until(recording, "celery", lambda row: row.consumers == 1)
@@ -68,7 +70,7 @@ def test_rabbitmq_tells_by_itself_where_nobody_may_be_asked(rabbit_vhost_url: st
             worker_until(recording, worker.hostname, "online", 10)
             # It is quiet for long, and still there: its control queue tells.
             quiet = recording.reader.workers()[0].since
-            wait_until(lambda: recording.status().updated > quiet + 65, 120, "a long quiet")
+            wait_until(lambda: recording.status().updated > quiet + 25, 60, "a long quiet")
             assert recording.reader.workers()[0].presence == "online"
         finally:
             worker.kill()
@@ -80,13 +82,13 @@ def test_rabbitmq_tells_by_itself_where_nobody_may_be_asked(rabbit_vhost_url: st
 def test_a_solo_pool_that_works_and_is_deaf_is_not_dead(redis_url: str, extra: tuple[str, ...]) -> None:
     """On Redis it sends no heartbeats and no events until its task has ended, nor does it answer."""
     with (
-        Recording(redis_url) as recording,
+        Recording(redis_url, periods=QUICK) as recording,
         sample_client(redis_url) as client,
         CeleryWorker(redis_url, pool="solo", extra=extra) as worker,
     ):
         wait_until(lambda: [row.pool for row in recording.reader.workers()] == ["solo"], 60, "what it is")
         queue_until(recording, "celery", lambda row: row.consumers == 1)
-        task = client.send_task("sample.sleep_for", (70,)).id
+        task = client.send_task("sample.sleep_for", (30,)).id
         seen: set[str] = set()
         lonely: set[bool] = set()
 
@@ -96,13 +98,13 @@ def test_a_solo_pool_that_works_and_is_deaf_is_not_dead(redis_url: str, extra: t
             row = recording.task(task)
             return row is not None and row.state == "SUCCESS"
 
-        wait_until(ended, 150, "its end")
+        wait_until(ended, 90, "its end")
         assert (seen, lonely) == ({"online", "unknown"}, {False})
         worker_until(recording, worker.hostname, "online", 20)
 
 
 def test_of_two_workers_of_one_name_it_is_not_known_who_consumes_what(redis_url: str) -> None:
-    with Recording(redis_url, "--watch-queue", "a", "--watch-queue", "b") as recording:
+    with Recording(redis_url, "--watch-queue", "a", "--watch-queue", "b", periods=QUICK) as recording:
         seen: set[bool] = set()
         with (
             CeleryWorker(redis_url, hostname="twin@deskq.test", queues=("a",)),
@@ -114,7 +116,7 @@ def test_of_two_workers_of_one_name_it_is_not_known_who_consumes_what(redis_url:
             def asked_again() -> bool:
                 rows = [queue(recording, name) for name in "ab"]
                 seen.update(row.no_consumer or row.consumers is not None for row in rows if row is not None)
-                return recording.status().updated > began + 35
+                return recording.status().updated > began + 15
 
             queue_until(recording, "a", lambda row: row.consumers is None)
             queue_until(recording, "b", lambda row: row.consumers is None)
@@ -149,7 +151,7 @@ def test_a_queue_that_only_deskq_sent_to_is_seen(redis_url: str, when: str) -> N
 
     if when == "before":
         send()
-    with CeleryWorker(redis_url, queues=("other",)), Recording(redis_url) as recording:
+    with CeleryWorker(redis_url, queues=("other",)), Recording(redis_url, periods=QUICK) as recording:
         queue_until(recording, "other", lambda row: row.consumers == 1)
         if when == "while":
             send()
@@ -159,5 +161,5 @@ def test_a_queue_that_only_deskq_sent_to_is_seen(redis_url: str, when: str) -> N
         assert not celery.no_consumer
         # It stays when the names are asked for again, which drops what nobody names.
         first = row.sampled
-        row = queue_until(recording, "adhoc", lambda row: row.sampled > first + 25, 60)
+        row = queue_until(recording, "adhoc", lambda row: row.sampled > first + 10, 60)
         assert (row.ready, row.no_consumer) == (1, True)

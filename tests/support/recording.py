@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -23,12 +24,18 @@ _ROOT = Path(__file__).resolve().parents[2]
 
 
 class Recording:
-    """`deskq record URL --history PATH` as a process; `reader` reads what it writes."""
+    """`deskq record URL --history PATH` as a process; `reader` reads what it writes.
 
-    def __init__(self, url: str, *options: str, history: Path | None = None) -> None:
+    `periods`: seconds that replace the recorder's own, by the names of its constants.
+    """
+
+    def __init__(
+        self, url: str, *options: str, history: Path | None = None, periods: Mapping[str, float] | None = None
+    ) -> None:
         self.folder = folder_of_test("deskq-record-")
         self.history = history or self.folder / "history.sqlite"
-        self._command = [sys.executable, "-m", "deskq", "record", url, "--history", str(self.history), *options]
+        paced = ["tests.support.paced_recorder", json.dumps(dict(periods))] if periods else ["deskq"]
+        self._command = [sys.executable, "-m", *paced, "record", url, "--history", str(self.history), *options]
         self._process: Process | None = None
         self._reader: HistoryReader | None = None
 
