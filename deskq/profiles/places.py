@@ -10,7 +10,14 @@ from typing import Final
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 from deskq.profiles.database_places import servers_of
-from deskq.profiles.urls import AMQP_SCHEMES, REDIS_SCHEMES, SENTINEL_SCHEMES, alternative_urls
+from deskq.profiles.urls import (
+    AMQP_SCHEMES,
+    REDBEAT_CLUSTER,
+    REDBEAT_SENTINELS,
+    REDIS_SCHEMES,
+    SENTINEL_SCHEMES,
+    alternative_urls,
+)
 
 _PORTS: Final = {"redis": 6379, "sentinel": 26379, "amqp": 5672, "postgresql": 5432, "mysql": 3306}
 _TLS_PORTS: Final = {"amqps": 5671}
@@ -50,8 +57,11 @@ def places_of(url: str) -> set[Place]:
     scheme, found, _ = bare.partition("://")
     if not found:
         return set()
-    if scheme.lower() in SENTINEL_SCHEMES:
+    if scheme.lower() in SENTINEL_SCHEMES | {REDBEAT_SENTINELS}:
         return set(_sentinels(bare))
+    if scheme.lower() == REDBEAT_CLUSTER:  # its nodes, of which any is a way into it
+        nodes = bare.partition("?")[0].split(";")
+        return {place for node in nodes for place in _places(f"redis://{node.rpartition('://')[2].rstrip('/')}")}
     return {place for part in alternative_urls(bare) for place in _places(part)}
 
 

@@ -19,6 +19,9 @@ OTHER_SCHEMES: Final = frozenset(
 )
 TLS_SCHEMES: Final = frozenset({"rediss", "valkeys", "amqps"})
 SENTINEL_SCHEMES: Final = frozenset({"sentinel", "redis+sentinel"})
+REDBEAT_SENTINELS: Final = "redis-sentinel"
+REDBEAT_CLUSTER: Final = "redis-cluster"
+"""redbeat's own spellings, beside those of kombu."""
 _SEVERAL: Final = re.compile(r";(?=[A-Za-z][\w+.-]*://)")
 PASSWORD_SEPARATOR: Final = "\x1f"
 """Between the passwords of several URLs where they differ: no password that somebody types holds it."""

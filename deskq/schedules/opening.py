@@ -10,6 +10,8 @@ from deskq.errors import UserError
 from deskq.profiles import Profile
 from deskq.profiles.urls import (
     AMQP_SCHEMES,
+    REDBEAT_CLUSTER,
+    REDBEAT_SENTINELS,
     REDIS_SCHEMES,
     alternative_urls,
     join_password,
@@ -21,9 +23,6 @@ from deskq.profiles.urls import (
 from deskq.schedules.model import ScheduleStore, StoreError, StoreKind
 
 _OURS: Final = ("prefix", "zone", "master", "cluster")
-_SENTINELS: Final = "redis-sentinel"
-_CLUSTER: Final = "redis-cluster"
-"""redbeat's own spellings, beside those of kombu."""
 _FORMS: Final = (
     "Write one like redbeat:redis://host:6379/0, django-celery-beat:postgresql://user@host/name, code:proj.app or "
     "celerybeat-schedule:/path."
@@ -58,7 +57,7 @@ def kind_of(url: str) -> StoreKind:
     scheme, found, _ = url.partition("://")
     if not found or not scheme or scheme.lower() in AMQP_SCHEMES:
         raise StoreError(f"“{shown(url)}” is not a schedule store. {_FORMS}")
-    redbeat = scheme.lower() in REDIS_SCHEMES | {_SENTINELS, _CLUSTER}
+    redbeat = scheme.lower() in REDIS_SCHEMES | {REDBEAT_SENTINELS, REDBEAT_CLUSTER}
     return StoreKind.REDBEAT if redbeat else StoreKind.DJANGO
 
 
@@ -121,11 +120,11 @@ def _redbeat(url: str, profile: Profile | None) -> ScheduleStore:
 def _as_kombu(url: str) -> str:
     """The URL as profiles take it: sentinels as kombu names them, the nodes of a cluster as a list of servers."""
     scheme, _, rest = url.partition("://")
-    if scheme.lower() == _SENTINELS:
+    if scheme.lower() == REDBEAT_SENTINELS:
         named = "master" in dict(parse_qsl(rest.partition("?")[2]))
         default = "" if named else f"{'&' if '?' in rest else '?'}master=master"  # redbeat's own
         return f"sentinel://{rest}{default}"
-    if scheme.lower() != _CLUSTER:
+    if scheme.lower() != REDBEAT_CLUSTER:
         return url
     bare, password = split_password(url)
     head, _, query = bare.partition("://")[2].partition("?")

@@ -27,6 +27,7 @@ SAME = {
         *("redis://localhost./0", "redis://x.localhost/", "redis://2130706433", "redis://0x7f.1", "redis://[::]:6379"),
         *("redis://%31%32%37.0.0.1/%30", "redis://127.0.0.1/0?db=0", "redis://anna:pw@127.0.0.1:6379?virtual_host=0"),
         *("valkey://127.0.0.1", "rediss://127.0.0.1:6379/0", "redbeat:redis://127.1?prefix=x:&zone=UTC"),
+        *("redis-cluster://192.0.2.1:7000;localhost:6379/?prefix={a}:", "redis-cluster://u:pw@127.1"),
         *("redis://192.0.2.1/7;redis://localhost/0", f"redis://{socket.gethostname()}/0", "redis://127.0.0.1/1?db=0"),
     ),
     "amqp://127.0.0.1//": (
@@ -37,6 +38,7 @@ SAME = {
     "sentinel://127.0.0.1:26379;127.0.0.2:26380/0": (
         *("sentinel://localhost", "sentinel://192.0.2.9;localhost:26379/0", "redis+sentinel://127.1:26379/00"),
         "sentinel://192.0.2.9:26379;sentinel://127.0.0.2:26380/0",
+        "redbeat:redis-sentinel://192.0.2.9:26379;localhost:26379/0?master=shop",
     ),
     "db+postgresql://anna@127.0.0.1/shop": (
         *("postgresql+psycopg://bob@127.1:5432/shop", "django-celery-beat:postgres://localhost/shop"),
