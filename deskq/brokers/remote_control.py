@@ -13,11 +13,11 @@ from celery.loaders.app import AppLoader
 from kombu.common import maybe_declare
 from kombu.messaging import Producer
 from kombu.pidbox import Mailbox
-from redis.exceptions import NoPermissionError
 
 from deskq.brokers.kombu.transport_options import kombu_url, tls_options, transport_options
 from deskq.brokers.ports import BrokerError, ConnectionLost, LoginRefused, login_refused
 from deskq.brokers.rabbitmq.alarms import AlarmProbe
+from deskq.brokers.redis.connection import missing_right
 from deskq.profiles import Profile
 
 _NOT_PUBLISHED: Final = ("'publish' command", "access a channel")
@@ -245,9 +245,9 @@ class RemoteControl:
     def _sentence(self, error: Exception, kind: type[ConnectionLost]) -> BrokerError:
         if isinstance(error, NotTold | LoginRefused):
             return error
-        text = str(error) or type(error).__name__
-        may_not = isinstance(error, NoPermissionError) or "can't run this command" in text
-        if may_not or ("ACCESS_REFUSED" in text and "access to" in text):
+        refused = missing_right(error)
+        text = refused or str(error) or type(error).__name__
+        if refused or ("ACCESS_REFUSED" in text and "access to" in text):
             if any(part in text for part in (f"exchange '{self._profile.control_exchange}.pidbox'", *_NOT_PUBLISHED)):
                 kind = NotTold
             said = self._profile.password.hidden_in(text.partition("ACCESS_REFUSED - ")[2] or text)

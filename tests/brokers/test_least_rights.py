@@ -22,6 +22,7 @@ from deskq.doctor.finding import Finding, Step
 from deskq.profiles import Profile
 from deskq.protocol.message import new_message
 from tests.support.celery_worker import CeleryWorker
+from tests.support.recording import deskq
 from tests.support.servers import RabbitServer, RedisServer
 from tests.support.waiting import wait_until
 
@@ -134,6 +135,19 @@ def test_the_tag_opens_the_management_api(rabbit_user: Any) -> None:
 def test_who_may_not_ask_is_not_told_of_a_refused_login(user: Any) -> None:
     with closing(RemoteControl(user(WATCH))) as remote, pytest.raises(NotTold, match="may not ask workers"):
         remote.inspect("ping")
+
+
+def test_without_multi_the_right_is_named_wherever_it_is_missing(redis_user: Any) -> None:
+    """redis-py and kombu queue MULTI with the rest: what is told is that EXEC had none."""
+    profile = redis_user(ASK)
+    with redis_user.server.new_client() as admin:
+        admin.execute_command("ACL", "SETUSER", USERS[ASK][0], "+@all", "-multi")
+    with closing(RemoteControl(profile)) as remote, pytest.raises(NotTold, match="the 'multi' command"):
+        remote.inspect("ping")
+    plan = ("schedules", "add", f"redbeat:{profile.connection_url()}", "--name", "nightly", "--task", "sample.add")
+    added = deskq(*plan, "--cron", "0 3 * * *", "--yes")
+    assert added.returncode == 1
+    assert "'multi' command" in added.stdout + added.stderr
 
 
 def _parcel() -> Parcel:

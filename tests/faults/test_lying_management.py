@@ -96,7 +96,8 @@ def test_drop_by_drop_is_an_answer_that_does_not_come(beginning: bytes, monkeypa
 @pytest.mark.parametrize("odd", [None, "7", [], {}, -1, 10**30, 1.5])
 def test_a_figure_of_another_type_is_none(odd: Any) -> None:
     queue = {"name": "q", "messages_ready": odd, "consumers": odd, "message_stats": odd}
-    sample = _sample("q", 0.0, queue)
+    sample = _sample("q", 0.0, queue, rates=True)
     assert (sample.ready, sample.consumers, sample.unacked) == (None, None, None)
-    rated = _sample("q", 0.0, {"message_stats": {"publish_details": odd, "deliver_get_details": {"rate": odd}}})
+    stats = {"publish_details": odd, "deliver_get_details": {"rate": odd}}
+    rated = _sample("q", 0.0, {"message_stats": stats}, rates=True)
     assert all(rate is None or isinstance(rate, float) for rate in (rated.in_rate, rated.out_rate))

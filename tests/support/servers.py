@@ -236,6 +236,7 @@ class RabbitServer(Server):
     """A RabbitMQ node of its own with the management plugin, and an epmd of its own.
 
     With `tls` it listens at `tls_port` as well and asks clients for a certificate; `present` changes its own.
+    `extra`: lines of `rabbitmq.conf`.
     """
 
     def __init__(
@@ -245,12 +246,14 @@ class RabbitServer(Server):
         tls: Certificates | None = None,
         shared: bool = False,
         within: Path | None = None,
+        extra: str = "",
     ) -> None:
         self._binary = rabbitmq_binary()
         super().__init__(shared=shared, within=within)
         self.port, self.management_port, self.tls_port = free_port(), free_port(), free_port()
         self._tls = tls
         self._management = management
+        self._extra = extra
         self._dist_port, self._epmd_port = free_port(), free_port()
 
     @property
@@ -330,6 +333,7 @@ class RabbitServer(Server):
             f"listeners.tcp.local = 127.0.0.1:{self.port}\n"
             "collect_statistics_interval = 500\n"
             "disk_free_limit.absolute = 1MB\n"
+            + self._extra
             + self._tls_settings()
             + (
                 f"management.tcp.ip = 127.0.0.1\nmanagement.tcp.port = {self.management_port}\n"

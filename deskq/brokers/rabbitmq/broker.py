@@ -26,7 +26,10 @@ _MOST_MESSAGES: Final = 2**53
 
 
 class RabbitBroker:
-    """See Broker. ``management_problem`` says why there is no management API, "" if there is."""
+    """See Broker. ``management_problem`` says why there is no management API, "" if there is.
+
+    ``unmeasured``: why that has no figures of queues, or no rates, "" if it has.
+    """
 
     def __init__(self, profile: Profile) -> None:
         self._profile = profile
@@ -38,7 +41,8 @@ class RabbitBroker:
         self.incomplete = ""
         self.alarm: Alarm | None = None
         self.delayed: int | None = None
-        self._next_levels = 0.0
+        self.unmeasured = ""
+        self._next_levels = self._next_settings = 0.0
 
     def server(self) -> Server:
         """See Broker."""
@@ -96,16 +100,27 @@ class RabbitBroker:
             return [self._declared(name) for name in names]
         at = time.time()
         by_name = {queue.get("name"): queue for queue in queues}
-        return [_sample(name, at, by_name.get(name)) for name in names]
+        return [
+            # a server without metrics tells the names alone, and of a new queue every server does at first
+            self._declared(name)
+            if name in by_name and "messages_ready" not in by_name[name]
+            else _sample(name, at, by_name.get(name), rates=not self.unmeasured)
+            for name in names
+        ]
 
     def connected_nodes(self, names: Sequence[str]) -> dict[str, bool]:
         """See Broker. A node consumes ``<node>.<control exchange>.pidbox`` as long as it is connected."""
         control_queues = {name: f"{name}.{self._profile.control_exchange}.pidbox" for name in names}
         queues = self._by_management()
         if queues is not None:
-            consumed = {queue.get("name") for queue in queues if queue.get("consumers") != 0}
-            return {name: queue in consumed for name, queue in control_queues.items()}
-        found = {name: self._is_consumed(queue) for name, queue in control_queues.items()}
+            told = {queue.get("name"): queue.get("consumers", -1) for queue in queues}
+            there = {name: told.get(queue, 0) for name, queue in control_queues.items()}
+        else:
+            there = dict.fromkeys(names, -1)
+        found = {
+            name: self._is_consumed(control_queues[name]) if consumers == -1 else consumers != 0
+            for name, consumers in there.items()
+        }
         return {name: consumed for name, consumed in found.items() if consumed is not None}
 
     def waiting(self, names: Sequence[str]) -> list[bytes]:
@@ -121,7 +136,8 @@ class RabbitBroker:
         """Without the management API its 28 queues are asked one by one, now and then."""
         if queues is not None:
             held = [_whole(queue.get("messages_ready")) for queue in queues if is_delay(str(queue.get("name", "")))]
-            return sum(count or 0 for count in held) if held else None
+            if not held or None not in held:
+                return sum(count or 0 for count in held) if held else None
         if time.monotonic() < self._next_levels:
             return self.delayed
         self._next_levels = time.monotonic() + _LEVELS_SECONDS
@@ -151,6 +167,9 @@ class RabbitBroker:
             if self._management is None:
                 self._management = Management(self._profile)
             queues = self._management.queues()
+            if self._next_settings <= time.monotonic():
+                self.unmeasured = self._management.unmeasured()
+                self._next_settings = time.monotonic() + _RETRY_MANAGEMENT_SECONDS
         except BrokerError as error:
             self._no_management(error)
             return None
@@ -187,19 +206,20 @@ class RabbitBroker:
         return int(method.message_count), int(method.consumer_count)
 
 
-def _sample(name: str, at: float, queue: dict[str, Any] | None) -> QueueSample:
+def _sample(name: str, at: float, queue: dict[str, Any] | None, *, rates: bool) -> QueueSample:
+    """``rates``: does the server measure them? One that does leaves out those of which there was nothing yet."""
     if queue is None:
         return QueueSample(name, at, None, None, None, exists=False)
     stats = queue.get("message_stats")
-    rates = stats if isinstance(stats, dict) else {}
+    flows = stats if isinstance(stats, dict) else {}
     return QueueSample(
         name,
         at,
         _whole(queue.get("messages_ready")),
         _whole(queue.get("messages_unacknowledged")),
         _whole(queue.get("consumers")),
-        in_rate=_rate(rates.get("publish_details")),
-        out_rate=_rate(rates.get("deliver_get_details")),
+        in_rate=_rate(flows.get("publish_details")) if rates else None,
+        out_rate=_rate(flows.get("deliver_get_details")) if rates else None,
     )
 
 

@@ -9,6 +9,7 @@ import ssl
 from collections.abc import Iterator
 from typing import Any, Final
 from urllib.parse import unquote, urlsplit
+from uuid import uuid4
 
 import pika
 import pika.exceptions
@@ -111,6 +112,36 @@ def hang_up(connection: Any, *, politely: bool = True) -> None:
             if connection._impl._transport is not None:
                 connection._impl._terminate_stream(pika.exceptions.AMQPHeartbeatTimeout("hung up"))
             connection._flush_output(connection._closed_result.is_ready)
+
+
+def refuses_transient(profile: Profile) -> bool | None:
+    """Does the server refuse queues that are neither durable nor exclusive, as Celery had them before 5.7?
+
+    One is declared, which RabbitMQ deletes a second later at the latest. None: it could not be tried.
+    """
+    connection = None
+    queue = f"deskq.{uuid4()}"
+    try:
+        connection = connect(profile)
+        with deadline(connection):
+            channel = connection.channel()
+            channel.queue_declare(queue, auto_delete=True, arguments={"x-expires": 1_000})
+            channel.queue_delete(queue)
+    except pika.exceptions.ConnectionClosedByBroker as error:
+        return True if is_refusal_of_transient(error.reply_code, error.reply_text) else None
+    except pika.exceptions.ChannelClosedByBroker as error:
+        return True if is_refusal_of_transient(error.reply_code, error.reply_text) else None
+    except (pika.exceptions.AMQPError, OSError, BrokerError):
+        return None
+    finally:
+        if connection is not None:
+            hang_up(connection)
+    return False
+
+
+def is_refusal_of_transient(code: int, text: str) -> bool:
+    """RabbitMQ 4 ends the connection then (541), and names the deprecated feature; later ones may do as they like."""
+    return "transient_nonexcl_queues" in text or (code in (540, 541) and "deprecat" in text.lower())
 
 
 def bytes_received(connection: Any) -> int:

@@ -36,6 +36,13 @@ _QUEUE_COLUMNS: Final = (
 )
 
 
+NO_FIGURES: Final = (
+    "The server's settings turn its metrics off (management_agent.disable_metrics_collector, or "
+    "deprecated_features.permit.management_metrics_collection)."
+)
+NO_RATES: Final = "The server's settings turn rates off (management.rates_mode = none)."
+
+
 class _NoRedirect(HTTPRedirectHandler):
     """A redirect would carry the login to another host: it is an error instead."""
 
@@ -130,6 +137,14 @@ class Management:
         found = self._get(f"/api/exchanges/{self._host}?columns=name,type")
         exchanges = [one for one in found if isinstance(one, dict)] if isinstance(found, list) else []
         return {str(one.get("name", "")): str(one.get("type", "")) for one in exchanges}
+
+    def unmeasured(self) -> str:
+        """Return why queues have no figures here, or no rates; "" if they have both."""
+        told = self._get("/api/overview?columns=disable_stats,rates_mode")
+        facts = told if isinstance(told, dict) else {}
+        if facts.get("disable_stats"):
+            return NO_FIGURES
+        return NO_RATES if facts.get("rates_mode") == "none" else ""
 
     def deprecated_features(self) -> list[dict[str, Any]]:
         """Return what RabbitMQ from 3.13 on will no longer allow: ``name`` and ``deprecation_phase`` of each."""

@@ -159,6 +159,17 @@ def translated(profile: Profile) -> Iterator[None]:
         raise translate(error, profile) from None
 
 
+def missing_right(error: Exception) -> str:
+    """Return what a user may not do, in the server's words; "" where the error says something else."""
+    text = str(error)
+    if "EXEC without MULTI" in text:  # the client queues both: the refusal of the first is not told
+        return "this user has no permissions to run the 'multi' command"
+    if isinstance(error, NoPermissionError) or "NOPERM" in text or any(words in text for words in REFUSED_IN_SCRIPT):
+        text = text.removeprefix("NOPERM ").removeprefix("ACL failure in script: ")
+        return text.partition(" script: ")[0].rstrip(".")  # what follows are the place and digest of the script
+    return ""
+
+
 def translate(error: Exception, profile: Profile) -> BrokerError:
     """Return the sentence for a failure."""
     place = place_of(profile)
@@ -168,9 +179,7 @@ def translate(error: Exception, profile: Profile) -> BrokerError:
         return TlsFailed(tls_sentence(str(reason), place, plain=profile.scheme.removesuffix("s")))
     if isinstance(error, redis.AuthenticationError) or "WRONGPASS" in text or "NOAUTH" in text:
         return login_refused(profile, place, "password")
-    if isinstance(error, NoPermissionError) or "NOPERM" in text or any(words in text for words in REFUSED_IN_SCRIPT):
-        text = text.removeprefix("NOPERM ").removeprefix("ACL failure in script: ")
-        what = text.partition(" script: ")[0].rstrip(".")  # what follows are the place and digest of the script
+    if what := missing_right(error):
         return PermissionRefused(f"{place} does not allow it: {what}. Give the user the permission (ACL SETUSER).")
     if any(words in text for words in ("DB index", "invalid DB", "Invalid Database", "not an integer")):  # of SELECT
         return PermissionRefused(

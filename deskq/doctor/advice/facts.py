@@ -11,6 +11,7 @@ from typing import Final
 from deskq.brokers.opening import open_broker
 from deskq.brokers.ports import Broker, BrokerError
 from deskq.brokers.rabbitmq.broker import RabbitBroker
+from deskq.brokers.rabbitmq.connection import refuses_transient
 from deskq.brokers.rabbitmq.management import Management
 from deskq.brokers.redis.connection import client, server_facts, translated
 from deskq.doctor.advice.rabbitmq import TRANSIENT
@@ -29,13 +30,17 @@ _FRESH_SECONDS: Final = 15.0
 
 @dataclass(frozen=True, slots=True)
 class QueueFacts:
-    """Queues now. ``consumers``: None by queue where the broker does not know; ``bound``: None if it cannot tell."""
+    """Queues now. ``consumers``: None by queue where the broker does not know; ``bound``: None if it cannot tell.
+
+    ``unmeasured``: see RabbitBroker.
+    """
 
     ready: dict[str, int | None] = field(default_factory=dict)
     consumers: dict[str, int | None] = field(default_factory=dict)
     missing: frozenset[str] = frozenset()
     bound: frozenset[str] | None = None
     management_problem: str = ""
+    unmeasured: str = ""
 
 
 def read_queues(profile: Profile, named: Sequence[str]) -> QueueFacts:
@@ -52,6 +57,7 @@ def read_queues(profile: Profile, named: Sequence[str]) -> QueueFacts:
             missing=frozenset(sample.name for sample in samples if not sample.exists),
             bound=bound if profile.transport != "other" and not problem else None,
             management_problem=problem,
+            unmeasured=broker.unmeasured if isinstance(broker, RabbitBroker) else "",
         )
     finally:
         broker.close()
@@ -86,7 +92,13 @@ def read_redis(profile: Profile) -> RedisFacts:
 
 
 def transient_denied(profile: Profile) -> bool | None:
-    """Does RabbitMQ refuse transient queues unless told otherwise? None: it does not say."""
+    """Does RabbitMQ refuse transient queues that are not exclusive? None: neither it nor its default says.
+
+    Its API tells the default even where the configuration says otherwise, so the server is asked for one first.
+    """
+    refuses = refuses_transient(profile)
+    if refuses is not None:
+        return refuses
     try:
         features = Management(profile).deprecated_features()
     except BrokerError:

@@ -132,7 +132,7 @@ def about_queues(
     yield from queue_advice.without_consumer(queues.ready, consumers)
     yield from queue_advice.unreachable(observed.queues or {}, queues.missing, queues.bound)
     if profile.transport == "amqp":
-        yield from rabbitmq_advice.management(queues.management_problem)
+        yield from rabbitmq_advice.management(queues.management_problem, queues.unmeasured)
 
 
 def _no_worker(observed: Observed) -> bool:

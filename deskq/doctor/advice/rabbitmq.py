@@ -18,8 +18,19 @@ TRANSIENT: Final = "transient_nonexcl_queues"
 _ENABLE: Final = "rabbitmq-plugins enable rabbitmq_management"
 
 
-def management(problem: str) -> list[Finding]:
-    """``problem``: why there is no management API, "" if there is."""
+def management(problem: str, unmeasured: str = "") -> list[Finding]:
+    """``problem``: why there is no management API, ``unmeasured``: why it has no figures or no rates; "" if it has."""
+    if not problem and unmeasured:
+        return [
+            Finding(
+                "management",
+                "advice",
+                "The management API has no rates",
+                unmeasured,
+                "Turn them on if you need rates, or let clients send task-sent events, from which deskq counts them.",
+                "task_send_sent_event = True",
+            )
+        ]
     if not problem:
         return [Finding("management", "ok", "The management API answers", "Rates, bindings and queues are known.")]
     return [
