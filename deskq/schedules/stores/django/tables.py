@@ -33,7 +33,8 @@ _LATER: Final = {"one_off": "one_off", "start_time": "start_time"}
 class Time(sqlalchemy.types.TypeDecorator[float]):
     """A time as Django keeps it, as epoch seconds: UTC, with the zone in PostgreSQL only, a text in SQLite.
 
-    A project with USE_TZ = False keeps times of its own zone without saying so; they are read as UTC all the same.
+    A project with USE_TZ = False keeps times without a zone: as in its beat (DJANGO_CELERY_BEAT_TZ_AWARE = False) they
+    are UTC. In PostgreSQL, where such a project writes them as times of its own zone, they are off by its offset.
     """
 
     impl = sqlalchemy.DateTime
