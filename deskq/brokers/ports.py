@@ -58,7 +58,10 @@ class Loss:
 
 @dataclass(frozen=True, slots=True)
 class QueueSample:
-    """One queue at one time; None = this broker cannot tell. Rates are messages a second."""
+    """One queue at one time; None = this broker cannot tell. Rates are messages a second.
+
+    ``kind``: RabbitMQ's type of it (classic, quorum, stream), "" where that is unknown.
+    """
 
     name: str
     at: float
@@ -69,6 +72,7 @@ class QueueSample:
     in_rate: float | None = None
     out_rate: float | None = None
     exists: bool = True
+    kind: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,7 @@ from typing import Final
 
 from deskq.protocol.task_summary import FINAL_STATES, runtime_is_measured
 
+STREAM: Final = "stream"
 _NOT_STARTED: Final = frozenset({"", "SENT", "RECEIVED", "RETRY"})
 
 
@@ -112,7 +113,8 @@ class WorkerRow:
 class QueueRow:
     """One queue at its last sample. ``priorities``: ready messages by priority; ``spark``: ready every 10 s, to now.
 
-    ``delayed``: tasks for it that Celery's delayed delivery holds, as far as events tell.
+    ``delayed``: tasks for it that Celery's delayed delivery holds, as far as events tell. ``kind``: RabbitMQ's type of
+    it, "" where that is unknown; of a STREAM ``ready`` is what it keeps, whoever has read it.
     ``workers``: those that said they consume it, the earliest of them at ``told``; there may be more where
     ``consumers`` is None.
     """
@@ -132,6 +134,7 @@ class QueueRow:
     exists: bool = True
     told: float | None = None
     delayed: int | None = None
+    kind: str = ""
 
 
 @dataclass(frozen=True, slots=True)

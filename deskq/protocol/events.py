@@ -7,11 +7,14 @@ kombu/transport/virtual/base.py (the JSON envelope of Redis and other virtual tr
 from __future__ import annotations
 
 import base64
+import contextlib
 import json
 import math
 from typing import Annotated, Any, Final
 
 import msgspec
+
+from deskq.protocol.event_serializers import OTHERS
 
 MAX_PAYLOAD: Final = 16 * 1024 * 1024
 """Bytes of one delivery above which it is not decoded (Celery's own events are below 64 KiB)."""
@@ -110,6 +113,7 @@ class _Base64Envelope(msgspec.Struct, gc=False):
 _decode_base64_envelope = msgspec.json.Decoder(_Base64Envelope).decode
 _decode_envelope = msgspec.json.Decoder(_Envelope).decode
 _decode_events = msgspec.json.Decoder(list[Event] | Event).decode
+_decode_msgpack = msgspec.msgpack.Decoder(list[Event] | Event).decode
 
 _TEXT: Final = {
     *("type", "hostname", "uuid", "name", "args", "kwargs", "result", "exception", "traceback", "root_id", "parent_id"),
@@ -139,15 +143,35 @@ def decode_redis_envelope(payload: bytes) -> list[Event]:
 
 
 def decode_body(body: bytes, content_type: str | None, content_encoding: str | None) -> list[Event]:
-    """Return the events in one AMQP body; raise MalformedEvent if it is not JSON or not an event."""
+    """Return the events in one body; raise MalformedEvent if it is no event, or by a serializer that is not read."""
     if len(body) > MAX_PAYLOAD:
         raise MalformedEvent(f"larger than {MAX_PAYLOAD} bytes", body)
     if content_type not in (None, "", "application/json"):
-        raise MalformedEvent(f"content type {content_type!r}; only application/json is read", body)
+        return _decode_other(body, content_type)
     try:
         return _shortened(_decode_events(body), len(body))
     except (msgspec.MsgspecError, ValueError, RecursionError):
         return _decode_leniently(body, content_encoding, body)
+
+
+def _decode_other(body: bytes, content_type: str) -> list[Event]:
+    """Decode what ``event_serializer`` made of it, as far as that is read; its numbers and texts are looked at too."""
+    if content_type == "application/x-msgpack":
+        with contextlib.suppress(msgspec.MsgspecError, ValueError, RecursionError):
+            return _shortened(_decode_msgpack(body), len(body))
+    read = OTHERS.get(content_type)
+    if read is None:
+        known = ", ".join(("application/json", *OTHERS))
+        raise MalformedEvent(f"content type {content_type[:100]!r}; read are {known}", body)
+    try:
+        return _from_values(read(body), len(body))
+    except (ValueError, OverflowError, RecursionError, TypeError) as error:
+        raise MalformedEvent(_short(error), body) from None
+
+
+def _from_values(decoded: Any, size: int) -> list[Event]:
+    items = decoded if isinstance(decoded, list) else [decoded]
+    return _shortened(_checked([_coerced(item) for item in items]), size)
 
 
 def _decode_unusual_envelope(payload: bytes) -> list[Event]:
@@ -227,9 +251,8 @@ def _decode_leniently(body: bytes, encoding: str | None, raw: bytes) -> list[Eve
         decoded = json.loads(body.decode(encoding, "strict"))
     except (ValueError, RecursionError) as error:
         raise MalformedEvent(f"not JSON: {_short(error)}", raw) from None
-    items = decoded if isinstance(decoded, list) else [decoded]
     try:
-        return _shortened(_checked([_coerced(item) for item in items]), len(body))
+        return _from_values(decoded, len(body))
     except (ValueError, OverflowError, RecursionError) as error:
         raise MalformedEvent(_short(error), raw) from None
 

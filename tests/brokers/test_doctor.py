@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import threading
 import time
@@ -16,14 +17,19 @@ import pika
 import pytest
 import redis
 
+from deskq.brokers.opening import open_broker
+from deskq.brokers.ports import BrokerError
 from deskq.brokers.redis.event_source import RedisEventSource
 from deskq.doctor.advice.general import examine
 from deskq.doctor.advice.unacked import read_etas
 from deskq.doctor.connection.steps import examine_connection
 from deskq.doctor.finding import Finding, Step, is_fine
 from deskq.profiles import Profile, RedisOptions, Safety, Secret
+from deskq.recorder.tracking.consumers import Consumers
+from deskq.recorder.tracking.queue_tracker import QueueWatch
 from tests.support.celery_worker import CeleryWorker
 from tests.support.processes import free_port
+from tests.support.redis_cluster import RedisCluster
 from tests.support.sample_app import sample_client
 from tests.support.servers import RabbitServer, RedisServer
 from tests.support.waiting import wait_until
@@ -253,6 +259,38 @@ def test_a_queue_without_consumer(fixture: str, request: pytest.FixtureRequest, 
         _, findings = examined(profile)
     assert findings["no-consumer"].level == "warning"
     assert findings["no-consumer"].title == "No worker consumes “lonely”"
+
+
+def test_a_stream_is_no_queue_that_somebody_forgot(rabbit_vhost_url: str, rabbit_server: RabbitServer) -> None:
+    profile = Profile.from_url(rabbit_vhost_url, management_url=f"{rabbit_server.management_url}/api/")
+    with contextlib.closing(pika.BlockingConnection(pika.URLParameters(rabbit_vhost_url))) as connection:
+        channel = connection.channel()
+        channel.queue_declare("audit", durable=True, arguments={"x-queue-type": "stream"})
+        channel.basic_publish("", "audit", b"x")
+    path = f"/api/queues/{rabbit_vhost_url.rpartition('/')[2]}/audit"
+    wait_until(lambda: rabbit_server.management("GET", path).get("messages_ready") == 1, what="the statistics")
+    with CeleryWorker(rabbit_vhost_url, pool="threads", config=GOOD):
+        _, findings = examined(profile)
+    assert findings["stream"].title == "“audit” is a stream, not a task queue"
+    assert findings["no-consumer"].level == "ok"
+    with contextlib.closing(open_broker(profile)) as broker:
+        (sample,) = broker.sample(["audit"])
+    rows, _ = QueueWatch(watched=["audit"]).rows([sample], Consumers(), {}, time.time())
+    assert [(row.kind, row.ready, row.no_consumer) for row in rows] == [("stream", 1, False)]
+
+
+def test_a_redis_cluster_is_refused_in_words(needs: Callable[[Callable[[], Any]], Any]) -> None:
+    with needs(RedisCluster) as cluster:
+        urls = [f"redis://127.0.0.1:{node.port}/0" for node in cluster.nodes]
+        for url in urls:
+            with (
+                contextlib.closing(open_broker(Profile.from_url(url))) as broker,
+                pytest.raises(BrokerError, match="kombu's transport for Redis does not support"),
+            ):
+                broker.server()
+        told = [step.remedy for url in urls for step in steps_of(Profile.from_url(url)).values()]
+        assert not [sentence for sentence in told if "MOVED" in sentence]
+        assert len([sentence for sentence in told if "is a node of a Redis Cluster" in sentence]) >= len(urls)
 
 
 def test_a_queue_where_no_worker_is(redis_url: str) -> None:

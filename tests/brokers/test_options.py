@@ -8,7 +8,9 @@ from typing import Any
 
 import pytest
 import redis
+from kombu.connection import Connection
 
+from deskq.brokers.kombu.transport_options import kombu_url, transport_options
 from deskq.brokers.opening import open_broker
 from deskq.brokers.ports import ConnectionLost
 from deskq.doctor.connection.steps import examine_connection
@@ -93,6 +95,13 @@ def test_a_master_behind_a_sentinel(sentinel: RedisSentinel) -> None:
         broker.close()
     wrong = states(Profile.from_url(url, redis=RedisOptions(sentinel_master="bank")))
     assert "No sentinel knows a master named “bank”. They know shop." in wrong["login"].remedy
+
+
+def test_kombus_connection_bears_deskqs_name(rabbit_vhost_url: str) -> None:
+    """On Redis it does not: CLIENT SETNAME may be forbidden, and kombu would not connect then."""
+    profile = Profile.from_url(rabbit_vhost_url)
+    with Connection(kombu_url(profile), transport_options=transport_options(profile)) as connection:
+        assert connection.connection.client_properties["connection_name"] == "deskq"
 
 
 @pytest.fixture

@@ -12,6 +12,8 @@ from deskq.brokers.redis.sentinels import sentinel_login
 from deskq.profiles import Profile
 
 ANSWER_SECONDS: Final = 5
+NAME: Final = "deskq"
+"""What the broker's operator sees a connection is of."""
 NEVER: Final = 1_000_000_000
 """Seconds. An idle poll of kombu's Redis channel returns unacked messages that are older than *its own* visibility
 timeout to their queues, whoever holds them (kombu/transport/redis.py, QoS.restore_visible)."""
@@ -41,7 +43,8 @@ def transport_options(profile: Profile) -> dict[str, Any]:
             once = {"socket_connect_timeout": 5.0, "socket_timeout": 10.0, "retry": Retry(NoBackoff(), 0)}
             options["sentinel_kwargs"] = {**once, **sentinel_login(profile)}
     elif profile.transport == "amqp":  # py-amqp would wait for an answer without end
-        options = {"read_timeout": ANSWER_SECONDS, "write_timeout": ANSWER_SECONDS}
+        named = {"connection_name": NAME, "product": NAME}
+        options = {"read_timeout": ANSWER_SECONDS, "write_timeout": ANSWER_SECONDS, "client_properties": named}
     elif profile.transport == "other":  # some transports take folders or regions from options: the query gives them
         query = profile.url.partition("?")[2]
         options.update(part.partition("=")[::2] for part in query.split("&") if "=" in part)

@@ -220,6 +220,7 @@ def _sample(name: str, at: float, queue: dict[str, Any] | None, *, rates: bool) 
         _whole(queue.get("consumers")),
         in_rate=_rate(flows.get("publish_details")) if rates else None,
         out_rate=_rate(flows.get("deliver_get_details")) if rates else None,
+        kind=str(queue.get("type") or ""),
     )
 
 

@@ -236,7 +236,8 @@ def _url_for(profile: Profile, used: tuple[str, str]) -> str:
                 f"The management API of “{profile.name}” is not read: the broker's URL has TLS, but the API's URL "
                 "would send the login in plain text. Set a management URL that begins with https://."
             )
-        return named._replace(scheme=named.scheme.lower(), netloc=named.netloc.rpartition("@")[2]).geturl()
+        path = named.path.rstrip("/").removesuffix("/api")  # Flower and Celery's documentation write it with that
+        return named._replace(scheme=named.scheme.lower(), netloc=named.netloc.rpartition("@")[2], path=path).geturl()
     host = urlsplit(profile.alternatives()[0].url).hostname or "127.0.0.1"
     place = f"[{host}]" if ":" in host else host
     if profile.tls_in_use and profile.tls.verify:

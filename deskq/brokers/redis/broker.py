@@ -10,10 +10,10 @@ from typing import Any, Final
 
 import msgspec
 import redis
-from redis.exceptions import NoPermissionError
+from redis.exceptions import MovedError, NoPermissionError
 
 from deskq.brokers.ports import Binding, QueueSample, Server, is_task_queue
-from deskq.brokers.redis.connection import client, server_facts, translate, translated
+from deskq.brokers.redis.connection import client, refuse_cluster, server_facts, translate, translated
 from deskq.brokers.redis.event_source import RedisEventSource
 from deskq.brokers.redis.ready_messages import WaitingMessages
 from deskq.errors import UserError
@@ -51,6 +51,7 @@ class RedisBroker:
         """See Broker."""
         with translated(self._profile):
             facts = server_facts(self._redis())
+        refuse_cluster(facts, self._profile)
         if "valkey_version" in facts:
             return Server("Valkey", facts["valkey_version"])
         return Server("Redis", facts.get("redis_version", ""))
@@ -169,6 +170,8 @@ class RedisBroker:
         """Keep the first refusal among the replies to one question, or that there is none any more."""
         self._refused.pop(what, None)
         for reply in replies:
+            if isinstance(reply, MovedError):  # a part of the figures is not a figure
+                raise translate(reply, self._profile)
             if isinstance(reply, NoPermissionError):
                 self._refused[what] = str(translate(reply, self._profile))
                 return

@@ -5,14 +5,14 @@ from __future__ import annotations
 import contextlib
 import socket
 import ssl
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any, Final
 from urllib.parse import unquote, urlsplit
 
 import redis
 from redis.backoff import NoBackoff
 from redis.connection import AbstractConnection
-from redis.exceptions import NoPermissionError
+from redis.exceptions import AskError, ClusterCrossSlotError, ClusterDownError, NoPermissionError
 from redis.retry import Retry
 
 from deskq.brokers.failover import first_of
@@ -31,6 +31,10 @@ from deskq.system import reset_when_closed
 
 CONNECT_SECONDS: Final = 5.0
 ANSWER_SECONDS: Final = 10.0
+_CLUSTER: Final = (
+    "{} is a node of a Redis Cluster, which kombu's transport for Redis does not support: Celery cannot keep its "
+    "queues there. Use a single server, or sentinels."
+)
 REFUSED_IN_SCRIPT: Final = ("can't run this command", "ACL failure in script")
 """What Redis 6 and 7, and 8 and Valkey, say to a script whose user may not run one of its commands."""
 
@@ -146,6 +150,12 @@ def server_facts(server: redis.Redis) -> dict[str, str]:
     return {f"{product}_version": told.get("version", ""), "redis_mode": told.get("mode", ""), "role": role}
 
 
+def refuse_cluster(facts: Mapping[str, str], profile: Profile) -> None:
+    """Raise BrokerError for a node of a Redis Cluster: it has but a part of the queues."""
+    if facts.get("redis_mode") == "cluster":
+        raise BrokerError(_CLUSTER.format(place_of(profile)))
+
+
 def _text(value: object) -> str:
     return value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value)
 
@@ -203,6 +213,8 @@ def translate(error: Exception, profile: Profile) -> BrokerError:
     if isinstance(error, redis.TimeoutError | TimeoutError):
         hint = "Is there TLS on this port? " if profile.scheme in ("rediss", "valkeys") else ""
         return ConnectionLost(f"{place} does not answer. {hint}It may be frozen, overloaded, or behind a firewall.")
+    if isinstance(error, AskError | ClusterCrossSlotError | ClusterDownError):
+        return BrokerError(_CLUSTER.format(place))
     if isinstance(error, UnlikeRedis):
         return BrokerError(f"What answers at {place} is not a Redis: it sent {text}. Check host and port.")
     if isinstance(error, redis.InvalidResponse) or "Protocol Error" in text:

@@ -16,7 +16,14 @@ from redis.exceptions import NoScriptError
 
 from deskq.brokers.ports import BrokerError
 from deskq.brokers.publishing import Answer, Parcel, sent_events
-from deskq.brokers.redis.connection import REFUSED_IN_SCRIPT, client, server_facts, translate, translated
+from deskq.brokers.redis.connection import (
+    REFUSED_IN_SCRIPT,
+    client,
+    refuse_cluster,
+    server_facts,
+    translate,
+    translated,
+)
 from deskq.brokers.redis.event_source import channels
 from deskq.profiles import Profile
 from deskq.protocol.message import JSON, RawMessage, write_redis_message
@@ -87,6 +94,7 @@ class RedisPublisher:
         """See Publisher."""
         with translated(self._profile):
             facts = server_facts(self._redis())
+        refuse_cluster(facts, self._profile)
         if facts.get("role") == "slave":
             raise BrokerError(f"Nothing is sent: {dict(_REASONS)['ReadOnly']}")
         if facts.get("loading", "0") != "0":

@@ -20,7 +20,7 @@ from deskq.doctor.advice.workers import STALL_SECONDS, Idler
 from deskq.errors import UserError
 from deskq.history.reading.reader import HistoryReader
 from deskq.history.reading.task_filter import Sort, TaskFilter
-from deskq.history.rows import WorkerRow
+from deskq.history.rows import STREAM, WorkerRow
 from deskq.profiles import Profile
 
 _MOST_QUEUES: Final = 2_000
@@ -41,6 +41,7 @@ class QueueFacts:
     bound: frozenset[str] | None = None
     management_problem: str = ""
     unmeasured: str = ""
+    streams: frozenset[str] = frozenset()
 
 
 def read_queues(profile: Profile, named: Sequence[str]) -> QueueFacts:
@@ -58,6 +59,7 @@ def read_queues(profile: Profile, named: Sequence[str]) -> QueueFacts:
             bound=bound if profile.transport != "other" and not problem else None,
             management_problem=problem,
             unmeasured=broker.unmeasured if isinstance(broker, RabbitBroker) else "",
+            streams=frozenset(sample.name for sample in samples if sample.kind == STREAM),
         )
     finally:
         broker.close()

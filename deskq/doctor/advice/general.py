@@ -129,7 +129,9 @@ def about_queues(
             reason = "Workers send heartbeats, and none answered"
         evidence = f"{reason}, and the broker does not report consumers."
         yield Step("no-consumer", "Consumers of queues", "not-asked" if profile.silent else "skipped", evidence)
-    yield from queue_advice.without_consumer(queues.ready, consumers)
+    yield from queue_advice.streams(queues.ready, queues.streams)
+    tasks = {name: count for name, count in consumers.items() if name not in queues.streams}
+    yield from queue_advice.without_consumer(queues.ready, tasks)
     yield from queue_advice.unreachable(observed.queues or {}, queues.missing, queues.bound)
     if profile.transport == "amqp":
         yield from rabbitmq_advice.management(queues.management_problem, queues.unmeasured)

@@ -37,6 +37,22 @@ def without_consumer(ready: Mapping[str, int | None], consumers: Mapping[str, in
     ]
 
 
+def streams(ready: Mapping[str, int | None], names: Collection[str]) -> list[Finding]:
+    """Queues of the type stream: what they keep was perhaps read long ago, and nobody takes it away."""
+    return [
+        Finding(
+            "stream",
+            "advice",
+            f"“{name}” is a stream, not a task queue",
+            f"It keeps {ready.get(name) or 0:,} messages, whoever has read them: no worker of Celery takes a message "
+            "away from it, and it cannot be emptied.",
+            "Leave it out of the profile's queues and of the workers'; its x-max-age or x-max-length-bytes limits what "
+            "it keeps.",
+        )
+        for name in sorted(names)
+    ]
+
+
 def waiting_alone(ready: Mapping[str, int | None]) -> list[Finding]:
     """Queues with messages where no worker answers and none is heard; Redis itself knows no consumers."""
     return [

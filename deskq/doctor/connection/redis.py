@@ -11,7 +11,7 @@ import redis
 from deskq.brokers.ports import BrokerError, PermissionRefused, Server
 from deskq.brokers.redis.alarms import alarm_of
 from deskq.brokers.redis.broker import BINDING_KEYS
-from deskq.brokers.redis.connection import ANSWER_SECONDS, connection_class, server_facts, translated
+from deskq.brokers.redis.connection import ANSWER_SECONDS, connection_class, refuse_cluster, server_facts, translated
 from deskq.brokers.redis.event_source import RedisEventSource, channels
 from deskq.brokers.redis.replies import AskingRedis
 from deskq.doctor.connection.probes import Outcome
@@ -82,6 +82,7 @@ class RedisSteps:
         """See ServerSteps."""
         with translated(self._profile):
             facts = server_facts(self._connected())
+        refuse_cluster(facts, self._profile)
         product = "Valkey" if "valkey_version" in facts else "Redis"
         found = Server(product, str(facts.get("valkey_version") or facts.get("redis_version", "")))
         self._observed.server = found

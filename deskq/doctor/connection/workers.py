@@ -10,6 +10,7 @@ from deskq.brokers.ports import EventSource
 from deskq.brokers.remote_control import RemoteControl, is_beat
 from deskq.doctor.connection.probes import Outcome
 from deskq.doctor.observed import Observed, WorkerSettings
+from deskq.plain_text import plain
 from deskq.profiles import Profile
 from deskq.protocol.events import MalformedEvent
 from deskq.protocol.task_record import epoch
@@ -80,7 +81,7 @@ def etas(reply: object) -> list[float]:
 def listen(source: EventSource, observed: Observed, cancelled: Callable[[], bool], *, in_full: bool) -> Outcome:
     """Subscribe and listen for heartbeats: until nothing more can be learnt or, ``in_full``, the whole time."""
     began = time.monotonic()
-    malformed = 0
+    malformed: list[str] = []
     try:
         source.connect()
         while not cancelled():
@@ -100,11 +101,17 @@ def listen(source: EventSource, observed: Observed, cancelled: Callable[[], bool
     beating = [name for name in sorted(observed.heard) if _beats(observed, name)]
     heard = f"Heartbeats of {some(beating)}." if beating else f"Nothing in {observed.listened:.0f} s."
     if malformed:
-        heard += f" {malformed} deliveries were not events."
+        many = "1 delivery was" if len(malformed) == 1 else f"{len(malformed):,} deliveries were"
+        heard += f" {many} not events ({plain(malformed[0])})."
     if beating:
         return Outcome("ok", heard)
     if observed.alarm is not None:
         return Outcome("warning", f"{heard} Workers cannot send any during the alarm.", observed.alarm.remedy)
+    if any(reason.startswith("content type") for reason in malformed):
+        remedy = (
+            'Set event_serializer = "json" at the workers: deskq reads JSON, msgpack and YAML, and never unpickles.'
+        )
+        return Outcome("warning", heard, remedy)
     if observed.answering:
         return Outcome(
             "warning",
@@ -115,14 +122,14 @@ def listen(source: EventSource, observed: Observed, cancelled: Callable[[], bool
     return Outcome("warning", heard, "Start a worker: its heartbeat comes every 2 s.")
 
 
-def _decode(source: EventSource, payload: Any, observed: Observed) -> int:
-    """Take in one payload; returns how many were malformed: 0 or 1."""
+def _decode(source: EventSource, payload: Any, observed: Observed) -> list[str]:
+    """Take in one payload; returns why it was malformed, nothing if it was not."""
     try:
         for event in source.decode(payload):
             observed.hear(event, time.time())
-    except MalformedEvent:
-        return 1
-    return 0
+    except MalformedEvent as error:
+        return [error.reason]
+    return []
 
 
 def _known(observed: Observed, name: str) -> bool:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from deskq.brokers.ports import QueueSample
-from deskq.history.rows import QueueRow
+from deskq.history.rows import STREAM, QueueRow
 from deskq.recorder.tracking.bound_queues import BoundQueues
 from deskq.recorder.tracking.consumers import Consumers
 
@@ -161,12 +161,13 @@ class QueueWatch:
                     out_rate=_rate(sample.out_rate, queue.received if queue.sent else None, now),
                     oldest=oldest.get(sample.name) if sample.ready else None,
                     sampled=sample.at,
-                    no_consumer=exists and count == 0,
+                    no_consumer=exists and count == 0 and sample.kind != STREAM,
                     spark=tuple(queue.spark),
                     workers=workers,
                     exists=exists,
                     told=consumers.told.get(sample.name) if workers else None,
                     delayed=delayed(sample.name),
+                    kind=sample.kind,
                 )
             )
             measured: Sample = (sample.name, sample.at, sample.ready, sample.unacked, count)

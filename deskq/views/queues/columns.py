@@ -8,7 +8,7 @@ from typing import Final
 from deskq import formats
 from deskq.actions.journal.pauses import Pause
 from deskq.brokers.ports import Binding
-from deskq.history.rows import QueueRow
+from deskq.history.rows import STREAM, QueueRow
 from deskq.models.table.columns import Column
 
 Paused = Callable[[str], Pause | None]
@@ -24,6 +24,8 @@ def _state(row: QueueRow, pause: Pause | None) -> str:
         return f"paused{who} since {formats.clock_time(pause.at)}{_still_consumed(row, pause)}"
     if not row.exists:
         return "does not exist"
+    if row.kind == STREAM:
+        return "a stream, not a task queue"
     if row.no_consumer:
         return "no consumer"
     return "consumed" if row.consumers or row.workers else "unknown"
