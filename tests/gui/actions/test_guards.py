@@ -11,7 +11,11 @@ from typing import Any
 import pytest
 from PySide6.QtWidgets import QApplication, QWidget
 
+from deskq.actions.broker_change import ask_identity
+from deskq.history.known_broker import keep_broker
+from deskq.history.writing.writer import History
 from deskq.profiles import Environment, PasswordStore, Profile, ProfileFile, Safety, SavedProfiles
+from deskq.protocol.identity import Identity
 from deskq.schedules.opening import open_store
 from deskq.views.actions.plan_dialog import StepsDialog
 from tests.gui.actions.test_steps_dialog import disabling
@@ -136,5 +140,31 @@ def test_a_store_that_another_profile_guards_is_asked_about(redis_url: str, run:
         assert dialog.name.placeholderText() == "prod"
         dialog.reject()
         window.deleteLater()
+
+    run(scenario())
+
+
+def test_another_broker_is_asked_about_with_both_names(
+    redis_url: str, run: Run, qapp: QApplication, tmp_path: Path
+) -> None:
+    """The history is of another broker than the one that answers: a mere click is no yes."""
+    shop = Profile.from_url(redis_url, name="shop", safety=Safety.FREE, history=str(tmp_path / "shop.sqlite"))
+    History(shop.history_path()).close()
+    keep_broker(shop.history_path(), Identity(product="Redis", ids=("0123456789",)))
+    now = ask_identity(shop)
+    assert now is not None
+
+    async def scenario() -> None:
+        async with opened(qapp) as app:
+            app.add(shop, start=False)
+            app.window.show()
+            dialog: Any = app.window.acting.send("shop", "emails")
+            dialog.fields.task.setEditText("mail.send")
+            await until(dialog.name.isVisible)
+            assert f"it was Redis “01234567”, now it is Redis “{now.code}”" in dialog.guard.note.text()
+            assert not dialog.go.isEnabled()
+            dialog.name.setText(now.code)
+            await until(dialog.go.isEnabled)
+            dialog.reject()
 
     run(scenario())
