@@ -103,7 +103,8 @@ class Observed:
     """Filled by the steps, read by the checks. None = not asked, or it could not be asked.
 
     ``answering``: who answered ``ping``; ``settings``: by worker; ``queues``: what ``inspect active_queues`` says,
-    names by worker; ``scheduled``: epoch seconds of ETA tasks that workers hold.
+    names by worker; ``scheduled``: epoch seconds of ETA tasks that workers hold. ``unheard``: why nothing of workers
+    comes over this transport, "" where it does.
     """
 
     server: Server | None = None
@@ -112,6 +113,7 @@ class Observed:
     queues: dict[str, list[str]] | None = None
     scheduled: list[float] | None = None
     heard: dict[str, Heard] = field(default_factory=dict)
+    unheard: str = ""
     listened: float = 0.0
     listening_failed: bool = True
     alarm: Alarm | None = None

@@ -21,6 +21,10 @@ from deskq.profiles import Profile
 from deskq.protocol.events import Event, decode_body
 
 _MOST_PAYLOADS: Final = 5_000
+NO_EVENTS: Final = (
+    "Workers' events do not come over {}://: this transport of kombu's hands them to no other process. Tasks and "
+    "workers are not seen; with Redis or RabbitMQ as the broker they would be."
+)
 
 
 class GenericEventSource:
@@ -32,6 +36,7 @@ class GenericEventSource:
         self._consumer: Any = None
         self._queue: Any = None
         self._arrived: list[Delivery] = []
+        self._deaf = False
 
     def connect(self) -> None:
         """See EventSource."""
@@ -39,6 +44,9 @@ class GenericEventSource:
         try:
             self._connection = _connection(self._profile)
             channel = self._connection.channel()
+            self._deaf = not _hears_others(channel)
+            if self._deaf:  # a queue would stay there for ever, and stay empty
+                return
             kind = "topic" if self._connection.transport.implements.exchange_type >= {"topic"} else "fanout"
             exchange = Exchange(self._profile.event_exchange, type=kind)
             queue = Queue(
@@ -51,7 +59,10 @@ class GenericEventSource:
             raise _sentence(error, self._profile) from None
 
     def read(self, timeout: float) -> list[Delivery]:
-        """See EventSource."""
+        """See EventSource; where no events come, the time passes."""
+        if self._deaf:
+            time.sleep(timeout)
+            return []
         deadline = time.monotonic() + timeout
         try:
             while len(self._arrived) < _MOST_PAYLOADS:
@@ -96,12 +107,12 @@ class GenericBroker:
     def __init__(self, profile: Profile) -> None:
         self._profile = profile
         self._connection: Any = None
+        self.incomplete = ""
         self.limits = {
             "queue_names": "This transport does not list its queues: name them in the profile.",
             "bindings": "This transport does not tell its bindings.",
         }
 
-    incomplete = ""
     alarm = delayed = None
 
     def server(self) -> Server:
@@ -176,8 +187,11 @@ class GenericBroker:
         if self._connection is None:
             try:
                 self._connection = _connection(self._profile)
+                with self._connection.channel() as channel:
+                    heard = _hears_others(channel)
             except Exception as error:  # noqa: BLE001 - see server
                 raise _sentence(error, self._profile) from None
+            self.incomplete = "" if heard else NO_EVENTS.format(self._profile.scheme)
         return self._connection
 
 
@@ -190,6 +204,14 @@ def _connection(profile: Profile) -> Any:
     )
     connection.ensure_connection(max_retries=1, timeout=5)
     return connection
+
+
+def _hears_others(channel: Any) -> bool:
+    """Virtual transports that keep bindings in their own process alone cannot be told that somebody listens."""
+    if not isinstance(channel, virtual.Channel):
+        return True
+    kind = type(channel)
+    return bool(kind.supports_fanout) or kind.get_table is not virtual.Channel.get_table
 
 
 def _declares_passively(channel: Any) -> bool:

@@ -19,6 +19,7 @@ class OtherSteps:
     def login(self) -> Outcome:
         """See ServerSteps."""
         self._observed.server = self._broker.server()
+        self._observed.unheard = self._broker.incomplete
         # Some transports (Pyro, SQS) connect only when a queue is looked at.
         self._broker.sample([next(iter(self._profile.watch_queues), "celery")])
         return Outcome("ok", f"kombu's transport “{self._profile.scheme}” connects.")
@@ -42,8 +43,10 @@ class OtherSteps:
         """See ServerSteps."""
         return Outcome("skipped", "This transport does not tell whether it takes messages.")
 
-    def events(self) -> GenericEventSource:
+    def events(self) -> GenericEventSource | Outcome:
         """See ServerSteps."""
+        if self._broker.incomplete:
+            return Outcome("warning", self._broker.incomplete)
         return GenericEventSource(self._profile)
 
     def close(self) -> None:

@@ -29,6 +29,8 @@ def ask_workers(profile: Profile, observed: Observed, *, in_full: bool) -> Outco
         return Outcome("not-asked", "The profile is silent: workers are not inspected.")
     if observed.alarm is not None:
         return Outcome("warning", f"Not asked: {observed.alarm.what}", observed.alarm.remedy)
+    if observed.unheard:
+        return Outcome("skipped", "Workers cannot be asked over this transport: their answers would not come.")
     remote = RemoteControl(profile)
     try:
         answers = remote.inspect("ping", timeout=ANSWER_SECONDS)
