@@ -22,7 +22,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import IO, Final
 
-from deskq import __version__, paths
+from deskq import __version__, log, paths
 
 REPORTS_KEPT: Final = 20
 _MOST_BYTES: Final = 256 * 1024
@@ -115,6 +115,8 @@ class CrashLog:
         parts = [self._heading(), f"In: {where}", "", trace]
         if self._notes:
             parts += ["Last messages:", *self._notes]
+        if lines := log.recent():
+            parts += ["Log:", *lines]
         at = time.time()
         stamp = time.strftime("%Y%m%d-%H%M%S", time.localtime(at))
         report = Report(

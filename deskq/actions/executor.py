@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -21,6 +22,8 @@ from deskq.errors import UserError
 from deskq.history.reading.reader import HistoryReader
 from deskq.profiles import Profile
 from deskq.protocol.task_summary import FINAL_STATES
+
+_log = logging.getLogger(__name__)
 
 BATCH: Final = 200
 MOST_ERRORS: Final = 3
@@ -52,6 +55,14 @@ class Progress:
     def held_back(self) -> int:
         """Items that were never begun."""
         return self.total - self.done - self.failed - self.unknown
+
+
+def outcome_line(progress: Progress) -> str:
+    """Return how a plan ended, for the log."""
+    counts = (
+        f"{progress.done} done, {progress.failed} failed, {progress.unknown} unknown, {progress.held_back} not begun"
+    )
+    return f"{progress.phase}, {counts} {progress.words}".rstrip()
 
 
 class Carrier:
@@ -89,6 +100,7 @@ class Carrier:
                 check(self._plan, self._profile, confirmation)
             refuse_overtaken(self._plan, self._profile)
             self._journal.begin(self._plan, self._profile)
+            _log.info("action %s begins: %s, %d items", self._plan.id, self._plan.verb, len(self._plan.items))
             try:
                 self._send_all(publisher)
             except UserError as error:  # the journal cannot be written, or nothing left in this batch
@@ -100,6 +112,7 @@ class Carrier:
             publisher.close()
         if self._progress.phase != "stopped":
             self._say(phase="done")
+        _log.info("action %s ended: %s", self._plan.id, outcome_line(self._progress))
         return self._progress
 
     def _send_all(self, publisher: Publisher) -> None:

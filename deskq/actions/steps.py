@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import contextlib
 import json
+import logging
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, NamedTuple, Protocol
 
-from deskq.actions.executor import MOST_ERRORS, Progress
+from deskq.actions.executor import MOST_ERRORS, Progress, outcome_line
 from deskq.actions.journal.journal import Journal
 from deskq.actions.plan import Outcome, Step, StepPlan, Verb
 from deskq.actions.safety import Confirmation, check
 from deskq.errors import UserError
 from deskq.profiles import Profile
+
+_log = logging.getLogger(__name__)
 
 
 class Ending(NamedTuple):
@@ -73,6 +76,7 @@ class StepCarrier:
             if guard.broker is None:  # nobody answered before
                 check(self._plan, self._profile, confirmation)
             self._journal.begin(self._plan, self._profile)
+            _log.info("action %s begins: %s, %d steps", self._plan.id, self._plan.verb, len(self._plan.items))
             try:
                 self._do_all()
             except UserError as error:
@@ -84,6 +88,7 @@ class StepCarrier:
             self._doer.close()
         if self._progress.phase != "stopped":
             self._say(phase="done")
+        _log.info("action %s ended: %s", self._plan.id, outcome_line(self._progress))
         return self._progress
 
     def _do_all(self) -> None:

@@ -52,6 +52,20 @@ def _status(options: argparse.Namespace) -> int:
     return int(options.run(options))
 
 
+def _begin_log(options: argparse.Namespace) -> None:
+    """``--log`` goes before the environment; a level in that which is none is said, and nothing is logged."""
+    import os
+
+    from deskq import log
+
+    level = getattr(options, "log", "") or os.environ.get(log.VARIABLE, "").lower()
+    try:
+        log.begin(level)
+    except ValueError:
+        log.begin()
+        print(f"deskq: {log.VARIABLE} must be one of {', '.join(log.LEVELS)}.", file=sys.stderr)
+
+
 def _run(given: list[str]) -> int:
     from deskq.cli.terminal import plain_streams
     from deskq.system import private_files
@@ -69,6 +83,7 @@ def _carry_out(given: list[str]) -> int:
 
     parser = build_parser()
     options = parser.parse_args(with_default_command(given))
+    _begin_log(options)
     for stream in (sys.stdout, sys.stderr):  # half a character of a surrogate pair, from a broker or an argument
         with contextlib.suppress(AttributeError):
             stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 from collections import deque
 from collections.abc import Callable
 from functools import partial
@@ -11,6 +12,8 @@ from typing import Final
 import apsw
 
 from deskq.history.writing.writer import History
+
+_log = logging.getLogger(__name__)
 
 MOST_WAITING: Final = 1_000
 
@@ -35,6 +38,7 @@ class Gaps:
         """Events are being lost since ``started``."""
         if self._open is None:
             self.count += 1
+            _log.warning("events are being lost: %s", cause)
             self._open = (started, cause)
             self.moved()
 
@@ -72,12 +76,14 @@ class Gaps:
     def end(self, now: float) -> None:
         """Events are read again; nothing happens if no gap went on."""
         if self._open is not None:
+            _log.info("events are read again after %.1f s", now - self._open[0])
             self.later(partial(self._history.end_gap, *self._open, now))
             self._open, self.ended = None, now
 
     def note(self, started: float, ended: float, cause: str, estimate: int | None = None) -> None:
         """Note one that is over; ``estimate``: how many events were lost in it."""
         self.count += 1
+        _log.warning("events were lost for %.1f s: %s", ended - started, cause)
         self.ended = ended
         self.later(partial(self._history.open_gap, started, cause, ended, estimate))
 

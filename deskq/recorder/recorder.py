@@ -23,7 +23,7 @@ from deskq.recorder.gap_log import Gaps
 from deskq.recorder.maintenance import Upkeep
 from deskq.recorder.poll_results import Samples
 from deskq.recorder.poller import Acted, Sampler, Wanted
-from deskq.recorder.status import Rate, Summary, line
+from deskq.recorder.status import Rate, State, Summary, line
 from deskq.recorder.stopping import Stop
 from deskq.recorder.suspend_detector import Standstill, StandstillWatch
 from deskq.recorder.tracking.queue_tracker import QueueWatch
@@ -64,7 +64,7 @@ class Recorder:
         self._broker = open_broker(profile)
         self._source: EventSource = self._broker.event_source()
         self._began = time.time()
-        self._state, self._since, self._message = "connecting", self._began, ""
+        self._state = State("connecting", self._began)
         self._gaps = Gaps(history)
         self._rate = Rate()
         self._delay: float | None = None
@@ -191,7 +191,7 @@ class Recorder:
         if self._full:
             self._full = ""
             self._say(RECOVERED)
-            self._set_state(self._state, "")
+            self._set_state(self._state.name, "")
         if written and self._pipeline.last_event is not None:
             self._delay = max(0.0, time.time() - self._pipeline.last_event_at)
 
@@ -224,7 +224,7 @@ class Recorder:
         if problem != self._full:
             self._full = problem
             self._say(problem)
-        self._message = problem
+        self._state.becomes(self._state.name, problem)
 
     def _woke(self, still: Standstill) -> None:
         """Nobody read the events: a gap, up to a new connection, since the old one may be dead without a word."""
@@ -349,19 +349,16 @@ class Recorder:
             self._say(loss.cause)
 
     def _set_state(self, state: str, message: str) -> None:
-        if (state, message) != (self._state, self._message):
-            if state != self._state:
-                self._since = time.time()
-            self._state, self._message = state, message
+        if self._state.becomes(state, message):
             self._put_status()
 
     def _status(self) -> RecorderStatus:
         now = time.time()
         refusals = self._workers.refusals or self._sampler.refusal
         return RecorderStatus(
-            state=self._state,
-            since=self._since,
-            message=self._message or self._full or self._upkeep.notice or refusals or self._samples.problem,
+            state=self._state.name,
+            since=self._state.since,
+            message=self._state.message or self._full or self._upkeep.notice or refusals or self._samples.problem,
             pid=os.getpid(),
             events=self._pipeline.events,
             events_per_second=self._rate.at(now, self._pipeline.events),
@@ -393,6 +390,6 @@ class Recorder:
         self._gaps.end(time.time())
         with contextlib.suppress(apsw.Error):
             self._put_workers()
-        if self._state != "disconnected":
+        if self._state.name != "disconnected":
             self._set_state("stopped", "")
         self._put_status()

@@ -2,10 +2,33 @@
 
 from __future__ import annotations
 
+import logging
+import time
 from collections import deque
 from dataclasses import dataclass
 
 from deskq.history.rows import RecorderStatus
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(slots=True)
+class State:
+    """What a recorder does, ``since`` when (epoch seconds), and why, "" where that says itself."""
+
+    name: str
+    since: float
+    message: str = ""
+
+    def becomes(self, name: str, message: str) -> bool:
+        """Take on another state or another reason; False if both are as they were."""
+        if (name, message) == (self.name, self.message):
+            return False
+        if name != self.name:
+            self.since = time.time()
+        self.name, self.message = name, message
+        _log.log(logging.WARNING if message else logging.INFO, "%s%s%s", name, ": " if message else "", message)
+        return True
 
 
 @dataclass(slots=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 import time
 from collections.abc import Callable, Coroutine
 from concurrent.futures import ThreadPoolExecutor
@@ -11,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from PySide6.QtCore import QObject, Signal
 
+from deskq import log
 from deskq.brokers.opening import open_broker
 from deskq.brokers.ports import Broker, LoginRefused
 from deskq.brokers.remote_control import RemoteControl
@@ -29,6 +31,8 @@ if TYPE_CHECKING:
     from deskq.results.record import ResultRecord
     from deskq.results.store import ResultStore
     from deskq.schedules.profile_reader import ScheduleReader
+
+_log = logging.getLogger(__name__)
 
 T = TypeVar("T")
 POLL_SECONDS: Final = 0.1
@@ -204,6 +208,7 @@ class ProfileSession(QObject):
                 continue
             began = loop.time()
             code, last_words = await self._run_recorder()
+            _log.info("the recorder of %s ended with status %d: %s", self.profile.name, code, last_words)
             if code == LoginRefused.EXIT_STATUS:
                 self._say(last_words)
                 self.login_refused.emit(last_words)
@@ -233,8 +238,10 @@ class ProfileSession(QObject):
             process.stdin.write(profile_to_json(self.profile).encode() + b"\n")
             await process.stdin.drain()
             while line := await _line_of(process.stderr):
-                last = line.decode("utf-8", "replace").strip() or last
-                self._heard(last)
+                text = line.decode("utf-8", "replace").strip()
+                if not log.relay(text):
+                    last = text or last
+                    self._heard(last)
             return await process.wait(), last.removeprefix(_SAYS)
         except (BrokenPipeError, ConnectionResetError):
             return await process.wait(), last

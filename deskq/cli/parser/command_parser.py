@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import argparse
-from typing import Any
+from typing import Any, Final
+
+LEVELS: Final = ("debug", "info", "warning", "error")
+"""As in deskq.log, which is imported only when a command runs."""
 
 
 class CommandParser(argparse.ArgumentParser):
@@ -12,6 +15,16 @@ class CommandParser(argparse.ArgumentParser):
     mixes = False
     """May options stand between its positional arguments? argparse takes an empty list for them otherwise."""
     _takes_profile = False
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.add_argument(
+            "--log",
+            metavar="LEVEL",
+            choices=LEVELS,
+            default=argparse.SUPPRESS,  # that of a command may stand before its verb or after it
+            help=f"write a log to standard error: {', '.join(LEVELS)} (default: none, or $DESKQ_LOG)",
+        )
 
     def take_profile_options(self) -> None:
         """Have an option for each field of a profile, from the moment the command is the one that is given."""
