@@ -50,6 +50,7 @@ def test_a_task_with_an_eta_is_held_by_rabbitmq_and_counted(profile: Profile) ->
     bare = Profile.from_url(profile.connection_url(), management_url="http://127.0.0.1:1")
     assert find_delay(bare, "celery") is None  # nothing tells where it would go
     with Recording(profile.connection_url(), "--management-url", profile.management_url or "") as recording:
+        wait_until(recording.reader.queues, 20, "it to know the queue and its bindings")
         with closing(open_publisher(profile)) as publisher:
             soon, late = due_in(3), due_in(7_200)
             answers = publisher.publish([Parcel(one.id, "", one, way) for one in (soon, late)])
