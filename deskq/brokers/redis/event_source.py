@@ -159,7 +159,8 @@ class RedisEventSource:
             self._waiting = self._reader.len() + size  # what was read is no longer in it
             if self._waiting > MOST_BYTES:
                 raise UnlikeRedis(f"an event of more than {MOST_BYTES >> 20} MB")
-        check_announced(self._buffer, size)
+        if size < _FULL_BYTES:  # in a flood it would cost as much as reading does
+            check_announced(self._buffer, size)
 
     def _feed(self) -> None:
         size = min(_FED_BYTES, self._size - self._fed)
