@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
+import threading
 import uuid
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import closing, contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -20,12 +21,13 @@ from deskq.actions.plan import Outcome
 from deskq.actions.resolving import resolve_unknown
 from deskq.actions.safety import Confirmation
 from deskq.brokers.opening import find_route, open_broker, open_publisher
-from deskq.brokers.ports import BrokerError
+from deskq.brokers.ports import BrokerError, EventSource
 from deskq.brokers.publishing import Answer, Parcel
 from deskq.brokers.rabbitmq.broker import RabbitBroker
 from deskq.brokers.remote_control import RemoteControl
 from deskq.brokers.routing import Route, kinds_of
 from deskq.profiles import Profile
+from deskq.protocol.events import Event
 from deskq.protocol.message import new_message, read_redis_message
 from tests.support.celery_worker import CeleryWorker
 from tests.support.recording import deskq
@@ -63,13 +65,32 @@ def parcel(route: Route) -> Parcel:
     return Parcel(new_id, "", new_message("t", new_id, [], {}, origin="test"), route)
 
 
+@contextmanager
+def read_on(source: EventSource) -> Iterator[list[Event]]:
+    """What arrives, read all the time: a broker ends a connection that is not read while a program starts."""
+    events: list[Event] = []
+    ended = threading.Event()
+
+    def read() -> None:
+        while not ended.is_set():
+            events.extend(event for payload in source.read(0.2) for event in source.decode(payload))
+
+    source.connect()
+    thread = threading.Thread(target=read, name="events")
+    thread.start()
+    try:
+        yield events
+    finally:
+        ended.set()
+        thread.join()
+
+
 def test_a_worker_runs_what_goes_through_a_topic_exchange(
     broker_url: str, worker: CeleryWorker, tmp_path: Path
 ) -> None:
     file, profile = tmp_path / "notes", Profile.from_url(broker_url)
     command = ("send", broker_url, "sample.note", "--args", json.dumps([str(file), "ü"]), "--exchange", "pool")
-    with closing(open_broker(profile)) as broker, closing(broker.event_source()) as source:
-        source.connect()
+    with closing(open_broker(profile)) as broker, closing(broker.event_source()) as source, read_on(source) as events:
         shown = deskq(*command, "--routing-key", "media.video", "--dry-run")
         assert "through the exchange “pool” with the routing key “media.video”" in shown.stdout
         assert ("It goes to “media”." in shown.stdout) is (profile.transport == "redis")
@@ -79,13 +100,8 @@ def test_a_worker_runs_what_goes_through_a_topic_exchange(
         assert (item["exchange"], item["routing_key"], item["queue"]) == ("pool", "media.video", None)
         wait_until(lambda: len(notes(file)) == 1, 20, "its run")
         assert notes(file)[0] == {"id": item["id"], "args": ["ü"], "kwargs": {}}
-        events: list[Any] = []
-
-        def told() -> Any:
-            events.extend(event for payload in source.read(0.2) for event in source.decode(payload))
-            return next((event for event in events if event.type == "task-sent"), None)
-
-        event = wait_until(told, 10, "task-sent")
+        event = wait_until(lambda: next((one for one in events if one.type == "task-sent"), None), 10, "task-sent")
+        assert event is not None
         assert (event.uuid, event.exchange, event.routing_key) == (item["id"], "pool", "media.video")
         assert event.queue == ("media" if profile.transport == "redis" else None)
     with closing(Journal()) as journal:

@@ -67,7 +67,9 @@ def test_rows_come_bit_by_bit_and_stay_while_they_are_read_again(redis_url: str)
 
 def test_what_is_begun_again_loses_nothing(redis_url: str) -> None:
     filled(redis_url, 120)
-    profile = Profile.from_url(redis_url, schedule_stores=(f"redbeat:{redis_url}?prefix=other:", "nonsense"))
+    profile = Profile.from_url(
+        redis_url, schedule_stores=(f"redbeat:{redis_url}", f"redbeat:{redis_url}?prefix=other:", "nonsense")
+    )
     with closing(ScheduleReader(profile)) as reader:
         reader.begin()
         reader.read_on(0.0)
