@@ -8,6 +8,7 @@ from collections import Counter
 from contextlib import closing
 from dataclasses import replace
 from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 import redis
@@ -201,6 +202,15 @@ def test_an_entry_comes_back_as_it_was(django_store: DjangoBeatStore, new: Entry
     django_store.replace(changed, None)
 
 
+def named(name: str) -> dict[str, Any]:
+    """Options by which messages tell their entry: from version 2.6 on they do so by themselves."""
+    return {"headers": {"entry": name}}
+
+
+def name_in(message: dict[str, Any]) -> str:
+    return str(message["headers"].get("entry", message["headers"]["task"]))
+
+
 def test_beat_does_what_was_edited(any_django: tuple[str, DjangoProject], redis_url: str) -> None:
     """The edited entry fires, the disabled one is silent, the deleted one gone, the others unharmed."""
     url, project = any_django
@@ -209,13 +219,20 @@ def test_beat_does_what_was_edited(any_django: tuple[str, DjangoProject], redis_
             every = 3600.0 if name == "edited" else 0.5
             add(
                 django_store,
-                entry(name, schedule=Interval(every), last_run_at=AT - 1e8, total_run_count=10, kwargs={"n": name}),
+                entry(
+                    name,
+                    schedule=Interval(every),
+                    last_run_at=AT - 1e8,
+                    total_run_count=10,
+                    kwargs={"n": name},
+                    options=named(name),
+                ),
             )
         untouched = only(django_store, "untouched")
 
         def sent() -> Counter[str]:
             messages = [json.loads(raw) for raw in client.lrange("beaten", 0, -1)]
-            return Counter(message["headers"]["periodic_task_name"] for message in messages)
+            return Counter(map(name_in, messages))
 
         beat = project.beat(redis_url)
         try:
@@ -267,7 +284,7 @@ def test_beat_does_what_was_edited(any_django: tuple[str, DjangoProject], redis_
         finally:
             beat.end()
         messages = [json.loads(raw) for raw in client.lrange("beaten", 0, -1)]
-        newest = next(m for m in messages if m["headers"]["periodic_task_name"] == "edited")
+        newest = next(m for m in messages if name_in(m) == "edited")
         assert newest["headers"]["kwargsrepr"] == "{'n': 'new'}"
         content = django_store.read()
         found = {read.name: read for read in content.entries}
@@ -291,7 +308,7 @@ def test_what_never_ran_counts_from_its_last_change(
         "recent": Interval(86_400.0),
     }
     for name, schedule in day.items():
-        add(django_store, entry(name, schedule=schedule, one_off=name == "clocked"))
+        add(django_store, entry(name, schedule=schedule, one_off=name == "clocked", options=named(name)))
     with django_store._database.transaction(writes=True) as connection:
         task = django_store._look(connection).task
         old = sqlalchemy.update(task).where(task.c.name.in_(["interval", "crontab"]))
@@ -304,7 +321,7 @@ def test_what_never_ran_counts_from_its_last_change(
 
         def sent() -> set[str]:
             messages = [json.loads(raw) for raw in client.lrange("beaten", 0, -1)]
-            return {message["headers"]["periodic_task_name"] for message in messages}
+            return set(map(name_in, messages))
 
         beat = django_files.beat(redis_url)
         try:

@@ -9,6 +9,7 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from typing import Any
 
+import kombu
 import pytest
 
 from deskq.brokers.kombu.broker import GenericBroker
@@ -240,5 +241,6 @@ def test_the_filesystem_transport_of_kombu(tmp_path: Path) -> None:
     assert source.read(0.05) == []
     own = source._queue.name
     source.close()
-    assert not [path for path in tmp_path.rglob("*") if path.is_file() and own in path.read_text()]
+    if kombu.VERSION >= (5, 7):  # earlier ones never take a queue out of this transport's tables
+        assert not [path for path in tmp_path.rglob("*") if path.is_file() and own in path.read_text()]
     broker.close()

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
+import celery
 import pytest
 import redis
 import sqlalchemy
@@ -69,6 +70,10 @@ def test_what_a_worker_stores(redis_url: str, tmp_path: Path, kind: str, extende
 
         record = wait_until(lambda: stored(good), 20, "the result")
         assert record is not None
+        if kind == "database" and celery.VERSION < (5, 7):  # those keep pickles there, whatever the serializer
+            assert (record.kind, record.state) == ("pickle", "SUCCESS")
+            assert "deskq never opens one" in record.result
+            return
         assert (record.result, record.kind, record.state) == ("5", "json", "SUCCESS")
         assert record.extended is extended
         if extended:
