@@ -305,7 +305,8 @@ def test_files_copies_and_the_other_store(
 ) -> None:
     added(store, entry("a", NIGHTLY, options={"queue": "slow", "priority": 3}))
     other_url = f"redbeat:{redis_url}?prefix=other:"
-    profile = Profile.from_url(redis_url, name="shop", history=str(tmp_path / "h.sqlite"), schedule_stores=(other_url,))
+    profile = Profile.from_url(redis_url, name="shop", history=str(tmp_path / "h.sqlite"))
+    profile = replace(profile, schedule_stores=(f"redbeat:{redis_url}", other_url))
 
     async def scenario(other: ScheduleStore) -> None:
         async with opened(qapp) as app:
