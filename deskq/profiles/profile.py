@@ -16,13 +16,13 @@ from deskq import paths
 from deskq.errors import UserError
 from deskq.profiles.urls import (
     AMQP_SCHEMES,
-    OTHER_SCHEMES,
     PASSWORD_SEPARATOR,
     REDIS_SCHEMES,
     SENTINEL_SCHEMES,
     TLS_SCHEMES,
     alternative_urls,
     join_password,
+    known_scheme,
     passwords_of,
     server_of,
     shown,
@@ -350,15 +350,7 @@ class Profile:
         urls = alternative_urls(text)
         if len(urls) > 1 and text.partition("://")[0].lower() not in SENTINEL_SCHEMES:
             return cls._of_list(urls, name, given)
-        scheme, found, rest = text.partition("://")
-        scheme = scheme.lower()
-        if not found or not scheme:
-            raise UserError(f"“{shown(text)}” is no broker URL. Write one like redis://host:6379/0.")
-        known = REDIS_SCHEMES | AMQP_SCHEMES | OTHER_SCHEMES
-        if scheme.partition("+")[0] not in known and scheme not in known:
-            names = "redis, rediss, valkey, sentinel, amqp or amqps"
-            said = f"the scheme “{scheme}”" if re.fullmatch(r"[a-z][a-z0-9+.-]{0,30}", scheme) else "this scheme"
-            raise UserError(f"deskq does not know {said}. Use {names}, or another of Celery's transports.")
+        scheme, rest = known_scheme(text)
         if unclear := unclear_password(text):
             raise UserError(unclear)
         bare, password = split_password(f"{scheme}://{rest}")

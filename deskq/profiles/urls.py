@@ -6,6 +6,8 @@ import re
 from typing import Any, Final
 from urllib.parse import parse_qsl, quote, unquote
 
+from deskq.errors import UserError
+
 REDIS_SCHEMES: Final = frozenset(
     {"redis", "rediss", "valkey", "valkeys", "sentinel", "redis+socket", "unix", "redis+sentinel"}
 )
@@ -42,6 +44,20 @@ _TLS_KEYS: Final = {"ssl_ca_certs": "ca", "ssl_certfile": "certificate", "ssl_ke
 def alternative_urls(url: str) -> list[str]:
     """Return the URLs of a list as kombu takes it for failover, ``amqp://a;amqp://b``; of one URL itself."""
     return _SEVERAL.split(url)
+
+
+def known_scheme(url: str) -> tuple[str, str]:
+    """Return the scheme, in small letters, and what follows it; raises UserError if deskq knows no such scheme."""
+    scheme, found, rest = url.partition("://")
+    scheme = scheme.lower()
+    if not found or not scheme:
+        raise UserError(f"“{shown(url)}” is no broker URL. Write one like redis://host:6379/0.")
+    known = REDIS_SCHEMES | AMQP_SCHEMES | OTHER_SCHEMES
+    if scheme.partition("+")[0] not in known and scheme not in known:
+        names = "redis, rediss, valkey, sentinel, amqp or amqps"
+        said = f"the scheme “{scheme}”" if re.fullmatch(r"[a-z][a-z0-9+.-]{0,30}", scheme) else "this scheme"
+        raise UserError(f"deskq does not know {said}. Use {names}, or another of Celery's transports.")
+    return scheme, rest
 
 
 def passwords_of(password: str, number: int) -> list[str]:
