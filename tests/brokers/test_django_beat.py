@@ -8,6 +8,7 @@ from collections import Counter
 from contextlib import closing
 from dataclasses import replace
 from datetime import UTC, datetime
+from importlib.metadata import version
 from typing import Any
 
 import pytest
@@ -317,6 +318,8 @@ def test_what_never_ran_counts_from_its_last_change(
     found = {name: entry_runs(each, django_store, after=now, count=1)[0].at - now for name, each in entries.items()}
     assert found == pytest.approx({"interval": 0.0, "crontab": 0.0, "clocked": 0.0, "recent": 86_400}, abs=60)
     assert due_since(entries["interval"], django_store, now=now) == pytest.approx(now - 86_400, abs=1)
+    if tuple(map(int, version("django-celery-beat").split(".")[:2])) < (2, 8):
+        return  # that beat counts from its own start, and the tables do not tell which version reads them
     with closing(redis.Redis.from_url(redis_url)) as client:
 
         def sent() -> set[str]:
