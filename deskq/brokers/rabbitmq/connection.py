@@ -162,7 +162,7 @@ def translate(error: BaseException, profile: Profile) -> BrokerError:
         return any(isinstance(reason, wanted) for reason in reasons)
 
     unlike = _UNLIKE.search(text)  # pika hands on but its text
-    if unlike is not None:
+    if unlike is not None and not has(kinds.IncompatibleProtocolError):  # that may be TLS: see below
         return BrokerError(f"What answers at {place} is not a RabbitMQ: it sent {unlike[1]}. Check host and port.")
     if has(kinds.AuthenticationError, kinds.ProbableAuthenticationError) or (
         "ACCESS_REFUSED" in text and "Login was refused" in text
