@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tempfile
 import threading
 import uuid
 from collections.abc import Callable, Iterator
@@ -18,6 +19,7 @@ from deskq.brokers.publishing import Parcel, Publisher
 from deskq.brokers.rabbitmq.broker import RabbitBroker
 from deskq.brokers.rabbitmq.publisher import WINDOW
 from deskq.brokers.redis.broker import RedisBroker
+from deskq.brokers.redis.event_source import RedisEventSource
 from deskq.brokers.redis.publisher import MARKER
 from deskq.profiles import Profile
 from deskq.protocol.message import new_message, read_body, read_redis_message
@@ -272,3 +274,27 @@ def test_rabbitmq_that_is_lost_on_the_way_leaves_few_in_doubt(rabbit_vhost_url: 
     assert sent.count(None) == WINDOW  # those that were on their way
     assert sent[WINDOW:] == [False] * (300 - WINDOW)
     assert "before it" in answers[-1].words
+
+
+def test_redis_by_its_socket(needs: Needs) -> None:
+    """The path of such a URL is the socket; the database stands in the query. What was sent is not called unsent."""
+    with (
+        tempfile.TemporaryDirectory(prefix="dq") as folder,
+        needs(lambda: RedisServer(extra=("--unixsocket", f"{folder}/r.sock"))) as server,
+    ):
+        for scheme, query, number in (
+            *(("redis+socket", "", 0), ("unix", "?db=2", 2)),
+            *(("redis+socket", "?virtual_host=3", 3), ("redis+socket", "?virtual_host=%2F4", 4)),
+        ):
+            profile = Profile.from_url(f"{scheme}://{folder}/r.sock{query}")
+            with (
+                closing(RedisEventSource(profile)) as source,
+                closing(open_publisher(profile)) as publisher,
+            ):
+                client = server.client(number)
+                source.connect()
+                publisher.check()
+                (answer,) = publisher.publish(parcels(1))
+                assert (answer.sent, answer.words) == (True, "")
+                assert client.llen("emails") == 1
+                assert source.read(10.0)  # the event of what was sent

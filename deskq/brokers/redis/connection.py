@@ -7,7 +7,7 @@ import socket
 import ssl
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
-from urllib.parse import unquote, urlsplit
+from urllib.parse import parse_qsl, unquote, urlsplit
 
 import redis
 from redis.backoff import NoBackoff
@@ -31,6 +31,7 @@ from deskq.system import reset_when_closed
 
 CONNECT_SECONDS: Final = 5.0
 ANSWER_SECONDS: Final = 10.0
+_SOCKETS: Final = frozenset({"redis+socket", "unix"})
 _CLUSTER: Final = (
     "{} is a node of a Redis Cluster, which kombu's transport for Redis does not support: Celery cannot keep its "
     "queues there. Use a single server, or sentinels."
@@ -54,10 +55,9 @@ def connection_class(profile: Profile) -> tuple[type[AbstractConnection], dict[s
         arguments["username"] = unquote(url.username)
     if profile.password:
         arguments["password"] = profile.password.reveal()
-    if profile.scheme in ("redis+socket", "unix"):
-        query = dict(part.partition("=")[::2] for part in url.query.split("&"))
+    if profile.scheme in _SOCKETS:
         arguments["path"] = unquote(url.path)
-        arguments["db"] = database(query.get("virtual_host") or query.get("db") or "0")
+        arguments["db"] = database_of(profile)
         arguments["redis_connect_func"] = _named
         return BoundedUnixConnection, arguments
     arguments["socket_keepalive"] = True
@@ -110,6 +110,9 @@ def _named(connection: AbstractConnection) -> None:
 
 def database_of(profile: Profile) -> int:
     """Return the number of the database that the profile's URL names, 0 where it names none."""
+    if profile.scheme in _SOCKETS:  # its path is the socket
+        query = dict(parse_qsl(urlsplit(profile.url.partition(";")[0]).query))
+        return database((query.get("virtual_host") or query.get("db") or "").strip("/"))
     last = profile.url.split(";")[-1]
     return database(urlsplit(last if "://" in last else f"sentinel://{last}").path.strip("/"))
 

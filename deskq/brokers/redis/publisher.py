@@ -87,6 +87,7 @@ class RedisPublisher:
         self._client: redis.Redis | None = None
         self._sha = ""
         self._run = ""
+        self._channel = channels(profile)[0]  # what is wrong with the profile is told before anything leaves
         self._given_up: set[str] = set()
         """Ids that were on a connection that was given up."""
 
@@ -187,7 +188,7 @@ class RedisPublisher:
 
     def _tell(self, events: list[dict[str, object]]) -> None:
         """Publish events as kombu does; nothing depends on it."""
-        channel = channels(self._profile)[0]
+        channel = self._channel
         if self._profile.redis.fanout_patterns:
             channel += "/task.multi"
         if events:
