@@ -7,7 +7,7 @@ from typing import Final
 
 from deskq.history.rows import PercentilePoint, RatePoint
 from deskq.models.overview.overview import OverviewFacts, per_second
-from deskq.views.widgets.plot import LINE_COLOURS, Series
+from deskq.views.widgets.charts.plot import LINE_COLOURS, Series
 
 Figure = tuple[str, str, Callable[[RatePoint], int]]
 THROUGHPUT: Final[tuple[Figure, ...]] = (

@@ -18,7 +18,7 @@ from deskq.views.overview.lines import FAILURES, THROUGHPUT, depth_lines, rate_l
 from deskq.views.overview.numbers import NUMBERS, broker_line, fullest, numbers
 from deskq.views.overview.tables import At, FailuresTable, RuntimesTable
 from deskq.views.widgets import theme, window_state
-from deskq.views.widgets.charts import SPANS, TimeChart, span_until
+from deskq.views.widgets.charts.time_chart import SPANS, TimeChart, span_until
 from deskq.views.widgets.empty_pane import plain_label
 from deskq.views.widgets.page import Commands, Page
 from deskq.views.widgets.requests import FilterTasks, OpenQueue

@@ -19,7 +19,7 @@ from deskq.services.journal import ask_journal
 from deskq.services.session import ProfileSession
 from deskq.views.queues.columns import BINDING_COLUMNS, consumers, priorities, queue_columns
 from deskq.views.widgets import theme, window_state
-from deskq.views.widgets.charts import SPANS, Series, TimeChart, span_until
+from deskq.views.widgets.charts.time_chart import SPANS, Series, TimeChart, span_until
 from deskq.views.widgets.commands import BY_KEY, CommandKey
 from deskq.views.widgets.empty_pane import EmptyPane, plain_label, show_page
 from deskq.views.widgets.page import Commands, TablePage

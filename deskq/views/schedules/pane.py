@@ -18,6 +18,7 @@ from deskq.services.schedules.shown import ShownSchedule
 from deskq.services.session import ProfileSession
 from deskq.views.schedules.calendar import ScheduleCalendar
 from deskq.views.schedules.columns import from_history
+from deskq.views.schedules.copying import copy_python, copy_redbeat
 from deskq.views.schedules.detail import ScheduleDetail
 from deskq.views.schedules.drag import Place, ScheduleTable, StoreChips
 from deskq.views.schedules.header import ScheduleHeading
@@ -27,7 +28,6 @@ from deskq.views.widgets.commands import CommandKey
 from deskq.views.widgets.empty_pane import EmptyPane, show_page
 from deskq.views.widgets.page import Commands, TablePage
 from deskq.views.widgets.requests import FilterTasks, SendTask
-from deskq.views.widgets.tables import copy_text
 from deskq.views.widgets.toast import UndoOffer
 
 if TYPE_CHECKING:
@@ -115,8 +115,8 @@ class SchedulePane(TablePage):
             "back": self.table.setFocus,
             "copy_row": self.table.copy_rows,
             "copy_cell": self.table.copy_cell,
-            "copy_python": self.copy_python,
-            "copy_redbeat": self.copy_redbeat,
+            "copy_python": lambda: copy_python(self.selected()),
+            "copy_redbeat": lambda: copy_redbeat(self.selected(), self.say),
             "schedule_tasks": self.show_tasks,
             "calendar": self.calendar.button.toggle,
         }
@@ -200,22 +200,6 @@ class SchedulePane(TablePage):
         one = self._current()
         if one is not None:
             self.ask_for_tasks(one.profile.name, filter_text(names=(one.entry.task,)))
-
-    def copy_python(self) -> None:
-        """Copy the selected schedules as entries of a beat_schedule."""
-        from deskq.schedules.text.python_source import to_python
-
-        copy_text("\n".join(to_python(shown.entry) for shown in self.selected() if not shown.entry.problem))
-
-    def copy_redbeat(self) -> None:
-        """Copy the selected schedules as redbeat keeps them, one JSON object a line; says what it cannot keep."""
-        from deskq.services.schedules.following import redbeat_lines
-
-        lines, problems = redbeat_lines(self.selected())
-        if problems:
-            self.say("\n".join(problems))
-        if lines:
-            copy_text("\n".join(lines))
 
     def say(self, text: str) -> None:
         """Say something at the bottom of the window for a while."""

@@ -6,8 +6,9 @@ from typing import Final
 
 from deskq.formats import plain
 from deskq.models.tasks.table import TasksModel
+from deskq.views.widgets.commands import CommandKey
 
-MENU: Final = (
+MENU: Final[tuple[CommandKey, ...]] = (
     *("detail", "retry", "retry_to", "retry_all", "send_like", "revoke", "revoke_all", "terminate", "abort"),
     *("copy_cell", "copy_row", "copy_uuid", "copy_json", "copy_call"),
 )

@@ -7,8 +7,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from PySide6.QtCore import QPoint, Qt, QTimer
-from PySide6.QtGui import QAction
-from PySide6.QtWidgets import QMenu, QPushButton, QSplitter, QStackedWidget, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QPushButton, QSplitter, QStackedWidget, QVBoxLayout, QWidget
 
 from deskq.actions.journal.task_actions import Trace, traces_of
 from deskq.errors import UserError
@@ -21,13 +20,14 @@ from deskq.services.session import ProfileSession
 from deskq.views.tasks.commands import TaskAsking
 from deskq.views.tasks.detail import TaskDetailPane
 from deskq.views.tasks.drag import TaskTable
-from deskq.views.tasks.empty_states import MENU, empty_words
+from deskq.views.tasks.empty_states import empty_words
 from deskq.views.tasks.filter_bar import CountsBar, FilterBar
+from deskq.views.tasks.menu import task_menu
 from deskq.views.tasks.search_strip import SearchStrip
 from deskq.views.tasks.selection import SelectedTasks
 from deskq.views.tasks.sort import TaskSort
 from deskq.views.widgets import theme, window_state
-from deskq.views.widgets.commands import BY_KEY, CommandKey
+from deskq.views.widgets.commands import CommandKey
 from deskq.views.widgets.empty_pane import EmptyPane, show_page
 from deskq.views.widgets.page import Commands, TablePage
 from deskq.views.widgets.requests import FilterTasks, OpenTask, Refuse, Request
@@ -387,15 +387,8 @@ class TasksView(TablePage):
                 self._session.spawn(self._read_detail(self._wanted), "task detail", owner=self)
 
     def _context_menu(self, place: QPoint) -> None:
-        menu = QMenu(self)
-        actions = self.commands()
-        for key in MENU:
-            if key in actions:  # a read-only profile has fewer
-                action = QAction(BY_KEY[key].title, menu)
-                action.triggered.connect(actions[key])
-                menu.addAction(action)
         task = self.model.task_at(self.table.currentIndex().row())
-        for title, trace in self.model.deeds.links(task.uuid).items() if task is not None else ():
-            menu.addAction(title).triggered.connect(lambda _=False, trace=trace: self.go_to(trace))
+        links = self.model.deeds.links(task.uuid) if task is not None else {}
+        menu = task_menu(self, self.commands(), links, self.go_to)
         menu.aboutToHide.connect(menu.deleteLater)
         menu.popup(self.table.viewport().mapToGlobal(place))

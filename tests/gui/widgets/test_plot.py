@@ -11,8 +11,8 @@ from PySide6.QtTest import QTest
 from pytestqt.qtbot import QtBot
 
 from deskq import formats
-from deskq.views.widgets.charts import Series, TimeChart
-from deskq.views.widgets.plot import Plot, labelled_ticks, time_ticks, value_ticks
+from deskq.views.widgets.charts.plot import Plot, labelled_ticks, time_ticks, value_ticks
+from deskq.views.widgets.charts.time_chart import Series, TimeChart
 
 
 @pytest.mark.parametrize(

@@ -11,8 +11,8 @@ from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 from deskq import formats
 from deskq.history.rows import Gap
 from deskq.views.widgets import theme
+from deskq.views.widgets.charts.plot import LINE_COLOURS, Plot, Series, series_colour
 from deskq.views.widgets.empty_pane import plain_label
-from deskq.views.widgets.plot import LINE_COLOURS, Plot, Series, series_colour
 
 __all__ = ("LINE_COLOURS", "SPANS", "Series", "TimeChart", "span_until")
 
