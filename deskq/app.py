@@ -131,7 +131,7 @@ class App:
         saved = await patiently(partial(self._is_saved, session.profile))
         if self.sessions.get(name) is not session:
             return
-        where = keeping.where if saved else "It is kept for this run only: the profile is not saved."
+        where = keeping.where if saved else "The password is kept until deskq quits: the profile is not saved."
         dialog = PasswordDialog(session.profile, reason, where, self.window)
         dialog.given.connect(lambda secret: self.spawn(self._use_password(name, secret, saved), f"password of {name}"))
         dialog.open()
@@ -197,7 +197,7 @@ class App:
         unknown = await ask_journal(look, 0)
         if unknown:
             UndoOffer(
-                f"Whether {count(unknown, 'change')} of deskq's came through is not known. Nothing is made again.",
+                f"The outcome of {count(unknown, 'change')} is unknown. Nothing is repeated automatically.",
                 partial(self.window.show_overall, "journal"),
                 self.window,
                 button="Open the journal",
@@ -289,9 +289,9 @@ class App:
         program, *arguments = own_command("demo")
         started, _process_id = QProcess.startDetached(program, arguments)
         self.window.welcome.tell(
-            "The demo starts in a window of its own; close it to end it."
+            "The demo opens in a separate window. Close that window to stop it."
             if started
-            else "The demo cannot be started. Run  deskq demo  in a terminal to see why."
+            else "The demo did not start. Run “deskq demo” in a terminal to see why."
         )
 
     def _dialog_done(self, _result: int) -> None:

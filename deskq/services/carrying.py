@@ -48,7 +48,7 @@ class Carrying(QObject):
         self._work = self._carry_out(plan, confirmation)
         self.target.spawn(self._work, plan.verb.value)
         if not self.running:  # a session that ends takes nothing more
-            self.failed.emit(f"“{self.target.profile.name}” is closed: nothing is sent there.")
+            self.failed.emit(f"“{self.target.profile.name}” is not connected. Connect it first.")
 
     def stop(self) -> None:
         """Send nothing more; what is under way is finished, and what a thread is still to begin is not begun."""

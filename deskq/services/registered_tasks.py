@@ -44,7 +44,7 @@ class Registered:
         if not self.lacks(task):
             return ""
         asked = f"{count(self.workers, 'worker')} answered at {clock_time(self.at, now)}"
-        return f"No worker registers the task “{plain(task)}” ({asked})."
+        return f"No worker has registered the task “{plain(task)}” ({asked})."
 
 
 def registered_by(answers: Answers | None, workers: Iterable[WorkerRow]) -> Registered | None:

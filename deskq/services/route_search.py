@@ -73,7 +73,7 @@ class RouteSearch(QObject):
             return route, route.preview if route is not None else ""
         if not call.exchange:
             raise UserError("deskq is looking whether RabbitMQ can hold the task until its time.")
-        return None, "Looking where it leads …"
+        return None, "Resolving the route…"
 
     async def again(self) -> Route | None:
         """Look now for what was wanted last; raises UserError."""

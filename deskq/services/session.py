@@ -220,7 +220,7 @@ class ProfileSession(QObject):
                 self._say(last_words or "The recorder refused to start.")
                 return
             failures = 0 if loop.time() - began > 60 else failures + 1
-            self._say(f"The recorder ended unexpectedly ({last_words or code}); starting it again.")
+            self._say(f"The recorder stopped unexpectedly ({last_words or code}). Restarting it.")
             await asyncio.sleep(_RESTART_SECONDS[min(failures, len(_RESTART_SECONDS) - 1)])
 
     async def _run_recorder(self) -> tuple[int, str]:
@@ -269,11 +269,11 @@ class ProfileSession(QObject):
                     silent = time.time() - (status.updated or began)
                     if status.writer_alive and silent > SILENT_SECONDS and not self.problem:
                         since = (
-                            f" since {clock_time(status.updated)}. What is shown may be old."
+                            f" since {clock_time(status.updated)}. The data shown may be outdated."
                             if status.updated
                             else " yet."
                         )
-                        self._say(f"The recorder has said nothing{since}")
+                        self._say(f"No update from the recorder{since}")
                     elif status != self.status:
                         before, self.status = self.status, status
                         if before is not None and before.salvaging is not None and status.salvaging is None:
@@ -294,7 +294,7 @@ class ProfileSession(QObject):
 
     def _with_remote(self, verb: Callable[[RemoteControl], T]) -> T:
         if not self.profile.has_broker:
-            raise UserError(f"“{self.profile.name}” is a history without a broker: no worker can be asked.")
+            raise UserError(f"“{self.profile.name}” is a history file without a broker: workers cannot be inspected.")
         if self._remote is None:
             self._remote = RemoteControl(self.profile)
         return verb(self._remote)

@@ -76,7 +76,7 @@ def test_two_workers_of_one_name(redis_url: str) -> None:
         recording.wait_for_state(running, "STARTED")
         wait_until(lambda: recording.reader.workers() and recording.reader.workers()[0].duplicate_name, 10, "the badge")
         (worker,) = recording.reader.workers()
-        assert notes.text(worker) == "two processes use this name"
+        assert notes.text(worker) == "duplicate worker name"
         assert worker.missed == 0
         assert recording.reader.gaps() == []
         row = recording.task(running)

@@ -140,23 +140,21 @@ def about_words(shown: ShownTimeline) -> str:
         if collisions
         else "no two start in the same minute"
     )
-    aside = "Bands aside, " if any(lane.bands for lane in shown.timeline.lanes) else ""
+    aside = "Not counting dense runs, " if any(lane.bands for lane in shown.timeline.lanes) else ""
     together = f"{aside}{together}" if aside else f"{together[0].upper()}{together[1:]}"
     words = [f"{formats.count(len(shown.rows), 'schedule')} from now on, by this machine's clock.", f"{together}."]
     for mark in shown.marks:
         if mark.moved:
             way = "forward" if mark.moved > 0 else "back"
-            words.append(f"The clock goes {way} by {formats.duration(abs(mark.moved))} to {_moment(mark.at)}.")
+            words.append(f"Clock change: {way} by {formats.duration(abs(mark.moved))} to {_moment(mark.at)}.")
     left_out = [
-        f"{number:,} {why}"
-        for number, why in ((shown.disabled, "disabled"), (shown.unusable, "that beat cannot use"))
-        if number
+        f"{number:,} {why}" for number, why in ((shown.disabled, "disabled"), (shown.unusable, "invalid")) if number
     ]
     if left_out:
         words.append(f"Left out: {', '.join(left_out)}.")
     if shown.timeline.cut:
         which = "schedule is" if shown.timeline.cut == 1 else "schedules are"
-        words.append(f"{shown.timeline.cut:,} {which} too dense to be computed to the end.")
+        words.append(f"{shown.timeline.cut:,} {which} too frequent; only the first runs are shown.")
     return " ".join(words)
 
 
@@ -195,13 +193,13 @@ def lane_words(shown: ShownTimeline, place: int, at: float | None = None) -> str
         about = "about " if lane.bands else ""
         words.append(f"{about}{formats.count(number, 'run')}, the first {_moment(lane.first, zoned=zoned)}")
     if lane.cut is not None:
-        words.append(f"computed until {_moment(lane.cut, zoned=zoned)} only")
+        words.append(f"computed up to {_moment(lane.cut, zoned=zoned)} only")
     return " · ".join(words)
 
 
 def later_words(lane: Lane) -> str:
     """Return when an entry runs that does not run in the span."""
-    return "does not run any more" if lane.later is None else f"runs next {_moment(lane.later)}"
+    return "has no further runs" if lane.later is None else f"runs next {_moment(lane.later)}"
 
 
 def name_of(shown: ShownTimeline, place: int) -> str:

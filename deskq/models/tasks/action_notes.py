@@ -32,7 +32,7 @@ def trace_text(trace: Trace, state: str) -> str:
     doubt = "" if trace.outcome in ("done", "gone") else f" ({trace.outcome})"
     other = f" {formats.plain(trace.other)}," if trace.other else ""
     who = f" by {formats.plain(trace.person)}," if trace.person else ""
-    unseen = ": not yet seen" if trace.kind == "revoked" and state not in FINAL_STATES else ""
+    unseen = "; no event yet" if trace.kind == "revoked" and state not in FINAL_STATES else ""
     return f"{trace.kind}{other}{who} {formats.clock_time(trace.at)}{doubt}{unseen}"
 
 
@@ -43,9 +43,11 @@ def deed_words(traces: Sequence[Trace], state: str) -> list[str]:
     if "retry of" in last:
         words.append("retry")
     if "retried as" in last:
-        words.append({"sending": "being retried", "unknown": "retry unknown"}.get(last["retried as"], "retried"))
+        words.append(
+            {"sending": "being retried", "unknown": "retry outcome unknown"}.get(last["retried as"], "retried")
+        )
     if "revoked" in last and state not in FINAL_STATES:
-        words.append({"sending": "being revoked", "unknown": "revoke unknown"}.get(last["revoked"], "revoked"))
+        words.append({"sending": "being revoked", "unknown": "revoke outcome unknown"}.get(last["revoked"], "revoked"))
     return words
 
 

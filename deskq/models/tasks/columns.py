@@ -89,7 +89,7 @@ STATE_WORDS: Final = {
     "STARTED": "Running",
     "SUCCESS": "Success",
     "FAILURE": "Failed",
-    "RETRY": "Retry",
+    "RETRY": "Retrying",
     "REJECTED": "Rejected",
     "REVOKED": "Revoked",
     "LOST": "Lost",
@@ -103,10 +103,10 @@ ATTEMPT_WORDS: Final = {**STATE_WORDS, "REPLACED": "Replaced"}
 TASK_COLUMNS: Final[tuple[Column[TaskRow], ...]] = (
     Column("state", "State", "Current or final state", state_text, state=lambda row: row.state, width=165),
     _text("name", "Task", "The task's name", lambda row: row.name, 190),
-    _text("queue", "Queue", "The queue it was sent to; only task-sent tells", lambda row: row.queue, 80),
-    _text("worker", "Worker", "The worker that had it last", lambda row: row.worker, 120),
-    _clock("seen", "Seen", "When deskq first heard of it, by this machine's clock", lambda row: row.seen, shown=True),
-    _clock("sent", "Sent", "When it was sent", lambda row: row.sent),
+    _text("queue", "Queue", "Queue it was sent to; known from task-sent events only", lambda row: row.queue, 80),
+    _text("worker", "Worker", "Last worker that received it", lambda row: row.worker, 120),
+    _clock("seen", "Seen", "Time of its first event (this machine's clock)", lambda row: row.seen, shown=True),
+    _clock("sent", "Sent", "Time it was sent", lambda row: row.sent),
     _clock("received", "Received", "When the worker received it", lambda row: row.received),
     _clock("started", "Started", "When the worker started it", lambda row: row.started),
     _clock(
@@ -133,16 +133,21 @@ TASK_COLUMNS: Final[tuple[Column[TaskRow], ...]] = (
         width=80,
         exact=_exact_runtime,
     ),
-    _text("args", "Arguments", "Positional arguments, as the worker wrote them", lambda row: row.args, 190),
+    _text("args", "Arguments", "Positional arguments, as the worker's event shows them", lambda row: row.args, 190),
     _text(
-        "kwargs", "Keywords", "Keyword arguments, as the worker wrote them", lambda row: row.kwargs, 110, shown=False
+        "kwargs",
+        "Keywords",
+        "Keyword arguments, as the worker's event shows them",
+        lambda row: row.kwargs,
+        110,
+        shown=False,
     ),
-    _text("exception", "Exception", "Why it failed, or is tried again", lambda row: row.exception, 220),
-    _text("result", "Result", "What it returned, as the worker wrote it", lambda row: row.result, 140),
+    _text("exception", "Exception", "Exception that made it fail or retry", lambda row: row.exception, 220),
+    _text("result", "Result", "Return value, as the worker's event shows it", lambda row: row.result, 140),
     Column(
         "retries",
         "Retries",
-        "How often it was retried",
+        "Retries by Celery",
         lambda r: str(r.retries or ""),
         numeric=True,
         width=60,
@@ -151,14 +156,14 @@ TASK_COLUMNS: Final[tuple[Column[TaskRow], ...]] = (
     Column(
         "deliveries",
         "Deliveries",
-        "How often a worker received it",
+        "Times a worker received it",
         lambda row: formats.number(row.deliveries),
         numeric=True,
         width=70,
         shown=False,
     ),
-    _clock("eta", "ETA", "Not before", lambda row: row.eta),
-    _clock("expires", "Expires", "Not after", lambda row: row.expires),
+    _clock("eta", "ETA", "Earliest time to run it", lambda row: row.eta),
+    _clock("expires", "Expires", "Time after which workers discard it", lambda row: row.expires),
     _text("uuid", "Id", "The task's id", lambda row: row.uuid, 130, mono=True, shown=False),
     _text("root_id", "Root", "The first task of its canvas", lambda row: row.root_id, 130, mono=True, shown=False),
     _text("parent_id", "Parent", "The task that sent it", lambda row: row.parent, 130, mono=True, shown=False),
@@ -171,7 +176,7 @@ def header(column: Column[TaskRow], role: int) -> Any:
         return column.title
     if role == Qt.ItemDataRole.ToolTipRole:
         sortable = column.key in SORTS
-        return f"{column.tip}\n{'Click to sort.' if sortable else 'Not sortable: the history has no index on it.'}"
+        return f"{column.tip}\n{'Click to sort.' if sortable else 'Not sortable: no index.'}"
     return column.alignment if role == Qt.ItemDataRole.TextAlignmentRole else None
 
 

@@ -153,7 +153,7 @@ def send_task_text(row: TaskRow) -> str:
     if row.queue:
         parts.append(f"queue={row.queue!r}")
     call = f"app.send_task({', '.join(parts)})"
-    return call if certain else f"# the worker cut or masked the arguments: fill them in\n{call}"
+    return call if certain else f"# arguments were cut or masked by the worker: complete them\n{call}"
 
 
 def arguments_model(detail: TaskDetail) -> QStandardItemModel:

@@ -30,19 +30,24 @@ class HeldTask:
 
 HELD_COLUMNS: Final[tuple[Column[HeldTask], ...]] = (
     Column("name", "Task", "The task's name", lambda row: formats.plain(row.name), width=190),
-    Column("args", "Arguments", "As the worker writes them", lambda row: formats.plain(row.args[:500]), width=260),
+    Column("args", "Arguments", "As shown by the worker", lambda row: formats.plain(row.args[:500]), width=260),
     Column(
         "since",
         "Since",
-        "When it was started",
+        "Start time",
         lambda row: formats.relative(row.started) if row.started else "",
         lambda row: row.started,
         width=90,
         exact=lambda row: formats.exact_time(row.started),
     ),
-    Column("eta", "ETA", "Not before", lambda row: formats.plain(row.eta), width=170),
+    Column("eta", "ETA", "Earliest time to run it", lambda row: formats.plain(row.eta), width=170),
     Column(
-        "pid", "Process", "The child process", lambda r: "" if r.pid is None else str(r.pid), numeric=True, width=80
+        "pid",
+        "Process",
+        "Process id of the pool worker",
+        lambda r: "" if r.pid is None else str(r.pid),
+        numeric=True,
+        width=80,
     ),
     Column("uuid", "Id", "The task's id", lambda row: formats.plain(row.uuid), mono=True, width=280),
 )

@@ -14,7 +14,7 @@ def clock_notes(row: WorkerRow) -> list[str]:
     """Return what makes this worker's times doubtful."""
     notes = []
     if row.duplicate_name:
-        notes.append("two processes use this name")
+        notes.append("duplicate worker name")
     if row.clock_difference is not None and abs(row.clock_difference) > CLOCK_BADGE_SECONDS:
         word = "ahead" if row.clock_difference > 0 else "behind"
         notes.append(f"clock {formats.duration(abs(row.clock_difference))} {word}")
@@ -26,5 +26,5 @@ def worker_notes(row: WorkerRow) -> str:
     notes = ["events off"] if row.events_enabled is False else []
     notes += clock_notes(row)
     if row.missed:
-        notes.append(f"{row.missed:,} tasks not told of")
+        notes.append(f"{row.missed:,} tasks without events")
     return ", ".join(notes)

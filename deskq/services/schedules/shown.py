@@ -175,4 +175,4 @@ def overdue_words(summary: Summary, now: float) -> str:
         return ""
     more = f" and {summary.late - 1:,} more" if summary.late > 1 else ""
     name, since = summary.latest.entry.name, relative(summary.late_at, now)
-    return f"“{name}”{more} should have run {since}: does a beat run?"
+    return f"“{name}”{more} should have run {since}. Check that beat is running."

@@ -75,9 +75,9 @@ def warnings_of(
         return ()  # nearly always, and it is asked for ten thousand of them
     found = []
     if early:
-        found.append(f"It last ran {duration(ahead)} from now: the clock of beat's machine is ahead of this one's.")
+        found.append(f"Last run lies {duration(ahead)} in the future: beat's clock is ahead of this machine's.")
     if entry.expires_at is not None and entry.expires_at <= now:
-        found.append(f"It ended at {time_text(entry.expires_at, now)}: beat no longer sends it.")
+        found.append(f"Ended at {time_text(entry.expires_at, now)}: beat no longer sends it.")
     if consumed is not None and queue and queue not in consumed:
         found.append(f"No online worker consumes the queue “{queue}”.")
     if unknown and registered is not None:
@@ -86,7 +86,7 @@ def warnings_of(
         found.append(overlap)
     every = getattr(entry.schedule, "seconds", None)
     if runs and _twice(runs, every or 60.0):
-        found.append("Its last runs came twice within a second: two beats, or two schedules that send the same?")
+        found.append("Its last runs were doubled: check for a second beat or a duplicate schedule.")
     if late is not None:
-        found.append(f"It should have run at {time_text(late, now)}.")
+        found.append(f"Overdue since {time_text(late, now)}.")
     return tuple(found)

@@ -57,18 +57,20 @@ class StepRow:
 
 
 COLUMNS: Final[tuple[Column[StepRow], ...]] = (
-    Column("number", "#", "Its place", lambda row: f"{row.number + 1:,}", lambda row: row.number, True, width=40),
-    Column("target", "On", "What is changed", lambda row: formats.plain(row.target), width=190),
-    Column("command", "What is done", "Literally what is sent", lambda row: formats.plain(row.command), width=380),
+    Column(
+        "number", "#", "Position in the plan", lambda row: f"{row.number + 1:,}", lambda row: row.number, True, width=40
+    ),
+    Column("target", "Target", "What the item changes", lambda row: formats.plain(row.target), width=190),
+    Column("command", "Command", "Command exactly as sent", lambda row: formats.plain(row.command), width=380),
     Column(
         "outcome",
         "Outcome",
-        "How it ended",
+        "Outcome of the item",
         lambda row: "" if row.outcome is Outcome.PLANNED else row.outcome.value,
         state=lambda row: _STATES.get(row.outcome),
         width=90,
     ),
-    Column("words", "Answer", "What was answered", lambda row: formats.plain(row.words), width=240),
+    Column("words", "Reply", "Reply of the worker, broker or store", lambda row: formats.plain(row.words), width=240),
 )
 
 
@@ -150,7 +152,7 @@ class StepsDialog(Dialog):
         """Esc, or the button: stops what runs, else closes."""
         if self.stepping.running:
             self.stepping.stop()
-            self.message.setText("Stopping after what is under way …")
+            self.message.setText("Stopping after the items in progress…")
         else:
             if self._over and self.undo_button.isEnabled():
                 self._offer_undo()
@@ -199,7 +201,7 @@ class StepsDialog(Dialog):
 
     def _end(self, result: Progress) -> None:
         parts = [f"{result.done:,} of {result.total:,} done"]
-        for number, word in ((result.failed, "failed"), (result.unknown, "unknown"), (result.held_back, "not begun")):
+        for number, word in ((result.failed, "failed"), (result.unknown, "unknown"), (result.held_back, "not started")):
             if number:
                 parts.append(f"{number:,} {word}")
         wrong = {row.words for row in self.model.rows() if row.outcome in (Outcome.FAILED, Outcome.UNKNOWN)}

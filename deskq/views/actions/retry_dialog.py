@@ -50,17 +50,17 @@ def _arguments(one: Candidate) -> str:
 COLUMNS: Final[tuple[Column[Candidate], ...]] = (
     Column(
         "grade",
-        "Grade",
-        "How faithful the arguments are: exact, stored, rebuilt from the event, or not known (manual)",
+        "Source",
+        "Where the arguments come from: exact message, stored, rebuilt from the event, or manual",
         lambda one: f"{one.grade.value}{', edited' if one.edited else ''}",
         lambda one: list(Grade).index(one.grade),
         state=lambda one: _STATES[one.grade],
     ),
     Column("task", "Task", "Task name", lambda one: formats.plain(one.name or "unknown"), width=190),
-    Column("arguments", "Arguments", "What it is called with", _arguments, width=320),
-    Column("queue", "To queue", "Queue of the new task", lambda one: formats.plain(one.target or "unknown"), width=110),
+    Column("arguments", "Arguments", "Arguments of the new task", _arguments, width=320),
+    Column("queue", "Queue", "Queue of the new task", lambda one: formats.plain(one.target or "unknown"), width=110),
     Column("state", "State", "State of the task that is retried", lambda one: state_text(one.row), width=130),
-    Column("uuid", "Id", "The task that is retried", lambda one: one.row.uuid, mono=True, width=260),
+    Column("uuid", "Id", "Id of the original task", lambda one: one.row.uuid, mono=True, width=260),
 )
 
 
@@ -83,7 +83,7 @@ class RetryDialog(Dialog):
         self._consumers = ConsumerSearch(retrying, self)
         self.heading = plain_label()
         self.heading.setFont(theme.heading_font())
-        self.summary = plain_label("Reading the tasks …", muted=True)
+        self.summary = plain_label("Loading tasks…", muted=True)
         self.model = SmallTableModel(COLUMNS, key=lambda one: one.row.uuid, parent=self, sort="grade")
         self.table = Table("retry", COLUMNS)
         self.table.setModel(self.model)
@@ -93,10 +93,10 @@ class RetryDialog(Dialog):
         self.queue.setEditText(queue)
         line = self.queue.lineEdit()
         if line is not None:
-            line.setPlaceholderText("where each came from")
-        self.canary = QCheckBox("Try one first, and go on when it succeeds")
+            line.setPlaceholderText("original queue of each task")
+        self.canary = QCheckBox("Try one first, continue if it succeeds")
         self.keep_root = QCheckBox("Keep the root id of their canvas")
-        self.keep_root.setToolTip("So that they are found with the other tasks of it; nothing waits for them")
+        self.keep_root.setToolTip("Keeps them grouped with their canvas; the canvas does not wait for them")
         self.keep_root.hide()
         self.rate = QSpinBox()
         self.rate.setRange(0, 100_000)
@@ -201,7 +201,7 @@ class RetryDialog(Dialog):
         for field, text in ((self.args, args), (self.kwargs, kwargs)):
             field.setText(text)
             field.setEnabled(changeable and not self._retrying.running)
-            field.setToolTip("" if changeable else "These are known for certain and are sent as they are.")
+            field.setToolTip("" if changeable else "These arguments are certain and are sent unchanged.")
 
     def _edit(self) -> None:
         one = self._current()
@@ -304,6 +304,6 @@ class RetryDialog(Dialog):
     def _leave(self) -> None:
         if self._retrying.running:
             self._retrying.stop()
-            self.message.setText("Stopping after what is under way …")
+            self.message.setText("Stopping after the messages in progress…")
         else:
             super().reject()

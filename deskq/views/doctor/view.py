@@ -21,7 +21,7 @@ class DoctorView(Page):
         self._begun = False
         heading = plain_label("Doctor")
         heading.setFont(theme.heading_font())
-        words = "Looks at the connection, the workers and their settings. It changes nothing"
+        words = "Checks the connection, the workers and their settings, and changes nothing"
         words += "; the profile is silent, so workers are not inspected." if session.profile.silent else "."
         self.again = QPushButton(theme.icon("refresh-cw"), "Run again")
         self.again.setEnabled(False)

@@ -28,44 +28,50 @@ ACTION_COLUMNS: Final[tuple[Column[ActionRow], ...]] = (
     Column(
         "at",
         "Time",
-        "When it began",
+        "Start of the action",
         lambda row: formats.clock_time(row.at),
         lambda row: row.at,
         True,
         exact=lambda row: formats.exact_time(row.at),
         width=120,
     ),
-    Column("person", "Person", "The system user", lambda row: formats.plain(row.person), width=90),
-    Column("profile", "Profile", "Where", lambda row: formats.plain(row.profile), width=120),
-    Column("environment", "Environment", "Of the profile", lambda row: row.environment, width=100, shown=False),
-    Column("title", "Action", "What was done", lambda row: formats.plain(row.title), width=430),
-    Column("outcome", "Outcome", "How its items ended", outcomes_text, state=outcome_state, width=200),
+    Column("person", "User", "System user who confirmed the action", lambda row: formats.plain(row.person), width=90),
+    Column("profile", "Profile", "Profile it was carried out on", lambda row: formats.plain(row.profile), width=120),
+    Column(
+        "environment", "Environment", "Environment of the profile", lambda row: row.environment, width=100, shown=False
+    ),
+    Column("title", "Action", "Title of the action", lambda row: formats.plain(row.title), width=430),
+    Column("outcome", "Outcome", "Outcomes of its items", outcomes_text, state=outcome_state, width=200),
     Column(
         "undone",
-        "Takes back",
-        "The action that this one took back",
+        "Undoes",
+        "Action that this one undid",
         lambda row: row.undoes[:8],
         exact=lambda row: row.undoes,
         width=80,
     ),
-    Column("place", "Broker", "The URL without password", lambda row: formats.plain(row.place), width=180, shown=False),
-    Column("id", "Id", "Of the action", lambda row: row.id, mono=True, width=260, shown=False),
+    Column(
+        "place", "Broker", "Broker URL without password", lambda row: formats.plain(row.place), width=180, shown=False
+    ),
+    Column("id", "Id", "Id of the action", lambda row: row.id, mono=True, width=260, shown=False),
 )
 
 ITEM_COLUMNS: Final[tuple[Column[ItemRow], ...]] = (
-    Column("number", "#", "Its place", lambda row: f"{row.number + 1:,}", lambda row: row.number, True, width=45),
+    Column(
+        "number", "#", "Position in the plan", lambda row: f"{row.number + 1:,}", lambda row: row.number, True, width=45
+    ),
     Column(
         "outcome",
         "Outcome",
-        "How it ended",
+        "Outcome of the item",
         lambda row: row.outcome,
         state=lambda row: _STATES.get(row.outcome),
         width=90,
     ),
-    Column("target", "On", "Queue, worker, task or entry", lambda row: formats.plain(row.queue), width=140),
-    Column("task", "Task", "Its name", lambda row: formats.plain(row.task), width=140),
-    Column("words", "Answer", "What was answered", lambda row: formats.plain(row.words), width=220),
-    Column("command", "Command", "Literally what was sent", lambda row: formats.plain(row.command), width=420),
-    Column("new_id", "Id", "The new task's, or the step's", lambda row: row.new_id, mono=True, width=260),
-    Column("source", "Of task", "The task that it concerns", lambda row: row.source, mono=True, width=260),
+    Column("target", "Target", "Queue, worker, task or schedule", lambda row: formats.plain(row.queue), width=140),
+    Column("task", "Task", "Task name", lambda row: formats.plain(row.task), width=140),
+    Column("words", "Reply", "Reply of the worker, broker or store", lambda row: formats.plain(row.words), width=220),
+    Column("command", "Command", "Command exactly as sent", lambda row: formats.plain(row.command), width=420),
+    Column("new_id", "Id", "Id of the new task or of the item", lambda row: row.new_id, mono=True, width=260),
+    Column("source", "Source task", "Id of the task acted on", lambda row: row.source, mono=True, width=260),
 )

@@ -26,7 +26,7 @@ GAP_COLUMNS: Final[tuple[Column[Gap], ...]] = (
     Column(
         "started",
         "Since",
-        "From when on events were lost",
+        "Start of the gap",
         lambda gap: formats.clock_time(gap.started),
         lambda gap: gap.started,
         width=120,
@@ -35,8 +35,8 @@ GAP_COLUMNS: Final[tuple[Column[Gap], ...]] = (
     Column(
         "ended",
         "Until",
-        "When events were read again",
-        lambda gap: "goes on" if gap.ended is None else formats.clock_time(gap.ended),
+        "End of the gap",
+        lambda gap: "ongoing" if gap.ended is None else formats.clock_time(gap.ended),
         lambda gap: gap.ended if gap.ended is not None else float("inf"),
         width=120,
         exact=lambda gap: formats.exact_time(gap.ended),
@@ -44,7 +44,7 @@ GAP_COLUMNS: Final[tuple[Column[Gap], ...]] = (
     Column(
         "duration",
         "Duration",
-        "How long nobody listened",
+        "Length of the gap",
         lambda gap: formats.NONE if gap.ended is None else formats.duration(max(0.0, gap.ended - gap.started)),
         lambda gap: float("inf") if gap.ended is None else gap.ended - gap.started,
         numeric=True,
@@ -53,29 +53,37 @@ GAP_COLUMNS: Final[tuple[Column[Gap], ...]] = (
     Column(
         "estimate",
         "Lost",
-        "About how many events, where something tells",
+        "Estimated number of lost events, if known",
         lambda gap: formats.number(gap.estimate),
         lambda gap: gap.estimate,
         numeric=True,
         width=80,
     ),
-    Column("cause", "Cause", "Why", lambda gap: formats.plain(gap.cause), width=420),
+    Column("cause", "Cause", "Cause of the gap", lambda gap: formats.plain(gap.cause), width=420),
 )
 
 MALFORMED_COLUMNS: Final[tuple[Column[MalformedRow], ...]] = (
     Column(
         "at",
         "Time",
-        "When it was read",
+        "Time of receipt",
         lambda row: formats.clock_time(row.at),
         lambda row: (row.at, row.id),
         width=120,
         exact=lambda row: formats.exact_time(row.at),
     ),
     Column(
-        "size", "Size", "Of the whole delivery", lambda r: formats.byte_size(r.size), lambda r: r.size, True, width=90
+        "size",
+        "Size",
+        "Size of the whole delivery",
+        lambda r: formats.byte_size(r.size),
+        lambda r: r.size,
+        True,
+        width=90,
     ),
-    Column("reason", "Reason", "Why it is no event", lambda row: formats.plain(row.reason), width=560),
+    Column(
+        "reason", "Reason", "Why the delivery could not be decoded", lambda row: formats.plain(row.reason), width=560
+    ),
 )
 
 
@@ -93,9 +101,7 @@ class StreamLog(QDialog):
         self.gap_table = _table("gaps", GAP_COLUMNS, self.gaps)
         self.malformed_table = _table("malformed", MALFORMED_COLUMNS, self.malformed)
         self.no_gaps = EmptyPane("No gaps", "")
-        self.none_malformed = EmptyPane(
-            "Nothing malformed", "Every delivery of the event stream was an event that deskq could read."
-        )
+        self.none_malformed = EmptyPane("Nothing malformed", "deskq could decode every delivery of the event stream.")
         self.bytes = QPlainTextEdit()
         self.bytes.setReadOnly(True)
         self.bytes.setFont(theme.mono_font())
@@ -143,7 +149,7 @@ class StreamLog(QDialog):
             return
         if self._closed:
             return
-        self.no_gaps.say("No gaps", f"Nothing was missed since {formats.clock_time(created)}.")
+        self.no_gaps.say("No gaps", f"No gaps since {formats.clock_time(created)}.")
         self.gaps.replace(gaps)
         self.malformed.replace(malformed)
         for number, (title, count) in enumerate((("Gaps", len(gaps)), ("Malformed", len(malformed)))):

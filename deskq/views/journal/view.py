@@ -94,7 +94,7 @@ class JournalView(TablePage):
 
     def _make_bar(self) -> QHBoxLayout:
         self.line = QLineEdit()
-        self.line.setPlaceholderText("Search titles, people, tasks, queues and ids   ( / )")
+        self.line.setPlaceholderText("Search titles, users, tasks, queues and ids   ( / )")
         self.line.setAccessibleName("Search the journal")
         self.line.setClearButtonEnabled(True)
         self.line.textChanged.connect(self.feed.search)
@@ -181,7 +181,7 @@ class JournalView(TablePage):
 
         session = self._sessions.get(action.profile)
         if session is None:
-            self._say(f"The profile “{action.profile}” is not open: open it to take this back.")
+            self._say(f"Connect “{action.profile}” to undo this.")
             return
         profile = session.profile
         plan = await ask_journal(lambda journal: undo_plan(journal, action.id), None)
@@ -259,7 +259,7 @@ class JournalView(TablePage):
         if action is not None:
             known = action.profile in self._sessions
             self.undo_button.setEnabled(known)
-            self.undo_button.setToolTip("" if known else f"Open the profile “{action.profile}” to take this back.")
+            self.undo_button.setToolTip("" if known else f"Connect “{action.profile}” to undo this.")
             self.resolve_button.setEnabled(known)
             self._spawn(self._read_items(action.id), "journal items")
 
@@ -299,13 +299,11 @@ class JournalView(TablePage):
         if self.feed.problem:
             self.empty.say("The journal cannot be read", self.feed.problem)
         elif not self.feed.read_once:
-            self.empty.say("Reading the journal", "It is being read.")
+            self.empty.say("Reading the journal", "This can take a moment.")
         elif self.feed.actions or self.line.text():
-            self.empty.say("No action matches", "Nothing in the journal fits this.")
+            self.empty.say("No action matches", "Clear the search or choose other filters.")
         else:
-            self.empty.say(
-                "Nothing was changed yet", "What deskq sends, revokes, steers or edits is written here first."
-            )
+            self.empty.say("No actions yet", "Every change is written here before it is made.")
 
 
 def _as_lines(rows: Sequence[dict[str, Any]]) -> str:

@@ -99,4 +99,6 @@ def _fullest_words(queues: Sequence[QueueRow], sessions: Sequence[ProfileSession
     if not queues:
         return "No queues" if all(session.queues_known for session in sessions) else "Queues unknown"
     most = fullest(queues)
-    return f"Fullest: {formats.plain(most.name)} {formats.number(most.ready)}" if most else "Fullest unknown"
+    return (
+        f"Longest queue: {formats.plain(most.name)} {formats.number(most.ready)}" if most else "Longest queue unknown"
+    )

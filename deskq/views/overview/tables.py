@@ -29,23 +29,26 @@ class At(Generic[R]):
 
 
 _FAILURES: Final = (
+    Column[FailureRow]("name", "Task", "Task name", lambda row: formats.plain(row.name or "unknown"), width=150),
     Column[FailureRow](
-        "name", "Task", "The task that failed", lambda row: formats.plain(row.name or "unknown"), width=150
-    ),
-    Column[FailureRow](
-        "exception", "Exception", "Why", lambda row: formats.plain(row.exception), width=220, state=lambda _: "FAILURE"
+        "exception",
+        "Exception",
+        "Exception, grouped by type",
+        lambda row: formats.plain(row.exception),
+        width=220,
+        state=lambda _: "FAILURE",
     ),
     Column[FailureRow](
         "count",
         "Count",
-        "How often in the span",
+        "Failures in the time span",
         lambda row: formats.number(row.count),
         lambda r: r.count,
         numeric=True,
         width=80,
     ),
     Column[FailureRow](
-        "last", "Last", "When it last failed", lambda row: formats.relative(row.last), lambda r: r.last, width=110
+        "last", "Last", "Time of the last failure", lambda row: formats.relative(row.last), lambda r: r.last, width=110
     ),
 )
 
@@ -68,13 +71,13 @@ _RUNTIMES: Final = (
         numeric=True,
         width=70,
     ),
-    _seconds("p50", "p50", "Half of them took no longer"),
-    _seconds("p90", "p90", "90 of 100 took no longer"),
-    _seconds("p99", "p99", "99 of 100 took no longer"),
+    _seconds("p50", "p50", "Median runtime"),
+    _seconds("p90", "p90", "90th percentile of the runtime"),
+    _seconds("p99", "p99", "99th percentile of the runtime"),
     Column[TaskRuntimes](
         "total",
         "Total",
-        "Time spent on it, as far as p50 tells",
+        "Estimated total runtime: count × p50",
         lambda row: formats.duration(row.p50 * row.count),
         lambda row: row.p50 * row.count,
         numeric=True,

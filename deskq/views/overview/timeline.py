@@ -47,7 +47,7 @@ class TimelinePicture(QAbstractScrollArea):
         self.setFrameShape(QFrame.Shape.NoFrame)
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        self.setAccessibleName("Calendar of schedules")
+        self.setAccessibleName("Schedule calendar")
         self.viewport().setMouseTracking(True)
         self.setMinimumHeight(self._row * 6)
 
@@ -76,7 +76,7 @@ class TimelinePicture(QAbstractScrollArea):
             return lane_words(self.shown, self.lane)
         if self.collision >= 0:
             return collision_words(self.shown, self.shown.timeline.collisions[self.collision])
-        return "Left and Right go from collision to collision, Up and Down from schedule to schedule, Enter opens one."
+        return "Left and Right: collisions. Up and Down: schedules. Enter: open."
 
     def open_current(self) -> None:
         """Ask for the detail of the current lane, or of the rarest in the current collision."""

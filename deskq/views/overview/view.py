@@ -50,7 +50,7 @@ class OverviewView(Page):
                 button.setAttribute(Qt.WidgetAttribute.WA_TransparentForMouseEvents)
         head.addStretch(1)
         self.span = QComboBox()
-        self.span.setAccessibleName("Span of time")
+        self.span.setAccessibleName("Time span")
         for text, seconds in SPANS:
             self.span.addItem(text, seconds)
         self.span.setCurrentIndex(int(window_state.load_text("overview/span", "0") or 0))

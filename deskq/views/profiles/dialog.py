@@ -54,7 +54,7 @@ class ProfileDialog(ProfileFrame):
         self._problem = ""
         self._file_lock = asyncio.Lock()
         self._tasks: set[asyncio.Task[Any]] = set()
-        self.keep_in_file.setToolTip(f"This system has no keyring. The file: {passwords.file_path}")
+        self.keep_in_file.setToolTip(f"This system has no keyring. Passwords would go into {passwords.file_path}")
         self.keep_in_file.hide()
         self.add.clicked.connect(lambda _checked=False: self.add_new())
         self.duplicate.clicked.connect(self.duplicate_current)
@@ -77,7 +77,7 @@ class ProfileDialog(ProfileFrame):
         """Begin a new profile, of a URL if there is one."""
         self._begin(Profile(name="", url=""))
         self.url.setFocus()
-        self._say("Paste a broker URL; the rest fills in.")
+        self._say("Paste a broker URL to fill in the other fields.")
         if url:
             self.url.setText(url)
         elif "" in self._drafts:
@@ -92,7 +92,7 @@ class ProfileDialog(ProfileFrame):
             return
         name = free_name(f"{profile.name} copy", [other.name for other in self._profiles])
         self._begin(replace(profile, name=name, history=None))
-        self._say("A copy, not saved yet.")
+        self._say("Unsaved copy.")
 
     def release(self, done: Callable[[], object] = lambda: None) -> None:
         """Delete the dialog as soon as nothing of it goes on any more, and say that it is ``done``."""
@@ -123,7 +123,7 @@ class ProfileDialog(ProfileFrame):
             return
         box = self._box(
             f"Close without saving {count(len(self._drafts), 'changed profile')}?",
-            ", ".join(plain(name or "the new one") for name in self._drafts),
+            ", ".join(plain(name or "the new profile") for name in self._drafts),
         )
         discard = box.addButton("Discard changes", QMessageBox.ButtonRole.DestructiveRole)
         discard.clicked.connect(self._discard)
@@ -162,7 +162,7 @@ class ProfileDialog(ProfileFrame):
         self._say("")
         if name in self._drafts:
             self.form.show_draft(self._drafts.pop(name))
-            self._say("Changed, not saved yet.")
+            self._say("Unsaved changes.")
         self._show_list(name)
         self._start(self._fetch_passwords(name), "passwords")
 
@@ -198,7 +198,7 @@ class ProfileDialog(ProfileFrame):
             self._start(self._save(profile, then), "save")
         elif before is not None and lowers_safety(before, profile):
             self._ask_to_lower(
-                f"Make “{plain(profile.name)}” ({profile.environment.value}) less safe?",
+                f"Lower the safety level of “{plain(profile.name)}” ({profile.environment.value})?",
                 f"Now: {SAFETY_WORDS[before.safety]}.\nThen: {SAFETY_WORDS[profile.safety]}.",
                 partial(self._save, profile, then),
                 "save",
@@ -333,7 +333,7 @@ class ProfileDialog(ProfileFrame):
             self._drafts.pop(name, None)
         self._clean = self.form.texts()
         self._chosen(names[0])
-        missing = "" if any(one.profile.password for one in proposals) else " Passwords are not in it: type them."
+        missing = "" if any(one.profile.password for one in proposals) else " The file holds no passwords: enter them."
         problem = (await self._show_keeping()).problem
         self._say(f"Imported {', '.join(names)}.{missing} {problem}".strip())
         for name in names:

@@ -60,7 +60,7 @@ class ProfileExchange(QObject):
         if found:
             self.preview(found)
         else:
-            self.said.emit("The environment names no broker: there is no CELERY_BROKER_URL, nor the like.")
+            self.said.emit("No broker in the environment. Set CELERY_BROKER_URL and start deskq again.")
 
     def import_from(self, source: Source) -> ImportSource:
         """Ask for an app or a settings module, and show what it says."""
@@ -83,7 +83,7 @@ class ProfileExchange(QObject):
         profiles = await asyncio.get_running_loop().run_in_executor(None, file.load)
         reasons = " ".join(one.reason for one in file.faulty)
         if not profiles:
-            raise UserError(reasons or f"{path} holds no profiles.")
+            raise UserError(reasons or f"{path} contains no profiles. Choose a file that deskq exported.")
         self.said.emit(reasons)
         self.preview([Proposal(profile, (("url", str(path)),)) for profile in profiles])
 

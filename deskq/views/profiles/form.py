@@ -107,7 +107,7 @@ class ProfileForm(QTabWidget):
         profile = with_values(base, values)
         wrong |= problems(profile)
         if profile.name in self.taken:
-            wrong["name"] = f"There is a profile “{profile.name}” already."
+            wrong["name"] = f"A profile “{profile.name}” already exists. Choose another name."
         return profile, wrong
 
     def profile(self) -> Profile:

@@ -48,23 +48,22 @@ class ImportSource(Dialog):
         self.name = QLineEdit()
         self.name.setPlaceholderText("proj, as in celery -A proj" if source == "app" else "proj.settings")
         self.folder = QLineEdit()
-        self.folder.setPlaceholderText("where the project is")
+        self.folder.setPlaceholderText("project folder")
         self.python = QLineEdit()
-        self.python.setPlaceholderText(".venv/bin/python in the folder, if there is one")
+        self.python.setPlaceholderText(".venv/bin/python in that folder, if present")
         form = QFormLayout()
         form.addRow("&App" if source == "app" else "&Settings module", self.name)
         form.addRow("&Folder", _with_button(self.folder, self.choose_folder))
         form.addRow("&Python", _with_button(self.python, self.choose_python))
         self.note = plain_label(
-            "The project is imported by its own Python, in a process that ends after at most "
-            f"{TIMEOUT:g} seconds. Nothing is changed there.",
+            f"Imports the project with its own Python, for at most {TIMEOUT:g} s. Changes nothing.",
             wrap=True,
             muted=True,
         )
         self.problem = problem_label()
         self.words = QPlainTextEdit()
         self.words.setReadOnly(True)
-        self.words.setAccessibleName("The project's last words")
+        self.words.setAccessibleName("Last output of the project")
         self.words.setFont(theme.mono_font())
         self.words.hide()
         self.cancel = QPushButton("Cancel")
@@ -120,7 +119,7 @@ class ImportSource(Dialog):
         chooser.open()
 
     def _check(self) -> None:
-        missing = "Name the app." if self._source == "app" else "Name the settings module."
+        missing = "Enter the app." if self._source == "app" else "Enter the settings module."
         reason = "" if self.name.text().strip() else missing
         reason = reason or ("" if self.folder.text().strip() else "Choose the folder.")
         self.read.setEnabled(not reason and self._task is None)

@@ -54,7 +54,7 @@ def consumer_count(row: QueueRow) -> str:
 def consumers(row: QueueRow) -> str:
     """Who consumes it, as far as is known."""
     if row.no_consumer:
-        return "nobody"
+        return "no worker"
     names = ", ".join(formats.plain(name) for name in row.workers)
     more = (row.consumers or 0) - len(row.workers)
     if not names:
@@ -74,17 +74,17 @@ def _flow(rate: float | None) -> str:
     return formats.NONE if rate is None else f"{formats.rate(rate)}/s"
 
 
-_NO_RATE: Final = "Counted from task-sent events (task_send_sent_event) on Redis, by RabbitMQ's management API there."
+_NO_RATE: Final = "Redis: from task-sent events (task_send_sent_event). RabbitMQ: from the management API."
 
 
 def queue_columns(paused: Paused) -> tuple[Column[QueueRow], ...]:
     """Return the columns; ``paused`` tells of a queue's name whether deskq paused it."""
     return (
-        Column("name", "Name", "The queue", lambda row: formats.plain(row.name), width=170),
+        Column("name", "Name", "Queue name", lambda row: formats.plain(row.name), width=170),
         Column(
             "ready",
             "Ready",
-            "Messages that wait, and how that changed in 10 minutes",
+            "Messages ready for delivery, and the trend over 10 min",
             lambda row: formats.number(row.ready),
             lambda row: row.ready,
             numeric=True,
@@ -95,7 +95,7 @@ def queue_columns(paused: Paused) -> tuple[Column[QueueRow], ...]:
         Column(
             "unacked",
             "Unacked",
-            "Messages that workers hold",
+            "Messages delivered but not acknowledged yet",
             lambda r: formats.number(r.unacked),
             lambda r: r.unacked,
             True,
@@ -122,7 +122,7 @@ def queue_columns(paused: Paused) -> tuple[Column[QueueRow], ...]:
         Column(
             "in",
             "In",
-            f"Messages that arrive. {_NO_RATE}",
+            f"Messages published per second. {_NO_RATE}",
             lambda row: _flow(row.in_rate),
             lambda row: row.in_rate,
             True,
@@ -131,7 +131,7 @@ def queue_columns(paused: Paused) -> tuple[Column[QueueRow], ...]:
         Column(
             "out",
             "Out",
-            f"Messages that are taken. {_NO_RATE}",
+            f"Messages delivered per second. {_NO_RATE}",
             lambda row: _flow(row.out_rate),
             lambda r: r.out_rate,
             True,
@@ -140,7 +140,7 @@ def queue_columns(paused: Paused) -> tuple[Column[QueueRow], ...]:
         Column(
             "oldest",
             "Oldest",
-            "How long the oldest has waited, where task-sent events tell",
+            "Age of the oldest message, from task-sent events",
             lambda row: formats.NONE if row.oldest is None else formats.elapsed(row.oldest),
             lambda row: row.oldest,
             numeric=True,
@@ -158,6 +158,8 @@ def queue_columns(paused: Paused) -> tuple[Column[QueueRow], ...]:
 
 
 BINDING_COLUMNS: Final[tuple[Column[Binding], ...]] = (
-    Column("exchange", "Exchange", "Messages to this exchange", lambda row: formats.plain(row.exchange) or "(default)"),
-    Column("key", "Routing key", "with this key", lambda row: formats.plain(row.routing_key), width=160),
+    Column(
+        "exchange", "Exchange", "Exchange the queue is bound to", lambda row: formats.plain(row.exchange) or "(default)"
+    ),
+    Column("key", "Routing key", "Routing key of the binding", lambda row: formats.plain(row.routing_key), width=160),
 )

@@ -106,7 +106,7 @@ class QueuesView(TablePage):
         self.heading.setFont(theme.bold_font())
         self.about = plain_label(muted=True)
         self.span = QComboBox()
-        self.span.setAccessibleName("Span of the chart")
+        self.span.setAccessibleName("Time span of the chart")
         for text, seconds in SPANS:
             self.span.addItem(text, seconds)
         self.span.currentIndexChanged.connect(self._read_detail_now)
@@ -234,9 +234,9 @@ class QueuesView(TablePage):
     def _menu(self, place: QPoint) -> None:
         menu = QMenu(self)
         commands = self.commands()
-        menu.addAction("Show its tasks", self.show_tasks)
+        menu.addAction("Show tasks of this queue", self.show_tasks)
         if self._session.profile.has_broker and not self._session.profile.read_only:
-            menu.addAction("Send a task to it…", self._send)
+            menu.addAction("Send a task to this queue…", self._send)
         verb: CommandKey = "resume_queue" if self._queue in self._pauses else "pause_queue"
         if verb in commands:
             menu.addAction(BY_KEY[verb].title, commands[verb])
@@ -319,7 +319,7 @@ class QueuesView(TablePage):
             show_page(self.stack, self.table)
             return
         if self.line.text():
-            self.empty.say("No queue matches", "No queue has this in its name.")
+            self.empty.say("No queue matches", "No queue name contains this text.")
         elif self._session.problem:
             self.empty.say("The queues are unknown", formats.plain(self._session.problem))
         elif self._session.sampling_problem:
@@ -327,7 +327,7 @@ class QueuesView(TablePage):
         elif not self._session.queues_known:
             self.empty.say("The queues are unknown", "They are read when the recorder is connected to the broker.")
         else:
-            self.empty.say("No queues yet", "Queues appear when a worker or a client has declared them.")
+            self.empty.say("No queues yet", "Queues appear once a worker or client declares them.")
         show_page(self.stack, self.empty)
 
     def _second(self) -> None:

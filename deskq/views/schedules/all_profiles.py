@@ -73,12 +73,12 @@ class AllSchedulesView(SchedulePane):
             return NO_MATCH
         away = [session.profile.name for session in self._sessions if not session.connected]
         if len(away) == len(self._sessions):
-            return "No profile is connected", "Connect one: its stores are read then."
+            return "No profile is connected", "Connect a profile to read its schedule stores."
         reading = [
             s.profile.name for s in self._sessions if s.connected and not self.followed[s.profile.name].read_once
         ]
         if reading:
-            return "Reading the schedules", f"The stores of {_names(reading)} are asked."
+            return "Reading the schedules", f"Reading the stores of {_names(reading)}."
         problems = [
             f"{name}, {state.title}: {state.problem}"
             for name, schedules in self.followed.items()
@@ -87,8 +87,8 @@ class AllSchedulesView(SchedulePane):
         ]
         if problems:
             return "The schedules cannot be read", "\n".join(problems)
-        rest = f" Not connected, so not asked: {_names(away)}." if away else ""
-        return "No schedules yet", f"No store of a connected profile has one.{rest}"
+        rest = f" Not connected: {_names(away)}." if away else ""
+        return "No schedules yet", f"The connected profiles have no schedules.{rest}"
 
     def refresh(self) -> None:
         """Read every store of what is connected anew."""

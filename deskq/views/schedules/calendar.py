@@ -55,7 +55,7 @@ class ScheduleCalendar(QWidget):
         self._focus_wanted = False
         self.button = QPushButton("Calendar")
         theme.checkable(self.button)
-        self.button.setToolTip("What runs when in the next day or week, and what starts together")
+        self.button.setToolTip("Runs of the next day or week, and collisions")
         self.button.toggled.connect(self._toggled)
         self.spans = {word: QRadioButton(word) for word in SPANS}
         group = QButtonGroup(self)
@@ -162,7 +162,7 @@ class ScheduleCalendar(QWidget):
 
         def go_on(done: int, of: int) -> bool:
             if asked == self._asked and time.monotonic() - began >= _LATER_SECONDS:
-                self.about.setText(f"Computing what runs: {done:,} of {of:,} schedules")
+                self.about.setText(f"Computing runs: {done:,} of {of:,} schedules")
             return asked == self._asked and self.isVisible()
 
         shown = await self._timelines.compute(session, self._rows, stores, SPANS[self._span()], go_on)
@@ -176,7 +176,7 @@ class ScheduleCalendar(QWidget):
 
     def _show(self, shown: ShownTimeline, *, complete: bool) -> None:
         self.picture.show_timeline(shown)
-        unread = "" if complete else "Not all schedules are read yet. "
+        unread = "" if complete else "Still loading schedules. "
         self.about.setText(unread + about_words(shown))
         self.pages.setCurrentWidget(self.picture if shown.rows else self.empty)
         self.chosen.setVisible(bool(shown.rows))

@@ -12,7 +12,7 @@ from deskq.profiles import Profile
 from deskq.services.schedules.following import wall_time
 from deskq.services.schedules.shown import ShownSchedule, Summary
 
-_BY_NAME: Final = "as the history has it: tasks of this name with these arguments; events do not say who sent them"
+_BY_NAME: Final = "from the history: tasks with this name and these arguments; events do not name the sender"
 
 
 def _next(shown: ShownSchedule) -> str:
@@ -34,12 +34,12 @@ def _next_at(shown: ShownSchedule) -> float | None:
 def _next_exact(shown: ShownSchedule) -> str:
     run = shown.row.next_run
     if shown.row.overdue:
-        return "it is due: beat has not sent it yet"
+        return "due; beat has not sent it yet"
     if run is None and shown.row.looked_at is None:
         return "not computed yet"
     if run is None:
         return shown.entry.problem or ("it is disabled" if not shown.entry.enabled else "its schedule has ended")
-    mark = f", {run.mark} by a change of the clock" if run.mark else ""
+    mark = f", {run.mark} by a clock change" if run.mark else ""
     return f"{wall_time(run.at, shown.row.zone)} {shown.row.zone or 'UTC'}{mark}"
 
 
@@ -66,11 +66,11 @@ def _runs(shown: ShownSchedule) -> str:
 def _runs_exact(shown: ShownSchedule) -> str:
     counted, by_store = shown.counted, shown.entry.total_run_count
     if by_store is not None:
-        return f"{by_store:,} by the store's count"
+        return f"{by_store:,} according to the store"
     if counted is None:
-        return "the store does not count them, and the history was not asked yet"
+        return "no count in the store; the history has not been searched yet"
     among = ", among the newest tasks of this name" if counted.more else ""
-    return f"the store does not count them; the history has {counted.number:,}{among}"
+    return f"no count in the store; {counted.number:,} in the history{among}"
 
 
 def _runs_number(shown: ShownSchedule) -> int | None:
@@ -89,7 +89,7 @@ def _state(shown: ShownSchedule) -> str | None:
 PROFILE_COLUMN: Final = Column[ShownSchedule](
     "profile",
     "Profile",
-    "Whose beat it is, and the environment",
+    "Profile and its environment",
     lambda one: f"{formats.plain(one.profile.name)} · {one.profile.environment.short}",
     environment=lambda one: one.profile.environment,
     width=150,
@@ -98,7 +98,7 @@ SCHEDULE_COLUMNS: Final[tuple[Column[ShownSchedule], ...]] = (
     Column(
         "enabled",
         "On",
-        "Does beat send it?",
+        "Whether the schedule is enabled",
         _on,
         state=_state,
         exact=lambda one: (
@@ -106,12 +106,12 @@ SCHEDULE_COLUMNS: Final[tuple[Column[ShownSchedule], ...]] = (
         ),
         width=70,
     ),
-    Column("name", "Name", "The entry", lambda one: formats.plain(one.entry.name), width=180),
-    Column("task", "Task", "What is sent", lambda one: formats.plain(one.entry.task), width=160),
+    Column("name", "Name", "Name of the schedule", lambda one: formats.plain(one.entry.name), width=180),
+    Column("task", "Task", "Task that beat sends", lambda one: formats.plain(one.entry.task), width=160),
     Column(
         "schedule",
-        "Schedule",
-        "When, in its own zone",
+        "Timing",
+        "Timing, in the schedule's own time zone",
         lambda one: formats.plain(one.row.sentence) or "…",
         width=250,
         exact=lambda one: one.entry.problem or one.row.sentence,
@@ -119,7 +119,7 @@ SCHEDULE_COLUMNS: Final[tuple[Column[ShownSchedule], ...]] = (
     Column(
         "next",
         "Next run",
-        "When it runs next, if beat looks in time; by this machine's clock",
+        "Next due time, assuming beat is running (this machine's clock)",
         _next,
         _next_at,
         True,
@@ -129,7 +129,7 @@ SCHEDULE_COLUMNS: Final[tuple[Column[ShownSchedule], ...]] = (
     Column(
         "last",
         "Last run",
-        "What the store says, else the history",
+        "Last run according to the store, else to the history",
         lambda one: formats.relative(one.last_run_at) if one.last_run_at else formats.NONE,
         lambda one: one.last_run_at,
         True,
@@ -139,7 +139,7 @@ SCHEDULE_COLUMNS: Final[tuple[Column[ShownSchedule], ...]] = (
     Column(
         "recent",
         "Recent",
-        f"The last runs, the newest at the right, {_BY_NAME}",
+        f"Latest runs, newest on the right, {_BY_NAME}",
         lambda one: "",
         strip=lambda one: tuple(row.state for row in reversed(one.seen or ())),
         exact=lambda one: ", ".join(row.state.lower() for row in reversed(one.seen or ())),
@@ -148,7 +148,7 @@ SCHEDULE_COLUMNS: Final[tuple[Column[ShownSchedule], ...]] = (
     Column(
         "outcome",
         "Outcome",
-        f"How the last one ended, {_BY_NAME}",
+        f"State of the last run, {_BY_NAME}",
         _outcome,
         state=lambda one: one.seen[0].state if one.seen else None,
         width=100,
@@ -156,7 +156,7 @@ SCHEDULE_COLUMNS: Final[tuple[Column[ShownSchedule], ...]] = (
     Column(
         "runtime",
         "Runtime",
-        f"How long the last one took, {_BY_NAME}",
+        f"Runtime of the last run, {_BY_NAME}",
         lambda one: formats.runtime(one.seen[0].runtime, exact=one.seen[0].runtime_exact) if one.seen else "",
         lambda one: one.seen[0].runtime if one.seen else None,
         True,
@@ -165,16 +165,16 @@ SCHEDULE_COLUMNS: Final[tuple[Column[ShownSchedule], ...]] = (
     Column(
         "runs",
         "Runs",
-        f"How often it ran, by the store's count. “5 seen”: the store keeps none; so many {_BY_NAME}",
+        f"Runs counted by the store. “5 seen”: the store has no count; runs {_BY_NAME}",
         _runs,
         _runs_number,
         True,
         exact=_runs_exact,
         width=70,
     ),
-    Column("queue", "Queue", "Which the entry names", lambda one: formats.plain(one.entry.queue), width=90),
-    Column("owner", "Owner", "Is it to be edited, or does code define it?", lambda one: one.entry.owner, width=80),
-    Column("store", "Store", "What keeps it", lambda one: formats.plain(one.row.title), width=180),
+    Column("queue", "Queue", "Queue set in the schedule", lambda one: formats.plain(one.entry.queue), width=90),
+    Column("owner", "Owner", "Editable in the store, or defined in code", lambda one: one.entry.owner, width=80),
+    Column("store", "Store", "Store that holds the schedule", lambda one: formats.plain(one.row.title), width=180),
 )
 _FROM_HISTORY: Final = frozenset({"last", "recent", "outcome", "runtime"})
 """Columns that the history fills: of entries that are not in sight only if the table is sorted by one of these."""
@@ -185,13 +185,13 @@ def from_history(column: Column[ShownSchedule], summaries: Iterable[Summary]) ->
     return column.key in _FROM_HISTORY or (column.key == "runs" and any(summary.uncounted for summary in summaries))
 
 
-NO_MATCH: Final = ("No schedule matches", "Nothing has this in its name, task or queue.")
+NO_MATCH: Final = ("No schedule matches", "No name, task or queue contains this text.")
 
 
 def empty_words(profile: Profile, problems: list[str], *, read: bool, filtered: bool) -> tuple[str, str]:
     """Return the title and the reason of an empty view."""
     if not read:
-        return "Reading the schedules", "The stores are asked."
+        return "Reading the schedules", "Reading the stores."
     if filtered:
         return NO_MATCH
     if problems:
@@ -199,9 +199,9 @@ def empty_words(profile: Profile, problems: list[str], *, read: bool, filtered: 
     if profile.transport == "redis" or profile.schedule_stores:
         return (
             "No schedules yet",
-            "New schedule adds one. What Django, code or a file keeps appears when the profile names that store.",
+            "Add one with New schedule, or add the store of Django, code or beat's file to the profile.",
         )
     return (
         "No schedule store is known",
-        "Name one in the profile: redbeat:redis://…, django-celery-beat:postgresql://… or code:proj.app.",
+        "Add one to the profile, such as redbeat:redis://… or code:proj.app.",
     )

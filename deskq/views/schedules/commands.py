@@ -35,7 +35,7 @@ class ScheduleActs(QObject):
     def new(self, state: StoreState | None) -> None:
         """Open the editor on nothing; says so where no store can be written."""
         if state is None:
-            self.edits.say("No store that can be written is known. Name one in the profile.")
+            self.edits.say("This profile has no writable schedule store. Add one to the profile.")
         else:
             self._edit(state, None, None)
 
@@ -70,7 +70,7 @@ class ScheduleActs(QObject):
         if changes:
             self.change(state, changes)
         else:
-            self.edits.say("The store holds all of it already.")
+            self.edits.say("The store already matches the file.")
 
     def switch(self, chosen: Sequence[ShownSchedule], *, enabled: bool) -> None:
         """Enable or disable, after asking: a plan for each store."""
@@ -156,7 +156,7 @@ class ScheduleActs(QObject):
         """Preview changes of one store; see ScheduleEdits.change."""
         assert state.store is not None
         owned = [each.name for each in changes if each.old is not None and each.old.owner is Owner.CODE]
-        undone = f"Code defines {_listed(owned)}: beat undoes this when it starts next." if owned else ""
+        undone = f"Defined in code: {_listed(owned)}. Beat reverts this change at its next start." if owned else ""
         note = " ".join(filter(None, (note, undone, state.beat.words if state.beat.alive is False else "")))
         self.edits.change(state.store, changes, note=note, above=above, change_shared=change_shared, then=then)
 

@@ -34,20 +34,20 @@ def _here(at: float) -> str:
 
 
 RUN_COLUMNS: Final[tuple[Column[RunRow], ...]] = (
-    Column("there", "In its zone", "By the clock of its zone", lambda run: wall_time(run.at, run.zone), width=175),
+    Column("there", "In its zone", "Time in the schedule's zone", lambda run: wall_time(run.at, run.zone), width=175),
     Column(
         "here",
         "Here",
-        "By this machine's clock",
+        "Time on this machine",
         lambda run: _here(run.at),
         width=175,
     ),
-    Column("in", "In", "How long until then", lambda run: formats.relative(run.at), lambda run: run.at, True, width=70),
+    Column("in", "In", "Time until the run", lambda run: formats.relative(run.at), lambda run: run.at, True, width=70),
     Column(
         "mark",
         "Clock",
-        "What a change of the clock does to it",
-        lambda run: {"skipped": "moved: its hour is left out", "doubled": "its hour comes twice"}.get(run.mark, ""),
+        "Effect of a clock change on the run",
+        lambda run: {"skipped": "moved: hour skipped", "doubled": "hour repeated"}.get(run.mark, ""),
         state=lambda run: "retry" if run.mark else None,
         width=120,
     ),
@@ -154,16 +154,16 @@ def _facts(shown: ShownSchedule) -> list[str]:
             ", ".join(f"{key} {json.dumps(value, ensure_ascii=False)}" for key, value in entry.options.items())
         )
     if entry.one_off:
-        facts.append("once, then beat disables it")
+        facts.append("one-off: beat disables it after the run")
     if entry.start_time is not None:
         facts.append(f"not before {wall_time(entry.start_time, shown.row.zone)}")
     if entry.expires_at is not None:
         facts.append(f"not after {wall_time(entry.expires_at, shown.row.zone)}")
     if entry.shared_with:
-        facts.append(f"its schedule is shared with {', '.join(entry.shared_with[:5])}")
+        facts.append(f"timing shared with {', '.join(entry.shared_with[:5])}")
     if entry.description:
         facts.append(entry.description)
-    facts.append(f"kept by {shown.row.title}{f' ({entry.origin})' if entry.origin else ''}")
+    facts.append(f"stored in {shown.row.title}{f' ({entry.origin})' if entry.origin else ''}")
     return facts
 
 

@@ -183,8 +183,8 @@ class StoreChips(QWidget):
     def refusal(self, target: Place, moved: Sequence[tuple[str, tuple[str, str]]]) -> str:
         """Return why these cannot be dropped on a store, "" if they can."""
         if all((name, key[0]) == target for name, key in moved):
-            return "They are in this store already"
-        return self._closed.get(target, "It is no longer there")
+            return "Already in this store"
+        return self._closed.get(target, "The store no longer exists")
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
         place = next((place for place, button in self.buttons.items() if button is watched), None)

@@ -99,7 +99,7 @@ class ScheduleFiles:
         """Are all schedules there? If not, it is said: a part of them would be taken for all."""
         complete = self._view.schedules.summary.complete
         if not complete:
-            self._say("Not all schedules are read yet. Try again when the count above the table is complete.")
+            self._say("Still loading schedules. Try again when the count above the table is complete.")
         return complete
 
     def _chooser(self, title: str, name: str) -> QFileDialog:

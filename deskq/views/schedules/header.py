@@ -59,11 +59,11 @@ def total_words(summary: Summary, from_history: str = "") -> str:
         return f"{summary.count:,} of {summary.expected:,} schedules read so far"
     if not summary.complete:
         return f"{formats.count(summary.count, 'schedule')} so far"
-    words = [formats.count(summary.count, "schedule"), f"{summary.on:,} on"]
+    words = [formats.count(summary.count, "schedule"), f"{summary.on:,} enabled"]
     if summary.unknown:
-        words.append(f"next run not known yet of {summary.unknown:,}")
+        words.append(f"next run of {summary.unknown:,} still unknown")
     if from_history and summary.looked_up < summary.count:
-        words.append(f"{from_history} looked up of {summary.looked_up:,} so far")
+        words.append(f"{from_history} looked up for {summary.looked_up:,} so far")
     return " · ".join(words)
 
 
@@ -71,11 +71,11 @@ def _problems(followed: Mapping[str, Schedules]) -> Iterable[str]:
     for name, schedules in followed.items():
         if schedules.beats:
             where = f"{name}: " if len(followed) > 1 else ""
-            yield f"{where}{', '.join(schedules.beats)} answered when the schedules were last refreshed by hand."
+            yield f"{where}{', '.join(schedules.beats)} replied at the last manual refresh."
         for state in schedules.stores:
             beat = state.beat.words if state.beat.alive is not True else ""
             if beat and state.beat.last is not None:
-                beat += f" Its last trace is of {formats.relative(state.beat.last)}."
+                beat += f" Last activity of beat: {formats.relative(state.beat.last)}."
             for words in (state.problem, *state.warnings, beat):
                 if words and (state.count or state.problem):
                     yield f"{name}, {state.title}: {words}" if len(followed) > 1 else f"{state.title}: {words}"

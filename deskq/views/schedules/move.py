@@ -45,7 +45,7 @@ class ScheduleMove:
         acts = self._acts_at(profile)
         state = next((s for s in self._into.stores if s.store is not None and s.store.url == url), None)
         if state is None or state.store is None:
-            acts.edits.say("This store is no longer there.")
+            acts.edits.say("This store no longer exists. Refresh the view.")
             return
         fit, left_out = self._fitting(state)
         if not fit:
@@ -59,7 +59,7 @@ class ScheduleMove:
             changes.append(Change(None, entry))
         notes = [left_out]
         if self._move:
-            notes.append("Next it is asked whether they go from where they are now. Until then both stores run them.")
+            notes.append("Next, confirm deleting the originals. Until then both stores run them.")
 
         def asked(preview: StepsDialog) -> None:
             if self._move:
@@ -72,7 +72,7 @@ class ScheduleMove:
         if progress.done < len(fit):
             if progress.done:
                 self._acts_at(self._target[0]).edits.say(
-                    f"{progress.done:,} of {len(fit):,} were copied: nothing is deleted where they are now."
+                    f"{progress.done:,} of {len(fit):,} copied. The originals were kept."
                 )
             return
         profiles: dict[str, list[ShownSchedule]] = {}
@@ -83,9 +83,7 @@ class ScheduleMove:
             self._acts_at(profile).delete(rows)
         kept = sum(bool(one.row.why_not) for one in fit)
         if kept:
-            self._acts_at(self._target[0]).edits.say(
-                f"{count(kept, 'schedule')} stay where they are: {fit[0].row.why_not}"
-            )
+            self._acts_at(self._target[0]).edits.say(f"{count(kept, 'schedule')} not moved: {fit[0].row.why_not}")
 
     def _fitting(self, state: StoreState) -> tuple[list[ShownSchedule], str]:
         """Those that the store can keep, and a sentence about the others."""

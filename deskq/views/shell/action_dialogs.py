@@ -112,7 +112,7 @@ class Acting:
         if target is None or source not in self._sessions:
             return False, ""
         if target.profile.read_only:
-            return False, f"{profile} is read-only: nothing is retried there"
+            return False, f"{profile} is read-only: tasks cannot be retried"
         environment = target.profile.environment.short
         return True, f"Retry {count(number, 'task')} on {plain(queue)} at {plain(profile)} ({environment})"
 

@@ -39,15 +39,13 @@ class CrashReportDialog(Dialog):
         self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         self.setWindowTitle("Crash report")
         self._report = report
-        title = (
-            f"deskq ended unexpectedly on {formats.clock_time(report.at)}" if earlier else "Something in deskq failed"
-        )
+        title = f"deskq ended unexpectedly on {formats.clock_time(report.at)}" if earlier else "Internal error in deskq"
         heading = plain_label(title)
         heading.setFont(theme.heading_font())
-        more = "" if earlier else "The window goes on; what it shows comes from the history and is not affected. "
+        more = "" if earlier else "deskq keeps running; the recorded history is not affected. "
         reason = plain_label(
-            f"{more}Nothing was sent anywhere. Below is what a report to the authors would hold: logins, hosts and the "
-            "names of your folders are taken out. Read it, and change what should not leave this machine.",
+            f"{more}Nothing has been sent. Logins, hosts and folder names are left out of the report below. Review "
+            "it before you share it.",
             wrap=True,
             muted=True,
         )

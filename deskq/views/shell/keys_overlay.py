@@ -45,7 +45,7 @@ class KeysOverlay(QDialog):
                     1,
                 )
                 line += 1
-        for keys, tip in (("j  k", "Next row, previous row"), ("Ctrl+1…9", "Go to the first … ninth broker")):
+        for keys, tip in (("j  k", "Next row, previous row"), ("Ctrl+1…9", "Go to broker 1 to 9")):
             label = plain_label(keys)
             label.setFont(theme.mono_font())
             grid.addWidget(label, line, 0)

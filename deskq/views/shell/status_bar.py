@@ -65,7 +65,7 @@ def describe(session: ProfileSession) -> tuple[str, str, str]:
     if session.problem:
         return "disconnected", f"{session.problem} (since {formats.clock_time(status.since)})", session.problem
     if status.state == "stopped" and not session.profile.has_broker:
-        return "stopped", f"a history as it was on {formats.clock_time(status.updated)}; nobody records into it", ""
+        return "stopped", f"history as of {formats.clock_time(status.updated)}; no recorder is running", ""
     if status.state == "stopped":
         return "stopped", "no recorder is running", ""
     if status.state != "recording":
@@ -74,7 +74,7 @@ def describe(session: ProfileSession) -> tuple[str, str, str]:
     if status.events_per_second is not None:
         parts.append(f"{formats.rate(status.events_per_second)} events/s")
     if session.screen_delay is not None:
-        parts.append(f"{formats.duration(session.screen_delay)} to the screen")
+        parts.append(f"{formats.duration(session.screen_delay)} to display")
     elif status.delay is not None:
         parts.append(f"{formats.duration(status.delay)} behind")
     parts.append(formats.count(status.gaps, "gap") if status.gaps else "no gaps")
@@ -85,7 +85,7 @@ def describe(session: ProfileSession) -> tuple[str, str, str]:
     tip = (
         f"{status.server}\n{formats.count(status.events, 'event')} since {formats.exact_time(status.since)}\n"
         f"{formats.count(status.duplicates, 'duplicate')}, {status.malformed:,} malformed\n"
-        f"{formats.duration(status.delay)} from a worker's event to the history\nrecorder process {status.pid}"
+        f"{formats.duration(status.delay)} from event to history\nrecorder process {status.pid}"
     )
     return "recording", " · ".join(parts), tip
 

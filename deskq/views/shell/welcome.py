@@ -16,7 +16,7 @@ from deskq.views.widgets import theme
 from deskq.views.widgets.empty_pane import plain_label
 
 _TITLE = "No broker yet"
-_REASON = "deskq shows what a Celery broker, its workers and its queues do. There are three ways in."
+_REASON = "deskq shows the tasks, workers and queues of a Celery broker. Choose how to start."
 
 
 class WelcomePane(QWidget):
@@ -98,10 +98,10 @@ class WelcomePane(QWidget):
         for button in self.environment_buttons:
             row.addWidget(button)
         row.addStretch(1)
-        text = "URL, queues and options are read from the app that celery -A names."
+        text = "Reads URL, queues and options from a Celery app, as celery -A does."
         if self.found:
-            text += " The environment names a broker, too."
-        return _card("Take what your project says", text, row)
+            text += " The environment also sets a broker."
+        return _card("Use your project's settings", text, row)
 
     def _environment_button(self, proposal: Proposal) -> QPushButton:
         variable = dict(proposal.sources)["url"]
@@ -117,7 +117,7 @@ class WelcomePane(QWidget):
         row = QHBoxLayout()
         row.addWidget(self.demo_button)
         row.addStretch(1)
-        return _card("Look around first", "A broker of its own with real workers, in a window of its own.", row)
+        return _card("Look around first", "An embedded broker with real workers, in a separate window.", row)
 
     def _check(self) -> None:
         """Say at once whether the URL could be one."""
@@ -129,13 +129,13 @@ class WelcomePane(QWidget):
             except UserError as error:
                 said, wrong = f"▲ {error}", True
             else:
-                kind = {"redis": "Redis or Valkey", "amqp": "RabbitMQ", "other": "by kombu, with fewer abilities"}
+                kind = {"redis": "Redis or Valkey", "amqp": "RabbitMQ", "other": "through kombu, with fewer features"}
                 login = "with a password" if profile.password else "without a password"
                 said = f"{plain(profile.name)}: {kind[profile.transport]}, {login}"
                 if profile.tls_in_use:
                     said += ", over TLS"
                 if profile.by_sentinel:
-                    said, wrong = "▲ Sentinels need the master's name: save it as a profile.", True
+                    said, wrong = "▲ Sentinel needs the master's name: save it as a profile.", True
         role = QPalette.ColorRole.BrightText if wrong else QPalette.ColorRole.PlaceholderText
         self.problem.setForegroundRole(role)
         self.problem.setText(said)

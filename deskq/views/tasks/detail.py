@@ -140,7 +140,7 @@ class TaskDetailPane(QWidget):
         self.arguments.resizeColumnToContents(0)
         if old is not None:
             old.deleteLater()
-        _set_text(self.traceback, formats.plain_lines(detail.traceback) or "No traceback: it did not fail.")
+        _set_text(self.traceback, formats.plain_lines(detail.traceback) or "No traceback: the task has not failed.")
         self.tabs.setTabEnabled(3, bool(detail.traceback))
         self.related.replace(detail.related)
         self.tabs.setTabText(4, f"Related {len(detail.related)}")
@@ -265,7 +265,7 @@ class AttemptsTimeline(QWidget):
 def _ran_for(attempt: Attempt) -> str:
     """How long it ran, as exactly as that is known; "" where nothing tells."""
     ran_for = attempt.ran_for
-    return "" if ran_for is None else f"{formats.runtime(ran_for, exact=attempt.runtime is not None)} ran"
+    return "" if ran_for is None else f"ran for {formats.runtime(ran_for, exact=attempt.runtime is not None)}"
 
 
 class _StateMark(QWidget):

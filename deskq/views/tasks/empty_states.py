@@ -16,9 +16,7 @@ MOST_RETRIED: Final = 100_000
 """Tasks that are retried at once from the window."""
 MOST_REVOKED: Final = 50_000
 """Tasks that are revoked at once from the window: a worker remembers no more (celery.worker.state.REVOKES_MAX)."""
-_NO_EVENTS: Final = (
-    "Tasks appear as workers tell of them. Workers tell when they run with -E, or with worker_send_task_events = True."
-)
+_NO_EVENTS: Final = "Start workers with -E, or set worker_send_task_events = True, to see their tasks."
 
 
 def empty_words(
@@ -42,11 +40,11 @@ def empty_words(
     if trouble:
         return "Filter not understood", plain(trouble), "Clear filter"
     if searching:
-        return "Searching", "No task was found yet.", ""
+        return "Searching", "No match so far.", ""
     if model.search is not None and model.search.stopped:
         return "No task found", "The search was stopped: older tasks were not searched.", "Clear filter"
     if loading:
-        return "Reading the history", "What matches is being looked for.", ""
+        return "Reading the history", "Looking for matching tasks.", ""
     if not model.chosen.empty:
         return "No task matches", plain(doubt) or "No task in the history matches the filter.", "Clear filter"
     if problem:

@@ -112,14 +112,14 @@ class FilterBar(QWidget):
         self._menu.aboutToShow.connect(self._fill_menu)
         self.choose.setMenu(self._menu)
         self.span = QComboBox()
-        self.span.setAccessibleName("Span of time")
+        self.span.setAccessibleName("Time span")
         for title, seconds in SPANS:
             self.span.addItem(title, seconds)
         self.span.currentIndexChanged.connect(self._apply)
         self.live = QPushButton(theme.icon("pause"), "Live")
         theme.checkable(self.live)
         self.live.setChecked(True)
-        self.live.setToolTip("New tasks appear as they happen (Space)")
+        self.live.setToolTip("Show new tasks as they arrive (Space)")
         self.live.toggled.connect(self._live_toggled)
         for widget, stretch in ((self.line, 1), (self.choose, 0), (self.span, 0), (self.live, 0)):
             layout.addWidget(widget, stretch)
@@ -305,9 +305,8 @@ class CountsBar(QWidget):
             word = theme.GROUP_WORDS.get(group, "All")
             more = "+" if counts.capped else ""
             button.setText(f"{word} {number(groups[group] if known is not None else None)}{more}")
-            button.setToolTip(
-                "At least so many: not every task was counted." if counts.capped else f"Show only: {word.lower()}"
-            )
+            shows = "Show all tasks" if group == "all" else f"Show only: {word.lower()}"
+            button.setToolTip("Lower bound: not all tasks have been counted." if counts.capped else shows)
             button.setVisible(group in ("all", "waiting", "running", "success", "failure") or groups[group] > 0)
             of_group = self._states.get(group, ())
             button.setChecked(set(states) == set(of_group))

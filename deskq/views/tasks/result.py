@@ -36,12 +36,12 @@ class TaskResult(QWidget):
         self._wanted = ""
         self._shown = ""
         self.record: ResultRecord | None = None
-        self.empty = EmptyPane("No task", "Select a task.", "Ask again")
+        self.empty = EmptyPane("No task", "Select a task.", "Reload")
         self.empty.action.connect(self.refresh)
         self.place = plain_label(muted=True)
-        self.again = QPushButton(theme.icon("refresh-cw"), "Ask again")
+        self.again = QPushButton(theme.icon("refresh-cw"), "Reload")
         self.again.clicked.connect(self.refresh)
-        self.text, self.raw = _pane("Result"), _pane("As it is stored")
+        self.text, self.raw = _pane("Result"), _pane("Raw record")
         head = QHBoxLayout()
         head.setContentsMargins(theme.GAP_M, theme.GAP_S, theme.GAP, 0)
         head.addWidget(self.place, 1)
@@ -86,7 +86,7 @@ class TaskResult(QWidget):
         if self._ask is not None and self._spawn is not None and self._wanted:
             self.again.setEnabled(False)
             if self._shown != self._wanted:
-                self.empty.say("Asking the result backend", "This takes a moment.")
+                self.empty.say("Reading the result backend", "This takes a moment.")
                 self.stack.setCurrentIndex(0)
             self._spawn(self._read(self._ask, self._wanted), "result")
 
@@ -106,7 +106,7 @@ class TaskResult(QWidget):
         if uuid != self._wanted:
             return
         if record is None:
-            reason = "It may have expired, not have ended yet, or its task ignores results."
+            reason = "It may have expired, the task may still be running, or results are ignored."
             self._say_nothing(uuid, "No record of this task", f"{reason}\n{place}")
             return
         self._shown, self.record = uuid, record
@@ -114,7 +114,7 @@ class TaskResult(QWidget):
 
     def _say_nothing(self, uuid: str, title: str, reason: str) -> None:
         self._shown, self.record = uuid, None
-        self.empty.say(title, formats.plain_lines(reason), "Ask again")
+        self.empty.say(title, formats.plain_lines(reason), "Reload")
         self.stack.setCurrentIndex(0)
 
     def _show(self, record: ResultRecord, place: str) -> None:
@@ -132,7 +132,7 @@ class TaskResult(QWidget):
 
 def facts(record: ResultRecord) -> tuple[tuple[str, str], ...]:
     """Return what a record says beside its result, as (title, text); "" where it does not."""
-    source = "the event's text" if record.arguments_are_reprs else "as stored"
+    source = "from the event" if record.arguments_are_reprs else "as stored"
     calls = [
         (f"{title}, {source}", "" if value is None else value if isinstance(value, str) else _one_line(value))
         for title, value in (("args", record.args), ("kwargs", record.kwargs))

@@ -41,7 +41,7 @@ _LOOKS: Final = {  # word: (shown, group of colours)
     "error": ("Error", "failure"),
     "advice": ("Advice", "running"),
     "skipped": ("Skipped", "lost"),
-    "not-asked": ("Not asked", "waiting"),
+    "not-asked": ("Not checked", "waiting"),
 }
 
 
@@ -102,7 +102,7 @@ class StepsList(QWidget):
         self.destroyed.connect(cancelled.set)
         self.cancel.show()
         self.copy.setEnabled(False)
-        self.status.setText("Examining …" if advice else "Testing …")
+        self.status.setText("Checking…" if advice else "Testing…")
         self._spawn(self._follow(profile, advice, cancelled), "examination")
 
     def stop(self) -> None:
@@ -145,7 +145,7 @@ class StepsList(QWidget):
                 self._end(str(error), fine=False)
         except Exception:
             if not cancelled.is_set():
-                self._end("The examination broke off.", fine=False)
+                self._end("The check stopped early. Run it again.", fine=False)
             raise
         finally:
             cancelled.set()  # also where this task is cancelled and the thread goes on
@@ -192,8 +192,8 @@ def _summary(shown: list[Step | Finding]) -> str:
     parts = [f"{words['failed']} failed"] if words["failed"] else []
     parts += [count(words[key], key) for key in ("error", "warning") if words[key]]
     if words["advice"]:
-        parts.append(f"{words['advice']} to consider")
-    return (", ".join(parts) if parts else "All is well") + "."
+        parts.append(count(words["advice"], "suggestion"))
+    return (", ".join(parts) if parts else "No problems found") + "."
 
 
 class _Row(QWidget):
@@ -225,7 +225,7 @@ class _Row(QWidget):
         line = QLineEdit(setting)
         line.setReadOnly(True)
         line.setFont(theme.mono_font())
-        line.setAccessibleName("The line that mends it")
+        line.setAccessibleName("Setting that fixes it")
         line.setMaximumWidth(min(line.fontMetrics().horizontalAdvance(setting) + 2 * theme.GAP_L, _WIDEST))
         line.setCursorPosition(0)
         button = QPushButton(theme.icon("copy"), "")
@@ -252,7 +252,7 @@ class _Mark(QWidget):
 
     def sizeHint(self) -> QSize:
         metrics = self.fontMetrics()
-        return QSize(14 + metrics.horizontalAdvance("Not asked") + theme.GAP, metrics.height())
+        return QSize(14 + metrics.horizontalAdvance("Not checked") + theme.GAP, metrics.height())
 
     def paintEvent(self, event: QPaintEvent) -> None:
         painter = QPainter(self)

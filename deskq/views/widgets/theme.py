@@ -48,7 +48,7 @@ GROUP_WORDS: Final[dict[str, str]] = {
     "running": "Running",
     "success": "Succeeded",
     "failure": "Failed",
-    "retry": "Retry",
+    "retry": "Retrying",
     "revoked": "Revoked, rejected",
     "lost": "Lost, end unknown",
 }

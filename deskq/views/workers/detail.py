@@ -37,14 +37,14 @@ class _Part:
 
 
 _PARTS: Final = (
-    ("active", "Active", "It runs nothing just now.", True),
-    ("reserved", "Reserved", "It holds nothing in advance.", True),
-    ("scheduled", "Scheduled", "It holds no task that waits for its time. Others may still wait in the queue.", True),
-    ("revoked", "Revoked", "It remembers no revoked task.", False),
-    ("registered", "Registered", "It has no tasks.", False),
-    ("active_queues", "Queues", "It consumes no queue.", False),
-    ("stats", "Stats", "It says nothing.", False),
-    ("conf", "Configuration", "It says nothing.", False),
+    ("active", "Active", "No task is running.", True),
+    ("reserved", "Reserved", "No prefetched tasks.", True),
+    ("scheduled", "Scheduled", "No tasks with an ETA on this worker. Others may wait in the queue.", True),
+    ("revoked", "Revoked", "No revoked tasks remembered.", False),
+    ("registered", "Registered", "No registered tasks.", False),
+    ("active_queues", "Queues", "No queues consumed.", False),
+    ("stats", "Stats", "The worker returned nothing.", False),
+    ("conf", "Configuration", "The worker returned nothing.", False),
 )
 
 
@@ -127,7 +127,7 @@ class WorkerDetail(QWidget):
     def tick(self) -> None:
         """Write the age of what is shown."""
         answer = self._answer(self._parts[self.tabs.currentIndex()])
-        self.age.setText("" if answer is None else f"asked {formats.relative(answer[0])}")
+        self.age.setText("" if answer is None else f"inspected {formats.relative(answer[0])}")
 
     async def _ask(self, part: _Part, hostname: str) -> None:
         try:
@@ -158,19 +158,19 @@ class WorkerDetail(QWidget):
         if answer is None:
             self._say_unasked(part)
         elif isinstance(answer[1], UserError):
-            self._say(part, "The worker could not be asked", str(answer[1]), "Ask again")
+            self._say(part, "The worker could not be inspected", str(answer[1]), "Inspect again")
         elif answer[1] is None:
             seconds = formats.duration(_WAIT_SECONDS)
             self._say(
                 part,
-                "No answer",
-                f"Nothing came within {seconds}. A busy solo pool answers late; a dead worker never.",
-                "" if profile.silent else "Ask again",
+                "No reply",
+                f"Nothing arrived within {seconds}. A busy solo pool replies late; check that the worker is running.",
+                "" if profile.silent else "Inspect again",
             )
         elif not answer[1]:
             self._say(part, "Nothing", part.empty)
         elif isinstance(answer[1], dict) and set(answer[1]) == {"error"}:
-            self._say(part, "The worker refuses", formats.plain(str(answer[1]["error"])))
+            self._say(part, "The worker refused the command", formats.plain(str(answer[1]["error"])))
         else:
             self._fill(part, answer[1])
 

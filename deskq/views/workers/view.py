@@ -48,7 +48,7 @@ def _events(row: WorkerRow) -> str:
 
 
 WORKER_COLUMNS: Final[tuple[Column[WorkerRow], ...]] = (
-    Column("hostname", "Name", "The node's name", lambda row: formats.plain(row.hostname), width=150),
+    Column("hostname", "Name", "Worker name", lambda row: formats.plain(row.hostname), width=150),
     Column(
         "state",
         "State",
@@ -63,16 +63,16 @@ WORKER_COLUMNS: Final[tuple[Column[WorkerRow], ...]] = (
     Column(
         "notes",
         "Notes",
-        "What is worth a look",
+        "Warnings about the worker",
         worker_notes,
         width=150,
         state=lambda row: "retry" if worker_notes(row) else None,
     ),
-    Column("pool", "Pool", "Its execution pool", lambda row: formats.plain(row.pool or formats.NONE), width=80),
+    Column("pool", "Pool", "Pool type", lambda row: formats.plain(row.pool or formats.NONE), width=80),
     Column(
         "concurrency",
         "Size",
-        "Tasks at a time",
+        "Tasks the pool can run at once",
         lambda r: formats.number(r.concurrency),
         lambda r: r.concurrency,
         True,
@@ -81,7 +81,7 @@ WORKER_COLUMNS: Final[tuple[Column[WorkerRow], ...]] = (
     Column(
         "active",
         "Active",
-        "Tasks it runs",
+        "Tasks running now",
         lambda row: formats.number(row.active),
         lambda row: row.active,
         True,
@@ -90,7 +90,7 @@ WORKER_COLUMNS: Final[tuple[Column[WorkerRow], ...]] = (
     Column(
         "processed",
         "Processed",
-        "Tasks since it started",
+        "Tasks processed since the worker started",
         lambda r: formats.number(r.processed),
         lambda r: r.processed,
         True,
@@ -100,20 +100,29 @@ WORKER_COLUMNS: Final[tuple[Column[WorkerRow], ...]] = (
     Column(
         "heartbeat",
         "Heartbeat",
-        "When it last gave a sign of life",
+        "Time of the last heartbeat",
         lambda row: formats.relative(row.last_heartbeat),
         lambda row: row.last_heartbeat,
         numeric=True,
         width=90,
         exact=lambda row: formats.exact_time(row.last_heartbeat),
     ),
-    Column("queues", "Queues", "What it consumes", lambda row: formats.plain(", ".join(row.queues)), width=180),
-    Column("events", "Events", "Does it tell of its tasks?", _events, width=70),
-    Column("software", "Software", "What it runs", lambda row: formats.plain(row.software), width=160, shown=False),
+    Column(
+        "queues", "Queues", "Queues the worker consumes", lambda row: formats.plain(", ".join(row.queues)), width=180
+    ),
+    Column("events", "Events", "Whether the worker sends task events", _events, width=70),
+    Column(
+        "software",
+        "Software",
+        "Worker software and version",
+        lambda row: formats.plain(row.software),
+        width=160,
+        shown=False,
+    ),
     Column(
         "pid",
         "Process",
-        "Its process id",
+        "Process id",
         lambda r: "" if r.pid is None else str(r.pid),
         lambda r: r.pid,
         True,
@@ -246,9 +255,9 @@ class WorkersView(TablePage):
         names = formats.plain(", ".join(silent[:5])) + (" …" if len(silent) > 5 else "")
         read_only = self._session.profile.read_only
         self.enable.setVisible(not read_only)
-        reason = " The profile is read-only, so deskq does not turn them on." if read_only else ""
+        reason = " The profile is read-only, so deskq cannot enable them." if read_only else ""
         verb = "does" if len(silent) == 1 else "do"
-        self.banner_text.setText(f"{names} {verb} not send task events: their tasks are not seen here.{reason}")
+        self.banner_text.setText(f"{names} {verb} not send task events, so their tasks do not appear here.{reason}")
 
     def _menu(self, place: QPoint) -> None:
         """What the selected workers can be asked, and told where the profile allows it; all, where several are."""
@@ -280,9 +289,7 @@ class WorkersView(TablePage):
         elif not self._session.heard:
             self.empty.say("The workers are unknown", "They appear when the recorder is connected to the broker.")
         else:
-            self.empty.say(
-                "No workers yet", "Workers appear with their first heartbeat, within two seconds of their start."
-            )
+            self.empty.say("No workers yet", "Workers appear with their first heartbeat, about 2 s after they start.")
         show_page(self.stack, self.empty)
 
     def _second(self) -> None:

@@ -68,7 +68,7 @@ def test_a_session_that_has_ended_says_so(redis_url: str, run: Run) -> None:
         carrying, plan, told = begun(redis_url)
         await carrying.target.stop()
         carrying.begin(plan, Confirmation(plan.id))
-        assert told == ["“shop” is closed: nothing is sent there."]
+        assert told == ["“shop” is not connected. Connect it first."]
         assert not carrying.running
 
     run(scenario())

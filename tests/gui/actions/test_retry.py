@@ -95,7 +95,7 @@ def test_hovering_says_what_a_drop_would_do_and_read_only_takes_nothing(
             assert "Retry 2 tasks on emails at shop (PROD)" in said
             assert said[-1] == ""
             assert not drag(viewport, middle("watched"), data, drop=True)
-            assert "watched is read-only: nothing is retried there" in said
+            assert "watched is read-only: tasks cannot be retried" in said
             assert not drag(viewport, sidebar.visualRect(tree.index_of("shop", "tasks")).center(), data, drop=True)
             text = QMimeData()
             text.setText("anything")

@@ -66,7 +66,7 @@ def test_workers_are_told_tasks_ended_and_queues_paused(
             tasks.show_task(uuid)
             await until(lambda: tasks.detail.traces.texts, what="what was done about it")
             assert tasks.detail.traces.texts[0].startswith("revoked by")
-            assert "not yet seen" not in tasks.detail.traces.texts[0]
+            assert "no event yet" not in tasks.detail.traces.texts[0]
 
             workers: Any = window.show_view("shop", "workers")
             await until(lambda: workers.model.rowCount() == 1)
@@ -166,7 +166,7 @@ def test_every_question_has_a_row_for_each_worker(redis_url: str, tmp_path: Path
                 assert rows["silent@nowhere"] is None
                 assert words in (rows[worker.hostname] or "")
                 assert rows[worker.hostname]
-                assert "1 silent" in dialog.summary.text()
+                assert "1 without a reply" in dialog.summary.text()
                 dialog.accept()
                 await until(lambda: not child(app, "RepliesDialog"))
 
@@ -281,7 +281,7 @@ def test_what_a_retry_became_is_told_and_linked(recorded: Recorded, run: Run, qa
             view.detail.traces.open_task.emit(new)
             await until(lambda: view.detail.traces.texts == [f"retry of {old}"])
             view.show_task(waiting)
-            await until(lambda: view.detail.traces.texts and "not yet seen" in view.detail.traces.texts[0])
+            await until(lambda: view.detail.traces.texts and "no event yet" in view.detail.traces.texts[0])
 
     run(scenario())
 

@@ -72,14 +72,14 @@ def test_the_log_follows_the_history(recorded: Recorded, run: Run, qapp: QApplic
             log = window.findChild(StreamLog)
             assert log is not None
             assert not log.isModal()
-            await until(lambda: log.no_gaps.reason.text().startswith("Nothing was missed since"))
+            await until(lambda: log.no_gaps.reason.text().startswith("No gaps since"))
             assert not log.gap_table.isVisible()
             recorded.history.open_gap(NOW, "the recorder was not running", NOW + 60, 12)
             recorded.history.open_gap(NOW + 100, "the broker closed the event stream")
             recorded.history.put_malformed("not JSON: <b>x</b>", b"\xff" * 5_000, NOW)
             await until(lambda: log.gaps.rowCount() == 2 and log.malformed.rowCount() == 1)
             cells = [[log.gaps.index(row, column).data() for column in (1, 2, 3, 4)] for row in (0, 1)]
-            assert cells[0] == ["goes on", "–", "–", "the broker closed the event stream"]
+            assert cells[0] == ["ongoing", "–", "–", "the broker closed the event stream"]
             assert cells[1][1:] == ["1 min 0 s", "12", "the recorder was not running"]
             assert [log.tabs.tabText(number) for number in (0, 1)] == ["Gaps 2", "Malformed 1"]
             log.tabs.setCurrentIndex(1)

@@ -35,7 +35,7 @@ def shown(row: QueueRow, pause: Pause | None = None) -> dict[str, str]:
         ({"consumers": 3, "workers": ()}, "consumed", "success", "3", "3 consumers"),
         ({"consumers": None}, "consumed", "success", "≥ 1", "w1 (others unknown)"),
         ({"consumers": None, "workers": ()}, "unknown", "waiting", "–", "unknown"),
-        ({"consumers": 0, "workers": (), "no_consumer": True}, "no consumer", "failure", "0", "nobody"),
+        ({"consumers": 0, "workers": (), "no_consumer": True}, "no consumer", "failure", "0", "no worker"),
         ({"consumers": 0, "workers": (), "exists": False}, "does not exist", "waiting", "0", "unknown"),
     ],
 )

@@ -96,7 +96,7 @@ def test_keys_and_clicks_go_through_the_time_line(
             assert lane_names(picture) == ["nightly", "backup", "<b>pulse</b>"]
             said = view.calendar.about.text()
             assert said.startswith("3 schedules from now on, by this machine's clock. ")
-            assert "Bands aside, several start together in 1 minute." in said
+            assert "Not counting dense runs, several start together in 1 minute." in said
             assert "Left out: 1 disabled." in said
 
             app.window.run_command("delete_schedule")

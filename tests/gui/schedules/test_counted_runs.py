@@ -77,11 +77,11 @@ def test_what_no_store_counts_is_counted_in_the_history(
             assert runs() == said
             number = next(n for n, each in enumerate(view.table.columns) if each.key == "runs")
             tips = [str(view.model.index(line, number).data(Qt.ItemDataRole.ToolTipRole)) for line in range(5)]
-            assert "the history has 2" in tips[1]
-            assert "7 by the store" in tips[2]
-            assert "13, among the newest tasks of this name" in tips[3]
+            assert "2 in the history" in tips[1]
+            assert "7 according to the store" in tips[2]
+            assert "13 in the history, among the newest tasks of this name" in tips[3]
             head = str(view.model.headerData(number, Qt.Orientation.Horizontal, Qt.ItemDataRole.ToolTipRole))
-            assert "by the store" in head
-            assert "as the history has it" in head
+            assert "counted by the store" in head
+            assert "from the history" in head
 
     run(scenario())

@@ -88,7 +88,7 @@ def test_what_is_not_all_says_so(
             assert refused
             assert not (tmp_path / "part.toml").exists()
             words = [each.text.text() for each in app.window.findChildren(UndoOffer)]
-            assert any("Not all schedules are read yet" in each for each in words)
+            assert any("Still loading schedules" in each for each in words)
             at = [one.row.next_run.at for one in view.model.rows()]
             assert at == sorted(at)
 
@@ -100,9 +100,9 @@ def test_what_is_not_all_says_so(
         if count < MANY:
             assert text == f"{count:,} of {MANY:,} schedules read so far"
         else:
-            assert text.startswith(f"{MANY:,} schedules · {MANY:,} on")
-            assert ("not known yet" in text) is not all_known
-    assert any("next run not known yet of" in text for text, _, _ in said)
+            assert text.startswith(f"{MANY:,} schedules · {MANY:,} enabled")
+            assert ("still unknown" in text) is not all_known
+    assert any("next run of " in text for text, _, _ in said)
 
 
 def test_an_edit_is_seen_while_the_rest_is_still_computed(
@@ -149,7 +149,7 @@ def test_sorted_by_the_history_all_are_looked_up(profile: Profile, run: Run, qap
             assert view.schedules.summary.looked_up < MANY  # those in sight
             assert "looked up" not in view.totals.text()
             sort_by(view, "outcome")
-            await until(lambda: "Outcome looked up of" in view.totals.text())
+            await until(lambda: "Outcome looked up for" in view.totals.text())
             await until(lambda: view.schedules.summary.looked_up == MANY)
             await until(lambda: "looked up" not in view.totals.text())
             await asyncio.sleep(0)
@@ -196,9 +196,9 @@ def test_many_changes_are_planned_off_the_gui_thread(
 
 def test_words_of_the_heading() -> None:
     assert total_words(Summary()) == ""
-    assert total_words(Summary(count=1, on=0, expected=1)) == "1 schedule · 0 on"
+    assert total_words(Summary(count=1, on=0, expected=1)) == "1 schedule · 0 enabled"
     assert total_words(Summary(count=100, on=90, expected=10_000)) == "100 of 10,000 schedules read so far"
     assert total_words(Summary(count=3, on=3, expected=3, unknown_stores=1)) == "3 schedules so far"
     known = Summary(count=10_000, on=9_000, expected=10_000, unknown=40, looked_up=60)
-    assert total_words(known) == "10,000 schedules · 9,000 on · next run not known yet of 40"
-    assert total_words(known, "Runtime").endswith("Runtime looked up of 60 so far")
+    assert total_words(known) == "10,000 schedules · 9,000 enabled · next run of 40 still unknown"
+    assert total_words(known, "Runtime").endswith("Runtime looked up for 60 so far")

@@ -78,7 +78,7 @@ def test_the_warning(task: str, changes: dict[str, Any], warns: bool) -> None:
     row = replace(ROW, entry=replace(ROW.entry, task=task, **changes))
     found = warnings_of(row, None, None, NOW, Registered(frozenset("ab"), 2, NOW))
     assert bool(found) is warns
-    assert all(text.startswith(f"No worker registers the task “{task}” (2 workers answered at ") for text in found)
+    assert all(text.startswith(f"No worker has registered the task “{task}” (2 workers answered at ") for text in found)
     assert warnings_of(row, None, None, NOW, None) == ()
 
 
@@ -126,7 +126,7 @@ def test_a_task_that_no_worker_registers(
             lines = {one.entry.name: line for line, one in enumerate(view.model.rows())}
             assert column(view, "enabled", lines["gone"]) == "on !"
             view.table.selectRow(lines["gone"])
-            assert "No worker registers the task “shop.<b>gone” (1 worker answered" in view.detail.problem.text()
+            assert "No worker has registered the task “shop.<b>gone” (1 worker answered" in view.detail.problem.text()
             turns: list[object] = []
             view.schedules.changed.connect(lambda: turns.append(None))
             await until(lambda: len(turns) > 10, 30, "more reading")
@@ -141,7 +141,7 @@ def test_a_task_that_no_worker_registers(
             tasks = dialog.fields.task
             assert tasks.findText("sample.total") >= 0  # which no schedule and no history names
             tasks.setEditText("shop.other")
-            assert "No worker registers the task “shop.other”" in dialog.unknown.text()
+            assert "No worker has registered the task “shop.other”" in dialog.unknown.text()
             assert dialog.unknown.isVisible()
             tasks.setEditText("sample.total")
             assert not dialog.unknown.isVisible()

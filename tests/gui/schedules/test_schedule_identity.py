@@ -277,7 +277,7 @@ def test_dialog_store_dialog(qapp: QApplication, store: ScheduleStore, kind: typ
         assert entry_to_plain(stored) == entry_to_plain(made)
         assert shown(again) == before
         assert again.entry() == stored
-        assert again.problem.text() == "Nothing is changed yet."
+        assert again.problem.text() == "No changes yet."
 
         raw = beneath(store, stored)
         field = data.draw(st.sampled_from(["args", "enabled", "queue"]))

@@ -79,18 +79,18 @@ def test_who_consumes_is_known_or_not() -> None:
     ("changes", "says"),
     [
         ({}, []),
-        ({"expires_at": NOW - 5}, ["ended"]),
+        ({"expires_at": NOW - 5}, ["Ended"]),
         ({"expires_at": NOW + 5}, []),
         ({"options": {"queue": "slow"}}, ["“slow”"]),
         ({"options": {"queue": "fast"}}, []),
         ({"options": {"queue": ["slow"]}}, ["slow"]),
         ({"schedule": Interval(10.0)}, ["Runs overlap"]),
-        ({"due_at": NOW - 600}, ["should have run"]),
+        ({"due_at": NOW - 600}, ["Overdue since"]),
         ({"due_at": NOW - 30}, []),
-        ({"due_at": NOW - 600, "options": {"queue": "slow"}}, ["“slow”", "should have run"]),
+        ({"due_at": NOW - 600, "options": {"queue": "slow"}}, ["“slow”", "Overdue since"]),
         ({"due_at": NOW - 600, "expires_at": NOW - 5, "enabled": False}, []),
         ({"due_at": NOW - 600, "problem": "broken"}, []),
-        ({"last_run_at": NOW + 180}, ["from now: the clock of beat"]),
+        ({"last_run_at": NOW + 180}, ["in the future: beat"]),
         ({"last_run_at": NOW + 2}, []),
     ],
 )
@@ -141,7 +141,7 @@ def test_what_runs_longer_than_its_shortest_pause(schedule: Schedule, longest: f
 def test_two_beats_on_one_store(times: tuple[float, ...], every: float, twice: bool) -> None:
     row = replace(ROW, entry=replace(ROW.entry, schedule=Interval(every)))
     found = warnings_of(row, [ran(0.1, NOW - at) for at in times], None, NOW)
-    assert all("two beats" in text for text in found)
+    assert all("a second beat" in text for text in found)
     assert bool(found) is twice
 
 
@@ -191,7 +191,7 @@ def test_a_beat_that_answers_is_named_and_is_no_worker(
         async def scenario() -> None:
             async with opened(qapp) as app:
                 view = await shown(app, profile, 1)
-                assert "answered when" not in view.problems.text()
+                assert "replied at" not in view.problems.text()
                 app.window.run_command("refresh")
                 await until(lambda: "celerybeat@" in view.problems.text() and view.problems.isVisible())
 
@@ -228,7 +228,7 @@ def test_warnings_in_the_window(
             app.window.run_command("disable_schedule")
             await until(lambda: child(app, "StepsDialog"), what="the preview")
             dialog = child(app, "StepsDialog")
-            assert "Code defines “sound”: beat undoes this when it starts next." in dialog.note.text()
+            assert "Defined in code: “sound”. Beat reverts this change at its next start." in dialog.note.text()
             dialog.reject()
             assert names(store)["sound"].enabled
             recorder.release()  # nobody watches the workers any more, so nobody knows who is online

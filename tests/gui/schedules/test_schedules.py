@@ -175,7 +175,7 @@ def test_new_edit_and_duplicate(profile: Profile, store: ScheduleStore, run: Run
             view.table.selectRow(0)
             app.window.run_command("detail")
             editor = child(app, "ScheduleDialog")
-            assert editor.problem.text() == "Nothing is changed yet."
+            assert editor.problem.text() == "No changes yet."
             editor.when.radios["interval"].click()
             editor.when.panes["interval"].number.setValue(90)
             editor.when.panes["interval"].unit.setCurrentIndex(0)
@@ -264,7 +264,7 @@ def test_what_is_overdue_is_said(
         async with opened(qapp) as app:
             view = await shown(app, profile, 3)
             await until(view.problems.isVisible)
-            assert "“later” should have run 10 min ago: does a beat run?" in view.problems.text()
+            assert "“later” should have run 10 min ago. Check that beat is running." in view.problems.text()
 
     run(scenario())
 
@@ -331,7 +331,7 @@ def test_files_copies_and_the_other_store(
             view.into.setCurrentIndex(1)
             await view.files.bring(tmp_path / "s.toml")
             said = [each.text.text() for each in app.window.findChildren(UndoOffer) if each.isVisible()]
-            assert said == ["The store holds all of it already."]
+            assert said == ["The store already matches the file."]
             (tmp_path / "s.toml").write_text("nonsense")
             await view.files.bring(tmp_path / "s.toml")
             assert child(app, "StepsDialog") is None

@@ -75,7 +75,7 @@ def test_a_second_start_shows_the_profile_that_it_names(run: Run, qapp: QApplica
 def test_a_history_shows_as_it_was_and_nothing_is_asked(recorded: Recorded, run: Run, qapp: QApplication) -> None:
     recorded.add(4)
     path = recorded.profile.history_path()
-    recorded.history.close()  # nobody records into it
+    recorded.history.close()  # no recorder is running into it
 
     async def scenario() -> None:
         async with opened(qapp) as app:
@@ -84,7 +84,7 @@ def test_a_history_shows_as_it_was_and_nothing_is_asked(recorded: Recorded, run:
             view: Any = app.window.view()
             await until(lambda: view.model.rowCount() == 4)
             assert "history file" in app.window.windowTitle()
-            await until(lambda: session.status is not None and "nobody records" in app.window.bar.text.text())
+            await until(lambda: session.status is not None and "no recorder is running" in app.window.bar.text.text())
             for kind in ("overview", "workers", "queues"):
                 assert app.window.show_view(session.profile.name, kind) is not None
             assert session.profile.read_only

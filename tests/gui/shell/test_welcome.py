@@ -28,7 +28,7 @@ from tests.gui.shell.test_window import opened
         ("amqps://anna@h/shop", "RabbitMQ, without a password, over TLS", True),
         ("gopher://x", "does not know the scheme", False),
         ("anna:c4n4ry@h", "is no broker URL", False),
-        ("sentinel://h:1", "Sentinels need the master's name", False),
+        ("sentinel://h:1", "Sentinel needs the master's name", False),
     ],
 )
 def test_a_url_is_checked_while_it_is_typed(qapp: QApplication, url: str, says: str, connects: bool) -> None:
@@ -137,7 +137,7 @@ def test_a_saved_change_reaches_the_window(run: Run, qapp: QApplication, tmp_pat
     run(scenario())
 
 
-@pytest.mark.parametrize(("starts", "says"), [(True, "in a window of its own"), (False, "cannot be started")])
+@pytest.mark.parametrize(("starts", "says"), [(True, "in a separate window"), (False, "did not start")])
 def test_the_demo_is_a_program_of_its_own(
     run: Run, qapp: QApplication, monkeypatch: pytest.MonkeyPatch, starts: bool, says: str
 ) -> None:

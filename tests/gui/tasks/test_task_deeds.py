@@ -184,7 +184,7 @@ def test_a_revocation_is_shown_until_its_event_comes(recorded: Recorded, run: Ru
             await until(lambda: states(view.model).get(running) == "Running (revoked)")
             assert states(view.model)[waiting2] == "Waiting (revoked)"
             assert "revoked" not in states(view.model)[waiting]
-            assert tip(view.model, waiting2).endswith(": not yet seen")
+            assert tip(view.model, waiting2).endswith("; no event yet")
             recorded.tell(waiting2, "revoked", terminated=False, expired=False)
             recorded.tell(running, "succeeded", result="1", runtime=1.0)  # no worker listened
             recorded.history.commit(time.time())
@@ -192,7 +192,7 @@ def test_a_revocation_is_shown_until_its_event_comes(recorded: Recorded, run: Ru
             await until(lambda: states(view.model)[running] == "Success")
             for uuid in (waiting2, running):
                 assert "revoked" in tip(view.model, uuid)
-                assert "not yet seen" not in tip(view.model, uuid)
+                assert "no event yet" not in tip(view.model, uuid)
 
     run(scenario())
 
@@ -213,10 +213,10 @@ def test_what_nobody_knows_is_said_and_what_failed_is_not(recorded: Recorded, ru
         session.start()
         model = TasksModel(session)
         expected = {
-            died: "Failed (retry unknown)",
+            died: "Failed (retry outcome unknown)",
             refused: "Failed",
-            cut: "Failed (retry unknown)",
-            never: "Running (revoke unknown)",
+            cut: "Failed (retry outcome unknown)",
+            never: "Running (revoke outcome unknown)",
             again: "Failed (retried)",
             revoked: "Failed (retry)",
         }

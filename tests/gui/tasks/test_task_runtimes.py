@@ -69,7 +69,7 @@ def test_all_brokers_names_the_broker_of_everything(tmp_path: Path, run: Run, qa
             ):
                 assert {series.name for series in chart._series} == names
                 assert len({series.colour for series in chart._series}) == 2
-            assert overview.numbers[4].text() == "Fullest: emails (shop) 20"
+            assert overview.numbers[4].text() == "Longest queue: emails (shop) 20"
             line = next(row for row in range(2) if runtimes.model.index(row, 1).data() == "staging")
             runtimes.table.selectRow(line)
             runtimes.table.activated.emit(runtimes.model.index(line, 0))

@@ -148,7 +148,7 @@ def test_figures_that_are_missing_are_not_counted_as_0(run: Run, qapp: QApplicat
             await until(lambda: len(overview._facts) == 2 and dead.problem, 20, "both answers")
             overview._write()
             assert overview.numbers[2].text().startswith("Failed ≥ 1")
-            assert overview.numbers[4].text() == "Fullest: emails (shop) 3"
+            assert overview.numbers[4].text() == "Longest queue: emails (shop) 3"
             assert not overview.numbers[5].text()  # that every queue has a consumer nobody knows
             assert f"dead: {REASON}" in overview._by_broker.text()
             assert "shop: ≥ 3 ready, 1 failed, no workers seen." in overview._by_broker.text()

@@ -52,7 +52,7 @@ class ArgumentForm(QWidget):
         names = [each.name for each in self._seen.named]
         names += [name for name in kwargs if name not in set(names)]
         if len(places) + len(names) > _MOST_FIELDS:
-            self.refuse("These are too many arguments for a form.")
+            self.refuse("Too many arguments for a form: edit them as JSON.")
             return
         keys: list[Key] = [*places, *names]
         if keys != list(self.fields):
@@ -94,8 +94,8 @@ class ArgumentForm(QWidget):
     def _hint(self, key: Key, field: QLineEdit) -> None:
         seen = self._of(key)
         field.setPlaceholderText(f"{seen.kind}, as last seen" if seen is not None and seen.kind else "")
-        runs = f"Given in {seen.runs:,} of {self._seen.runs:,} runs" if seen is not None else "Not seen in any run"
-        field.setToolTip(f"{runs}. A JSON value; empty: not given.")
+        runs = f"Set in {seen.runs:,} of {self._seen.runs:,} runs" if seen is not None else "Not seen in any run"
+        field.setToolTip(f"{runs}. JSON value; leave empty to omit it.")
 
     def _of(self, key: Key) -> SeenArgument | None:
         if isinstance(key, int):
@@ -115,12 +115,12 @@ class ArgumentForm(QWidget):
                 value = json.loads(text)
             except (ValueError, RecursionError) as error:
                 why = error.msg if isinstance(error, json.JSONDecodeError) else "it is nested too deeply"
-                problem = problem or f"{_title(key)} is not JSON: {why}. A text stands in quotes."
+                problem = problem or f"{_title(key)} is not valid JSON: {why}. Put strings in double quotes."
                 continue
             if isinstance(key, str):
                 kwargs[key] = value
             elif gap:
-                problem = problem or f"{gap} is empty, and {_title(key)} is given: write null for None."
+                problem = problem or f"{gap} is empty but {_title(key)} is set: enter null for None."
             else:
                 args.append(value)
         self.problem = problem

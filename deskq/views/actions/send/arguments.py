@@ -62,10 +62,10 @@ class SendArguments(QObject):
         self.form.expect(seen)
         self._known = seen.any
         runs = formats.count(seen.runs + seen.unread, "run")
-        words = f"as seen in {seen.runs:,} of {runs}" if seen.unread else f"as seen in {runs}"
+        words = f"from {seen.runs:,} of {runs}" if seen.unread else f"from {runs}"
         self.seen.setText(words if seen.any else "")
         self._offer_sides(seen.any)
-        self.seen.setToolTip("Celery tells no signatures. What was cut or hidden in a run is not used.")
+        self.seen.setToolTip("Events carry no signature. Cut or masked arguments are not used.")
         self._json_edited()
         self.turned.emit()
 

@@ -97,7 +97,7 @@ class SendDialog(Dialog):
         self.saved = QPushButton("Saved calls")
         self.saved.setMenu(QMenu(self.saved))
         self.last = QPushButton("Last arguments")
-        self.last.setToolTip("What deskq sent this task with last")
+        self.last.setToolTip("Arguments deskq last sent for this task")
         self.copy = QPushButton("Copy")
         self.show_task = QPushButton("Show in Tasks")
         self.show_task.hide()
@@ -181,7 +181,7 @@ class SendDialog(Dialog):
         """Esc: stops what is being sent, else closes. What was sent goes on."""
         if self.sending.running:
             self.sending.stop()
-            self.message.setText("Stopping after what is under way …")
+            self.message.setText("Stopping after the messages in progress…")
         else:
             super().reject()
 
@@ -223,7 +223,7 @@ class SendDialog(Dialog):
         task = self.fields.task.currentText().strip()
         found = await self.sending.last(task)
         if found is None:
-            self.message.setText(f"deskq has not sent “{formats.plain(task)}” yet." if task else "Which task?")
+            self.message.setText(f"deskq has not sent “{formats.plain(task)}” yet." if task else "Enter a task name.")
         else:
             self.fields.show_arguments(*found)
 
@@ -322,10 +322,10 @@ class SendDialog(Dialog):
 
     async def _send_if_new(self, plan: Plan, own_id: str) -> None:
         if own_id and await self.sending.known(own_id):
-            raise UserError(f"The history has a task {own_id} already: give another id, or none.")
+            raise UserError(f"Task {own_id} is already in the history. Enter another id, or clear the field.")
         route = plan.items[0].route
         if route is not None and await self.routes.again() != route:
-            raise UserError("Where it leads has changed since it was shown: look again, then send.")
+            raise UserError("The route changed since the preview. Review it, then send again.")
         await self.consumers.refuse_unseen(route or plan.items[0].queue)
         self._sent = [item.new_id for item in plan.items]
         for widget in (self.fields, self.go):
@@ -373,7 +373,7 @@ class SendDialog(Dialog):
         if len(ids) == 1:
             row = rows[0] if rows else None
             if row is None:
-                text = "Sent. No event of it yet."
+                text = "Sent. Waiting for the first event."
             else:
                 end = row.exception or row.result
                 ran = formats.runtime(row.runtime, exact=row.runtime_exact)

@@ -46,7 +46,7 @@ class SendFields(QWidget):
         self.arguments = SendArguments(self)
         self.args, self.kwargs = self.arguments.args, self.arguments.kwargs
         self.when = QComboBox()
-        self.when.addItems(["at once", "in", "at"])
+        self.when.addItems(["now", "in", "at"])
         self.when.setAccessibleName("When")
         self.countdown = _seconds("Countdown")
         self.eta = MomentEdit()
@@ -54,22 +54,22 @@ class SendFields(QWidget):
         self.hard, self.soft = _seconds("Hard time limit"), _seconds("Soft time limit")
         self.priority = QSpinBox()
         self.priority.setRange(-1, 255)
-        self.priority.setSpecialValueText("not given")
+        self.priority.setSpecialValueText("not set")
         self.headers, self.id = QLineEdit(), QLineEdit()
         self.headers.setFont(theme.mono_font())
         self.id.setFont(theme.mono_font())
         self.headers.setPlaceholderText('JSON, such as {"tenant": "eu-1"}')
-        self.id.setPlaceholderText("a random one")
-        self.ignore_result = QCheckBox("keep no result")
+        self.id.setPlaceholderText("random id")
+        self.ignore_result = QCheckBox("ignore the result")
         self.serializer = QComboBox()
         self.serializer.addItems(serializers())
         self.serializer.setAccessibleName("Serializer")
         self.tries = QSpinBox()
         self.tries.setRange(0, 1_000)
-        self.tries.setSpecialValueText("do not try again")
-        self.tries.setPrefix("try again × ")
+        self.tries.setSpecialValueText("do not retry publishing")
+        self.tries.setPrefix("retry publishing × ")
         self.tries.setToolTip(
-            "While the broker cannot be reached and nothing has left. What may have left is not sent again."
+            "Only while the broker is unreachable. A message that may have been sent is not repeated."
         )
         self.times = QSpinBox()
         self.times.setRange(1, 100_000)
@@ -113,11 +113,11 @@ class SendFields(QWidget):
     def call(self) -> Call:
         """Return the call; raises UserError with what is wrong."""
         if not self.task.currentText().strip():
-            raise UserError("Which task? Give its name.")
+            raise UserError("Enter a task name.")
         when = self.when.currentIndex()
         queue, exchange, routing_key = self.place.read()
         if self.place.by_exchange and not exchange:
-            raise UserError("Which exchange? Give its name.")
+            raise UserError("Enter an exchange name.")
         args, kwargs = self.arguments.read()
         return Call(
             task=self.task.currentText().strip(),
@@ -163,8 +163,8 @@ class SendFields(QWidget):
         word = plain_label(self.serializer.currentText())
         choice: QWidget = self.serializer if self.serializer.count() > 1 else word
         form.addRow("Seriali&zer", row_of(choice, self.ignore_result))
-        form.addRow("&Send it", row_of(self.times, self.rate))
-        form.addRow("B&roker away", row_of(self.tries))
+        form.addRow("&Copies", row_of(self.times, self.rate))
+        form.addRow("If b&roker is unreachable", row_of(self.tries))
         self._turn()
 
     def _connect(self) -> None:
@@ -208,6 +208,6 @@ def _seconds(name: str) -> QDoubleSpinBox:
     field.setRange(_NOT, 1e9)
     field.setDecimals(1)
     field.setSuffix(" s")
-    field.setSpecialValueText("not given")
+    field.setSpecialValueText("not set")
     field.setAccessibleName(name)
     return field

@@ -70,7 +70,7 @@ class ControlDialog(Dialog):
             return choice
         line = QLineEdit("" if parameter.default in (None, "") else str(parameter.default))
         if parameter.default == "":
-            line.setPlaceholderText("not given")
+            line.setPlaceholderText("not set")
         line.textChanged.connect(self._judge)
         return line
 
@@ -88,7 +88,7 @@ class ControlDialog(Dialog):
             self.go.setEnabled(False)
             return
         words = described(self._verb, arguments)
-        self.says.setText(formats.plain(f"A worker that is told this {words}. {self._verb.lasts}".strip()))
+        self.says.setText(formats.plain(f"Each worker {words}. {self._verb.lasts}".strip()))
         self.go.setEnabled(True)
 
     def _accept(self) -> None:

@@ -28,16 +28,16 @@ class Reply:
 
 def _line(reply: Reply) -> str:
     if reply.answer is None:
-        return "no answer: it is down, or busy"
+        return "no reply: the worker is down or busy"
     return formats.plain(" ".join(reply.answer.split())[:300])
 
 
 COLUMNS: Final[tuple[Column[Reply], ...]] = (
-    Column("worker", "Worker", "The node", lambda reply: formats.plain(reply.worker), width=190),
+    Column("worker", "Worker", "Worker name", lambda reply: formats.plain(reply.worker), width=190),
     Column(
         "answer",
-        "Answer",
-        "What it says",
+        "Reply",
+        "Reply of the worker",
         _line,
         state=lambda reply: "waiting" if reply.answer is None else "success",
         width=460,
@@ -60,7 +60,8 @@ class RepliesDialog(Dialog):
         names = sorted({*replies, *asked})
         silent = sum(name not in replies for name in names)
         self.summary = plain_label(
-            f"{formats.count(len(replies), 'answer')}{f', {silent:,} silent' if silent else ''}", muted=True
+            f"{formats.count(len(replies), 'reply', 'replies')}{f', {silent:,} without a reply' if silent else ''}",
+            muted=True,
         )
         self.model = SmallTableModel(COLUMNS, key=lambda reply: reply.worker, parent=self, sort="worker")
         self.model.replace(Reply(name, replies.get(name)) for name in names)

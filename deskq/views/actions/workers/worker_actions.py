@@ -27,8 +27,8 @@ from deskq.views.actions.workers.control_dialog import ControlDialog
 from deskq.views.actions.workers.replies_dialog import RepliesDialog
 from deskq.views.widgets.toast import UndoOffer
 
-_FORGOTTEN = "Workers forget it when they restart, unless they have --statedb."
-_AGAIN = "A worker that restarts, or joins, consumes it again."
+_FORGOTTEN = "Workers forget revocations when they restart, unless --statedb is set."
+_AGAIN = "Workers that start later consume the queue again."
 
 
 class Steering:
@@ -46,7 +46,7 @@ class Steering:
             return
         asked = QInputDialog(self._window)
         asked.setWindowTitle("Revoke and terminate")
-        asked.setLabelText("The signal that ends the process of those that run:")
+        asked.setLabelText("Signal for the processes of running tasks:")
         asked.setComboBoxItems(list(SIGNALS))
         asked.setOkButtonText("Preview…")
         asked.textValueSelected.connect(lambda signal: self._terminate(tasks, signal))
@@ -87,7 +87,7 @@ class Steering:
         """Ask for a stamped header, and preview that every task that has it is revoked, seen or unseen."""
         asked = QInputDialog(self._window)
         asked.setWindowTitle("Revoke by stamp")
-        asked.setLabelText("The stamped header of the tasks, as NAME=VALUE:")
+        asked.setLabelText("Stamped header (NAME=VALUE):")
         asked.setOkButtonText("Preview…")
         asked.textValueSelected.connect(partial(Steering._revoke_stamped, self))  # nobody else keeps this object
         asked.finished.connect(asked.deleteLater)
@@ -96,7 +96,7 @@ class Steering:
     def _revoke_stamped(self, text: str) -> None:
         name, equals, value = text.strip().partition("=")
         if not (name and equals):
-            self.say(f"“{text}” is no stamp: write it as NAME=VALUE.")
+            self.say(f"“{text}” is not a stamp. Write it as NAME=VALUE.")
             return
         self._preview(plan_revoke_stamped({name: value}, self._profile), button="Revoke", note=_FORGOTTEN)
 
@@ -131,7 +131,7 @@ class Steering:
         def read(journal: Any) -> StepPlan:
             paused = next((pause for pause in pauses(journal, name) if pause.queue == queue), None)
             if paused is None:
-                raise UserError(f"“{queue}” is not paused, as far as the journal knows.")
+                raise UserError(f"“{queue}” is not paused, according to the journal.")
             return undo_plan(journal, paused.action)
 
         try:

@@ -40,21 +40,21 @@ class ScheduleConflict(Dialog):
     def __init__(self, base: Entry, theirs: Entry | None, mine: Entry, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        self.setWindowTitle("Changed meanwhile")
+        self.setWindowTitle("Schedule changed by someone else")
         self._theirs = theirs
         self._mine = mine
         self._plain = [_plain(base), _plain(theirs), _plain(mine)]
         self.choices: dict[str, QButtonGroup] = {}
         what = "deleted" if theirs is None else "changed"
-        heading = plain_label(f"“{formats.plain(base.name)}” was {what} by somebody else meanwhile.", wrap=True)
+        heading = plain_label(f"Someone else {what} “{formats.plain(base.name)}” while you edited it.", wrap=True)
         heading.setFont(theme.heading_font())
         explained = plain_label(
-            "Nothing was written. Save would add it again as you have it."
+            "Nothing was written. Add it again to restore it with your changes."
             if theirs is None
-            else "Nothing was written. Choose for each field what shall be stored.",
+            else "Nothing was written. Choose a value for each field.",
             wrap=True,
         )
-        self.go = QPushButton("Add it again…" if theirs is None else "Use the chosen…")
+        self.go = QPushButton("Add it again…" if theirs is None else "Save chosen values…")
         cancel = QPushButton("Cancel")
         cancel.clicked.connect(self.reject)
         self.go.clicked.connect(self._resolve)
@@ -75,7 +75,7 @@ class ScheduleConflict(Dialog):
         self._allow()
 
     def _fill(self, grid: QGridLayout) -> None:
-        for column, title in enumerate(("", "It was", "It is now (theirs)", "You have (mine)")):
+        for column, title in enumerate(("", "Before", "Theirs (now)", "Mine")):
             grid.addWidget(plain_label(title, muted=True), 0, column)
         was, theirs, mine = self._plain
         for row, key in enumerate((key for key in dict.fromkeys([*was, *theirs, *mine]) if self._differs(key)), 1):

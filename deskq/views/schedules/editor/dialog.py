@@ -115,20 +115,20 @@ class ScheduleDialog(Dialog):
         box = QMessageBox(self)
         box.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         box.setText("Close without saving?")
-        box.setInformativeText("What you changed here is lost.")
-        close = box.addButton("Close", QMessageBox.ButtonRole.DestructiveRole)
-        box.setDefaultButton(box.addButton("Go on editing", QMessageBox.ButtonRole.RejectRole))
+        box.setInformativeText("Your changes will be lost.")
+        close = box.addButton("Discard changes", QMessageBox.ButtonRole.DestructiveRole)
+        box.setDefaultButton(box.addButton("Keep editing", QMessageBox.ButtonRole.RejectRole))
         close.clicked.connect(lambda: self.done(QDialog.DialogCode.Rejected))
         box.open()
 
     def _lay_out(self, old: Entry | None) -> None:
-        send, when, runs = QGroupBox("What"), QGroupBox("When"), QGroupBox("Next runs, if beat looks in time")
+        send, when, runs = QGroupBox("Task"), QGroupBox("Timing"), QGroupBox("Next runs, assuming beat is running")
         QVBoxLayout(send).addWidget(self.fields)
         inner = QVBoxLayout(when)
         inner.addWidget(self.when)
         if old is not None and old.shared_with:
             names = ", ".join(formats.plain(name) for name in old.shared_with[:3])
-            self.shared.setText(f"Change it for the others with this schedule too: {names}")
+            self.shared.setText(f"Also change the timing of {names}")
             self.shared.setToolTip(formats.tooltip("\n".join(old.shared_with)))
             inner.addWidget(self.shared)
         tables = QHBoxLayout()
@@ -179,7 +179,7 @@ class ScheduleDialog(Dialog):
             problem = str(error)
         lines = [] if entry is None else difference(self.old, as_stored(entry, self._store))
         if not problem and self.old is not None and not lines:
-            problem = "Nothing is changed yet."
+            problem = "No changes yet."
         self.problem.setText(formats.plain(problem))
         # A long value is cut, never the list: each field that changes is named.
         cut = [line if len(line) <= _LONGEST_CHANGE else f"{line[: _LONGEST_CHANGE - 1]}…" for line in lines]

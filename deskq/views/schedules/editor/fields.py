@@ -42,15 +42,15 @@ class EntryFields(QWidget):
         self.name = QLineEdit()
         self.task, self.queue = name_choice("Task"), name_choice("Queue")
         _placeholder(self.task, "such as report.build")
-        _placeholder(self.queue, "as the app routes it")
+        _placeholder(self.queue, "routed by the app")
         self.enabled = QCheckBox("on")
         self.args, self.kwargs, self.options = QLineEdit(), QLineEdit(), QLineEdit()
         self.priority, self.expires = QSpinBox(), QSpinBox()
         for spin, suffix, most in ((self.priority, "", 255), (self.expires, " s", 2_000_000_000)):
             spin.setRange(_UNSET, most)
-            spin.setSpecialValueText("not given")
+            spin.setSpecialValueText("not set")
             spin.setSuffix(suffix)
-        self.one_off = QCheckBox("once, then off")
+        self.one_off = QCheckBox("one-off: disable after the run")
         self.has_start, self.start = QCheckBox("not before"), MomentEdit()
         self.has_end, self.end = QCheckBox("not after"), MomentEdit()
         self.description = QLineEdit()
@@ -94,12 +94,12 @@ class EntryFields(QWidget):
         """Return the entry with this schedule; raises UserError with the first thing that is wrong."""
         shown = self._shown
         if not self.name.text().strip():
-            raise UserError("It needs a name.")
+            raise UserError("Enter a name.")
         if not self.task.currentText().strip():
-            raise UserError("It needs a task to send.")
+            raise UserError("Enter the task to send.")
         args = read_json("args", self.args.text() or "[]", list)
         kwargs = read_json("kwargs", self.kwargs.text() or "{}", dict)
-        given: dict[str, Any] = read_json("further options", self.options.text() or "{}", dict)
+        given: dict[str, Any] = read_json("options", self.options.text() or "{}", dict)
         if self.queue.currentText().strip():
             given["queue"] = self.queue.currentText().strip()
         for key, spin in (("priority", self.priority), ("expires", self.expires)):
@@ -162,7 +162,7 @@ class EntryFields(QWidget):
             more.addWidget(self.one_off)
         more.addStretch(1)
         form.addRow("Sending", more)
-        form.addRow("&Further options", self.options)
+        form.addRow("More o&ptions", self.options)
         span = QHBoxLayout()
         for name, box, moment in (("start_time", self.has_start, self.start), ("expires_at", self.has_end, self.end)):
             if self._keeps(name):
@@ -170,7 +170,7 @@ class EntryFields(QWidget):
                 span.addWidget(moment)
         if span.count():
             span.addStretch(1)
-            form.addRow("Only", span)
+            form.addRow("Active", span)
         if self._keeps("description"):
             form.addRow("&Description", self.description)
 

@@ -81,7 +81,7 @@ class IntervalPane(Pane):
         self.unit.setAccessibleName("Unit")
         for word, _, _ in UNITS:
             self.unit.addItem(word)
-        self.relative = QCheckBox("at multiples of it (relative)")
+        self.relative = QCheckBox("aligned to the clock (relative)")
         layout = QHBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addWidget(plain_label("every"))
@@ -147,7 +147,7 @@ class ClockedPane(Pane):
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addWidget(plain_label("at"))
         layout.addWidget(self.at)
-        layout.addWidget(plain_label("by this machine's clock", muted=True))
+        layout.addWidget(plain_label("time on this machine", muted=True))
         layout.addStretch(1)
 
     def show_schedule(self, schedule: Clocked) -> None:
@@ -169,7 +169,7 @@ class SolarPane(Pane):
         super().__init__()
         self.event_name = QComboBox()
         self.event_name.addItems(_EVENTS)
-        self.event_name.setAccessibleName("Event of the sun")
+        self.event_name.setAccessibleName("Solar event")
         self.latitude, self.longitude = QDoubleSpinBox(), QDoubleSpinBox()
         for field, limit, word in ((self.latitude, 90.0, "Latitude"), (self.longitude, 180.0, "Longitude")):
             field.setRange(-limit, limit)
@@ -286,7 +286,7 @@ def _numbers(text: str) -> tuple[int, ...]:
     try:
         return tuple(int(part) for part in text.replace(",", " ").split())
     except ValueError:
-        raise UserError(f"“{text}” is no list of whole numbers, such as 9, 17.") from None
+        raise UserError(f"“{text}” is not a list of whole numbers. Write it like 9, 17.") from None
 
 
 PANES: Final[dict[type, type[Pane]]] = {

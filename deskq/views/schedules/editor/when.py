@@ -60,7 +60,7 @@ class WhenEditor(QWidget):
             radio = QRadioButton(pane.title)
             radio.setEnabled(made in abilities.kinds)
             if made not in abilities.kinds:
-                radio.setToolTip("This store does not keep such schedules.")
+                radio.setToolTip("This store does not support this type of schedule.")
             radio.clicked.connect(partial(self._kind_chosen, pane.kind))
             self._group.addButton(radio)
             kinds.addWidget(radio)
@@ -92,7 +92,7 @@ class WhenEditor(QWidget):
         if completer is not None:
             completer.setCompletionMode(QCompleter.CompletionMode.PopupCompletion)
         self.zone_field.setEnabled(abilities.zoned)
-        self.zone_field.setToolTip("" if abilities.zoned else "All crontabs of this store are in its own zone.")
+        self.zone_field.setToolTip("" if abilities.zoned else "This store runs all crontabs in its own time zone.")
         self.zone_field.editTextChanged.connect(self._zone_edited)
         self.sentence = plain_label(wrap=True)
         self.sentence.setFont(theme.bold_font())

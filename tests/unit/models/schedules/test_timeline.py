@@ -70,7 +70,7 @@ def test_an_hour_that_happens_twice_is_told_apart() -> None:
     shown = made(["a", "b"], [Lane([at, at + 3_600])] * 2, first, second, marks=moved)
     assert "02:30 CEST: a and b" in collision_words(shown, first)
     assert "02:30 CET: a and b" in collision_words(shown, second)
-    assert "The clock goes back by 1 h 0 min to " in about_words(shown)
+    assert "Clock change: back by 1 h 0 min to " in about_words(shown)
     assert "forward by 30 min 0 s" in about_words(replace(shown, marks=(Mark(at, 3, day=False, moved=1_800),)))
 
 
@@ -80,8 +80,8 @@ def test_a_lane_says_how_often_or_when() -> None:
     clock = time.strftime("%H:%M", time.localtime(now))
     assert lane_words(shown, 0) == f"a · 1 run, the first {clock}"
     assert lane_words(shown, 0, now) == f"a · runs {clock}"
-    assert lane_words(shown, 1).startswith(f"b · about 11 runs, the first {clock} · computed until ")
-    assert lane_words(shown, 2) == "c · does not run any more"
+    assert lane_words(shown, 1).startswith(f"b · about 11 runs, the first {clock} · computed up to ")
+    assert lane_words(shown, 2) == "c · has no further runs"
     assert later_words(Lane(later=now + 40 * 86_400)).startswith("runs next ")
     with_sentence = replace(shown, rows=(row("a", "every day at 02:00, UTC"),))
     assert lane_words(with_sentence, 0) == f"a: every day at 02:00, UTC · 1 run, the first {clock}"
@@ -90,8 +90,8 @@ def test_a_lane_says_how_often_or_when() -> None:
 def test_what_is_left_out_is_said() -> None:
     shown = made(["a"], [Lane([1.0], cut=5.0)], disabled=2, unusable=1)
     assert about_words(shown) == (
-        "1 schedule from now on, by this machine's clock. No two start in the same minute. "
-        "Left out: 2 disabled, 1 that beat cannot use. 1 schedule is too dense to be computed to the end."
+        "1 schedule from now on, by this machine's clock. No two start in the same minute. Left out: 2 disabled, "
+        "1 invalid. 1 schedule is too frequent; only the first runs are shown."
     )
     nothing = made([], [], disabled=2, unusable=1)
     assert nothing_words(nothing) == (
