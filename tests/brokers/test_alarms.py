@@ -4,17 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, closing, contextmanager
+from typing import Any
 
 import pytest
 
 from deskq.brokers.ports import BrokerError
-from deskq.brokers.rabbitmq.alarms import AlarmProbe
+from deskq.brokers.rabbitmq.alarms import AlarmProbe, current_alarm
 from deskq.brokers.rabbitmq.broker import RabbitBroker
 from deskq.brokers.remote_control import NotTold, RemoteControl
 from deskq.doctor.advice.general import examine
 from deskq.doctor.finding import Step, lines
 from deskq.history.rows import WorkerRow
-from deskq.profiles import Profile
+from deskq.profiles import Profile, Safety
 from tests.support.celery_worker import CeleryWorker
 from tests.support.recording import Recording
 from tests.support.servers import RabbitServer
@@ -154,3 +155,14 @@ def test_workers_that_are_connected_stay_online(server: RabbitServer) -> None:
         finally:
             worker.kill()
             other.kill()
+
+
+@pytest.mark.parametrize("options", [{"safety": Safety.READ_ONLY}, {"silent": True}])
+def test_a_profile_that_sends_nothing_does_not_probe(server: RabbitServer, options: dict[str, Any]) -> None:
+    """Without the management API it does not know of an alarm, and says so."""
+    profile = Profile.from_url(server.url, management_url=NOWHERE, **options)
+    with memory_alarm(server), closing(AlarmProbe(profile)) as probe:
+        assert probe.alarm() is None
+        assert probe._connection is None
+        with pytest.raises(BrokerError):
+            current_alarm(profile)

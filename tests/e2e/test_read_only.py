@@ -27,7 +27,9 @@ from tests.support.sample_app import sample_client
 
 __all__ = ["run"]
 # Celery's inspect: a request to all, and a queue of one's own for the answers.
-REPLIES = re.compile(rb"(_kombu\.binding(_permanent)?\.)?([0-9a-f-]+\.)?reply\.celery\.pidbox|unacked(_index|_mutex)?")
+REPLIES = re.compile(
+    rb"(_kombu\.binding(_permanent)?\.)?(deskq\.)?([0-9a-f-]+\.)?reply\.celery\.pidbox|unacked(_index|_mutex)?"
+)
 PIDBOX = re.compile(rb"/\d+\.celery\.pidbox(/.*)?")
 NOT_A_READ = {"write", "admin", "dangerous", "blocking"}
 # What asks the server about itself, though Redis counts it among the commands of administrators.

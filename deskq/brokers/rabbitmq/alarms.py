@@ -53,11 +53,13 @@ def blocked_by(reason: str) -> Alarm:
 
 
 def current_alarm(profile: Profile) -> Alarm | None:
-    """Ask the management API, else as AlarmProbe does. Blocking; raises BrokerError."""
+    """Ask the management API, else as AlarmProbe does. Blocking; raises BrokerError, also where neither is allowed."""
     try:
         return alarm_of(Management(profile).alarms())
     except BrokerError:
         probe = AlarmProbe(profile)
+        if not probe.allowed:
+            raise
         try:
             return probe.alarm()
         finally:
@@ -70,16 +72,21 @@ class AlarmProbe:
     An unblocked broker returns the message, or refuses it where the user may not send, and forgets it. A blocked one
     says ``connection.blocked`` and reads nothing more from this connection, which is why it serves no other purpose.
     It says ``connection.unblocked`` when the alarm ends. Used by one thread at a time.
+
+    A read-only or silent profile publishes nothing, not even that: ``allowed`` is False, and no alarm is found.
     """
 
     def __init__(self, profile: Profile) -> None:
         self._profile = profile
+        self.allowed = profile.may_inspect_unasked
         self._connection: Any = None
         self._channel: Any = None
         self._reason: str | None = None
 
     def alarm(self) -> Alarm | None:
         """Return the alarm that is set now; raises BrokerError."""
+        if not self.allowed:
+            return None
         try:
             if self._connection is not None:
                 self._connection.process_data_events(time_limit=0)
