@@ -190,8 +190,9 @@ class App:
         """Close what an earlier run did not, and say what is unknown since; nothing is sent again."""
 
         def look(journal: Journal) -> int:
-            journal.recover()
-            journal.forget_old(time.time())
+            if not journal.read_only:
+                journal.recover()
+                journal.forget_old(time.time())
             return len(journal.unknown())
 
         unknown = await ask_journal(look, 0)

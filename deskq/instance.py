@@ -45,6 +45,8 @@ class FirstInstance:
         while time.monotonic() < deadline:
             if hand_over():
                 return False
+            if not paths.writable(self._lock.path.parent):
+                return True  # nothing is kept there: each one only looks
             if self._lock.acquire(patience=0.2):
                 return True
             if socket_path() is None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import stat
 import warnings
@@ -17,6 +18,7 @@ from deskq.errors import UserError
 _DIRS = PlatformDirs("deskq", appauthor=False)
 TEMPORARY: Final = Path("/tmp")
 """Not $TMPDIR: two starts of deskq may have different ones."""
+_UNWRITABLE: Final = (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOSPC, errno.EDQUOT)
 
 
 def _directory(kind: str, default: Callable[[], str]) -> Path:
@@ -33,9 +35,12 @@ def _directory(kind: str, default: Callable[[], str]) -> Path:
 
 
 def _made(path: Path) -> Path:
+    """Where nothing can be written there is nothing to make, but perhaps to read: whoever writes says why it fails."""
     try:
         path.mkdir(mode=0o700, parents=True, exist_ok=True)
     except OSError as error:
+        if error.errno in _UNWRITABLE:
+            return path
         raise UserError(f"Cannot make the directory {path}: make it writable or set DESKQ_HOME.", str(error)) from error
     return path
 
@@ -58,6 +63,25 @@ def log_dir() -> Path:
 def runtime_dir() -> Path:
     """Sockets and locks that need not survive a reboot."""
     return _directory("run", lambda: _DIRS.user_runtime_dir)
+
+
+def writable(folder: Path) -> bool:
+    """May this process write there, in the folder as it is or as it would be made?"""
+    with contextlib.suppress(OSError):  # one that may not be entered cannot be written either
+        while not folder.exists() and folder != folder.parent:
+            folder = folder.parent
+    return os.access(folder, os.W_OK, effective_ids=os.access in os.supports_effective_ids)
+
+
+def only_to_look() -> str:
+    """Return why nothing can be changed or kept, "" where it can."""
+    folder = state_dir()
+    if writable(folder):
+        return ""
+    return (
+        f"deskq only shows what is there: {folder} cannot be written. Nothing is recorded, changed or remembered; "
+        "make it writable, or set DESKQ_HOME."
+    )
 
 
 def short_runtime_dirs() -> Iterator[Path]:

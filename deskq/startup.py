@@ -31,6 +31,7 @@ from deskq.services.session import ProfileSession
 from deskq.views.shell.crash_report import CrashReports, say_message, unheard
 from deskq.views.shell.pictures import take_pictures
 from deskq.views.widgets import theme, window_state
+from deskq.views.widgets.toast import UndoOffer
 
 if TYPE_CHECKING:
     from deskq.demo.services import DemoServices
@@ -115,6 +116,8 @@ async def _window(profiles: list[Profile], log: CrashLog, application: QApplicat
     reports.offer_earlier()
     _close_on_signals(app)
     app.window.show()
+    if reason := paths.only_to_look():
+        UndoOffer(reason, None, app.window, milliseconds=0)
     for profile in profiles:
         app.add(profile)
     app.spawn(app.load_saved(), "saved profiles")  # a keyring that waits to be unlocked keeps nobody from closing

@@ -8,9 +8,11 @@ import time
 from importlib import resources
 from pathlib import Path
 from typing import Final
+from urllib.parse import quote
 
 import apsw
 
+from deskq import paths
 from deskq.errors import UserError
 from deskq.history.header import header_of
 from deskq.system import make_private
@@ -21,7 +23,10 @@ _BUSY_SECONDS: Final = 10.0
 
 
 def open_file(path: Path) -> apsw.Connection:
-    """Open or make it; raises UserError where it is none of this deskq's, and what SQLite and the disk raise."""
+    """Open or make it; raises UserError where it is none of this deskq's, and what SQLite and the disk raise.
+
+    One that is there and cannot be written is opened as it is, to be read.
+    """
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     _refuse_newer(path)
     make_private(path)  # it holds arguments of tasks
@@ -29,6 +34,29 @@ def open_file(path: Path) -> apsw.Connection:
     try:
         connection.set_busy_timeout(int(_BUSY_SECONDS * 1_000))
         _prepare(connection, path)
+    except (apsw.CantOpenError, apsw.ReadOnlyError):  # even to read it SQLite makes a file beside it
+        connection.close()
+        if not is_read_only(path):
+            raise
+        return _open_for_reading(path)
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def is_read_only(path: Path) -> bool:
+    """Is there a file that can be read, but neither written nor have a log beside it?"""
+    return paths.is_file(path) and not paths.writable(path.parent)
+
+
+def _open_for_reading(path: Path) -> apsw.Connection:
+    """Nobody can be writing it: it is read without the locks that would have to be written beside it."""
+    uri = f"file:{quote(str(path.absolute()))}?immutable=1"
+    connection = apsw.Connection(uri, flags=apsw.SQLITE_OPEN_READONLY | apsw.SQLITE_OPEN_URI)
+    try:
+        if _version(connection, path) != VERSION:
+            raise UserError(f"The journal {path} is of an older deskq, and cannot be carried over where it lies.")
     except BaseException:
         connection.close()
         raise

@@ -19,7 +19,7 @@ import apsw
 
 from deskq import paths
 from deskq.actions.journal import ages as journal_ages
-from deskq.actions.journal.database import open_file
+from deskq.actions.journal.database import is_read_only, open_file
 from deskq.actions.journal.encoding import as_json, line_of
 from deskq.actions.plan import AnyPlan, Item, Outcome, Plan, StepPlan, Verb
 from deskq.errors import UserError
@@ -80,6 +80,7 @@ class Journal:
 
     def __init__(self, path: Path | None = None) -> None:
         self.path = path or journal_path()
+        self.read_only = is_read_only(self.path)
         self._locks: dict[str, WriterLock] = {}
         try:
             self._connection = open_file(self.path)
