@@ -204,7 +204,7 @@ def test_an_entry_comes_back_as_it_was(django_store: DjangoBeatStore, new: Entry
 
 
 def named(name: str) -> dict[str, Any]:
-    """Options by which messages tell their entry: from version 2.6 on they do so by themselves."""
+    """Options by which messages tell their entry: from version 2.8 on they do so by themselves."""
     return {"headers": {"entry": name}}
 
 

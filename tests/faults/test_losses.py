@@ -139,7 +139,7 @@ def test_an_event_queue_that_goes_away(rabbit_server: RabbitServer) -> None:
 
 def _event_queues(server: RabbitServer, host: str) -> list[str]:
     names = [queue["name"] for queue in server.management("GET", f"/api/queues/{host}")]
-    return [name for name in names if name.startswith("deskq.") and not name.endswith(".dropped")]
+    return [name for name in names if name.startswith("deskq.") and not name.endswith((".dropped", ".pidbox"))]
 
 
 def _policy(server: RabbitServer, host: str) -> str | None:
