@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
-from deskq.actions.broker_change import accept, ask_identity, by_identity, change_of
+from deskq.actions.broker_change import accept, ask_identity, by_identity, change_of, doors
 from deskq.actions.plan import AnyPlan, StepPlan, Verb
 from deskq.errors import UserError
 from deskq.profiles import Profile, ProfileFile, Safety
@@ -97,6 +97,7 @@ def guard_at(profile: Profile, stores: Iterable[str] = (), *, ask_broker: bool =
     file = ProfileFile()
     saved = file.guards()
     own = next((one for one in saved if (one.name, one.url) == (profile.name, profile.url)), None)
+    stores = set(stores)
     urls = {profile.url, *stores}
     named: set[str] = set()
     if own is not None:
@@ -109,8 +110,11 @@ def guard_at(profile: Profile, stores: Iterable[str] = (), *, ask_broker: bool =
     others = [one for one in saved if one is not own]
     broker = ask_identity(profile) if ask_broker and found.safety is not Safety.READ_ONLY else None
     holds = holds_on(urls - named, saved)
-    if own is None:
-        holds = by_identity(holds, profile, saved, broker)
+    if found.safety is not Safety.READ_ONLY:
+        met = [(door, ask_identity(door)) for door in doors(urls & stores, profile)]
+        if own is None:
+            met.append((profile, broker))
+        holds = by_identity(holds, met, others, level(found.safety))
     for hold in [*holds_on(named, others, brokers_only=True), *holds]:
         found = _safer(found, hold, own)
     keeps = profile.history is None if own is None else profile.history_path() == own.history_path()

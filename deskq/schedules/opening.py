@@ -90,9 +90,13 @@ def open_store(url: str, profile: Profile | None = None) -> ScheduleStore:
     return BeatFileStore(unquote(rest.removeprefix("//")))
 
 
-def _redbeat(url: str, profile: Profile | None) -> ScheduleStore:
-    from deskq.schedules.stores.redbeat.store import RedBeatStore
+def server_of_redbeat(url: str, profile: Profile | None) -> Profile:
+    """Return how to reach the Redis that a store of redbeat is in; raises StoreError. See ``open_store``."""
+    return _server_of_redbeat(url.removeprefix(f"{StoreKind.REDBEAT}:"), profile)[0]
 
+
+def _server_of_redbeat(url: str, profile: Profile | None) -> tuple[Profile, dict[str, str]]:
+    """The same, and what the URL says of redbeat itself."""
     bare, given = _without_ours(_as_kombu(url))
     try:
         made = Profile.from_url(bare)
@@ -104,6 +108,13 @@ def _redbeat(url: str, profile: Profile | None) -> ScheduleStore:
         made = replace(profile, url=made.url, password=made.password or profile.password)
     if "master" in given:
         made = replace(made, redis=replace(made.redis, sentinel_master=given["master"]))
+    return made, given
+
+
+def _redbeat(url: str, profile: Profile | None) -> ScheduleStore:
+    from deskq.schedules.stores.redbeat.store import RedBeatStore
+
+    made, given = _server_of_redbeat(url, profile)
     query = urlencode(given, safe="/:{}")
     named = f"{StoreKind.REDBEAT}:{made.url}"
     if query:

@@ -8,6 +8,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from celery import Celery
+from celery.schedules import crontab
+from redbeat import RedBeatSchedulerEntry
 
 from deskq.actions.broker_change import ask_identity
 from deskq.actions.safety import guard_at
@@ -16,6 +19,7 @@ from deskq.history.known_broker import keep_broker, known_broker
 from deskq.history.writing.writer import History
 from deskq.profiles import PasswordStore, Profile, ProfileFile, Safety, SavedProfiles
 from deskq.protocol.identity import Identity
+from tests.support.middle import Middle
 from tests.support.recording import Recording
 from tests.support.servers import RedisServer
 from tests.support.waiting import wait_until
@@ -111,11 +115,31 @@ def test_the_same_broker_is_guarded_at_another_address(server: RedisServer, tmp_
     folder = server._extra[1]
     prod = saved(server.url, name="prod", safety=Safety.READ_ONLY)
     by_socket = Profile.from_url(f"redis+socket://{folder}?virtual_host=0", safety=Safety.FREE)
-    assert guard_at(by_socket).safety is Safety.FREE  # nobody has heard of it yet
+    assert "“prod” is read-only, and this is its broker" in guard_at(by_socket).forbids  # it is asked who it is
     keep_broker(prod.history_path(), ask_identity(prod) or Identity(product="none"))
+    assert "“prod” is read-only, and this is its broker" in guard_at(by_socket).forbids
+    keep_broker(prod.history_path(), Identity(product="Redis", ids=("before it restarted",)))
     assert "“prod” is read-only, and this is its broker" in guard_at(by_socket).forbids
     another = Profile.from_url(f"redis+socket://{folder}?virtual_host=1", safety=Safety.FREE)
     assert guard_at(another).safety is Safety.FREE
+
+
+@pytest.mark.parametrize("login", ["", "shop:p%40ss@"])
+def test_a_store_is_guarded_at_another_address(needs: Needs, login: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """Schedules of a guarded broker through another port, named by the store's URL or as a store of another profile."""
+    with needs(RedisServer) as server, Middle(server.port) as tunnel:
+        if login:
+            server.client().execute_command("ACL", "SETUSER", "shop", "on", ">p@ss", "~*", "&*", "+@all")
+        saved(server.url, name="prod", safety=Safety.READ_ONLY)
+        store = f"redis://{login}127.0.0.1:{tunnel.port}/0"
+        saved("redis://127.0.0.1:1/0", name="dev", schedule_stores=(f"redbeat:{store}",))
+        app = Celery("shop", broker=server.url)
+        app.conf.redbeat_redis_url = server.url
+        RedBeatSchedulerEntry("nightly", "reports.build", crontab(minute="0"), app=app).save()
+        for name in (store, f"redbeat:{store}", f"redbeat:{store}?prefix=redbeat:", "dev"):
+            assert main(["schedules", "delete", name, "nightly", "--yes"]) == 2, name
+            assert "“prod” is read-only, and this is its broker" in capsys.readouterr().err
+        assert server.client().exists("redbeat:nightly")
 
 
 def test_a_doubt_is_none_where_the_server_says_who_it_is(server: RedisServer, monkeypatch: pytest.MonkeyPatch) -> None:

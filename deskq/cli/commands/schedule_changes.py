@@ -16,7 +16,8 @@ from deskq.cli.parser.schedule_options import entry_given
 from deskq.cli.steps import carry_steps
 from deskq.errors import UserError
 from deskq.plain_text import json_text
-from deskq.profiles import Profile
+from deskq.profiles import Profile, Secret
+from deskq.profiles.urls import split_password
 from deskq.schedules.diff import Change, as_stored, changes_to, misfit
 from deskq.schedules.model import Entry, Owner, ScheduleStore, StoreError, Unfit
 from deskq.schedules.opening import open_store
@@ -102,7 +103,8 @@ def _change(options: argparse.Namespace, changes: Callable[[Sequence[Read]], tup
         read, found = changes(reading.reads)
         _refuse_unfit(read, found)
     # A store that was named by its URL asks, as a new profile does.
-    profile = reading.profile or Profile(name=read.store.title, url=read.store.url)
+    password = Secret(split_password(options.store)[1])
+    profile = reading.profile or Profile(name=read.store.title, url=read.store.url, password=password)
     if not found:
         print("Nothing to change.", file=sys.stderr)
         return 0
