@@ -83,10 +83,11 @@ class CrashLog:
             self._before = None
         if self._file is not None:
             faulthandler.disable()
-            name = self._file.name if isinstance(self._file.name, str) else ""
-            self._file.close()
+            with contextlib.suppress(OSError):  # what a full disk did not take is tried again
+                self._file.close()
             self._file = None
-            Path(name or self._folder / f"running-{os.getpid()}.fault").unlink(missing_ok=True)
+            with contextlib.suppress(OSError):
+                (self._folder / f"running-{os.getpid()}.fault").unlink()
 
     def listen(self, listener: Callable[[Report], None] | None) -> None:
         """Call this with each new report, in the thread of the exception."""

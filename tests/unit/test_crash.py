@@ -15,6 +15,7 @@ from deskq import crash_log as crash
 from deskq import paths
 from deskq.crash_log import CrashLog, redact
 from deskq.profiles import Profile
+from tests.support.small_disk import fill, small_file_system
 
 _ROOT = Path(__file__).resolve().parents[2]
 
@@ -147,3 +148,14 @@ def test_a_short_password_leaves_the_rest_readable() -> None:
     told = redact("error at redis://u:e@h/0: the connection ended", ["e", "h", "longer"])
     assert "the connection ended" in told
     assert "u:e@" not in told
+
+
+def test_a_run_on_a_full_disk_ends_without_a_word(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with small_file_system(tmp_path / "disk") as disk:
+        monkeypatch.setenv("DESKQ_HOME", str(disk))
+        log = CrashLog("test")
+        fill(disk)
+        log.begin()
+        log.note("the disk is full")
+        log.end()
+        assert list((disk / "log" / "crashes").iterdir()) == []
