@@ -233,6 +233,12 @@ def test_rabbitmq_with_a_memory_alarm_takes_nothing_and_nothing_is_in_doubt(
             publisher.check()
             assert publisher.publish(parcels(1))[0].sent
             wait_until(lambda: broker.sample(["emails"])[0].ready == 1, 10)
+            server.evaluate("vm_memory_monitor:set_vm_memory_high_watermark(0.0000001).")
+            (answer,) = publisher.publish(parcels(1))  # the alarm came after the check
+            assert answer.sent is None
+            assert "RabbitMQ takes no messages: its memory alarm is set." in answer.words
+            assert answer.words.endswith(".")
+            server.evaluate("vm_memory_monitor:set_vm_memory_high_watermark(0.6).")
 
 
 def test_rabbitmq_answers_for_each_of_many_on_their_way(rabbit_vhost_url: str) -> None:

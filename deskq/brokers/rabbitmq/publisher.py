@@ -113,7 +113,7 @@ class RabbitPublisher:
                         answers[place] = Answer(False, f"Not sent: {words}.")
                 confirms.wait(self._connection)
         except (pika.exceptions.AMQPError, OSError) as error:
-            problem = self._blocked or str(translate(error, self._profile))
+            problem = blocked_by(self._blocked).what if self._blocked else str(translate(error, self._profile))
             if isinstance(error, pika.exceptions.ChannelClosedByBroker) and error.reply_code in _REFUSALS:
                 refused = error.reply_text
             self.close()

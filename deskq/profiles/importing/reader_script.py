@@ -179,8 +179,10 @@ def plain(value: Any) -> Any:
     """Return the value as JSON can hold it."""
     if value is None or isinstance(value, (bool, int, float, str)):
         return value
-    if isinstance(value, (list, tuple)):
+    if isinstance(value, (list, tuple, range)):
         return [plain(item) for item in value]
+    if isinstance(value, bytes):
+        return value.decode("utf-8", "replace")
     if isinstance(value, dict):
         return {str(key): plain(item) for key, item in value.items()}
     return str(value)

@@ -24,7 +24,7 @@ from proj.urls import BROKER  # a module whose name deskq has too
 app = Celery("proj", broker=BROKER, backend="redis://:c4n4ry@cache:6380/3")
 app.conf.update(
     broker_transport_options={
-        "global_keyprefix": "shop:", "fanout_prefix": False, "fanout_patterns": True, "priority_steps": [0, 5],
+        "global_keyprefix": "shop:", "fanout_prefix": False, "fanout_patterns": True, "priority_steps": range(0, 10, 5),
         "sep": ":", "visibility_timeout": 7200, "odd": object(),
     },
     broker_use_ssl={"ssl_cert_reqs": ssl.CERT_NONE, "ssl_ca_certs": "/ca.pem"},
