@@ -138,7 +138,7 @@ def _words(changes: Sequence[Change]) -> str:
 
 def _warning(old: Entry | None) -> str:
     if old is not None and old.owner is Owner.CODE:
-        return "The app's own code defines it: beat's next start writes that again."
+        return "Defined in the app's code: beat restores that at its next start."
     return ""
 
 

@@ -19,7 +19,7 @@ def asked_password(options: argparse.Namespace, error: UserError) -> Secret | No
         return None
     print(f"deskq: {plain(str(error))}", file=sys.stderr)
     try:
-        text = getpass.getpass("Password, for this run: ", stream=sys.stderr)
+        text = getpass.getpass("Password (not saved): ", stream=sys.stderr)
     except EOFError:
         return None
     return Secret(text) if text else None

@@ -30,9 +30,7 @@ def profile_of(text: str, options: argparse.Namespace) -> Profile:
         if guard is not saved and profile.safety is saved.safety:  # nobody asked for less
             profile = under_guard(profile, [guard])
         else:
-            raise UserError(
-                f"“{guard.name}” is {level}: an option cannot lower that. Change the profile if that is meant."
-            )
+            raise UserError(f"“{guard.name}” is {level}; options cannot lower that. Edit the profile instead.")
     asked: Secret | None = getattr(options, "asked_password", None)  # see deskq/cli/asking.py
     return profile if asked is None else replace(profile, password=asked)
 

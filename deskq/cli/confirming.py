@@ -35,9 +35,9 @@ def confirmed(plan: AnyPlan, profile: Profile, options: argparse.Namespace) -> C
     if options.yes:
         return Confirmation(plan.id)
     if not sys.stdin.isatty():
-        raise UserError("Nobody can be asked here: look at it with --dry-run, then say --yes.")
+        raise UserError("No terminal to confirm on. Check with --dry-run, then add --yes.")
     if ask(f"{plan.title}? [y/N] ").strip().lower() not in ("y", "yes"):
-        raise UserError("Nothing was done.")
+        raise UserError("Cancelled; nothing was changed.")
     return Confirmation(plan.id)
 
 
@@ -55,7 +55,7 @@ def interruptible(stop: Callable[[], None]) -> Iterator[None]:
 def look_after(journal: Journal) -> None:
     """Close what an earlier run did not, and say so; forget what is too old."""
     for action in journal.recover():
-        print(f"deskq: an earlier action was cut off: see deskq journal {action}", file=sys.stderr)
+        print(f"deskq: an earlier action was interrupted. See: deskq journal {action}", file=sys.stderr)
     journal.forget_old(time.time())
 
 

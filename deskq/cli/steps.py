@@ -67,4 +67,4 @@ def _tell_end(plan: StepPlan, journal: Journal, options: argparse.Namespace, nam
         if row.words:
             print(f"{plain(row.queue)}: {row.outcome}. {plain(row.words)}")
     done = sum(row.outcome in ("done", "gone") for row in rows)
-    print(f"{done:,} of {len(rows):,} done. It stands in: deskq journal {plan.id}")
+    print(f"{done:,} of {len(rows):,} done. See: deskq journal {plan.id}")

@@ -118,7 +118,7 @@ def test_who_joins_or_is_silent_while_a_queue_is_paused(
 
     with frozen(idle):
         said = control("pause-queue", "second")
-    assert f"{idle.hostname} does not answer: it may go on with the queue." in said
+    assert f"{idle.hostname} does not answer: it may still consume the queue." in said
     control("add-consumer", "second", "--worker", idle.hostname)
     assert "not answer" not in control("pause-queue", "second")
     assert "second" not in queues(profile, solo) | queues(profile, idle)

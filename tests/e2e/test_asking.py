@@ -69,7 +69,7 @@ class Terminal:
 
 def test_it_is_asked_once_and_never_shown(guarded_url: str) -> None:
     terminal = Terminal("send", guarded_url, "sample.add", "--queue", "quiet", "--yes")
-    terminal.wait_for("Password, for this run:")
+    terminal.wait_for("Password (not saved):")
     terminal.type(PASSWORD)
     assert terminal.end() == 0, terminal.shown
     assert PASSWORD not in terminal.shown
@@ -79,10 +79,10 @@ def test_it_is_asked_once_and_never_shown(guarded_url: str) -> None:
 
 def test_a_second_refusal_is_an_error(guarded_url: str) -> None:
     terminal = Terminal("send", guarded_url, "sample.add", "--queue", "quiet", "--yes")
-    terminal.wait_for("Password, for this run:")
+    terminal.wait_for("Password (not saved):")
     terminal.type("wrong")
     assert terminal.end() == 2
-    assert terminal.shown.count("Password, for this run:") == 1
+    assert terminal.shown.count("Password (not saved):") == 1
     with redis.Redis.from_url(guarded_url, password=PASSWORD) as client:
         assert client.llen("quiet") == 0
 
@@ -90,4 +90,4 @@ def test_a_second_refusal_is_an_error(guarded_url: str) -> None:
 def test_nobody_is_asked_where_nobody_is(guarded_url: str) -> None:
     refused = deskq("send", guarded_url, "sample.add", "--yes")
     assert refused.returncode == 2
-    assert "Password, for this run" not in refused.stdout + refused.stderr
+    assert "Password (not saved)" not in refused.stdout + refused.stderr

@@ -85,7 +85,7 @@ class ControlDoer:
         """See Doer."""
         if self._profile.silent:
             raise UserError(
-                f"“{self._profile.name}” is silent: its workers are neither asked nor told anything. "
+                f"“{self._profile.name}” is silent: its workers cannot be inspected or controlled. "
                 "Turn that off in the profile to steer them."
             )
         self._remote.check()

@@ -83,7 +83,7 @@ def retry(options: argparse.Namespace) -> int:
     candidates = gather(profile, rows, queue=options.queue or "")
     if options.args is not None or options.kwargs is not None:
         if len(candidates) != 1:
-            raise UserError("--args and --kwargs are for one task: name its id.")
+            raise UserError("--args and --kwargs need exactly one task id.")
         candidates = [edited(candidates[0], options.args or "[]", options.kwargs or "{}")]
     left_out = [one for one in candidates if not one.sendable]
     candidates = [one for one in candidates if one.sendable]
@@ -123,11 +123,11 @@ def _chosen(reader: HistoryReader, options: argparse.Namespace) -> list[Any]:
             rows.append(row)
         return rows
     if not options.state:
-        raise UserError("Say which tasks: their ids, or --state FAILURE.")
+        raise UserError("Give task ids, or select tasks with --state FAILURE.")
     chosen = filter_of_targets(options, reader)
     rows = reader.tasks(chosen, limit=options.limit + 1)
     if len(rows) > options.limit:
-        raise UserError(f"More than {options.limit:,} tasks match. Narrow it down, or raise --limit.")
+        raise UserError(f"More than {options.limit:,} tasks match. Narrow the selection or raise --limit.")
     _tell_of_unknown_ends(reader, chosen)
     return rows[::-1]  # the oldest first, as they were sent
 
@@ -234,4 +234,4 @@ def _tell_end(plan: Plan, result: Progress, journal: Journal, options: argparse.
             parts.append(f"{count:,} {word}")
     print(", ".join(parts) + (f". {plain(result.words)}" if result.words else "."))
     if result.failed or result.unknown:
-        print(f"Each item stands in: deskq journal {plan.id}")
+        print(f"See each item with: deskq journal {plan.id}")

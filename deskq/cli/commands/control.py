@@ -35,12 +35,14 @@ def control(options: argparse.Namespace) -> int:
     """Tell workers, or ask them; see VERBS."""
     profile = profile_of(options.profile, options)
     if profile.silent:
-        raise UserError(f"“{profile.name}” is silent: its workers are neither asked nor told anything.")
+        raise UserError(f"“{profile.name}” is silent: its workers cannot be inspected or controlled.")
     if options.verb in ("pause-queue", "resume-queue"):
         return _pause_or_resume(profile, options)
     verb = VERBS.get(options.verb)
     if verb is None:
-        raise UserError(f"There is no verb “{options.verb}”: {', '.join([*VERBS, 'pause-queue', 'resume-queue'])}.")
+        raise UserError(
+            f"Unknown verb “{options.verb}”. Use one of: {', '.join([*VERBS, 'pause-queue', 'resume-queue'])}."
+        )
     arguments = read_arguments(verb, _given(verb, options.arguments))
     if not verb.changes:
         return _ask(verb, profile, options)
@@ -56,13 +58,13 @@ def revoke(options: argparse.Namespace) -> int:
     signal = options.signal.upper().removeprefix("SIG")
     if options.stamp:
         if options.ids or options.state:
-            raise UserError("--stamp says which tasks by itself: leave ids and --state out.")
+            raise UserError("--stamp cannot be combined with ids or --state.")
         stamps = dict(_pair(text, "--stamp") for text in options.stamp)
         plan = plan_revoke_stamped(stamps, profile, terminate=options.terminate, signal=signal)
     else:
         tasks = _tasks(profile, options)
         plan = plan_revoke(tasks, profile, terminate=options.terminate, signal=signal)
-    note = "Workers forget it when they restart, unless they have --statedb."
+    note = "Workers forget revoked ids when they restart, unless --statedb is set."
     if not options.stamp:
         ids = [step.source for step in plan.items]
         note = f"{ended_note(ended_already(profile, ids), len(ids))} {note}".strip()
@@ -76,12 +78,12 @@ def _tasks(profile: Profile, options: argparse.Namespace) -> list[tuple[str, str
         known = known_names(profile, options.ids)
         return [(uuid, known.get(uuid, "")) for uuid in dict.fromkeys(options.ids)]
     if not options.state:
-        raise UserError("Say which tasks: their ids, --state, or --stamp.")
+        raise UserError("Give task ids, --state or --stamp.")
     with contextlib.closing(HistoryReader(profile.history_path())) as reader:
         chosen = filter_of_targets(options, reader)
         rows = reader.tasks(chosen, limit=options.limit + 1)
     if len(rows) > options.limit:
-        raise UserError(f"More than {options.limit:,} tasks match. Narrow it down, or raise --limit.")
+        raise UserError(f"More than {options.limit:,} tasks match. Narrow the selection or raise --limit.")
     return [(row.uuid, row.name) for row in rows]
 
 
@@ -93,16 +95,16 @@ def _refuse_read_only(profile: Profile) -> None:
 def _pause_or_resume(profile: Profile, options: argparse.Namespace) -> int:
     """A queue that was paused several times, as workers joined, is resumed as often."""
     if len(options.arguments) != 1:
-        raise UserError(f"{options.verb} takes the name of one queue.")
+        raise UserError(f"{options.verb} needs exactly one queue name.")
     (queue,) = options.arguments
     _refuse_read_only(profile)
-    note = "A worker that restarts consumes it again."
+    note = "Workers that restart consume it again."
     if options.verb == "resume-queue":
         plans = _plan_resume(queue, profile)
     else:
         replies = _inspect(profile, "active_queues")
         plans = [plan_pause(queue, _consumers(replies, queue, options.worker), profile)]
-        silent = "" if options.worker else silent_nodes(profile, replies, (), may="it may go on with the queue")
+        silent = "" if options.worker else silent_nodes(profile, replies, (), may="it may still consume the queue")
         note = f"{silent} {note}".strip()
     status = 0
     for plan in plans:
@@ -118,7 +120,7 @@ def _plan_resume(queue: str, profile: Profile) -> list[StepPlan]:
             found = [pause for pause in pauses(journal, profile.name) if pause.queue == queue]
             plans = [undo_plan(journal, pause.action) for pause in found]
     if not plans:
-        raise UserError(f"“{queue}” is not paused, as far as the journal knows.")
+        raise UserError(f"“{queue}” is not paused, according to the journal.")
     return plans
 
 
@@ -201,5 +203,5 @@ def _given(verb: ControlVerb, texts: Sequence[str]) -> Mapping[str, str]:
 def _pair(text: str, what: str) -> tuple[str, str]:
     key, equals, value = text.partition("=")
     if not equals or not key:
-        raise UserError(f"{what} is written NAME=VALUE, not “{text}”.")
+        raise UserError(f"{what} must be NAME=VALUE, not “{text}”.")
     return key, value

@@ -45,14 +45,14 @@ def check(options: argparse.Namespace) -> int:
     path = history_of(options.history, options)
     found = problems(path, _progress("checked"))
     if not found:
-        print(f"{path} is sound.")
+        print(f"{path}: no damage found.")
         return 0
     for problem in found:
         print(plain(problem))
     if options.salvage:
         print(set_aside_and_salvage(path.resolve(), _progress("salvaged")))
         return 0
-    print(f"To begin anew with what is readable, keeping the damaged file: deskq history check --salvage {path}")
+    print(f"To salvage it into a new file and keep the damaged one: deskq history check --salvage {path}")
     return 1
 
 
@@ -125,7 +125,7 @@ def _lines(description: Description) -> list[tuple[str, str]]:
     ]
     lines += [("", _gap(gap)) for gap in description.gaps[-_GAPS_SHOWN:]]
     if len(description.gaps) > _GAPS_SHOWN:
-        lines.append(("", f"and {len(description.gaps) - _GAPS_SHOWN:,} older ones; all: --format json"))
+        lines.append(("", f"and {len(description.gaps) - _GAPS_SHOWN:,} older; list all with --format json"))
     if status.message:
         lines.append(("It says", status.message))
     return lines

@@ -54,7 +54,7 @@ def _undo(journal: Journal, options: argparse.Namespace) -> int:
 def _profile_named(name: str) -> str:
     if name in {profile.name for profile in ProfileFile().load()}:
         return name
-    raise UserError(f"No saved profile is called “{name}”: say where with --on URL.")
+    raise UserError(f"No saved profile “{name}”. Add --on URL.")
 
 
 def _print_actions(actions: list[ActionRow], form: str) -> None:

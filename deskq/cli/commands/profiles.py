@@ -43,7 +43,7 @@ def add(options: argparse.Namespace) -> int:
     """Save a new profile."""
     saved = saved_profiles(options)
     if any(profile.name == options.name for profile in saved.load()):
-        raise UserError(f"There is a profile “{options.name}” already. Remove it first, or choose another name.")
+        raise UserError(f"A profile “{options.name}” already exists. Remove it or choose another name.")
     profile = overridden(Profile.from_url(options.url, name=options.name), given_fields(options))
     if options.password_stdin:
         profile = replace(profile, password=Secret(sys.stdin.readline().rstrip("\n")))
@@ -61,7 +61,7 @@ def edit(options: argparse.Namespace) -> int:
     before = saved.named(options.name)
     given = given_fields(options)
     if not given and options.url is None:
-        raise UserError("Say what to change, for example: --safety read-only")
+        raise UserError("Give at least one option to change, such as --safety read-only")
     changed = overridden(before, given)
     if options.url is not None:
         made = Profile.from_url(options.url)
@@ -76,16 +76,16 @@ def edit(options: argparse.Namespace) -> int:
     if lowers_safety(before, changed) and not options.yes:
         levels = f"from {before.safety.value} to {changed.safety.value}"
         if not sys.stdin.isatty():
-            raise UserError(f"This lowers the level of “{before.name}” {levels}: say --yes if that is meant.")
+            raise UserError(f"This lowers the safety level of “{before.name}” {levels}. Add --yes to confirm.")
         if ask(f"Lower the level of “{before.name}” {levels}? [y/N] ").strip().lower() not in ("y", "yes"):
-            raise UserError("Nothing was changed.")
+            raise UserError("Cancelled; nothing was changed.")
     elif changed.url != before.url:
         _agree_to_lower(changed, saved, options)
     confirm(set(changed.schedule_stores) - set(before.schedule_stores))
     saved.put(changed, was=before.name)
     print(f"Saved “{changed.name}”.")
     if "" in forgotten:
-        print(f"Its server is another one now: give its password with: deskq profiles set-password {changed.name}")
+        print(f"The server changed. Set its password: deskq profiles set-password {changed.name}")
     return say_if_not_kept(saved.passwords, changed)
 
 
@@ -105,7 +105,7 @@ def rename(options: argparse.Namespace) -> int:
     saved = SavedProfiles(ProfileFile(), PasswordStore())
     profile = replace(saved.named(options.name), name=options.new)
     _, about_history = save_with_history(saved, profile, options.name)
-    print(f"“{options.name}” is “{options.new}” now. {about_history}".rstrip())
+    print(f"Renamed “{options.name}” to “{options.new}”. {about_history}".rstrip())
     return 0
 
 
@@ -141,7 +141,7 @@ def set_password(options: argparse.Namespace) -> int:
     )
     if place not in profile.secrets():
         known = ", ".join(("broker", "result-backend", "management-url", *profile.schedule_stores))
-        raise UserError(f"“{profile.name}” has no such URL. It can be for: {known}.")
+        raise UserError(f"“{profile.name}” has no such URL. Choose one of: {known}.")
     text = (
         sys.stdin.readline().rstrip("\n")
         if options.password_stdin

@@ -31,7 +31,7 @@ def run(options: argparse.Namespace) -> int:
         raise
     if options.name:
         if len(proposals) > 1:
-            raise UserError(f"There are {len(proposals)} profiles: one name does not do for them.")
+            raise UserError(f"--name fits one profile only; there are {len(proposals)}.")
         proposals = [replace(one, profile=replace(one.profile, name=options.name)) for one in proposals]
     known = {profile.name: profile for profile in ProfileFile().load()}
     proposals = _complete(proposals)
@@ -66,7 +66,7 @@ def export(options: argparse.Namespace) -> int:
         return 0
     path = paths.written(target)
     if path.exists():
-        raise UserError(f"There is a file {path} already. Remove it, or choose another name.")
+        raise UserError(f"{path} already exists. Remove it or choose another name.")
     write_private(path, text, "The profiles")
     print(f"Wrote {len(chosen)} of {len(profiles)} profiles to {path}, without passwords.")
     return 0
@@ -82,7 +82,7 @@ def _proposals(options: argparse.Namespace) -> list[Proposal]:
     if options.env:
         found = from_environment(os.environ)
         if not found:
-            raise UserError("The environment names no broker: there is no CELERY_BROKER_URL, nor the like.")
+            raise UserError("No broker in the environment. Set CELERY_BROKER_URL.")
         return found
     path = paths.written(options.file)
     if not path.exists():
@@ -90,7 +90,7 @@ def _proposals(options: argparse.Namespace) -> list[Proposal]:
     file = ProfileFile(path)
     found = [Proposal(profile, (("url", str(path)),)) for profile in file.load()]
     if not found:
-        raise UserError(" ".join(one.reason for one in file.faulty) or f"{path} holds no profiles.")
+        raise UserError(" ".join(one.reason for one in file.faulty) or f"{path} contains no profiles.")
     for one in file.faulty:
         print(f"Not imported: {plain(one.reason)}", file=sys.stderr)
     return found
@@ -111,14 +111,14 @@ def _complete(proposals: Sequence[Proposal]) -> list[Proposal]:
             check(proposal.profile)
         except UserError as error:
             place = dict(proposal.sources)["url"]
-            by_hand = f"{error} Give it by hand: deskq profiles add NAME URL …, with the URL from {place}."
+            by_hand = f"{error} Add it yourself: deskq profiles add NAME URL, with the URL from {place}."
             if len(proposals) == 1:
                 raise UserError(by_hand) from None
             print(f"Left out: {plain(proposal.profile.name)}. {plain(by_hand)}", file=sys.stderr)
         else:
             found.append(proposal)
     if not found:
-        raise UserError("None of them is complete.")
+        raise UserError("None of the profiles is complete.")
     return found
 
 
@@ -131,7 +131,7 @@ def _say(proposal: Proposal, saved: Profile | None) -> None:
 
 def _agreed(names: Sequence[str]) -> bool:
     if not sys.stdin.isatty():
-        raise UserError(f"It would overwrite {', '.join(names)}: say --yes, or give it a --name of its own.")
+        raise UserError(f"This overwrites {', '.join(names)}. Add --yes, or another --name.")
     return input(f"Overwrite {', '.join(plain(name) for name in names)}? [y/N] ").strip().lower() in ("y", "yes")
 
 

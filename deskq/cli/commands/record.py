@@ -25,7 +25,7 @@ def run(options: argparse.Namespace) -> int:
     elif options.profile:
         profile = profile_of(options.profile, options)
     else:
-        raise UserError("Say what to record: deskq record URL|PROFILE")
+        raise UserError("Give a broker: deskq record URL|PROFILE")
     path = profile.history_path()
     log = CrashLog("recorder")
     log.begin()

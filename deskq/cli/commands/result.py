@@ -23,7 +23,7 @@ def run(options: argparse.Namespace) -> int:
             values["raw"] = values["raw"].decode("utf-8", "backslashreplace")
         print(json_text(values, default=str))
     elif record is None:
-        print(f"{store.place} has no record of {plain(options.id)}: it may have expired, or was never stored.")
+        print(f"No result for {plain(options.id)} in {store.place}: expired, or never stored.")
     else:
         for key, value in asdict(record).items():
             if value not in (None, "", b"") and key not in ("raw", "arguments_are_reprs"):

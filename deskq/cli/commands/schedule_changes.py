@@ -143,7 +143,7 @@ def _editable(reads: Sequence[Read]) -> Read:
     found = [read for read in reads if not read.store.abilities.why_not]
     if len(found) > 1:
         kinds = ", ".join(read.store.kind.value for read in found)
-        raise UserError(f"Several stores can be changed: name one as PROFILE/KIND ({kinds}).")
+        raise UserError(f"Several stores are writable. Choose one as PROFILE/KIND ({kinds}).")
     if not found:
         raise StoreError(reads[0].store.abilities.why_not if reads else "No store could be read.")
     return found[0]
@@ -178,8 +178,8 @@ def _show(plan: StepPlan, changes: Sequence[Change], options: argparse.Namespace
         for line in change.lines:
             print(f"  {plain(line)}")
         if change.old is not None and change.old.owner is Owner.CODE:
-            print("  The app's own code defines it: beat's next start writes that again.")
+            print("  Defined in the app's code: beat restores that at its next start.")
         if change.old is not None and change.old.shared_with:
-            print(f"  Its schedule is used by {plain(', '.join(change.old.shared_with))} too.")
+            print(f"  Its timing is also used by {plain(', '.join(change.old.shared_with))}.")
     if len(changes) > _SHOWN:
         print(f"… and {len(changes) - _SHOWN:,} more")

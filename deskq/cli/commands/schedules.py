@@ -92,7 +92,7 @@ def show(options: argparse.Namespace) -> int:
 def print_next(options: argparse.Namespace) -> int:
     """Print the next runs in the schedule's zone; exit status 1 if there are none."""
     if options.count < 1:
-        raise UserError("--count is at least 1.")
+        raise UserError("--count must be at least 1.")
     with read_stores(options.store) as found:
         read, (entry,) = entries_named(found.reads, [options.name])
         runs = entry_runs(entry, read.store, after=time.time(), count=options.count)
@@ -119,7 +119,7 @@ def export(options: argparse.Namespace) -> int:
                 if isinstance(entry.schedule, Unreadable):
                     words = f"left out “{entry.name}”: {entry.schedule.reason}"
                 elif entry.name in entries:
-                    words = f"left out “{entry.name}” of {read.store.title}: another store has one of that name"
+                    words = f"left out “{entry.name}” of {read.store.title}: duplicate name"
                 else:
                     entries[entry.name] = entry
                     continue
@@ -150,7 +150,7 @@ def stores_of(text: str) -> tuple[list[ScheduleStore], Profile | None]:
     if not urls:
         wanted = f" of {kind}" if kind else ""
         raise UserError(
-            f"“{profile.name}” has no schedule store{wanted}: name one with deskq profiles edit --schedule-store URL."
+            f"“{profile.name}” has no schedule store{wanted}. Add one: deskq profiles edit --schedule-store URL"
         )
     return [open_store(url, profile) for url in urls], profile
 
@@ -188,10 +188,10 @@ def entries_named(reads: Sequence[Read], names: Sequence[str]) -> tuple[Read, li
     for name in names:
         having = [read for read in reads if any(entry.name == name for entry in read.content.entries)]
         if not having:
-            raise UserError(f"No store has an entry “{name}”: see deskq schedules list.")
+            raise UserError(f"No schedule “{name}”. List them with: deskq schedules list")
         if len(having) > 1:
             kinds = ", ".join(read.store.kind.value for read in having)
-            raise UserError(f"“{name}” is in several stores: name one as PROFILE/KIND ({kinds}).")
+            raise UserError(f"“{name}” is in several stores. Choose one as PROFILE/KIND ({kinds}).")
     for read in reads:
         entries = {entry.name: entry for entry in read.content.entries}
         if all(name in entries for name in names):

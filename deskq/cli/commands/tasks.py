@@ -27,7 +27,6 @@ def say_unreadable(reader: HistoryReader) -> None:
     """Tell of rows that were left out because they are damaged."""
     if reader.unreadable:
         print(
-            f"deskq: {reader.unreadable:,} tasks could not be read, the history is damaged there. "
-            f"See: deskq history check {reader.path}",
+            f"deskq: {reader.unreadable:,} tasks unreadable (damaged history). Run: deskq history check {reader.path}",
             file=sys.stderr,
         )

@@ -14,57 +14,67 @@ def add_acting(commands: Any, command: Callable[..., argparse.ArgumentParser]) -
     sending = command(
         commands,
         "send",
-        "Send a task: shows what will go out, asks, and confirms that the broker has it.",
+        "Send a task. Shows the message, asks, and reports whether the broker accepted it.",
         "deskq send shop mail.send --args '[8812]' --queue emails --dry-run",
         "acting:send",
     )
     sending.add_argument("profile", metavar="URL|PROFILE")
     sending.add_argument("task", metavar="TASK", help="the task's name")
     sending.add_argument("--args", default="[]", metavar="JSON", help="a list")
-    sending.add_argument("--kwargs", default="{}", metavar="JSON", help="an object")
+    sending.add_argument("--kwargs", default="{}", metavar="JSON", help="JSON object of keyword arguments")
     where = sending.add_mutually_exclusive_group()
     where.add_argument("--queue", metavar="Q", help="the queue (celery)")
-    where.add_argument("--exchange", metavar="E", help="this exchange instead of a queue")
-    sending.add_argument("--routing-key", metavar="K", help="with this routing key, through the exchange")
+    where.add_argument("--exchange", metavar="E", help="publish to this exchange instead of a queue")
+    sending.add_argument("--routing-key", metavar="K", help="routing key for --exchange")
     when = sending.add_mutually_exclusive_group()
-    when.add_argument("--countdown", type=float, metavar="S", help="run it not before so many seconds have passed")
-    when.add_argument("--eta", metavar="ISO", help="run it not before this time; UTC unless it has an offset")
-    sending.add_argument("--expires", type=float, metavar="S", help="do not run it after so many seconds")
+    when.add_argument("--countdown", type=float, metavar="S", help="earliest start, in seconds from now")
+    when.add_argument("--eta", metavar="ISO", help="earliest start (ISO time); UTC unless it has an offset")
+    sending.add_argument("--expires", type=float, metavar="S", help="expire after this many seconds")
     sending.add_argument("--priority", type=int, metavar="N", help="0 to 9; on Redis 0 is served first")
-    sending.add_argument("--time-limit", type=float, metavar="S", help="kill it after so many seconds")
-    sending.add_argument("--soft-time-limit", type=float, metavar="S", help="warn it after so many seconds")
-    sending.add_argument("--headers", default="{}", metavar="JSON", help="further headers: an object")
-    sending.add_argument("--serializer", default="json", metavar="S", help="json (the default); yaml, msgpack if there")
-    sending.add_argument("--ignore-result", action="store_true", help="keep no result")
+    sending.add_argument("--time-limit", type=float, metavar="S", help="hard time limit in seconds")
+    sending.add_argument("--soft-time-limit", type=float, metavar="S", help="soft time limit in seconds")
+    sending.add_argument("--headers", default="{}", metavar="JSON", help="extra headers (JSON object)")
+    sending.add_argument(
+        "--serializer", default="json", metavar="S", help="json (default); yaml or msgpack if installed"
+    )
+    sending.add_argument("--ignore-result", action="store_true", help="do not store the result")
     sending.add_argument("--id", metavar="UUID", help="the new task's id (a random one)")
-    sending.add_argument("--times", type=int, default=1, metavar="N", help="send it so many times (1)")
+    sending.add_argument("--times", type=int, default=1, metavar="N", help="number of copies (1)")
     sending.add_argument(
         "--tries",
         type=int,
         default=0,
         metavar="N",
-        help="while the broker cannot be reached and nothing has left, try again so many times (0)",
+        help="times to retry while the broker is unreachable and nothing was sent (0)",
     )
     _shared(sending)
     retrying = command(
         commands,
         "retry",
-        "Send failed tasks anew, as new tasks. Arguments that are not known for certain are never guessed.",
+        "Retry tasks as new tasks. Arguments are never guessed: tasks whose arguments are uncertain are left out.",
         "deskq retry shop --state FAILURE --name 'mail.*' --canary --dry-run",
         "acting:retry",
     )
     retrying.add_argument("profile", metavar="URL|PROFILE")
-    retrying.add_argument("ids", nargs="*", metavar="UUID", help="which tasks")
-    retrying.add_argument("--state", action="append", default=[], metavar="S", help="all tasks in this state")
-    retrying.add_argument("--name", action="append", default=[], metavar="N", help="of this name; * is a wildcard")
-    retrying.add_argument("--from-queue", action="append", default=[], metavar="Q", help="that came from this queue")
-    retrying.add_argument("--text", default="", metavar="T", help="with these words in id, name, arguments, exception")
-    retrying.add_argument("--limit", type=int, default=10_000, metavar="N", help="refuse to retry more (10,000)")
-    retrying.add_argument("--queue", metavar="Q", help="send them to this queue (where each came from)")
-    retrying.add_argument("--canary", action="store_true", help="send one, wait for its success, then the rest")
+    retrying.add_argument("ids", nargs="*", metavar="UUID", help="ids of the tasks")
+    retrying.add_argument("--state", action="append", default=[], metavar="S", help="tasks in this state")
+    retrying.add_argument(
+        "--name", action="append", default=[], metavar="N", help="tasks with this name; * is a wildcard"
+    )
+    retrying.add_argument("--from-queue", action="append", default=[], metavar="Q", help="tasks sent to this queue")
+    retrying.add_argument(
+        "--text", default="", metavar="T", help="tasks with this text in id, name, arguments or exception"
+    )
+    retrying.add_argument(
+        "--limit", type=int, default=10_000, metavar="N", help="refuse to retry more tasks than this (10,000)"
+    )
+    retrying.add_argument("--queue", metavar="Q", help="target queue (default: the original queue)")
+    retrying.add_argument("--canary", action="store_true", help="try one first; continue if it succeeds")
     retrying.add_argument("--keep-root", action="store_true", help="keep the root id of the canvas")
-    retrying.add_argument("--args", metavar="JSON", help="other arguments, for one task: a list")
-    retrying.add_argument("--kwargs", metavar="JSON", help="other arguments, for one task: an object")
+    retrying.add_argument("--args", metavar="JSON", help="replace the arguments of a single task (JSON list)")
+    retrying.add_argument(
+        "--kwargs", metavar="JSON", help="replace the keyword arguments of a single task (JSON object)"
+    )
     _shared(retrying)
     _revoke(commands, command)
     _abort(commands, command)
@@ -72,15 +82,15 @@ def add_acting(commands: Any, command: Callable[..., argparse.ArgumentParser]) -
     showing = command(
         commands,
         "journal",
-        "Show what deskq changed: who, when, what was sent, and how each item ended.",
+        "Show the journal: who changed what, when, and with which outcome.",
         "deskq journal emails --format json",
         "journal:run",
     )
-    showing.add_argument("text", nargs="?", default="", help="an action's id for its items, or words to search for")
-    showing.add_argument("--limit", type=int, default=100, metavar="N", help="at most so many actions (100)")
+    showing.add_argument("text", nargs="?", default="", help="action id to list its items, or text to search for")
+    showing.add_argument("--limit", type=int, default=100, metavar="N", help="most actions to list (100)")
     showing.add_argument("--resolve", metavar="URL|PROFILE", help="check unknown items; sends nothing")
-    showing.add_argument("--undo", metavar="ACTION", help="take this action back, as far as it can be")
-    showing.add_argument("--on", metavar="URL|PROFILE", help="where to take it back (the action's own profile)")
+    showing.add_argument("--undo", metavar="ACTION", help="undo this action as far as possible")
+    showing.add_argument("--on", metavar="URL|PROFILE", help="profile to undo it on (default: the action's own)")
     _asking(showing)
     showing.add_argument("--format", choices=("table", "json", "csv"), default="table")
     add_profile_options(showing)
@@ -90,22 +100,28 @@ def _revoke(commands: Any, command: Callable[..., argparse.ArgumentParser]) -> N
     parser = command(
         commands,
         "revoke",
-        "Revoke tasks: workers do not start them. With --terminate those that run are ended.",
+        "Revoke tasks so that workers skip them; --terminate also kills running ones.",
         "deskq revoke shop 3f1c… --terminate --signal INT",
         "control:revoke",
     )
     parser.add_argument("profile", metavar="URL|PROFILE")
-    parser.add_argument("ids", nargs="*", metavar="UUID", help="which tasks")
-    parser.add_argument("--state", action="append", default=[], metavar="S", help="all tasks in this state")
-    parser.add_argument("--name", action="append", default=[], metavar="N", help="of this name; * is a wildcard")
-    parser.add_argument("--from-queue", action="append", default=[], metavar="Q", help="that came from this queue")
-    parser.add_argument("--text", default="", metavar="T", help="with these words in id, name, arguments, exception")
-    parser.add_argument("--limit", type=int, default=10_000, metavar="N", help="refuse to revoke more (10,000)")
+    parser.add_argument("ids", nargs="*", metavar="UUID", help="ids of the tasks")
+    parser.add_argument("--state", action="append", default=[], metavar="S", help="tasks in this state")
     parser.add_argument(
-        "--stamp", action="append", default=[], metavar="NAME=VALUE", help="all with this stamped header"
+        "--name", action="append", default=[], metavar="N", help="tasks with this name; * is a wildcard"
     )
-    parser.add_argument("--terminate", action="store_true", help="end the process of those that run")
-    parser.add_argument("--signal", default="TERM", metavar="S", help="by this signal (TERM)")
+    parser.add_argument("--from-queue", action="append", default=[], metavar="Q", help="tasks sent to this queue")
+    parser.add_argument(
+        "--text", default="", metavar="T", help="tasks with this text in id, name, arguments or exception"
+    )
+    parser.add_argument(
+        "--limit", type=int, default=10_000, metavar="N", help="refuse to revoke more tasks than this (10,000)"
+    )
+    parser.add_argument(
+        "--stamp", action="append", default=[], metavar="NAME=VALUE", help="tasks with this stamped header"
+    )
+    parser.add_argument("--terminate", action="store_true", help="kill the processes of running tasks")
+    parser.add_argument("--signal", default="TERM", metavar="S", help="signal for --terminate (TERM)")
     _asking(parser)
     parser.add_argument("--format", choices=("table", "json"), default="table")
     add_profile_options(parser)
@@ -115,14 +131,14 @@ def _abort(commands: Any, command: Callable[..., argparse.ArgumentParser]) -> No
     parser = command(
         commands,
         "abort",
-        "Abort abortable tasks: those that look for it, with is_aborted(), stop. A stored result is never overwritten.",
+        "Ask abortable tasks to stop; they must call is_aborted(). Never overwrites a result.",
         "deskq abort shop 3f1c… --backend redis://localhost:6379/1",
         "abort:run",
     )
     parser.add_argument("profile", metavar="URL|PROFILE")
-    parser.add_argument("ids", nargs="+", metavar="UUID", help="which tasks")
+    parser.add_argument("ids", nargs="+", metavar="UUID", help="ids of the tasks")
     parser.add_argument(
-        "--backend", dest="profile.result_backend", metavar="URL", help="the result backend; short for --result-backend"
+        "--backend", dest="profile.result_backend", metavar="URL", help="result backend URL; same as --result-backend"
     )
     _asking(parser)
     parser.add_argument("--format", choices=("table", "json"), default="table")
@@ -141,9 +157,13 @@ def _control(commands: Any, command: Callable[..., argparse.ArgumentParser]) -> 
     )
     parser.add_argument("profile", metavar="URL|PROFILE")
     parser.add_argument("verb", metavar="VERB")
-    parser.add_argument("arguments", nargs="*", metavar="ARGUMENT", help="VALUE in its place, or NAME=VALUE")
+    parser.add_argument("arguments", nargs="*", metavar="ARGUMENT", help="positional VALUE or NAME=VALUE")
     parser.add_argument(
-        "--worker", action="append", default=[], metavar="W", help="this node (all); * is a wildcard; may be repeated"
+        "--worker",
+        action="append",
+        default=[],
+        metavar="W",
+        help="worker name (default: all); * is a wildcard; repeatable",
     )
     _asking(parser)
     parser.add_argument("--format", choices=("table", "json"), default="table")
@@ -152,8 +172,8 @@ def _control(commands: Any, command: Callable[..., argparse.ArgumentParser]) -> 
 
 def _asking(parser: argparse.ArgumentParser) -> None:
     mix_options(parser)
-    parser.add_argument("--dry-run", action="store_true", help="show the plan, change nothing")
-    parser.add_argument("--yes", action="store_true", help="do not ask")
+    parser.add_argument("--dry-run", action="store_true", help="show the plan and change nothing")
+    parser.add_argument("--yes", action="store_true", help="skip the confirmation")
     parser.add_argument(
         "--confirm-name",
         metavar="NAME",
@@ -162,7 +182,7 @@ def _asking(parser: argparse.ArgumentParser) -> None:
 
 
 def _shared(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--rate", type=float, default=0.0, metavar="N", help="at most so many a second; 0: no limit")
+    parser.add_argument("--rate", type=float, default=0.0, metavar="N", help="messages per second; 0 for no limit")
     _asking(parser)
     parser.add_argument("--format", choices=("table", "json"), default="table")
     add_profile_options(parser)

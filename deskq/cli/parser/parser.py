@@ -90,10 +90,12 @@ def _demo(commands: Any) -> None:
         "deskq demo --headless --seconds 20 --pictures pictures",
         "window:run_demo",
     )
-    parser.add_argument("--headless", action="store_true", help="no screen: save pictures, print a summary, end")
+    parser.add_argument(
+        "--headless", action="store_true", help="run without a window: save pictures, print a summary, exit"
+    )
     parser.add_argument("--seconds", type=float, default=20.0, metavar="N", help="seconds of traffic (headless)")
     parser.add_argument("--pictures", metavar="DIR", help="where to save a picture of every view (headless)")
-    parser.add_argument("--broker", metavar="URL", help="use this Redis instead of the embedded one (an empty one)")
+    parser.add_argument("--broker", metavar="URL", help="use this empty Redis database instead of the embedded server")
     parser.add_argument("--rate", type=float, default=25.0, metavar="N", help="tasks a second")
 
 
@@ -120,49 +122,53 @@ def _tasks(commands: Any) -> None:
     )
     parser.add_argument("history", metavar="HISTORY|PROFILE", help="a history file, a profile's name, or its URL")
     _add_task_filter(parser)
-    parser.add_argument("--limit", type=int, default=100, metavar="N", help="at most so many (100); 0 means all")
+    parser.add_argument("--limit", type=int, default=100, metavar="N", help="most tasks to list (100); 0 for all")
     parser.add_argument("--format", choices=("table", "json", "csv"), default="table")
     add_profile_options(parser)
 
 
 def _add_task_filter(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--state", action="append", default=[], metavar="S", help=f"one of {_STATES}, or a custom one")
+    parser.add_argument(
+        "--state", action="append", default=[], metavar="S", help=f"one of {_STATES}, or a custom state"
+    )
     parser.add_argument("--name", action="append", default=[], metavar="N", help="task name; * is a wildcard")
     parser.add_argument("--queue", action="append", default=[], metavar="Q", help="queue name; * is a wildcard")
     parser.add_argument("--worker", action="append", default=[], metavar="W", help="worker name; * is a wildcard")
-    parser.add_argument("--text", default="", metavar="T", help="words in id, name, arguments or exception")
+    parser.add_argument("--text", default="", metavar="T", help="text in id, name, arguments or exception")
     parser.add_argument(
         "--filter",
         default="",
         metavar="F",
         help='filter as in the window, like "state:FAILURE runtime:>1 args:8812 since:1h"',
     )
-    parser.add_argument("--since", default="", metavar="SPAN", help="first seen in the last 90s, 15m, 6h or 7d")
+    parser.add_argument(
+        "--since", default="", metavar="SPAN", help="first seen within this time span: 90s, 15m, 6h or 7d"
+    )
 
 
 def _history(commands: Any) -> None:
     parser: argparse.ArgumentParser = commands.add_parser(
-        "history", help="Look after a history file.", description="Look after a history file."
+        "history", help="Inspect and maintain history files.", description="Inspect and maintain history files."
     )
     verbs = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
     about = _command(
-        verbs, "info", "Say what a history holds.", "deskq history info shop.sqlite", "history:print_description"
+        verbs, "info", "Show what a history contains.", "deskq history info shop.sqlite", "history:print_description"
     )
     about.add_argument("--format", choices=("table", "json"), default="table")
     checking = _command(
         verbs,
         "check",
-        "Look through a whole history for damage; exit status 1 if there is any.",
+        "Check a whole history for damage; exits with 1 if there is any.",
         "deskq history check shop.sqlite",
         "history:check",
     )
     checking.add_argument(
-        "--salvage", action="store_true", help="if it is damaged, set it aside and begin anew with what is readable"
+        "--salvage", action="store_true", help="if damaged, set it aside and salvage what is readable into a new file"
     )
     compacting = _command(
         verbs,
         "compact",
-        "Make a history as small as it can be; no recorder may be at work on it.",
+        "Compact a history file. Stop its recorder first.",
         "deskq history compact shop.sqlite",
         "history:compact_file",
     )
@@ -176,13 +182,13 @@ def _history(commands: Any) -> None:
     exporting = _command(
         verbs,
         "export",
-        "Write all tasks, or those that match, newest first.",
+        "Export all or matching tasks, newest first.",
         "deskq history export shop.sqlite --state FAILURE --since 7d --format csv --output failures.csv",
         "history:export",
     )
     _add_task_filter(exporting)
     exporting.add_argument("--format", choices=("json", "csv"), default="json")
-    exporting.add_argument("--output", metavar="FILE", help="write there, all or nothing, instead of to the terminal")
+    exporting.add_argument("--output", metavar="FILE", help="output file; written completely or not at all")
     for verb in (about, checking, compacting, copying, exporting):
         verb.add_argument("history", metavar="HISTORY|PROFILE", help="a history file, a profile's name, or its URL")
         add_profile_options(verb)
@@ -207,7 +213,7 @@ def _doctor(commands: Any) -> None:
     parser = _command(
         commands,
         "doctor",
-        "Examine a broker and its workers, and say what to change.",
+        "Check a broker and its workers, and suggest changes.",
         "deskq doctor redis://localhost:6379/0",
         "doctor:run",
     )

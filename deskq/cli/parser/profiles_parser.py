@@ -21,14 +21,14 @@ def add_profile_verbs(verbs: Any, command: Command) -> None:
         "profiles:edit",
     )
     editing.add_argument("name", metavar="NAME")
-    editing.add_argument("--url", metavar="URL", help="another broker; a password in it is kept in the keyring")
-    editing.add_argument("--yes", action="store_true", help="lower the level of safety without asking")
+    editing.add_argument("--url", metavar="URL", help="new broker URL; a password in it goes into the keyring")
+    editing.add_argument("--yes", action="store_true", help="lower the safety level without asking")
     add_profile_options(editing)
     allow_password_file(editing)
     renaming = command(
         verbs,
         "rename",
-        "Give a profile another name; passwords and history go along.",
+        "Rename a profile; its passwords and history move with it.",
         "deskq profiles rename shop bookshop",
         "profiles:rename",
     )
@@ -48,18 +48,21 @@ def add_profile_verbs(verbs: Any, command: Command) -> None:
     )
     moving.add_argument("name", metavar="NAME")
     place = moving.add_mutually_exclusive_group(required=True)
-    place.add_argument("--before", metavar="OTHER", help="put it before this one")
+    place.add_argument("--before", metavar="OTHER", help="move it before this profile")
     place.add_argument("--last", action="store_true", help="put it at the end")
     _import(verbs, command)
     exporting = command(
         verbs,
         "export",
-        "Write profiles without passwords, for somebody else.",
+        "Export profiles, without passwords, to share them.",
         "deskq profiles export shop shop.toml",
         "profiles_import:export",
     )
     exporting.add_argument(
-        "names", nargs="*", metavar="NAME", help="which ones (all); a last one that ends in .toml, or -, is the FILE"
+        "names",
+        nargs="*",
+        metavar="NAME",
+        help="profiles (default: all), then FILE: a name ending in .toml, or - for stdout",
     )
 
 
@@ -67,7 +70,7 @@ def _import(verbs: Any, command: Command) -> None:
     parser = command(
         verbs,
         "import",
-        "Make profiles of a Celery app, of Django settings, of the environment, or of an exported file.",
+        "Import profiles from a Celery app, Django settings, the environment or a file.",
         "deskq profiles import --app proj --folder ~/src/proj",
         "profiles_import:run",
     )
@@ -76,13 +79,15 @@ def _import(verbs: Any, command: Command) -> None:
     source.add_argument("--django", metavar="SETTINGS", help="a settings module of Django, like proj.settings")
     source.add_argument("--env", action="store_true", help="variables like CELERY_BROKER_URL")
     source.add_argument("file", nargs="?", metavar="FILE", help="a file that deskq profiles export wrote")
-    parser.add_argument("--folder", metavar="DIR", default=".", help="where the app or the project is (here)")
+    parser.add_argument("--folder", metavar="DIR", default=".", help="project folder (default: current folder)")
     parser.add_argument("--python", metavar="PATH", help="the project's Python (.venv/bin/python in its folder)")
-    parser.add_argument("--timeout", type=float, default=15.0, metavar="S", help="seconds that reading may take (15)")
-    parser.add_argument("--name", metavar="N", help="call the profile so")
+    parser.add_argument(
+        "--timeout", type=float, default=15.0, metavar="S", help="time limit for reading, in seconds (15)"
+    )
+    parser.add_argument("--name", metavar="N", help="name of the new profile")
     answer = parser.add_mutually_exclusive_group()
     answer.add_argument("--yes", action="store_true", help="overwrite profiles of the same name without asking")
-    answer.add_argument("--dry-run", action="store_true", help="say what would be saved, and save nothing")
+    answer.add_argument("--dry-run", action="store_true", help="show what would be saved and save nothing")
     allow_password_file(parser)
 
 
@@ -91,7 +96,7 @@ def allow_password_file(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--password-file-ok",
         action="store_true",
-        help="where there is no keyring, keep passwords in a file that only you can read",
+        help="without a keyring, keep passwords in a file with mode 0600",
     )
 
 
@@ -102,5 +107,5 @@ def add_password_place(parser: argparse.ArgumentParser) -> None:
         dest="place",
         default="broker",
         metavar="PLACE",
-        help="broker (unless told otherwise), result-backend, management-url, or a schedule store's URL",
+        help="broker (default), result-backend, management-url or a schedule store's URL",
     )

@@ -23,7 +23,7 @@ def entry_given(options: argparse.Namespace, before: Entry | None, kinds: Collec
     schedule = _schedule(options, before, kinds)
     if before is None:
         if not options.name or not options.task or schedule is None:
-            raise UserError("A new entry needs --name, --task, and one of --every, --cron and --at.")
+            raise UserError("A new schedule needs --name, --task and one of --every, --cron, --at.")
         entry = Entry(name=options.name, task=options.task, schedule=schedule)
     else:
         entry = before if schedule is None else replace(before, schedule=schedule, problem="")
@@ -45,7 +45,7 @@ def entry_given(options: argparse.Namespace, before: Entry | None, kinds: Collec
 
 def _schedule(options: argparse.Namespace, before: Entry | None, kinds: Collection[type]) -> Schedule | None:
     if options.timezone and (options.every or options.at):
-        raise UserError("--timezone is a crontab's: give it with --cron, and an offset with --at.")
+        raise UserError("--timezone works with --cron only; with --at, write an offset.")
     # What one kind of schedule has beside what is given stays as it was: the zone, and rounding to the clock.
     stored = None if before is None else before.schedule
     if options.cron is not None:

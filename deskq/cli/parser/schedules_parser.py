@@ -11,7 +11,7 @@ _STORE = "a profile's name, PROFILE/KIND for one of its stores, or a store's URL
 
 def add_schedules(commands: Any, command: Callable[..., argparse.ArgumentParser]) -> None:
     """Add the commands about periodic tasks."""
-    text = "Look at periodic tasks and change them: what beat's stores keep and when it will run."
+    text = "Show and change the schedules in beat's stores."
     parser: argparse.ArgumentParser = commands.add_parser("schedules", help=text, description=text)
     verbs = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
     listing = command(
@@ -24,18 +24,18 @@ def add_schedules(commands: Any, command: Callable[..., argparse.ArgumentParser]
     showing = command(
         verbs,
         "show",
-        "Show all that a store keeps of one periodic task.",
+        "Show everything a store holds about one schedule.",
         "deskq schedules show shop nightly --format json",
         "schedules:show",
     )
     following = command(
         verbs,
         "next",
-        "Say when a periodic task will run next, as ISO times.",
+        "Show the next runs of a schedule as ISO times.",
         "deskq schedules next shop nightly --count 10",
         "schedules:print_next",
     )
-    following.add_argument("--count", type=int, default=10, metavar="N", help="so many runs (10)")
+    following.add_argument("--count", type=int, default=10, metavar="N", help="number of runs (10)")
     exporting = command(
         verbs,
         "export",
@@ -43,7 +43,7 @@ def add_schedules(commands: Any, command: Callable[..., argparse.ArgumentParser]
         "deskq schedules export shop --output shop-schedules.toml",
         "schedules:export",
     )
-    exporting.add_argument("--output", metavar="FILE", help="write there instead of to the terminal")
+    exporting.add_argument("--output", metavar="FILE", help="output file (default: stdout)")
     for verb in (listing, showing, following, exporting):
         verb.add_argument("store", metavar="STORE", help=_STORE)
     for verb in (showing, following):
@@ -64,7 +64,7 @@ def _add_changes(verbs: Any, command: Callable[..., argparse.ArgumentParser]) ->
     editing = command(
         verbs,
         "edit",
-        "Change what is given of a periodic task; --name renames it.",
+        "Change the given fields of a schedule; --name renames it.",
         "deskq schedules edit shop nightly --cron '0 3 * * mon-fri' --dry-run",
         "schedule_changes:edit",
     )
@@ -92,14 +92,14 @@ def _add_changes(verbs: Any, command: Callable[..., argparse.ArgumentParser]) ->
     importing = command(
         verbs,
         "import",
-        "Bring a store to what a file of export says; shows the difference, and asks.",
+        "Apply an exported file to a store. Shows the differences and asks.",
         "deskq schedules import shop shop-schedules.toml --dry-run",
         "schedule_changes:import_file",
     )
     for verb in (adding, editing, enabling, disabling, deleting, importing):
         verb.add_argument("store", metavar="STORE", help=_STORE)
-        verb.add_argument("--dry-run", action="store_true", help="show what would be written, write nothing")
-        verb.add_argument("--yes", action="store_true", help="do not ask")
+        verb.add_argument("--dry-run", action="store_true", help="show the plan and write nothing")
+        verb.add_argument("--yes", action="store_true", help="skip the confirmation")
         verb.add_argument(
             "--confirm-name",
             metavar="NAME",
@@ -110,11 +110,11 @@ def _add_changes(verbs: Any, command: Callable[..., argparse.ArgumentParser]) ->
     for verb in (enabling, disabling, deleting):
         verb.add_argument("entries", nargs="+", metavar="NAME", help="names of entries")
     importing.add_argument("file", metavar="FILE", help="a TOML file, - for standard input")
-    importing.add_argument("--delete-others", action="store_true", help="delete what the file does not name")
+    importing.add_argument("--delete-others", action="store_true", help="delete schedules that are not in the file")
     for verb in (adding, editing):
         add_entry_options(verb)
     editing.add_argument(
-        "--change-shared", action="store_true", help="change a schedule that other entries use, for all of them"
+        "--change-shared", action="store_true", help="also change the timing of schedules that share it"
     )
 
 
@@ -126,10 +126,12 @@ def add_entry_options(parser: argparse.ArgumentParser) -> None:
     when.add_argument("--every", metavar="SPAN", help="an interval: 10s, 5m, 2h or 1d")
     when.add_argument("--cron", metavar="CRON", help='a crontab: "minute hour day-of-month month day-of-week"')
     when.add_argument("--at", metavar="ISO", help="once, at this time; UTC unless it has an offset")
-    parser.add_argument("--timezone", metavar="ZONE", help="the crontab's zone, where the store keeps one")
+    parser.add_argument("--timezone", metavar="ZONE", help="time zone of the crontab, if the store supports it")
     parser.add_argument("--args", metavar="JSON", help="a list")
-    parser.add_argument("--kwargs", metavar="JSON", help="an object")
-    parser.add_argument("--queue", metavar="Q", help="the queue; nothing means the app's routing")
+    parser.add_argument("--kwargs", metavar="JSON", help="JSON object of keyword arguments")
+    parser.add_argument("--queue", metavar="Q", help="queue; leave empty for the app's routing")
     parser.add_argument("--priority", type=int, metavar="N", help="0 to 9")
-    parser.add_argument("--expires", type=float, metavar="S", help="each run: not after so many seconds")
-    parser.add_argument("--one-off", action=argparse.BooleanOptionalAction, default=None, help="run once, then stop")
+    parser.add_argument("--expires", type=float, metavar="S", help="messages expire after this many seconds")
+    parser.add_argument(
+        "--one-off", action=argparse.BooleanOptionalAction, default=None, help="one-off: disable after the run"
+    )

@@ -43,7 +43,7 @@ _FACETS: Final = (("State", "states"), ("Task", "names"), ("Queue", "queues"), (
 _HELP: Final = "\n".join(
     [
         *(f"{key}:{field.example} – {field.tip}" for key, field in FIELDS.items()),
-        "since:15m – first seen in the last 90s, 15m, 6h or 7d",
+        "since:15m – first seen within this time span: 90s, 15m, 6h or 7d",
         "Other text is searched for in id, name, arguments and exception.",
         'Quotes make anything literal text: "note: x".',
     ]

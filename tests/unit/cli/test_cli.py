@@ -94,7 +94,7 @@ def test_profiles_are_added_listed_and_removed(capsys: pytest.CaptureFixture[str
         (["tasks", "nowhere.sqlite"], "There is no history at"),
         (["tasks", "unknown"], "There is no profile “unknown”"),
         (["record", "gopher://x"], "does not know the scheme"),
-        (["record"], "Say what to record"),
+        (["record"], "Give a broker"),
     ],
 )
 def test_errors_are_one_line(arguments: list[str], says: str, capsys: pytest.CaptureFixture[str]) -> None:

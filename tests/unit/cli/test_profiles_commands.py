@@ -30,7 +30,7 @@ def saved() -> SavedProfiles:
 def test_a_level_is_not_lowered_unasked(saved: SavedProfiles, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["profiles", "edit", "shop", "--safety", "read-only"]) == 0
     assert main(["profiles", "edit", "shop", "--safety", "free"]) == 2
-    assert "lowers the level of “shop” from read-only to free: say --yes" in capsys.readouterr().err
+    assert "lowers the safety level of “shop” from read-only to free. Add --yes" in capsys.readouterr().err
     assert saved.named("shop").read_only
     assert main(["profiles", "edit", "shop", "--safety", "free", "--yes"]) == 0
     assert not saved.named("shop").read_only
@@ -53,7 +53,7 @@ def test_editing(saved: SavedProfiles, capsys: pytest.CaptureFixture[str]) -> No
     assert not saved.named("shop").password
     for wrong in (["--url", "sentinel://h:1"], ["--management-url", "h:1"], []):
         assert main(["profiles", "edit", "shop", *wrong]) == 2
-    assert "Say what to change" in capsys.readouterr().err
+    assert "Give at least one option to change" in capsys.readouterr().err
     with pytest.raises(SystemExit):
         main(["profiles", "edit", "shop", "--retention-days", "-3"])
     assert "not negative" in capsys.readouterr().err
@@ -115,7 +115,7 @@ def test_export_and_import(saved: SavedProfiles, tmp_path: Path, capsys: pytest.
     assert "bank (new): amqp://h//" in out
     assert [profile.name for profile in saved.load()] == ["shop"]
     assert main(["profiles", "import", str(path)]) == 2  # nobody is there to ask
-    assert "say --yes" in capsys.readouterr().err
+    assert "Add --yes" in capsys.readouterr().err
     assert main(["profiles", "import", str(path), "--yes"]) == 0
     assert [profile.name for profile in saved.load()] == ["shop", "bank"]
     assert saved.named("shop").password.reveal() == "c4n4ry"
@@ -123,7 +123,7 @@ def test_export_and_import(saved: SavedProfiles, tmp_path: Path, capsys: pytest.
     assert main(["profiles", "import", str(path), "--dry-run"]) == 0
     assert "less safe: free instead of ask" in capsys.readouterr().out
     assert main(["profiles", "import", str(path), "--name", "x"]) == 2
-    assert "one name does not do" in capsys.readouterr().err
+    assert "--name fits one profile only" in capsys.readouterr().err
 
 
 def test_import_of_the_environment(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
@@ -204,7 +204,7 @@ def test_a_broker_of_the_environment_that_lacks_something_stops_no_other(
 ) -> None:
     monkeypatch.setenv("CELERY_BROKER_URL", "sentinel://:c4n4ry@s:26379")
     assert main(["profiles", "import", "--env"]) == 2
-    assert "profiles add NAME URL …, with the URL from CELERY_BROKER_URL" in capsys.readouterr().err
+    assert "profiles add NAME URL, with the URL from CELERY_BROKER_URL" in capsys.readouterr().err
     monkeypatch.setenv("REDIS_URL", "redis://h:6380/2")
     assert main(["profiles", "import", "--env"]) == 0
     assert "Left out: s:26379. A sentinel URL needs the master's name" in capsys.readouterr().err

@@ -160,7 +160,7 @@ def test_an_option_does_not_lower_a_level(capsys: pytest.CaptureFixture[str]) ->
     assert main(["profiles", "add", "prod", "redis://127.0.0.1:1/0", "--safety", "ask-name", "--yes"]) == 0
     for name, level in (("watched", "free"), ("watched", "ask-name"), ("prod", "ask"), ("prod", "free")):
         assert main(["send", name, "t", "--safety", level, "--yes", "--confirm-name", name]) == 2
-        assert "an option cannot lower that" in capsys.readouterr().err
+        assert "options cannot lower that" in capsys.readouterr().err
     assert main(["send", "prod", "t", "--safety", "read-only", "--dry-run"]) == 0
     assert main(["send", "redis://127.0.0.1:2/0", "t", "--safety", "free", "--dry-run"]) == 0
 
@@ -172,5 +172,5 @@ def test_a_url_is_no_way_around_the_level_of_a_saved_profile(capsys: pytest.Capt
     assert main(["send", url, "t", "--yes"]) == 2
     assert "read-only" in capsys.readouterr().err
     assert main(["send", url, "t", "--safety", "free", "--yes"]) == 2
-    assert "“watched” is read-only: an option cannot lower that" in capsys.readouterr().err
+    assert "“watched” is read-only; options cannot lower that" in capsys.readouterr().err
     assert main(["send", "redis://127.0.0.1:1/1", "t", "--safety", "free", "--dry-run"]) == 0

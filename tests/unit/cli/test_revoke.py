@@ -42,7 +42,7 @@ def test_what_matches_nothing_or_too_much_is_refused(command: list[str], capsys:
     assert main([*command, "--state", "failure", "--limit", "5"]) != 0
     assert "More than 5 tasks match" in capsys.readouterr().err
     assert main(command) != 0
-    assert "Say which tasks" in capsys.readouterr().err
+    assert "Give task ids" in capsys.readouterr().err
 
 
 def test_a_misspelt_state_revokes_nothing(command: list[str], capsys: pytest.CaptureFixture[str]) -> None:

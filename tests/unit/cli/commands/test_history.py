@@ -63,7 +63,7 @@ def test_check_finds_nothing_in_a_sound_history_even_at_work(path: Path, capsys:
     recorder.commit(NOW)
     assert main(["history", "check", str(path)]) == 0
     recorder.close()
-    assert "is sound" in capsys.readouterr().out
+    assert "no damage found" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(
