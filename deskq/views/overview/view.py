@@ -19,7 +19,7 @@ from deskq.views.overview.numbers import NUMBERS, broker_line, fullest, numbers
 from deskq.views.overview.tables import At, FailuresTable, RuntimesTable
 from deskq.views.widgets import theme, window_state
 from deskq.views.widgets.charts.time_chart import SPANS, TimeChart, span_until
-from deskq.views.widgets.empty_pane import plain_label
+from deskq.views.widgets.empty_pane import LineButton, plain_label
 from deskq.views.widgets.page import Commands, Page
 from deskq.views.widgets.requests import FilterTasks, OpenQueue
 
@@ -40,7 +40,7 @@ class OverviewView(Page):
         layout.setContentsMargins(theme.GAP, theme.GAP_S, theme.GAP, theme.GAP)
         layout.setSpacing(theme.GAP_S)
         head = QHBoxLayout()
-        self.numbers = [QPushButton() for _ in range(NUMBERS)]
+        self.numbers = [LineButton() if place >= _FULLEST else QPushButton() for place in range(NUMBERS)]
         for button in self.numbers:
             button.setFlat(True)
             head.addWidget(button)

@@ -21,7 +21,7 @@ from deskq.views.queues.columns import BINDING_COLUMNS, consumers, priorities, q
 from deskq.views.widgets import theme, window_state
 from deskq.views.widgets.charts.time_chart import SPANS, Series, TimeChart, span_until
 from deskq.views.widgets.commands import BY_KEY, CommandKey
-from deskq.views.widgets.empty_pane import EmptyPane, plain_label, show_page
+from deskq.views.widgets.empty_pane import EmptyPane, LineLabel, plain_label, show_page
 from deskq.views.widgets.page import Commands, TablePage
 from deskq.views.widgets.requests import FilterTasks, OpenQueue, PauseQueue, Request, ResumeQueue, SendTask
 from deskq.views.widgets.sampling_problem import SamplingProblem
@@ -102,9 +102,9 @@ class QueuesView(TablePage):
         left = QVBoxLayout()
         head = QHBoxLayout()
         head.setContentsMargins(theme.GAP_M, 0, theme.GAP, 0)
-        self.heading = plain_label()
+        self.heading = LineLabel()
         self.heading.setFont(theme.bold_font())
-        self.about = plain_label(muted=True)
+        self.about = LineLabel(muted=True, rest=True)
         self.span = QComboBox()
         self.span.setAccessibleName("Time span of the chart")
         for text, seconds in SPANS:

@@ -23,7 +23,7 @@ from deskq.services.schedules.shown import ShownSchedule, Summary, together
 from deskq.services.session import ProfileSession
 from deskq.views.overview.timeline import TimelinePicture
 from deskq.views.widgets import theme, window_state
-from deskq.views.widgets.empty_pane import EmptyPane, plain_label
+from deskq.views.widgets.empty_pane import EmptyPane, LineLabel, plain_label
 
 if TYPE_CHECKING:
     from deskq.schedules.model import ScheduleStore
@@ -68,7 +68,7 @@ class ScheduleCalendar(QWidget):
             next(iter(self.spans.values())).setChecked(True)
         group.buttonClicked.connect(lambda _: self._choose())
         self.about = plain_label(muted=True, wrap=True)
-        self.chosen = plain_label()
+        self.chosen = LineLabel()
         self.chosen.setContentsMargins(theme.GAP_M, theme.GAP_S, theme.GAP_M, theme.GAP_S)
         self.chosen.setSizePolicy(self.chosen.sizePolicy().Policy.Ignored, self.chosen.sizePolicy().Policy.Fixed)
         self.picture = TimelinePicture()

@@ -16,7 +16,7 @@ from deskq.models.table.model import SmallTableModel
 from deskq.services.schedules.following import Ahead, day_time, wall_time
 from deskq.services.schedules.shown import ShownSchedule
 from deskq.views.widgets import theme
-from deskq.views.widgets.empty_pane import plain_label
+from deskq.views.widgets.empty_pane import LineLabel, plain_label
 from deskq.views.widgets.tables import Table
 
 
@@ -62,7 +62,7 @@ class ScheduleDetail(QWidget):
     def __init__(self, *, may_change: bool) -> None:
         super().__init__()
         self._shown: ShownSchedule | None = None
-        self.heading = plain_label()
+        self.heading = LineLabel()
         self.heading.setFont(theme.bold_font())
         self.sentence = plain_label(wrap=True)
         self.problem = plain_label(wrap=True)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from PySide6.QtCore import QEvent, QMimeData, QObject, QPoint, Qt, Signal
 from PySide6.QtGui import QDrag, QDropEvent, QPalette
-from PySide6.QtWidgets import QAbstractItemView, QHBoxLayout, QLabel, QMenu, QPushButton, QSizePolicy, QWidget
+from PySide6.QtWidgets import QAbstractItemView, QHBoxLayout, QMenu, QPushButton, QSizePolicy, QWidget
 
 from deskq import formats
 from deskq.models.table.columns import Column
@@ -17,7 +17,7 @@ from deskq.profiles import Environment
 from deskq.services.schedules.following import Schedules
 from deskq.services.schedules.shown import ShownSchedule
 from deskq.views.widgets import theme
-from deskq.views.widgets.empty_pane import plain_label
+from deskq.views.widgets.empty_pane import LineLabel
 from deskq.views.widgets.tables import Table
 from deskq.views.widgets.task_drop import drag_picture
 
@@ -96,7 +96,7 @@ class StoreChips(QWidget):
         self._closed: dict[Place, str] = {}
         self._titles: dict[Place, str] = {}
         self._environments: dict[Place, Environment] = {}  # where the profiles are several
-        self._said: QLabel = plain_label(muted=True)
+        self._said = LineLabel(muted=True)
         self._row = QHBoxLayout(self)
         self._row.setContentsMargins(theme.GAP, 0, theme.GAP, theme.GAP_S)
         self._row.addWidget(self._said, 1)

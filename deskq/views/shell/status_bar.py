@@ -9,7 +9,7 @@ from PySide6.QtWidgets import QStatusBar, QWidget
 from deskq import formats
 from deskq.services.session import ProfileSession
 from deskq.views.widgets import theme
-from deskq.views.widgets.empty_pane import plain_label
+from deskq.views.widgets.empty_pane import LineLabel, plain_label
 from deskq.views.widgets.tables import draw_dot
 
 
@@ -23,7 +23,7 @@ class RecorderBar(QStatusBar):
         super().__init__(parent)
         self.setSizeGripEnabled(False)
         self._dot = _Dot()
-        self.text = plain_label()
+        self.text = LineLabel(rest=True)
         self.text.setCursor(Qt.CursorShape.PointingHandCursor)
         self.text.installEventFilter(self)
         self.brokers = plain_label(muted=True)
@@ -82,7 +82,8 @@ def describe(session: ProfileSession) -> tuple[str, str, str]:
         parts.append(f"{status.malformed:,} malformed")
     if status.message:
         parts.append(status.message)
-    tip = (
+    tip = f"{status.message}\n" if status.message else ""
+    tip += (
         f"{status.server}\n{formats.count(status.events, 'event')} since {formats.exact_time(status.since)}\n"
         f"{formats.count(status.duplicates, 'duplicate')}, {status.malformed:,} malformed\n"
         f"{formats.duration(status.delay)} from event to history\nrecorder process {status.pid}"

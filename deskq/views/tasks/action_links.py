@@ -12,7 +12,7 @@ from deskq import formats
 from deskq.actions.journal.task_actions import Trace
 from deskq.models.tasks.action_notes import trace_text
 from deskq.views.widgets import theme
-from deskq.views.widgets.empty_pane import plain_label
+from deskq.views.widgets.empty_pane import LineLabel
 
 _MOST: Final = 4
 
@@ -56,5 +56,5 @@ class TaskTraces(QWidget):
             self._say(trace_text(trace, state))
 
     def _say(self, text: str) -> None:
-        self._layout.addWidget(plain_label(text, muted=True))
+        self._layout.addWidget(LineLabel(text, muted=True))
         self.texts.append(text)

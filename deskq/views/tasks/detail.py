@@ -26,7 +26,7 @@ from deskq.protocol.task_attempts import Attempt
 from deskq.views.tasks.action_links import TaskTraces
 from deskq.views.tasks.result import TaskResult
 from deskq.views.widgets import theme
-from deskq.views.widgets.empty_pane import EmptyPane, plain_label
+from deskq.views.widgets.empty_pane import EmptyPane, LineLabel, plain_label
 from deskq.views.widgets.tables import Table, copy_text, draw_dot
 
 _RELATED: Final = tuple(
@@ -47,9 +47,9 @@ class TaskDetailPane(QWidget):
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(0)
         self._dot = _StateMark()
-        self.heading = plain_label()
+        self.heading = LineLabel()
         self.heading.setFont(theme.bold_font())
-        self.note = plain_label(muted=True)
+        self.note = LineLabel(muted=True, rest=True)
         close = QToolButton()
         close.setIcon(theme.icon("x"))
         close.setAutoRaise(True)
@@ -62,10 +62,10 @@ class TaskDetailPane(QWidget):
         copy.clicked.connect(self.copy_id)
         bar = QHBoxLayout()
         bar.setContentsMargins(theme.GAP_M, theme.GAP_S, theme.GAP_S, theme.GAP_S)
-        for widget in (self._dot, self.heading, self.note):
-            bar.addWidget(widget)
-        bar.insertSpacing(2, theme.GAP)
-        bar.addStretch(1)
+        bar.addWidget(self._dot)
+        bar.addWidget(self.heading)
+        bar.addSpacing(theme.GAP)
+        bar.addWidget(self.note, 1)
         bar.addWidget(copy)
         bar.addWidget(close)
         layout.addLayout(bar)

@@ -20,7 +20,7 @@ from deskq import formats
 from deskq.errors import UserError
 from deskq.results.record import ResultRecord, shown
 from deskq.views.widgets import theme
-from deskq.views.widgets.empty_pane import EmptyPane, plain_label
+from deskq.views.widgets.empty_pane import EmptyPane, LineLabel, plain_label
 
 Ask = Callable[[str], Coroutine[Any, Any, tuple[ResultRecord | None, str]]]
 Spawn = Callable[[Coroutine[Any, Any, None], str], None]
@@ -38,7 +38,7 @@ class TaskResult(QWidget):
         self.record: ResultRecord | None = None
         self.empty = EmptyPane("No task", "Select a task.", "Reload")
         self.empty.action.connect(self.refresh)
-        self.place = plain_label(muted=True)
+        self.place = LineLabel(muted=True, rest=True)
         self.again = QPushButton(theme.icon("refresh-cw"), "Reload")
         self.again.clicked.connect(self.refresh)
         self.text, self.raw = _pane("Result"), _pane("Raw record")

@@ -16,7 +16,7 @@ from deskq.models.table.model import SmallTableModel
 from deskq.models.workers.inspect_tree import HELD_COLUMNS, HeldTask, held_tasks, tree_model
 from deskq.services.session import ProfileSession
 from deskq.views.widgets import theme
-from deskq.views.widgets.empty_pane import EmptyPane, plain_label, show_page
+from deskq.views.widgets.empty_pane import EmptyPane, LineLabel, show_page
 from deskq.views.widgets.tables import Table
 
 _WAIT_SECONDS: Final = 1.5
@@ -63,9 +63,9 @@ class WorkerDetail(QWidget):
         layout.setSpacing(0)
         bar = QHBoxLayout()
         bar.setContentsMargins(theme.GAP_M, 0, theme.GAP, 0)
-        self.heading = plain_label()
+        self.heading = LineLabel()
         self.heading.setFont(theme.bold_font())
-        self.age = plain_label(muted=True)
+        self.age = LineLabel(muted=True, rest=True)
         self.ask = QPushButton(theme.icon("refresh-cw"), "Inspect worker")
         self.ask.clicked.connect(self.refresh)
         bar.addWidget(self.heading)

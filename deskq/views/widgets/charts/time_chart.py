@@ -12,7 +12,7 @@ from deskq import formats
 from deskq.history.rows import Gap
 from deskq.views.widgets import theme
 from deskq.views.widgets.charts.plot import LINE_COLOURS, Plot, Series, series_colour
-from deskq.views.widgets.empty_pane import plain_label
+from deskq.views.widgets.empty_pane import LineLabel, plain_label
 
 __all__ = ("LINE_COLOURS", "SPANS", "Series", "TimeChart", "span_until")
 
@@ -40,7 +40,7 @@ class TimeChart(QWidget):
         head.addSpacing(theme.GAP_L)
         head.addLayout(self._legend)
         head.addStretch(1)
-        self.reading = plain_label(muted=True)
+        self.reading = LineLabel(muted=True)
         head.addWidget(self.reading)
         layout.addLayout(head)
         self._plot = Plot(unit)
@@ -80,7 +80,7 @@ class TimeChart(QWidget):
             if widget is not None:
                 widget.deleteLater()
         for name, colour in wanted:
-            label = plain_label(f"— {name}")
+            label = LineLabel(f"— {name}")
             palette = label.palette()
             palette.setColor(QPalette.ColorRole.WindowText, colour)
             label.setPalette(palette)
