@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from PySide6.QtCore import Qt
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QApplication
+from PySide6.QtWidgets import QApplication, QLabel
 
 from deskq.app import App
 from deskq.history.rows import QueueRow, WorkerRow
@@ -155,7 +155,12 @@ def test_palette_and_keys(recorded: Recorded, run: Run, qapp: QApplication) -> N
             window.run_command("keys")
             overlay = window.findChild(KeysOverlay)
             assert overlay is not None
-            overlay.close()
+            texts = {label.text() for label in overlay.findChildren(QLabel)}
+            assert {"Ctrl+1…9", "G, O", "Ctrl+Q"} <= texts
+            assert overlay.sizeHint().height() < 700  # all of it is in sight on a small screen
+            assert overlay.sizeHint().width() < 1280
+            QTest.keyClicks(overlay, "?")
+            await until(lambda: not overlay.isVisible(), what="? closes it, too")
             window.activateWindow()
             await until(window.isActiveWindow)
             QTest.keyClicks(window, "gt")
