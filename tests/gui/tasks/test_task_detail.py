@@ -34,13 +34,13 @@ _SCHEMES: Final[tuple[Scheme, ...]] = ("light", "dark", "light")
         (
             Attempt(received=1, started=2, finished=4, noticed=9, ending=kinds.STORED_FAILURE),
             "failed +2.00 s",
-            "≈ 2.00 s ran",
+            "ran for ≈ 2.00 s",
         ),
-        (Attempt(received=1, started=2, finished=4, ending=kinds.FAILED), "failed +2.00 s", "≈ 2.00 s ran"),
+        (Attempt(received=1, started=2, finished=4, ending=kinds.FAILED), "failed +2.00 s", "ran for ≈ 2.00 s"),
         (
             Attempt(received=1, started=2, finished=4, runtime=1.5, ending=kinds.SUCCEEDED),
             "success +2.00 s",
-            "1.50 s ran",
+            "ran for 1.50 s",
         ),
         (Attempt(received=1, started=2), "", ""),
         (Attempt(received=1, started=2, replaced=True), "", ""),

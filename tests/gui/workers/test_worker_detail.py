@@ -37,7 +37,7 @@ def test_the_next_worker_is_asked_while_the_former_is_silent(redis_url: str, run
 
                 detail.show_worker(row("gone@nowhere"))
                 assert registered.pane.currentWidget() is registered.message
-                assert registered.message.title.text() == "No answer"
+                assert registered.message.title.text() == "No reply"
                 detail.show_worker(row(worker.hostname))
                 assert registered.pane.currentWidget() is registered.view
                 detail.show_worker(None)
