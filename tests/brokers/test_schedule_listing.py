@@ -81,7 +81,7 @@ def test_the_warnings_of_the_window_are_listed_too(
                 client.send_task("sample.add", (4, 4))
 
         wait_until(lambda: "overlap" in listed()["slow"], 30, "the slow one to end")
-        wait_until(lambda: "twice" in listed()["twice"], 30, "all runs to be recorded")
+        wait_until(lambda: "doubled" in listed()["twice"], 30, "all runs to be recorded")
         wait_until(lambda: "No online worker consumes" in listed()["nowhere"], 30, "the worker to be known")
         found = listed()
         assert found["nowhere"] == "No online worker consumes the queue “nowhere”."
