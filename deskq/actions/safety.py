@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from deskq.actions.broker_change import accept, ask_identity, by_identity, change_of, doors
@@ -89,10 +89,11 @@ def guard_of(plan: AnyPlan, profile: Profile) -> Guard:
 def guard_at(profile: Profile, stores: Iterable[str] = (), *, ask_broker: bool = True) -> Guard:
     """Return what holds at a profile's broker and for these stores, schedules' or results', by their URLs.
 
-    A saved profile says by itself what holds for its own broker; of its stores, the profiles whose brokers they are
-    say it too. For what is named by its URL every saved profile does that has to do with it. Blocking: reads the
-    profiles, looks hosts up, and asks the broker who it is; raises UserError where the profiles cannot be read, since
-    nobody knows then what they guard.
+    A saved profile says by itself what holds for its own broker, unless that is the broker of a safer one at another
+    address, which nobody saw as it was saved; of its stores, the profiles whose brokers they are say it too. For what
+    is named by its URL every saved profile does that has to do with it. Blocking: reads the profiles, looks hosts up,
+    and asks the broker who it is; raises UserError where the profiles cannot be read, since nobody knows then what
+    they guard.
     """
     file = ProfileFile()
     saved = file.guards()
@@ -117,8 +118,23 @@ def guard_at(profile: Profile, stores: Iterable[str] = (), *, ask_broker: bool =
         holds = by_identity(holds, met, others, level(found.safety))
     for hold in [*holds_on(named, others, brokers_only=True), *holds]:
         found = _safer(found, hold, own)
+    if own is not None:
+        for hold in _unseen(own, others, broker):
+            found = _safer(found, hold, own)
     keeps = profile.history is None if own is None else profile.history_path() == own.history_path()
     return replace(found, broker=broker, change=change_of(profile, broker), keeps=keeps)
+
+
+def _unseen(own: Profile, others: Sequence[Profile], broker: Identity | None) -> Iterator[Hold]:
+    """What else guards a saved profile's broker, at other addresses: where nothing may be done a name is asked for.
+
+    Who the others' brokers are is read from their histories: they are not asked each time something is done elsewhere.
+    """
+    seen = {hold.profile.name for hold in holds_on([own.url], others, brokers_only=True)}
+    for hold in by_identity([], [(own, broker)], [one for one in others if one.name not in seen], level=0):
+        read_only = hold.profile.safety is Safety.READ_ONLY
+        asked = replace(hold.profile, safety=Safety.ASK_NAME) if read_only else hold.profile
+        yield Hold(asked, "read-only broker at another address" if read_only else "broker at another address")
 
 
 def _stores(profile: Profile) -> list[str]:

@@ -124,6 +124,25 @@ def test_the_same_broker_is_guarded_at_another_address(server: RedisServer, tmp_
     assert guard_at(another).safety is Safety.FREE
 
 
+def test_a_saved_profile_of_a_guarded_broker_at_another_address_asks_for_the_name_of_its_guard(
+    server: RedisServer, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Nobody saw that as it was saved; at the same address it was said."""
+    server.client().flushdb()
+    prod = saved(server.url, name="prod", safety=Safety.READ_ONLY)
+    keep_broker(prod.history_path(), ask_identity(prod) or Identity(product="none"))
+    saved(f"redis+socket://{server._extra[1]}?virtual_host=0", name="by socket")
+    command = ["send", "by socket", "mail.send", "--queue", "emails"]
+    for answer in (["--yes"], ["--yes", "--confirm-name", "by socket"]):
+        assert main([*command, *answer]) == 2
+        assert "this is its read-only broker at another address" in capsys.readouterr().err
+    assert server.client().llen("emails") == 0
+    assert main([*command, "--confirm-name", "prod"]) == 0
+    assert server.client().llen("emails") == 1
+    saved(server.url, name="same address")
+    assert main(["send", "same address", "mail.send", "--queue", "emails", "--yes"]) == 0
+
+
 @pytest.mark.parametrize("login", ["", "shop:p%40ss@"])
 def test_a_store_is_guarded_at_another_address(needs: Needs, login: str, capsys: pytest.CaptureFixture[str]) -> None:
     """Schedules of a guarded broker through another port, named by the store's URL or as a store of another profile."""
