@@ -82,6 +82,8 @@ class Carrier:
         self._tell = tell
         self._open = publisher
         self._stop = threading.Event()
+        self.begun = False
+        """Does the journal have it? Until then it may be given up at any time."""
         self._progress = Progress(len(plan.items))
         self._sent: list[str] = []
         self._looked_at = 0
@@ -99,6 +101,7 @@ class Carrier:
             if guard.broker is None:  # nobody answered before
                 check(self._plan, self._profile, confirmation)
             refuse_overtaken(self._plan, self._profile)
+            self.begun = True
             self._journal.begin(self._plan, self._profile)
             _log.info("action %s begins: %s, %d items", self._plan.id, self._plan.verb, len(self._plan.items))
             try:

@@ -62,6 +62,8 @@ class StepCarrier:
         self._doer = doer
         self._tell = tell
         self._stop = threading.Event()
+        self.begun = False
+        """Does the journal have it? Until then it may be given up at any time."""
         self._progress = Progress(len(plan.items))
 
     def stop(self) -> None:
@@ -75,6 +77,7 @@ class StepCarrier:
             self._doer.check()
             if guard.broker is None:  # nobody answered before
                 check(self._plan, self._profile, confirmation)
+            self.begun = True
             self._journal.begin(self._plan, self._profile)
             _log.info("action %s begins: %s, %d steps", self._plan.id, self._plan.verb, len(self._plan.items))
             try:

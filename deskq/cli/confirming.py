@@ -8,7 +8,8 @@ import shlex
 import signal
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
+from typing import Protocol
 
 from deskq.actions.journal.journal import Journal
 from deskq.actions.plan import AnyPlan
@@ -41,10 +42,25 @@ def confirmed(plan: AnyPlan, profile: Profile, options: argparse.Namespace) -> C
     return Confirmation(plan.id)
 
 
+class _Carrier(Protocol):
+    """What carries out a plan."""
+
+    begun: bool
+
+    def stop(self) -> None:
+        """Begin nothing further."""
+
+
 @contextlib.contextmanager
-def interruptible(stop: Callable[[], None]) -> Iterator[None]:
-    """Ctrl+C holds back what is not begun, instead of leaving something unknown."""
-    before = {number: signal.signal(number, lambda *_: stop()) for number in (signal.SIGINT, signal.SIGTERM)}
+def interruptible(carrier: _Carrier) -> Iterator[None]:
+    """Ctrl+C holds back what is not begun, instead of leaving something unknown; before that it ends all at once."""
+
+    def interrupt(*_: object) -> None:
+        if not carrier.begun:
+            raise KeyboardInterrupt
+        carrier.stop()
+
+    before = {number: signal.signal(number, interrupt) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
         yield
     finally:

@@ -47,7 +47,7 @@ def carry_steps(
     try:
         look_after(journal)
         carrier = StepCarrier(plan, profile, journal, doer())
-        with interruptible(carrier.stop):
+        with interruptible(carrier):
             result = carrier.run(confirmation)
         _tell_end(plan, journal, options, named)
     finally:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import tempfile
 import threading
 import uuid
@@ -21,6 +22,7 @@ from deskq.brokers.rabbitmq.publisher import WINDOW
 from deskq.brokers.redis.broker import RedisBroker
 from deskq.brokers.redis.event_source import RedisEventSource
 from deskq.brokers.redis.publisher import MARKER
+from deskq.cli import main
 from deskq.profiles import Profile
 from deskq.protocol.message import new_message, read_body, read_redis_message
 from tests.support.middle import Middle
@@ -280,6 +282,25 @@ def test_rabbitmq_that_is_lost_on_the_way_leaves_few_in_doubt(rabbit_vhost_url: 
     assert sent.count(None) == WINDOW  # those that were on their way
     assert sent[WINDOW:] == [False] * (300 - WINDOW)
     assert "before it" in answers[-1].words
+
+
+def test_before_anything_leaves_ctrl_c_ends_it(
+    redis_url: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A server that is silent is not waited for any longer, and the journal has nothing."""
+    asked: list[object] = []
+
+    def check(publisher: object) -> None:
+        signal.raise_signal(signal.SIGINT)
+        asked.append(publisher)
+
+    monkeypatch.setattr("deskq.brokers.redis.publisher.RedisPublisher.check", check)
+    assert main(["send", redis_url, "t", "--queue", "emails", "--yes"]) == 130
+    assert not asked
+    capsys.readouterr()
+    main(["journal", "--format", "json"])
+    assert "Send 1 task" not in capsys.readouterr().out
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
 
 
 def test_redis_by_its_socket(needs: Needs) -> None:

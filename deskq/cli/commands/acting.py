@@ -162,7 +162,7 @@ def _carry_out(plan: Plan, profile: Profile, options: argparse.Namespace) -> int
     try:
         look_after(journal)
         carrier = Carrier(plan, profile, journal, _teller(options))
-        with interruptible(carrier.stop):
+        with interruptible(carrier):
             result = carrier.run(confirmation)
         _tell_end(plan, result, journal, options)
     finally:
