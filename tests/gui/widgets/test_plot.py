@@ -11,7 +11,8 @@ from PySide6.QtTest import QTest
 from pytestqt.qtbot import QtBot
 
 from deskq import formats
-from deskq.views.widgets.charts.plot import Plot, labelled_ticks, time_ticks, value_ticks
+from deskq.history.rows import Gap
+from deskq.views.widgets.charts.plot import Plot, labelled_ticks, series_colour, time_ticks, value_ticks
 from deskq.views.widgets.charts.time_chart import Series, TimeChart
 
 
@@ -66,3 +67,23 @@ def test_labels_of_an_axis_are_different(top: float, unit: Callable[[float], str
         _, written = labelled_ticks(top, most, unit)
         assert len(set(written)) == len(written)
     assert labelled_ticks(top, 5, unit)[1] == texts
+
+
+def test_no_line_is_drawn_through_a_gap(qtbot: QtBot) -> None:
+    """What was measured before and after it says nothing of the time between."""
+    plot = Plot(formats.number)
+    qtbot.addWidget(plot)
+    plot.resize(600, 250)
+    times = [0.0, 5.0, 10.0, 60.0, 65.0, 70.0]
+    line = Series("ready", "running", times, [8.0] * len(times))
+    colour = series_colour(line)
+
+    def is_drawn(gaps: list[Gap]) -> bool:
+        plot.show_series([line], gaps, (0.0, 70.0))
+        image = plot.grab().toImage()
+        middle = image.width() // 2
+        return any(image.pixelColor(middle, y) == colour for y in range(image.height()))
+
+    assert is_drawn([])
+    assert not is_drawn([Gap(1, 12.0, 58.0, "no recorder was running", None)])
+    assert is_drawn([Gap(1, 12.0, 13.0, "one event was lost", 1)])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import time
+from bisect import bisect
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -53,7 +54,7 @@ class Plot(QWidget):
 
     def show_series(self, series: Sequence[Series], gaps: Sequence[Gap], span: tuple[float, float]) -> None:
         """Paint these with the next turn of the loop."""
-        self._series, self._gaps, self._span = series, gaps, span
+        self._series, self._gaps, self._span = series, sorted(gaps, key=_start), span
         highest = max((value for one in series for value in one.values if value is not None), default=0.0)
         self._top = highest * 1.08 or 1.0
         self.update()
@@ -144,7 +145,11 @@ class Plot(QWidget):
         colour = series_colour(series)
         scale = area.height() / self._top
         pieces: list[list[QPointF]] = [[]]
+        before = -math.inf
         for moment, value in zip(series.times, series.values, strict=False):
+            if pieces[-1] and self._unseen(before, moment):
+                pieces.append([])
+            before = moment
             if value is None or math.isnan(value):
                 pieces.append([])
             else:
@@ -160,6 +165,19 @@ class Plot(QWidget):
         for piece in pieces:
             for point in piece if few or len(piece) == 1 else ():
                 painter.drawEllipse(point, _DOT, _DOT)
+
+    def _unseen(self, before: float, after: float) -> bool:
+        """Was most of the time between two points a gap? Then nobody knows what the line would be there."""
+        first, last = (bisect(self._gaps, moment, key=_start) for moment in (before, after))
+        for gap in self._gaps[max(0, first - 1) : last]:
+            ended = after if gap.ended is None else min(gap.ended, after)
+            if ended - max(gap.started, before) > (after - before) / 2:
+                return True
+        return False
+
+
+def _start(gap: Gap) -> float:
+    return gap.started
 
 
 def series_colour(series: Series) -> QColor:
