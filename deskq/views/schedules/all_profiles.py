@@ -12,7 +12,7 @@ from deskq.services.session import ProfileSession
 from deskq.views.schedules.columns import NO_MATCH, PROFILE_COLUMN, SCHEDULE_COLUMNS
 from deskq.views.schedules.pane import SchedulePane, may_change
 from deskq.views.widgets.page import Commands
-from deskq.views.widgets.requests import OpenPage
+from deskq.views.widgets.requests import OpenSchedule
 
 if TYPE_CHECKING:
     pass
@@ -62,10 +62,10 @@ class AllSchedulesView(SchedulePane):
         return {**super().commands(), "schedule_profile": self.show_profile}
 
     def show_profile(self) -> None:
-        """Show the schedules of the current one's profile."""
+        """Show the current one among the schedules of its profile."""
         one = self._current()
         if one is not None:
-            self.request(OpenPage(one.profile.name, "schedules"))
+            self.request(OpenSchedule(one.profile.name, one.place))
 
     def words_of_nothing(self, *, filtered: bool) -> tuple[str, str]:
         """See SchedulePane."""

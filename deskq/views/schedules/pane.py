@@ -27,7 +27,7 @@ from deskq.views.widgets import theme, window_state
 from deskq.views.widgets.commands import CommandKey
 from deskq.views.widgets.empty_pane import EmptyPane, show_page
 from deskq.views.widgets.page import Commands, TablePage
-from deskq.views.widgets.requests import FilterTasks, SendTask
+from deskq.views.widgets.requests import FilterTasks, OpenSchedule, Request, SendTask
 from deskq.views.widgets.toast import UndoOffer
 
 if TYPE_CHECKING:
@@ -133,6 +133,15 @@ class SchedulePane(TablePage):
                 "redo": self.redo,
             }
         return found
+
+    def open(self, request: Request) -> None:
+        """Select the schedule that is asked for, at once or when it is read."""
+        if isinstance(request, OpenSchedule):
+            self._key = request.place
+            self.calendar.button.setChecked(False)
+            if self.model.line_of(self._key) is None:
+                self.line.clear()
+            self._select()
 
     def acts_at(self, profile: str) -> ScheduleActs:
         """Return what changes the stores of a profile; made when it is first needed."""

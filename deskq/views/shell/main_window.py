@@ -35,7 +35,7 @@ from deskq.views.widgets import theme, window_state
 from deskq.views.widgets.commands import COMMANDS, CommandKey
 from deskq.views.widgets.empty_pane import show_page
 from deskq.views.widgets.page import Commands, Page, TablePage
-from deskq.views.widgets.requests import FilterTasks, OpenPage, OpenQueue, OpenTask, Request
+from deskq.views.widgets.requests import FilterTasks, OpenQueue, OpenSchedule, OpenTask, Request
 
 PageFactory = Callable[[ProfileSession], Page]
 KINDS: Final = ("overview", "tasks", "workers", "queues", "schedules", "doctor")
@@ -280,8 +280,9 @@ class MainWindow(QMainWindow):
 
     def _requested(self, request: Request) -> None:
         match request:
-            case OpenPage(profile, kind):
-                self.show_view(profile, kind)
+            case OpenSchedule(profile):
+                if (view := self.show_view(profile, "schedules")) is not None:
+                    view.open(request)
             case OpenTask(profile, uuid):
                 self.show_task(profile, uuid)
             case OpenQueue(profile, queue):

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from deskq.actions.messages.call import Call
 
 
 @dataclass(frozen=True, slots=True)
-class OpenPage:
-    """Show a page of a profile; ``kind`` as in the window's table of pages."""
+class OpenSchedule:
+    """Show a schedule among the others of its profile; ``place`` as ShownSchedule has it."""
 
     profile: str
-    kind: str
+    place: tuple[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +112,7 @@ class Refuse:
 
 
 Request = (
-    OpenPage
+    OpenSchedule
     | OpenTask
     | OpenQueue
     | FilterTasks

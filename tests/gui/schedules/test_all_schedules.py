@@ -51,6 +51,10 @@ def reds(image: QImage) -> int:
     return sum(point.red() > point.green() + 40 for point in points)
 
 
+def shows(view: Any, name: str) -> bool:
+    return bool(view.model.rowCount() == 2 and view.detail.heading.text() == name)
+
+
 def coloured(button: QPushButton, environment: Environment) -> bool:
     return button.palette().color(QPalette.ColorRole.ButtonText) == theme.environment_colour(environment)
 
@@ -156,6 +160,14 @@ def test_all_profiles_in_one_table_and_schedules_that_move_between_them(
             await said_yes(app)
             assert set(names(store)) == {"b", "by rule"}
             await until(lambda: sorted(one.entry.name for one in view.model.rows()) == ["a", "b", "by rule"])
+            for name in ("by rule", "b"):  # the second time among those that are shown already
+                one = next(one for one in view.model.rows() if one.entry.name == name)
+                view.table.selectRow(view.model.line_of(one.place))
+                app.window.run_command("schedule_profile")
+                assert app.window.session() is app.sessions["shop"]
+                own_view: Any = app.window.view()
+                await until(partial(shows, own_view, name), what=f"{name} among the two of its profile")
+                app.window.run_command("all_schedules")
             view.chips.buttons[target].click()
             assert [one.entry.name for one in view.model.rows()] == ["a"]
             assert column(view, "profile") == "other · DEV"
