@@ -26,18 +26,30 @@ _FIELDS: Final = (QLineEdit, QPlainTextEdit, QAbstractSpinBox, QComboBox)
 class CommandMenus(QObject):
     """Gives each command its place in the menu bar and its keys; ``run`` is called with the command's key.
 
+    ``offered`` returns the commands that mean something in the view in sight: in an open menu the others are greyed.
+
     Letters are commands in the whole window, except in fields that take letters themselves. Keys that every widget
     has a use for (Return, Space, Del) belong to the tables that are handed to ``serve``: a shortcut of the whole window
     would take them from its buttons and fields.
     """
 
-    def __init__(self, window: QMainWindow, run: Callable[[CommandKey], None]) -> None:
+    def __init__(
+        self,
+        window: QMainWindow,
+        run: Callable[[CommandKey], None],
+        offered: Callable[[], Collection[CommandKey]],
+    ) -> None:
         super().__init__(window)
         self._run = run
+        self._offered = offered
+        self._actions: dict[CommandKey, QAction] = {}
         self._letters: list[QShortcut] = []
         menus = {title: window.menuBar().addMenu(title) for title in ("File", "Edit", "View", "Go", "Help")}
+        for menu in menus.values():
+            menu.aboutToShow.connect(self._grey)
+            menu.aboutToHide.connect(self._grey_none)
         for command in COMMANDS:
-            action = QAction(command.title, window)
+            action = self._actions[command.key] = QAction(command.title, window)
             action.setToolTip(command.tip)
             action.triggered.connect(partial(self._triggered, command.key))
             keys = [QKeySequence(key) for key in command.keys]
@@ -57,6 +69,16 @@ class CommandMenus(QObject):
                 for key in command.keys:
                     shortcut = self._shortcut(QKeySequence(key), command.key, table)
                     shortcut.setContext(Qt.ShortcutContext.WidgetShortcut)
+
+    def _grey(self) -> None:
+        offered = self._offered()
+        for key, action in self._actions.items():
+            action.setEnabled(key in offered)
+
+    def _grey_none(self) -> None:
+        """An action that is greyed has no keys, and the view may be another by the time they are pressed."""
+        for action in self._actions.values():
+            action.setEnabled(True)
 
     def _shortcut(self, keys: QKeySequence, command: CommandKey, owner: QWidget) -> QShortcut:
         shortcut = QShortcut(keys, owner)

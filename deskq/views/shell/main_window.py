@@ -95,7 +95,7 @@ class MainWindow(QMainWindow):
         self.setStatusBar(self.bar)
         self.acting = Acting(self, self._sessions, self.bar.showMessage, self.show_task)
         self.acting.take_drops(self.sidebar.drop)
-        self._menus = CommandMenus(self, self.run_command)
+        self._menus = CommandMenus(self, self.run_command, self._offered)
         for number in range(1, 10):
             shortcut = QShortcut(QKeySequence(f"Ctrl+{number}"), self)
             shortcut.activated.connect(partial(self._go_to_broker, number - 1))
@@ -341,6 +341,9 @@ class MainWindow(QMainWindow):
             "sidebar": lambda: self.sidebar.setVisible(not self.sidebar.isVisible()),
             "quit": self.close,
         }
+
+    def _offered(self) -> set[CommandKey]:
+        return {*self._own_commands(), *self._commands_of_page()}
 
     def _commands_of_page(self) -> Commands:
         view = self.view()

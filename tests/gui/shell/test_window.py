@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from PySide6.QtCore import Qt
+from PySide6.QtCore import QPoint, Qt
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QApplication, QLabel
+from PySide6.QtWidgets import QApplication, QLabel, QMenu
 
 from deskq.app import App
 from deskq.history.rows import QueueRow, WorkerRow
@@ -168,6 +168,27 @@ def test_palette_and_keys(recorded: Recorded, run: Run, qapp: QApplication) -> N
             QTest.keyClicks(window, "/")
             tasks: Any = window.view()
             await until(tasks.filter_bar.line.hasFocus)
+
+    run(scenario())
+
+
+def test_menus_grey_what_means_nothing_here(recorded: Recorded, run: Run, qapp: QApplication) -> None:
+    def enabled(menu: QMenu, title: str) -> bool:
+        return next(action for action in menu.actions() if action.text().startswith(title)).isEnabled()
+
+    async def scenario() -> None:
+        async with opened(qapp) as app:
+            app.add(recorded.profile, start=False)
+            app.window.show()
+            file = next(menu for menu in app.window.menuBar().findChildren(QMenu) if menu.title() == "File")
+            for kind, may_import in (("tasks", False), ("schedules", True)):
+                app.window.show_view("shop", kind)
+                file.popup(app.window.mapToGlobal(QPoint(20, 40)))
+                assert enabled(file, "Import schedules…") == may_import
+                assert not enabled(file, "Export the journal…")
+                assert enabled(file, "Quit")
+                file.close()
+                assert enabled(file, "Import schedules…")  # its keys, if it has some, work in the next view
 
     run(scenario())
 
