@@ -73,10 +73,11 @@ class Gaps:
             cause = f"the history could not be written, and memory holds at most {kept:,} events"
             self.note(since, now, cause, count)
 
-    def end(self, now: float) -> None:
-        """Events are read again; nothing happens if no gap went on."""
+    def end(self, now: float, *, read_again: bool = True) -> None:
+        """Events are read again, or the recorder ends; nothing happens if no gap went on."""
         if self._open is not None:
-            _log.info("events are read again after %.1f s", now - self._open[0])
+            if read_again:
+                _log.info("events are read again after %.1f s", now - self._open[0])
             self.later(partial(self._history.end_gap, *self._open, now))
             self._open, self.ended = None, now
 

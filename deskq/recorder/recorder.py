@@ -387,7 +387,7 @@ class Recorder:
         self._broker.close()
         self._upkeep.close()
         self._commit()
-        self._gaps.end(time.time())
+        self._gaps.end(time.time(), read_again=False)
         with contextlib.suppress(apsw.Error):
             self._put_workers()
         if self._state.name != "disconnected":

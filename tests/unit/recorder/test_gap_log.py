@@ -90,3 +90,19 @@ def test_a_commit_that_fails_at_its_end_leaves_no_ids_behind(history: History) -
     assert reader.counts().by_state == {"RECEIVED": 1}
     reader.close()
     assert history.tasks_seen == 1
+
+
+def test_the_log_says_that_events_are_read_again_only_where_they_are(
+    history: History, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A recorder that ends before it ever reached its broker has read nothing."""
+    gaps = Gaps(history)
+    with caplog.at_level("INFO", "deskq"):
+        gaps.begin(NOW, "the connection was lost")
+        gaps.end(NOW + 5, read_again=False)
+        history.commit(NOW + 5)
+        assert [gap.ended for gap in gaps_of(history)] == [NOW + 5]
+        assert "read again" not in caplog.text
+        gaps.begin(NOW + 6, "the connection was lost")
+        gaps.end(NOW + 7)
+        assert "events are read again after 1.0 s" in caplog.text
