@@ -256,7 +256,7 @@ class App:
         )
         self.add(profile)
         UndoOffer(
-            f"{plain(profile.name)} is shown for this run only.",
+            f"{plain(profile.name)} is shown until deskq quits.",
             partial(self._save_shown, profile.name),
             self.window,
             button="Save as a profile…",

@@ -119,7 +119,7 @@ class StepCarrier:
             self._say(failed=self._progress.failed + len(steps))
             raise
         except BaseException:
-            self._journal.mark(plan, [(number, Outcome.UNKNOWN, "deskq failed meanwhile") for number in numbers])
+            self._journal.mark(plan, [(number, Outcome.UNKNOWN, "internal error in deskq") for number in numbers])
             raise
         ended = list(zip(numbers, endings, strict=True))
         self._journal.keep_undo(plan, [(number, ending.undo) for number, ending in ended if ending.undo is not None])
@@ -147,9 +147,9 @@ def undo_plan(journal: Journal, action: str) -> StepPlan:
     rows = [row for row in journal.actions(action) if row.id == action]
     undos = journal.undos(action)
     if journal.undone_by(action):
-        raise UserError("It was taken back already.")
+        raise UserError("The action has already been undone.")
     if not rows or not undos:
-        raise UserError("There is nothing in it that can be taken back.")
+        raise UserError("Nothing in this action can be undone.")
     row = rows[0]
     steps = tuple(
         Step(

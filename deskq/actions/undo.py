@@ -18,4 +18,4 @@ def doer_of(plan: StepPlan, profile: Profile) -> Doer:
         from deskq.actions.workers.control import ControlDoer
 
         return ControlDoer(profile)
-    raise UserError("This cannot be taken back.")
+    raise UserError("This cannot be undone.")

@@ -90,7 +90,7 @@ class DemoServices:
                 return
             dead = [name for name, process in self._processes.items() if process.poll() is not None]
             if dead:
-                raise UserError(f"The demo's {dead[0]} ended at once. Its last words: {self.log(dead[0])[-300:]}")
+                raise UserError(f"The demo's {dead[0]} exited at once. Last output: {self.log(dead[0])[-300:]}")
             with contextlib.suppress(subprocess.TimeoutExpired):
                 self._processes[missing[0]].wait(0.1)
         raise UserError(f"The demo's workers did not start within {timeout:.0f} s. See {self.folder}.")
@@ -183,7 +183,7 @@ def _claim(url: str) -> None:
                 )
             client.set(_MARK, "1")
     except ValueError:
-        raise UserError(f"{shown(url)} is no Redis: the demo needs one, such as redis://localhost:6379/15.") from None
+        raise UserError(f"{shown(url)} is not a Redis server. Use one, like redis://localhost:6379/15.") from None
     except redis.RedisError as error:
         raise UserError(f"{shown(url)} cannot be used for the demo: {type(error).__name__}. Is it running?") from None
 

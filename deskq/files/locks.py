@@ -65,7 +65,7 @@ def refuse_device(history: Path) -> None:
     with contextlib.suppress(OSError):
         mode = history.stat().st_mode
         if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
-            raise UserError(f"{history} is no file, so it cannot be a history. Choose another file.")
+            raise UserError(f"{history} is not a regular file. Choose another file.")
 
 
 def lock_path(history: Path) -> Path:

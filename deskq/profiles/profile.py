@@ -364,7 +364,7 @@ class Profile:
             port = None if several else parts.port
         except ValueError:  # its text quotes what may be a password
             raise UserError(
-                f"“{shown(bare)}” is no broker URL: check its host and port. Write it like "
+                f"“{shown(bare)}” is not a broker URL: check its host and port. Write it like "
                 f"{scheme}://user:password@host:port, with special characters quoted, as %40 for @."
             ) from None
         if several and scheme not in SENTINEL_SCHEMES and ";" in parts.netloc:

@@ -51,7 +51,7 @@ def known_scheme(url: str) -> tuple[str, str]:
     scheme, found, rest = url.partition("://")
     scheme = scheme.lower()
     if not found or not scheme:
-        raise UserError(f"“{shown(url)}” is no broker URL. Write one like redis://host:6379/0.")
+        raise UserError(f"“{shown(url)}” is not a broker URL. Write it like redis://host:6379/0.")
     known = REDIS_SCHEMES | AMQP_SCHEMES | OTHER_SCHEMES
     if scheme.partition("+")[0] not in known and scheme not in known:
         names = "redis, rediss, valkey, sentinel, amqp or amqps"

@@ -72,7 +72,7 @@ class RouteSearch(QObject):
         if self._known == wanted:
             return route, route.preview if route is not None else ""
         if not call.exchange:
-            raise UserError("deskq is looking whether RabbitMQ can hold the task until its time.")
+            raise UserError("Checking whether RabbitMQ can hold the task until its time.")
         return None, "Resolving the route…"
 
     async def again(self) -> Route | None:

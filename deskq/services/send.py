@@ -108,7 +108,7 @@ class Sending(Carrying):
             queue, exchange, key = "", known.route.exchange, known.route.routing_key
         call = Call(task=known.name, queue=queue, exchange=exchange, routing_key=key)
         if known.body is None or known.grade is Grade.MANUAL:
-            return call, "Its arguments are uncertain: the event cut or masked them. Fill them in."
+            return call, "The event cut or masked the arguments. Enter them."
         return replace(call, args=known.body.args, kwargs=known.body.kwargs), ""
 
     async def known(self, uuid: str) -> bool:

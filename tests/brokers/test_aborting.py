@@ -125,7 +125,7 @@ def test_workers_say_how_long_and_in_which_format(redis_url: str, server: redis.
     with CeleryWorker(redis_url, config={"result_expires": 900}, pool="solo"):
         items = aborted(profile, ["new", "pickled", "odd"])
         assert [item.outcome for item in items] == [Outcome.DONE, Outcome.FAILED, Outcome.FAILED]
-        assert "no record in JSON" in items[1].words
+        assert "not a JSON record" in items[1].words
         assert server.get(f"{KEY}odd") == b"[1, 2]"
         assert 800 < server.ttl(f"{KEY}new") <= 900
     with CeleryWorker(redis_url, config={"result_serializer": "pickle"}, pool="solo"):

@@ -256,7 +256,7 @@ def test_who_is_silent_is_not_known(site: Site) -> None:
     plan = plan_control(VERBS["enable-events"], {}, [site.worker.hostname, "nobody@nowhere"], site.profile)
     result, items = carried(site, plan)
     assert (result.done, result.unknown) == (1, 1)
-    assert "No answer" in items[1].words
+    assert "No reply" in items[1].words
 
 
 def test_read_only_and_silent_profiles_tell_nobody(site: Site) -> None:

@@ -253,7 +253,7 @@ def test_a_locked_or_write_protected_file(
     [
         ("sqlite:////nowhere/db.sqlite3", "there is no such file"),
         ("sqlite:///:memory:", "name the file"),
-        ("sqlite:///{folder}/text.sqlite3", "is no SQLite database"),
+        ("sqlite:///{folder}/text.sqlite3", "is not an SQLite database"),
         ("sqlite:///{folder}/empty.sqlite3", "has no table django_celery_beat_periodictask"),
         ("sqlite:///{folder}/odd.sqlite3", "it lacks enabled, kwargs"),
         ("postgresql://u:secret@127.0.0.1:1/x", "cannot be reached"),

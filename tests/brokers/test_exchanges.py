@@ -157,7 +157,7 @@ def test_redis_puts_it_on_every_queue_once(redis_url: str, tmp_path: Path) -> No
         server.delete("media", "cuts")
         server.set("media", "a string")
         (answer,) = publisher.publish([parcel(route)])
-        assert (answer.sent, "no list" in answer.words) == (False, True)
+        assert (answer.sent, "not a list" in answer.words) == (False, True)
         assert not server.exists("cuts")  # nor a part of it
 
 

@@ -45,9 +45,9 @@ def test_what_deskq_does_not_know_stays_as_it_is(store: ScheduleStore, server: r
 @pytest.mark.parametrize(
     ("definition", "words"),
     [
-        ("{", "no JSON"),
-        ("[]", "no JSON object"),
-        ("\udcff", "no JSON"),
+        ("{", "not JSON"),
+        ("[]", "not a JSON object"),
+        ("\udcff", "not JSON"),
         ('{"name": "one", "task": "t", "schedule": {"__type__": "os.system", "a": 1}}', "os.system"),
         ('{"name": "one", "task": "t", "schedule": {"__type__": "crontab", "minute": "77"}}', "77"),
         ('{"name": "one", "task": "t", "schedule": {"__type__": "interval", "every": 5}}', "relative"),
@@ -59,7 +59,7 @@ def test_what_deskq_does_not_know_stays_as_it_is(store: ScheduleStore, server: r
         ('{"name": "one", "task": "t", "schedule": 5}', "__type__"),
         ('{"name": "one", "schedule": {"__type__": "interval", "every": 5, "relative": false}}', "no task"),
         ('{"name": "uno", "task": "t", "schedule": {"__type__": "interval", "every": 5, "relative": 0}}', "differ"),
-        ("[" * 100_000, "no JSON"),
+        ("[" * 100_000, "not JSON"),
     ],
 )
 def test_a_broken_entry_is_told_and_can_be_mended_or_deleted(

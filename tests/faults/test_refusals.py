@@ -69,7 +69,7 @@ REDIS: list[tuple[str, type[BrokerError], str]] = [
     ("redis://no-such-host.invalid/0", Refused, r"There is no host “no-such-host.invalid”. Check its spelling"),
     ("redis://127.0.0.1:{port}/99", PermissionRefused, r"has no database 99. End the URL with"),
     ("redis://127.0.0.1:{port}/99999999999999999999", PermissionRefused, r"has no database 9+. End the URL with"),
-    ("redis://127.0.0.1:{port}/orders", BrokerError, r"“orders” is no database number. End the URL"),
+    ("redis://127.0.0.1:{port}/orders", BrokerError, r"“orders” is not a database number. End the URL"),
     ("rediss://127.0.0.1:{port}/0", ConnectionLost, r"does not answer. Is there TLS on this port\?"),
     ("redis://127.0.0.1:{tls_port}/0", ConnectionLost, r"speaks TLS: then use rediss://"),
     ("rediss://127.0.0.1:{tls_port}/0", TlsFailed, r"signed by nobody known. Set the CA's file"),

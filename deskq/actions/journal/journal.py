@@ -133,11 +133,11 @@ class Journal:
         if again:
             count = len({row.source for row in again})
             were = f"{count:,} of these tasks were" if count > 1 else "One of these tasks was"
-            raise UserError(f"{were} retried meanwhile (action {again[0].action}). Check it again.")
+            raise UserError(f"{were} retried since the preview (action {again[0].action}). Open the preview again.")
         if isinstance(plan, StepPlan) and plan.undoes:
             left = {(row.queue, as_json(undo)) for row, undo in self.undos(plan.undoes)}
             if any((step.target, as_json(step.detail)) not in left for step in plan.items):
-                raise UserError("It was taken back meanwhile. Check it again.")
+                raise UserError("The action has been undone since the preview. Open the journal again.")
         if isinstance(plan, Plan) and len(plan.items) == 1:  # of several the ids are always random
             sent = self._all(
                 "SELECT action FROM items WHERE new_id = ? AND outcome NOT IN ('failed', 'not sent')",

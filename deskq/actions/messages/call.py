@@ -74,7 +74,7 @@ def plan_send(
     if call.serializer not in serializers():
         raise UserError(f"Nothing is serialized as “{call.serializer}” here. There is: {', '.join(serializers())}.")
     if tries < 0:
-        raise UserError("It is tried again so many times, 0 for not at all.")
+        raise UserError("Enter the number of publish retries: 0 or more.")
     check_rate(rate)
     if not 1 <= call.times <= _MOST_TIMES:
         raise UserError(f"It is sent at least once, and at most {_MOST_TIMES:,} times at once.")

@@ -86,7 +86,7 @@ class ControlDoer:
         if self._profile.silent:
             raise UserError(
                 f"“{self._profile.name}” is silent: its workers cannot be inspected or controlled. "
-                "Turn that off in the profile to steer them."
+                "Turn that off in the profile to control them."
             )
         self._remote.check()
 

@@ -9,7 +9,7 @@ from deskq.actions.plan import Outcome
 from deskq.actions.steps import Ending
 from deskq.actions.workers.verbs import advice
 
-SILENT: Final = "No answer. It may have been done all the same."
+SILENT: Final = "No reply. The command may still have been carried out."
 # Celery says so, too, where it was started with events: its set of groups is empty then, which means all of them.
 _NOT_OFF: Final = (
     "It says that they are off. Where it was started with -E or worker_send_task_events they are not, and Celery "

@@ -196,6 +196,6 @@ def _value(verb: ControlVerb, parameter: Parameter, text: str) -> Any:
         return seconds
     if parameter.kind == "rate" and _RATE.fullmatch(text) is None:
         raise UserError(
-            f"{verb.name}: a rate is a number, such as 10/s, 10/m or 10/h, and 0 is no limit; not “{text}”."
+            f"{verb.name}: the rate must be a number, such as 10/s, 10/m or 10/h, or 0 for no limit; not “{text}”."
         )
     return text

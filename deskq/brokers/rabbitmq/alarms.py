@@ -48,7 +48,7 @@ def alarm_of(told: Iterable[tuple[str, str]]) -> Alarm | None:
 
 def blocked_by(reason: str) -> Alarm:
     """``reason``: of ``connection.blocked``, such as "low on memory"."""
-    unnamed = Alarm(f"RabbitMQ takes no messages just now ({reason or 'an alarm'}).", "Look into RabbitMQ's log.")
+    unnamed = Alarm(f"RabbitMQ takes no messages at the moment ({reason or 'an alarm'}).", "Look into RabbitMQ's log.")
     return alarm_of([(reason, "")]) or unnamed
 
 

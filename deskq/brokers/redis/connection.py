@@ -122,7 +122,7 @@ def database(text: str) -> int:
     if not text:
         return 0
     if not text.isdigit():
-        raise BrokerError(f"“{text}” is no database number. End the URL with one, like redis://host:6379/0.")
+        raise BrokerError(f"“{text}” is not a database number. End the URL like redis://host:6379/0.")
     return int(text)
 
 
@@ -199,7 +199,7 @@ def translate(error: Exception, profile: Profile) -> BrokerError:
             f"{place} has no database {database_of(profile)}. End the URL with a number that it has, often 0 to 15."
         )
     if "unknown command" in text and "SENTINEL" in text.upper():
-        return BrokerError(f"What answers at {place} is no Sentinel. Check the port: sentinels listen at 26379.")
+        return BrokerError(f"{place} is not a Sentinel. Check the port; Sentinel's default is 26379.")
     if isinstance(error, redis.BusyLoadingError) or "LOADING" in text:
         return ConnectionLost(f"{place} is still loading its data. Wait until it has.")
     if "MASTERDOWN" in text:

@@ -65,7 +65,7 @@ _REASONS: Final = (  # part of the error's class or text: redis-py takes some co
     ("ReadOnly", "this Redis is a read-only replica. Use the master's address."),
     ("NoPermission", _MAY_NOT),
     *((words, _MAY_NOT) for words in REFUSED_IN_SCRIPT),
-    ("WRONGTYPE", "the queue's key is no list: something else is kept there."),
+    ("WRONGTYPE", "the queue's key is not a list: another program uses it."),
     ("BusyLoading", "Redis is loading its data. Wait until it is ready."),
     ("MasterDown", "the master of this replica is down."),
     ("MISCONF", "Redis cannot save to disk and takes no writes (stop-writes-on-bgsave-error)."),

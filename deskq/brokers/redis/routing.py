@@ -54,7 +54,7 @@ def route_of(bindings: Iterable[Bound], exchange: str, routing_key: str, kinds: 
     kind, doubt = _kind_of(bound, exchange, kinds)
     odd = next((one for one in bound if kind == "topic" and _is_odd(one.key)), None)
     if odd is not None:
-        raise BrokerError(f"The binding “{odd.key}” of “{exchange}” is no topic that can be read. Name the queue.")
+        raise BrokerError(f"Cannot parse the topic binding “{odd.key}” of “{exchange}”. Choose a queue instead.")
     matches = topic_matches if kind == "topic" else str.__eq__
     queues = sorted({one.queue for one in bound if one.queue and matches(one.key, routing_key)})
     route = Route(exchange, routing_key, tuple(queues), doubt)

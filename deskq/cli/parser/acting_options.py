@@ -149,7 +149,7 @@ def _control(commands: Any, command: Callable[..., argparse.ArgumentParser]) -> 
     parser = command(
         commands,
         "control",
-        "Ask workers (ping, report, clock, active-queues, memsample, memdump, stats) or steer them: shutdown, "
+        "Inspect workers (ping, report, clock, active-queues, memsample, memdump, stats) or control them: shutdown, "
         "pool-grow, pool-shrink, autoscale, pool-restart, add-consumer, cancel-consumer, rate-limit, time-limit, "
         "enable-events, disable-events, pause-queue, resume-queue.",
         "deskq control shop rate-limit mail.send 10/m --worker 'mail@*'",

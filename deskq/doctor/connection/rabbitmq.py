@@ -71,7 +71,7 @@ class RabbitSteps:
             return self._outside()
         properties = self._connection._impl.server_properties  # pika has no public way to them
         if properties is None:
-            raise BrokerError("The connection was closed meanwhile: test it again.")
+            raise BrokerError("The connection was lost. Run the test again.")
         found = Server(_text(properties.get("product", "RabbitMQ")), _text(properties.get("version", "")))
         self._observed.server = found
         evidence = f"{found.product} {found.version}"

@@ -154,7 +154,7 @@ def task_events(profile: Profile, observed: Observed) -> Outcome:
     unknown = [name for name in workers if name not in telling and name not in off]
     remedy = "Start the workers with -E, or set worker_send_task_events = True; until then their tasks are not seen."
     if off:
-        return Outcome("warning", f"{some(off)} ran tasks meanwhile and sent no events.", remedy)
+        return Outcome("warning", f"{some(off)} ran tasks but sent no task events.", remedy)
     if not workers:
         return Outcome("skipped", "There is no worker to listen to.")
     if not unknown:

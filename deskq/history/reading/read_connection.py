@@ -216,7 +216,7 @@ def _refuse_damaged(row: Any) -> None:
             raise ValueError("there is no such time")
     for text in (*row[14:18], row[22]):
         if text is not None and type(text) is not str:
-            raise TypeError("it is no text")
+            raise TypeError("it is not text")
     if not isinstance(row[11], float | int | None) or row[18] + row[19] + row[23] < 0:
         raise ValueError("there is no such number")
 

@@ -117,7 +117,7 @@ def set_aside(path: Path, least_id: int = 0) -> SetAside:
         _finish(path, kept_as)
     except OSError as error:
         raise UserError(
-            f"The damaged history {path} cannot be set aside ({error.strerror}). Move it away by hand."
+            f"Cannot rename the damaged history {path} ({error.strerror}). Move it to another folder."
         ) from None
     return aside
 

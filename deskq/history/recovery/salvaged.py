@@ -108,10 +108,10 @@ def sample(pages: Pages, number: int, texts: dict[int, str]) -> list[tuple[Any, 
 def task(values: list[Any], texts: dict[int, str]) -> tuple[TaskRecord, float]:
     """Return the record of a row and when it was first seen; raises one of UNREADABLE if anything in it is wrong."""
     if len(values) not in TASK_COLUMNS:
-        raise Unreadable("it is no task")
+        raise Unreadable("it is not a task")
     packed, seen, flags = values[1], float(values[6]), values[16]
     if not (isinstance(packed, str) or (isinstance(packed, bytes) and len(packed) == 16)) or not sane(seen):
-        raise Unreadable("it is no task")
+        raise Unreadable("it is not a task")
     uuid = unpack_uuid(packed)
     root = uuid if flags & ROOT_IS_SELF else unpack_uuid(values[19])
     args, kwargs, result = (value if isinstance(value, str) else "" for value in (values[21], values[22], values[23]))

@@ -149,7 +149,7 @@ def told(path: Path, error: apsw.Error) -> Exception:
     if is_damage(error):
         return damaged(path, error)
     if isinstance(error, _PASSING):
-        return UserError(f"The history {path} cannot be read just now: {error}.")
+        return UserError(f"Cannot read the history {path} at the moment: {error}.")
     return error
 
 

@@ -102,13 +102,13 @@ ATTEMPT_WORDS: Final = {**STATE_WORDS, "REPLACED": "Replaced"}
 
 TASK_COLUMNS: Final[tuple[Column[TaskRow], ...]] = (
     Column("state", "State", "Current or final state", state_text, state=lambda row: row.state, width=165),
-    _text("name", "Task", "The task's name", lambda row: row.name, 190),
+    _text("name", "Task", "Task name", lambda row: row.name, 190),
     _text("queue", "Queue", "Queue it was sent to; known from task-sent events only", lambda row: row.queue, 80),
     _text("worker", "Worker", "Last worker that received it", lambda row: row.worker, 120),
     _clock("seen", "Seen", "Time of its first event (this machine's clock)", lambda row: row.seen, shown=True),
     _clock("sent", "Sent", "Time it was sent", lambda row: row.sent),
-    _clock("received", "Received", "When the worker received it", lambda row: row.received),
-    _clock("started", "Started", "When the worker started it", lambda row: row.started),
+    _clock("received", "Received", "Time the worker received it", lambda row: row.received),
+    _clock("started", "Started", "Time the worker started it", lambda row: row.started),
     _clock(
         "finished",
         "Finished",
@@ -164,9 +164,9 @@ TASK_COLUMNS: Final[tuple[Column[TaskRow], ...]] = (
     ),
     _clock("eta", "ETA", "Earliest time to run it", lambda row: row.eta),
     _clock("expires", "Expires", "Time after which workers discard it", lambda row: row.expires),
-    _text("uuid", "Id", "The task's id", lambda row: row.uuid, 130, mono=True, shown=False),
-    _text("root_id", "Root", "The first task of its canvas", lambda row: row.root_id, 130, mono=True, shown=False),
-    _text("parent_id", "Parent", "The task that sent it", lambda row: row.parent, 130, mono=True, shown=False),
+    _text("uuid", "Id", "Task id", lambda row: row.uuid, 130, mono=True, shown=False),
+    _text("root_id", "Root", "First task of its canvas", lambda row: row.root_id, 130, mono=True, shown=False),
+    _text("parent_id", "Parent", "Task that sent it", lambda row: row.parent, 130, mono=True, shown=False),
 )
 
 

@@ -29,7 +29,7 @@ class HeldTask:
 
 
 HELD_COLUMNS: Final[tuple[Column[HeldTask], ...]] = (
-    Column("name", "Task", "The task's name", lambda row: formats.plain(row.name), width=190),
+    Column("name", "Task", "Task name", lambda row: formats.plain(row.name), width=190),
     Column("args", "Arguments", "As shown by the worker", lambda row: formats.plain(row.args[:500]), width=260),
     Column(
         "since",
@@ -49,7 +49,7 @@ HELD_COLUMNS: Final[tuple[Column[HeldTask], ...]] = (
         numeric=True,
         width=80,
     ),
-    Column("uuid", "Id", "The task's id", lambda row: formats.plain(row.uuid), mono=True, width=280),
+    Column("uuid", "Id", "Task id", lambda row: formats.plain(row.uuid), mono=True, width=280),
 )
 
 

@@ -186,4 +186,4 @@ def _outcome(answer: str, what: str, program: str, said: str) -> dict[str, Any]:
 
 
 def _last_line(said: str) -> str:
-    return f"Its last words: {said.splitlines()[-1]}" if said else ""
+    return f"Last output: {said.splitlines()[-1]}" if said else ""

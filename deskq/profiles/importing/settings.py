@@ -142,7 +142,7 @@ def _say_queues(settings: Mapping[str, Any], fates: Fates) -> None:
     for key in ("task_default_queue", "task_queues"):
         fates.taken(key, "the queues to watch") if key in settings.get("given", []) else None
     if settings.get("routes_are_code"):
-        fates.lost("task_routes", "they are code: queues that no worker reports have to be added by hand")
+        fates.lost("task_routes", "they are code: add queues that no worker reports yourself")
     elif "task_routes" in settings.get("given", []):
         fates.taken("task_routes", "the queues to watch")
     if settings.get("broker_login_method") == "EXTERNAL":
@@ -225,7 +225,7 @@ def _result_backend(
     if backend in ("django-db", "django_celery_results.backends:DatabaseBackend"):
         found = database_of(settings, "results", source, fates)
         if found is None:
-            fates.lost("result_backend", "the database of django-celery-results is unknown: add its URL by hand")
+            fates.lost("result_backend", "the database of django-celery-results is unknown: add its URL yourself")
             return None
         notes.append("Results are kept by django-celery-results, in Django's database.")
         fates.taken("result_backend")

@@ -71,7 +71,7 @@ def _of_django(settings: Mapping[str, Any], source: Source, fates: Fates) -> str
         return ""
     url = database_of(settings, "schedules", source, fates)
     if url is None:
-        fates.lost("beat_scheduler", "deskq cannot reach the database of django-celery-beat: add the store by hand")
+        fates.lost("beat_scheduler", "deskq cannot reach the database of django-celery-beat: add the store yourself")
         return ""
     for name in ("beat_scheduler", "INSTALLED_APPS"):
         fates.taken(name, "the schedule store of django-celery-beat")

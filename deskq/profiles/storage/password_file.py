@@ -38,14 +38,14 @@ class PasswordFile:
             return {}
         except OSError as error:
             raise UserError(
-                f"The passwords in {self.path} cannot be read: {error.strerror}. Mend or remove the file."
+                f"The passwords in {self.path} cannot be read: {error.strerror}. Fix or remove the file."
             ) from None
         with os.fdopen(number, encoding="utf-8") as file:
             self._check(os.fstat(number))  # of what was opened, not of what may stand there by now
             try:
                 found = tomlkit.parse(file.read()).unwrap().get("passwords", {})
             except (TOMLKitError, UnicodeDecodeError):  # its text would quote a line with a password
-                raise UserError(f"{self.path} is not TOML. Mend or remove it; deskq does not overwrite it.") from None
+                raise UserError(f"{self.path} is not TOML. Fix or remove it; deskq does not overwrite it.") from None
         return {str(key): str(text) for key, text in found.items()} if isinstance(found, dict) else {}
 
     def save(self, passwords: dict[str, str]) -> None:
@@ -70,7 +70,7 @@ class PasswordFile:
 
     def _check(self, status: os.stat_result) -> None:
         if not stat.S_ISREG(status.st_mode):
-            raise UserError(f"{self.path} is no file. Remove it.")
+            raise UserError(f"{self.path} is not a regular file. Remove it.")
         if sys.platform == "win32":
             return  # the folder of a person is theirs alone there, and modes say nothing
         if status.st_uid != os.getuid():

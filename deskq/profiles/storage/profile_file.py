@@ -121,12 +121,12 @@ class ProfileFile:
             document = tomlkit.parse(text)
         except TOMLKitError as error:
             raise UserError(
-                f"{self.path} is not TOML: {error}. Mend or remove it; deskq does not overwrite it."
+                f"{self.path} is not TOML: {error}. Fix or remove it; deskq does not overwrite it."
             ) from None
         _in_tables(document)
         version = document.get("version", 1 if "profile" in document else VERSION)
         if not isinstance(version, int) or version < 1:
-            raise UserError(f"The version of {self.path} is no whole number. Mend it; deskq writes {VERSION}.")
+            raise UserError(f"The version in {self.path} must be a whole number. deskq writes {VERSION}.")
         if version > VERSION:
             raise UserError(f"{self.path} was written by a newer deskq (version {version}). Upgrade deskq.")
         while version < VERSION:

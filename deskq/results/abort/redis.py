@@ -78,7 +78,7 @@ def _looked_at(task_id: str, raw: bytes, may_begin: bool) -> Mapping[str, Any] |
         return {} if may_begin else aborting.no_beginning(task_id)
     value, kind, _ = decode_value(raw)
     if kind != "json" or not isinstance(value, Mapping) or not isinstance(value.get("status"), str):
-        return Marked("failed", "What is stored of it is no record in JSON: whether it has ended cannot be seen.")
+        return Marked("failed", "Its stored result is not a JSON record: cannot tell whether it has ended.")
     return aborting.standing(value["status"]) or value
 
 

@@ -60,7 +60,7 @@ def schedule_from_text(text: str, kind: str, zone: str = "") -> Schedule:
     try:
         plain = json.loads(text)
     except (ValueError, RecursionError) as error:
-        raise UserError(f"This is no JSON: {error}.") from None
+        raise UserError(f"Invalid JSON: {error}.") from None
     if not isinstance(plain, dict):
-        raise UserError("This is no JSON object, such as {…}.")
+        raise UserError("This is not a JSON object, such as {…}.")
     return schedule_from_plain(plain | {"kind": kind})

@@ -309,7 +309,7 @@ def _from_json(key: str, value: Any) -> Any:
     try:
         return json.loads(value)
     except (ValueError, RecursionError):
-        raise UserError(f"The field “{key}” is no JSON.") from None
+        raise UserError(f"The field “{key}” is not JSON.") from None
 
 
 def _check_json(key: str, value: Any) -> None:

@@ -59,7 +59,7 @@ COLUMNS: Final[tuple[Column[Candidate], ...]] = (
     Column("task", "Task", "Task name", lambda one: formats.plain(one.name or "unknown"), width=190),
     Column("arguments", "Arguments", "Arguments of the new task", _arguments, width=320),
     Column("queue", "Queue", "Queue of the new task", lambda one: formats.plain(one.target or "unknown"), width=110),
-    Column("state", "State", "State of the task that is retried", lambda one: state_text(one.row), width=130),
+    Column("state", "State", "State of the original task", lambda one: state_text(one.row), width=130),
     Column("uuid", "Id", "Id of the original task", lambda one: one.row.uuid, mono=True, width=260),
 )
 

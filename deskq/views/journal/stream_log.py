@@ -93,7 +93,7 @@ class StreamLog(QDialog):
     def __init__(self, session: ProfileSession, parent: QWidget) -> None:
         super().__init__(parent)
         self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        self.setWindowTitle(f"Gaps and malformed — {session.profile.name}")
+        self.setWindowTitle(f"Gaps and malformed deliveries — {session.profile.name}")
         self.session = session
         self._closed = False
         self.gaps = SmallTableModel(GAP_COLUMNS, lambda gap: gap.id, self, sort="started", descending=True)

@@ -61,7 +61,7 @@ def _seconds(key: str, title: str, tip: str) -> Column[TaskRuntimes]:
 
 
 _RUNTIMES: Final = (
-    Column[TaskRuntimes]("name", "Task", "The task", lambda row: formats.plain(row.name), width=200),
+    Column[TaskRuntimes]("name", "Task", "Task name", lambda row: formats.plain(row.name), width=200),
     Column[TaskRuntimes](
         "count",
         "Count",
@@ -103,7 +103,9 @@ class _BrokersTable(QWidget, Generic[R]):
         title.setFont(theme.bold_font())
         shown = tuple(map(_at_a_broker, columns))
         if several:
-            broker: Column[At[R]] = Column("broker", "Broker", "Its profile", lambda at: formats.plain(at.profile))
+            broker: Column[At[R]] = Column(
+                "broker", "Broker", "Profile of the broker", lambda at: formats.plain(at.profile)
+            )
             shown = (shown[0], broker, *shown[1:])
         self.model = SmallTableModel(
             shown, key=lambda at: (at.profile, key(at.row)), parent=self, sort=sort, descending=True

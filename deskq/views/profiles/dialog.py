@@ -157,7 +157,7 @@ class ProfileDialog(ProfileFrame):
     def _chosen(self, name: str) -> None:
         self._keep_draft()
         self._editing = name
-        self._busy = "Reading the passwords …"
+        self._busy = "Reading the passwords…"
         self._show(find(self._profiles, name))
         self._say("")
         if name in self._drafts:
@@ -199,7 +199,7 @@ class ProfileDialog(ProfileFrame):
         elif before is not None and lowers_safety(before, profile):
             self._ask_to_lower(
                 f"Lower the safety level of “{plain(profile.name)}” ({profile.environment.value})?",
-                f"Now: {SAFETY_WORDS[before.safety]}.\nThen: {SAFETY_WORDS[profile.safety]}.",
+                f"Current: {SAFETY_WORDS[before.safety]}.\nNew: {SAFETY_WORDS[profile.safety]}.",
                 partial(self._save, profile, then),
                 "save",
             )
@@ -213,7 +213,7 @@ class ProfileDialog(ProfileFrame):
             await self._save(profile, then)
             return
         self._ask_to_lower(
-            f"Save “{plain(profile.name)}” with a lower level of safety?",
+            f"Save “{plain(profile.name)}” with a lower safety level?",
             plain(reason),
             partial(self._save, profile, then),
             "save",
@@ -320,7 +320,7 @@ class ProfileDialog(ProfileFrame):
             await self._import(proposals)
             return
         self._ask_to_lower(
-            "Import with a lower level of safety?",
+            "Import with a lower safety level?",
             plain(" ".join(reasons)),
             partial(self._import, proposals),
             "import",

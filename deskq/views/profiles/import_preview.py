@@ -113,6 +113,6 @@ def _scrolled(label: QLabel) -> QScrollArea:
     area = QScrollArea()
     area.setWidget(label)
     area.setWidgetResizable(True)
-    area.setAccessibleName("What is taken")
+    area.setAccessibleName("Imported settings")
     area.setFrameShape(QScrollArea.Shape.NoFrame)
     return area

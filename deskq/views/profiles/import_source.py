@@ -92,7 +92,7 @@ class ImportSource(Dialog):
         if self._task is None:
             texts = [line.text().strip() for line in (self.name, self.folder, self.python)]
             self._task = asyncio.get_running_loop().create_task(self._read(*texts), name="import: read settings")
-            self._say("Reading …", "")
+            self._say("Reading…", "")
             self.problem.hide()
             self._check()
 

@@ -48,7 +48,7 @@ class ProfileList(QListWidget):
             item.setData(NameRole, profile.name)
             item.setSizeHint(QSize(0, round(self.fontMetrics().height() * 1.6)))
             item.setForeground(theme.environment_colour(profile.environment))
-            item.setToolTip(plain(profile.url) + ("\nChanged, not saved yet" if mark else ""))
+            item.setToolTip(plain(profile.url) + ("\nUnsaved changes" if mark else ""))
             self.addItem(item)
             if profile.name == current:
                 self.setCurrentItem(item)

@@ -104,7 +104,7 @@ def queue_columns(paused: Paused) -> tuple[Column[QueueRow], ...]:
         Column(
             "delayed",
             "Delayed",
-            "Tasks for it that RabbitMQ holds until their time (Celery's delayed delivery), as task-sent events tell",
+            "Tasks RabbitMQ holds for the queue until they are due (delayed delivery), from task-sent events",
             lambda r: formats.number(r.delayed),
             lambda r: r.delayed,
             True,

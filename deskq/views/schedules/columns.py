@@ -38,7 +38,7 @@ def _next_exact(shown: ShownSchedule) -> str:
     if run is None and shown.row.looked_at is None:
         return "not computed yet"
     if run is None:
-        return shown.entry.problem or ("it is disabled" if not shown.entry.enabled else "its schedule has ended")
+        return shown.entry.problem or ("disabled" if not shown.entry.enabled else "no further runs")
     mark = f", {run.mark} by a clock change" if run.mark else ""
     return f"{wall_time(run.at, shown.row.zone)} {shown.row.zone or 'UTC'}{mark}"
 

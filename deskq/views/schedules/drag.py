@@ -130,7 +130,7 @@ class StoreChips(QWidget):
                 title = f"{self._environments[place].short} · {place[0]}: {title}"
             self._titles[place] = formats.plain(title)
             told = self._closed[place] or "Drop schedules here to copy or move them into this store."
-            button.setToolTip(formats.tooltip(f"{title}\nShow this store alone. {told}"))
+            button.setToolTip(formats.tooltip(f"{title}\nShow only this store. {told}"))
             button.setAccessibleName(self._titles[place])
             button.setChecked(place == self.only)
         self._colour()

@@ -99,4 +99,4 @@ class ScheduleMove:
             for one in others[:3]
         )
         more = f" and {len(others) - 3:,} more" if len(others) > 3 else ""
-        return fit, f"{state.title} cannot keep {names}{more}."
+        return fit, f"{state.title} cannot store {names}{more}."

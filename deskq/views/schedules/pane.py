@@ -252,7 +252,7 @@ class SchedulePane(TablePage):
         """May these be changed? If not, it is said why."""
         closed = next((one.profile for one in chosen if one.profile.read_only or not one.profile.has_broker), None)
         if closed is not None:
-            self.say(f"“{formats.plain(closed.name)}” is read-only: nothing is changed there.")
+            self.say(f"“{formats.plain(closed.name)}” is read-only: its schedules cannot be changed.")
         return closed is None
 
     def _by_profile(self) -> dict[str, list[ShownSchedule]]:

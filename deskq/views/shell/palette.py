@@ -42,7 +42,7 @@ class Palette(QDialog):
         self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         self._entries = list(entries)
         self.line = QLineEdit()
-        self.line.setPlaceholderText("Type a command, a view, a queue …")
+        self.line.setPlaceholderText("Type a command, view or queue…")
         self.line.setAccessibleName("Command")
         self.list = QListWidget()
         self.list.setFrameShape(QListWidget.Shape.NoFrame)

@@ -61,7 +61,7 @@ def describe(session: ProfileSession) -> tuple[str, str, str]:
     if not session.connected:
         return "stopped", "not connected", ""
     if status is None:
-        return "connecting", session.problem or "starting the recorder …", ""
+        return "connecting", session.problem or "starting the recorder…", ""
     if session.problem:
         return "disconnected", f"{session.problem} (since {formats.clock_time(status.since)})", session.problem
     if status.state == "stopped" and not session.profile.has_broker:

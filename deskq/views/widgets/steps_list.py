@@ -39,7 +39,7 @@ _LOOKS: Final = {  # word: (shown, group of colours)
     "warning": ("Warning", "retry"),
     "failed": ("Failed", "failure"),
     "error": ("Error", "failure"),
-    "advice": ("Advice", "running"),
+    "advice": ("Suggestion", "running"),
     "skipped": ("Skipped", "lost"),
     "not-asked": ("Not checked", "waiting"),
 }

@@ -96,7 +96,15 @@ WORKER_COLUMNS: Final[tuple[Column[WorkerRow], ...]] = (
         True,
         width=90,
     ),
-    Column("load", "Load", "Load of its machine over 1, 5 and 15 min", _load, lambda row: row.load, True, width=120),
+    Column(
+        "load",
+        "Load",
+        "Load average of the worker's machine over 1, 5 and 15 min",
+        _load,
+        lambda row: row.load,
+        True,
+        width=120,
+    ),
     Column(
         "heartbeat",
         "Heartbeat",

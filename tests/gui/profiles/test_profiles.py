@@ -293,7 +293,7 @@ def test_what_is_typed_stays_until_it_is_saved_or_discarded(run: Run) -> None:
             assert dialog.isVisible()
             press(dialog, "Cancel")
             choose(dialog, "shop")
-            assert "not saved yet" in dialog.message.text()
+            assert "Unsaved changes" in dialog.message.text()
             await until(dialog.save.isEnabled)
             dialog.save.click()
             await until(lambda: "Saved" in dialog.message.text())

@@ -27,7 +27,7 @@ from tests.gui.shell.test_window import opened
         ("redis://:c4n4ry@h/0", "h: Redis or Valkey, with a password", True),
         ("amqps://anna@h/shop", "RabbitMQ, without a password, over TLS", True),
         ("gopher://x", "does not know the scheme", False),
-        ("anna:c4n4ry@h", "is no broker URL", False),
+        ("anna:c4n4ry@h", "is not a broker URL", False),
         ("sentinel://h:1", "Sentinel needs the master's name", False),
     ],
 )
@@ -76,7 +76,7 @@ def test_a_url_connects_for_this_run(redis_url: str, run: Run, qapp: QApplicatio
             app.connect_url(redis_url)
             assert len(app.sessions) == 1
             (offer,) = app.window.findChildren(UndoOffer)  # it would be gone after the next start
-            assert offer.text.text() == f"{session.profile.name} is shown for this run only."
+            assert offer.text.text() == f"{session.profile.name} is shown until deskq quits."
             offer.button.click()
             dialog: Any = app._dialog
             await until(lambda: not dialog._tasks)

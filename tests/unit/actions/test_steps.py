@@ -150,7 +150,7 @@ def test_two_who_take_the_same_back_do_it_once(journal: Journal) -> None:
     first, second = undo_plan(journal, plan.id), undo_plan(journal, plan.id)
     StepCarrier(first, PROFILE, journal, Doing(lambda _: Ending(Outcome.DONE))).run(None)
     doing = Doing(lambda _: Ending(Outcome.DONE))
-    with pytest.raises(UserError, match="taken back meanwhile"):
+    with pytest.raises(UserError, match="undone since the preview"):
         StepCarrier(second, PROFILE, journal, doing).run(None)
     assert doing.asked == []
 

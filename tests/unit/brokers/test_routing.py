@@ -57,7 +57,7 @@ def test_queues_behind_an_exchange() -> None:
         ([Bound("", "", "bcast.1")], "", set(), "fanout exchange, by its bindings"),
         (DIRECT, "mail", {"topic"}, "of another kind"),
         (DIRECT, "mail", {"headers"}, "of another kind"),
-        ([Bound("a*", "^a*$", "q")], "aa", set(), "no topic that can be read"),
+        ([Bound("a*", "^a*$", "q")], "aa", set(), "Cannot parse the topic binding"),
         ([Bound("q", "", "")], "q", set(), "leads to no queue"),
     ],
 )

@@ -25,7 +25,11 @@ RABBIT = Profile.from_url("amqp://u:hidden@h:5672/shop")
         (redis.ResponseError("DENIED Redis is running in protected mode. More"), PermissionRefused, "refuses clients"),
         (redis.ResponseError("ERR DB index is out of range"), PermissionRefused, "has no database 3"),
         (redis.TimeoutError("Timeout reading from socket"), ConnectionLost, "h:6379 does not answer"),
-        (redis.ResponseError("unknown command 'SENTINEL', with args beginning with: "), BrokerError, "is no Sentinel"),
+        (
+            redis.ResponseError("unknown command 'SENTINEL', with args beginning with: "),
+            BrokerError,
+            "is not a Sentinel",
+        ),
         (
             redis.ResponseError(
                 "The user executing the script can't run this command or subcommand script: 5c, on @user_script:6."

@@ -16,7 +16,7 @@ def test_what_passes_is_told(error: apsw.Error) -> None:
     found = told(Path("h.sqlite"), error)
     assert isinstance(found, UserError)
     assert not isinstance(found, HistoryDamaged)
-    assert "just now" in str(found)
+    assert "at the moment" in str(found)
 
 
 def test_the_rest_is_as_it_was() -> None:

@@ -132,7 +132,7 @@ class Database:
         if "unable to open database file" in reason:
             return StoreError(f"{self.place} cannot be opened: there is no such file, or it may not be read.", reason)
         if "file is not a database" in reason:
-            return StoreError(f"{self.place} is no SQLite database.", reason)
+            return StoreError(f"{self.place} is not an SQLite database.", reason)
         if isinstance(error, sqlalchemy.exc.IntegrityError):
             return StoreError(f"{self.place} was not changed, it refuses the row: {reason}.", reason)
         if error.connection_invalidated or isinstance(error, sqlalchemy.exc.OperationalError):

@@ -52,9 +52,9 @@ def entry_of(
         definition.decode("utf-8")
         value = decoded(text)
     except (ValueError, RecursionError):
-        return _broken(key, name, text, f"Its definition is no JSON, {_STOPS}.", due_at)
+        return _broken(key, name, text, f"Its definition is not JSON, {_STOPS}.", due_at)
     if not isinstance(value, dict):
-        return _broken(key, name, text, f"Its definition is no JSON object, {_STOPS}.", due_at)
+        return _broken(key, name, text, f"Its definition is not a JSON object, {_STOPS}.", due_at)
     if "__type__" in value:
         return _broken(key, name, text, f"Its definition is a “__type__” itself, {_STOPS}.", due_at)
     schedule = schedule_of(value.get("schedule"))

@@ -129,7 +129,7 @@ def meta_of(text: str | None) -> tuple[float | None, int | None, str]:
         if not isinstance(meta, dict):
             raise ValueError
     except (ValueError, RecursionError):
-        return None, None, "Its meta is no JSON, and beat stops at it: remove the field meta."
+        return None, None, "Its meta is not JSON, and beat stops at it: remove the field meta."
     stored, count = meta.get("last_run_at"), meta.get("total_run_count")
     last = time_of(stored)
     total = count if isinstance(count, int) and not isinstance(count, bool) else None

@@ -72,7 +72,7 @@ class SendArguments(QObject):
     def _offer_sides(self, known: bool) -> None:
         """Which side was chosen stays, for the next task of which anything is known."""
         self.sides.setEnabled(known)
-        self.sides.setToolTip("" if known else "No run of this task was seen from which a form could be made")
+        self.sides.setToolTip("" if known else "No arguments of earlier runs to build a form from")
 
     def show_arguments(self, args: list[Any], kwargs: dict[str, Any]) -> None:
         """Fill both sides."""

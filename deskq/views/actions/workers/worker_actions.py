@@ -159,7 +159,7 @@ class Steering:
             return facets.names, sorted({*facets.queues, *(queue.name for queue in reader.queues())})
 
         try:
-            tasks, queues = await self._session.ask(read, slot="steering")
+            tasks, queues = await self._session.ask(read, slot="control workers")
         except UserError:
             tasks, queues = (), ()
         where = workers[0] if len(workers) == 1 else formats.count(len(workers), "worker")

@@ -154,8 +154,8 @@ def test_a_pipe_is_not_waited_for_and_never_set_aside(
     os.mkfifo(pipe)
     salvage = ["--salvage"] if verb == "check" else []
     assert main(["history", verb, str(pipe), *salvage]) == 2
-    assert "is no file, so it cannot be a history" in capsys.readouterr().err
-    with pytest.raises(UserError, match="cannot be a history"):
+    assert "is not a regular file" in capsys.readouterr().err
+    with pytest.raises(UserError, match="not a regular file"):
         History(pipe)
     assert [place.name for place in tmp_path.iterdir()] == ["pipe.sqlite"]
 

@@ -159,7 +159,7 @@ FLOOD = "import sys\nfor _ in range(20):\n    print('x' * 10_000)\n#mark\nwhile 
         ("raise ValueError('no redis://:c4n4ry@h/0')", 60, "ValueError: no redis://:•••@h/0", "proj/celery.py"),
         ("import sys\nsys.exit('PASSWORD = c4n4ry')", 60, "SystemExit: PASSWORD = •••", "SystemExit"),
         ("import nowhere_at_all", 60, "No module named 'nowhere_at_all'", "nowhere_at_all"),
-        ("import os\nprint('last words', flush=True)\nos._exit(3)", 60, "Its last words: last words", "last words"),
+        ("import os\nprint('last words', flush=True)\nos._exit(3)", 60, "Last output: last words", "last words"),
         ("import os, signal\nos.kill(os.getpid(), signal.SIGKILL)", 60, "ended the Python that read it", ""),
         ("x = 1", 60, "cannot be imported", ""),
     ],

@@ -79,8 +79,8 @@ def test_a_version_1_file_is_upgraded_with_all_that_is_in_it(tmp_path: Path) -> 
     ("text", "says"),
     [
         ("profile = 3\n", "begin each one with a line"),
-        ('version = "new"\n', "no whole number"),
-        ("version = 0\n", "no whole number"),
+        ('version = "new"\n', "a whole number"),
+        ("version = 0\n", "a whole number"),
         ('version = 2\n[[profile]]\nname = "x"\nurl = "redis://h/0"\nretention = 3\n', "“retention” is a table"),
         ('version = 2\n[[profile]]\nname = "x"\nurl = "redis://h/0"\nretention.days = -1\n', "retention.days"),
         ('version = 2\n[[profile]]\nname = "x"\nurl = "redis://h/0"\nwatch_queues = [1]\n', "list of texts"),
