@@ -44,7 +44,7 @@ class CommandMenus(QObject):
         self._offered = offered
         self._actions: dict[CommandKey, QAction] = {}
         self._letters: list[QShortcut] = []
-        menus = {title: window.menuBar().addMenu(title) for title in ("File", "Edit", "View", "Go", "Help")}
+        menus = {title: window.menuBar().addMenu(f"&{title}") for title in ("File", "Edit", "View", "Go", "Help")}
         for menu in menus.values():
             menu.aboutToShow.connect(self._grey)
             menu.aboutToHide.connect(self._grey_none)

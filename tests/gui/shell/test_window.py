@@ -180,7 +180,7 @@ def test_menus_grey_what_means_nothing_here(recorded: Recorded, run: Run, qapp: 
         async with opened(qapp) as app:
             app.add(recorded.profile, start=False)
             app.window.show()
-            file = next(menu for menu in app.window.menuBar().findChildren(QMenu) if menu.title() == "File")
+            file = next(menu for menu in app.window.menuBar().findChildren(QMenu) if menu.title() == "&File")
             for kind, may_import in (("tasks", False), ("schedules", True)):
                 app.window.show_view("shop", kind)
                 file.popup(app.window.mapToGlobal(QPoint(20, 40)))
