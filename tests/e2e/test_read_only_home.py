@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from deskq.actions.journal.journal import Journal
+from deskq.cli import main
 from deskq.errors import UserError
 from deskq.instance import FirstInstance
 from deskq.profiles import Profile
@@ -68,17 +69,18 @@ def test_several_may_look_at_once(read_only: Path) -> None:
             first.release()
 
 
-def test_the_journal_is_read_and_nothing_is_begun(read_only: Path) -> None:
+def test_the_journal_is_read_and_nothing_is_begun(read_only: Path, capsys: pytest.CaptureFixture[str]) -> None:
     for folder, _, _ in os.walk(read_only):
         Path(folder).chmod(0o755)
     plan = plan_of(1)
     profile = Profile.from_url("redis://127.0.0.1:1/0", name="shop")
     journal = Journal()
     journal.begin(plan, profile)
-    journal.end(plan.id)
-    journal.close()
+    journal.close()  # as if its process had died: who can write would note that
     locked(read_only)
     with as_nobody():
+        assert main(["journal"]) == 0
+        assert plan.id in capsys.readouterr().out
         journal = Journal()
         try:
             assert journal.read_only
@@ -87,3 +89,10 @@ def test_the_journal_is_read_and_nothing_is_begun(read_only: Path) -> None:
                 journal.begin(plan_of(2), profile)
         finally:
             journal.close()
+
+
+def test_a_journal_without_an_action_is_empty(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["journal"]) == 0
+    assert capsys.readouterr().out == "The journal is empty.\n"
+    assert main(["journal", "no such"]) == 0
+    assert capsys.readouterr().out == "The journal has no such action.\n"

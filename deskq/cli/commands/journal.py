@@ -24,7 +24,8 @@ def run(options: argparse.Namespace) -> int:
     """Print actions, or the items of one; check unknown items if asked to."""
     journal = Journal()
     try:
-        journal.recover()
+        if not journal.read_only:
+            journal.recover()
         if options.resolve:
             profile = profile_of(options.resolve, options)
             found = resolve_unknown(journal, profile)
@@ -37,7 +38,7 @@ def run(options: argparse.Namespace) -> int:
         if len(actions) == 1 and actions[0].id == options.text:
             _print_items(journal.items(actions[0].id), options.format)
         else:
-            _print_actions(actions, options.format)
+            _print_actions(actions, options.format, options.text)
     finally:
         journal.close()
     return 0
@@ -57,7 +58,7 @@ def _profile_named(name: str) -> str:
     raise UserError(f"No saved profile “{name}”. Add --on URL.")
 
 
-def _print_actions(actions: list[ActionRow], form: str) -> None:
+def _print_actions(actions: list[ActionRow], form: str, sought: str) -> None:
     if form == "json":
         for action in actions:
             print(json_text(asdict(action)))
@@ -67,7 +68,7 @@ def _print_actions(actions: list[ActionRow], form: str) -> None:
         rows = [[_time(a.at), a.person, a.profile, _outcomes(a), a.id, a.title] for a in actions]
         print(table(["TIME", "PERSON", "PROFILE", "OUTCOME", "ID", "ACTION"], rows))
     else:
-        print("The journal has no such action.")
+        print("The journal has no such action." if sought else "The journal is empty.")
 
 
 def _print_items(items: list[ItemRow], form: str) -> None:
