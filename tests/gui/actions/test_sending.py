@@ -131,7 +131,7 @@ def test_like_a_task_only_what_is_certain(recorded: Recorded, run: Run, qapp: QA
             await until(lambda: "already" in dialog.message.text())  # nothing was sent with an id that is taken
             dialog.reject()
             other: Any = app.window.acting.send("shop", like=cut)
-            await until(lambda: "uncertain" in other.message.text())
+            await until(lambda: "cut or masked" in other.message.text())
             assert other.fields.args.toPlainText() == ""
             other.reject()
 

@@ -151,7 +151,7 @@ def test_all_profiles_in_one_table_and_schedules_that_move_between_them(
             move.trigger()
             menu.close()
             dialog = child(app, "StepsDialog")
-            assert "cannot keep “by rule” (rrule)" in dialog.note.text()
+            assert "cannot store “by rule” (rrule)" in dialog.note.text()
             await said_yes(app)
             await until(lambda: child(app, "StepsDialog") is not None, what="the second question")
             moved: Any = names(django)["a"].schedule
