@@ -70,8 +70,9 @@ def by_identity(
     """Return what guards servers by who they are: through a tunnel or a socket it is the same broker.
 
     ``met``: what is about to be changed, and who it says it is. A doubt about an address is none where the other
-    profile's history tells that its broker is another one. Who a broker was is no longer true once it has started
-    again, so that those that guard more than ``level`` are asked who they are now, all at once. Blocking.
+    profile's history tells that its broker is another one, by a name that outlasts a restart. Who a broker was is no
+    longer true once it has started again, so that those that guard more than ``level`` are asked who they are now, all
+    at once. Blocking.
     """
     found = list(holds)
     for door, now in met:
@@ -84,7 +85,7 @@ def by_identity(
             if was is not None and was.is_same(now):
                 found += _held(found, other, door)
                 continue
-            if was is not None and was.ids:
+            if was is not None and was.lasts:
                 found = [hold for hold in found if not (hold.doubt and hold.profile is other and hold.what == "broker")]
             if guards(other.safety) < level and _same_space(other, door):
                 unlike.append(other)

@@ -25,6 +25,11 @@ class Identity(msgspec.Struct, frozen=True, kw_only=True):
         return self.ids[0] if self.product == "RabbitMQ" and self.ids else "".join(self.ids[:1])[:_SHOWN] or "unknown"
 
     @property
+    def lasts(self) -> bool:
+        """Does a restart leave it as it is? Redis and Valkey are known by numbers that each start draws."""
+        return self.product == "RabbitMQ" and bool(self.ids)
+
+    @property
     def words(self) -> str:
         """It, for people."""
         return f"{self.product} “{self.code}”" if self.ids else f"{self.product}, which does not say who it is"

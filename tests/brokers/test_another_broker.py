@@ -161,12 +161,25 @@ def test_a_store_is_guarded_at_another_address(needs: Needs, login: str, capsys:
         assert server.client().exists("redbeat:nightly")
 
 
-def test_a_doubt_is_none_where_the_server_says_who_it_is(server: RedisServer, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_doubt_stays_where_a_restart_changes_who_a_server_is(
+    server: RedisServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
     prod = saved(f"redis://prod.example:{server.port}/0", name="prod", safety=Safety.READ_ONLY)
     monkeypatch.setattr("deskq.profiles.guarding.addresses_of", dict.fromkeys)
     url = Profile.from_url(server.url, safety=Safety.FREE)
     assert "“prod.example” could not be looked up" in guard_at(url).forbids
     keep_broker(prod.history_path(), Identity(product="Redis", ids=("0123456789",)))
+    assert "“prod.example” could not be looked up" in guard_at(url).forbids  # it may have started again since
+
+
+def test_a_doubt_is_none_where_a_cluster_has_another_name(
+    rabbit_vhost_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    prod = saved(rabbit_vhost_url.replace("127.0.0.1", "prod.example"), name="prod", safety=Safety.READ_ONLY)
+    monkeypatch.setattr("deskq.profiles.guarding.addresses_of", dict.fromkeys)
+    url = Profile.from_url(rabbit_vhost_url, safety=Safety.FREE)
+    assert "“prod.example” could not be looked up" in guard_at(url).forbids
+    keep_broker(prod.history_path(), Identity(product="RabbitMQ", ids=("rabbit@elsewhere",)))
     assert guard_at(url).safety is Safety.FREE
 
 

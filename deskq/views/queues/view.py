@@ -211,7 +211,7 @@ class QueuesView(TablePage):
         status = self._session.status
         held = f" · {status.delayed:,} delayed" if status is not None and status.delayed is not None else ""
         told = f"{formats.count(len(there), 'queue')} · {ready} ready · {unacked} unacked{held}"
-        self.totals.setText(told if queues or self._session.queues_known else "")
+        self.totals.setText(told if there or self._session.queues_known else "")  # a watched queue may not exist
         self._select()
         self._describe()
         self._update_empty()
