@@ -71,6 +71,22 @@ def lower_than_guarded(profile: Profile, saved: Iterable[Profile]) -> str:
     )
 
 
+def left_unguarded(before: Profile, changed: Profile, saved: Iterable[Profile]) -> str:
+    """Return a sentence where a profile's change of URL leaves the broker that it was for without its guard, else "".
+
+    Only a level that refuses, or wants a name typed, is missed. ``saved`` are the others. Blocking: looks hosts up.
+    """
+    if not before.has_broker or level(before.safety) > level(Safety.ASK_NAME):
+        return ""
+    guard = guarding(before, [*(one for one in saved if one.name != before.name), changed])
+    if guard is not None and not lowers_safety(before, guard):
+        return ""
+    return (
+        f"“{before.name}” guards its broker ({before.safety.value}). With another URL, no saved profile guards that "
+        "broker as safely."
+    )
+
+
 def holds_on(urls: Iterable[str], saved: Iterable[Profile], *, brokers_only: bool = False) -> list[Hold]:
     """Return which saved profiles guard what these URLs lead to, the safest first. Blocking: looks hosts up.
 

@@ -67,7 +67,7 @@ def test_a_task_is_sent_once_it_was_agreed_to(broker_url: str, tmp_path: Path) -
     assert refused.returncode == 2
     assert "--dry-run" in refused.stderr
     assert deskq(*command, "--dry-run").returncode == 0
-    assert "no such action" in deskq("journal").stdout
+    assert "The journal is empty" in deskq("journal").stdout
     with CeleryWorker(broker_url):
         assert not file.exists()
         sent = deskq(*command, "--yes", "--times", "3", "--format", "json")

@@ -15,7 +15,7 @@ from deskq.errors import UserError
 from deskq.history.recovery.relocate import save_with_history
 from deskq.profiles import PasswordStore, Profile, ProfileFile, SavedProfiles, Secret, Tls
 from deskq.profiles.fields import BY_PLACE, lowers_safety, problems
-from deskq.profiles.guarding import lower_than_guarded
+from deskq.profiles.guarding import left_unguarded, lower_than_guarded
 from deskq.profiles.serialization import overridden, to_values
 from deskq.profiles.storage.confirmed_code import confirm
 from deskq.profiles.storage.profile_store import find
@@ -81,6 +81,7 @@ def edit(options: argparse.Namespace) -> int:
             raise UserError("Cancelled; nothing was changed.")
     elif changed.url != before.url:
         _agree_to_lower(changed, saved, options)
+        _agree(left_unguarded(before, changed, saved.file.guards()), options)
     confirm(set(changed.schedule_stores) - set(before.schedule_stores))
     saved.put(changed, was=before.name)
     print(f"Saved “{changed.name}”.")
@@ -91,11 +92,15 @@ def edit(options: argparse.Namespace) -> int:
 
 def _agree_to_lower(profile: Profile, saved: SavedProfiles, options: argparse.Namespace) -> None:
     """Ask before a broker gets a second profile with a lower level than the first one's; raises UserError if not."""
-    reason = lower_than_guarded(profile, saved.file.guards())
+    _agree(lower_than_guarded(profile, saved.file.guards()), options)
+
+
+def _agree(reason: str, options: argparse.Namespace) -> None:
+    """Ask whether to save all the same, "" for no reason to ask; raises UserError if not."""
     if not reason or options.yes:
         return
     if not sys.stdin.isatty():
-        raise UserError(f"{reason} Say --yes if that is meant.")
+        raise UserError(f"{reason} Add --yes to confirm.")
     if ask(f"{reason} Save it? [y/N] ").strip().lower() not in ("y", "yes"):
         raise UserError("Nothing was saved.")
 

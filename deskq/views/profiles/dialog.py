@@ -19,7 +19,7 @@ from deskq.formats import count, plain
 from deskq.history.recovery.relocate import save_with_history
 from deskq.profiles import PasswordStore, Profile, ProfileFile, SavedProfiles
 from deskq.profiles.fields import BY_PLACE, SAFETY_WORDS, lowers_safety
-from deskq.profiles.guarding import lower_than_guarded
+from deskq.profiles.guarding import left_unguarded, lower_than_guarded
 from deskq.profiles.importing.proposals import Proposal, save_all
 from deskq.profiles.storage.confirmed_code import confirm
 from deskq.profiles.storage.password_store import Keeping
@@ -209,6 +209,10 @@ class ProfileDialog(ProfileFrame):
     async def _save_if_guarded(self, profile: Profile, was: str, then: Callable[[Profile], object] | None) -> None:
         """Save a profile of another broker than before, unless a safer profile guards that: then it is asked about."""
         reason = await self._lower(profile, was)
+        before = next((one for one in self._profiles if one.name == was), None)
+        if not reason and before is not None:
+            others = await self._one_by_one(self._saved.file.guards)
+            reason = await self._off_thread(partial(left_unguarded, before, profile, others))
         if not reason:
             await self._save(profile, then)
             return

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import stat
 import tomllib
+from dataclasses import replace
 from pathlib import Path
 
 import keyring
@@ -36,6 +37,17 @@ def test_a_level_is_not_lowered_unasked(saved: SavedProfiles, capsys: pytest.Cap
     assert not saved.named("shop").read_only
 
 
+def test_a_guard_does_not_leave_its_broker_unasked(saved: SavedProfiles, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["profiles", "edit", "shop", "--safety", "read-only"]) == 0
+    assert main(["profiles", "edit", "shop", "--url", "redis://127.0.0.1:7/0"]) == 2
+    assert "“shop” guards its broker (read-only)" in capsys.readouterr().err
+    assert saved.named("shop").url == "redis://anna@h/0"
+    assert main(["profiles", "edit", "shop", "--url", "redis://anna@h:6379/0"]) == 0  # another spelling
+    saved.put(replace(saved.named("shop"), name="second"))
+    assert main(["profiles", "edit", "shop", "--url", "redis://127.0.0.1:7/0"]) == 0  # the second one guards it
+    assert main(["profiles", "edit", "second", "--url", "redis://127.0.0.1:7/0", "--yes"]) == 0
+
+
 def test_editing(saved: SavedProfiles, capsys: pytest.CaptureFixture[str]) -> None:
     arguments = ["--safety", "read-only", "--no-connect-at-start", "--sep", r"\x06", "--watch-queue", "a,b"]
     assert main(["profiles", "edit", "shop", *arguments, "--retention-days", "7"]) == 0
@@ -44,11 +56,11 @@ def test_editing(saved: SavedProfiles, capsys: pytest.CaptureFixture[str]) -> No
     assert not profile.connect_at_start
     assert (profile.redis.sep, profile.watch_queues, profile.retention_days) == ("\x06", ("a", "b"), 7)
     assert profile.password.reveal() == profile.result_password.reveal() == "c4n4ry"
-    assert main(["profiles", "edit", "shop", "--result-backend", "", "--url", "redis://anna@h/5"]) == 0
+    assert main(["profiles", "edit", "shop", "--result-backend", "", "--url", "redis://anna@h/5", "--yes"]) == 0
     profile = saved.named("shop")
     assert (profile.url, profile.result_backend, profile.password.reveal()) == ("redis://anna@h/5", None, "c4n4ry")
     assert saved.passwords.get("shop/result_backend") is None
-    assert main(["profiles", "edit", "shop", "--url", "redis://elsewhere/0"]) == 0
+    assert main(["profiles", "edit", "shop", "--url", "redis://elsewhere/0", "--yes"]) == 0
     assert "set-password shop" in capsys.readouterr().out
     assert not saved.named("shop").password
     for wrong in (["--url", "sentinel://h:1"], ["--management-url", "h:1"], []):
