@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import os
 import shutil
+import signal
 import tempfile
 import threading
 from collections.abc import Callable, Iterator
@@ -39,6 +40,10 @@ from tests.support.waiting import wait_until  # noqa: E402
 # On a machine that does other things too, a slow example says nothing.
 hypothesis.settings.register_profile("deskq", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow])
 hypothesis.settings.load_profile("deskq")
+
+# A shell ignores it for what it starts in the background, and so would every program that a test interrupts.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN and threading.current_thread() is threading.main_thread():
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 S = TypeVar("S")
 _numbers = itertools.count(1)

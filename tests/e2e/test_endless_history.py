@@ -31,8 +31,7 @@ def endless(tmp_path: Path) -> Path:
 
 def test_ctrl_c_ends_it(endless: Path, tmp_path: Path) -> None:
     asks = (
-        "import sys, pathlib, signal; from deskq.history.reading.reader import HistoryReader; "
-        "signal.signal(signal.SIGINT, signal.default_int_handler); "  # a shell ignores it for what it starts with &
+        "import sys, pathlib; from deskq.history.reading.reader import HistoryReader; "
         "reader = HistoryReader(pathlib.Path(sys.argv[1])); print('reads', flush=True); reader.workers()"
     )
     reading = Process([sys.executable, "-P", "-c", asks, endless], log=tmp_path / "log")

@@ -166,6 +166,7 @@ class TasksView(TablePage):
         """See Page."""
         match request:
             case OpenTask(_, uuid):
+                self._forget_selection()  # a command would act on rows other than the task in sight
                 self.show_task(uuid)
             case FilterTasks(_, text):
                 self.set_filter(text)
@@ -302,7 +303,7 @@ class TasksView(TablePage):
             self.request(Refuse(self.filter_bar.trouble))
 
     def _forget_selection(self) -> None:
-        """What was selected is not what the new filter asks for; the rows turn grey until its list is there."""
+        """What was selected is not what is asked for now; after a new filter rows are grey until its list is there."""
         self.table.selectionModel().clear()
         self.table.viewport().update()
 

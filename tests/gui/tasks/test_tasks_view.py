@@ -295,3 +295,33 @@ def test_a_runtime_between_two_events_is_marked(recorded: Recorded, run: Run, qa
                 assert shown["Runtime"].text().startswith("≈ ") is mark
 
     run(scenario())
+
+
+def test_no_command_acts_on_other_rows_than_the_task_that_was_opened(
+    recorded: Recorded, run: Run, qapp: QApplication
+) -> None:
+    """As from the journal: the row that was selected before is not the task in sight."""
+
+    async def scenario() -> None:
+        first, second = recorded.add(2)
+        async with opened(qapp) as app:
+            app.add(recorded.profile)
+            app.window.show()
+            view: Any = app.window.show_view("shop", "tasks")
+            await until(lambda: view.model.rowCount() == 2)
+            view.table.selectRow(view.model.rowCount() - 1)
+            asked: list[Any] = []
+            view.requested.disconnect()
+            view.requested.connect(asked.append)
+            app.window.run_command("retry")
+            await until(lambda: asked)
+            assert asked.pop().tasks == [first]
+            app.window.show_task("shop", second)
+            await until(lambda: view.detail.detail is not None and view.detail.detail.row.uuid == second)
+            app.window.run_command("retry")
+            view.table.selectRow(0)
+            app.window.run_command("retry")
+            await until(lambda: asked)
+            assert [request.tasks for request in asked] == [[second]]
+
+    run(scenario())
