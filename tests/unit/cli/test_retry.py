@@ -69,7 +69,7 @@ def test_what_somebody_else_retried_since_it_was_shown_is_not_sent_again(history
     with closing(Journal()) as journal:
         assert Carrier(first, profile, journal).run(Confirmation(first.id)).done == 2
     with closing(Journal()) as journal:
-        with pytest.raises(UserError, match=f"2 of these tasks were retried meanwhile .action {first.id}"):
+        with pytest.raises(UserError, match=f"2 of these tasks were retried since the preview .action {first.id}"):
             Carrier(second, profile, journal).run(Confirmation(second.id))
         assert [action.id for action in journal.actions()] == [first.id]
     publisher = RedisPublisher(profile)
