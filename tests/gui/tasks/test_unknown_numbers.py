@@ -60,9 +60,9 @@ def test_a_dead_host_has_no_numbers(run: Run, qapp: QApplication) -> None:
             tree = app.window.tree
             assert {tree.index_of("dead", kind).data(NoteRole) or "" for kind in ("workers", "queues")} == {""}
             queues: Any = app.window.show_view("dead", "queues")
-            await queues._read()
+            expected = (UNKNOWN_QUEUES, session.problem)
+            await until(lambda: (queues.empty.title.text(), queues.empty.reason.text()) == expected, 20, "the reason")
             assert queues.totals.text() == ""
-            assert (queues.empty.title.text(), queues.empty.reason.text()) == (UNKNOWN_QUEUES, session.problem)
             assert not queues.detail.isVisible()
             workers: Any = app.window.show_view("dead", "workers")
             assert workers.empty.title.text() == "The workers are unknown"
