@@ -191,14 +191,6 @@ class RemoteControl:
         if alarm is not None:
             raise NotTold(f"No worker is told anything: {alarm}")
 
-    def enable_events(self, destination: Sequence[str] | None = None) -> dict[str, object]:
-        """Tell workers to send task events until they restart."""
-        return self._broadcast("enable_events", destination, 1.0, len(destination) if destination else None, None)
-
-    def disable_events(self, destination: Sequence[str] | None = None) -> dict[str, object]:
-        """Tell workers to stop sending task events."""
-        return self._broadcast("disable_events", destination, 1.0, len(destination) if destination else None, None)
-
     def close(self) -> None:
         """Close the connections; never raises."""
         with self._lock:

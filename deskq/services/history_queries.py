@@ -67,10 +67,6 @@ class HistoryLink:
     def _outdated(self, slot: str, token: int) -> bool:
         return self._closed or self._newest.get(slot) != token
 
-    async def reopen(self) -> None:
-        """Close the file, so that the next question opens it anew."""
-        await asyncio.get_running_loop().run_in_executor(self._executor, self._close_reader)
-
     async def close(self) -> None:
         """Interrupt what runs, drop what waits, end the thread."""
         if self._closed:

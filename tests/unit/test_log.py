@@ -9,6 +9,7 @@ from collections.abc import Iterator
 import pytest
 
 from deskq import log
+from deskq.cli.parser import command_parser
 from deskq.crash_log import CrashLog
 
 
@@ -76,3 +77,8 @@ def test_a_crash_report_shows_it_without_secrets() -> None:
     assert "ended the connection" in report.text
     assert "s3cret" not in report.text
     assert "db.example" not in report.text
+
+
+def test_the_levels_of_the_command_line_are_those() -> None:
+    """They are written twice, since help must not wait for the log."""
+    assert command_parser.LEVELS == log.LEVELS

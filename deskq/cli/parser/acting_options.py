@@ -56,18 +56,7 @@ def add_acting(commands: Any, command: Callable[..., argparse.ArgumentParser]) -
         "acting:retry",
     )
     retrying.add_argument("profile", metavar="URL|PROFILE")
-    retrying.add_argument("ids", nargs="*", metavar="UUID", help="ids of the tasks")
-    retrying.add_argument("--state", action="append", default=[], metavar="S", help="tasks in this state")
-    retrying.add_argument(
-        "--name", action="append", default=[], metavar="N", help="tasks with this name; * is a wildcard"
-    )
-    retrying.add_argument("--from-queue", action="append", default=[], metavar="Q", help="tasks sent to this queue")
-    retrying.add_argument(
-        "--text", default="", metavar="T", help="tasks with this text in id, name, arguments or exception"
-    )
-    retrying.add_argument(
-        "--limit", type=int, default=10_000, metavar="N", help="refuse to retry more tasks than this (10,000)"
-    )
+    _add_tasks(retrying, "retry")
     retrying.add_argument("--queue", metavar="Q", help="target queue (default: the original queue)")
     retrying.add_argument("--canary", action="store_true", help="try one first; continue if it succeeds")
     retrying.add_argument("--keep-root", action="store_true", help="keep the root id of the canvas")
@@ -96,15 +85,8 @@ def add_acting(commands: Any, command: Callable[..., argparse.ArgumentParser]) -
     add_profile_options(showing)
 
 
-def _revoke(commands: Any, command: Callable[..., argparse.ArgumentParser]) -> None:
-    parser = command(
-        commands,
-        "revoke",
-        "Revoke tasks so that workers skip them; --terminate also kills running ones.",
-        "deskq revoke shop 3f1c… --terminate --signal INT",
-        "control:revoke",
-    )
-    parser.add_argument("profile", metavar="URL|PROFILE")
+def _add_tasks(parser: argparse.ArgumentParser, verb: str) -> None:
+    """Which tasks, by their ids or by a filter; ``verb``: what is refused for too many of them."""
     parser.add_argument("ids", nargs="*", metavar="UUID", help="ids of the tasks")
     parser.add_argument("--state", action="append", default=[], metavar="S", help="tasks in this state")
     parser.add_argument(
@@ -115,8 +97,20 @@ def _revoke(commands: Any, command: Callable[..., argparse.ArgumentParser]) -> N
         "--text", default="", metavar="T", help="tasks with this text in id, name, arguments or exception"
     )
     parser.add_argument(
-        "--limit", type=int, default=10_000, metavar="N", help="refuse to revoke more tasks than this (10,000)"
+        "--limit", type=int, default=10_000, metavar="N", help=f"refuse to {verb} more tasks than this (10,000)"
     )
+
+
+def _revoke(commands: Any, command: Callable[..., argparse.ArgumentParser]) -> None:
+    parser = command(
+        commands,
+        "revoke",
+        "Revoke tasks so that workers skip them; --terminate also kills running ones.",
+        "deskq revoke shop 3f1c… --terminate --signal INT",
+        "control:revoke",
+    )
+    parser.add_argument("profile", metavar="URL|PROFILE")
+    _add_tasks(parser, "revoke")
     parser.add_argument(
         "--stamp", action="append", default=[], metavar="NAME=VALUE", help="tasks with this stamped header"
     )
