@@ -18,6 +18,7 @@ from deskq.history.rows import RecorderStatus
 from deskq.history.writing.writer import History
 from deskq.profiles import Profile
 from deskq.recorder import RECOVERED
+from deskq.recorder.backoff import Backoff, pause_after
 from deskq.recorder.event_merger import HELD_EVENTS, Pipeline
 from deskq.recorder.gap_log import Gaps
 from deskq.recorder.maintenance import Upkeep
@@ -35,7 +36,6 @@ SALVAGING_SECONDS: Final = 0.02
 """The same while a damaged history is being salvaged: a slice of that follows each commit."""
 COMMIT_EVENTS: Final = 5_000
 HOUSEKEEPING_SECONDS: Final = 1.0
-_RECONNECT_SECONDS: Final = (0.2, 0.5, 1.0, 2.0)
 _REFUSED_SECONDS: Final = (1.0, 2.0, 2.0, 5.0, 10.0, 30.0)
 """After a login that was good before is refused: a server may do that while it starts, an account may be locked."""
 
@@ -77,6 +77,7 @@ class Recorder:
         self._aside = aside
         self._unread = bool(history.waits_for)  # what it holds of workers, queues and the last recorder
         self._first_connected = self._began
+        self._backoff = Backoff()
         self._upkeep = Upkeep(profile, history, say)
 
     def run(self) -> Summary:
@@ -304,11 +305,11 @@ class Recorder:
             except BrokerError as error:
                 self._gaps.begin(self._began, str(error))  # of the first connection; nothing where one goes on
                 self._set_state("connecting" if first else "disconnected", str(error))
-                pause = _RECONNECT_SECONDS[min(attempt, len(_RECONNECT_SECONDS) - 1)]
                 attempt += 1
-                self._wait(pause)
+                self._wait(pause_after(attempt))
                 continue
             now = time.time()
+            self._backoff.connected()
             if first:
                 self._first_connected = now
             self._workers.deaf_until(now)
@@ -342,6 +343,7 @@ class Recorder:
         self._gaps.begin(min(now, max(since, self._pipeline.last_event_at)), str(error))
         self._set_state("disconnected", str(error))
         self._say(str(error))
+        self._wait(self._backoff.after_loss())
 
     def _note_losses(self) -> None:
         for loss in self._source.losses():

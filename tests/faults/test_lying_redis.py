@@ -6,6 +6,7 @@ import signal
 import socket
 import sys
 import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,7 @@ from deskq.brokers.redis.publisher import RedisPublisher
 from deskq.brokers.redis.replies import MOST_BYTES
 from deskq.profiles import Profile
 from deskq.protocol.message import new_message
+from deskq.recorder.backoff import PAUSES
 from tests.support.lying_server import LyingServer, bulk, lying_redis
 from tests.support.processes import Process
 from tests.support.waiting import wait_until
@@ -188,5 +190,25 @@ def test_a_recorder_that_waits_for_an_answer_stops_at_once(tmp_path: Path) -> No
             recorder.wait(6)  # an answer may take 10 s
             assert '"events": 0' in recorder.log()
             assert "Traceback" not in recorder.log()
+        finally:
+            recorder.kill()
+
+
+def test_a_server_that_hangs_up_at_once_is_not_hammered(tmp_path: Path) -> None:
+    """Each connection that a recorder loses is a gap: the pauses between them grow."""
+    asked: list[float] = []
+
+    def hang_up(server: LyingServer, connection: socket.socket) -> None:
+        asked.append(time.monotonic())
+        server.send(connection, CONFIRMED)
+        connection.shutdown(socket.SHUT_RDWR)
+
+    with lying_redis({b"PSUBSCRIBE": hang_up}) as server:
+        url = f"redis://127.0.0.1:{server.port}/0"
+        program = [sys.executable, "-P", "-m", "deskq", "record", url, "--history", str(tmp_path / "history.sqlite")]
+        recorder = Process(program, log=tmp_path / "log")
+        try:
+            wait_until(lambda: len(asked) >= 5, 60, "five connections")
+            assert asked[4] - asked[0] >= sum(PAUSES) * 0.95  # a slow machine takes longer
         finally:
             recorder.kill()

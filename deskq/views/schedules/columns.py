@@ -124,7 +124,7 @@ SCHEDULE_COLUMNS: Final[tuple[Column[ShownSchedule], ...]] = (
         _next_at,
         True,
         exact=_next_exact,
-        width=170,
+        width=210,
     ),
     Column(
         "last",

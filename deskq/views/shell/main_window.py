@@ -355,7 +355,7 @@ class MainWindow(QMainWindow):
         entries = [
             Entry(command.title, command.keys[0] if command.keys else "", partial(self.run_command, command.key))
             for command in COMMANDS
-            if command.key in own or command.key in commands
+            if command.key != "palette" and (command.key in own or command.key in commands)
         ]
         for name in self._sessions:
             entries += [Entry(f"{name}: {kind}", "view", partial(self._go, name, kind)) for kind in KINDS]
