@@ -9,10 +9,7 @@ from functools import partial
 from typing import Any, Final
 
 from PySide6.QtCore import Signal
-from PySide6.QtWidgets import (
-    QMessageBox,
-    QWidget,
-)
+from PySide6.QtWidgets import QMessageBox, QWidget
 
 from deskq.errors import UserError
 from deskq.formats import count, plain
@@ -30,6 +27,7 @@ from deskq.views.profiles.form import Draft
 from deskq.views.profiles.frame import ProfileFrame
 
 END_SECONDS: Final = 2.0
+SAVING: Final = "save"  # the name of the task that saves
 
 
 class ProfileDialog(ProfileFrame):
@@ -116,7 +114,13 @@ class ProfileDialog(ProfileFrame):
             await asyncio.gather(*waiting, return_exceptions=True)
 
     def reject(self) -> None:
-        """Close; what is not saved is asked about."""
+        """Close, after what is being saved; what is not saved is asked about."""
+        saving = next((task for task in self._tasks if task.get_name() == SAVING), None)
+        if saving is not None:
+            self._say("Closes when the profile is saved.")
+            saving.remove_done_callback(self._close_saved)
+            saving.add_done_callback(self._close_saved)
+            return
         self._keep_draft()
         if not self._drafts:
             super().reject()
@@ -128,6 +132,11 @@ class ProfileDialog(ProfileFrame):
         discard = box.addButton("Discard changes", QMessageBox.ButtonRole.DestructiveRole)
         discard.clicked.connect(self._discard)
         box.open()
+
+    def _close_saved(self, _saving: asyncio.Task[Any]) -> None:
+        self._keep_draft()
+        if not self._drafts:  # else it could not be saved, or there is more to save
+            super().reject()
 
     def _discard(self) -> None:
         self._drafts.clear()
@@ -170,7 +179,7 @@ class ProfileDialog(ProfileFrame):
         """Fill in the passwords; what was typed meanwhile stays. Nothing can be saved before, lest they be lost."""
         profile = find(self._profiles, name)
         try:
-            profile = await self._off_thread(partial(self._passwords.completed, profile))
+            profile = await patiently(partial(self._passwords.completed, profile))
         finally:
             if name == self._editing and self._busy:
                 self._busy = ""
@@ -195,16 +204,16 @@ class ProfileDialog(ProfileFrame):
             return
         before = next((p for p in self._profiles if p.name == self._editing), None)
         if before is not None and not lowers_safety(before, profile) and before.url == profile.url:
-            self._start(self._save(profile, then), "save")
+            self._start(self._save(profile, then), SAVING)
         elif before is not None and lowers_safety(before, profile):
             self._ask_to_lower(
                 f"Lower the safety level of “{plain(profile.name)}” ({profile.environment.value})?",
                 f"Current: {SAFETY_WORDS[before.safety]}.\nNew: {SAFETY_WORDS[profile.safety]}.",
                 partial(self._save, profile, then),
-                "save",
+                SAVING,
             )
         else:
-            self._start(self._save_if_guarded(profile, self._editing, then), "save")
+            self._start(self._save_if_guarded(profile, self._editing, then), SAVING)
 
     async def _save_if_guarded(self, profile: Profile, was: str, then: Callable[[Profile], object] | None) -> None:
         """Save a profile of another broker than before, unless a safer profile guards that: then it is asked about."""
@@ -212,7 +221,7 @@ class ProfileDialog(ProfileFrame):
         before = next((one for one in self._profiles if one.name == was), None)
         if not reason and before is not None:
             others = await self._one_by_one(self._saved.file.guards)
-            reason = await self._off_thread(partial(left_unguarded, before, profile, others))
+            reason = await patiently(partial(left_unguarded, before, profile, others))
         if not reason:
             await self._save(profile, then)
             return
@@ -220,13 +229,13 @@ class ProfileDialog(ProfileFrame):
             f"Save “{plain(profile.name)}” with a lower safety level?",
             plain(reason),
             partial(self._save, profile, then),
-            "save",
+            SAVING,
         )
 
     async def _lower(self, profile: Profile, was: str = "") -> str:
         """Return which safer profile guards the broker of one that is to be saved, as a sentence, "" if none does."""
         others = await self._one_by_one(lambda: [one for one in self._saved.file.guards() if one.name != was])
-        reason: str = await self._off_thread(partial(lower_than_guarded, profile, others))
+        reason: str = await patiently(partial(lower_than_guarded, profile, others))
         return reason
 
     def _ask_to_lower(self, question: str, why: str, work: Callable[[], Coroutine[Any, Any, None]], name: str) -> None:
@@ -303,14 +312,14 @@ class ProfileDialog(ProfileFrame):
 
     async def _allow_file(self, agreed: bool) -> None:
         try:
-            await self._off_thread(self._passwords.allow_file if agreed else self._passwords.forget_file)
+            await patiently(self._passwords.allow_file if agreed else self._passwords.forget_file)
         finally:
             keeping = await self._show_keeping()
         self._say(f"Passwords are kept in {self._passwords.file_path}." if agreed else keeping.problem)
 
     async def _show_keeping(self) -> Keeping:
         """Show where passwords are kept; the file is offered only where there is no keyring."""
-        keeping: Keeping = await self._off_thread(self._passwords.keeping)
+        keeping: Keeping = await patiently(self._passwords.keeping)
         self.password.setPlaceholderText("kept in the system's keyring" if keeping.has_keyring else "")
         self.keep_in_file.setVisible(not keeping.has_keyring)
         self.keep_in_file.blockSignals(True)
@@ -341,7 +350,7 @@ class ProfileDialog(ProfileFrame):
         problem = (await self._show_keeping()).problem
         self._say(f"Imported {', '.join(names)}.{missing} {problem}".strip())
         for name in names:
-            self.saved.emit(await self._off_thread(partial(self._saved.named, name)), "")
+            self.saved.emit(await patiently(partial(self._saved.named, name)), "")
 
     def _ask_delete(self) -> None:
         if not self._editing:
@@ -372,19 +381,13 @@ class ProfileDialog(ProfileFrame):
         self.exchange.show_profiles(self._profiles, self._editing)
         self.list.show_profiles(self._profiles, current, self._drafts)
 
-    def _say(self, text: str) -> None:
-        self.message.setText(text)
-
     async def _one_by_one(self, work: Callable[[], Any]) -> Any:
         """What reads and writes the file, in the order in which it was asked for."""
         async with self._file_lock:
-            return await self._off_thread(work)
-
-    async def _off_thread(self, work: Callable[[], Any]) -> Any:
-        return await patiently(work)
+            return await patiently(work)
 
     def _start(self, work: Coroutine[Any, Any, object], name: str) -> None:
-        task = asyncio.get_running_loop().create_task(self._guarded(work), name=f"profiles: {name}")
+        task = asyncio.get_running_loop().create_task(self._guarded(work), name=name)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 

@@ -114,6 +114,9 @@ class ProfileFrame(Dialog):
         self.centre.setCurrentWidget(self.form)
         self.test.setText("Test connection")
 
+    def _say(self, text: str) -> None:
+        self.message.setText(text)
+
     def _line(self, place: str) -> QLineEdit:
         line = self.form.editors[place].line
         assert line is not None

@@ -11,9 +11,11 @@ import keyring.core
 import pytest
 from PySide6.QtWidgets import QApplication, QMessageBox
 
-from deskq.profiles import Profile, ProfileFile, Secret
+from deskq.errors import UserError
+from deskq.profiles import Profile, ProfileFile, SavedProfiles, Secret
 from deskq.views.shell.password_dialog import PasswordDialog
 from tests.gui.conftest import Run, until
+from tests.gui.profiles.test_profiles import opened as opened_dialog
 from tests.gui.shell.test_window import opened
 from tests.support.slow_keyring import SlowKeyring
 
@@ -69,3 +71,40 @@ def test_the_window_never_waits_for_the_keyring(slow_keyring: type[SlowKeyring],
 
     run(scenario())
     assert threading.main_thread() not in slow_keyring.threads
+
+
+@pytest.mark.parametrize("refused", [False, True], ids=["kept", "refused"])
+def test_a_dialog_that_is_closed_while_it_saves_closes_afterwards(
+    run: Run, monkeypatch: pytest.MonkeyPatch, refused: bool
+) -> None:
+    """What is being saved is not asked about; what could not be saved stays to be seen."""
+    may_save = threading.Event()
+    save = SavedProfiles.put
+
+    def slow_save(self: SavedProfiles, profile: Profile, *, was: str = "") -> Any:
+        may_save.wait()
+        if refused:
+            raise UserError("the disk is full")
+        return save(self, profile, was=was)
+
+    async def scenario() -> None:
+        async with opened_dialog() as dialog:
+            monkeypatch.setattr(SavedProfiles, "put", slow_save)
+            finished: list[int] = []
+            dialog.finished.connect(finished.append)
+            dialog.url.setText("redis://127.0.0.1:1/0")
+            dialog.name.setText("shop")
+            dialog.save.click()
+            dialog.close()
+            dialog.close()
+            assert dialog.isVisible()
+            assert dialog.message.text() == "Closes when the profile is saved."
+            may_save.set()
+            await until(lambda: not dialog._tasks)
+            assert not any(box.isVisible() for box in dialog.findChildren(QMessageBox))
+            assert dialog.isVisible() is refused
+            assert len(finished) == (0 if refused else 1)
+            assert [one.name for one in ProfileFile().load()] == ([] if refused else ["shop"])
+            assert ("full" in dialog.message.text()) is refused
+
+    run(scenario())
