@@ -22,6 +22,7 @@ from deskq.formats import count, plain
 from deskq.history.reading.reader import HistoryReader
 from deskq.profiles import PasswordStore, Profile, ProfileFile, Secret
 from deskq.profiles.guarding import under_guard
+from deskq.services.background.background_tasks import BackgroundTasks
 from deskq.services.background.patience import patiently
 from deskq.services.journal import ask_journal
 from deskq.services.session import ProfileSession
@@ -72,8 +73,8 @@ class App:
         self.window.demo_requested.connect(self.start_demo)
         self._dialog: ProfileDialog | None = None
         self._dialogs: set[ProfileDialog] = set()  # those that still work, too
-        self._tasks: set[asyncio.Task[None]] = set()
-        self._endings: set[asyncio.Task[None]] = set()
+        self._tasks = BackgroundTasks(lambda text: self.window.bar.showMessage(text, 15_000))
+        self._endings = BackgroundTasks()
         self._changing = asyncio.Lock()  # a name is given up by one session before the next one has it
 
     def add(self, profile: Profile, *, start: bool = True) -> ProfileSession:
@@ -152,18 +153,7 @@ class App:
 
     def spawn(self, work: Coroutine[Any, Any, None], name: str) -> None:
         """Start a task that ends with the window; what it has to say for people stands in the status bar."""
-        task = asyncio.get_running_loop().create_task(work, name=name)
-        self._tasks.add(task)
-        task.add_done_callback(self._ended)
-
-    def _ended(self, task: asyncio.Task[None]) -> None:
-        self._tasks.discard(task)
-        if task.cancelled() or (error := task.exception()) is None:
-            return
-        if isinstance(error, UserError):
-            self.window.bar.showMessage(str(error), 15_000)
-        else:
-            task.get_loop().call_exception_handler({"message": task.get_name(), "exception": error, "task": task})
+        self._tasks.start(work, name)
 
     async def load_saved(self) -> None:
         """Show the saved profiles, and connect those that are to be connected at the start."""
@@ -220,10 +210,7 @@ class App:
         session = self.sessions.pop(name, None)
         if session is not None:
             self.window.remove_session(name)
-            ending = asyncio.get_running_loop().create_task(session.stop(), name=f"end {name}")
-            self._endings.add(ending)
-            ending.add_done_callback(self._endings.discard)
-            await asyncio.shield(ending)
+            await self._endings.finish(session.stop(), f"end {name}")
             session.deleteLater()
 
     def open_profiles(self) -> None:
@@ -323,11 +310,9 @@ class App:
 
     async def stop(self) -> None:
         """End what is under way and every session; their recorders end with them."""
-        tasks = list(self._tasks)
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*(session.stop() for session in self.sessions.values()), *self._endings)
-        await asyncio.gather(*tasks, *(dialog.end() for dialog in self._dialogs), return_exceptions=True)
+        self._tasks.close()
+        await asyncio.gather(*(session.stop() for session in self.sessions.values()), self._endings.wait())
+        await asyncio.gather(self._tasks.wait(), *(dialog.end() for dialog in self._dialogs), return_exceptions=True)
         self.window.deleteLater()
 
 

@@ -15,7 +15,7 @@ from deskq.actions.messages.attendance import Target, unattended
 from deskq.actions.plan import Plan
 from deskq.actions.safety import Confirmation
 from deskq.errors import UserError
-from deskq.services.background.owned_tasks import tell_from_thread
+from deskq.services.background.background_tasks import tell_from_thread
 from deskq.services.session import ProfileSession
 
 

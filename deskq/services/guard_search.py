@@ -9,7 +9,7 @@ from PySide6.QtCore import QObject, Signal
 
 from deskq.actions.safety import Guard
 from deskq.errors import UserError
-from deskq.services.background.owned_tasks import end_with
+from deskq.services.background.background_tasks import BackgroundTasks
 
 
 class GuardSearch(QObject):
@@ -24,15 +24,13 @@ class GuardSearch(QObject):
         super().__init__(parent)
         self.guard: Guard | None = None
         self.problem = ""
-        self._task: asyncio.Task[None] | None = None
+        self._tasks = BackgroundTasks(owner=self)
 
     def ask(self, question: Callable[[], Guard]) -> None:
         """Find it out; an earlier question is dropped. ``question`` is called in a thread."""
-        if self._task is not None:
-            self._task.cancel()
+        self._tasks.cancel()
         self.guard, self.problem = None, ""
-        self._task = asyncio.get_running_loop().create_task(self._find(question), name="guard")
-        end_with(self, self._task)
+        self._tasks.start(self._find(question), "guard")
 
     async def _find(self, question: Callable[[], Guard]) -> None:
         try:

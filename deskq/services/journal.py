@@ -11,6 +11,7 @@ from PySide6.QtCore import QObject, QTimer, Signal
 from deskq.actions.journal.journal import ActionRow, ItemRow, Journal, journal_path
 from deskq.actions.journal.stamp import journal_stamp
 from deskq.errors import UserError
+from deskq.services.background.background_tasks import BackgroundTasks
 
 T = TypeVar("T")
 LOOK_MS: Final = 1_000
@@ -44,7 +45,7 @@ class JournalFeed(QObject):
         self.read_once = False
         self._text = ""
         self._seen: object = None
-        self._task: asyncio.Task[None] | None = None
+        self._tasks = BackgroundTasks(owner=self)
         self._timer = QTimer(self, interval=LOOK_MS)
         self._timer.timeout.connect(self._look)
 
@@ -74,8 +75,8 @@ class JournalFeed(QObject):
         return await ask_journal(read, ([], False))
 
     def _look(self) -> None:
-        if self._task is None or self._task.done():
-            self._task = asyncio.get_running_loop().create_task(self._read(), name="journal")
+        if not self._tasks.running():
+            self._tasks.start(self._read(), "journal")
 
     async def _read(self) -> None:
         text = self._text

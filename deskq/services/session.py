@@ -23,7 +23,7 @@ from deskq.history.reading.reader import HistoryReader
 from deskq.history.rows import RecorderStatus
 from deskq.profiles import Profile, profile_to_json
 from deskq.recorder import RECOVERED
-from deskq.services.background.owned_tasks import end_with
+from deskq.services.background.background_tasks import BackgroundTasks
 from deskq.services.history_queries import HistoryLink
 from deskq.system import own_command
 
@@ -74,7 +74,7 @@ class ProfileSession(QObject):
         self._schedules: ScheduleReader | None = None
         self._remote: RemoteControl | None = None
         self._broker: Broker | None = None
-        self._tasks: set[asyncio.Task[Any]] = set()
+        self._tasks = BackgroundTasks(self._say)
         self._stopping = False
         self._started = False
 
@@ -94,10 +94,8 @@ class ProfileSession(QObject):
             return
         self._stopping = True
         self.connected = False
-        for task in list(self._tasks):
-            task.cancel()
-        if self._tasks:
-            await asyncio.wait(list(self._tasks), timeout=STOP_SECONDS + 2)
+        self._tasks.close()
+        await self._tasks.wait(STOP_SECONDS + 2)
         await self._history.close()
         loop = asyncio.get_running_loop()
         await asyncio.gather(
@@ -168,22 +166,7 @@ class ProfileSession(QObject):
 
         What it raises reaches the loop's handler.
         """
-        if self._stopping:
-            work.close()
-            return
-        task = asyncio.get_running_loop().create_task(work, name=f"{self.profile.name}: {name}")
-        self._tasks.add(task)
-        task.add_done_callback(self._ended)
-        if owner is not None:
-            end_with(owner, task)
-
-    def _ended(self, task: asyncio.Task[Any]) -> None:
-        self._tasks.discard(task)
-        if not task.cancelled() and (error := task.exception()) is not None:
-            if isinstance(error, UserError):
-                self._say(str(error))
-            else:
-                task.get_loop().call_exception_handler({"message": task.get_name(), "exception": error, "task": task})
+        self._tasks.start(work, f"{self.profile.name}: {name}", owner=owner)
 
     def _say(self, problem: str) -> None:
         if problem != self.problem:

@@ -16,7 +16,7 @@ from deskq.actions.safety import Confirmation
 from deskq.actions.steps import Doer, StepCarrier, undo_plan
 from deskq.errors import UserError
 from deskq.profiles import Profile
-from deskq.services.background.owned_tasks import tell_from_thread
+from deskq.services.background.background_tasks import BackgroundTasks, tell_from_thread
 
 _TELL_SECONDS: Final = 0.25
 """How often the steps of a plan that is under way are read anew."""
@@ -41,17 +41,17 @@ class Stepping(QObject):
         self.profile = profile
         self._doer = doer
         self._carrier: StepCarrier | None = None
-        self._task: asyncio.Task[None] | None = None
+        self._tasks = BackgroundTasks()
         self._stopped = False
 
     @property
     def running(self) -> bool:
         """Is the plan being carried out?"""
-        return self._task is not None and not self._task.done()
+        return self._tasks.running()
 
     def begin(self, confirmation: Confirmation | None) -> None:
         """Carry the plan out; the signals tell how it goes. ``doer`` is called in the thread that does it."""
-        self._task = asyncio.get_running_loop().create_task(self._carry_out(confirmation), name=self.plan.title)
+        self._tasks.start(self._carry_out(confirmation), self.plan.title)
 
     def stop(self) -> None:
         """Begin no further step; what is under way is finished."""

@@ -11,7 +11,7 @@ from PySide6.QtCore import QObject, Signal
 from deskq.models.table.columns import Column
 from deskq.models.table.model import SmallTableModel
 from deskq.models.table.row_diff import Arranging, Change, Lines, change
-from deskq.services.background.owned_tasks import end_with
+from deskq.services.background.background_tasks import BackgroundTasks
 
 R = TypeVar("R")
 AT_ONCE: Final = 1_000
@@ -37,18 +37,19 @@ class LargeTableModel(SmallTableModel[R]):
     ) -> None:
         super().__init__(columns, key, parent, sort=sort, descending=descending)
         self._wishes = 0
-        self._task: asyncio.Task[None] | None = None
+        self._tasks = BackgroundTasks(owner=self)
+        self._busy = False
 
     def _show(self) -> None:
         self._wishes += 1
-        if self._task is not None:
+        if self._busy:
             return
         if max(len(self._all), len(self._lines.rows)) <= AT_ONCE:
             super()._show()
             self.arranged.emit()
             return
-        self._task = asyncio.get_running_loop().create_task(self._arrange(), name="arranging a table")
-        end_with(self, self._task)
+        self._busy = True
+        self._tasks.start(self._arrange(), "arranging a table")
 
     async def _arrange(self) -> None:
         try:
@@ -59,7 +60,7 @@ class LargeTableModel(SmallTableModel[R]):
                 if shown == self._wishes:
                     self._take(made)
         finally:
-            self._task = None
+            self._busy = False
         self.arranged.emit()
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -28,6 +27,7 @@ from deskq.errors import UserError
 from deskq.models.table.columns import Column
 from deskq.models.table.model import SmallTableModel
 from deskq.profiles import Profile
+from deskq.services.background.background_tasks import BackgroundTasks
 from deskq.services.stepping import Stepping
 from deskq.views.actions.guard_row import GuardRow
 from deskq.views.widgets import theme
@@ -251,7 +251,8 @@ class StepsDialog(Dialog):
                 StepsDialog(plan, profile, doer, window, stay=False).open()
 
         def begin() -> None:
-            task = asyncio.get_running_loop().create_task(ask(), name="undo")
-            task.add_done_callback(lambda _: stepping.deleteLater())
+            tasks = BackgroundTasks()
+            tasks.start(ask(), "undo")
+            tasks.when_ended(stepping.deleteLater)
 
         return begin

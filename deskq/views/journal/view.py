@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import asyncio
 import csv
 import io
 import json
-from collections.abc import Coroutine, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Final
@@ -26,10 +25,9 @@ from PySide6.QtWidgets import (
 
 from deskq import formats
 from deskq.actions.journal.journal import ActionRow, Journal
-from deskq.errors import UserError
 from deskq.history.cells import safe_cell
 from deskq.models.table.model import SmallTableModel
-from deskq.services.background.owned_tasks import end_with
+from deskq.services.background.background_tasks import BackgroundTasks
 from deskq.services.journal import JournalFeed, ask_journal
 from deskq.services.session import ProfileSession
 from deskq.views.journal.columns import ACTION_COLUMNS, ITEM_COLUMNS
@@ -52,7 +50,7 @@ class JournalView(TablePage):
         self.title = "Journal"
         self._sessions = {session.profile.name: session for session in sessions}
         self._action = ""
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._tasks = BackgroundTasks(self._say, owner=self)
         self.feed = JournalFeed(self)
         self.model = SmallTableModel(ACTION_COLUMNS, key=lambda row: row.id, parent=self, sort="at", descending=True)
         self.table = Table("journal", ACTION_COLUMNS)
@@ -145,7 +143,7 @@ class JournalView(TablePage):
         """Preview what takes the selected action back."""
         action = self._current()
         if action is not None and self.undo_button.isEnabled() and not self.undo_button.isHidden():
-            self._spawn(self._undo(action), "undo")
+            self._tasks.start(self._undo(action), "undo")
 
     def resolve(self) -> None:
         """Look for what is unknown at the selected action's profile; nothing is sent."""
@@ -153,14 +151,14 @@ class JournalView(TablePage):
         session = self._sessions.get(action.profile) if action is not None else None
         if session is not None:
             self.resolve_button.setEnabled(False)
-            self._spawn(self._resolve(session), "look for unknown")
+            self._tasks.start(self._resolve(session), "look for unknown")
 
     def export(self) -> None:
         """Write the actions that are shown, with their items, into a file: JSON lines, or CSV by its name."""
         chooser = QFileDialog(self, "Export the journal", "journal.jsonl", "JSON lines (*.jsonl);;CSV (*.csv)")
         chooser.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         chooser.setAcceptMode(QFileDialog.AcceptMode.AcceptSave)
-        chooser.fileSelected.connect(lambda path: self._spawn(self._export(Path(path)), "export journal"))
+        chooser.fileSelected.connect(lambda path: self._tasks.start(self._export(Path(path)), "export journal"))
         chooser.open()
 
     def save_layout(self) -> None:
@@ -222,21 +220,6 @@ class JournalView(TablePage):
             self.items_model.replace(items)
             self.undo_button.setVisible(undoable)
 
-    def _spawn(self, work: Coroutine[Any, Any, None], name: str) -> None:
-        task = asyncio.get_running_loop().create_task(work, name=name)
-        self._tasks.add(task)
-        task.add_done_callback(self._ended)
-        end_with(self, task)
-
-    def _ended(self, task: asyncio.Task[None]) -> None:
-        self._tasks.discard(task)
-        if task.cancelled() or (error := task.exception()) is None:
-            return
-        if isinstance(error, UserError):
-            self._say(str(error))
-        else:
-            task.get_loop().call_exception_handler({"message": task.get_name(), "exception": error, "task": task})
-
     def _say(self, text: str) -> None:
         UndoOffer(formats.plain(text), None, self.window())
 
@@ -261,7 +244,7 @@ class JournalView(TablePage):
             self.undo_button.setEnabled(known)
             self.undo_button.setToolTip("" if known else f"Connect “{action.profile}” to undo this.")
             self.resolve_button.setEnabled(known)
-            self._spawn(self._read_items(action.id), "journal items")
+            self._tasks.start(self._read_items(action.id), "journal items")
 
     def _open_item(self, index: QModelIndex) -> None:
         item = self.items_model.row_at(index.row())

@@ -21,6 +21,7 @@ from deskq.profiles.importing.proposals import Proposal, save_all
 from deskq.profiles.storage.confirmed_code import confirm
 from deskq.profiles.storage.password_store import Keeping
 from deskq.profiles.storage.profile_store import find, free_name
+from deskq.services.background.background_tasks import BackgroundTasks
 from deskq.services.background.patience import patiently
 from deskq.views.profiles.exchange import ProfileExchange
 from deskq.views.profiles.form import Draft
@@ -42,7 +43,8 @@ class ProfileDialog(ProfileFrame):
 
     def __init__(self, file: ProfileFile, passwords: PasswordStore, parent: QWidget | None = None) -> None:
         self._saved, self._passwords = SavedProfiles(file, passwords), passwords
-        super().__init__(ProfileExchange(self._saved, self._start), parent)
+        self._tasks = BackgroundTasks(self._say)
+        super().__init__(ProfileExchange(self._saved, self._tasks.start), parent)
         self._profiles: list[Profile] = []
         self._editing = ""
         self._clean: dict[str, str] = {}
@@ -51,7 +53,6 @@ class ProfileDialog(ProfileFrame):
         self._moves = 0
         self._problem = ""
         self._file_lock = asyncio.Lock()
-        self._tasks: set[asyncio.Task[Any]] = set()
         self.keep_in_file.setToolTip(f"This system has no keyring. Passwords would go into {passwords.file_path}")
         self.keep_in_file.hide()
         self.add.clicked.connect(lambda _checked=False: self.add_new())
@@ -65,11 +66,11 @@ class ProfileDialog(ProfileFrame):
         self.list.delete_requested.connect(self._ask_delete)
         self.form.changed.connect(self._check)
         self.exchange.said.connect(self._say)
-        self.exchange.chosen.connect(lambda proposals: self._start(self._import_if_guarded(proposals), "import"))
-        self.keep_in_file.toggled.connect(lambda agreed: self._start(self._allow_file(agreed), "password file"))
+        self.exchange.chosen.connect(lambda proposals: self._tasks.start(self._import_if_guarded(proposals), "import"))
+        self.keep_in_file.toggled.connect(lambda agreed: self._tasks.start(self._allow_file(agreed), "password file"))
         self._show(Profile(name="", url=""))
-        self._start(self._load(), "load")
-        self._start(self._show_keeping(), "where passwords are kept")
+        self._tasks.start(self._load(), "load")
+        self._tasks.start(self._show_keeping(), "where passwords are kept")
 
     def add_new(self, url: str = "") -> None:
         """Begin a new profile, of a URL if there is one."""
@@ -96,30 +97,23 @@ class ProfileDialog(ProfileFrame):
         """Delete the dialog as soon as nothing of it goes on any more, and say that it is ``done``."""
         self.steps.stop()
 
-        def leave(_task: object = None) -> None:
-            if not self._tasks:
-                self.deleteLater()
-                done()
+        def leave() -> None:
+            self.deleteLater()
+            done()
 
-        leave()
-        for task in self._tasks:
-            task.add_done_callback(leave)
+        self._tasks.when_ended(leave)
 
     async def end(self) -> None:
         """Let what is under way come to its end, unless that takes too long: a keyring may wait for a person."""
-        if self._tasks:
-            _, waiting = await asyncio.wait(set(self._tasks), timeout=END_SECONDS)
-            for task in waiting:
-                task.cancel()
-            await asyncio.gather(*waiting, return_exceptions=True)
+        await self._tasks.wait(END_SECONDS)
+        self._tasks.cancel()
+        await self._tasks.wait()
 
     def reject(self) -> None:
         """Close, after what is being saved; what is not saved is asked about."""
-        saving = next((task for task in self._tasks if task.get_name() == SAVING), None)
-        if saving is not None:
+        if self._tasks.running(SAVING):
             self._say("Closes when the profile is saved.")
-            saving.remove_done_callback(self._close_saved)
-            saving.add_done_callback(self._close_saved)
+            self._tasks.when_ended(self._close_saved, SAVING)
             return
         self._keep_draft()
         if not self._drafts:
@@ -133,7 +127,7 @@ class ProfileDialog(ProfileFrame):
         discard.clicked.connect(self._discard)
         box.open()
 
-    def _close_saved(self, _saving: asyncio.Task[Any]) -> None:
+    def _close_saved(self) -> None:
         self._keep_draft()
         if not self._drafts:  # else it could not be saved, or there is more to save
             super().reject()
@@ -173,7 +167,7 @@ class ProfileDialog(ProfileFrame):
             self.form.show_draft(self._drafts.pop(name))
             self._say("Unsaved changes.")
         self._show_list(name)
-        self._start(self._fetch_passwords(name), "passwords")
+        self._tasks.start(self._fetch_passwords(name), "passwords")
 
     async def _fetch_passwords(self, name: str) -> None:
         """Fill in the passwords; what was typed meanwhile stays. Nothing can be saved before, lest they be lost."""
@@ -204,7 +198,7 @@ class ProfileDialog(ProfileFrame):
             return
         before = next((p for p in self._profiles if p.name == self._editing), None)
         if before is not None and not lowers_safety(before, profile) and before.url == profile.url:
-            self._start(self._save(profile, then), SAVING)
+            self._tasks.start(self._save(profile, then), SAVING)
         elif before is not None and lowers_safety(before, profile):
             self._ask_to_lower(
                 f"Lower the safety level of “{plain(profile.name)}” ({profile.environment.value})?",
@@ -213,7 +207,7 @@ class ProfileDialog(ProfileFrame):
                 SAVING,
             )
         else:
-            self._start(self._save_if_guarded(profile, self._editing, then), SAVING)
+            self._tasks.start(self._save_if_guarded(profile, self._editing, then), SAVING)
 
     async def _save_if_guarded(self, profile: Profile, was: str, then: Callable[[Profile], object] | None) -> None:
         """Save a profile of another broker than before, unless a safer profile guards that: then it is asked about."""
@@ -241,7 +235,7 @@ class ProfileDialog(ProfileFrame):
     def _ask_to_lower(self, question: str, why: str, work: Callable[[], Coroutine[Any, Any, None]], name: str) -> None:
         box = self._box(question, why)
         lower = box.addButton("Lower safety", QMessageBox.ButtonRole.DestructiveRole)
-        lower.clicked.connect(lambda: self._start(work(), name))
+        lower.clicked.connect(lambda: self._tasks.start(work(), name))
         box.open()
 
     async def _save(self, profile: Profile, then: Callable[[Profile], object] | None) -> None:
@@ -284,7 +278,7 @@ class ProfileDialog(ProfileFrame):
         order = self.list.names()
         self._profiles.sort(key=lambda profile: order.index(profile.name))
         self._moves += 1
-        self._start(self._move(name, before, self._moves), "move")
+        self._tasks.start(self._move(name, before, self._moves), "move")
 
     async def _move(self, name: str, before: str, number: int) -> None:
         problem: UserError | None = None
@@ -358,7 +352,7 @@ class ProfileDialog(ProfileFrame):
         name = self._editing
         box = self._box(f"Delete the profile “{plain(name)}” and its passwords?", "Its history stays.")
         delete = box.addButton("Delete profile", QMessageBox.ButtonRole.DestructiveRole)
-        delete.clicked.connect(lambda: self._start(self._delete(name), "delete"))
+        delete.clicked.connect(lambda: self._tasks.start(self._delete(name), "delete"))
         box.open()
 
     def _check(self) -> None:
@@ -385,14 +379,3 @@ class ProfileDialog(ProfileFrame):
         """What reads and writes the file, in the order in which it was asked for."""
         async with self._file_lock:
             return await patiently(work)
-
-    def _start(self, work: Coroutine[Any, Any, object], name: str) -> None:
-        task = asyncio.get_running_loop().create_task(self._guarded(work), name=name)
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
-
-    async def _guarded(self, work: Coroutine[Any, Any, object]) -> None:
-        try:
-            await work
-        except UserError as error:
-            self._say(str(error))

@@ -24,6 +24,7 @@ from deskq import paths
 from deskq.errors import UserError
 from deskq.formats import plain_lines
 from deskq.profiles.importing.proposals import TIMEOUT, Proposal, from_app, from_django
+from deskq.services.background.background_tasks import BackgroundTasks
 from deskq.views.profiles.editors import problem_label
 from deskq.views.widgets import theme
 from deskq.views.widgets.dialog import Dialog
@@ -44,7 +45,8 @@ class ImportSource(Dialog):
         self.resize(560, 320)
         self._source: Source = source
         self._stop = threading.Event()
-        self._task: asyncio.Task[None] | None = None
+        self._tasks = BackgroundTasks()
+        self._reading = False
         self.name = QLineEdit()
         self.name.setPlaceholderText("proj, as in celery -A proj" if source == "app" else "proj.settings")
         self.folder = QLineEdit()
@@ -89,9 +91,10 @@ class ImportSource(Dialog):
 
     def start(self) -> None:
         """Read the project."""
-        if self._task is None:
+        if not self._reading:
+            self._reading = True
             texts = [line.text().strip() for line in (self.name, self.folder, self.python)]
-            self._task = asyncio.get_running_loop().create_task(self._read(*texts), name="import: read settings")
+            self._tasks.start(self._read(*texts), "import: read settings")
             self._say("Reading…", "")
             self.problem.hide()
             self._check()
@@ -122,7 +125,7 @@ class ImportSource(Dialog):
         missing = "Enter the app." if self._source == "app" else "Enter the settings module."
         reason = "" if self.name.text().strip() else missing
         reason = reason or ("" if self.folder.text().strip() else "Choose the folder.")
-        self.read.setEnabled(not reason and self._task is None)
+        self.read.setEnabled(not reason and not self._reading)
         self.read.setToolTip(reason)
 
     async def _read(self, name: str, folder: str, python: str) -> None:
@@ -141,7 +144,7 @@ class ImportSource(Dialog):
             proposal = await asyncio.get_running_loop().run_in_executor(None, work)
         except UserError as error:
             if not self._stop.is_set():
-                self._task = None
+                self._reading = False
                 self._say("", error.details)
                 self.problem.setText(f"▲ {error}")
                 self.problem.show()

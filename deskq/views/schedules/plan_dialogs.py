@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from PySide6.QtCore import QObject, Signal
 from PySide6.QtWidgets import QWidget
@@ -18,7 +18,7 @@ from deskq.actions.steps import undo_plan
 from deskq.errors import UserError
 from deskq.profiles import Profile
 from deskq.schedules.diff import Change
-from deskq.services.background.owned_tasks import end_with
+from deskq.services.background.background_tasks import BackgroundTasks
 from deskq.views.actions.plan_dialog import StepsDialog
 from deskq.views.widgets.toast import UndoOffer
 
@@ -44,7 +44,7 @@ class ScheduleEdits(QObject):
         self._widget = parent
         self._edits: list[str] = []
         self._undone: list[str] = []
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._tasks = BackgroundTasks(owner=self)
 
     def change(
         self,
@@ -66,7 +66,7 @@ class ScheduleEdits(QObject):
             then(self._open(made, store.url, note, partial(self._edited, made.id), above))
 
         if len(changes) > _AT_ONCE:
-            self._start(self._plan(plan, preview), "plan of schedules")
+            self._tasks.start(self._plan(plan, preview), "plan of schedules")
             return
         try:
             made = plan()
@@ -128,13 +128,7 @@ class ScheduleEdits(QObject):
         self._edits.append(action)
 
     def _take_back(self, action: str, ended: Callable[[str], None]) -> None:
-        self._start(self._ask_back(action, ended), "undo")
-
-    def _start(self, work: Coroutine[Any, Any, None], name: str) -> None:
-        task = asyncio.get_running_loop().create_task(work, name=name)
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
-        end_with(self, task)
+        self._tasks.start(self._ask_back(action, ended), "undo")
 
     async def _plan(self, plan: Callable[[], StepPlan], preview: Callable[[StepPlan], None]) -> None:
         try:

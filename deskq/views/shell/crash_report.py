@@ -22,6 +22,7 @@ from PySide6.QtWidgets import (
 from deskq import crash_log as crash
 from deskq import formats
 from deskq.crash_log import CrashLog, Report
+from deskq.services.background.background_tasks import BackgroundTasks
 from deskq.views.widgets import theme
 from deskq.views.widgets.dialog import Dialog
 from deskq.views.widgets.empty_pane import plain_label
@@ -112,7 +113,7 @@ class CrashReports(QObject):
         self._log = log
         self._window = window
         self._loop = asyncio.get_running_loop()
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._tasks = BackgroundTasks()
         self.dialog: CrashReportDialog | None = None
         log.listen(self._hear)
 
@@ -137,8 +138,7 @@ class CrashReports(QObject):
     def stop(self) -> None:
         """Show no more."""
         self._log.listen(None)
-        for task in self._tasks:
-            task.cancel()
+        self._tasks.cancel()
 
     def _closed(self, _result: int) -> None:
         self.dialog = None
@@ -162,9 +162,7 @@ class CrashReports(QObject):
         await self._loop.run_in_executor(None, work)
 
     def _start(self, work: Coroutine[Any, Any, None]) -> None:
-        task = self._loop.create_task(work, name="crash reports")
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        self._tasks.start(work, "crash reports")
 
 
 def say_message(log: CrashLog | None, _kind: object, _context: object, text: str) -> None:

@@ -27,6 +27,7 @@ from deskq.doctor.finding import Finding, Step, is_fine, lines, word
 from deskq.errors import UserError
 from deskq.formats import count, plain
 from deskq.profiles import Profile
+from deskq.services.background.background_tasks import BackgroundTasks
 from deskq.views.widgets import theme
 from deskq.views.widgets.empty_pane import plain_label
 from deskq.views.widgets.tables import draw_dot
@@ -56,8 +57,8 @@ class StepsList(QWidget):
 
     def __init__(self, parent: QWidget | None = None, *, spawn: Spawn | None = None) -> None:
         super().__init__(parent)
-        self._spawn = spawn or self._keep
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._tasks = BackgroundTasks()
+        self._spawn = spawn or self._tasks.start
         self._cancelled: threading.Event | None = None
         self.shown: list[Step | Finding] = []
         self.status = plain_label(muted=True)
@@ -168,11 +169,6 @@ class StepsList(QWidget):
         self.cancel.hide()
         self.status.setText(text)
         self.finished.emit(fine)
-
-    def _keep(self, work: Coroutine[Any, Any, None], name: str) -> None:
-        task = asyncio.get_running_loop().create_task(work, name=name)
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
 
 
 def _examine(

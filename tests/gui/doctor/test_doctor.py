@@ -61,7 +61,7 @@ def test_cancel(needs: Callable[[Callable[[], RedisServer]], RedisServer], run: 
             steps.run(Profile.from_url(server.url))  # and begins anew at once
             await until(lambda: len(steps.shown) > 3, 15, "the login")
             steps.stop()
-            await until(lambda: not steps._tasks, 30, "both threads to end")
+            await until(lambda: not steps._tasks.running(), 30, "both threads to end")
             assert ended == [False, False]
             steps.deleteLater()
 
@@ -85,7 +85,7 @@ def test_a_list_that_is_deleted_while_it_runs(
             steps.deleteLater()
             await until(lambda: gone, 10, "the widget to be gone")
             server.thaw()
-            await until(lambda: not tasks, 30, "its thread to end")
+            await until(lambda: not tasks.running(), 30, "its thread to end")
 
         run(scenario())
 

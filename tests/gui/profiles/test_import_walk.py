@@ -86,7 +86,7 @@ def test_an_import_over_a_saved_profile_counts_in_the_window_at_once(
             await until(lambda: (now := known("shop")) and now.profile.url == redis_url, what="the imported profile")
             assert not app.sessions["shop"].connected
             dialog: Any = app._dialog
-            await until(lambda: not dialog._tasks)
+            await until(lambda: not dialog._tasks.running())
             dialog.close()
             await until(lambda: app._dialog is None)
 

@@ -67,7 +67,7 @@ def test_the_window_never_waits_for_the_keyring(slow_keyring: type[SlowKeyring],
             await until(lambda: "Deleted" in dialog.message.text())
             assert slow_keyring.passwords == {}
             dialog.close()
-            await until(lambda: not app._tasks)
+            await until(lambda: not app._tasks.running())
 
     run(scenario())
     assert threading.main_thread() not in slow_keyring.threads
@@ -100,7 +100,7 @@ def test_a_dialog_that_is_closed_while_it_saves_closes_afterwards(
             assert dialog.isVisible()
             assert dialog.message.text() == "Closes when the profile is saved."
             may_save.set()
-            await until(lambda: not dialog._tasks)
+            await until(lambda: not dialog._tasks.running())
             assert not any(box.isVisible() for box in dialog.findChildren(QMessageBox))
             assert dialog.isVisible() is refused
             assert len(finished) == (0 if refused else 1)

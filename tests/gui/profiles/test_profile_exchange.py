@@ -95,11 +95,10 @@ def test_a_reading_ends_with_its_dialog(run: Run, tmp_path: Path) -> None:
             source.name.setText("proj")
             source.folder.setText(str(tmp_path))
             source.read.click()
-            task = source._task
-            assert task is not None
+            assert source._tasks.running()
             await until(lambda: children().keys() - before, what="the process that reads")
             source.cancel.click()
-            await until(task.done)
+            await until(lambda: not source._tasks.running())
             assert set(children()) == before
 
     run(scenario())

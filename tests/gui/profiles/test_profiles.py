@@ -46,10 +46,10 @@ async def opened(*profiles: Profile) -> AsyncIterator[ProfileDialog]:
         if profiles:
             await until(dialog.save.isEnabled, what="the first profile")
         else:
-            await until(lambda: not dialog._tasks)
+            await until(lambda: not dialog._tasks.running())
         yield dialog
     finally:
-        await until(lambda: not dialog._tasks, what="the dialog's tasks")
+        await until(lambda: not dialog._tasks.running(), what="the dialog's tasks")
         dialog._discard()
         dialog.deleteLater()
 
@@ -215,7 +215,7 @@ def test_order_by_keys_and_by_dragging(run: Run, qapp: QApplication) -> None:
                 QTest.keyClick(dialog.list, Qt.Key.Key_Down, Qt.KeyboardModifier.AltModifier)
                 QTest.keyClick(dialog.list, Qt.Key.Key_Up, Qt.KeyboardModifier.AltModifier)
             assert dialog.list.names() == ["bank", "shop", "third"]
-            await until(lambda: not dialog._tasks)
+            await until(lambda: not dialog._tasks.running())
             assert [p.name for p in ProfileFile().load()] == dialog.list.names() == ["bank", "shop", "third"]
             drop(dialog, "shop", 0)
             await until(lambda: [p.name for p in ProfileFile().load()] == ["shop", "bank", "third"])
@@ -337,7 +337,7 @@ def test_what_is_typed_while_the_keyring_thinks_stays(run: Run) -> None:
         dialog.save.click()
         await until(lambda: "Saved" in dialog.message.text())
         assert {secret.reveal() for secret in stored("shop").secrets().values()} == {"c4n4ry"}
-        await until(lambda: not dialog._tasks)
+        await until(lambda: not dialog._tasks.running())
         dialog.deleteLater()
 
     run(scenario())

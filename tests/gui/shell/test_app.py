@@ -41,7 +41,7 @@ def test_a_profile_that_is_connected_twice_at_once_has_one_session(
             app._connect_saved(recorded.profile)
             app._connect_saved(recorded.profile)
             app._saved(recorded.profile, "shop")
-            await until(lambda: not app._tasks)
+            await until(lambda: not app._tasks.running())
             assert len(made) == 4
             assert [session for session in made if session.connected] == [app.sessions["shop"]]
 

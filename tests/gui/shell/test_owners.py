@@ -82,7 +82,7 @@ def test_who_is_closed_while_it_reads(ask: Callable[[ProfileSession], Any], reco
         await asyncio.sleep(0)  # its task runs as far as the reader's thread
         shiboken6.delete(asker)
         go_on.set()
-        await until(lambda: not session._tasks, what="every task to end")
+        await until(lambda: not session._tasks.running(), what="every task to end")
         await session.stop()
 
     run(scenario())

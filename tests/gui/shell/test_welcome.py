@@ -79,7 +79,7 @@ def test_a_url_connects_for_this_run(redis_url: str, run: Run, qapp: QApplicatio
             assert offer.text.text() == f"{session.profile.name} is shown until deskq quits."
             offer.button.click()
             dialog: Any = app._dialog
-            await until(lambda: not dialog._tasks)
+            await until(lambda: not dialog._tasks.running())
             assert dialog.url.text() == session.profile.url
             dialog.save.click()
             await until(lambda: [one.url for one in ProfileFile().load()] == [session.profile.url])
@@ -98,14 +98,14 @@ def test_import_and_profiles_open_their_dialogs(run: Run, qapp: QApplication, tm
             source = dialog.findChild(ImportSource)
             assert source.isVisible()
             source.close()
-            await until(lambda: not dialog._tasks)
+            await until(lambda: not dialog._tasks.running())
             dialog.close()
             await until(lambda: app._dialog is None)
             app.window.welcome.url.setText("redis://:c4n4ry@h:6380/2")
             app.window.welcome.button.click()
             dialog = app._dialog
             assert (dialog.name.text(), dialog.password.text()) == ("h:6380/2", "c4n4ry")
-            await until(lambda: not dialog._tasks)
+            await until(lambda: not dialog._tasks.running())
             assert dialog.url.text() == "redis://h:6380/2"
             dialog.save.click()
             await until(lambda: "h:6380/2" in app.sessions)  # shown, not connected

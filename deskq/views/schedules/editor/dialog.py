@@ -17,6 +17,7 @@ from deskq.models.table.model import SmallTableModel
 from deskq.schedules.diff import as_stored, difference
 from deskq.schedules.model import Crontab, Entry, ScheduleStore, Unreadable
 from deskq.schedules.timing.next_runs import ClockChange, Run, clock_changes, entry_runs
+from deskq.services.background.background_tasks import BackgroundTasks
 from deskq.services.registered_tasks import Registered
 from deskq.views.schedules.detail import RUN_COLUMNS, RunRow
 from deskq.views.schedules.editor.fields import EntryFields
@@ -57,7 +58,7 @@ class ScheduleDialog(Dialog):
         self._registered = registered
         self.old = old
         self._asked = 0
-        self._look: set[asyncio.Task[None]] = set()
+        self._tasks = BackgroundTasks()
         name = f" ─ {formats.plain(old.name)}" if old is not None else ""
         self.setWindowTitle(f"{'Edit' if old is not None else 'New'} schedule{name} ─ {formats.plain(store.title)}")
         self.fields = EntryFields(store.abilities)
@@ -197,9 +198,7 @@ class ScheduleDialog(Dialog):
 
     def _look_ahead(self) -> None:
         self._asked += 1
-        task = asyncio.get_running_loop().create_task(self._show_runs(self._asked), name="next runs")
-        self._look.add(task)
-        task.add_done_callback(self._look.discard)
+        self._tasks.start(self._show_runs(self._asked), "next runs")
 
     async def _show_runs(self, asked: int) -> None:
         """Compute the runs off the GUI thread; an answer that was overtaken is not shown."""
@@ -219,8 +218,7 @@ class ScheduleDialog(Dialog):
     def done(self, result: int) -> None:
         self._timer.stop()
         self._asked += 1
-        for task in self._look:
-            task.cancel()
+        self._tasks.cancel()
         super().done(result)
         self.deleteLater()
 
