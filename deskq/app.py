@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import Coroutine, Iterator, Sequence
 from dataclasses import replace
 from functools import partial
@@ -25,6 +24,7 @@ from deskq.profiles.guarding import under_guard
 from deskq.services.background.background_tasks import BackgroundTasks
 from deskq.services.background.patience import patiently
 from deskq.services.journal import ask_journal
+from deskq.services.journal_recovery import look_after
 from deskq.services.session import ProfileSession
 from deskq.system import own_command
 from deskq.views.journal.view import JournalView
@@ -180,9 +180,7 @@ class App:
         """Close what an earlier run did not, and say what is unknown since; nothing is sent again."""
 
         def look(journal: Journal) -> int:
-            if not journal.read_only:
-                journal.recover()
-                journal.forget_old(time.time())
+            look_after(journal)
             return len(journal.unknown())
 
         unknown = await ask_journal(look, 0)

@@ -7,7 +7,6 @@ import contextlib
 import shlex
 import signal
 import sys
-import time
 from collections.abc import Iterator
 from typing import Protocol
 
@@ -17,6 +16,7 @@ from deskq.actions.safety import Confirmation, guard_of
 from deskq.cli.common import plain
 from deskq.errors import UserError
 from deskq.profiles import Profile
+from deskq.services.journal_recovery import look_after
 
 
 def confirmed(plan: AnyPlan, profile: Profile, options: argparse.Namespace) -> Confirmation | None:
@@ -68,11 +68,10 @@ def interruptible(carrier: _Carrier) -> Iterator[None]:
             signal.signal(number, handling)
 
 
-def look_after(journal: Journal) -> None:
+def say_interrupted(journal: Journal) -> None:
     """Close what an earlier run did not, and say so; forget what is too old."""
-    for action in journal.recover():
+    for action in look_after(journal):
         print(f"deskq: an earlier action was interrupted. See: deskq journal {action}", file=sys.stderr)
-    journal.forget_old(time.time())
 
 
 def ask(question: str) -> str:

@@ -9,7 +9,7 @@ from deskq.actions.journal.journal import Journal
 from deskq.actions.plan import StepPlan
 from deskq.actions.steps import Doer, StepCarrier
 from deskq.cli.common import plain
-from deskq.cli.confirming import confirmed, interruptible, look_after
+from deskq.cli.confirming import confirmed, interruptible, say_interrupted
 from deskq.plain_text import json_text
 from deskq.profiles import Profile
 
@@ -45,7 +45,7 @@ def carry_steps(
     confirmation = confirmed(plan, profile, options)
     journal = Journal()
     try:
-        look_after(journal)
+        say_interrupted(journal)
         carrier = StepCarrier(plan, profile, journal, doer())
         with interruptible(carrier):
             result = carrier.run(confirmation)

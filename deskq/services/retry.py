@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import time
 from collections.abc import Sequence
 
 from PySide6.QtCore import QObject
@@ -16,6 +15,7 @@ from deskq.history.reading.reader import HistoryReader
 from deskq.history.rows import TaskRow
 from deskq.profiles import Profile
 from deskq.services.carrying import Carrying
+from deskq.services.journal_recovery import look_after
 from deskq.services.session import ProfileSession
 
 
@@ -49,6 +49,5 @@ def _candidates(profile: Profile, rows: Sequence[TaskRow], queue: str, target: P
     """Blocking: asks the result backend, the journal, the history and workers."""
     if journal_path().exists():
         with contextlib.closing(Journal()) as journal:
-            journal.recover()
-            journal.forget_old(time.time())
+            look_after(journal)
     return gather(profile, rows, queue=queue, target=target)

@@ -4,26 +4,18 @@ from __future__ import annotations
 
 import contextlib
 import time
-from typing import Final, NamedTuple
+from typing import Final
 
 from PySide6.QtCore import QObject, QTimer, Signal
 
-from deskq.actions.messages.call import Call, check_place, seconds_until
+from deskq.actions.messages.call import Call
 from deskq.brokers.routing import Route
 from deskq.errors import UserError
+from deskq.services.call_routes import Place, place_of
 from deskq.services.send import Sending
 
 _TYPING_MS: Final = 300
 _AGAIN_MS: Final = 5_000
-
-
-class Wanted(NamedTuple):
-    """A queue, or an exchange and a routing key; ``late``: for a message with an ETA, which may wait at the broker."""
-
-    queue: str = ""
-    exchange: str = ""
-    routing_key: str = ""
-    late: bool = False
 
 
 class RouteSearch(QObject):
@@ -34,14 +26,14 @@ class RouteSearch(QObject):
     def __init__(self, sending: Sending, parent: QObject | None = None) -> None:
         super().__init__(parent)
         self._sending = sending
-        self._wanted = Wanted()
-        self._known: Wanted | None = None
+        self._wanted = Place()
+        self._known: Place | None = None
         self._route: Route | None = None
         self._problem = ""
         self._timer = QTimer(self, singleShot=True)
         self._timer.timeout.connect(self._begin)
 
-    def of(self, wanted: Wanted) -> Route | None:
+    def of(self, wanted: Place) -> Route | None:
         """Return the route, None while it is looked for, and for a queue that is sent to by its name.
 
         Raises UserError with why an exchange has none.
@@ -63,11 +55,9 @@ class RouteSearch(QObject):
 
         Raises UserError where it leads nowhere, and where nothing is known yet of how a call to a queue is delayed.
         """
-        late = self._sending.target.profile.transport == "amqp" and seconds_until(call, time.time()) >= 1
-        if not call.exchange and not late:
+        wanted = place_of(call, self._sending.target.profile, time.time())
+        if wanted is None:
             return None, ""
-        check_place(call)
-        wanted = Wanted(call.queue, call.exchange, call.routing_key, late)
         route = self.of(wanted)
         if self._known == wanted:
             return route, route.preview if route is not None else ""
@@ -86,22 +76,20 @@ class RouteSearch(QObject):
     def _begin(self) -> None:
         self._sending.target.spawn(self._look_quietly(self._wanted), "route", self)
 
-    async def _look_quietly(self, wanted: Wanted) -> None:
+    async def _look_quietly(self, wanted: Place) -> None:
         with contextlib.suppress(UserError):  # it is told by ``of``
             await self._look(wanted)
 
-    async def _look(self, wanted: Wanted) -> Route | None:
+    async def _look(self, wanted: Place) -> Route | None:
         try:
-            route = await self._sending.route(wanted.exchange, wanted.routing_key) if wanted.exchange else None
-            if wanted.late:
-                route = await self._sending.delay(route or wanted.queue) or route
+            route = await self._sending.route(wanted)
         except UserError as error:
             self._learn(wanted, None, str(error))
             raise
         self._learn(wanted, route, "")
         return route
 
-    def _learn(self, wanted: Wanted, route: Route | None, problem: str) -> None:
+    def _learn(self, wanted: Place, route: Route | None, problem: str) -> None:
         if wanted != self._wanted:
             return  # somebody typed on
         if problem:

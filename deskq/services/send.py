@@ -13,23 +13,24 @@ from typing import Any, Final
 from PySide6.QtCore import QObject
 
 from deskq.actions.messages.argument_sources import gather
+from deskq.actions.messages.attendance import ExchangeTypes, exchange_types
 from deskq.actions.messages.call import Call
 from deskq.actions.messages.retry_candidates import Grade
 from deskq.actions.messages.saved_calls import last_sent, load_templates, save_template
 from deskq.actions.messages.seen_arguments import SeenArguments, seen_arguments
-from deskq.brokers.opening import find_delay, find_route
 from deskq.brokers.ports import is_task_queue
 from deskq.brokers.remote_control import registered_names
-from deskq.brokers.routing import Route, kinds_of
+from deskq.brokers.routing import Route
 from deskq.errors import UserError
 from deskq.history.reading.reader import HistoryReader
 from deskq.history.reading.task_filter import TaskFilter
 from deskq.history.rows import TaskRow
+from deskq.services.call_routes import Place, route_to
 from deskq.services.carrying import Carrying
 from deskq.services.journal import ask_journal
 from deskq.services.session import ProfileSession
 
-_KINDS_SECONDS: Final = 30.0
+_TYPES_SECONDS: Final = 30.0
 _SEEN_RUNS: Final = 200
 
 
@@ -38,8 +39,8 @@ class Sending(Carrying):
 
     def __init__(self, target: ProfileSession, parent: QObject | None = None) -> None:
         super().__init__(target, parent)
-        self._kinds: dict[str, frozenset[str]] = {}
-        self._kinds_at = 0.0
+        self._types: ExchangeTypes = {}
+        self._types_at = 0.0
 
     async def names(self) -> tuple[list[str], list[str]]:
         """Return names of tasks and queues: what the history saw, and what workers registered where they are asked."""
@@ -59,29 +60,23 @@ class Sending(Carrying):
 
     async def exchanges(self) -> list[str]:
         """Return names of exchanges: those that have bindings, and those of the workers' queues."""
-        found = set(await self._exchange_kinds())
+        found = set(await self._exchange_types())
         with contextlib.suppress(UserError):
             found |= {binding.exchange for binding in await self.target.broker(lambda broker: broker.bindings())}
         return sorted(name for name in found if name and is_task_queue(name))
 
-    async def route(self, exchange: str, routing_key: str) -> Route:
-        """Return where an exchange leads; raises UserError where nothing would get the message."""
-        kinds = await self._exchange_kinds() if self.target.profile.transport == "redis" else {}
-        find = partial(find_route, self.target.profile, exchange, routing_key, kinds)
+    async def route(self, place: Place) -> Route | None:
+        """Return the route to a place, see ``route_to``; raises UserError where nothing would get the message."""
+        types = await self._exchange_types() if self.target.profile.transport == "redis" else {}
+        find = partial(route_to, place, self.target.profile, types)
         return await asyncio.get_running_loop().run_in_executor(None, find)
 
-    async def delay(self, target: str | Route) -> Route | None:
-        """Return the way through Celery's delayed delivery to a queue or a route, None without one."""
-        find = partial(find_delay, self.target.profile, target)
-        return await asyncio.get_running_loop().run_in_executor(None, find)
-
-    async def _exchange_kinds(self) -> dict[str, frozenset[str]]:
-        """What workers say of the types of exchanges, not older than half a minute; {} where they may not be asked."""
-        if self.target.profile.may_inspect_unasked and time.monotonic() - self._kinds_at > _KINDS_SECONDS:
-            with contextlib.suppress(UserError):
-                self._kinds = kinds_of(await self.target.inspect("active_queues"))
-                self._kinds_at = time.monotonic()
-        return self._kinds
+    async def _exchange_types(self) -> ExchangeTypes:
+        """See ``exchange_types``; not older than half a minute."""
+        if time.monotonic() - self._types_at > _TYPES_SECONDS:
+            self._types = await asyncio.get_running_loop().run_in_executor(None, exchange_types, self.target.profile)
+            self._types_at = time.monotonic()
+        return self._types
 
     async def seen(self, task: str) -> SeenArguments:
         """Return what was seen of a task's arguments in its last runs."""

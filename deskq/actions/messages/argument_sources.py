@@ -11,11 +11,11 @@ from dataclasses import replace
 from datetime import datetime
 
 from deskq.actions.journal.journal import Journal, journal_path
-from deskq.actions.messages.attendance import active_queues, unregistered
+from deskq.actions.messages.attendance import ExchangeTypes, active_queues, exchange_types, unregistered
 from deskq.actions.messages.earlier import Earlier, earlier_retries
 from deskq.actions.messages.places import Place, Routes, Workers, app_places, place_of
 from deskq.actions.messages.retry_candidates import Candidate, Grade, Stored, candidate, with_loss
-from deskq.brokers.routing import Route, bindings_of, kinds_of
+from deskq.brokers.routing import Route, bindings_of
 from deskq.errors import UserError
 from deskq.history.reading.reader import HistoryReader
 from deskq.history.rows import TaskRow
@@ -171,13 +171,11 @@ def _workers(profile: Profile, names: set[str]) -> Workers:
     return Workers(queues | {worker: found for worker, found in told.items() if found}, bindings_of(replies))
 
 
-def _kinds(profile: Profile, places: Iterable[Place]) -> Mapping[str, frozenset[str]]:
+def _kinds(profile: Profile, places: Iterable[Place]) -> ExchangeTypes:
     """The types of exchanges, which Redis does not keep, where some are needed."""
     if profile.transport != "redis" or not any(place.exchange for place in places):
         return {}
-    with contextlib.suppress(UserError):
-        return kinds_of(active_queues(profile) or {})
-    return {}
+    return exchange_types(profile)
 
 
 def _origin(place: Place, routes: Routes) -> str | Route | Place:

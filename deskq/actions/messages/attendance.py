@@ -9,7 +9,7 @@ from deskq.actions.plan import Plan
 from deskq.actions.who_runs import silent_nodes
 from deskq.brokers.opening import consumer_counts, unbound
 from deskq.brokers.ports import Binding
-from deskq.brokers.routing import Route, bindings_of, leads
+from deskq.brokers.routing import Route, bindings_of, kinds_of, leads
 from deskq.errors import UserError
 from deskq.history.reading.consumed import consumed_queues
 from deskq.history.reading.reader import HistoryReader
@@ -17,6 +17,8 @@ from deskq.profiles import Profile
 
 Target = str | Route
 """A queue name, or a route through an exchange."""
+ExchangeTypes = Mapping[str, frozenset[str]]
+"""The types that workers declare an exchange with, by its name."""
 _ANSWER_SECONDS = 1.0
 
 
@@ -50,6 +52,13 @@ def active_queues(profile: Profile, needed: Collection[str] = ()) -> Mapping[str
         if online and not set(needed) <= {one.queue for one in bindings_of(replies)}:
             replies = {**replies, **remote.inspect("active_queues", timeout=_ANSWER_SECONDS)}
     return replies
+
+
+def exchange_types(profile: Profile) -> ExchangeTypes:
+    """Return the types of exchanges as workers declare them, {} where they may not be asked, or fail. Blocking."""
+    with contextlib.suppress(UserError):
+        return kinds_of(active_queues(profile) or {})
+    return {}
 
 
 def unregistered(profile: Profile, names: Iterable[str]) -> set[str]:

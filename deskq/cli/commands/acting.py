@@ -6,20 +6,17 @@ import argparse
 import contextlib
 import sys
 import time
-from collections.abc import Mapping
 from typing import Any, Final
 
 from deskq.actions.executor import Carrier, Progress
 from deskq.actions.journal.journal import Journal
 from deskq.actions.messages.argument_sources import gather
-from deskq.actions.messages.attendance import active_queues, targets_of, unattended
-from deskq.actions.messages.call import Call, check_place, plan_send, seconds_until
+from deskq.actions.messages.attendance import targets_of, unattended
+from deskq.actions.messages.call import Call, plan_send
 from deskq.actions.messages.retry_candidates import Candidate, edited, grades, plan_retry, read_json
 from deskq.actions.plan import Item, Plan
-from deskq.brokers.opening import find_delay, find_route
-from deskq.brokers.routing import Route, kinds_of
 from deskq.cli.common import moment_of, plain, profile_of, table
-from deskq.cli.confirming import confirmed, interruptible, look_after
+from deskq.cli.confirming import confirmed, interruptible, say_interrupted
 from deskq.cli.parser.task_filter import filter_of_targets
 from deskq.cli.terminal import say_progress
 from deskq.errors import UserError
@@ -28,6 +25,7 @@ from deskq.history.reading.reader import HistoryReader
 from deskq.history.reading.task_filter import TaskFilter
 from deskq.plain_text import json_text
 from deskq.profiles import Profile, ProfileFile
+from deskq.services.call_routes import place_of, route_to
 
 _SHOWN: Final = 50
 _FAILED: Final = 1
@@ -58,21 +56,10 @@ def send(options: argparse.Namespace) -> int:
         times=options.times,
     )
     now = time.time()
-    route = _route(call, profile) if call.exchange else None
-    if seconds_until(call, now) >= 1:
-        route = find_delay(profile, route or call.queue) or route
+    place = place_of(call, profile, now)
+    route = route_to(place, profile) if place is not None else None
     plan = plan_send(call, profile, now=now, rate=options.rate, tries=options.tries, route=route)
     return _carry_out(plan, profile, options)
-
-
-def _route(call: Call, profile: Profile) -> Route:
-    """Where the call's exchange leads. Redis does not keep its type: workers are asked, where they may be."""
-    check_place(call)
-    kinds: Mapping[str, frozenset[str]] = {}
-    if profile.transport == "redis":
-        with contextlib.suppress(UserError):
-            kinds = kinds_of(active_queues(profile) or {})
-    return find_route(profile, call.exchange, call.routing_key, kinds)
 
 
 def retry(options: argparse.Namespace) -> int:
@@ -160,7 +147,7 @@ def _carry_out(plan: Plan, profile: Profile, options: argparse.Namespace) -> int
     confirmation = confirmed(plan, profile, options)
     journal = Journal()
     try:
-        look_after(journal)
+        say_interrupted(journal)
         carrier = Carrier(plan, profile, journal, _teller(options))
         with interruptible(carrier):
             result = carrier.run(confirmation)
