@@ -14,7 +14,7 @@ import apsw
 from deskq.files.locks import refuse_device
 from deskq.history.rows import TaskRow, WorkerRow
 from deskq.history.writing.codec import RAN_TWICE, ROOT_IS_SELF, UNREADABLE, Texts, unpack_record, unpack_uuid
-from deskq.history.writing.database import open_for_reading, told
+from deskq.history.writing.database import open_for_reading, to_user_error
 from deskq.history.writing.side_tables import readable
 from deskq.history.writing.string_ids import LONGEST_CACHED
 from deskq.protocol.task_record import TaskRecord
@@ -36,7 +36,7 @@ class Interrupted(Exception):
     """The query was interrupted, because its answer is no longer wanted."""
 
 
-class Connected:
+class ReadConnection:
     """The part of a reader that speaks to SQLite. ``unreadable`` counts rows whose content is damaged."""
 
     def __init__(self, path: Path) -> None:
@@ -89,7 +89,7 @@ class Connected:
         except apsw.InterruptError:
             raise Interrupted from None
         except apsw.Error as error:
-            raise told(self.path, error) from None
+            raise to_user_error(self.path, error) from None
 
     def _series(self, series: Callable[Concatenate[apsw.Connection, P], T], *values: P.args, **more: P.kwargs) -> T:
         return self._query(lambda: series(self._connection, *values, **more))
@@ -107,7 +107,7 @@ class Connected:
         except apsw.InterruptError:
             raise Interrupted from None
         except apsw.Error as error:
-            raise told(self.path, error) from None
+            raise to_user_error(self.path, error) from None
 
     def _all(self, sql: str, values: tuple[Any, ...]) -> list[Any]:
         return list(self._run(sql, values))

@@ -12,7 +12,7 @@ from typing import Any, Final, TypeVar
 
 from deskq.files.locks import is_locked
 from deskq.history.reading import charts
-from deskq.history.reading.read_connection import Connected
+from deskq.history.reading.read_connection import ReadConnection
 from deskq.history.reading.task_filter import SORTS, Sort, TaskFilter, Where, pattern, where, without_states
 from deskq.history.rows import (
     Facets,
@@ -45,7 +45,7 @@ EXPORT_KEYS: Final = (
 """The keys of an exported task, in order. ``runtime_exact``: as the worker measured it, else between two events."""
 
 
-class HistoryReader(Connected):
+class HistoryReader(ReadConnection):
     """One read-only connection: blocking, one thread at a time; only ``interrupt`` may be called from another.
 
     Raises UserError where the file is absent, foreign or damaged, Interrupted from a query that was interrupted. Of a

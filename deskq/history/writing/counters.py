@@ -94,7 +94,7 @@ def _cells_of(counted: Counted) -> Counter[Cell]:
     return found
 
 
-class Tallies:
+class Counters:
     """Collects what a commit adds and takes back."""
 
     def __init__(self) -> None:

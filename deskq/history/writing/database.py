@@ -64,7 +64,7 @@ def open_for_writing(path: Path, *, check_seconds: float = 0.0) -> apsw.Connecti
     try:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     except OSError as error:
-        if no_room(error, path):
+        if is_disk_full(error, path):
             raise HistoryFull(path, error.strerror) from None
         raise
     refuse_foreign(path)
@@ -73,7 +73,7 @@ def open_for_writing(path: Path, *, check_seconds: float = 0.0) -> apsw.Connecti
     try:
         connection = apsw.Connection(str(path))
     except apsw.Error as error:
-        if no_room(error, path):
+        if is_disk_full(error, path):
             raise HistoryFull(path, error) from None
         raise UserError(f"The history {path} cannot be opened: {error}. Choose another place with --history.") from None
     try:
@@ -83,12 +83,12 @@ def open_for_writing(path: Path, *, check_seconds: float = 0.0) -> apsw.Connecti
         connection.close()
         if is_damage(error):
             raise damaged(path, error) from None
-        if no_room(error, path):
+        if is_disk_full(error, path):
             raise HistoryFull(path, error) from None
         raise UserError(f"The history {path} cannot be written: {error}. Choose another with --history.") from None
     except OSError as error:  # of the copy that an upgrade makes
         connection.close()
-        if no_room(error, path):
+        if is_disk_full(error, path):
             raise HistoryFull(path, error.strerror) from None
         raise UserError(f"The history {path} cannot be upgraded: {error.strerror}.") from None
     except BaseException:
@@ -125,7 +125,7 @@ def is_damage(error: apsw.Error) -> bool:
     return absurd or isinstance(error, apsw.CorruptError | apsw.NotADBError | apsw.FormatError)
 
 
-def no_room(error: Exception, path: Path) -> bool:
+def is_disk_full(error: Exception, path: Path) -> bool:
     """Does the error say that the disk is full? SQLite tells it of some of its files as an input or output error."""
     if isinstance(error, OSError):
         return error.errno in _NO_ROOM
@@ -144,7 +144,7 @@ def damaged(path: Path, error: object) -> HistoryDamaged:
     )
 
 
-def told(path: Path, error: apsw.Error) -> Exception:
+def to_user_error(path: Path, error: apsw.Error) -> Exception:
     """Return what a reader raises: damage, or a file that cannot be read just now, in words; else the error itself."""
     if is_damage(error):
         return damaged(path, error)
@@ -272,7 +272,7 @@ def _create(connection: apsw.Connection) -> None:
         connection.pragma("user_version", VERSION)
 
 
-def stand_in() -> apsw.Connection:
+def placeholder_connection() -> apsw.Connection:
     """Return an empty history in memory that can be asked and not written, for a writer that waits for room."""
     connection = apsw.Connection(":memory:")
     _create(connection)

@@ -11,7 +11,7 @@ import apsw
 import msgspec
 
 from deskq.history.rows import Gap, QueueRow, RecorderStatus, WorkerRow
-from deskq.history.writing.string_ids import TextIds
+from deskq.history.writing.string_ids import StringIds
 
 T = TypeVar("T")
 MALFORMED_KEPT: Final = 1_000
@@ -27,11 +27,11 @@ def readable(rows: Iterable[Any], kind: type[T]) -> list[T]:
     return found
 
 
-class Beside:
+class SideTables:
     """The part of the writer that knows no tasks. Every method may raise apsw.Error (full disk, damage)."""
 
     _connection: apsw.Connection
-    texts: TextIds
+    texts: StringIds
 
     def put_workers(self, rows: Iterable[WorkerRow]) -> None:
         """Write the latest of these workers."""

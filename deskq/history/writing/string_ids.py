@@ -13,7 +13,7 @@ LONGEST_CACHED: Final = 1_000
 """Characters; a longer text is looked up each time."""
 
 
-class TextIds(dict[str, int | None]):
+class StringIds(dict[str, int | None]):
     """The number of each text; None stands for "". One that is new is written when it is first asked for.
 
     A plain look-up of what is known costs no call of Python's, and a task's row asks for six.

@@ -39,7 +39,7 @@ LOAD: Final = (  # sub-selects, since six joins take five times as long to find 
 FIND: Final = "SELECT id FROM tasks WHERE uuid = ?"
 
 
-class Kept(msgspec.Struct, gc=False):
+class CachedRecord(msgspec.Struct, gc=False):
     """A record in the writer's hands, with what is in the file of it already. ``id`` 0: not in the file yet.
 
     ``uuid``: as ``pack_uuid`` gives it. ``counted``: what the tallies in the file have of it.
@@ -55,7 +55,7 @@ class Kept(msgspec.Struct, gc=False):
 
 
 def row_of(
-    row_id: int, kept: Kept, summary: TaskSummary, texts: Mapping[str, int | None], counted: Counted
+    row_id: int, kept: CachedRecord, summary: TaskSummary, texts: Mapping[str, int | None], counted: Counted
 ) -> tuple[Any, ...]:
     """Return the values of INSERT and UPDATE, in the order of COLUMNS."""
     uuid, root, parent = summary.uuid, summary.root_id, summary.parent_id
@@ -92,7 +92,7 @@ def row_of(
     )
 
 
-def kept_of(uuid: str, row: Any) -> Kept:
+def cached_record_of(uuid: str, row: Any) -> CachedRecord:
     """Return what a row of LOAD says; raises one of codec.UNREADABLE where it is damaged."""
     number, seen, state, name, args, kwargs, root, parent, eta, expires = row[:10]
     queue, exchange, key, result, blob, flags, received, finished, runtime, cells = row[10:]
@@ -103,7 +103,7 @@ def kept_of(uuid: str, row: Any) -> Kept:
     )
     record = codec.unpack_record(uuid, blob, texts)
     counted = counted_of_row(state or "", name or "", received, finished, runtime, cells)
-    return Kept(record, seen, pack_uuid(uuid), number, counted)
+    return CachedRecord(record, seen, pack_uuid(uuid), number, counted)
 
 
 def size_of(row: tuple[Any, ...]) -> int:

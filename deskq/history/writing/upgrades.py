@@ -16,11 +16,11 @@ from deskq.history.writing.counters import (
     RATE_SECONDS,
     RUNTIME_SECONDS,
     TASK_RUNTIME_SECONDS,
-    Tallies,
+    Counters,
     contribution,
 )
-from deskq.history.writing.string_ids import TextIds
-from deskq.history.writing.task_rows import LOAD, UPDATE, kept_of, row_of
+from deskq.history.writing.string_ids import StringIds
+from deskq.history.writing.task_rows import LOAD, UPDATE, cached_record_of, row_of
 from deskq.protocol.task_summary import derive
 
 _UNTIL_ENDED: Final = 3_600.0
@@ -121,12 +121,12 @@ def _count_columns(connection: apsw.Connection, since: int) -> None:
 
 def _count_attempts(connection: apsw.Connection, since: int) -> None:
     """Work out the others by what was observed of them, write their rows again, and count them."""
-    texts, tallies = TextIds(connection), Tallies()
+    texts, tallies = StringIds(connection), Counters()
     several = [number for (number,) in connection.execute(f"SELECT id FROM tasks WHERE {_SEVERAL}")]
     for number in several:
         packed: Any = connection.execute("SELECT uuid FROM tasks WHERE id = ?", (number,)).get
         with contextlib.suppress(*UNREADABLE):
-            kept = kept_of(unpack_uuid(packed), connection.execute(LOAD, (number,)).fetchone())
+            kept = cached_record_of(unpack_uuid(packed), connection.execute(LOAD, (number,)).fetchone())
             summary = derive(kept.record)
             counted = contribution(summary)
             connection.execute(UPDATE, row_of(number, kept, summary, texts, counted))

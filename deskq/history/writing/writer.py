@@ -16,11 +16,18 @@ from deskq.files.locks import WriterLock
 from deskq.history.writing import codec
 from deskq.history.writing.checkpoints import Checkpoints
 from deskq.history.writing.codec import UNREADABLE, pack_uuid
-from deskq.history.writing.counters import Counted, Tallies, contribution, without_state
-from deskq.history.writing.database import HistoryDamaged, HistoryFull, find_damage, no_room, open_for_writing, stand_in
-from deskq.history.writing.side_tables import Beside
-from deskq.history.writing.string_ids import TextIds
-from deskq.history.writing.task_rows import FIND, INSERT, LOAD, UPDATE, Kept, kept_of, row_of, size_of
+from deskq.history.writing.counters import Counted, Counters, contribution, without_state
+from deskq.history.writing.database import (
+    HistoryDamaged,
+    HistoryFull,
+    find_damage,
+    is_disk_full,
+    open_for_writing,
+    placeholder_connection,
+)
+from deskq.history.writing.side_tables import SideTables
+from deskq.history.writing.string_ids import StringIds
+from deskq.history.writing.task_rows import FIND, INSERT, LOAD, UPDATE, CachedRecord, cached_record_of, row_of, size_of
 from deskq.protocol.task_record import TaskRecord
 from deskq.protocol.task_summary import FINAL_STATES, derive
 
@@ -53,7 +60,7 @@ class HistoryLocked(UserError):
     """Another recorder writes this history."""
 
 
-class History(Beside):
+class History(SideTables):
     """A history open for writing; used by one thread.
 
     ``least_id``: the first number for a new task, above those that are kept for the tasks of a file set aside.
@@ -69,7 +76,7 @@ class History(Beside):
         self._patient = patient
         self._lock = WriterLock(path)
         self._seen_before = 0
-        self._changed: dict[str, Kept] = {}
+        self._changed: dict[str, CachedRecord] = {}
         try:
             self._open()
         except BaseException:
@@ -84,7 +91,7 @@ class History(Beside):
             if not self._patient:
                 raise
             self.waits_for = error.reason
-            connection = stand_in()
+            connection = placeholder_connection()
         self._take(connection)
 
     def _connected(self) -> apsw.Connection:
@@ -92,7 +99,7 @@ class History(Beside):
             if not self._lock.held and not self._lock.acquire():
                 raise HistoryLocked(f"Another recorder writes {self.path}. Stop it, or use another --history.")
         except OSError as error:
-            if no_room(error, self.path):
+            if is_disk_full(error, self.path):
                 raise HistoryFull(self.path, error.strerror) from None
             raise UserError(
                 f"The history {self.path} cannot be written ({error.strerror}). Use --history PATH."
@@ -102,7 +109,7 @@ class History(Beside):
             connection.execute("INSERT OR REPLACE INTO facts VALUES ('writing', '1')")
         except apsw.Error as error:
             connection.close()
-            if no_room(error, self.path):
+            if is_disk_full(error, self.path):
                 raise HistoryFull(self.path, error) from None
             raise
         return connection
@@ -111,7 +118,7 @@ class History(Beside):
         self._connection = connection
         self._checkpoints = Checkpoints(connection, self.path)
         try:
-            self.texts = TextIds(connection)
+            self.texts = StringIds(connection)
             newest = connection.execute("SELECT coalesce(max(id), 0) FROM tasks").get
             self._next_id = max(newest + 1, self._least_id)
         except BaseException:
@@ -121,8 +128,8 @@ class History(Beside):
         self._old_touched: set[int] = set()
         self._old_ids: set[int] = set()  # of what is not committed yet
         self._spare_id = self._least_id - 1
-        self._kept: OrderedDict[str, Kept] = OrderedDict()
-        self._tallies = Tallies()
+        self._kept: OrderedDict[str, CachedRecord] = OrderedDict()
+        self._tallies = Counters()
 
     def close(self) -> None:
         """Close the file and give the lock back; what was not committed is dropped."""
@@ -240,7 +247,7 @@ class History(Beside):
         updates: list[tuple[Any, ...]] = []
         next_id = self._next_id
         tallies, texts = self._tallies, self.texts
-        after: list[tuple[Kept, int, Counted, int]] = []
+        after: list[tuple[CachedRecord, int, Counted, int]] = []
         try:
             with self._connection:
                 for kept in self._changed.values():
@@ -356,17 +363,17 @@ class History(Beside):
                 kept.id, kept.old_id = 0, 0
                 kept.counted = without_state(kept.counted)
 
-    def _loaded(self, uuid: str, now: float) -> Kept:
+    def _loaded(self, uuid: str, now: float) -> CachedRecord:
         """Read what the file has of a task, or begin with nothing."""
         packed = pack_uuid(uuid)
         number = self._connection.execute(FIND, (packed,)).get
         if number is None:  # as for every new task: the joins alone would cost more than all else that is done for it
-            return Kept(TaskRecord(uuid), now, packed)
+            return CachedRecord(TaskRecord(uuid), now, packed)
         try:
             row: Any = self._connection.execute(LOAD, (number,)).fetchone()
-            kept = kept_of(uuid, row)
+            kept = cached_record_of(uuid, row)
         except UNREADABLE:  # a damaged row is written anew with what is told from now on
-            return Kept(TaskRecord(uuid), now, packed, number)
+            return CachedRecord(TaskRecord(uuid), now, packed, number)
         if number < self._first_id:
             self._old_touched.add(number)
         return kept

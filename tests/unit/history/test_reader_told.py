@@ -8,12 +8,12 @@ import apsw
 import pytest
 
 from deskq.errors import UserError
-from deskq.history.writing.database import HistoryDamaged, told
+from deskq.history.writing.database import HistoryDamaged, to_user_error
 
 
 @pytest.mark.parametrize("error", [apsw.BusyError("database is locked"), apsw.IOError("disk I/O error")])
 def test_what_passes_is_told(error: apsw.Error) -> None:
-    found = told(Path("h.sqlite"), error)
+    found = to_user_error(Path("h.sqlite"), error)
     assert isinstance(found, UserError)
     assert not isinstance(found, HistoryDamaged)
     assert "at the moment" in str(found)
@@ -21,5 +21,5 @@ def test_what_passes_is_told(error: apsw.Error) -> None:
 
 def test_the_rest_is_as_it_was() -> None:
     mistake = apsw.SQLError("no such column: x")
-    assert told(Path("h.sqlite"), mistake) is mistake
-    assert isinstance(told(Path("h.sqlite"), apsw.CorruptError("malformed")), HistoryDamaged)
+    assert to_user_error(Path("h.sqlite"), mistake) is mistake
+    assert isinstance(to_user_error(Path("h.sqlite"), apsw.CorruptError("malformed")), HistoryDamaged)

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from deskq.history.writing.counters import Tallies, contribution
+from deskq.history.writing.counters import Counters, contribution
 from deskq.history.writing.retention import Retention
 from deskq.history.writing.writer import History
 from deskq.protocol.events import Event
@@ -41,7 +41,7 @@ def told(history: History) -> Told:
 
 def recounted(history: History) -> Told:
     """The same from nothing, by each task's record."""
-    tallies = Tallies()
+    tallies = Counters()
     for (uuid,) in history.connection.execute("SELECT uuid FROM tasks"):
         text = uuid if isinstance(uuid, str) else f"{uuid.hex()[:8]}-0000-4000-8000-{uuid.hex()[-12:]}"
         tallies.count(("", "", None, None, None, ()), contribution(derive(history.peek(text, NOW))))
