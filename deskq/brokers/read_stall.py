@@ -12,7 +12,7 @@ STILL_SECONDS: Final = 1.0
 _REMEMBERED_SECONDS: Final = 10.0
 
 
-class Pace:
+class ReadStallClock:
     """Told of each read of one connection. Times are epoch seconds; how long a reader stood still is told by a clock
     that nobody sets.
     """

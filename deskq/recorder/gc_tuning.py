@@ -13,7 +13,7 @@ and again, for a tenth of the recorder's time."""
 
 
 @contextmanager
-def seldom_collected() -> Iterator[None]:
+def relaxed_gc() -> Iterator[None]:
     """While a recorder runs. What the program's start has made lives as long as it: it is not looked through again."""
     before = gc.get_threshold()
     gc.collect()

@@ -38,7 +38,7 @@ HEARING_SECONDS: Final = 10.0
 _FACT: Final = "held"
 
 
-class Upkeep:
+class Maintenance:
     """Used by the recorder's thread, between commits. ``gaps``: how many it noted. ``clock``: seconds that nobody sets.
 
     ``trusted``: the time by which what is old may go, None where no clock is to be trusted with that.

@@ -6,12 +6,12 @@ import time
 from typing import Final
 
 from deskq.history.writing.writer import History
-from deskq.recorder.poller import FACTS_SECONDS, Acted, Sampled, Wanted
+from deskq.recorder.poller import FACTS_SECONDS, Acted, PollRequest, PollResult
 from deskq.recorder.tracking.broker_watch import BrokerWatch
 from deskq.recorder.tracking.presence import Presence
 from deskq.recorder.tracking.queue_tracker import QueueWatch
 from deskq.recorder.tracking.worker_tracker import WorkerWatch
-from deskq.recorder.unfinished.lost_tasks import SilentEndings
+from deskq.recorder.unfinished.lost_tasks import LostTaskDetector
 
 _OLDEST_SECONDS: Final = 5.0
 _UNTOLD_SECONDS: Final = 4.0
@@ -20,7 +20,7 @@ _STEERED_SECONDS: Final = 2.0
 """For how long after workers were told something they are asked again: a worker obeys a moment after its answer."""
 
 
-class Samples:
+class PollApplier:
     """Used by the recorder's thread. ``server``: product and version, "" until it answered.
 
     ``problem``: why figures of the last round are missing, or are those of an earlier one, or the broker's alarm; ""
@@ -28,7 +28,7 @@ class Samples:
     ``queues_known``, ``workers_known``: whether all have been asked for.
     """
 
-    def __init__(self, history: History, workers: WorkerWatch, queues: QueueWatch, endings: SilentEndings) -> None:
+    def __init__(self, history: History, workers: WorkerWatch, queues: QueueWatch, endings: LostTaskDetector) -> None:
         self._history = history
         self._workers = workers
         self._queues = queues
@@ -44,9 +44,9 @@ class Samples:
         self.server = self.problem = ""
         self._broker = BrokerWatch(history.path)
 
-    def wanted(self, now: float) -> Wanted:
+    def wanted(self, now: float) -> PollRequest:
         """Return what the sampler should ask in its next round."""
-        return Wanted(
+        return PollRequest(
             names=tuple(self._queues.names),
             absent=tuple(self._queues.absent),
             everyone=not 0 <= now - self._everyone_at < FACTS_SECONDS,
@@ -60,7 +60,7 @@ class Samples:
         steered = self._acted.steered + _STEERED_SECONDS
         return not 0 <= now - worker.facts_asked < again or worker.facts_asked < steered <= now
 
-    def take(self, result: Sampled) -> None:
+    def take(self, result: PollResult) -> None:
         """Write what one round found out. Raises apsw.Error."""
         now = time.time()
         self.problem, self.delayed = result.problem, result.delayed
@@ -106,7 +106,7 @@ class Samples:
         complete = self.delayed is not None and self.delayed <= sum(self._delayed.values())
         return self._delayed.get(queue, 0 if complete else None)
 
-    def _take_answers(self, result: Sampled, now: float) -> None:
+    def _take_answers(self, result: PollResult, now: float) -> None:
         asked, stats, queues = result.asked, result.stats or {}, result.active_queues or {}
         self._presence.asked(asked.whether_there, result.there, result.asked_at, by_broker=result.connected)
         self._presence.replied(stats.keys() | queues.keys(), result.asked_at)

@@ -38,7 +38,7 @@ class Acted:
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class PollRequest:
     """What the recorder wants to know next.
 
     ``absent``: queues that were not there: they are looked for with the names. ``everyone``: all workers are to say
@@ -54,7 +54,7 @@ class Wanted:
 
 
 @dataclass(slots=True)
-class Sampled:
+class PollResult:
     """What one round found out; None = not asked or not answered. ``asked_at``: when workers were asked.
 
     ``problem``: why figures are missing or old, or the broker's alarm; "" where there is neither.
@@ -81,7 +81,7 @@ class Sampled:
     problem: str = ""
     muted: bool | None = None
     delayed: int | None = None
-    asked: Wanted = field(default_factory=Wanted)
+    asked: PollRequest = field(default_factory=PollRequest)
 
 
 class Sampler:
@@ -92,9 +92,9 @@ class Sampler:
     """
 
     def __init__(
-        self, profile: Profile, wanted: Callable[[], Wanted], acted: Callable[[], Acted | None] = lambda: None
+        self, profile: Profile, wanted: Callable[[], PollRequest], acted: Callable[[], Acted | None] = lambda: None
     ) -> None:
-        self.results: queue.SimpleQueue[Sampled] = queue.SimpleQueue()
+        self.results: queue.SimpleQueue[PollResult] = queue.SimpleQueue()
         self._profile = profile
         self._wanted = wanted
         self._acted = acted
@@ -128,7 +128,7 @@ class Sampler:
         pause = 0.0
         while not self._stop.wait(pause):
             self._began = time.monotonic()
-            result = Sampled(time.time())
+            result = PollResult(time.time())
             try:
                 self._sample(result)
                 result.clock_difference = self._broker.clock_difference() if self._broker is not None else None
@@ -144,7 +144,7 @@ class Sampler:
         if self._keep is not None:
             self._keep.close()
 
-    def _sample(self, result: Sampled) -> None:
+    def _sample(self, result: PollResult) -> None:
         result.acted = self._acted()
         wanted = result.asked = self._wanted()
         try:
@@ -173,7 +173,7 @@ class Sampler:
                 self._workers_problem = ""
         result.problem = result.problem or self._workers_problem
 
-    def _sample_queues(self, result: Sampled, wanted: Wanted) -> Broker:
+    def _sample_queues(self, result: PollResult, wanted: PollRequest) -> Broker:
         if self._broker is None:
             self._broker = open_broker(self._profile)
             server = self._broker.server()
@@ -190,7 +190,7 @@ class Sampler:
         self._keep_waiting(self._broker, result.samples)
         return self._broker
 
-    def _ask_workers(self, result: Sampled, wanted: Wanted) -> None:
+    def _ask_workers(self, result: PollResult, wanted: PollRequest) -> None:
         silent = [name for name in wanted.whether_there if name not in result.there]
         # Not every transport of kombu's has remote control: there a worker must have been heard first.
         everyone = wanted.everyone and (self._profile.transport != "other" or bool(wanted.facts_of))

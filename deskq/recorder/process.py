@@ -17,7 +17,7 @@ from typing import Any, Final, TextIO
 from deskq.history.recovery.quarantine import open_history
 from deskq.plain_text import plain
 from deskq.profiles import Profile
-from deskq.recorder.gc_tuning import seldom_collected
+from deskq.recorder.gc_tuning import relaxed_gc
 from deskq.recorder.poller import Acted
 from deskq.recorder.recorder import Recorder
 from deskq.recorder.stopping import Stop
@@ -41,7 +41,7 @@ def record(
     stop = Stop()
     history, aside = open_history(history_path, lambda text: _print(status_stream, text))
     try:
-        with _signals(stop), seldom_collected():
+        with _signals(stop), relaxed_gc():
             recorder = Recorder(
                 profile, history, stop, lambda text: _print(status_stream, f"deskq: {text}"), aside, acted
             )

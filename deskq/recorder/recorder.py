@@ -21,15 +21,15 @@ from deskq.recorder import RECOVERED
 from deskq.recorder.backoff import Backoff, pause_after
 from deskq.recorder.event_merger import HELD_EVENTS, Pipeline
 from deskq.recorder.gap_log import Gaps
-from deskq.recorder.maintenance import Upkeep
-from deskq.recorder.poll_results import Samples
-from deskq.recorder.poller import Acted, Sampler, Wanted
+from deskq.recorder.maintenance import Maintenance
+from deskq.recorder.poll_results import PollApplier
+from deskq.recorder.poller import Acted, PollRequest, Sampler
 from deskq.recorder.status import Rate, State, Summary, line
 from deskq.recorder.stopping import Stop
-from deskq.recorder.suspend_detector import Standstill, StandstillWatch
+from deskq.recorder.suspend_detector import StandstillWatch, SuspendDetector
 from deskq.recorder.tracking.queue_tracker import QueueWatch
 from deskq.recorder.tracking.worker_tracker import WorkerWatch
-from deskq.recorder.unfinished.lost_tasks import SilentEndings
+from deskq.recorder.unfinished.lost_tasks import LostTaskDetector
 
 COMMIT_SECONDS: Final = 0.1
 SALVAGING_SECONDS: Final = 0.02
@@ -59,7 +59,7 @@ class Recorder:
         self._workers = WorkerWatch(history.workers())
         self._queues = QueueWatch(history.queues(), profile.watch_queues)
         self._pipeline = Pipeline(history, self._workers, self._queues)
-        self._endings = SilentEndings(profile, history, self._workers)
+        self._endings = LostTaskDetector(profile, history, self._workers)
         self._sampler = Sampler(profile, lambda: self._wanted, acted)
         self._broker = open_broker(profile)
         self._source: EventSource = self._broker.event_source()
@@ -68,8 +68,8 @@ class Recorder:
         self._gaps = Gaps(history)
         self._rate = Rate()
         self._delay: float | None = None
-        self._wanted = Wanted(tuple(profile.watch_queues))
-        self._samples = Samples(history, self._workers, self._queues, self._endings)
+        self._wanted = PollRequest(tuple(profile.watch_queues))
+        self._samples = PollApplier(history, self._workers, self._queues, self._endings)
         self._next_check = 0.0
         self._full = ""
         self._next_try = 0.0
@@ -78,7 +78,7 @@ class Recorder:
         self._unread = bool(history.waits_for)  # what it holds of workers, queues and the last recorder
         self._first_connected = self._began
         self._backoff = Backoff()
-        self._upkeep = Upkeep(profile, history, say)
+        self._upkeep = Maintenance(profile, history, say)
 
     def run(self) -> Summary:
         """Record until told to stop; raises LoginRefused and PermissionRefused of the first connection."""
@@ -227,7 +227,7 @@ class Recorder:
             self._say(problem)
         self._state.becomes(self._state.name, problem)
 
-    def _woke(self, still: Standstill) -> None:
+    def _woke(self, still: SuspendDetector) -> None:
         """Nobody read the events: a gap, up to a new connection, since the old one may be dead without a word."""
         self._say(f"{still.cause[0].upper()}{still.cause[1:]}.")
         self._gaps.begin(still.since, still.cause)

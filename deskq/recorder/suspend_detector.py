@@ -13,7 +13,7 @@ STANDSTILL_SECONDS: Final = 10.0
 
 
 @dataclass(frozen=True, slots=True)
-class Standstill:
+class SuspendDetector:
     """From the last sign of life, in epoch seconds by the clock of now, and for how many seconds."""
 
     since: float
@@ -35,11 +35,11 @@ class StandstillWatch:
         self._clock = clock
         self._last = clock()
 
-    def round(self, now: float) -> Standstill | None:
+    def round(self, now: float) -> SuspendDetector | None:
         """Say that a round begins at ``now`` (epoch seconds); returns the standstill that it ends, if it ends one."""
         moment = self._clock()
         passed, self._last = moment - self._last, moment
-        return Standstill(now - passed, passed) if passed >= self._threshold else None
+        return SuspendDetector(now - passed, passed) if passed >= self._threshold else None
 
     def restart(self) -> None:
         """What has passed since the last round was no standstill."""

@@ -17,7 +17,7 @@ from deskq.history.recovery.salvage import Salvage
 from deskq.history.writing.retention import Retention
 from deskq.history.writing.writer import History
 from deskq.protocol.events import decode_body
-from deskq.recorder.gc_tuning import seldom_collected
+from deskq.recorder.gc_tuning import relaxed_gc
 from deskq.recorder.recorder import COMMIT_SECONDS
 from tests.benchmarks.feed import events_of
 from tests.benchmarks.figures import Figures, quantile, size
@@ -83,7 +83,7 @@ def test_retention(path: Path, figures: Figures, by: str) -> None:
     retention = Retention(history, 1, 1, 0) if by == "age" else Retention(history, 0, 0, path.stat().st_size / 5e6)
     later = time.time() + (2 * 86_400 if by == "age" else 0)
     try:
-        with seldom_collected():
+        with relaxed_gc():
             held, committed = slices(history, lambda: retention.step(later))
     finally:
         history.close()
@@ -100,7 +100,7 @@ def test_salvage(path: Path, figures: Figures) -> None:
         while (salvage.part or 0.0) < 0.5:  # what stands beside tasks is quickly read
             salvage.step(time.time())
         before = str(salvage)
-        with seldom_collected():
+        with relaxed_gc():
             held, committed = slices(history, lambda: salvage.step(time.time()))
         after = str(salvage)
     finally:

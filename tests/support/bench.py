@@ -15,7 +15,7 @@ from deskq.protocol.task_summary import derive
 from deskq.recorder.event_merger import Pipeline
 from deskq.recorder.tracking.queue_tracker import QueueWatch
 from deskq.recorder.tracking.worker_tracker import WorkerWatch
-from deskq.recorder.unfinished.lost_tasks import SilentEndings
+from deskq.recorder.unfinished.lost_tasks import LostTaskDetector
 
 NOW: Final = 1_795_000_000.0
 
@@ -27,7 +27,9 @@ class Bench:
         self.history = History(path)
         self.workers = WorkerWatch()
         self.pipeline = Pipeline(self.history, self.workers, QueueWatch())
-        self.endings = SilentEndings(Profile.from_url("redis://127.0.0.1:1", silent=True), self.history, self.workers)
+        self.endings = LostTaskDetector(
+            Profile.from_url("redis://127.0.0.1:1", silent=True), self.history, self.workers
+        )
         self.reader = HistoryReader(path)
         self.now = NOW
 

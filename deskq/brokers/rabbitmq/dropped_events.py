@@ -6,7 +6,7 @@ import time
 from typing import Any, Final
 
 from deskq.brokers.ports import Loss
-from deskq.brokers.read_stall import Pace
+from deskq.brokers.read_stall import ReadStallClock
 
 _CAUSES: Final = {
     "maxlen": "RabbitMQ dropped events that deskq had not read: its event queue was full",
@@ -20,7 +20,7 @@ LETTER_ARGUMENTS: Final = {"x-expires": 60_000, "x-max-length": 1, "x-overflow":
 class DroppedEvents:
     """Turns dead letters into losses: those that follow each other closely are one."""
 
-    def __init__(self, pace: Pace) -> None:
+    def __init__(self, pace: ReadStallClock) -> None:
         self._pace = pace
         self._causes: list[str] = []
         self._since = self._until = 0.0

@@ -21,7 +21,7 @@ from deskq.brokers.rabbitmq.connection import (
 )
 from deskq.brokers.rabbitmq.deliveries import Delivery, DeliveryReader
 from deskq.brokers.rabbitmq.dropped_events import LETTER_ARGUMENTS, DroppedEvents
-from deskq.brokers.read_stall import Pace
+from deskq.brokers.read_stall import ReadStallClock
 from deskq.profiles import Profile
 from deskq.protocol.events import Event, decode_body
 
@@ -50,7 +50,7 @@ class RabbitEventSource:
         self._reader: DeliveryReader | None = None
         self._failure: ConnectionLost | None = None
         self._cancelled = False
-        self._pace = Pace()
+        self._pace = ReadStallClock()
         self._dropped = DroppedEvents(self._pace)
         self._bytes = 0
         self._silent = 0.0

@@ -17,28 +17,28 @@ _ASK_SECONDS: Final = 1.0
 
 
 @dataclass(frozen=True, slots=True)
-class Life:
+class ServerStart:
     """One run of a server, and how many slow readers it has cut in it: since Redis 7.2 and in Valkey, else None."""
 
     run: str = ""
     cut: int | None = None
 
 
-def life_of(connection: Any) -> Life:
+def server_start_of(connection: Any) -> ServerStart:
     """Ask over an open connection that is not subscribed; who may not ask learns nothing. Raises what redis-py does."""
     connection.send_command("INFO")
     try:
         text = connection.read_response()
     except redis.ResponseError:
-        return Life()
+        return ServerStart()
     if not isinstance(text, bytes):
-        return Life()
+        return ServerStart()
     run = re.search(rb"^run_id:(\w+)", text, re.MULTILINE)
     cut = re.search(rb"^client_output_buffer_limit_disconnections:(\d+)", text, re.MULTILINE)
-    return Life(run[1].decode() if run else "", int(cut[1]) if cut else None)
+    return ServerStart(run[1].decode() if run else "", int(cut[1]) if cut else None)
 
 
-def ending(profile: Profile, before: Life, *, behind: bool) -> str:
+def ending(profile: Profile, before: ServerStart, *, behind: bool) -> str:
     """Return the sentence for a stream that the server closed; asks it once more, for two seconds at most.
 
     ``behind``: the reader had not kept up, which is all that an older server leaves to judge by.
@@ -65,12 +65,12 @@ def ending(profile: Profile, before: Life, *, behind: bool) -> str:
     return f"{place} closed the event stream: by CLIENT KILL, or something between here and there did."
 
 
-def _ask(profile: Profile) -> Life:
+def _ask(profile: Profile) -> ServerStart:
     kind, arguments = connection_class(profile)
     connection = kind(**arguments | {"socket_connect_timeout": _ASK_SECONDS, "socket_timeout": _ASK_SECONDS})
     try:
         connection.connect()
-        return life_of(connection)
+        return server_start_of(connection)
     finally:
         with contextlib.suppress(redis.RedisError, OSError):
             connection.disconnect()

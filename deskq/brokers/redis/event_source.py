@@ -15,9 +15,9 @@ import redis
 from redis.exceptions import NoPermissionError
 
 from deskq.brokers.ports import ConnectionLost, Loss
-from deskq.brokers.read_stall import Pace
+from deskq.brokers.read_stall import ReadStallClock
 from deskq.brokers.redis.connection import CONNECT_SECONDS, connection_class, database_of, translate, translated
-from deskq.brokers.redis.disconnect_reason import Life, ending, life_of
+from deskq.brokers.redis.disconnect_reason import ServerStart, ending, server_start_of
 from deskq.brokers.redis.replies import MOST_BYTES, UnlikeRedis, check_announced
 from deskq.profiles import Profile
 from deskq.protocol.events import Event, decode_redis_envelope
@@ -44,10 +44,10 @@ class RedisEventSource:
         self._size = self._fed = 0
         self._heard = self._heard_at = 0.0  # by the monotonic clock, and by the other
         self._pinged: float | None = None
-        self._pace = Pace()
+        self._pace = ReadStallClock()
         self._full_reads = 0
         self._full_since = 0.0
-        self._life = Life()
+        self._life = ServerStart()
 
     def connect(self) -> None:
         """Subscribe; see EventSource."""
@@ -58,7 +58,7 @@ class RedisEventSource:
             connection: Any = kind(**arguments | {"socket_timeout": CONNECT_SECONDS})
             self._connection = connection
             connection.connect()
-            self._life = life_of(connection)
+            self._life = server_start_of(connection)
             self._socket = connection._sock.plain  # what comes from now on answers nothing
             channel, pattern = channels(profile)
             connection.send_command("SUBSCRIBE", channel)
@@ -67,7 +67,7 @@ class RedisEventSource:
             self._waiting = 0
             self._size = self._fed = 0
             self._hear()
-            self._pace = Pace()
+            self._pace = ReadStallClock()
             self._full_reads = 0
             confirmed = 0
             deadline = time.monotonic() + CONNECT_SECONDS

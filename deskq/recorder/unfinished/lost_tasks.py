@@ -13,7 +13,7 @@ from deskq.recorder.unfinished.waiting_tasks import WaitingTasks
 from deskq.recorder.unfinished.witnesses import Question, Witnesses
 
 
-class SilentEndings:
+class LostTaskDetector:
     """Asks who may know, from ``start`` to ``stop``, and notes what comes of it; for the recorder's thread."""
 
     def __init__(self, profile: Profile, history: History, workers: WorkerWatch) -> None:

@@ -30,7 +30,7 @@ _LONGEST_PAUSE: Final = 300.0
 
 
 @dataclass(slots=True)
-class _Doubt:
+class _Suspect:
     """One attempt that is said to run ``since`` a time by its worker's clock; the other times are local.
 
     ``processes``: of the attempts that have not ended, (worker, pid); None: to be looked up. ``verdict``: what is to be
@@ -59,20 +59,20 @@ class RunningTasks:
         self._history = history
         self._workers = workers
         self._witnesses = witnesses
-        self._doubts: dict[str, _Doubt] = {}
+        self._doubts: dict[str, _Suspect] = {}
 
     def check(self, now: float, gap_ended: float | None) -> None:
         """Look through them: those of a dead process are lost, unless they may have ended before, in a gap.
 
         One that goes on running costs no reading or writing. ``gap_ended``: when events were missed last.
         """
-        running: dict[str, _Doubt] = {}
+        running: dict[str, _Suspect] = {}
         for uuid, worker, since in self._history.running():
             doubt = self._doubts.get(uuid)
             if doubt is None or (doubt.worker, doubt.since) != (worker, since):  # another attempt, another doubt
                 known = self._workers.workers.get(worker)
                 tells = known is not None and known.active is not None
-                doubt = _Doubt(worker, since, now, now + (ASK_AFTER if tells else SUSPECT_AFTER))
+                doubt = _Suspect(worker, since, now, now + (ASK_AFTER if tells else SUSPECT_AFTER))
             running[uuid] = doubt
             if doubt.processes is None:
                 doubt.processes = {(a.worker, a.pid) for a in _unfinished(self._history.peek(uuid, now))}
@@ -126,7 +126,7 @@ class RunningTasks:
                 if running is not None and doubt is not None and doubt.worker == name:
                     self._told_by_its_worker(uuid, doubt, uuid in running, answer.asked_at, now, gap_ended)
 
-    def _told_by_the_store(self, uuid: str, doubt: _Doubt, now: float) -> None:
+    def _told_by_the_store(self, uuid: str, doubt: _Suspect, now: float) -> None:
         """Workers were not asked: an outcome alone is enough."""
         if doubt.verdict is None and not self._witnesses.may_ask:
             doubt.pause = min(doubt.pause * 2, _LONGEST_PAUSE)
@@ -136,7 +136,7 @@ class RunningTasks:
                 self._history.record(uuid, now).observe(note)
 
     def _told_by_its_worker(
-        self, uuid: str, doubt: _Doubt, runs: bool, asked_at: float, now: float, gap_ended: float | None
+        self, uuid: str, doubt: _Suspect, runs: bool, asked_at: float, now: float, gap_ended: float | None
     ) -> None:
         doubt.asked = asked_at
         if runs:
@@ -167,12 +167,12 @@ class RunningTasks:
             if (active := self._workers.workers[name].active) is not None and count > active
         }
 
-    def _may_note(self, doubt: _Doubt, now: float) -> bool:
+    def _may_note(self, doubt: _Suspect, now: float) -> bool:
         waited = now - doubt.noticed
         looked = doubt.looked_up or not self._witnesses.may_look_up or waited >= LOOK_UP_WITHIN
         return looked and (doubt.verdict == LOST or waited >= GRACE)
 
-    def _note(self, uuid: str, doubt: _Doubt, now: float) -> None:
+    def _note(self, uuid: str, doubt: _Suspect, now: float) -> None:
         """What the result backend holds counts more than that it ended somehow."""
         assert doubt.verdict is not None
         known = self._history.peek(uuid, now)
@@ -189,7 +189,7 @@ class RunningTasks:
                 record.observe(self._note_of(known, attempt, doubt))
         doubt.processes, doubt.verdict, doubt.looked_up, doubt.ended = None, None, False, frozenset()
 
-    def _note_of(self, record: TaskRecord, attempt: Attempt, doubt: _Doubt) -> Observation:
+    def _note_of(self, record: TaskRecord, attempt: Attempt, doubt: _Suspect) -> Observation:
         """The note sorts directly behind the last that its process said, so that it never speaks of a later attempt."""
         assert doubt.verdict is not None
         process = (attempt.worker, attempt.pid)
@@ -198,7 +198,7 @@ class RunningTasks:
             return Observation(GONE, doubt.noticed, max(attempt.retries, 0), *process)
         return Observation(doubt.verdict, doubt.noticed, clock, *process, self._last_sign(doubt))
 
-    def _last_sign(self, doubt: _Doubt) -> float:
+    def _last_sign(self, doubt: _Suspect) -> float:
         """Return by its worker's clock when it was last known to run, -1 if that was told by its events alone."""
         worker = self._workers.workers.get(doubt.worker)
         ahead = worker.clock_difference if worker is not None else None
@@ -208,7 +208,7 @@ class RunningTasks:
             return worker.since + ahead
         return doubt.present + ahead if doubt.present >= 0 else -1
 
-    def _began(self, doubt: _Doubt) -> float:
+    def _began(self, doubt: _Suspect) -> float:
         """Return when it began, by the local clock as far as the difference is known."""
         worker = self._workers.workers.get(doubt.worker)
         return doubt.since - ((worker.clock_difference if worker is not None else None) or 0.0)

@@ -37,7 +37,7 @@ _FRESH: Final = 30.0
 
 
 @dataclass(slots=True)
-class _Doubt:
+class _Suspect:
     """A task that was seen before the last gap ended; ``known``: how much was known when it was asked for last."""
 
     ask_at: float
@@ -55,7 +55,7 @@ class WaitingTasks:
         self._witnesses = witnesses
         self._drops_expired = drops_expired
         self._samples: dict[str, QueueSample] = {}
-        self._doubts: dict[str, _Doubt] = {}
+        self._doubts: dict[str, _Suspect] = {}
         self._settled: set[str] = set()
         self._gap_ended: float | None = None
         self._state, self._above = 0, 0
@@ -127,7 +127,7 @@ class WaitingTasks:
             if now > row.expires - ahead + EXPIRED_AFTER:
                 self._expire(row.uuid, row.expires, now)
         elif in_gap and row.uuid not in self._settled and len(self._doubts) < SLICE:
-            self._doubts.setdefault(row.uuid, _Doubt(now))
+            self._doubts.setdefault(row.uuid, _Suspect(now))
 
     def _expire(self, uuid: str, expires: float, now: float) -> None:
         summary = derive(self._history.peek(uuid, now))

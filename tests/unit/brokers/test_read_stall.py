@@ -6,14 +6,14 @@ from types import SimpleNamespace
 
 import pytest
 
-from deskq.brokers.read_stall import Pace
+from deskq.brokers.read_stall import ReadStallClock
 
 
 def test_standing_still_is_remembered_for_a_while(monkeypatch: pytest.MonkeyPatch) -> None:
     clock = [1_000.0]
     monkeypatch.setattr("deskq.brokers.read_stall.time", SimpleNamespace(time=lambda: clock[0]))
     monkeypatch.setattr("deskq.brokers.read_stall.awake_or_not", lambda: clock[0])
-    pace = Pace()
+    pace = ReadStallClock()
     for at, allowed, expected in (
         (1_000.1, 0.1, None),  # a read as always
         (1_005.1, 5.0, None),  # one that was allowed to wait so long
@@ -34,7 +34,7 @@ def test_a_clock_that_is_set_is_no_standstill(monkeypatch: pytest.MonkeyPatch, s
     clock = [1_000_000.0]
     monkeypatch.setattr("deskq.brokers.read_stall.time", SimpleNamespace(time=lambda: clock[0]))
     monkeypatch.setattr("deskq.brokers.read_stall.awake_or_not", lambda: 50.0)
-    pace = Pace()
+    pace = ReadStallClock()
     clock[0] += step
     pace.tick(0.1)
     assert pace.stood_still() is None

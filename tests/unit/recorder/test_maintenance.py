@@ -15,7 +15,7 @@ from deskq.history.rows import WorkerRow
 from deskq.history.writing.writer import History
 from deskq.profiles import Profile
 from deskq.protocol.events import Event
-from deskq.recorder.maintenance import REPAIRS, Upkeep
+from deskq.recorder.maintenance import REPAIRS, Maintenance
 from deskq.recorder.recorder import Recorder
 from deskq.recorder.stopping import Stop
 from deskq.recorder.tracking.worker_tracker import WorkerWatch
@@ -82,7 +82,7 @@ def test_what_was_read_is_in_the_new_history(tmp_path: Path) -> None:
 
 def test_a_full_disk_is_no_damage_and_a_disk_that_fails_is_an_end(tmp_path: Path) -> None:
     history = filled(tmp_path / "history.sqlite")
-    upkeep = Upkeep(Profile.from_url("redis://127.0.0.1:1/0", name="shop"), history, lambda _: None)
+    upkeep = Maintenance(Profile.from_url("redis://127.0.0.1:1/0", name="shop"), history, lambda _: None)
     assert not upkeep.repaired(apsw.FullError("database or disk is full"))
     assert not upkeep.repaired(apsw.ConstraintError("UNIQUE"))
     for _ in range(REPAIRS):
@@ -114,7 +114,7 @@ def test_a_clock_that_is_400_days_ahead_deletes_nothing(tmp_path: Path, told: bo
     wrong = NOW + 400 * DAY
     profile = Profile.from_url("redis://127.0.0.1:1/0", name="shop", retention_days=30, retention_failed_days=30)
     workers = WorkerWatch([WorkerRow("w1", online=False, since=NOW, first_seen=NOW)])
-    upkeep = Upkeep(profile, history, said.append, lambda: steady[0])
+    upkeep = Maintenance(profile, history, said.append, lambda: steady[0])
     upkeep.begin(wrong, NOW)
     assert len(said) == 1
     assert "no recorder ran for 400 days" in upkeep.notice
@@ -124,7 +124,7 @@ def test_a_clock_that_is_400_days_ahead_deletes_nothing(tmp_path: Path, told: bo
             assert reader.counts().total == 2_000, hour
     assert set(workers.workers) == {"w1"}
     upkeep.close()
-    upkeep = Upkeep(profile, history, said.append, lambda: steady[0])  # the next run, by the same clock
+    upkeep = Maintenance(profile, history, said.append, lambda: steady[0])  # the next run, by the same clock
     upkeep.begin(wrong + steady[0], wrong + steady[0])
     assert "no recorder ran for 400 days" in upkeep.notice
     run(4_000)
