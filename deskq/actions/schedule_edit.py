@@ -12,7 +12,7 @@ from deskq.actions.steps import Ending
 from deskq.errors import UserError
 from deskq.profiles import Profile
 from deskq.schedules.diff import Change, as_stored, difference
-from deskq.schedules.model import Entry, NotEditable, Owner, ScheduleStore, StoreError, Unsure
+from deskq.schedules.model import Entry, NotEditable, Owner, ScheduleStore, StoreError, WriteUnknown
 from deskq.schedules.opening import open_store, store_urls
 from deskq.schedules.text.toml import entry_from_plain, entry_to_plain
 
@@ -111,7 +111,7 @@ class ScheduleDoer:
         shared = bool(step.detail.get("change_shared"))
         try:
             stored = self._store.replace(old, new, change_shared=shared)
-        except Unsure as error:
+        except WriteUnknown as error:
             return Ending(Outcome.UNKNOWN, str(error))
         except StoreError as error:
             return Ending(Outcome.FAILED, str(error))

@@ -75,13 +75,13 @@ def changes_to(stored: Iterable[Entry], wanted: Iterable[Entry], *, delete_other
         if old is None:
             found.append(Change(None, entry))
         elif old.problem or entry_to_plain(old) != entry_to_plain(entry):
-            found.append(Change(old, brought_to(old, entry)))
+            found.append(Change(old, with_definition(old, entry)))
     if delete_others:
         found += [Change(entry, None) for name, entry in present.items() if name not in names]
     return found
 
 
-def brought_to(old: Entry, wanted: Entry) -> Entry:
+def with_definition(old: Entry, wanted: Entry) -> Entry:
     """Return the stored entry with everything that a person defines taken from the wanted one."""
     return replace(
         old,

@@ -17,7 +17,7 @@ class StoreError(UserError):
     """The store cannot be read or written; the message says why and what to do."""
 
 
-class Unsure(StoreError):
+class WriteUnknown(StoreError):
     """The connection ended while something was written, and looking did not tell whether it was."""
 
 
@@ -25,11 +25,11 @@ class NotEditable(StoreError):
     """This store, or this entry, is not changed by deskq; the message says where it is defined."""
 
 
-class Unfit(StoreError):
+class Unsupported(StoreError):
     """The store cannot keep such an entry (a kind of schedule, a field); nothing was written."""
 
 
-class Changed(StoreError):
+class Conflict(StoreError):
     """Somebody changed the entry since it was read: nothing was written. ``theirs``: as it is now, None if deleted."""
 
     def __init__(self, message: str, theirs: Entry | None) -> None:
@@ -182,7 +182,7 @@ class BeatEvidence:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Content:
+class StoreContent:
     """A store as it was read. ``warnings``: about the store as a whole, sentences for people."""
 
     entries: tuple[Entry, ...]
@@ -192,14 +192,14 @@ class Content:
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
+class StoreChunk:
     """Some entries of a store that is being read. ``expected``: how many there will be in all."""
 
     entries: tuple[Entry, ...]
     expected: int
 
 
-Reading = Generator[Part, None, Content]
+Reading = Generator[StoreChunk, None, StoreContent]
 """A store that is being read: yields what has come, and returns all of it."""
 
 
@@ -229,7 +229,7 @@ class ScheduleStore(Protocol):
     zone: str
     abilities: Abilities
 
-    def read(self) -> Content:
+    def read(self) -> StoreContent:
         """Return all entries; what is broken is an entry with a ``problem``, and the rest works. Changes nothing."""
 
     def read_in_parts(self) -> Reading:
@@ -255,13 +255,13 @@ class ScheduleStore(Protocol):
         """Close the connections; never raises."""
 
 
-def whole(reading: Reading) -> Content:
+def whole(reading: Reading) -> StoreContent:
     """Read a store to its end."""
     while True:
         try:
             next(reading)
         except StopIteration as end:
-            content: Content = end.value
+            content: StoreContent = end.value
             return content
 
 

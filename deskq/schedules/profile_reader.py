@@ -13,10 +13,10 @@ from deskq.profiles import Profile
 from deskq.profiles.urls import shown
 from deskq.schedules.model import (
     BeatEvidence,
-    Content,
     Entry,
     Reading,
     ScheduleStore,
+    StoreContent,
     StoreError,
     StoreKind,
     Unreadable,
@@ -216,7 +216,7 @@ class ScheduleReader:
         except StoreError as error:
             self._states[url] = replace(before, problem=str(error))
         except StopIteration as end:
-            content: Content = end.value
+            content: StoreContent = end.value
             self._rows[url] = rows = _rows_of(content.entries, store, self._rows.get(url, {}))
             self._states[url] = replace(
                 before,

@@ -18,8 +18,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from deskq.schedules.model import (
-    Changed,
     Clocked,
+    Conflict,
     Crontab,
     Entry,
     Interval,
@@ -82,12 +82,12 @@ def test_somebody_else_s_change_is_never_overwritten(any_django_store: DjangoBea
     mine = add(any_django_store, entry("a"))
     theirs = any_django_store.replace(mine, replace(mine, args=["theirs"]))
     for change in (replace(mine, args=["mine"]), None):
-        with pytest.raises(Changed) as changed:
+        with pytest.raises(Conflict) as changed:
             any_django_store.replace(mine, change)
         assert changed.value.theirs == theirs
     assert theirs is not None
     any_django_store.replace(theirs, None)
-    with pytest.raises(Changed) as changed:
+    with pytest.raises(Conflict) as changed:
         any_django_store.replace(theirs, replace(theirs, enabled=False))
     assert changed.value.theirs is None
 
@@ -128,7 +128,7 @@ def test_shared_schedules(django_store: DjangoBeatStore) -> None:
     django_store.replace(back, replace(back, schedule=nightly), change_shared=True)
     assert {found.schedule for found in django_store.read().entries} == {nightly}
     # Another's edit of the row is a change of every entry that uses it.
-    with pytest.raises(Changed):
+    with pytest.raises(Conflict):
         django_store.replace(back, replace(back, args=[1]))
 
 

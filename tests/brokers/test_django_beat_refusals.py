@@ -22,8 +22,8 @@ from deskq.schedules.model import (
     Interval,
     RRule,
     StoreError,
-    Unfit,
     Unreadable,
+    Unsupported,
 )
 from deskq.schedules.stores.django import databases
 from deskq.schedules.stores.django.store import DjangoBeatStore
@@ -144,7 +144,7 @@ def test_older_tables(django_files: DjangoProject, version: str) -> None:
                 (entry("e", start_time=AT), "too old for start_time"),
                 (entry("f", schedule=Crontab(zone="Asia/Tokyo")), "too old for crontabs with a time zone"),
             ]:
-                with pytest.raises(Unfit, match=says):
+                with pytest.raises(Unsupported, match=says):
                     django_store.replace(None, new)
             assert len(django_store.read().entries) == 1
 

@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 from redbeat import RedBeatSchedulerEntry
 
 from deskq.schedules.model import (
-    Changed,
+    Conflict,
     Crontab,
     Interval,
     Owner,
@@ -171,13 +171,13 @@ def test_a_change_by_somebody_else_is_never_overwritten(redis_url: str, store: S
     one = added(store, entry("one"))
     other = open_store(redis_url)
     theirs = other.replace(one, replace(one, args=[5]))
-    with pytest.raises(Changed) as caught:
+    with pytest.raises(Conflict) as caught:
         store.replace(one, replace(one, enabled=False))
     assert caught.value.theirs is not None
     assert caught.value.theirs.args == [5]
     assert names(store)["one"].enabled
     other.replace(theirs, None)
-    with pytest.raises(Changed) as caught:
+    with pytest.raises(Conflict) as caught:
         store.replace(one, None)
     assert caught.value.theirs is None
     other.close()

@@ -17,8 +17,8 @@ from deskq.schedules.model import (
     ScheduleStore,
     Solar,
     StoreError,
-    Unfit,
     Unreadable,
+    Unsupported,
 )
 from deskq.schedules.opening import open_store
 from tests.support.schedule_entries import added, entry, names
@@ -117,7 +117,7 @@ def test_keys_of_the_wrong_type_are_told(store: ScheduleStore, server: redis.Red
     ],
 )
 def test_what_redbeat_cannot_keep_is_refused(new: Entry, words: str, store: ScheduleStore, server: redis.Redis) -> None:
-    with pytest.raises(Unfit, match=words):
+    with pytest.raises(Unsupported, match=words):
         store.replace(None, new)
     assert server.keys() == []
 

@@ -19,7 +19,7 @@ from deskq.plain_text import json_text
 from deskq.profiles import Profile, Secret
 from deskq.profiles.urls import split_password
 from deskq.schedules.diff import Change, as_stored, changes_to, misfit
-from deskq.schedules.model import Entry, Owner, ScheduleStore, StoreError, Unfit
+from deskq.schedules.model import Entry, Owner, ScheduleStore, StoreError, Unsupported
 from deskq.schedules.opening import open_store
 from deskq.schedules.text.toml import store_from_toml
 from deskq.schedules.timing.crontabs import misread
@@ -134,7 +134,7 @@ def _refuse_unfit(read: Read, changes: Sequence[Change]) -> None:
         taken.add(change.new.name)
         try:
             read.store.check(change.old, change.new)
-        except Unfit as error:
+        except Unsupported as error:
             raise UserError(f"“{change.new.name}”: {error}") from None
 
 

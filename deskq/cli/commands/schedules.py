@@ -20,7 +20,7 @@ from deskq.files.private_files import write_private
 from deskq.plain_text import json_text
 from deskq.profiles import PasswordStore, Profile, ProfileFile, resolve
 from deskq.profiles.storage.confirmed_code import confirm
-from deskq.schedules.model import Content, Entry, ScheduleStore, StoreError, StoreKind, Unreadable
+from deskq.schedules.model import Entry, ScheduleStore, StoreContent, StoreError, StoreKind, Unreadable
 from deskq.schedules.opening import kind_of, open_store, store_urls
 from deskq.schedules.text.descriptions import sentence
 from deskq.schedules.text.toml import entry_to_plain, store_to_toml
@@ -36,7 +36,7 @@ class Read:
     """A store and what was in it."""
 
     store: ScheduleStore
-    content: Content
+    content: StoreContent
 
     def zone_of(self, entry: Entry) -> str:
         """Return the zone that the entry's times are in."""

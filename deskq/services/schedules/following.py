@@ -41,7 +41,7 @@ _LOOKED_UP_AT_ONCE: Final = 500
 
 
 @dataclass(frozen=True, slots=True)
-class Ahead:
+class UpcomingRuns:
     """What is to come for one entry: its next runs and what changes of the clock do within a year."""
 
     runs: tuple[Run, ...]
@@ -130,19 +130,19 @@ class Schedules(QObject):
         """Return the store that a row is from."""
         return next((state for state in self.stores if state.store is not None and state.store.url == row.url), None)
 
-    async def ahead(self, row: ScheduleRow, count: int = 10) -> Ahead:
+    async def ahead(self, row: ScheduleRow, count: int = 10) -> UpcomingRuns:
         """Compute what is to come for one entry."""
         from deskq.schedules.timing.next_runs import clock_changes, entry_runs
 
         state = self.store_of(row)
 
-        def look() -> Ahead:
+        def look() -> UpcomingRuns:
             now = time.time()
             if state is None or state.store is None:
-                return Ahead((), (), row.zone)
+                return UpcomingRuns((), (), row.zone)
             runs = entry_runs(row.entry, state.store, after=now, count=count)
             changes = clock_changes(row.entry.schedule, state.store.zone, after=now)
-            return Ahead(tuple(runs), tuple(changes), row.zone)
+            return UpcomingRuns(tuple(runs), tuple(changes), row.zone)
 
         return await self.session.schedules(lambda _: look())
 

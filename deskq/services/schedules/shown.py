@@ -166,7 +166,7 @@ def together(summaries: Sequence[Summary]) -> Summary:
     )
 
 
-def overdue_words(summary: Summary, now: float) -> str:
+def overdue_message(summary: Summary, now: float) -> str:
     """Return a sentence where entries were due a while ago and did not run by what their store says, else "".
 
     redbeat says when each is due, and beat moves that on with every run; of others it follows from the last run.

@@ -13,7 +13,7 @@ from PySide6.QtWidgets import QHBoxLayout, QPushButton, QVBoxLayout, QWidget
 from deskq import formats
 from deskq.models.table.columns import Column
 from deskq.models.table.model import SmallTableModel
-from deskq.services.schedules.following import Ahead, day_time, wall_time
+from deskq.services.schedules.following import UpcomingRuns, day_time, wall_time
 from deskq.services.schedules.shown import ShownSchedule
 from deskq.views.widgets import theme
 from deskq.views.widgets.empty_pane import LineLabel, plain_label
@@ -130,7 +130,7 @@ class ScheduleDetail(QWidget):
             self.buttons[name].setEnabled(not shown.row.why_not)
             self.buttons[name].setToolTip(formats.tooltip(shown.row.why_not))
 
-    def show_ahead(self, ahead: Ahead) -> None:
+    def show_ahead(self, ahead: UpcomingRuns) -> None:
         """Show the next runs."""
         self.model.replace(RunRow(run.at, ahead.zone, run.mark) for run in ahead.runs)
         told = [change.sentence for change in ahead.changes]

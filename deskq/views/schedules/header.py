@@ -9,7 +9,7 @@ from PySide6.QtWidgets import QHBoxLayout, QLineEdit, QVBoxLayout, QWidget
 
 from deskq import formats
 from deskq.services.schedules.following import Schedules
-from deskq.services.schedules.shown import Summary, overdue_words, together
+from deskq.services.schedules.shown import Summary, overdue_message, together
 from deskq.views.widgets import theme
 from deskq.views.widgets.empty_pane import plain_label
 
@@ -42,7 +42,7 @@ class ScheduleHeading(QWidget):
         summary = together([schedules.summary for schedules in followed.values()])
         self.totals.setText(total_words(summary, sorted_by if from_history else ""))
         told = list(_problems(followed))
-        if summary.complete and (late := overdue_words(summary, time.time())):
+        if summary.complete and (late := overdue_message(summary, time.time())):
             told.append(late)
         self.problems.setText(formats.plain_lines("\n".join(told)))
         self.problems.setVisible(bool(told) and bool(summary.count))

@@ -15,11 +15,11 @@ from deskq.profiles.importing.reader_process import read_settings
 from deskq.schedules.model import (
     Abilities,
     BeatEvidence,
-    Content,
     Entry,
     NotEditable,
     Owner,
     Reading,
+    StoreContent,
     StoreError,
     StoreKind,
     at_once,
@@ -55,7 +55,7 @@ class BeatFileStore:
         self.zone = "UTC"
         self.abilities = Abilities(kinds=frozenset(), why_not=_WHY_NOT)
 
-    def read(self) -> Content:
+    def read(self) -> StoreContent:
         """See ScheduleStore. In another process, at most READ_SECONDS."""
         with tempfile.TemporaryDirectory(prefix="deskq-beat-") as folder:
             written = self._copy(Path(folder))
@@ -89,7 +89,7 @@ class BeatFileStore:
         beat = BeatEvidence(
             last=written, words="Celery's own beat writes its file every three minutes, and at its end."
         )
-        return Content(entries=tuple(entries), beat=beat, read_at=time.time())
+        return StoreContent(entries=tuple(entries), beat=beat, read_at=time.time())
 
     def read_in_parts(self) -> Reading:
         """See ScheduleStore. It has no parts."""

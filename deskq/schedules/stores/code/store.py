@@ -16,11 +16,11 @@ from deskq.profiles.storage.confirmed_code import is_confirmed
 from deskq.schedules.model import (
     Abilities,
     BeatEvidence,
-    Content,
     Entry,
     NotEditable,
     Owner,
     Reading,
+    StoreContent,
     StoreError,
     StoreKind,
     Unreadable,
@@ -56,7 +56,7 @@ class CodeStore:
         self.zone = "UTC"
         self.abilities = Abilities(kinds=frozenset(), why_not=_WHY_NOT)
 
-    def read(self) -> Content:
+    def read(self) -> StoreContent:
         """See ScheduleStore. Imports the app in another process, at most READ_SECONDS."""
         found = self._ask()
         warnings = []
@@ -73,7 +73,7 @@ class CodeStore:
             for value in (values if isinstance(values, list) else [])
             if isinstance(value, dict)
         )
-        return Content(entries=entries, beat=BeatEvidence(), warnings=tuple(warnings), read_at=time.time())
+        return StoreContent(entries=entries, beat=BeatEvidence(), warnings=tuple(warnings), read_at=time.time())
 
     def routes(self, names: Iterable[str]) -> dict[str, dict[str, str]]:
         """Return where the app sends tasks: ``queue``, or ``exchange`` and ``routing_key``, by name, if it has them.

@@ -11,7 +11,7 @@ import sqlalchemy
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from deskq.profiles.urls import shown
-from deskq.schedules.model import StoreError, Unsure
+from deskq.schedules.model import StoreError, WriteUnknown
 from deskq.system import cut_after
 
 CONNECT_SECONDS: Final = 5
@@ -137,7 +137,7 @@ class Database:
             return StoreError(f"{self.place} was not changed, it refuses the row: {reason}.", reason)
         if error.connection_invalidated or isinstance(error, sqlalchemy.exc.OperationalError):
             if committing:
-                return Unsure(f"The connection to {self.place} was lost while writing: {reason}.", reason)
+                return WriteUnknown(f"The connection to {self.place} was lost while writing: {reason}.", reason)
             return StoreError(f"The database {self.place} cannot be reached, {done}: {reason}.", reason)
         doing = "changed" if writes else "read"
         return StoreError(f"{self.place} was not {doing}: {reason}.", reason)

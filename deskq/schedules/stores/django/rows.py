@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from deskq.schedules.model import Clocked, Crontab, Entry, Interval, Owner, Schedule, Solar, Unfit, Unreadable
+from deskq.schedules.model import Clocked, Crontab, Entry, Interval, Owner, Schedule, Solar, Unreadable, Unsupported
 from deskq.schedules.stores.django.tables import KINDS, TASK, Tables
 from deskq.schedules.timing.validation import check
 
@@ -166,15 +166,17 @@ def columns_of(entry: Entry, tables: Tables) -> dict[str, Any]:
     """What the task's row must hold for the entry, but its schedule and what beat counts. Raises Unfit."""
     unknown = sorted(name for name, value in entry.options.items() if name not in _OPTIONS and value is not None)
     if unknown:
-        raise Unfit(f"django-celery-beat does not keep the option {', '.join(unknown)}: take it away.")
+        raise Unsupported(f"django-celery-beat does not keep the option {', '.join(unknown)}: take it away.")
     options = {name: value for name, value in entry.options.items() if value not in (None, "")}
     expires = options.get("expires")
     if expires is not None and entry.expires_at is not None:
-        raise Unfit("django-celery-beat keeps either when an entry ends or after how many seconds its messages expire.")
+        raise Unsupported(
+            "django-celery-beat keeps either when an entry ends or after how many seconds its messages expire."
+        )
     if isinstance(entry.schedule, Clocked) and not entry.one_off:
-        raise Unfit("An entry at a fixed time must be one-off in django-celery-beat.")
+        raise Unsupported("An entry at a fixed time must be one-off in django-celery-beat.")
     if not entry.name or not entry.task:
-        raise Unfit("An entry needs a name and a task.")
+        raise Unsupported("An entry needs a name and a task.")
     columns: dict[str, Any] = {
         "name": entry.name,
         "task": entry.task,
@@ -194,7 +196,9 @@ def columns_of(entry: Entry, tables: Tables) -> dict[str, Any]:
     lacking = [name for name, value in columns.items() if not tables.has(name) and value not in empty]
     if lacking:
         names = ", ".join(lacking)
-        raise Unfit(f"This django-celery-beat is too old for {names}: it has no such column. Nothing was written.")
+        raise Unsupported(
+            f"This django-celery-beat is too old for {names}: it has no such column. Nothing was written."
+        )
     _fit(TASK, columns, tables)
     return {name: value for name, value in columns.items() if tables.has(name)}
 
@@ -211,9 +215,9 @@ def schedule_columns(schedule: Schedule, tables: Tables, zone: str) -> tuple[str
     )
     wrong = check(schedule, zone)
     if wrong:
-        raise Unfit(wrong)
+        raise Unsupported(wrong)
     if kind not in tables.kinds:
-        raise Unfit(f"This django-celery-beat keeps no schedule of the kind {type(schedule).__name__.lower()}.")
+        raise Unsupported(f"This django-celery-beat keeps no schedule of the kind {type(schedule).__name__.lower()}.")
     if isinstance(schedule, Interval):
         columns: dict[str, Any] = _interval_columns(schedule)
     elif isinstance(schedule, Crontab):
@@ -221,7 +225,7 @@ def schedule_columns(schedule: Schedule, tables: Tables, zone: str) -> tuple[str
         if tables.zoned:
             columns["timezone"] = schedule.zone or zone
         elif schedule.zone not in ("", zone):
-            raise Unfit("This django-celery-beat is too old for crontabs with a time zone of their own.")
+            raise Unsupported("This django-celery-beat is too old for crontabs with a time zone of their own.")
     elif isinstance(schedule, Solar):
         columns = {
             "event": schedule.event,
@@ -239,14 +243,14 @@ def schedule_columns(schedule: Schedule, tables: Tables, zone: str) -> tuple[str
 
 def _interval_columns(schedule: Interval) -> dict[str, Any]:
     if schedule.relative:
-        raise Unfit("django-celery-beat keeps no interval that is rounded to the clock: take a crontab.")
+        raise Unsupported("django-celery-beat keeps no interval that is rounded to the clock: take a crontab.")
     for period, size in _SECONDS.items():
         every = schedule.seconds / size if period != "microseconds" else round(schedule.seconds * 1e6, 3)
         if every >= 1 and every == int(every):
             if every > _LARGEST:
                 break
             return {"every": int(every), "period": period}
-    raise Unfit(f"django-celery-beat cannot keep an interval of {schedule.seconds} seconds.")
+    raise Unsupported(f"django-celery-beat cannot keep an interval of {schedule.seconds} seconds.")
 
 
 def _fit(table: str, columns: Mapping[str, Any], tables: Tables) -> None:
@@ -254,30 +258,30 @@ def _fit(table: str, columns: Mapping[str, Any], tables: Tables) -> None:
         if not isinstance(value, str):
             continue
         if "\0" in value:
-            raise Unfit(f"The {name} holds a character that databases do not keep (NUL).")
+            raise Unsupported(f"The {name} holds a character that databases do not keep (NUL).")
         limit = tables.lengths.get((table, name))
         if limit is not None and len(value) > limit:
-            raise Unfit(f"The {name} has {len(value):,} characters; this django-celery-beat keeps {limit:,}.")
+            raise Unsupported(f"The {name} has {len(value):,} characters; this django-celery-beat keeps {limit:,}.")
 
 
 def _json(value: Any, name: str) -> str:
     try:
         return json.dumps(value)
     except (TypeError, ValueError, RecursionError):
-        raise Unfit(f"The {name} are not plain JSON.") from None
+        raise Unsupported(f"The {name} are not plain JSON.") from None
 
 
 def _headers(value: Any) -> str:
     if value is None:
         return "{}"
     if not isinstance(value, Mapping):
-        raise Unfit("The headers must be a JSON object.")
+        raise Unsupported("The headers must be a JSON object.")
     return _json(dict(value), "headers")
 
 
 def _text(value: Any, name: str) -> str | None:
     if value is not None and not isinstance(value, str):
-        raise Unfit(f"The {name} must be a text; django-celery-beat keeps nothing else.")
+        raise Unsupported(f"The {name} must be a text; django-celery-beat keeps nothing else.")
     return value
 
 
@@ -290,5 +294,5 @@ def _number(value: Any, name: str, largest: int) -> int | None:
         or value != int(value)
         or not 0 <= value <= largest
     ):
-        raise Unfit(f"The {name} must be a whole number from 0 to {largest:,}.")
+        raise Unsupported(f"The {name} must be a whole number from 0 to {largest:,}.")
     return int(value)

@@ -15,19 +15,19 @@ from deskq.errors import UserError
 from deskq.schedules.model import (
     Abilities,
     BeatEvidence,
-    Changed,
     Clocked,
-    Content,
+    Conflict,
     Crontab,
     Entry,
     Interval,
-    Part,
     Reading,
     Solar,
+    StoreChunk,
+    StoreContent,
     StoreError,
     StoreKind,
-    Unfit,
-    Unsure,
+    Unsupported,
+    WriteUnknown,
     whole,
 )
 from deskq.schedules.stores.django.databases import Database
@@ -85,7 +85,7 @@ class DjangoBeatStore:
         self._tables: Tables | None = None
         self.abilities = Abilities(kinds=frozenset({Interval, Crontab, Solar, Clocked}), fields=_NEWEST, zoned=True)
 
-    def read(self) -> Content:
+    def read(self) -> StoreContent:
         """See ScheduleStore."""
         return whole(self.read_in_parts())
 
@@ -98,12 +98,12 @@ class DjangoBeatStore:
         for start in range(0, len(rows), _PART):
             part = [made(row) for row in rows[start : start + _PART]]
             entries += part
-            yield Part(tuple(part), len(rows))
+            yield StoreChunk(tuple(part), len(rows))
         last = max((entry.last_run_at for entry in entries if entry.last_run_at is not None), default=None)
         warnings = []
         if tables.changes is None:
             warnings.append("The table django_celery_beat_periodictasks is missing: beat would not notice a change.")
-        return Content(
+        return StoreContent(
             entries=tuple(entries),
             beat=BeatEvidence(last=last, words=_WORDS),
             warnings=tuple(warnings),
@@ -118,7 +118,7 @@ class DjangoBeatStore:
         try:
             with self._looking_again(), self._database.transaction(writes=True) as connection:
                 written.append(self._write(connection, old, new, change_shared))
-        except Unsure as error:
+        except WriteUnknown as error:
             return self._look_for(old, written[0], error)
         return written[0].stored
 
@@ -142,7 +142,7 @@ class DjangoBeatStore:
         stored = self._read(connection, tables, key) if new is not None else []
         return _Written(key, stored[0] if stored else None)
 
-    def _look_for(self, old: Entry | None, written: _Written, lost: Unsure) -> Entry | None:
+    def _look_for(self, old: Entry | None, written: _Written, lost: WriteUnknown) -> Entry | None:
         """What was committed although its reply was lost; raises Unsure, and StoreError if it never will be.
 
         A COMMIT may still be on its way, and its transaction open: then it holds the row that every change writes.
@@ -154,13 +154,15 @@ class DjangoBeatStore:
                     raise StoreError(f"{self.title} has no row in django_celery_beat_periodictasks to lock.")
                 found = next(iter(self._read(connection, tables, written.key)), None)
         except StoreError as error:
-            raise Unsure(f"{lost} The change may have been written. Refresh and check.", str(error)) from None
+            raise WriteUnknown(f"{lost} The change may have been written. Refresh and check.", str(error)) from None
         versions = [None if entry is None else entry.version for entry in (found, written.stored, old)]
         if versions[0] == versions[1]:
             return written.stored
         if versions[0] == versions[2]:
             raise StoreError(f"{lost} Nothing was written. Try again.", lost.details)
-        raise Unsure(f"{lost} Someone else has changed it since: whether this change was made is unknown. Check it.")
+        raise WriteUnknown(
+            f"{lost} Someone else has changed it since: whether this change was made is unknown. Check it."
+        )
 
     def check(self, old: Entry | None, new: Entry) -> None:
         """See ScheduleStore."""
@@ -188,7 +190,7 @@ class DjangoBeatStore:
         """After an error the tables are looked at again: a migration may have changed them."""
         try:
             yield
-        except (Changed, Unfit, Unsure):
+        except (Conflict, Unsupported, WriteUnknown):
             raise
         except StoreError:
             self._tables = None
@@ -252,7 +254,7 @@ class DjangoBeatStore:
         chosen = sqlalchemy.select(tables.task).where(tables.task.c.id == key).with_for_update()
         rows = list(_rows(connection, chosen))
         if not rows:
-            raise Changed(f"Someone else has deleted “{old.name}”.", None)
+            raise Conflict(f"Someone else has deleted “{old.name}”.", None)
         schedules: dict[str, ScheduleRow] = {}
         for kind in tables.kinds:
             number = rows[0][f"{kind}_id"]
@@ -261,7 +263,7 @@ class DjangoBeatStore:
                 schedules[kind] = found.get(number) or schedule_row(kind, None, self.zone)
         if version_of(rows[0], schedules) != old.version:
             theirs = self._read(connection, tables, key)
-            raise Changed(f"Someone else has changed “{old.name}”; nothing was written.", theirs[0])
+            raise Conflict(f"Someone else has changed “{old.name}”; nothing was written.", theirs[0])
         return key
 
     def _add(self, connection: sqlalchemy.Connection, tables: Tables, new: Entry) -> int:

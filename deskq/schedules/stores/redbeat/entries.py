@@ -6,7 +6,7 @@ from functools import lru_cache
 from typing import Any, Final
 
 from deskq.errors import UserError
-from deskq.schedules.model import Crontab, Entry, Owner, RRule, Schedule, Unfit, Unreadable
+from deskq.schedules.model import Crontab, Entry, Owner, RRule, Schedule, Unreadable, Unsupported
 from deskq.schedules.stores.redbeat.entry_json import HARMLESS, KNOWN, decoded, meta_of, schedule_of
 from deskq.schedules.timing.crontabs import field_problem
 from deskq.schedules.timing.validation import check
@@ -94,20 +94,22 @@ def owned_by_code(entry: Entry) -> dict[str, Any]:
 def refuse_unfit(entry: Entry, zone: str) -> None:
     """Raise Unfit if redbeat cannot keep the entry, or would stop at it."""
     if not entry.name or not entry.name.isprintable():
-        raise Unfit("An entry of redbeat needs a name, without control characters.")
+        raise Unsupported("An entry of redbeat needs a name, without control characters.")
     if entry.name in _RESERVED:
-        raise Unfit(f"“{entry.name}” is redbeat's own key: take another name.")
+        raise Unsupported(f"“{entry.name}” is redbeat's own key: take another name.")
     if not entry.task:
-        raise Unfit(f"“{entry.name}” needs a task.")
+        raise Unsupported(f"“{entry.name}” needs a task.")
     defaults = Entry(name="", task="", schedule=entry.schedule)
     for field in _OPTIONAL:
         if getattr(entry, field) != getattr(defaults, field):
             words = {"one_off": "that it runs once", "start_time": "a start", "expires_at": "an end"}
-            raise Unfit(f"redbeat cannot keep {words.get(field, 'a description')}: leave it out of “{entry.name}”.")
+            raise Unsupported(
+                f"redbeat cannot keep {words.get(field, 'a description')}: leave it out of “{entry.name}”."
+            )
     if isinstance(entry.schedule, RRule) and entry.schedule.dtstart is None:
         return  # the store gives it one
     if not isinstance(entry.schedule, Unreadable) and (problem := check(entry.schedule, zone)):
-        raise Unfit(problem)
+        raise Unsupported(problem)
 
 
 def _problems(value: dict[str, Any], key: str, prefix: str) -> list[str]:

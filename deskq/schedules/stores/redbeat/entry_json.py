@@ -15,7 +15,7 @@ from zoneinfo import ZoneInfo
 import msgspec
 
 from deskq.protocol.numbers import is_number
-from deskq.schedules.model import Crontab, Entry, Interval, RRule, Schedule, Unfit, Unreadable
+from deskq.schedules.model import Crontab, Entry, Interval, RRule, Schedule, Unreadable, Unsupported
 
 KNOWN: Final = frozenset({"name", "task", "args", "kwargs", "options", "schedule", "enabled"})
 HARMLESS: Final = frozenset({"last_run_at", "total_run_count", "relative"})
@@ -56,18 +56,18 @@ def definition_text(entry: Entry, stored: str = "", *, now: float | None = None)
     try:
         return json.dumps(definition, allow_nan=False)
     except (ValueError, TypeError, RecursionError) as error:
-        raise Unfit(f"The arguments or options cannot be kept as JSON: {error}.") from None
+        raise Unsupported(f"The arguments or options cannot be kept as JSON: {error}.") from None
 
 
 def schedule_json(schedule: Schedule, now: float | None = None) -> dict[str, Any]:
     """Return a schedule as redbeat writes it; raises Unfit for a kind that redbeat does not have."""
     if isinstance(schedule, Interval):
         if not schedule.seconds > 0 or not math.isfinite(schedule.seconds):
-            raise Unfit("An interval is longer than nothing: redbeat would send without end.")
+            raise Unsupported("An interval is longer than nothing: redbeat would send without end.")
         return {"__type__": "interval", "every": schedule.seconds, "relative": schedule.relative}
     if isinstance(schedule, Crontab):
         if schedule.zone:
-            raise Unfit(
+            raise Unsupported(
                 f"redbeat keeps no zone with a crontab: the app's timezone rules. Leave “{schedule.zone}” out, or put "
                 "the entry into django-celery-beat."
             )
@@ -76,7 +76,7 @@ def schedule_json(schedule: Schedule, now: float | None = None) -> dict[str, Any
         return _rrule_json(schedule, now)
     what = {"Clocked": "one time", "Solar": "the sun"}.get(type(schedule).__name__, "what deskq does not understand")
     hint = " An rrule with a count of 1 does the same." if what == "one time" else ""
-    raise Unfit(f"redbeat has no schedule by {what}.{hint}")
+    raise Unsupported(f"redbeat has no schedule by {what}.{hint}")
 
 
 def schedule_of(value: object) -> Schedule:
@@ -156,9 +156,9 @@ def _time_json(at: float) -> dict[str, Any]:
 
 def _rrule_json(schedule: RRule, now: float | None) -> dict[str, Any]:
     if schedule.freq not in FREQUENCIES:
-        raise Unfit(f"“{schedule.freq}” is not a frequency: use one of {', '.join(FREQUENCIES)}.")
+        raise Unsupported(f"“{schedule.freq}” is not a frequency: use one of {', '.join(FREQUENCIES)}.")
     if schedule.dtstart is None and now is None:
-        raise Unfit("An rrule in redbeat needs its start: without one it restarts at every check.")
+        raise Unsupported("An rrule in redbeat needs its start: without one it restarts at every check.")
     others = dict(schedule.others)
     start = schedule.dtstart if schedule.dtstart is not None else now
     assert start is not None

@@ -20,16 +20,16 @@ from deskq.profiles import Profile
 from deskq.schedules.model import (
     Abilities,
     BeatEvidence,
-    Content,
     Crontab,
     Entry,
     Interval,
-    Part,
     Reading,
     RRule,
+    StoreChunk,
+    StoreContent,
     StoreError,
     StoreKind,
-    Unsure,
+    WriteUnknown,
     whole,
 )
 from deskq.schedules.stores.redbeat.entries import entry_of, owned_by_code, refuse_unfit
@@ -95,7 +95,7 @@ class RedBeatStore:
             why_not="The profile is read-only." if profile.read_only else _SLOTS if divided else "",
         )
 
-    def read(self) -> Content:
+    def read(self) -> StoreContent:
         """See ScheduleStore."""
         return whole(self.read_in_parts())
 
@@ -116,13 +116,13 @@ class RedBeatStore:
             entries: list[Entry] = []
             for part in self._parts(scores, statics):
                 entries += part
-                yield Part(tuple(part), len(scores))
+                yield StoreChunk(tuple(part), len(scores))
         entries.sort(key=lambda entry: entry.key)
         warnings = []
         if not self._said_zone and any(isinstance(entry.schedule, Crontab) for entry in entries):
             self._said_zone = True
             warnings.append(_ZONE)
-        return Content(entries=tuple(entries), beat=beat, warnings=tuple(warnings), read_at=time.time())
+        return StoreContent(entries=tuple(entries), beat=beat, warnings=tuple(warnings), read_at=time.time())
 
     def replace(self, old: Entry | None, new: Entry | None, *, change_shared: bool = False) -> Entry | None:
         """See ScheduleStore. WATCH on the hashes concerned, then hash and score in one MULTI; see Edit."""
@@ -179,8 +179,12 @@ class RedBeatStore:
             with self._translated(writes=False):
                 written = self._in_transaction(edit.look)
         except StoreError as error:
-            told = str(error) if isinstance(error, Unsure) else "The change may have been written. Refresh and check."
-            raise Unsure(f"{words} {told}", error.details) from None
+            told = (
+                str(error)
+                if isinstance(error, WriteUnknown)
+                else "The change may have been written. Refresh and check."
+            )
+            raise WriteUnknown(f"{words} {told}", error.details) from None
         if not written:
             raise StoreError(f"{words} {NOTHING}", lost.details)
 

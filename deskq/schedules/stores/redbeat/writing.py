@@ -13,7 +13,7 @@ from typing import Any, Final
 import redis
 from redis.client import Pipeline
 
-from deskq.schedules.model import Changed, Entry, Schedule, StoreError, Unsure
+from deskq.schedules.model import Conflict, Entry, Schedule, StoreError, WriteUnknown
 from deskq.schedules.stores.redbeat.entries import entry_of
 from deskq.schedules.stores.redbeat.entry_json import definition_text, meta_of, meta_text
 from deskq.schedules.timing.next_runs import next_runs
@@ -90,7 +90,7 @@ class Edit:
         if not self._is_as_before(pipe):
             entry = self._old or self._new
             name = entry.name if entry else ""
-            raise Unsure(
+            raise WriteUnknown(
                 f"Someone else has changed “{name}” since: whether this change was made is unknown. Refresh and check."
             )
         self._touch(pipe, self._source or self._target or b"")
@@ -119,7 +119,7 @@ class Edit:
             name: value for name, value in zip(("definition", "meta"), fields, strict=True) if value is not None
         }
         if kind != b"none" and not kept:
-            raise Unsure(f"The key {to_text(key)} does not hold a schedule.")
+            raise WriteUnknown(f"The key {to_text(key)} does not hold a schedule.")
         pipe.multi()
         pipe.hset(key, mapping=kept or {"definition": ""})  # what is there stays as it is
         if not kept:
@@ -140,9 +140,9 @@ class Edit:
             return None, None  # no entry at all: it can be taken away
         if to_text(definition or b"") != old.version:
             if definition is None:
-                raise Changed(f"Someone else has deleted “{old.name}”.", None)
+                raise Conflict(f"Someone else has deleted “{old.name}”.", None)
             theirs = self._entry(source, definition, meta)
-            raise Changed(f"Someone else has changed “{old.name}”; nothing was written.", theirs)
+            raise Conflict(f"Someone else has changed “{old.name}”; nothing was written.", theirs)
         return definition, meta
 
     def _free(self, pipe: Pipeline, target: bytes) -> None:

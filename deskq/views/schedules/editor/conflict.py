@@ -18,7 +18,7 @@ from PySide6.QtWidgets import (
 )
 
 from deskq import formats
-from deskq.schedules.diff import brought_to
+from deskq.schedules.diff import with_definition
 from deskq.schedules.model import Entry, Unreadable
 from deskq.schedules.text.toml import entry_from_plain, entry_to_plain
 from deskq.views.widgets import theme
@@ -114,7 +114,7 @@ class ScheduleConflict(Dialog):
             if isinstance(self._theirs.schedule, Unreadable) and merged["schedule"]["kind"] == "unreadable":
                 self.reject()
                 return
-            self.resolved.emit(brought_to(self._theirs, entry_from_plain(merged)))
+            self.resolved.emit(with_definition(self._theirs, entry_from_plain(merged)))
         self.accept()
 
 
