@@ -29,13 +29,13 @@ LONGEST_PATH: Final = 100
 """Bytes: the system's limit for a socket's path is 104 (macOS) or 108."""
 
 
-class FirstInstance:
+class SingleInstance:
     """The right to be the one window, held as long as the process lives."""
 
     def __init__(self) -> None:
         self._lock = WriterLock(paths.runtime_dir() / "window")
 
-    def claim(self, hand_over: Callable[[], bool]) -> bool:
+    def claim(self, forward_to_running: Callable[[], bool]) -> bool:
         """Return True if this process is the window; False if another one is, and took over what was to be opened.
 
         One that holds the right but does not answer, for it starts or ends just now, is asked again for a while.
@@ -43,7 +43,7 @@ class FirstInstance:
         """
         deadline = time.monotonic() + CLAIM_SECONDS
         while time.monotonic() < deadline:
-            if hand_over():
+            if forward_to_running():
                 return False
             if not paths.writable(self._lock.path.parent):
                 return True  # nothing is kept there: each one only looks
@@ -76,7 +76,7 @@ def socket_path() -> Path | None:
     return next((short for short in found if len(os.fsencode(short)) < LONGEST_PATH), None)
 
 
-def hand_over(profiles: Sequence[Profile]) -> bool:
+def forward_to_running(profiles: Sequence[Profile]) -> bool:
     """Ask a running window to come to the front and to open these; False if there is none. Waits at most 3 s."""
     path = socket_path()
     if path is None or not path.exists():

@@ -22,11 +22,11 @@ from PySide6.QtWidgets import QApplication
 from deskq import __version__, paths
 from deskq.app import App
 from deskq.crash_log import CrashLog
-from deskq.instance import FirstInstance, hand_over
+from deskq.instance import SingleInstance, forward_to_running
 from deskq.models.overview.summary import read_summary
 from deskq.profiles import Environment, Profile
 from deskq.services.background.gc_tuning import GuiThreadCollector
-from deskq.services.instance_server import Handover
+from deskq.services.instance_server import InstanceServer
 from deskq.services.session import ProfileSession
 from deskq.views.shell.crash_report import CrashReports, say_message, unheard
 from deskq.views.shell.pictures import take_pictures
@@ -47,8 +47,8 @@ def run_window(profiles: Sequence[Profile]) -> int:
 
     A window that runs already is brought to the front instead, and shows these.
     """
-    first = FirstInstance()
-    if not first.claim(lambda: hand_over(profiles)):
+    first = SingleInstance()
+    if not first.claim(lambda: forward_to_running(profiles)):
         return 0
     log = CrashLog("window")
     log.begin()
@@ -109,7 +109,7 @@ def _run(main: Callable[[QApplication], Coroutine[Any, Any, int]], log: CrashLog
 
 async def _window(profiles: list[Profile], log: CrashLog, application: QApplication) -> int:
     app = App(application, log)
-    handover = Handover()
+    handover = InstanceServer()
     handover.opened.connect(app.open)
     handover.listen()
     reports = CrashReports(log, app.window)

@@ -11,7 +11,7 @@ from deskq import instance
 from deskq.errors import UserError
 
 
-class Handover(QObject):
+class InstanceServer(QObject):
     """``opened`` (profiles, activation token): another start was made and has ended."""
 
     opened = Signal(list, str)

@@ -12,7 +12,7 @@ import pytest
 from deskq.actions.journal.journal import Journal
 from deskq.cli import main
 from deskq.errors import UserError
-from deskq.instance import FirstInstance
+from deskq.instance import SingleInstance
 from deskq.profiles import Profile
 from tests.support.processes import Process
 from tests.support.waiting import wait_until
@@ -64,7 +64,7 @@ def test_the_window_opens_to_look_only_and_says_so(read_only: Path, tmp_path: Pa
 def test_several_may_look_at_once(read_only: Path) -> None:
     with as_nobody():
         for _ in range(2):
-            first = FirstInstance()
+            first = SingleInstance()
             assert first.claim(lambda: False)
             first.release()
 

@@ -13,7 +13,7 @@ import pytest
 
 from deskq import instance, paths
 from deskq.errors import UserError
-from deskq.instance import FirstInstance, decode, encode, hand_over
+from deskq.instance import SingleInstance, decode, encode, forward_to_running
 from deskq.profiles import Environment, Profile
 
 
@@ -33,7 +33,7 @@ def test_foreign_words_are_refused(line: bytes) -> None:
 
 
 def test_without_a_window_nothing_is_handed_over() -> None:
-    assert hand_over([]) is False
+    assert forward_to_running([]) is False
 
 
 def test_the_socket_of_a_killed_window_does_not_answer() -> None:
@@ -41,12 +41,12 @@ def test_the_socket_of_a_killed_window_does_not_answer() -> None:
     assert path is not None
     with socket.socket(socket.AF_UNIX) as left:
         left.bind(str(path))
-    assert hand_over([]) is False
+    assert forward_to_running([]) is False
 
 
 def test_only_one_is_first(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(instance, "CLAIM_SECONDS", 0.5)
-    first, second = FirstInstance(), FirstInstance()
+    first, second = SingleInstance(), SingleInstance()
     assert first.claim(lambda: False)
     assert second.claim(lambda: True) is False
     with pytest.raises(UserError, match="does not answer"):
@@ -88,7 +88,7 @@ def test_no_socket_is_put_where_others_may_be(far_away: Path, monkeypatch: pytes
         own.mkdir()
         own.chmod(0o777)
         assert instance.socket_path() is None
-        first, second = FirstInstance(), FirstInstance()
+        first, second = SingleInstance(), SingleInstance()
         assert first.claim(lambda: False)
         with pytest.raises(UserError, match="set DESKQ_HOME to a shorter path"):  # at once, not after CLAIM_SECONDS
             second.claim(lambda: False)

@@ -10,7 +10,7 @@ from deskq.actions.plan import Verb
 
 
 @dataclass(frozen=True, slots=True)
-class Trace:
+class TaskAction:
     """One thing that deskq did about a task. ``other``: the task at the other end, "" if none.
 
     ``kind``: "retried as", "retry of", "sent", "revoked" or "abort asked"; ``outcome`` as in plan.Outcome.
@@ -26,15 +26,15 @@ class Trace:
     profile: str = ""
 
 
-def traces_of(journal: Journal, uuid: str) -> list[Trace]:
+def actions_on_task(journal: Journal, uuid: str) -> list[TaskAction]:
     """Return what was done about a task, oldest first; blocking. What was planned and held back is left out."""
-    return traces_about(journal, [uuid]).get(uuid, [])
+    return actions_on_tasks(journal, [uuid]).get(uuid, [])
 
 
-def traces_about(journal: Journal, uuids: Sequence[str]) -> dict[str, list[Trace]]:
+def actions_on_tasks(journal: Journal, uuids: Sequence[str]) -> dict[str, list[TaskAction]]:
     """Return the same for many tasks; those about which nothing was done are left out."""
     asked = set(uuids)
-    found: dict[str, list[Trace]] = {}
+    found: dict[str, list[TaskAction]] = {}
     for item, verb, person, profile in journal.items_about(uuids):
         for uuid in {item.source, item.new_id} & asked:
             trace = _trace(item, verb, person, profile, uuid)
@@ -43,7 +43,7 @@ def traces_about(journal: Journal, uuids: Sequence[str]) -> dict[str, list[Trace
     return found
 
 
-def _trace(item: ItemRow, verb: str, person: str, profile: str, uuid: str) -> Trace | None:
+def _trace(item: ItemRow, verb: str, person: str, profile: str, uuid: str) -> TaskAction | None:
     kind, other = "", ""
     if verb == Verb.RETRY:
         retried = item.source == uuid
@@ -56,4 +56,4 @@ def _trace(item: ItemRow, verb: str, person: str, profile: str, uuid: str) -> Tr
         kind = "sent"
     if not kind or item.outcome in ("planned", "not sent"):
         return None
-    return Trace(kind, item.at, person, item.outcome, other, item.words, profile)
+    return TaskAction(kind, item.at, person, item.outcome, other, item.words, profile)

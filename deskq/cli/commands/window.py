@@ -10,7 +10,7 @@ from pathlib import Path
 from deskq import paths
 from deskq.cli.common import profile_of
 from deskq.errors import UserError
-from deskq.instance import hand_over
+from deskq.instance import forward_to_running
 from deskq.profiles import Profile, ProfileFile
 from deskq.profiles.guarding import holds_on
 
@@ -18,7 +18,7 @@ from deskq.profiles.guarding import holds_on
 def run_window(options: argparse.Namespace) -> int:
     """Open the window on saved profiles and on those that were named."""
     profiles = [_opened(text, options) for text in options.profiles]
-    if hand_over(profiles):  # before Qt is loaded
+    if forward_to_running(profiles):  # before Qt is loaded
         return 0
     _need_qt({})
     from deskq.startup import run_window as run

@@ -9,7 +9,7 @@ from PySide6.QtCore import QAbstractTableModel, QModelIndex, QObject, QPersisten
 
 from deskq.formats import tooltip
 from deskq.models.table.columns import Column, ExactRole, RowRole, SparkRole, StateRole
-from deskq.models.table.row_diff import Arranging, Change, Lines, change
+from deskq.models.table.row_diff import Change, RowOrder, SortFilter, change
 
 R = TypeVar("R")
 Index = QModelIndex | QPersistentModelIndex
@@ -18,7 +18,7 @@ _COMPARED: Final = 500
 """Rows up to which each is compared with what it was."""
 
 
-class SmallTableModel(QAbstractTableModel, Generic[R]):
+class TableModel(QAbstractTableModel, Generic[R]):
     """Rows are told apart by ``key``; sorting is done here, so that no proxy is needed."""
 
     def __init__(
@@ -34,7 +34,7 @@ class SmallTableModel(QAbstractTableModel, Generic[R]):
         self.columns = tuple(columns)
         self._key = key
         self._all: list[R] = []
-        self._lines: Lines[R] = Lines([], [], {})
+        self._lines: RowOrder[R] = RowOrder([], [], {})
         self._keep: Callable[[R], bool] | None = None
         names = [column.key for column in self.columns]
         self._sort_column = names.index(sort) if sort is not None else -1
@@ -113,12 +113,12 @@ class SmallTableModel(QAbstractTableModel, Generic[R]):
     def _show(self) -> None:
         self._take(change(self._lines, self._arranging().lines(self._all)))
 
-    def _arranging(self) -> Arranging[R]:
+    def _arranging(self) -> SortFilter[R]:
         """How the rows are to be shown now."""
         if not 0 <= self._sort_column < len(self.columns):
-            return Arranging(self._key, self._keep)
+            return SortFilter(self._key, self._keep)
         column = self.columns[self._sort_column]
-        return Arranging(self._key, self._keep, column.sort or column.text, self._descending)
+        return SortFilter(self._key, self._keep, column.sort or column.text, self._descending)
 
     def _take(self, made: Change[R]) -> None:
         """Go the steps from what is shown to what shall be; rows that stay keep their selection."""
@@ -137,7 +137,7 @@ class SmallTableModel(QAbstractTableModel, Generic[R]):
         self._lines = made.after
         self._announce(made.before, made.after)
 
-    def _reorder(self, after: Lines[R]) -> None:
+    def _reorder(self, after: RowOrder[R]) -> None:
         """Bring the rows that are there into another order."""
         self.layoutAboutToBeChanged.emit()
         keys = self._lines.keys
@@ -147,7 +147,7 @@ class SmallTableModel(QAbstractTableModel, Generic[R]):
         self.changePersistentIndexList(before, moved)
         self.layoutChanged.emit()
 
-    def _announce(self, before: Lines[R], now: Lines[R]) -> None:
+    def _announce(self, before: RowOrder[R], now: RowOrder[R]) -> None:
         """Emit dataChanged for what differs; of a long table at once, since only what is in sight is painted."""
         right = len(self.columns) - 1
         if len(now.rows) > _COMPARED:
@@ -159,6 +159,8 @@ class SmallTableModel(QAbstractTableModel, Generic[R]):
                 self.dataChanged.emit(self.index(line, 0), self.index(line, right))
 
 
-def _without(lines: Lines[R], first: int, last: int) -> Lines[R]:
+def _without(lines: RowOrder[R], first: int, last: int) -> RowOrder[R]:
     """Without some lines; where the others are is told when all have gone."""
-    return Lines(lines.rows[:first] + lines.rows[last + 1 :], lines.keys[:first] + lines.keys[last + 1 :], lines.places)
+    return RowOrder(
+        lines.rows[:first] + lines.rows[last + 1 :], lines.keys[:first] + lines.keys[last + 1 :], lines.places
+    )

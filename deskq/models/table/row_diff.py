@@ -13,7 +13,7 @@ _RANGES: Final = 64
 
 
 @dataclass(frozen=True, slots=True)
-class Lines(Generic[R]):
+class RowOrder(Generic[R]):
     """Rows as they are shown, what tells them apart, and at which line each is. Nothing of it is ever changed."""
 
     rows: list[R]
@@ -22,7 +22,7 @@ class Lines(Generic[R]):
 
 
 @dataclass(frozen=True, slots=True)
-class Arranging(Generic[R]):
+class SortFilter(Generic[R]):
     """How rows are chosen and sorted. ``value``: what is sorted by, None for the order in which they are given."""
 
     key: Callable[[R], Hashable]
@@ -30,13 +30,13 @@ class Arranging(Generic[R]):
     value: Callable[[R], Any] | None = None
     descending: bool = False
 
-    def lines(self, rows: Sequence[R]) -> Lines[R]:
+    def lines(self, rows: Sequence[R]) -> RowOrder[R]:
         """Return the rows that are kept, in order."""
         keep, value = self.keep, self.value
         wanted = list(rows) if keep is None else [row for row in rows if keep(row)]
         if value is not None:
             wanted.sort(key=lambda row: _orderable(value(row)), reverse=self.descending)
-        return lines_of(wanted, [self.key(row) for row in wanted])
+        return row_order_of(wanted, [self.key(row) for row in wanted])
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,12 +47,12 @@ class Change(Generic[R]):
     ``rest``: what is there then. ``added``: with what is new at the end.
     """
 
-    before: Lines[R]
-    gathered: Lines[R] | None
+    before: RowOrder[R]
+    gathered: RowOrder[R] | None
     removed: tuple[tuple[int, int], ...]
-    rest: Lines[R]
-    added: Lines[R] | None
-    after: Lines[R]
+    rest: RowOrder[R]
+    added: RowOrder[R] | None
+    after: RowOrder[R]
 
     @property
     def reordered(self) -> bool:
@@ -60,15 +60,15 @@ class Change(Generic[R]):
         return self.after.places is not (self.added or self.rest).places
 
 
-def lines_of(rows: list[R], keys: list[Hashable]) -> Lines[R]:
+def row_order_of(rows: list[R], keys: list[Hashable]) -> RowOrder[R]:
     """Return rows with their keys as lines."""
-    return Lines(rows, keys, {key: line for line, key in enumerate(keys)})
+    return RowOrder(rows, keys, {key: line for line, key in enumerate(keys)})
 
 
-def change(before: Lines[R], after: Lines[R]) -> Change[R]:
+def change(before: RowOrder[R], after: RowOrder[R]) -> Change[R]:
     """Find the steps from some lines to others."""
     if before.keys == after.keys:
-        same = Lines(after.rows, before.keys, before.places)
+        same = RowOrder(after.rows, before.keys, before.places)
         return Change(before, None, (), same, None, same)
     gone = [line for line, key in enumerate(before.keys) if key not in after.places]
     removed = tuple(_ranges(gone))
@@ -77,19 +77,19 @@ def change(before: Lines[R], after: Lines[R]) -> Change[R]:
     if gone:
         going = set(gone)
         stays = [line for line in range(len(before.keys)) if line not in going]
-        rest = lines_of([before.rows[line] for line in stays], [before.keys[line] for line in stays])
+        rest = row_order_of([before.rows[line] for line in stays], [before.keys[line] for line in stays])
         if len(removed) > _RANGES:
             order = list(chain(stays, gone))
-            gathered = lines_of([before.rows[line] for line in order], [before.keys[line] for line in order])
+            gathered = row_order_of([before.rows[line] for line in order], [before.keys[line] for line in order])
             removed = ((len(stays), len(order) - 1),)
     added = None
     new = [line for line, key in enumerate(after.keys) if key not in before.places]
     if new:
         rows = rest.rows + [after.rows[line] for line in new]
-        added = lines_of(rows, rest.keys + [after.keys[line] for line in new])
+        added = row_order_of(rows, rest.keys + [after.keys[line] for line in new])
     last = added or rest
     if last.keys == after.keys:
-        after = Lines(after.rows, last.keys, last.places)
+        after = RowOrder(after.rows, last.keys, last.places)
     return Change(before, gathered, removed, rest, added, after)
 
 

@@ -9,8 +9,8 @@ from typing import Final, TypeVar
 from PySide6.QtCore import QObject, Signal
 
 from deskq.models.table.columns import Column
-from deskq.models.table.model import SmallTableModel
-from deskq.models.table.row_diff import Arranging, Change, Lines, change
+from deskq.models.table.model import TableModel
+from deskq.models.table.row_diff import Change, RowOrder, SortFilter, change
 from deskq.services.background.background_tasks import BackgroundTasks
 
 R = TypeVar("R")
@@ -18,7 +18,7 @@ AT_ONCE: Final = 1_000
 """Rows up to which it is done at once, on the GUI thread."""
 
 
-class LargeTableModel(SmallTableModel[R]):
+class ThreadedTableModel(TableModel[R]):
     """As SmallTableModel; of many rows, what is asked for is shown a little later, the newest wish alone.
 
     ``arranged``: the lines are as they were last asked for. What sorts and filters must be usable in any thread.
@@ -64,5 +64,5 @@ class LargeTableModel(SmallTableModel[R]):
         self.arranged.emit()
 
 
-def _changed(arranging: Arranging[R], rows: list[R], before: Lines[R]) -> Change[R]:
+def _changed(arranging: SortFilter[R], rows: list[R], before: RowOrder[R]) -> Change[R]:
     return change(before, arranging.lines(rows))

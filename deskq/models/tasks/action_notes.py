@@ -12,7 +12,7 @@ from PySide6.QtCore import QObject, QTimer, Signal
 
 from deskq import formats
 from deskq.actions.journal.stamp import NO_JOURNAL, Stamp, journal_stamp
-from deskq.actions.journal.task_actions import Trace, traces_about
+from deskq.actions.journal.task_actions import TaskAction, actions_on_tasks
 from deskq.errors import UserError
 from deskq.history.rows import TaskRow
 from deskq.models.table.columns import Column
@@ -27,7 +27,7 @@ _MOST: Final = 20_000
 _NOT_DONE: Final = ("failed", "not sent", "planned")
 
 
-def trace_text(trace: Trace, state: str) -> str:
+def trace_text(trace: TaskAction, state: str) -> str:
     """Say it in full. ``state`` is the task's now: a revocation that it does not show yet is not seen yet."""
     doubt = "" if trace.outcome in ("done", "gone") else f" ({trace.outcome})"
     other = f" {formats.plain(trace.other)}," if trace.other else ""
@@ -36,7 +36,7 @@ def trace_text(trace: Trace, state: str) -> str:
     return f"{trace.kind}{other}{who} {formats.clock_time(trace.at)}{doubt}{unseen}"
 
 
-def deed_words(traces: Sequence[Trace], state: str) -> list[str]:
+def state_suffixes(traces: Sequence[TaskAction], state: str) -> list[str]:
     """Return what the State cell says of it: the last retry counts, and the last revocation while it is not seen."""
     last = {trace.kind: trace.outcome for trace in traces if trace.outcome not in _NOT_DONE}
     words = []
@@ -51,7 +51,7 @@ def deed_words(traces: Sequence[Trace], state: str) -> list[str]:
     return words
 
 
-class TaskDeeds(QObject):
+class TaskActionNotes(QObject):
     """Looks the rows up that ``rows`` returns, each once, and all anew when somebody has written to the journal.
 
     ``changed`` carries the ids of which something else is known now. Where there is no journal nothing is asked.
@@ -65,7 +65,7 @@ class TaskDeeds(QObject):
         super().__init__(parent)
         self._session = session
         self._rows = rows
-        self._found: dict[str, list[Trace]] = {}
+        self._found: dict[str, list[TaskAction]] = {}
         self._asked: set[str] = set()
         self._stamp: Stamp = NO_JOURNAL
         self._next_stamp = self._next_read = 0.0
@@ -102,14 +102,14 @@ class TaskDeeds(QObject):
     def state_text(self, row: TaskRow) -> str:
         """The State cell."""
         traces = self._found.get(row.uuid)
-        return state_text(row, deed_words(traces, row.state)) if traces else state_text(row)
+        return state_text(row, state_suffixes(traces, row.state)) if traces else state_text(row)
 
     def tooltip(self, row: TaskRow) -> str:
         """The same, and all that was done in full, a line for each."""
         lines = (trace_text(trace, row.state) for trace in self._found.get(row.uuid, ()))
         return formats.tooltip("\n".join((self.state_text(row), *lines)))
 
-    def links(self, uuid: str) -> dict[str, Trace]:
+    def links(self, uuid: str) -> dict[str, TaskAction]:
         """Return the last retry and the original of a task, by what a menu calls them, where there are some."""
         titles = {"retried as": "Go to the retry", "retry of": "Go to the original"}
         traces = self._found.get(uuid, ())
@@ -139,10 +139,10 @@ class TaskDeeds(QObject):
         uuids = list(dict.fromkeys(row.uuid for row in self._rows() if row.uuid not in self._asked))
         if not uuids:
             return
-        found: dict[str, list[Trace]] = {}
+        found: dict[str, list[TaskAction]] = {}
         if self._stamp != NO_JOURNAL:
             try:
-                found = await ask_journal(lambda journal: traces_about(journal, uuids), found)
+                found = await ask_journal(lambda journal: actions_on_tasks(journal, uuids), found)
             except UserError:
                 found = {uuid: self._found[uuid] for uuid in uuids if uuid in self._found}  # told where somebody acts
         if len(self._asked) > _MOST:

@@ -20,7 +20,7 @@ MILLIONS: Final = 5_000_000
 
 
 @dataclass(slots=True)
-class Answer:
+class TaskPage:
     """What one question brings: ids from ``least`` on, rows, counts, how many are newer; None: not asked.
 
     ``newest``: the id of the history's newest task when it was asked. ``oldest``: no task below it is in the list any
@@ -43,25 +43,25 @@ def needs_search(chosen: TaskFilter, sort: Sort) -> bool:
     return chosen.reads_every_row and sort == Sort()
 
 
-def head(reader: HistoryReader, chosen: TaskFilter, sort: Sort) -> Answer:
+def head(reader: HistoryReader, chosen: TaskFilter, sort: Sort) -> TaskPage:
     """Return the first rows, and the counts."""
     newest = reader.newest_id()
     rows = reader.tasks(chosen, sort, HEAD)
     ids = array("q", [row.id for row in rows])
-    return Answer(ids, 0, rows, reader.counts(chosen), more=len(rows) == HEAD, newest=max([newest, *ids]))
+    return TaskPage(ids, 0, rows, reader.counts(chosen), more=len(rows) == HEAD, newest=max([newest, *ids]))
 
 
-def next_slice(reader: HistoryReader, search: Search, shown: int, *, count: bool) -> Answer:
+def next_slice(reader: HistoryReader, search: Search, shown: int, *, count: bool) -> TaskPage:
     """Return what the next slice of a search finds; rows for a table that shows ``shown`` yet. Not all is counted."""
     newest = reader.newest_id()
     ids = search.slice(reader)
     rows = reader.rows(ids[: max(HEAD - shown, 0)])
     counts = search.counts(reader) if count or search.progress.done else None
-    return Answer(ids, 0, rows, counts, newer=None, newest=max([newest, *ids[:1]]))
+    return TaskPage(ids, 0, rows, counts, newer=None, newest=max([newest, *ids[:1]]))
 
 
 @dataclass(frozen=True, slots=True)
-class Refresh:
+class RefreshQuery:
     """A question about what moved. ``newest``: the history's newest id when the table was brought up to date; ``seen``:
     ids in sight; ``edge``: id of the last row of the head; ``total``: rows in the table; ``still``: whether rows stay
     where they are.
@@ -76,7 +76,7 @@ class Refresh:
     seen: list[int]
     still: bool
 
-    def ask(self, reader: HistoryReader) -> Answer:
+    def ask(self, reader: HistoryReader) -> TaskPage:
         """Blocking, for the reader thread."""
         chosen, sort, search = self.chosen, self.sort, self.search
         newest, oldest = reader.newest_id(), reader.id_range(chosen.since, None)[0]
@@ -85,7 +85,7 @@ class Refresh:
         if self.still or (whole and self.total > SMALL):
             rows = reader.rows(self.seen)
             newer = reader.newer(chosen, self.newest) if self.still else 0
-            return Answer(None, 0, rows, counts, newer, False, self.newest, oldest, self._gone(rows))
+            return TaskPage(None, 0, rows, counts, newer, False, self.newest, oldest, self._gone(rows))
         least = self.edge if not whole and self.total > SMALL else 0
         if search is not None:  # what is old was searched, or will be
             least = max(least, newest - RECENT, search.below, 1)
@@ -94,7 +94,7 @@ class Refresh:
         known = {row.id for row in rows}
         rows += reader.rows([number for number in self.seen if number not in known])
         listed = (max(ids) if whole else ids[0]) if ids else 0  # what came between two of these questions
-        return Answer(ids, least, rows, counts, 0, False, max(newest, listed), oldest, self._gone(rows))
+        return TaskPage(ids, least, rows, counts, 0, False, max(newest, listed), oldest, self._gone(rows))
 
     def _gone(self, rows: list[TaskRow]) -> set[int]:
         return set(self.seen) - {row.id for row in rows}

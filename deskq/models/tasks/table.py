@@ -19,15 +19,15 @@ from deskq.history.reading.text_search import Progress, Search
 from deskq.history.rows import StateCounts, TaskRow
 from deskq.models.overview.gap_marks import GapMarks
 from deskq.models.table.columns import GapRole, RowRole
-from deskq.models.tasks.action_notes import TaskDeeds
+from deskq.models.tasks.action_notes import TaskActionNotes
 from deskq.models.tasks.columns import TASK_COLUMNS, cell, header
 from deskq.models.tasks.list import TaskList
 from deskq.models.tasks.queries import (
     HEAD,
     MILLIONS,
     SMALL,
-    Answer,
-    Refresh,
+    RefreshQuery,
+    TaskPage,
     below,
     head,
     needs_search,
@@ -75,7 +75,7 @@ class TasksModel(TaskList):
         self.counted = False
         self.newer = 0
         self.gaps = GapMarks(session, self)
-        self.deeds = TaskDeeds(session, self.near_rows, self)
+        self.deeds = TaskActionNotes(session, self.near_rows, self)
         self.columns = self.deeds.columns
         self.deeds.changed.connect(self._tell_deeds)
         self._fetch = QTimer(self, singleShot=True, interval=0)
@@ -246,7 +246,7 @@ class TasksModel(TaskList):
         chosen, sort = self._filter, self._sort
         search = self._search = Search(chosen) if needs_search(chosen, sort) else None
 
-        def question(reader: HistoryReader) -> Answer:
+        def question(reader: HistoryReader) -> TaskPage:
             return head(reader, chosen, sort) if search is None else next_slice(reader, search, 0, count=True)
 
         answer = await self._session.ask(question, slot="task list")
@@ -304,7 +304,7 @@ class TasksModel(TaskList):
 
     async def _tell_counts(self, search: Search) -> None:
         counts = await self._session.ask(search.counts, slot="task counts")
-        self._told(Answer(None, 0, counts=counts, newer=None))
+        self._told(TaskPage(None, 0, counts=counts, newer=None))
 
     async def _load_rest(self, chosen: TaskFilter, sort: Sort) -> None:
         """The head is on screen; now the ids below it, however many."""
@@ -337,10 +337,10 @@ class TasksModel(TaskList):
             self._again = False
             self.refresh()
 
-    def _question(self) -> Refresh:
+    def _question(self) -> RefreshQuery:
         total = len(self._ids)
         first, last = self._shown
-        return Refresh(
+        return RefreshQuery(
             self._filter,
             self._sort,
             self._search,
@@ -351,7 +351,7 @@ class TasksModel(TaskList):
             still=self._paused or not self._following,
         )
 
-    def _apply(self, answer: Answer) -> None:
+    def _apply(self, answer: TaskPage) -> None:
         if answer.ids is None:
             self._session.screen_delay, self._followed_since = None, time.time()
         else:
@@ -386,7 +386,7 @@ class TasksModel(TaskList):
         self.adopt_rows(rows)
         self._fetch_missing()
 
-    def _told(self, answer: Answer) -> None:
+    def _told(self, answer: TaskPage) -> None:
         if answer.counts is not None and not (self.counted and answer.counts == self.counts):
             self.counts, self.counted = answer.counts, True
             self.counts_changed.emit(answer.counts)

@@ -19,7 +19,7 @@ SERVICE: Final = "deskq"
 
 
 @dataclass(frozen=True, slots=True)
-class Keeping:
+class PasswordStorage:
     """Where passwords are kept, as it was found to be. ``where`` and ``problem``: as PasswordStore has them."""
 
     has_keyring: bool
@@ -63,9 +63,9 @@ class PasswordStore:
             self._why = _unusable(error)
             return False
 
-    def keeping(self) -> Keeping:
+    def keeping(self) -> PasswordStorage:
         """Return where passwords are kept."""
-        return Keeping(self.has_keyring, self.file_allowed, self.where, self.problem)
+        return PasswordStorage(self.has_keyring, self.file_allowed, self.where, self.problem)
 
     @property
     def problem(self) -> str:

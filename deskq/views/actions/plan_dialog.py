@@ -25,7 +25,7 @@ from deskq.actions.safety import Confirmation, guard_of
 from deskq.actions.steps import Doer
 from deskq.errors import UserError
 from deskq.models.table.columns import Column
-from deskq.models.table.model import SmallTableModel
+from deskq.models.table.model import TableModel
 from deskq.profiles import Profile
 from deskq.services.background.background_tasks import BackgroundTasks
 from deskq.services.stepping import Stepping
@@ -112,7 +112,7 @@ class StepsDialog(Dialog):
         self.heading.setPalette(palette)
         self.note = plain_label(formats.plain(note), wrap=True, muted=True)
         self.note.setVisible(bool(note))
-        self.model = SmallTableModel(COLUMNS, key=lambda row: row.number, parent=self, sort="number")
+        self.model = TableModel(COLUMNS, key=lambda row: row.number, parent=self, sort="number")
         self.model.replace(
             StepRow(number, step.target, step.command, Outcome.PLANNED) for number, step in enumerate(plan.items)
         )

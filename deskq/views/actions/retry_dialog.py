@@ -29,7 +29,7 @@ from deskq.actions.plan import tasks_counted
 from deskq.actions.safety import Confirmation, guard_at
 from deskq.errors import UserError
 from deskq.models.table.columns import Column
-from deskq.models.table.model import SmallTableModel
+from deskq.models.table.model import TableModel
 from deskq.models.tasks.columns import state_text
 from deskq.services.consumer_search import ConsumerSearch
 from deskq.services.retry import Retrying
@@ -84,7 +84,7 @@ class RetryDialog(Dialog):
         self.heading = plain_label()
         self.heading.setFont(theme.heading_font())
         self.summary = plain_label("Loading tasks…", muted=True)
-        self.model = SmallTableModel(COLUMNS, key=lambda one: one.row.uuid, parent=self, sort="grade")
+        self.model = TableModel(COLUMNS, key=lambda one: one.row.uuid, parent=self, sort="grade")
         self.table = Table("retry", COLUMNS)
         self.table.setModel(self.model)
         self.table.lay_out()

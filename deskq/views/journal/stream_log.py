@@ -12,7 +12,7 @@ from deskq.errors import UserError
 from deskq.history.reading.reader import HistoryReader
 from deskq.history.rows import Gap, MalformedRow
 from deskq.models.table.columns import Column
-from deskq.models.table.model import SmallTableModel
+from deskq.models.table.model import TableModel
 from deskq.services.session import ProfileSession
 from deskq.views.widgets import theme
 from deskq.views.widgets.empty_pane import EmptyPane
@@ -96,8 +96,8 @@ class StreamLog(QDialog):
         self.setWindowTitle(f"Gaps and malformed deliveries — {session.profile.name}")
         self.session = session
         self._closed = False
-        self.gaps = SmallTableModel(GAP_COLUMNS, lambda gap: gap.id, self, sort="started", descending=True)
-        self.malformed = SmallTableModel(MALFORMED_COLUMNS, lambda row: row.id, self, sort="at", descending=True)
+        self.gaps = TableModel(GAP_COLUMNS, lambda gap: gap.id, self, sort="started", descending=True)
+        self.malformed = TableModel(MALFORMED_COLUMNS, lambda row: row.id, self, sort="at", descending=True)
         self.gap_table = _table("gaps", GAP_COLUMNS, self.gaps)
         self.malformed_table = _table("malformed", MALFORMED_COLUMNS, self.malformed)
         self.no_gaps = EmptyPane("No gaps", "")

@@ -26,7 +26,7 @@ from PySide6.QtWidgets import (
 from deskq import formats
 from deskq.actions.journal.journal import ActionRow, Journal
 from deskq.history.cells import safe_cell
-from deskq.models.table.model import SmallTableModel
+from deskq.models.table.model import TableModel
 from deskq.services.background.background_tasks import BackgroundTasks
 from deskq.services.journal import JournalFeed, ask_journal
 from deskq.services.session import ProfileSession
@@ -52,9 +52,9 @@ class JournalView(TablePage):
         self._action = ""
         self._tasks = BackgroundTasks(self._say, owner=self)
         self.feed = JournalFeed(self)
-        self.model = SmallTableModel(ACTION_COLUMNS, key=lambda row: row.id, parent=self, sort="at", descending=True)
+        self.model = TableModel(ACTION_COLUMNS, key=lambda row: row.id, parent=self, sort="at", descending=True)
         self.table = Table("journal", ACTION_COLUMNS)
-        self.items_model = SmallTableModel(ITEM_COLUMNS, key=lambda row: row.number, parent=self, sort="number")
+        self.items_model = TableModel(ITEM_COLUMNS, key=lambda row: row.number, parent=self, sort="number")
         self.items = Table("journal-items", ITEM_COLUMNS)
         for table, model in ((self.table, self.model), (self.items, self.items_model)):
             table.setModel(model)

@@ -12,7 +12,7 @@ from PySide6.QtWidgets import QVBoxLayout, QWidget
 from deskq import formats
 from deskq.history.rows import FailureRow, TaskRuntimes
 from deskq.models.table.columns import Column
-from deskq.models.table.model import SmallTableModel
+from deskq.models.table.model import TableModel
 from deskq.views.widgets import theme
 from deskq.views.widgets.empty_pane import plain_label
 from deskq.views.widgets.tables import Table
@@ -107,7 +107,7 @@ class _BrokersTable(QWidget, Generic[R]):
                 "broker", "Broker", "Profile of the broker", lambda at: formats.plain(at.profile)
             )
             shown = (shown[0], broker, *shown[1:])
-        self.model = SmallTableModel(
+        self.model = TableModel(
             shown, key=lambda at: (at.profile, key(at.row)), parent=self, sort=sort, descending=True
         )
         self.table = Table(f"{name}-of-all" if several else name, shown)

@@ -19,7 +19,7 @@ from deskq.profiles.fields import BY_PLACE, SAFETY_WORDS, lowers_safety
 from deskq.profiles.guarding import left_unguarded, lower_than_guarded
 from deskq.profiles.importing.proposals import Proposal, save_all
 from deskq.profiles.storage.confirmed_code import confirm
-from deskq.profiles.storage.password_store import Keeping
+from deskq.profiles.storage.password_store import PasswordStorage
 from deskq.profiles.storage.profile_store import find, free_name
 from deskq.services.background.background_tasks import BackgroundTasks
 from deskq.services.background.patience import patiently
@@ -311,9 +311,9 @@ class ProfileDialog(ProfileFrame):
             keeping = await self._show_keeping()
         self._say(f"Passwords are kept in {self._passwords.file_path}." if agreed else keeping.problem)
 
-    async def _show_keeping(self) -> Keeping:
+    async def _show_keeping(self) -> PasswordStorage:
         """Show where passwords are kept; the file is offered only where there is no keyring."""
-        keeping: Keeping = await patiently(self._passwords.keeping)
+        keeping: PasswordStorage = await patiently(self._passwords.keeping)
         self.password.setPlaceholderText("kept in the system's keyring" if keeping.has_keyring else "")
         self.keep_in_file.setVisible(not keeping.has_keyring)
         self.keep_in_file.blockSignals(True)

@@ -14,7 +14,7 @@ from deskq.errors import UserError
 from deskq.history.reading.filter_language import filter_text
 from deskq.history.reading.reader import HistoryReader
 from deskq.history.rows import Gap, SamplePoint
-from deskq.models.table.model import SmallTableModel
+from deskq.models.table.model import TableModel
 from deskq.services.journal import ask_journal
 from deskq.services.session import ProfileSession
 from deskq.views.queues.columns import BINDING_COLUMNS, consumers, priorities, queue_columns
@@ -65,7 +65,7 @@ class QueuesView(TablePage):
         layout.addWidget(self.problem)
         self._pauses: dict[str, Pause] = {}
         columns = queue_columns(self._pause_of)
-        self.model = SmallTableModel(columns, key=lambda row: row.name, parent=self, sort="ready", descending=True)
+        self.model = TableModel(columns, key=lambda row: row.name, parent=self, sort="ready", descending=True)
         self.table = Table("queues", columns)
         self.table.setModel(self.model)
         self.table.lay_out()
@@ -121,7 +121,7 @@ class QueuesView(TablePage):
         right.setContentsMargins(0, 0, theme.GAP, theme.GAP)
         self.consumers = plain_label(wrap=True)
         right.addWidget(self.consumers)
-        self.bindings = SmallTableModel(BINDING_COLUMNS, key=lambda row: (row.exchange, row.routing_key), parent=self)
+        self.bindings = TableModel(BINDING_COLUMNS, key=lambda row: (row.exchange, row.routing_key), parent=self)
         self.binding_table = Table("bindings", BINDING_COLUMNS)
         self.binding_table.setModel(self.bindings)
         self.binding_table.lay_out()

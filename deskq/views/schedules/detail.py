@@ -12,7 +12,7 @@ from PySide6.QtWidgets import QHBoxLayout, QPushButton, QVBoxLayout, QWidget
 
 from deskq import formats
 from deskq.models.table.columns import Column
-from deskq.models.table.model import SmallTableModel
+from deskq.models.table.model import TableModel
 from deskq.services.schedules.following import UpcomingRuns, day_time, wall_time
 from deskq.services.schedules.shown import ShownSchedule
 from deskq.views.widgets import theme
@@ -77,7 +77,7 @@ class ScheduleDetail(QWidget):
                 ("delete", "Delete…"),
             )
         }
-        self.model = SmallTableModel(RUN_COLUMNS, key=lambda run: run.at, parent=self, sort="in")
+        self.model = TableModel(RUN_COLUMNS, key=lambda run: run.at, parent=self, sort="in")
         self.table = Table("schedule-runs", RUN_COLUMNS)
         self.table.setModel(self.model)
         self.table.lay_out()

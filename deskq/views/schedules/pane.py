@@ -12,7 +12,7 @@ from PySide6.QtWidgets import QSplitter, QStackedWidget, QVBoxLayout, QWidget
 from deskq import formats
 from deskq.history.reading.filter_language import filter_text
 from deskq.models.table.columns import Column
-from deskq.models.table.threaded import LargeTableModel
+from deskq.models.table.threaded import ThreadedTableModel
 from deskq.services.schedules.following import Schedules
 from deskq.services.schedules.shown import ShownSchedule
 from deskq.services.session import ProfileSession
@@ -55,7 +55,7 @@ class SchedulePane(TablePage):
         self._acts: dict[str, ScheduleActs] = {}
         self._used = ""
         self._shown: list[list[ShownSchedule]] = []
-        self.model = LargeTableModel(columns, key=lambda one: one.place, parent=self, sort="next")
+        self.model = ThreadedTableModel(columns, key=lambda one: one.place, parent=self, sort="next")
         self.table = ScheduleTable(name, columns)
         self.table.setModel(self.model)
         self.table.lay_out()

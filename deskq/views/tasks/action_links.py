@@ -9,7 +9,7 @@ from PySide6.QtCore import Signal
 from PySide6.QtWidgets import QHBoxLayout, QToolButton, QWidget
 
 from deskq import formats
-from deskq.actions.journal.task_actions import Trace
+from deskq.actions.journal.task_actions import TaskAction
 from deskq.models.tasks.action_notes import trace_text
 from deskq.views.widgets import theme
 from deskq.views.widgets.empty_pane import LineLabel
@@ -17,7 +17,7 @@ from deskq.views.widgets.empty_pane import LineLabel
 _MOST: Final = 4
 
 
-class TaskTraces(QWidget):
+class ActionLinks(QWidget):
     """A line that hides itself where there is nothing to say."""
 
     open_task = Signal(str)
@@ -29,7 +29,7 @@ class TaskTraces(QWidget):
         self.texts: list[str] = []
         self.hide()
 
-    def show_traces(self, traces: Sequence[Trace], state: str) -> None:
+    def show_traces(self, traces: Sequence[TaskAction], state: str) -> None:
         """Show what was done; ``state`` is the task's now: a revocation that it does not show yet is not seen yet."""
         while (item := self._layout.takeAt(0)) is not None:
             widget = item.widget()
@@ -43,7 +43,7 @@ class TaskTraces(QWidget):
         self._layout.addStretch(1)
         self.setVisible(bool(traces))
 
-    def _add(self, trace: Trace, state: str) -> None:
+    def _add(self, trace: TaskAction, state: str) -> None:
         if trace.other:
             button = QToolButton()
             button.setAutoRaise(True)

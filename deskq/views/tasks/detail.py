@@ -19,11 +19,11 @@ from PySide6.QtWidgets import (
 )
 
 from deskq import formats
-from deskq.models.table.model import SmallTableModel
+from deskq.models.table.model import TableModel
 from deskq.models.tasks.columns import ATTEMPT_WORDS, TASK_COLUMNS, runtime_text, state_text
 from deskq.models.tasks.detail import TaskDetail, arguments_model, noticed_text, stages_text
 from deskq.protocol.task_attempts import Attempt
-from deskq.views.tasks.action_links import TaskTraces
+from deskq.views.tasks.action_links import ActionLinks
 from deskq.views.tasks.result import TaskResult
 from deskq.views.widgets import theme
 from deskq.views.widgets.empty_pane import EmptyPane, LineLabel, plain_label
@@ -69,7 +69,7 @@ class TaskDetailPane(QWidget):
         bar.addWidget(copy)
         bar.addWidget(close)
         layout.addLayout(bar)
-        self.traces = TaskTraces()
+        self.traces = ActionLinks()
         self.traces.open_task.connect(self.open_task)
         layout.addWidget(self.traces)
         self.tabs = QTabWidget()
@@ -92,7 +92,7 @@ class TaskDetailPane(QWidget):
         self.arguments.setFrameShape(QTreeView.Shape.NoFrame)
         self.arguments.setUniformRowHeights(True)
         self.traceback = _text_pane()
-        self.related = SmallTableModel(_RELATED, key=lambda row: row.uuid, parent=self)
+        self.related = TableModel(_RELATED, key=lambda row: row.uuid, parent=self)
         self.related_table = Table("related", _RELATED)
         self.related_table.setModel(self.related)
         self.related_table.lay_out()

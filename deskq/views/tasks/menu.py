@@ -6,14 +6,14 @@ from collections.abc import Callable, Mapping
 
 from PySide6.QtWidgets import QMenu, QWidget
 
-from deskq.actions.journal.task_actions import Trace
+from deskq.actions.journal.task_actions import TaskAction
 from deskq.views.tasks.empty_states import MENU
 from deskq.views.widgets.commands import BY_KEY
 from deskq.views.widgets.page import Commands
 
 
 def task_menu(
-    parent: QWidget, commands: Commands, links: Mapping[str, Trace], go_to: Callable[[Trace], object]
+    parent: QWidget, commands: Commands, links: Mapping[str, TaskAction], go_to: Callable[[TaskAction], object]
 ) -> QMenu:
     """Return the menu; a read-only profile has fewer ``commands``. ``links``: title -> the other end of a retry."""
     menu = QMenu(parent)

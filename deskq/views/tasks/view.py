@@ -9,7 +9,7 @@ from dataclasses import replace
 from PySide6.QtCore import QPoint, Qt, QTimer
 from PySide6.QtWidgets import QPushButton, QSplitter, QStackedWidget, QVBoxLayout, QWidget
 
-from deskq.actions.journal.task_actions import Trace, traces_of
+from deskq.actions.journal.task_actions import TaskAction, actions_on_task
 from deskq.errors import UserError
 from deskq.history.reading.task_filter import TaskFilter
 from deskq.history.rows import StateCounts
@@ -177,11 +177,11 @@ class TasksView(TablePage):
         self.detail.show()
         self._session.spawn(self._read_detail(uuid), "task detail", owner=self)
 
-    def go_to(self, trace: Trace) -> None:
+    def go_to(self, trace: TaskAction) -> None:
         """Show the task at the other end of a retry, in its row where the table has it."""
         self._session.spawn(self._go_to(trace), "go to a task", owner=self)
 
-    async def _go_to(self, trace: Trace) -> None:
+    async def _go_to(self, trace: TaskAction) -> None:
         task = await self._session.ask(lambda reader: reader.task_row(trace.other), slot="go to a task")
         if task is None:
             self.request(Refuse(f"{trace.other} is not in this history; the retry was sent at {trace.profile}."))
@@ -273,10 +273,10 @@ class TasksView(TablePage):
         if self._wanted in uuids:
             self._session.spawn(self._show_traces(self._wanted), "task traces", owner=self)
 
-    async def _traces(self, uuid: str) -> list[Trace]:
+    async def _traces(self, uuid: str) -> list[TaskAction]:
         """What deskq did about it; a journal that cannot be read is told where somebody acts."""
         try:
-            return await ask_journal(lambda journal: traces_of(journal, uuid), [])
+            return await ask_journal(lambda journal: actions_on_task(journal, uuid), [])
         except UserError:
             return []
 

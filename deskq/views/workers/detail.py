@@ -12,7 +12,7 @@ from PySide6.QtWidgets import QHBoxLayout, QPushButton, QStackedWidget, QTabWidg
 from deskq import formats
 from deskq.errors import UserError
 from deskq.history.rows import WorkerRow
-from deskq.models.table.model import SmallTableModel
+from deskq.models.table.model import TableModel
 from deskq.models.workers.inspect_tree import HELD_COLUMNS, HeldTask, held_tasks, tree_model
 from deskq.services.session import ProfileSession
 from deskq.views.widgets import theme
@@ -29,7 +29,7 @@ class _Part:
     method: str
     title: str
     empty: str
-    table: SmallTableModel[HeldTask] | None = None
+    table: TableModel[HeldTask] | None = None
     pane: QStackedWidget = field(default_factory=QStackedWidget)
     view: QWidget = field(default_factory=QWidget)
     message: EmptyPane = field(default_factory=lambda: EmptyPane("", ""))
@@ -87,7 +87,7 @@ class WorkerDetail(QWidget):
     def _make_part(self, method: str, title: str, empty: str, is_table: bool) -> _Part:
         part = _Part(method, title, empty)
         if is_table:
-            part.table = SmallTableModel(HELD_COLUMNS, key=lambda row: row.uuid, parent=self)
+            part.table = TableModel(HELD_COLUMNS, key=lambda row: row.uuid, parent=self)
             table = Table(f"worker/{method}", HELD_COLUMNS)
             table.setModel(part.table)
             table.lay_out()
@@ -207,7 +207,7 @@ class WorkerDetail(QWidget):
                 old.deleteLater()
         show_page(part.pane, part.view)
 
-    def _open(self, model: SmallTableModel[HeldTask], line: int) -> None:
+    def _open(self, model: TableModel[HeldTask], line: int) -> None:
         row = model.row_at(line)
         if row is not None:
             self.open_task.emit(row.uuid)

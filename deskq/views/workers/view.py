@@ -12,7 +12,7 @@ from deskq import formats
 from deskq.errors import UserError
 from deskq.history.rows import WorkerRow
 from deskq.models.table.columns import Column
-from deskq.models.table.model import SmallTableModel
+from deskq.models.table.model import TableModel
 from deskq.models.workers.notes import worker_notes
 from deskq.services.session import ProfileSession
 from deskq.views.widgets import theme, window_state
@@ -162,7 +162,7 @@ class WorkersView(TablePage):
         layout.addWidget(self.banner)
         self.problem = SamplingProblem(session)
         layout.addWidget(self.problem)
-        self.model = SmallTableModel(WORKER_COLUMNS, key=lambda row: row.hostname, parent=self, sort="hostname")
+        self.model = TableModel(WORKER_COLUMNS, key=lambda row: row.hostname, parent=self, sort="hostname")
         self.table = Table("workers", WORKER_COLUMNS)
         self.table.setModel(self.model)
         self.table.lay_out()

@@ -15,10 +15,10 @@ from PySide6.QtWidgets import QApplication, QDialog
 from deskq import crash_log as crash
 from deskq.app import App
 from deskq.crash_log import CrashLog
-from deskq.instance import hand_over
+from deskq.instance import forward_to_running
 from deskq.models.broker_tree import KindRole
 from deskq.profiles import PasswordStore, Profile, ProfileFile, Safety, Secret
-from deskq.services.instance_server import Handover
+from deskq.services.instance_server import InstanceServer
 from deskq.views.shell.crash_report import CrashReportDialog, CrashReports
 from deskq.views.shell.password_dialog import PasswordDialog
 from tests.gui.conftest import Recorded, Run, until
@@ -36,20 +36,20 @@ def test_a_second_start_opens_in_the_first_window(recorded: Recorded, run: Run, 
 
     async def scenario() -> None:
         async with opened(qapp) as app:
-            handover = Handover()
+            handover = InstanceServer()
             handover.opened.connect(app.open)
             assert handover.listen()
             app.window.showMinimized()
-            assert await asyncio.get_running_loop().run_in_executor(None, hand_over, [file])
+            assert await asyncio.get_running_loop().run_in_executor(None, forward_to_running, [file])
             await until(lambda: list(app.sessions) == [file.name])
             assert not app.window.isMinimized()
             view: Any = app.window.view()
             await until(lambda: view.model.rowCount() == 3)
-            assert await asyncio.get_running_loop().run_in_executor(None, hand_over, [file])
+            assert await asyncio.get_running_loop().run_in_executor(None, forward_to_running, [file])
             await asyncio.sleep(0)
             assert list(app.sessions) == [file.name]  # the same again opens nothing twice
             handover.close()
-            assert hand_over([file]) is False
+            assert forward_to_running([file]) is False
 
     run(scenario())
 

@@ -16,7 +16,7 @@ from PySide6.QtWidgets import QApplication, QLabel, QMenu
 
 from deskq.app import App
 from deskq.history.rows import QueueRow, WorkerRow
-from deskq.models.table.model import SmallTableModel
+from deskq.models.table.model import TableModel
 from deskq.models.tasks.table import TasksModel
 from deskq.profiles import Environment, Profile, Safety
 from deskq.views.shell.keys_overlay import KeysOverlay
@@ -309,7 +309,7 @@ def has_state(model: TasksModel, state: str) -> bool:
     return state in model.counts.by_state
 
 
-def is_shown(model: SmallTableModel[Any], text: str) -> bool:
+def is_shown(model: TableModel[Any], text: str) -> bool:
     return any(model.index(row, 0).data() == text for row in range(model.rowCount()))
 
 

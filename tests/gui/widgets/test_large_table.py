@@ -13,8 +13,8 @@ from PySide6.QtTest import QAbstractItemModelTester
 from PySide6.QtWidgets import QApplication
 
 from deskq.models.table.columns import RowRole
-from deskq.models.table.row_diff import Lines, change, lines_of
-from deskq.models.table.threaded import AT_ONCE, LargeTableModel
+from deskq.models.table.row_diff import RowOrder, change, row_order_of
+from deskq.models.table.threaded import AT_ONCE, ThreadedTableModel
 from tests.gui.conftest import Run, until
 from tests.gui.widgets.test_small_table import COLUMNS, Row
 
@@ -22,8 +22,8 @@ _FATAL = QAbstractItemModelTester.FailureReportingMode.Fatal
 NUMBERS = st.lists(st.integers(0, 300), unique=True, max_size=200)
 
 
-def numbered(numbers: list[int], mark: str) -> Lines[str]:
-    return lines_of([f"{mark}{number}" for number in numbers], list(numbers))
+def numbered(numbers: list[int], mark: str) -> RowOrder[str]:
+    return row_order_of([f"{mark}{number}" for number in numbers], list(numbers))
 
 
 def _at_least(least: int, row: Row) -> bool:
@@ -55,7 +55,7 @@ def test_any_many_rows_follow_any_others(qapp: QApplication, run: Run, size: int
     dice = random.Random(5)
 
     async def scenario() -> None:
-        model = LargeTableModel[Row](COLUMNS, key=lambda row: row[0], sort="count")
+        model = ThreadedTableModel[Row](COLUMNS, key=lambda row: row[0], sort="count")
         tester = QAbstractItemModelTester(model, _FATAL) if size <= 500 else None
         rows: list[Row] = []
         least, arranged = 0, []
@@ -91,7 +91,7 @@ def test_any_many_rows_follow_any_others(qapp: QApplication, run: Run, size: int
 
 def test_the_newest_wish_wins(run: Run, qapp: QApplication) -> None:
     async def scenario() -> None:
-        model = LargeTableModel[Row](COLUMNS, key=lambda row: row[0], sort="name")
+        model = ThreadedTableModel[Row](COLUMNS, key=lambda row: row[0], sort="name")
         shown: list[int] = []
         model.arranged.connect(lambda: shown.append(model.rowCount()))
         rows = [(f"{number:05}", number) for number in range(3 * AT_ONCE)]

@@ -12,7 +12,7 @@ from PySide6.QtWidgets import QApplication
 from deskq.history.rows import QueueRow, WorkerRow
 from deskq.models.broker_tree import BrokerTree, KindRole, NoteRole
 from deskq.models.table.columns import Column, RowRole
-from deskq.models.table.model import SmallTableModel
+from deskq.models.table.model import TableModel
 from deskq.models.tasks.detail import arguments_model, read_detail
 from deskq.models.workers.inspect_tree import held_tasks, started_at, tree_model
 from deskq.views.queues.columns import queue_columns
@@ -30,7 +30,7 @@ _FATAL = QAbstractItemModelTester.FailureReportingMode.Fatal
 @pytest.mark.parametrize("descending", [False, True])
 def test_any_list_follows_any_other(qapp: QApplication, descending: bool) -> None:
     dice = random.Random(3)
-    model = SmallTableModel(COLUMNS, key=lambda row: row[0], sort="count", descending=descending)
+    model = TableModel(COLUMNS, key=lambda row: row[0], sort="count", descending=descending)
     tester = QAbstractItemModelTester(model, _FATAL)
     for _ in range(60):
         names = dice.sample("abcdefghij", k=dice.randrange(0, 10))
@@ -48,7 +48,7 @@ def test_any_list_follows_any_other(qapp: QApplication, descending: bool) -> Non
 
 
 def test_a_filter_hides_and_shows(qapp: QApplication) -> None:
-    model = SmallTableModel(COLUMNS, key=lambda row: row[0], sort="name")
+    model = TableModel(COLUMNS, key=lambda row: row[0], sort="name")
     model.replace([("b", 1), ("a", 2), ("c", 3)])
     model.keep_only(lambda row: row[1] > 1)
     assert model.rows() == [("a", 2), ("c", 3)]
@@ -60,8 +60,8 @@ def test_a_filter_hides_and_shows(qapp: QApplication) -> None:
 
 def test_queues_and_workers_with_everything_unknown(qapp: QApplication) -> None:
     queue = QueueRow("q\u202e<b>", None, None, None, None, None, None, None, 0.0, False)
-    queues = SmallTableModel(queue_columns(lambda _: None), key=lambda row: row.name)
-    workers = SmallTableModel(WORKER_COLUMNS, key=lambda row: row.hostname)
+    queues = TableModel(queue_columns(lambda _: None), key=lambda row: row.name)
+    workers = TableModel(WORKER_COLUMNS, key=lambda row: row.hostname)
     testers = [QAbstractItemModelTester(queues, _FATAL), QAbstractItemModelTester(workers, _FATAL)]
     queues.replace([queue])
     workers.replace([WorkerRow("w", False, 0.0, 0.0)])

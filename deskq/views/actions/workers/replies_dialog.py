@@ -11,7 +11,7 @@ from PySide6.QtWidgets import QHBoxLayout, QPlainTextEdit, QPushButton, QVBoxLay
 
 from deskq import formats
 from deskq.models.table.columns import Column
-from deskq.models.table.model import SmallTableModel
+from deskq.models.table.model import TableModel
 from deskq.views.widgets import theme
 from deskq.views.widgets.dialog import Dialog
 from deskq.views.widgets.empty_pane import plain_label
@@ -63,7 +63,7 @@ class RepliesDialog(Dialog):
             f"{formats.count(len(replies), 'reply', 'replies')}{f', {silent:,} without a reply' if silent else ''}",
             muted=True,
         )
-        self.model = SmallTableModel(COLUMNS, key=lambda reply: reply.worker, parent=self, sort="worker")
+        self.model = TableModel(COLUMNS, key=lambda reply: reply.worker, parent=self, sort="worker")
         self.model.replace(Reply(name, replies.get(name)) for name in names)
         self.table = Table("replies", COLUMNS)
         self.table.setModel(self.model)

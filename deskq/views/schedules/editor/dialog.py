@@ -13,7 +13,7 @@ from PySide6.QtWidgets import QCheckBox, QDialog, QGroupBox, QHBoxLayout, QMessa
 
 from deskq import formats
 from deskq.errors import UserError
-from deskq.models.table.model import SmallTableModel
+from deskq.models.table.model import TableModel
 from deskq.schedules.diff import as_stored, difference
 from deskq.schedules.model import Crontab, Entry, ScheduleStore, Unreadable
 from deskq.schedules.timing.next_runs import ClockChange, Run, clock_changes, entry_runs
@@ -157,8 +157,8 @@ class ScheduleDialog(Dialog):
         layout.addWidget(self.unknown)
         layout.addLayout(bottom)
 
-    def _runs_table(self, name: str) -> tuple[Table, SmallTableModel[RunRow]]:
-        model = SmallTableModel(RUN_COLUMNS, key=lambda run: run.at, parent=self, sort="in")
+    def _runs_table(self, name: str) -> tuple[Table, TableModel[RunRow]]:
+        model = TableModel(RUN_COLUMNS, key=lambda run: run.at, parent=self, sort="in")
         table = Table(name, RUN_COLUMNS, self)
         table.setModel(model)
         table.lay_out()

@@ -6,11 +6,11 @@ import contextlib
 from pathlib import Path
 from typing import Any
 
-from deskq.actions.journal.task_actions import Trace
+from deskq.actions.journal.task_actions import TaskAction
 from deskq.actions.messages.retry_candidates import _losses
 from deskq.history.reading.reader import HistoryReader
 from deskq.history.writing.writer import History
-from deskq.models.tasks.action_notes import deed_words
+from deskq.models.tasks.action_notes import state_suffixes
 from deskq.models.tasks.columns import runtime_text
 from deskq.protocol.events import Event
 
@@ -66,4 +66,4 @@ def test_a_task_with_a_state_of_its_own_runs(tmp_path: Path) -> None:
         assert (row.state, row.runs, row.ended) == ("PROGRESS", True, False)
         assert _losses(row) == ["it has not ended yet: it may run twice"]
         assert runtime_text(row).endswith(" …")
-        assert deed_words([Trace("revoked", NOW, "anna", "done")], row.state) == ["revoked"]
+        assert state_suffixes([TaskAction("revoked", NOW, "anna", "done")], row.state) == ["revoked"]
