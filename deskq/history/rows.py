@@ -212,6 +212,11 @@ class TaskRuntimes:
     p99: float
     hours: list[PercentilePoint] = field(default_factory=list)
 
+    @property
+    def since(self) -> float:
+        """The beginning of the first of these hours."""
+        return self.hours[0].at if self.hours else 0.0
+
 
 @dataclass(frozen=True, slots=True)
 class Gap:
@@ -226,12 +231,27 @@ class Gap:
 
 @dataclass(frozen=True, slots=True)
 class FailureRow:
-    """Failures of one task with one exception class."""
+    """Failures of one task with one type of exception; ``exception`` is that of one of them."""
 
     name: str
     exception: str
     count: int
     last: float
+
+    @property
+    def kind(self) -> str:
+        """The type of the exception."""
+        return self.exception.partition("(")[0]
+
+
+@dataclass(frozen=True, slots=True)
+class Failures:
+    """Tasks that failed since a moment, and the most frequent ones; ``capped``: there may be more."""
+
+    since: float = 0.0
+    count: int = 0
+    capped: bool = False
+    most: list[FailureRow] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)

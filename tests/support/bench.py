@@ -61,7 +61,7 @@ class Bench:
         for since, until in ((0.0, NOW * 2), (NOW - 3_600, NOW + 3_600)):
             reader.throughput(since, until)
             reader.runtime_percentiles(since, until)
-            reader.top_failures(since, until)
+            reader.failures(since)
 
     def close(self) -> None:
         self.reader.close()

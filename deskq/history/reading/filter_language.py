@@ -6,6 +6,7 @@
 - Any other word is text. Every word of text must occur in the id, the name, the arguments or the exception.
 - Double quotes keep blanks together, and make anything text: ``"note: x"``, ``"NOT"``. Within them ``\\`` stands before
   ``"`` and ``\\``. They count at the beginning of a word and behind a field's colon only.
+- ``""`` behind task, queue, worker or raised is one that is not known.
 - A colon behind anything but letters (``12:30``, ``{'a':1}``), or before ``//`` (a URL), is text.
 
 There is no NOT, AND, OR, exclusion or bracket: they are refused, as are unknown fields, and never searched as text.
@@ -17,17 +18,19 @@ import re
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from difflib import get_close_matches
 from fnmatch import fnmatchcase
 from typing import Any, Final
 
 from deskq.errors import UserError
-from deskq.history.reading.task_filter import Bound, TaskFilter
+from deskq.history.reading.task_filter import Bound, Moment, TaskFilter
 from deskq.protocol.task_states import STATES
 
 _UNITS: Final = {"ms": 0.001, "s": 1.0, "m": 60.0, "min": 60.0, "h": 3600.0, "d": 86400.0}
 _SPAN: Final = re.compile(r"(\d+)(s|min|m|h|d)")
 _LIMIT: Final = re.compile(r"(<=|>=|<|>|=|)(\d+(?:\.\d*)?|\.\d+)(ms|s|min|m|h|d|)")
+_MOMENT: Final = re.compile(r"(<=|>=|<|>)(\d{4}-\d\d-\d\d\S*)")
 _TOKEN: Final = re.compile(
     r"""(?P<field>[^\W\d]+):(?!//)(?P<value>"(?:[^"\\]|\\.)*"(?!\S)|"?\S*)"""
     r"""|(?P<phrase>"(?:[^"\\]|\\.)*"(?!\S))"""
@@ -61,12 +64,16 @@ class FilterError(UserError):
 
 @dataclass(frozen=True, slots=True)
 class FilterField:
-    """A field: the attribute of TaskFilter that it fills, how a value is read, an example of a value, what it means."""
+    """A field: the attribute of TaskFilter that it fills, how a value is read, an example of a value, what it means.
+
+    ``nothing``: may the value be "", which stands for what is not known?
+    """
 
     attribute: str
     read: Callable[[str, str], Any]
     example: str
     tip: str
+    nothing: bool = False
 
 
 def _plain(_: str, value: str) -> str:
@@ -99,17 +106,31 @@ def _count(field: str, value: str) -> Bound:
     return Bound(found[1] or "=", float(found[2]))
 
 
+def _moment(field: str, value: str) -> Moment:
+    found = _MOMENT.fullmatch(value)
+    try:
+        if found is not None:
+            return Moment(found[1], datetime.fromisoformat(found[2]).timestamp())
+    except (ValueError, OverflowError):
+        pass
+    raise FilterError(
+        f"“{field}:{value}” is not a time. Write {field}:>=2026-11-30T21:30 or {field}:<2026-12-01.", incomplete=True
+    )
+
+
 FIELDS: Final[Mapping[str, FilterField]] = {
     "state": FilterField("states", _plain, "FAILURE", "state"),
-    "task": FilterField("names", _plain, "mail.*", "task name"),
-    "queue": FilterField("queues", _plain, "emails", "queue it was sent to"),
-    "worker": FilterField("workers", _plain, "w1@host", "last worker that received it"),
+    "task": FilterField("names", _plain, "mail.*", "task name", nothing=True),
+    "queue": FilterField("queues", _plain, "emails", "queue it was sent to", nothing=True),
+    "worker": FilterField("workers", _plain, "w1@host", "last worker that received it", nothing=True),
     "args": FilterField("args", _plain, "8812", "text in the positional arguments"),
     "kwargs": FilterField("kwargs", _plain, "anna", "text in the keyword arguments"),
     "result": FilterField("results", _plain, "ok", "text in the return value"),
     "exception": FilterField("exceptions", _plain, "ValueError", "text in the exception"),
+    "raised": FilterField("kinds", _plain, "ValueError", "type of the exception", nothing=True),
     "runtime": FilterField("runtime", _runtime, ">1", "runtime: >1 (seconds), <200ms, >=5m"),
     "retries": FilterField("retries", _count, ">0", "number of retries"),
+    "ended": FilterField("ended", _moment, ">=2026-11-30T21:30", "time of the end: >=2026-11-30T21:30, <2026-12-01"),
     "id": FilterField("ids", _id, "5b2c9d1e", "beginning of the id"),
     "root": FilterField("roots", _plain, "5b2c9d1e-…", "id of the first task of its canvas"),
     "parent": FilterField("parents", _plain, "5b2c9d1e-…", "id of the task that sent it"),
@@ -146,13 +167,14 @@ def parse(text: str, *, now: float | None = None, states: Iterable[str] = ()) ->
     return TaskFilter(text=" ".join(words), phrases=tuple(phrases), since=since, **fields)
 
 
-def unparse(chosen: TaskFilter) -> str:
-    """Write a filter in the filter language, without its time span."""
+def unparse(chosen: TaskFilter, written: str = "") -> str:
+    """Write a filter in the filter language; its ``since`` as it stands in what was ``written``, if anything was."""
+    spans = [f"since:{value}" for key, value, _ in _tokens(written) if key == "since"]
     words = [
         f"{key}:{_quoted(str(value))}" for key, field in FIELDS.items() for value in getattr(chosen, field.attribute)
     ]
     words += [word if _is_text(word) else _in_quotes(word) for word in chosen.text.split()]
-    return " ".join([*words, *map(_in_quotes, chosen.phrases)])
+    return " ".join([*words, *map(_in_quotes, chosen.phrases), *spans[-1:]])
 
 
 def filter_text(**fields: Any) -> str:
@@ -211,7 +233,8 @@ def _tokens(text: str) -> Iterator[tuple[str, str, bool]]:
             if key not in FIELDS and key != "since":
                 raise _unknown_field(token[0], token["field"])
             value = _unquoted(token["value"], token[0])
-            if not value:
+            nothing = token["value"] == '""' and key in FIELDS and FIELDS[key].nothing
+            if not value and not nothing:
                 example = FIELDS[key].example if key in FIELDS else "15m"
                 raise FilterError(f"{key}: needs a value, such as {key}:{example}.", incomplete=True)
             yield key, value, False

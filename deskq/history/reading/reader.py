@@ -12,11 +12,12 @@ from typing import Any, Final, TypeVar
 
 from deskq.files.locks import is_locked
 from deskq.history.reading import charts
+from deskq.history.reading.failures import read_failures
 from deskq.history.reading.read_connection import ReadConnection
 from deskq.history.reading.task_filter import SORTS, Sort, TaskFilter, Where, pattern, where, without_states
 from deskq.history.rows import (
     Facets,
-    FailureRow,
+    Failures,
     Gap,
     MalformedRow,
     PercentilePoint,
@@ -278,16 +279,9 @@ class HistoryReader(ReadConnection):
         """Return the states in which tasks are."""
         return [self._text(state) for (state,) in self._all("SELECT state_id FROM state_counts WHERE n > 0", ())]
 
-    def top_failures(self, since: float, until: float, limit: int = 20) -> list[FailureRow]:
-        """Return the most frequent failures among the newest 20,000 in a span."""
-        condition = self._where(TaskFilter(states=("FAILURE",), since=since, until=until))
-        rows = self._all(
-            "SELECT name_id, CAST(exception AS TEXT), count(*), max(CAST(coalesce(finished, seen) AS REAL)) FROM "
-            f"(SELECT name_id, exception, finished, seen FROM tasks WHERE {condition} ORDER BY id DESC LIMIT 20000) "
-            "GROUP BY name_id, substr(exception, 1, instr(exception || '(', '(')) ORDER BY 3 DESC LIMIT ?",
-            (*condition.values, limit),
-        )
-        return [FailureRow(self._text(name), exception or "", n, last) for name, exception, n, last in rows]
+    def failures(self, since: float, limit: int = 20) -> Failures:
+        """Return what failed since a moment, and its most frequent kinds."""
+        return read_failures(self._all, self._text, since, limit)
 
     def export(self, chosen: TaskFilter, limit: int | None = None) -> Iterator[dict[str, Any]]:
         """Yield tasks as dicts with EXPORT_KEYS, newest first, all of them if ``limit`` is None; constant memory."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from typing import Final
 
 from deskq.history.writing.codec import pack_uuid
@@ -22,8 +23,21 @@ class Bound:
 
 
 @dataclass(frozen=True, slots=True)
+class Moment(Bound):
+    """A limit of a time, in epoch seconds, which people read as their own clock shows it."""
+
+    def __str__(self) -> str:
+        local = datetime.fromtimestamp(self.value).astimezone()
+        plain = local.replace(tzinfo=None)
+        told = plain if plain.timestamp() == self.value else local  # an hour comes twice as summer time ends
+        return f"{self.operator}{told.isoformat()}"
+
+
+@dataclass(frozen=True, slots=True)
 class TaskFilter:
     """Which tasks. Values of one field are alternatives, limits must all hold; ``*`` in names is a wildcard.
+
+    "" is an unknown name, queue or worker. ``kinds`` are types of exceptions, as a whole; "" is a task without one.
 
     ``text`` and ``phrases`` are searched in id, name, arguments and exception, without regard to ASCII case; each word
     of the one, and each of the other as a whole, must occur. ``args``, ``kwargs``, ``results`` and ``exceptions`` are
@@ -41,11 +55,13 @@ class TaskFilter:
     kwargs: tuple[str, ...] = ()
     results: tuple[str, ...] = ()
     exceptions: tuple[str, ...] = ()
+    kinds: tuple[str, ...] = ()
     ids: tuple[str, ...] = ()
     roots: tuple[str, ...] = ()
     parents: tuple[str, ...] = ()
     runtime: tuple[Bound, ...] = ()
     retries: tuple[Bound, ...] = ()
+    ended: tuple[Moment, ...] = ()
     since: float | None = None
     until: float | None = None
 
@@ -59,12 +75,13 @@ class TaskFilter:
         """No index finds these: they are searched for in slices, with a bar that says so."""
         if self.ids or self.roots or self.parents:
             return False
-        return self.searches_text or bool(self.queues or self.workers or self.runtime or self.retries)
+        return self.searches_text or bool(self.queues or self.workers or self.runtime or self.retries or self.ended)
 
     @property
     def searches_text(self) -> bool:
         """Texts have to be compared, which takes longer than numbers."""
-        return bool(self.text or self.phrases or self.args or self.kwargs or self.results or self.exceptions)
+        texts = (self.text, self.phrases, self.args, self.kwargs, self.results, self.exceptions, self.kinds)
+        return any(texts)
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +92,8 @@ class Sort:
     descending: bool = True
 
 
+KIND: Final = "substr(coalesce(exception, ''), 1, instr(coalesce(exception, '') || '(', '(') - 1)"
+"""The type of a task's exception, which stands before its arguments."""
 _OPERATORS: Final = {"<": "<", "<=": "<=", "=": "=", ">=": ">=", ">": ">"}
 SORTS: Final = {
     "seen": "id",
@@ -127,12 +146,14 @@ def where(chosen: TaskFilter, names_with: Callable[[str], Sequence[int] | None] 
         _add_related(result, ("root", "uuid"), chosen.roots)
     if chosen.parents:
         _add_related(result, ("parent",), chosen.parents)
-    for column, limits in (("runtime", chosen.runtime), ("retries", chosen.retries)):
+    for column, limits in (("runtime", chosen.runtime), ("retries", chosen.retries), ("finished", chosen.ended)):
         for limit in limits:  # without the index on runtimes, by which half of all tasks would have to be sorted
             result.add(f"+{column} {_OPERATORS[limit.operator]} ?", limit.value)
     for column, texts in (("args", chosen.args), ("kwargs", chosen.kwargs), ("exception", chosen.exceptions)):
         if texts:
             _add_text(result, column, texts)
+    if chosen.kinds:
+        result.add(f"{KIND} IN ({', '.join('?' * len(chosen.kinds))})", *chosen.kinds)
     if chosen.results:
         _add_text(result, "result", chosen.results)
         _add_any_of(result, "state_id", ("SUCCESS",))  # that of another attempt is kept, and not shown
@@ -206,12 +227,14 @@ def _add_text(result: Where, column: str, texts: Sequence[str]) -> None:
 
 
 def _add_any_of(result: Where, column: str, values: Sequence[str]) -> None:
-    exact = [value for value in values if "*" not in value]
+    exact = [value for value in values if value and "*" not in value]
     terms: list[str] = []
     parameters: list[str] = []
     if exact:
         terms.append(f"{column} IN (SELECT id FROM texts WHERE text IN ({', '.join('?' * len(exact))}))")
         parameters += exact
+    if "" in values:
+        terms.append(f"{column} IS NULL")
     for value in values:
         if "*" in value:
             terms.append(f"{column} IN (SELECT id FROM texts WHERE text GLOB ?)")

@@ -10,7 +10,7 @@ from deskq.formats import plain
 from deskq.history.reading.reader import HistoryReader
 from deskq.history.reading.task_filter import TaskFilter
 from deskq.history.rows import (
-    FailureRow,
+    Failures,
     Gap,
     PercentilePoint,
     QueueRow,
@@ -20,6 +20,7 @@ from deskq.history.rows import (
     TaskRuntimes,
     WorkerRow,
 )
+from deskq.history.writing.counters import RATE_SECONDS
 
 _SHOWN_QUEUES: Final = 6
 _FEWEST_SECONDS: Final = 2.0
@@ -31,6 +32,7 @@ class OverviewFacts:
     """One history over one span.
 
     ``rates``: ``seconds`` are those that were recorded, without gaps and what is still to come.
+    ``failures``: of tasks, from a whole ten seconds on, as the charts have it.
     ``depths``: samples of the fullest queues by name.
     """
 
@@ -43,7 +45,7 @@ class OverviewFacts:
     counts: StateCounts = field(default_factory=StateCounts)
     workers: list[WorkerRow] = field(default_factory=list)
     queues: list[QueueRow] = field(default_factory=list)
-    failures: list[FailureRow] = field(default_factory=list)
+    failures: Failures = field(default_factory=Failures)
     runtimes: list[TaskRuntimes] = field(default_factory=list)
 
 
@@ -66,7 +68,7 @@ def read_overview(reader: HistoryReader, since: float, until: float, points: int
         reader.counts(TaskFilter()),
         reader.workers(),
         queues,
-        reader.top_failures(since, until, 20),
+        reader.failures(since // RATE_SECONDS * RATE_SECONDS),
         reader.task_runtimes(since, until, 50),
     )
 

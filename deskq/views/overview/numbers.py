@@ -23,19 +23,20 @@ def numbers(sessions: Sequence[ProfileSession], facts: Mapping[str, OverviewFact
     for one in read:
         for state, n in one.counts.by_state.items():
             groups[theme.state_group(state)] += n
-    failed = sum(point.failed for one in read for point in one.rates)
+    failed = sum(one.failures.count for one in read)
+    least = "≥ " if any(one.failures.capped for one in read) else ""
     workers = [worker for one in read for worker in one.workers]
     queues = _queues(sessions, facts)
 
-    def number(value: int) -> str:
+    def number(value: int, least: str = "") -> str:
         if not any(counted):
             return formats.NONE
-        return f"{'' if all(counted) else '≥ '}{formats.number(value)}"
+        return f"{least if all(counted) else '≥ '}{formats.number(value)}"
 
     return (
         f"Waiting {number(groups['waiting'])}",
         f"Running {number(groups['running'])}",
-        f"Failed {number(failed)} in {span}" if any(counted) else f"Failed {formats.NONE}",
+        f"Failed {number(failed, least)} in {span}" if any(counted) else f"Failed {formats.NONE}",
         _workers_words(workers, sessions),
         _fullest_words(queues, sessions),
         _consumers_words(queues, sessions),
@@ -60,12 +61,12 @@ def broker_line(session: ProfileSession, facts: OverviewFacts | None) -> str:
         return f"{name}: unknown."
     there = [queue for queue in facts.queues if queue.exists]
     ready = formats.total(queue.ready for queue in there) if there or session.queues_known else formats.NONE
-    failed = sum(point.failed for point in facts.rates)
+    failed = f"{'≥ ' if facts.failures.capped else ''}{facts.failures.count:,}"
     online = sum(worker.online for worker in facts.workers)
     unknown = sum(worker.unknown for worker in facts.workers)
     more = f", {unknown:,} unknown" if unknown else ""
     workers = f"{formats.count(online, 'worker')} online{more}" if facts.workers else "no workers seen"
-    return f"{name}: {ready} ready, {failed:,} failed, {workers}."
+    return f"{name}: {ready} ready, {failed} failed, {workers}."
 
 
 def _queues(sessions: Sequence[ProfileSession], facts: Mapping[str, OverviewFacts]) -> list[QueueRow]:

@@ -65,7 +65,7 @@ _RUNTIMES: Final = (
     Column[TaskRuntimes](
         "count",
         "Count",
-        "Tasks that succeeded in the time span: workers report the runtime only on success",
+        "Tasks that succeeded in the hours of the time span: workers report the runtime only on success",
         lambda row: formats.number(row.count),
         lambda row: row.count,
         numeric=True,
@@ -130,23 +130,23 @@ class _BrokersTable(QWidget, Generic[R]):
 
 
 class FailuresTable(_BrokersTable[FailureRow]):
-    """``chosen``: the profile, the task and the exception of the row that was activated."""
+    """``chosen``: the profile and the FailureRow of the row that was activated."""
 
-    chosen = Signal(str, str, str)
+    chosen = Signal(str, object)
 
     def __init__(self, *, several: bool) -> None:
-        super().__init__("Top failures", "failures", _FAILURES, lambda row: (row.name, row.exception), "count", several)
+        super().__init__("Top failures", "failures", _FAILURES, lambda row: (row.name, row.kind), "count", several)
         self.table.activated.connect(self._activated)
 
     def _activated(self) -> None:
         if (at := self.chosen_row()) is not None:
-            self.chosen.emit(at.profile, at.row.name, at.row.exception)
+            self.chosen.emit(at.profile, at.row)
 
 
 class RuntimesTable(_BrokersTable[TaskRuntimes]):
-    """``chosen``: the profile and the task of the row that was activated."""
+    """``chosen``: the profile and the TaskRuntimes of the row that was activated."""
 
-    chosen = Signal(str, str)
+    chosen = Signal(str, object)
 
     def __init__(self, *, several: bool) -> None:
         super().__init__("Runtimes by task", "task-runtimes", _RUNTIMES, lambda row: row.name, "total", several)
@@ -154,7 +154,7 @@ class RuntimesTable(_BrokersTable[TaskRuntimes]):
 
     def _activated(self) -> None:
         if (at := self.chosen_row()) is not None:
-            self.chosen.emit(at.profile, at.row.name)
+            self.chosen.emit(at.profile, at.row)
 
 
 def _at_a_broker(column: Column[R]) -> Column[At[R]]:

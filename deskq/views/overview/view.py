@@ -11,7 +11,8 @@ from PySide6.QtWidgets import QComboBox, QGridLayout, QHBoxLayout, QPushButton, 
 from deskq import formats
 from deskq.errors import UserError
 from deskq.history.reading.filter_language import filter_text
-from deskq.history.rows import Gap
+from deskq.history.reading.task_filter import Moment
+from deskq.history.rows import FailureRow, Gap, TaskRuntimes
 from deskq.models.overview.overview import OverviewFacts, read_overview
 from deskq.services.session import ProfileSession
 from deskq.views.overview.lines import FAILURES, THROUGHPUT, depth_lines, rate_lines, runtime_lines
@@ -73,7 +74,7 @@ class OverviewView(Page):
         failing.chosen.connect(self._open_failure)
         self.failures, self.table = failing.model, failing.table
         self.task_runtimes = RuntimesTable(several=len(sessions) > 1)
-        self.task_runtimes.chosen.connect(lambda profile, name: self._filter(profile, filter_text(names=(name,))))
+        self.task_runtimes.chosen.connect(self._open_succeeded)
         tables = QHBoxLayout()
         tables.setSpacing(theme.GAP)
         tables.addWidget(failing, 1)
@@ -86,7 +87,7 @@ class OverviewView(Page):
             session.status_changed.connect(self._write_numbers)
         self.numbers[0].clicked.connect(lambda: self._ask_for_tasks("state:SENT state:RECEIVED"))
         self.numbers[1].clicked.connect(self._open_running)
-        self.numbers[2].clicked.connect(lambda: self._ask_for_tasks("state:FAILURE"))
+        self.numbers[2].clicked.connect(self._open_failed)
         self.numbers[_FULLEST].clicked.connect(self._open_fullest)
         self._write()
 
@@ -175,7 +176,7 @@ class OverviewView(Page):
             (self.depths, depth_lines(read, several=several)),
         ):
             chart.show_series(lines, gaps, since, until)
-        self.failures.replace(At(name, row) for name, facts in read.items() for row in facts.failures)
+        self.failures.replace(At(name, row) for name, facts in read.items() for row in facts.failures.most)
         self.task_runtimes.show_rows(At(name, row) for name, facts in read.items() for row in facts.runtimes)
 
     def _filter(self, profile: str, text: str) -> None:
@@ -186,10 +187,18 @@ class OverviewView(Page):
         if len(self._sessions) == 1:
             self._filter(self._sessions[0].profile.name, text)
 
-    def _open_failure(self, profile: str, name: str, exception: str) -> None:
-        kind = exception.partition("(")[0]
-        text = filter_text(states=("FAILURE",), names=(name,), exceptions=(kind,) if kind else ())
-        self._filter(profile, text)
+    def _open_failed(self) -> None:
+        for facts in self._facts.values():
+            self._ask_for_tasks(filter_text(states=("FAILURE",), ended=_from(facts.failures.since)))
+
+    def _open_failure(self, profile: str, row: FailureRow) -> None:
+        since = self._facts[profile].failures.since
+        self._filter(
+            profile, filter_text(states=("FAILURE",), names=(row.name,), kinds=(row.kind,), ended=_from(since))
+        )
+
+    def _open_succeeded(self, profile: str, row: TaskRuntimes) -> None:
+        self._filter(profile, filter_text(states=("SUCCESS",), names=(row.name,), ended=_from(row.since)))
 
     def _open_fullest(self) -> None:
         of_each = [(profile, queue) for profile, facts in self._facts.items() if (queue := fullest(facts.queues))]
@@ -197,3 +206,7 @@ class OverviewView(Page):
             return
         profile, queue = max(of_each, key=lambda found: found[1].ready or 0)
         self.request(OpenQueue(profile, queue.name))
+
+
+def _from(since: float) -> tuple[Moment, ...]:
+    return (Moment(">=", since),)

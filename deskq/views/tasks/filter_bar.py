@@ -144,12 +144,16 @@ class FilterBar(QWidget):
         self.line.setText(text)
         self._apply()
 
-    def clear(self) -> None:
-        """Let every task through, of all time."""
+    def show_only(self, text: str) -> None:
+        """Write a filter and apply it at once, of all time."""
         self.span.blockSignals(True)
         self.span.setCurrentIndex(0)
         self.span.blockSignals(False)
-        self.set_text("")
+        self.set_text(text)
+
+    def clear(self) -> None:
+        """Let every task through, of all time."""
+        self.show_only("")
 
     def chosen(self) -> TaskFilter:
         """Return the filter as it is written; raises FilterError."""
@@ -171,7 +175,11 @@ class FilterBar(QWidget):
         if self.understood():
             chosen = self.chosen()
             same = set(chosen.states) == set(states)
-            self.set_text(unparse(_with(chosen, "states", () if same else states)))
+            self._change(chosen, states=() if same else states)
+
+    def _change(self, chosen: TaskFilter, **values: Any) -> None:
+        """Write the filter with other values of some fields; all else of it stays, its span too."""
+        self.set_text(unparse(replace(chosen, **values), self.line.text()))
 
     def _apply(self) -> None:
         self._soon.stop()
@@ -267,7 +275,7 @@ class FilterBar(QWidget):
             return
         chosen = self.chosen()
         values = [other for other in getattr(chosen, name) if other != value]
-        self.set_text(unparse(_with(chosen, name, (*values, value) if on else tuple(values))))
+        self._change(chosen, **{name: (*values, value) if on else tuple(values)})
 
 
 class CountsBar(QWidget):
@@ -319,8 +327,3 @@ class CountsBar(QWidget):
         if event.type() == QEvent.Type.PaletteChange:  # light or dark
             self.show_counts(*self._shown)
         super().changeEvent(event)
-
-
-def _with(chosen: TaskFilter, name: str, values: tuple[str, ...]) -> TaskFilter:
-    changes: dict[str, Any] = {name: values}
-    return replace(chosen, **changes)

@@ -169,7 +169,7 @@ class TasksView(TablePage):
                 self._forget_selection()  # a command would act on rows other than the task in sight
                 self.show_task(uuid)
             case FilterTasks(_, text):
-                self.set_filter(text)
+                self.filter_bar.show_only(text)
 
     def show_task(self, uuid: str) -> None:
         """Show the detail of a task, wherever it stands in the table."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import operator
+import time
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -21,7 +22,7 @@ from deskq.history.reading.filter_language import (
     unparse,
 )
 from deskq.history.reading.reader import HistoryReader
-from deskq.history.reading.task_filter import Bound, TaskFilter
+from deskq.history.reading.task_filter import Bound, Moment, TaskFilter
 from deskq.history.rows import TaskRow
 from deskq.history.writing.writer import History
 from deskq.protocol.events import Event
@@ -44,6 +45,8 @@ from tests.unit.history.test_history import NOW, add_task, uuid_of
         ("kwargs:'user' exception:ValueError", TaskFilter(kwargs=("'user'",), exceptions=("ValueError",))),
         ("runtime:>1 runtime:<=2m", TaskFilter(runtime=(Bound(">", 1.0), Bound("<=", 120.0)))),
         ("runtime:<200ms retries:2", TaskFilter(runtime=(Bound("<", 0.2),), retries=(Bound("=", 2.0),))),
+        ('raised:ValueError task:"" raised:""', TaskFilter(names=("",), kinds=("ValueError", ""))),
+        ("ended:>=1970-01-01T00:16:40+00:00", TaskFilter(ended=(Moment(">=", 1_000.0),))),
         ("root:5b2c parent:x", TaskFilter(roots=("5b2c",), parents=("x",))),
         # What is text.
         ("http://x 12:30 {'a':1} celery@w1:5672", TaskFilter(text="http://x 12:30 {'a':1} celery@w1:5672")),
@@ -97,7 +100,20 @@ def test_what_is_not_understood_is_said(text: str, says: list[str]) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["state:", "state:FAIL", "runtime:", "runtime:>", "since:1", 'task:"a b', '"abc', "id:5b"]
+    "text",
+    [
+        "state:",
+        "state:FAIL",
+        "runtime:",
+        "runtime:>",
+        "since:1",
+        "ended:>2026-1",
+        "ended:15m",
+        'state:""',
+        'task:"a b',
+        '"abc',
+        "id:5b",
+    ],
 )
 def test_what_may_be_completed(text: str) -> None:
     with pytest.raises(FilterError) as error:
@@ -114,6 +130,26 @@ def test_custom_states_are_known_where_tasks_are_in_them() -> None:
     assert doubts_about_states(parse("state:FAIL* state:LOST"), []) == ""
     for state in STATES:
         assert parse(f"state:{state}").states == (state,)
+
+
+@pytest.mark.parametrize("zone", ["Europe/Berlin", "UTC", "Asia/Kolkata"])
+@pytest.mark.parametrize("moment", [1_000.0, 1_792_888_200.0, 1_792_891_800.0])  # around the end of summer time
+def test_a_moment_is_written_as_the_own_clock_shows_it_and_read_back(
+    zone: str, moment: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TZ", zone)
+    time.tzset()
+    try:
+        chosen = TaskFilter(ended=(Moment(">=", moment),))
+        assert parse(unparse(chosen)) == chosen
+    finally:
+        monkeypatch.undo()
+        time.tzset()
+
+
+def test_a_span_stays_as_it_was_written() -> None:
+    text = 'since:15m state:FAILURE "since:1h"'
+    assert unparse(parse(text), text) == 'state:FAILURE "since:1h" since:15m'
 
 
 def test_text_that_looks_like_a_field() -> None:
