@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from deskq.actions.broker_change import accept, ask_identity, by_identity, change_of, doors
+from deskq.actions.broker_change import accept, ask_identity, change_of, doors
+from deskq.actions.guards_elsewhere import held_by_identity, typed
 from deskq.actions.plan import AnyPlan, StepPlan, Verb
 from deskq.errors import UserError
 from deskq.profiles import Profile, ProfileFile, Safety
@@ -63,7 +64,7 @@ class Guard:
     def typed(self) -> str:
         """What a person must type, "" if nothing: the profile's name, and the broker's code where it is another one."""
         name = [self.name] if self.safety is Safety.ASK_NAME else []
-        return " ".join([*name, *([self.change.now.code] if self.change is not None else [])])
+        return " ".join([*name, *([self.change.code] if self.change is not None else [])])
 
     @property
     def typed_is(self) -> str:
@@ -115,26 +116,30 @@ def guard_at(profile: Profile, stores: Iterable[str] = (), *, ask_broker: bool =
         met = [(door, ask_identity(door)) for door in doors(urls & stores, profile)]
         if own is None:
             met.append((profile, broker))
-        holds = by_identity(holds, met, others, level(found.safety))
+        holds = held_by_identity(holds, met, others, level(found.safety))
     for hold in [*holds_on(named, others, brokers_only=True), *holds]:
         found = _safer(found, hold, own)
     if own is not None:
-        for hold in _unseen(own, others, broker):
+        for hold in _unseen(profile, level(own.safety), others, broker):
             found = _safer(found, hold, own)
     keeps = profile.history is None if own is None else profile.history_path() == own.history_path()
     return replace(found, broker=broker, change=change_of(profile, broker), keeps=keeps)
 
 
-def _unseen(own: Profile, others: Sequence[Profile], broker: Identity | None) -> Iterator[Hold]:
+def _unseen(own: Profile, safety: int, others: Sequence[Profile], broker: Identity | None) -> Iterator[Hold]:
     """What else guards a saved profile's broker, at other addresses: where nothing may be done a name is asked for.
 
-    Who the others' brokers are is read from their histories: they are not asked each time something is done elsewhere.
+    Those that ask for a name, or let nothing be done, are asked who they are where their histories do not tell.
     """
-    seen = {hold.profile.name for hold in holds_on([own.url], others, brokers_only=True)}
-    for hold in by_identity([], [(own, broker)], [one for one in others if one.name not in seen], level=0):
-        read_only = hold.profile.safety is Safety.READ_ONLY
-        asked = replace(hold.profile, safety=Safety.ASK_NAME) if read_only else hold.profile
-        yield Hold(asked, "read-only broker at another address" if read_only else "broker at another address")
+    seen = {hold.profile.name for hold in holds_on([own.url], others, brokers_only=True) if not hold.in_doubt}
+    unseen = [one for one in others if one.name not in seen]
+    least = level(Safety.ASK) if safety >= level(Safety.ASK) else 0  # else nothing more would be asked
+    for hold in held_by_identity([], [(own, broker)], unseen, least):
+        if hold.unknown:
+            yield hold
+        else:
+            read_only = "read-only " if hold.profile.safety is Safety.READ_ONLY else ""
+            yield Hold(typed(hold.profile), f"{read_only}broker at another address")
 
 
 def _stores(profile: Profile) -> list[str]:

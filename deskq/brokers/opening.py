@@ -28,6 +28,18 @@ def open_broker(profile: Profile) -> Broker:
     return GenericBroker(profile)
 
 
+def connection_number(profile: Profile) -> int | None:
+    """Return the number that a server of Redis gives a new connection, None where it does not tell, or is another kind.
+
+    It counts them from its start, one by one. Blocking; raises BrokerError.
+    """
+    if profile.transport != "redis":
+        return None
+    from deskq.brokers.redis.connection import connection_number as number_of_redis
+
+    return number_of_redis(profile)
+
+
 def check_can_send(profile: Profile) -> None:
     """Raise BrokerError where deskq sends nothing: before anything is planned."""
     if profile.transport not in ("redis", "amqp"):

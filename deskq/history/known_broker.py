@@ -24,6 +24,14 @@ def known_broker(history: Path) -> Identity | None:
         return None
 
 
+def known_at(history: Path) -> float:
+    """Return when the broker that a history is of was last asked who it is, in epoch seconds, 0 if never. Blocking."""
+    try:
+        return known_broker_path(history).stat().st_mtime
+    except OSError:
+        return 0.0
+
+
 def keep_broker(history: Path, identity: Identity) -> None:
     """Note which broker a history is of. Blocking; raises UserError where it cannot be written."""
     write_private(known_broker_path(history), encode(identity), "The identity of the broker")

@@ -15,16 +15,25 @@ from deskq.profiles.profile import Environment, Profile, Safety
 class Hold:
     """A saved profile that guards what is about to be changed. ``what``: its broker, result backend or schedule store.
 
-    ``doubt``: the hosts that nobody could look up: whether it is the same server is unknown then, and the guard holds.
+    ``doubt``: the hosts that nobody could look up, ``unknown``: why a server at another address may be the same, as a
+    part of a sentence: whether it is the same server is unknown then, and the guard holds.
     """
 
     profile: Profile
     what: str
     doubt: tuple[str, ...] = ()
+    unknown: str = ""
+
+    @property
+    def in_doubt(self) -> bool:
+        """Is it unknown whether this is the same server?"""
+        return bool(self.doubt or self.unknown)
 
     @property
     def words(self) -> str:
         """Why it holds, as a part of a sentence."""
+        if self.unknown:
+            return f"whether this is its {self.what} is unknown, since {self.unknown}"
         if self.doubt:
             hosts = " and ".join(f"“{host}”" for host in self.doubt)
             return f"whether this is its {self.what} is unknown, since {hosts} could not be looked up"

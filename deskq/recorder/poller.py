@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from math import inf
 from typing import Final
 
 from deskq.brokers.opening import open_broker
@@ -23,6 +24,7 @@ NAMES_SECONDS: Final = 10.0
 FACTS_SECONDS: Final = 30.0
 RETRY_SECONDS: Final = 5.0
 REFUSED_SECONDS: Final = 30.0
+_IDENTITY_SECONDS: Final = 60.0
 LOOKED_INTO: Final = 50
 """Queues whose waiting messages are looked at in one round."""
 REMEMBERED: Final = 50_000
@@ -103,6 +105,7 @@ class Sampler:
         self._broker: Broker | None = None
         self._remote: RemoteControl | None = None
         self._next_names = 0.0
+        self._next_identity = 0.0
         self._workers_problem = ""
         self.trusted: float | None = None
         self._next_question = 0.0
@@ -178,7 +181,10 @@ class Sampler:
             self._broker = open_broker(self._profile)
             server = self._broker.server()
             result.server = f"{server.product} {server.version}".strip()
+            self._next_identity = 0.0
+        if time.monotonic() >= self._next_identity:  # redis-py opens another connection without a word
             result.broker = self._broker.identity()
+            self._next_identity = time.monotonic() + (_IDENTITY_SECONDS if self._profile.transport == "redis" else inf)
         names = set(wanted.names)
         if time.monotonic() >= self._next_names:
             result.bindings = self._broker.bindings()

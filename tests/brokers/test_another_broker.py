@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import tempfile
+import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +18,7 @@ from redbeat import RedBeatSchedulerEntry
 from deskq.actions.broker_change import ask_identity
 from deskq.actions.safety import guard_at
 from deskq.cli import main
-from deskq.history.known_broker import keep_broker, known_broker
+from deskq.history.known_broker import keep_broker, known_broker, known_broker_path
 from deskq.history.writing.writer import History
 from deskq.profiles import PasswordStore, Profile, ProfileFile, Safety, SavedProfiles
 from deskq.protocol.identity import Identity
@@ -141,6 +144,69 @@ def test_a_saved_profile_of_a_guarded_broker_at_another_address_asks_for_the_nam
     assert server.client().llen("emails") == 1
     saved(server.url, name="same address")
     assert main(["send", "same address", "mail.send", "--queue", "emails", "--yes"]) == 0
+
+
+def by_tunnel(server: RedisServer, name: str = "by socket", *, login: str = "") -> list[str]:
+    """A command that sends something to a server through a saved profile of its socket."""
+    at = f"{login}@" if login else ""
+    saved(f"redis+socket://{at}{server._extra[1]}?virtual_host=0", name=name)
+    server.client().flushdb()
+    return ["send", name, "mail.send", "--queue", "emails", "--yes"]
+
+
+def test_a_guarded_broker_that_was_started_again_is_asked_who_it_is(
+    server: RedisServer, capsys: pytest.CaptureFixture[str]
+) -> None:
+    prod = saved(server.url, name="prod", safety=Safety.READ_ONLY)
+    keep_broker(prod.history_path(), Identity(product="Redis", ids=("before it restarted",)))
+    os.utime(known_broker_path(prod.history_path()), (1.0, 1.0))
+    command = by_tunnel(server)
+    assert main(command) == 2
+    assert "this is its read-only broker at another address" in capsys.readouterr().err
+    assert server.client().llen("emails") == 0
+    assert main([*command, "--confirm-name", "prod"]) == 0
+
+
+def test_a_guarded_broker_that_cannot_be_asked_has_its_name_typed(
+    server: RedisServer, redis_url: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """It may be the very one: what a history tells of it decides where that was so while this one ran."""
+    prod = saved("redis://127.0.0.1:1/0", name="prod", safety=Safety.ASK_NAME)
+    command = by_tunnel(server)
+    why = "whether this is its broker at another address is unknown, since that of “prod” cannot be asked who it is"
+    assert main(command) == 2
+    assert why in capsys.readouterr().err
+    by_url = guard_at(Profile.from_url(server.url, safety=Safety.FREE))
+    assert (by_url.safety, by_url.typed, by_url.because) == (Safety.ASK_NAME, "prod", why)
+    keep_broker(prod.history_path(), ask_identity(Profile.from_url(redis_url)) or Identity(product="none"))
+    later = time.time() + 300  # a server that was started after that could be the same
+    os.utime(known_broker_path(prod.history_path()), (later, later))
+    assert main(command) == 0
+    by_url = guard_at(Profile.from_url(server.url, safety=Safety.FREE))
+    assert by_url.safety is Safety.FREE
+
+
+@pytest.mark.parametrize("login", ["counted:pw", "silent:pw"])
+def test_who_does_not_say_who_it_is_is_guarded(
+    server: RedisServer, redis_url: str, login: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Without INFO a server is known by the numbers that it gives connections; without these it is asked for."""
+    user = login.partition(":")[0]
+    rights = ["on", ">pw", "~*", "&*", "+@all", "-info", *(["-client|id"] if user == "silent" else [])]
+    server.client().execute_command("ACL", "SETUSER", user, *rights)
+    prod = saved(server.url, name="prod", safety=Safety.READ_ONLY)
+    command = by_tunnel(server, login=login)
+    try:
+        keep_broker(prod.history_path(), ask_identity(prod) or Identity(product="none"))
+        assert main(command) == 2
+        why = "this is its read-only broker" if user == "counted" else "what answers here does not say who it is"
+        assert why in capsys.readouterr().err
+        assert server.client().llen("emails") == 0
+        elsewhere = replace(prod, url=redis_url.rpartition("/")[0] + "/0")
+        SavedProfiles(ProfileFile(), PasswordStore()).put(elsewhere, was="prod")
+        assert main(command) == (0 if user == "counted" else 2)
+    finally:
+        server.client().execute_command("ACL", "DELUSER", user)
 
 
 @pytest.mark.parametrize("login", ["", "shop:p%40ss@"])

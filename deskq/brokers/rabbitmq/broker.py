@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections.abc import Sequence
 from typing import Any, Final
@@ -51,9 +52,13 @@ class RabbitBroker:
         return Server(_text(properties.get("product", "RabbitMQ")), _text(properties.get("version", "")))
 
     def identity(self) -> Identity:
-        """See Broker."""
+        """See Broker; which cluster of that name it is is told to policymakers and administrators."""
         with self._asking.question() as connection:
-            return of_rabbitmq(connection._impl.server_properties)
+            properties = connection._impl.server_properties
+        cluster = ""
+        with contextlib.suppress(BrokerError):
+            cluster = Management(self._profile).cluster_id()
+        return of_rabbitmq(properties, cluster)
 
     def event_source(self) -> RabbitEventSource:
         """See Broker."""

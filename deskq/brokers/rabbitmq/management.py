@@ -146,6 +146,11 @@ class Management:
             return NO_FIGURES
         return NO_RATES if facts.get("rates_mode") == "none" else ""
 
+    def cluster_id(self) -> str:
+        """Return the number that the cluster drew as it began, "" where it has none (before RabbitMQ 3.7)."""
+        found = self._rows("/api/global-parameters")
+        return next((str(row.get("value", "")) for row in found if row.get("name") == "internal_cluster_id"), "")
+
     def deprecated_features(self) -> list[dict[str, Any]]:
         """Return what RabbitMQ from 3.13 on will no longer allow: ``name`` and ``deprecation_phase`` of each."""
         return self._rows("/api/deprecated-features")

@@ -57,10 +57,12 @@ class RedisBroker:
         return Server("Redis", facts.get("redis_version", ""))
 
     def identity(self) -> Identity:
-        """See Broker; a user may be forbidden INFO."""
+        """See Broker; a user may be forbidden INFO: then the queues are looked at."""
         with translated(self._profile):
             facts = server_facts(self._redis())
-        return of_redis("Valkey" if "valkey_version" in facts else "Redis", facts)
+        queues = set() if "run_id" in facts else self.queue_names()
+        product = "Valkey" if "valkey_version" in facts else "Redis"
+        return of_redis(product, facts, now=time.time(), queues=queues)
 
     def clock_difference(self) -> float | None:
         """See Broker; a user may be forbidden TIME."""

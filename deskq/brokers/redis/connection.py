@@ -153,6 +153,18 @@ def server_facts(server: redis.Redis) -> dict[str, str]:
     return {f"{product}_version": told.get("version", ""), "redis_mode": told.get("mode", ""), "role": role}
 
 
+def connection_number(profile: Profile) -> int | None:
+    """Return the number that the server gives a new connection, None where the user may not know it."""
+    with translated(profile), contextlib.closing(client(profile)) as server:
+        try:
+            number: Any = server.execute_command("CLIENT", "ID")
+        except redis.ResponseError:  # NOPERM, or older than Redis 5
+            return None
+        finally:
+            server.connection_pool.disconnect()
+    return number if isinstance(number, int) else None
+
+
 def refuse_cluster(facts: Mapping[str, str], profile: Profile) -> None:
     """Raise BrokerError for a node of a Redis Cluster: it has but a part of the queues."""
     if facts.get("redis_mode") == "cluster":

@@ -35,13 +35,13 @@ class BrokerWatch:
         return f"{self._change.words} The next change there asks." if self._change is not None else ""
 
     def told(self, now: Identity, at: float) -> None:
-        """A new connection found out who the broker is, at this time."""
-        was = known_broker(self._history)
-        self._change = change_between(was, now)
-        if self._change is not None:
-            self._since = at
-        elif was != now:
+        """The broker was asked who it is, at this time."""
+        change = change_between(known_broker(self._history), now)
+        if change is None:
             self._keep(now)
+        elif self._change is None:
+            self._since = at
+        self._change = change
 
     def heard(self, workers: Iterable[Worker]) -> None:
         """Look at who was heard since."""
