@@ -93,7 +93,7 @@ def silent_nodes(
     nodes = control_nodes(profile)
     if nodes is None:
         names = sorted(set(heard) - set(answered))
-        hint = " without its management API" if profile.transport == "amqp" else ""
+        hint = " without its management API" if profile.transport.has_management else ""
         others = f"The broker cannot tell{hint} which other workers are there; of one that is silent: {may}."
         return f"{_some(names)} did not answer. {others}" if names else others
     names = sorted((nodes.names | set(heard)) - set(answered))

@@ -14,6 +14,7 @@ from deskq.brokers.ports import BrokerError
 from deskq.brokers.redis.broker import BINDING_KEYS
 from deskq.brokers.redis.connection import client, database_of, translated
 from deskq.profiles import Profile
+from deskq.profiles.transport import RABBITMQ, REDIS
 
 _MOST: Final = 100_000
 """Bindings that are read, at most: those of nodes that were killed remain for an hour, or for ever before kombu 5.7."""
@@ -33,9 +34,9 @@ def control_nodes(profile: Profile) -> ControlNodes | None:
     On Redis a control message goes out that is addressed to nobody: the number of its receivers is the answer.
     """
     with contextlib.suppress(BrokerError):
-        if profile.transport == "redis":
+        if profile.transport is REDIS:
             return _on_redis(profile)
-        if profile.transport == "amqp":
+        if profile.transport is RABBITMQ:
             return _on_rabbitmq(profile)
     return None
 

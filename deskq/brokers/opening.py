@@ -9,17 +9,18 @@ from deskq.brokers.ports import Broker, BrokerError, is_task_queue
 from deskq.brokers.publishing import Publisher
 from deskq.brokers.routing import Route
 from deskq.profiles import Profile
+from deskq.profiles.transport import RABBITMQ, REDIS
 
 
 def open_broker(profile: Profile) -> Broker:
     """Return the broker of a profile; it connects with its first question. Raises BrokerError without one."""
     if not profile.has_broker:
         raise BrokerError(f"“{profile.name}” is a history without a broker: nothing can be asked.")
-    if profile.transport == "redis":
+    if profile.transport is REDIS:
         from deskq.brokers.redis.broker import RedisBroker
 
         return RedisBroker(profile)
-    if profile.transport == "amqp":
+    if profile.transport is RABBITMQ:
         from deskq.brokers.rabbitmq.broker import RabbitBroker
 
         return RabbitBroker(profile)
@@ -33,7 +34,7 @@ def connection_number(profile: Profile) -> int | None:
 
     It counts them from its start, one by one. Blocking; raises BrokerError.
     """
-    if profile.transport != "redis":
+    if not profile.transport.numbers_connections:
         return None
     from deskq.brokers.redis.connection import connection_number as number_of_redis
 
@@ -42,24 +43,21 @@ def connection_number(profile: Profile) -> int | None:
 
 def check_can_send(profile: Profile) -> None:
     """Raise BrokerError where deskq sends nothing: before anything is planned."""
-    if profile.transport not in ("redis", "amqp"):
-        raise BrokerError(
-            f"deskq cannot send over “{profile.scheme}”: only Redis, Valkey and RabbitMQ confirm what they take."
-        )
+    if not profile.transport.can_send:
+        raise _cannot_send(profile)
 
 
 def open_publisher(profile: Profile) -> Publisher:
     """Return the publisher of a profile; it connects with its first question. Raises BrokerError where none can."""
-    if profile.transport == "redis":
+    if profile.transport is REDIS:
         from deskq.brokers.redis.publisher import RedisPublisher
 
         return RedisPublisher(profile)
-    if profile.transport == "amqp":
+    if profile.transport is RABBITMQ:
         from deskq.brokers.rabbitmq.publisher import RabbitPublisher
 
         return RabbitPublisher(profile)
-    check_can_send(profile)
-    raise AssertionError(profile.transport)
+    raise _cannot_send(profile)
 
 
 def find_route(profile: Profile, exchange: str, routing_key: str, kinds: Mapping[str, frozenset[str]]) -> Route:
@@ -72,16 +70,15 @@ def find_route(profile: Profile, exchange: str, routing_key: str, kinds: Mapping
         raise BrokerError(
             f"“{exchange}” is Celery's own exchange, for events and control: no worker runs tasks from it."
         )
-    if profile.transport == "redis":
+    if profile.transport is REDIS:
         from deskq.brokers.redis import routing as redis_routing
 
         return redis_routing.find_route(profile, exchange, routing_key, kinds.get(exchange, frozenset()))
-    if profile.transport == "amqp":
+    if profile.transport is RABBITMQ:
         from deskq.brokers.rabbitmq import routing as rabbitmq_routing
 
         return rabbitmq_routing.find_route(profile, exchange, routing_key)
-    check_can_send(profile)
-    raise AssertionError(profile.transport)
+    raise _cannot_send(profile)
 
 
 def find_delay(profile: Profile, target: str | Route) -> Route | None:
@@ -90,7 +87,7 @@ def find_delay(profile: Profile, target: str | Route) -> Route | None:
     It is there on RabbitMQ, for queues of type quorum whose exchange is no direct one, and only the management API
     tells whether it leads there. Blocking; only reads.
     """
-    if profile.transport != "amqp":
+    if not profile.transport.has_delayed_delivery:
         return None
     from deskq.brokers.rabbitmq import routing as rabbitmq_routing
 
@@ -102,7 +99,7 @@ def unbound(profile: Profile, queues: Iterable[str]) -> list[str]:
 
     On Redis alone: there a message to any name is stored, where RabbitMQ returns it.
     """
-    if profile.transport != "redis":
+    if not profile.transport.takes_any_queue:
         return []
     from deskq.brokers.redis.broker import RedisBroker
 
@@ -118,3 +115,9 @@ def consumer_counts(profile: Profile, queues: Iterable[str]) -> dict[str, int | 
     from deskq.brokers.rabbitmq import routing as rabbitmq_routing
 
     return rabbitmq_routing.consumer_counts(profile, list(queues))
+
+
+def _cannot_send(profile: Profile) -> BrokerError:
+    return BrokerError(
+        f"deskq cannot send over “{profile.scheme}”: only Redis, Valkey and RabbitMQ confirm what they take."
+    )

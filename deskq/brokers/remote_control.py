@@ -173,7 +173,7 @@ class RemoteControl:
         try:
             yield connection
         except Exception:
-            if (inner := connection._connection) is not None and self._profile.transport == "amqp":
+            if (inner := connection._connection) is not None and self._profile.transport.closes_by_handshake:
                 inner.collect()  # who has not answered does not answer a goodbye either
             raise
         finally:
@@ -181,7 +181,7 @@ class RemoteControl:
 
     def _check_alarm(self) -> None:
         """RabbitMQ under an alarm would take the question of a new connection, but no worker's reply."""
-        if self._profile.transport != "amqp":
+        if not self._profile.transport.has_alarms:
             return
         probe = AlarmProbe(self._profile)
         try:
@@ -252,7 +252,7 @@ class RemoteControl:
         """What to do about a right that is missing."""
         exchange = f"{self._profile.control_exchange}.pidbox"
         silent = "or set the profile to silent if it is only to watch"
-        if self._profile.transport == "amqp":
+        if self._profile.transport.rights_by_pattern:
             return (
                 f"Give it the permissions configure and write for “deskq\\..*”, “{exchange}” and “reply.{exchange}”, "
                 f"and read for “deskq\\..*” and “reply.{exchange}”, {silent}."

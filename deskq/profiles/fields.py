@@ -137,9 +137,9 @@ def unfit(field: Field, profile: Profile) -> str:
     """Return why a field means nothing to this profile's broker, "" if it does."""
     fits = {
         "any": True,
-        "redis": profile.transport == "redis",
+        "redis": profile.transport.has_redis_options,
         "sentinel": profile.by_sentinel,
-        "amqp": profile.transport == "amqp",
+        "amqp": profile.transport.has_management,
         "tls": profile.tls_in_use,
     }
     return "" if fits[field.fits] else _NOT_FITTING[field.fits]
@@ -152,9 +152,9 @@ def problems(profile: Profile) -> dict[str, str]:
         found["name"] = problem
     if profile.by_sentinel and not profile.redis.sentinel_master:
         found["redis.sentinel_master"] = "A sentinel URL needs the master's name."
-    if profile.transport == "redis" and not profile.redis.sep:
+    if profile.transport.has_redis_options and not profile.redis.sep:
         found["redis.sep"] = r"The workers' separator cannot be empty; Celery's own is \x06\x16."
-    if profile.transport == "redis" and profile.redis.visibility_timeout <= 0:
+    if profile.transport.has_redis_options and profile.redis.visibility_timeout <= 0:
         found["redis.visibility_timeout"] = "The visibility timeout is more than 0 seconds."
     if profile.tls.key and not profile.tls.certificate:
         found["tls.certificate"] = "A key needs its certificate."

@@ -8,12 +8,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from pathlib import Path
-from typing import Any, Final, Literal
+from typing import Any, Final
 from urllib.parse import unquote, urlsplit
 from zlib import crc32
 
 from deskq import paths
 from deskq.errors import UserError
+from deskq.profiles.transport import Transport, transport_of
 from deskq.profiles.urls import (
     AMQP_SCHEMES,
     PASSWORD_SEPARATOR,
@@ -199,11 +200,9 @@ class Profile:
         return self.url.partition("://")[0].lower()
 
     @property
-    def transport(self) -> Literal["redis", "amqp", "other"]:
-        """Which module of brokers/ speaks to it."""
-        if self.scheme in REDIS_SCHEMES:
-            return "redis"
-        return "amqp" if self.scheme in AMQP_SCHEMES else "other"
+    def transport(self) -> Transport:
+        """What kind of broker it is, and what can be done there."""
+        return transport_of(self.scheme)
 
     @property
     def read_only(self) -> bool:

@@ -182,14 +182,15 @@ class Sampler:
             server = self._broker.server()
             result.server = f"{server.product} {server.version}".strip()
             self._next_identity = 0.0
-        if time.monotonic() >= self._next_identity:  # redis-py opens another connection without a word
+        if time.monotonic() >= self._next_identity:
             result.broker = self._broker.identity()
-            self._next_identity = time.monotonic() + (_IDENTITY_SECONDS if self._profile.transport == "redis" else inf)
+            again = _IDENTITY_SECONDS if self._profile.transport.reconnects_unseen else inf
+            self._next_identity = time.monotonic() + again
         names = set(wanted.names)
         if time.monotonic() >= self._next_names:
             result.bindings = self._broker.bindings()
-            redis = self._profile.transport == "redis"  # whose queues are known by their bindings alone
-            result.names = {one.queue for one in result.bindings} if redis else self._broker.queue_names()
+            bound = self._profile.transport.queues_by_bindings
+            result.names = {one.queue for one in result.bindings} if bound else self._broker.queue_names()
             names |= result.names | set(wanted.absent)
             self._next_names = time.monotonic() + NAMES_SECONDS
         result.samples = self._broker.sample(sorted(names))
@@ -199,7 +200,7 @@ class Sampler:
     def _ask_workers(self, result: PollResult, wanted: PollRequest) -> None:
         silent = [name for name in wanted.whether_there if name not in result.there]
         # Not every transport of kombu's has remote control: there a worker must have been heard first.
-        everyone = wanted.everyone and (self._profile.transport != "other" or bool(wanted.facts_of))
+        everyone = wanted.everyone and (self._profile.transport.has_remote_control or bool(wanted.facts_of))
         if not (everyone or wanted.facts_of or silent):
             return
         remote = self._remote = self._remote or RemoteControl(self._profile)

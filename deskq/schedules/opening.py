@@ -38,7 +38,9 @@ def store_urls(profile: Profile) -> tuple[str, ...]:
     """
     named = profile.schedule_store_urls()
     elsewhere = any(_is_redbeat(url) for url in named)
-    own = [f"{StoreKind.REDBEAT}:{profile.connection_url()}"] if profile.transport == "redis" and not elsewhere else []
+    own = (
+        [f"{StoreKind.REDBEAT}:{profile.connection_url()}"] if profile.transport.holds_redbeat and not elsewhere else []
+    )
     return tuple(dict.fromkeys([*own, *named]))
 
 
@@ -102,7 +104,7 @@ def _server_of_redbeat(url: str, profile: Profile | None) -> tuple[Profile, dict
         made = Profile.from_url(bare)
     except UserError as error:
         raise StoreError(str(error)) from None
-    if made.transport != "redis":
+    if not made.transport.holds_redbeat:
         raise StoreError(f"redbeat keeps its schedule in Redis or Valkey, and {shown(url)} is neither. {_FORMS}")
     if profile is not None and server_of(without_password(bare)) == server_of(profile.url):
         made = replace(profile, url=made.url, password=made.password or profile.password)

@@ -25,7 +25,7 @@ def place_of(call: Call, profile: Profile, now: float) -> Place | None:
 
     Raises UserError where the call does not say where it goes.
     """
-    late = profile.transport == "amqp" and seconds_until(call, now) >= 1
+    late = profile.transport.has_delayed_delivery and seconds_until(call, now) >= 1
     if not call.exchange and not late:
         return None
     check_place(call)
@@ -41,6 +41,6 @@ def route_to(place: Place, profile: Profile, types: ExchangeTypes | None = None)
     route = None
     if place.exchange:
         if types is None:
-            types = exchange_types(profile) if profile.transport == "redis" else {}
+            types = exchange_types(profile) if profile.transport.workers_tell_exchange_types else {}
         route = find_route(profile, place.exchange, place.routing_key, types)
     return (find_delay(profile, route or place.queue) if place.late else None) or route

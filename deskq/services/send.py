@@ -67,7 +67,7 @@ class Sending(Carrying):
 
     async def route(self, place: Place) -> Route | None:
         """Return the route to a place, see ``route_to``; raises UserError where nothing would get the message."""
-        types = await self._exchange_types() if self.target.profile.transport == "redis" else {}
+        types = await self._exchange_types() if self.target.profile.transport.workers_tell_exchange_types else {}
         find = partial(route_to, place, self.target.profile, types)
         return await asyncio.get_running_loop().run_in_executor(None, find)
 

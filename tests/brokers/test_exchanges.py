@@ -27,6 +27,7 @@ from deskq.brokers.rabbitmq.broker import RabbitBroker
 from deskq.brokers.remote_control import RemoteControl
 from deskq.brokers.routing import Route, kinds_of
 from deskq.profiles import Profile
+from deskq.profiles.transport import REDIS
 from deskq.protocol.events import Event
 from deskq.protocol.message import new_message, read_redis_message
 from tests.support.celery_worker import CeleryWorker
@@ -93,7 +94,7 @@ def test_a_worker_runs_what_goes_through_a_topic_exchange(
     with closing(open_broker(profile)) as broker, closing(broker.event_source()) as source, read_on(source) as events:
         shown = deskq(*command, "--routing-key", "media.video", "--dry-run")
         assert "through the exchange “pool” with the routing key “media.video”" in shown.stdout
-        assert ("It goes to “media”." in shown.stdout) is (profile.transport == "redis")
+        assert ("It goes to “media”." in shown.stdout) is (profile.transport is REDIS)
         sent = deskq(*command, "--routing-key", "media.video", "--yes", "--format", "json")
         assert sent.returncode == 0, sent.stdout + sent.stderr
         (item,) = json.loads(sent.stdout.splitlines()[0])["items"]
@@ -103,17 +104,17 @@ def test_a_worker_runs_what_goes_through_a_topic_exchange(
         event = wait_until(lambda: next((one for one in events if one.type == "task-sent"), None), 10, "task-sent")
         assert event is not None
         assert (event.uuid, event.exchange, event.routing_key) == (item["id"], "pool", "media.video")
-        assert event.queue == ("media" if profile.transport == "redis" else None)
+        assert event.queue == ("media" if profile.transport is REDIS else None)
     with closing(Journal()) as journal:
         (row,) = journal.items(journal.actions()[0].id)
         kept = read_redis_message(journal.message(row.action, row.number))
         assert kept is not None
         assert kept.properties["delivery_info"] == {"exchange": "pool", "routing_key": "media.video"}
         assert "exchange pool routing key media.video" in row.command
-        assert row.queue == ("media" if profile.transport == "redis" else "pool (media.video)")
+        assert row.queue == ("media" if profile.transport is REDIS else "pool (media.video)")
 
     refused = deskq(*command, "--routing-key", "sms", "--yes")
-    assert refused.returncode == (2 if profile.transport == "redis" else 1)  # RabbitMQ says it when it has it
+    assert refused.returncode == (2 if profile.transport is REDIS else 1)  # RabbitMQ says it when it has it
     assert "xchange “pool” with the routing key “sms” leads to no queue" in refused.stdout + refused.stderr
     refused = deskq(*command[:-1], "nowhere", "--routing-key", KEY, "--yes")
     assert refused.returncode == 2

@@ -173,7 +173,7 @@ def _workers(profile: Profile, names: set[str]) -> Workers:
 
 def _kinds(profile: Profile, places: Iterable[Place]) -> ExchangeTypes:
     """The types of exchanges, which Redis does not keep, where some are needed."""
-    if profile.transport != "redis" or not any(place.exchange for place in places):
+    if not profile.transport.workers_tell_exchange_types or not any(place.exchange for place in places):
         return {}
     return exchange_types(profile)
 

@@ -32,7 +32,7 @@ def unattended(profile: Profile, targets: Collection[Target]) -> dict[Target, st
     if not targets:
         return {}
     try:
-        return _at_rabbitmq(profile, targets) if profile.transport == "amqp" else _by_workers(profile, targets)
+        return _at_rabbitmq(profile, targets) if profile.transport.tells_consumers else _by_workers(profile, targets)
     except UserError:  # a broker that cannot be asked says so when it is sent to
         return _by_history(profile, targets)
 
@@ -160,5 +160,5 @@ def _never_declared(profile: Profile, target: Target) -> str:
 def _nobody(profile: Profile, target: Target) -> str:
     if isinstance(target, Route) and not target.queues:
         return f"No replying worker consumes a queue that {target.words} leads to, at {profile.name}."
-    who = "No worker" if profile.transport == "amqp" else "No replying worker"
+    who = "No worker" if profile.transport.tells_consumers else "No replying worker"
     return f"{who} consumes the queue {_names(target)} at {profile.name}. A task would wait until one does."

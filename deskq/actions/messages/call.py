@@ -105,7 +105,8 @@ def plan_send(
     )
     route = route if call.exchange or (route is not None and route.leaves_to) else None
     losses: tuple[str, ...] = (route.doubt,) if route is not None and route.doubt else ()
-    if profile.transport == "amqp" and seconds_until(call, now) > CONSUMER_TIMEOUT and not (route and route.leaves_to):
+    held = profile.transport.has_consumer_timeout and not (route and route.leaves_to)
+    if held and seconds_until(call, now) > CONSUMER_TIMEOUT:
         losses += (_HELD_TOO_LONG,)
     if call.serializer != JSON_SERIALIZER:
         losses += (f"a worker takes {call.serializer} only if its accept_content names it, else it throws it away",)

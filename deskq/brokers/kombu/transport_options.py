@@ -10,6 +10,7 @@ from redis.retry import Retry
 
 from deskq.brokers.redis.sentinels import sentinel_login
 from deskq.profiles import Profile
+from deskq.profiles.transport import RABBITMQ, REDIS
 
 ANSWER_SECONDS: Final = 5
 NAME: Final = "deskq"
@@ -22,7 +23,7 @@ timeout to their queues, whoever holds them (kombu/transport/redis.py, QoS.resto
 def transport_options(profile: Profile) -> dict[str, Any]:
     """Return ``broker_transport_options`` for a connection of deskq's."""
     options: dict[str, Any] = {}
-    if profile.transport == "redis":
+    if profile.transport is REDIS:
         redis = profile.redis
         options = {
             "visibility_timeout": NEVER,  # others refuse such an option, or mean something else by it
@@ -42,10 +43,10 @@ def transport_options(profile: Profile) -> dict[str, Any]:
             # Without tries of its own: redis-py tries a sentinel that is down four times, for 7 s, before the next one.
             once = {"socket_connect_timeout": 5.0, "socket_timeout": 10.0, "retry": Retry(NoBackoff(), 0)}
             options["sentinel_kwargs"] = {**once, **sentinel_login(profile)}
-    elif profile.transport == "amqp":  # py-amqp would wait for an answer without end
+    elif profile.transport is RABBITMQ:  # py-amqp would wait for an answer without end
         named = {"connection_name": NAME, "product": NAME}
         options = {"read_timeout": ANSWER_SECONDS, "write_timeout": ANSWER_SECONDS, "client_properties": named}
-    elif profile.transport == "other":  # some transports take folders or regions from options: the query gives them
+    elif profile.transport.options_in_query:
         query = profile.url.partition("?")[2]
         options.update(part.partition("=")[::2] for part in query.split("&") if "=" in part)
     return options
@@ -54,7 +55,7 @@ def transport_options(profile: Profile) -> dict[str, Any]:
 def kombu_url(profile: Profile) -> str:
     """Return the URL, with the password, in a form that kombu knows."""
     url = profile.connection_url()
-    if profile.transport == "other":
+    if profile.transport.options_in_query:
         return url.partition("?")[0]
     for ours, theirs in (("valkeys://", "rediss://"), ("valkey://", "redis://"), ("unix://", "redis+socket://")):
         if url.startswith(ours):
@@ -73,5 +74,5 @@ def tls_options(profile: Profile) -> dict[str, Any] | None:
         "keyfile": tls.key,
         "cert_reqs": ssl.CERT_REQUIRED if tls.verify else ssl.CERT_NONE,
     }
-    prefix = "ssl_" if profile.transport == "redis" else ""
+    prefix = "ssl_" if profile.transport is REDIS else ""
     return {prefix + key: value for key, value in options.items() if value is not None}

@@ -56,7 +56,7 @@ def read_queues(profile: Profile, named: Sequence[str]) -> QueueFacts:
             ready={sample.name: sample.ready for sample in samples if sample.exists},
             consumers={sample.name: sample.consumers for sample in samples if sample.exists},
             missing=frozenset(sample.name for sample in samples if not sample.exists),
-            bound=bound if profile.transport != "other" and not problem else None,
+            bound=bound if profile.transport.tells_bindings and not problem else None,
             management_problem=problem,
             unmeasured=broker.unmeasured if isinstance(broker, RabbitBroker) else "",
             streams=frozenset(sample.name for sample in samples if sample.kind == STREAM),

@@ -18,6 +18,7 @@ from deskq.doctor.finding import Finding, State, Step
 from deskq.doctor.observed import Observed
 from deskq.errors import UserError
 from deskq.profiles import Profile
+from deskq.profiles.transport import RABBITMQ, REDIS
 
 
 def examine(profile: Profile, *, history: Path | None, cancelled: Callable[[], bool]) -> Iterator[Step | Finding]:
@@ -121,7 +122,7 @@ def about_queues(
             evidence = f"{some(mute)} {what}; no other consumer is known for {some(sorted(unknown))}."
             yield Step("no-consumer", "Consumers of some queues", "skipped", evidence)
     elif consumers and all(count is None for count in consumers.values()):
-        if profile.transport == "redis" and _no_worker(observed) and not (past.workers or past.unknown):
+        if _no_worker(profile, observed) and not (past.workers or past.unknown):
             yield from queue_advice.waiting_alone(queues.ready)
             return
         reason = "The profile is silent" if profile.silent else "Workers could not be inspected"
@@ -133,22 +134,23 @@ def about_queues(
     tasks = {name: count for name, count in consumers.items() if name not in queues.streams}
     yield from queue_advice.without_consumer(queues.ready, tasks)
     yield from queue_advice.unreachable(observed.queues or {}, queues.missing, queues.bound)
-    if profile.transport == "amqp":
+    if profile.transport.has_management:
         yield from rabbitmq_advice.management(queues.management_problem, queues.unmeasured)
 
 
-def _no_worker(observed: Observed) -> bool:
-    """Were workers asked and listened for, and none is there?"""
-    return observed.answering == [] and not observed.listening_failed and not observed.workers()
+def _no_worker(profile: Profile, observed: Observed) -> bool:
+    """Were workers asked and listened for as far as that tells, and none is there?"""
+    alone = profile.transport.has_remote_control and not profile.transport.tells_consumers
+    return alone and observed.answering == [] and not observed.listening_failed and not observed.workers()
 
 
 def _about_server(profile: Profile, observed: Observed) -> Iterable[Finding]:
-    if profile.transport == "amqp" and observed.server is not None:
+    if profile.transport is RABBITMQ and observed.server is not None:
         denied = transient_denied(profile)
         versions = {name: heard.celery for name, heard in observed.heard.items() if heard.celery}
         yield from rabbitmq_advice.consumer_timeout(observed.scheduled, time.time())
         yield from rabbitmq_advice.event_queues(observed.server.version, denied, versions, observed.answering or ())
-    if profile.transport == "redis":
+    if profile.transport is REDIS:
         redis = read_redis(profile)
         yield from redis_advice.eviction(redis.policy, redis.limit)
         yield from redis_advice.memory(redis.used, redis.limit)

@@ -16,6 +16,7 @@ from deskq.brokers.ports import BrokerError, ConnectionLost, Refused, TlsFailed
 from deskq.brokers.rabbitmq.connection import translate as rabbitmq_sentence
 from deskq.brokers.redis.connection import translate as redis_sentence
 from deskq.profiles import Profile, Tls
+from deskq.profiles.transport import OTHER, REDIS
 
 RESOLVE_SECONDS: Final = 5.0
 CONNECT_SECONDS: Final = 5.0
@@ -48,11 +49,11 @@ def places(profile: Profile) -> list[Place]:
     """Return where the profile's broker, or each of its sentinels, listens; none if its URL names no place."""
     if profile.scheme in _SOCKETS:
         return [Place(path=unquote(urlsplit(profile.url).path))]
-    default = PORTS.get(profile.scheme.rpartition("+")[2], 6379 if profile.transport == "redis" else 0)
+    default = PORTS.get(profile.scheme.rpartition("+")[2], 6379 if profile.transport is REDIS else 0)
     found = []
     for part in profile.url.split(";"):
         url = urlsplit(part if "://" in part else f"{profile.scheme}://{part}")
-        if host := url.hostname or ("127.0.0.1" if profile.transport != "other" else ""):
+        if host := url.hostname or ("127.0.0.1" if profile.transport is not OTHER else ""):
             found.append(Place(host, url.port or default))
     return found
 
@@ -153,7 +154,7 @@ def handshake(place: Place, tls: Tls, profile: Profile, *, verify: bool) -> Hand
 
 def sentence(error: Exception, profile: Profile) -> BrokerError:
     """Return the sentence that deskq's own connections make of a failure."""
-    if profile.transport == "redis":
+    if profile.transport is REDIS:
         return redis_sentence(error, profile)
     return rabbitmq_sentence(error, profile)
 

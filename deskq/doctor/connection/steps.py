@@ -14,6 +14,7 @@ from deskq.doctor.finding import Step
 from deskq.doctor.observed import Observed
 from deskq.errors import UserError
 from deskq.profiles import Profile
+from deskq.profiles.transport import RABBITMQ, REDIS
 
 _TLS_SCHEMES: Final = ("rediss", "valkeys", "amqps")
 _FEW_DAYS: Final = 21
@@ -54,7 +55,6 @@ def connection_steps(
 ) -> Iterator[Step]:
     """The same, leaving what was seen in ``observed``; ``in_full``: with all that the checks need."""
     server = _server_steps(profile, observed)
-    has_database = "Virtual host" if profile.transport == "amqp" else "Database"
     probes = (
         Probe("host", "Host name", lambda: _host(profile)),
         Probe("tcp", "Connection", lambda: _tcp(profile), ("host",)),
@@ -62,7 +62,7 @@ def connection_steps(
         Probe("login", "Login", server.login, ("tls",)),
         Probe("permission", "Permissions", server.permission, ("login",)),
         Probe("server", "Server", server.server, ("login",)),
-        Probe("database", has_database, server.database, ("login",)),
+        Probe("database", profile.transport.space, server.database, ("login",)),
         Probe("messages", "Messages are taken", server.messages, ("login", "database")),
         Probe(
             "workers",
@@ -90,11 +90,11 @@ def connection_steps(
 
 
 def _server_steps(profile: Profile, observed: Observed) -> ServerSteps:
-    if profile.transport == "redis":
+    if profile.transport is REDIS:
         from deskq.doctor.connection.redis import RedisSteps
 
         return RedisSteps(profile, observed)
-    if profile.transport == "amqp":
+    if profile.transport is RABBITMQ:
         from deskq.doctor.connection.rabbitmq import RabbitSteps
 
         return RabbitSteps(profile, observed)

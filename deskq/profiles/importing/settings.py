@@ -12,6 +12,7 @@ from urllib.parse import quote
 from deskq.profiles.importing.fates import Fates
 from deskq.profiles.importing.stores import Source, database_of, schedule_stores
 from deskq.profiles.profile import Profile, RedisOptions, Secret, Tls
+from deskq.profiles.transport import REDIS
 from deskq.profiles.urls import REDIS_SCHEMES, alternative_urls, server_of
 from deskq.protocol.numbers import is_number
 
@@ -124,7 +125,7 @@ def _tls(given: Mapping[str, Any], profile: Profile, source: Source, fates: Fate
     files = {ours: str(source.folder / path) for ours, path in named.items()}
     wanted = given.get("cert_reqs", "required")
     # Named with None, redis-py checks nothing; py-amqp then does what it does where the key is missing: it checks.
-    off = wanted == "none" or (wanted is None and profile.transport == "redis")
+    off = wanted == "none" or (wanted is None and profile.transport is REDIS)
     for key, value in given.items():
         place = f"broker_use_ssl.{key}"
         if key in _TAKEN_TLS:
@@ -153,7 +154,7 @@ def _transport_options(settings: Mapping[str, Any], profile: Profile, fates: Fat
     given = settings.get("options")
     found: dict[str, Any] = {}
     options: Mapping[str, Any] = given if isinstance(given, dict) else {}
-    if profile.transport == "redis":
+    if profile.transport.has_redis_options:
         found = _redis_options(options, profile)
     for key in options:
         place = f"broker_transport_options.{key}"
@@ -165,7 +166,7 @@ def _transport_options(settings: Mapping[str, Any], profile: Profile, fates: Fat
             fates.not_needed(place)
         elif key in ("master_name", "sentinel_kwargs"):
             fates.not_needed(place, "the URL names no sentinels")
-        elif profile.transport == "other":
+        elif profile.transport.options_in_query:
             fates.lost(place, f"deskq gives no options to the transport {profile.scheme}")
         else:
             fates.lost(place, "a profile has no such option")

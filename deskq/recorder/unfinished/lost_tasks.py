@@ -19,7 +19,7 @@ class LostTaskDetector:
     def __init__(self, profile: Profile, history: History, workers: WorkerWatch) -> None:
         self.witnesses = Witnesses(profile)
         self.running = RunningTasks(history, workers, self.witnesses)
-        self.waiting = WaitingTasks(history, workers, self.witnesses, drops_expired=profile.transport == "amqp")
+        self.waiting = WaitingTasks(history, workers, self.witnesses, drops_expired=profile.transport.drops_expired)
 
     def start(self) -> None:
         """Begin to ask."""

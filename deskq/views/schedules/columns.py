@@ -196,7 +196,7 @@ def empty_words(profile: Profile, problems: list[str], *, read: bool, filtered: 
         return NO_MATCH
     if problems:
         return "The schedules cannot be read", "\n".join(problems)
-    if profile.transport == "redis" or profile.schedule_stores:
+    if profile.transport.holds_redbeat or profile.schedule_stores:
         return (
             "No schedules yet",
             "Add one with New schedule, or add the store of Django, code or beat's file to the profile.",

@@ -129,9 +129,8 @@ class WelcomePane(QWidget):
             except UserError as error:
                 said, wrong = f"▲ {error}", True
             else:
-                kind = {"redis": "Redis or Valkey", "amqp": "RabbitMQ", "other": "through kombu, with fewer features"}
                 login = "with a password" if profile.password else "without a password"
-                said = f"{plain(profile.name)}: {kind[profile.transport]}, {login}"
+                said = f"{plain(profile.name)}: {profile.transport.title}, {login}"
                 if profile.tls_in_use:
                     said += ", over TLS"
                 if profile.by_sentinel:

@@ -18,6 +18,7 @@ from deskq.actions.messages.seen_arguments import SeenArgument, SeenArguments, s
 from deskq.errors import UserError
 from deskq.history.rows import TaskRow, WorkerRow
 from deskq.profiles import Profile
+from deskq.profiles.transport import REDIS
 from deskq.schedules.model import Entry, Interval
 from deskq.views.actions.send.argument_form import ArgumentForm
 from deskq.views.actions.send.fields import SendFields
@@ -43,7 +44,7 @@ def broker_url(request: pytest.FixtureRequest) -> str:
 
 def test_a_task_is_sent_through_an_exchange(broker_url: str, tmp_path: Path, run: Run, qapp: QApplication) -> None:
     profile = Profile.from_url(broker_url, name="shop", history=str(tmp_path / "h.sqlite"))
-    on_redis = profile.transport == "redis"
+    on_redis = profile.transport is REDIS
 
     async def scenario() -> None:
         async with opened(qapp) as app:

@@ -29,6 +29,7 @@ from deskq.profiles import (
 )
 from deskq.profiles.guarding import guarding
 from deskq.profiles.serialization import from_values, to_values
+from deskq.profiles.transport import OTHER, RABBITMQ, REDIS, Transport
 
 CANARY = "c4n4ry/@:#?pass"
 
@@ -36,16 +37,16 @@ CANARY = "c4n4ry/@:#?pass"
 @pytest.mark.parametrize(
     ("url", "bare", "name", "transport"),
     [
-        ("redis://h:6379/3", "redis://h:6379/3", "h:6379/3", "redis"),
-        ("REDIS://:p%40ss@h/0", "redis://h/0", "h", "redis"),
-        ("valkeys://u:p@[::1]:6380/1", "valkeys://u@[::1]:6380/1", "::1:6380/1", "redis"),
-        ("sentinel://:p@a:1;sentinel://b:2/0", "sentinel://a:1;sentinel://b:2/0", "a:1", "redis"),
-        ("amqp://guest:guest@h//", "amqp://guest@h//", "h:5672", "amqp"),  # "h" is the Redis there
-        ("amqps://u:p@h:5671/shop", "amqps://u@h:5671/shop", "h:5671/shop", "amqp"),
-        ("sqla+sqlite:///x.db", "sqla+sqlite:///x.db", "sqla+sqlite/x.db", "other"),
+        ("redis://h:6379/3", "redis://h:6379/3", "h:6379/3", REDIS),
+        ("REDIS://:p%40ss@h/0", "redis://h/0", "h", REDIS),
+        ("valkeys://u:p@[::1]:6380/1", "valkeys://u@[::1]:6380/1", "::1:6380/1", REDIS),
+        ("sentinel://:p@a:1;sentinel://b:2/0", "sentinel://a:1;sentinel://b:2/0", "a:1", REDIS),
+        ("amqp://guest:guest@h//", "amqp://guest@h//", "h:5672", RABBITMQ),  # "h" is the Redis there
+        ("amqps://u:p@h:5671/shop", "amqps://u@h:5671/shop", "h:5671/shop", RABBITMQ),
+        ("sqla+sqlite:///x.db", "sqla+sqlite:///x.db", "sqla+sqlite/x.db", OTHER),
     ],
 )
-def test_urls(url: str, bare: str, name: str, transport: str) -> None:
+def test_urls(url: str, bare: str, name: str, transport: Transport) -> None:
     profile = Profile.from_url(url)
     assert (profile.url, profile.name, profile.transport) == (bare, name, transport)
 
