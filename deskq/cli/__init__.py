@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    import argparse
+    from deskq.cli.parser.parser import Given
 
 
 PYTHON_OPTIONS = ["-P", "-m"]
@@ -15,7 +15,7 @@ PYTHON_OPTIONS = ["-P", "-m"]
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run deskq and return its exit status: 0 done, 1 failed, 2 cannot be done as asked, 130 interrupted."""
+    """Run deskq and return its exit status; see deskq/cli/exit_status.py."""
     given = list(sys.argv[1:] if arguments is None else arguments)
     if given[:2] == PYTHON_OPTIONS and getattr(sys, "frozen", False):
         return _run_module(given[2:])
@@ -36,31 +36,30 @@ def _run_module(given: list[str]) -> int:
     return 0
 
 
-def _status(options: argparse.Namespace) -> int:
+def _status(given: Given) -> int:
     """Run the command; where its password is refused, ask the person at the terminal for another, once."""
     from deskq.errors import UserError
 
+    run = given.command.runner()
     try:
-        return int(options.run(options))
+        return int(run(given.options))
     except UserError as error:
-        from deskq.cli.asking import asked_password
+        from deskq.cli.asking import with_asked_password
 
-        password = asked_password(options, error)
-        if password is None:
+        options = with_asked_password(given.options, error)
+        if options is None:
             raise
-        options.asked_password = password
-    return int(options.run(options))
+    return int(run(options))
 
 
-def _begin_log(options: argparse.Namespace) -> None:
+def _begin_log(level: str) -> None:
     """``--log`` goes before the environment; a level in that which is none is said, and nothing is logged."""
     import os
 
     from deskq import log
 
-    level = getattr(options, "log", "") or os.environ.get(log.VARIABLE, "").lower()
     try:
-        log.begin(level)
+        log.begin(level or os.environ.get(log.VARIABLE, "").lower())
     except ValueError:
         log.begin()
         print(f"deskq: {log.VARIABLE} must be one of {', '.join(log.LEVELS)}.", file=sys.stderr)
@@ -78,17 +77,18 @@ def _carry_out(given: list[str]) -> int:
     import contextlib
     import os
 
-    from deskq.cli.parser.parser import build_parser, with_default_command
+    from deskq.cli.exit_status import ExitStatus
     from deskq.errors import UserError
 
-    parser = build_parser()
-    options = parser.parse_args(with_default_command(given))
-    _begin_log(options)
     for stream in (sys.stdout, sys.stderr):  # half a character of a surrogate pair, from a broker or an argument
         with contextlib.suppress(AttributeError):
             stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
     try:
-        status = _status(options)
+        from deskq.cli.parser.parser import parse
+
+        asked = parse(given)
+        _begin_log(asked.log)
+        status = _status(asked)
         with contextlib.suppress(ValueError, AttributeError):
             sys.stdout.flush()
         return status
@@ -96,9 +96,9 @@ def _carry_out(given: list[str]) -> int:
         from deskq.cli.common import plain
 
         print(f"deskq: {plain(str(error))}", file=sys.stderr)  # a broker's or a project's words may be in it
-        return 2
+        return ExitStatus.UNUSABLE
     except KeyboardInterrupt:
-        return 130
+        return ExitStatus.INTERRUPTED
     except BrokenPipeError:
         with contextlib.suppress(OSError):
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -2,24 +2,29 @@
 
 from __future__ import annotations
 
-import argparse
 import getpass
 import sys
+from dataclasses import replace
 
 from deskq.brokers.ports import LoginRefused
 from deskq.cli.common import plain
+from deskq.cli.options.shared import ProfileOptions
 from deskq.errors import UserError
 from deskq.profiles import Secret
 
 
-def asked_password(options: argparse.Namespace, error: UserError) -> Secret | None:
-    """Return what the person types; None where the error is another, nobody is there to ask, or nothing is typed."""
-    named = getattr(options, "profile", None)
-    if not isinstance(error, LoginRefused) or not named or not (sys.stdin.isatty() and sys.stderr.isatty()):
+def with_asked_password(options: object, error: UserError) -> ProfileOptions | None:
+    """Return the options with what the person types.
+
+    None where the error is another, nobody is there to ask, or nothing is typed.
+    """
+    if not isinstance(options, ProfileOptions) or not isinstance(error, LoginRefused):
+        return None
+    if not (sys.stdin.isatty() and sys.stderr.isatty()):
         return None
     print(f"deskq: {plain(str(error))}", file=sys.stderr)
     try:
         text = getpass.getpass("Password (not saved): ", stream=sys.stderr)
     except EOFError:
         return None
-    return Secret(text) if text else None
+    return replace(options, asked_password=Secret(text)) if text else None

@@ -11,19 +11,19 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from deskq import paths
-from deskq.cli.profile_options import given_fields
+from deskq.cli.options.shared import ProfileOptions
 from deskq.errors import UserError
 from deskq.plain_text import plain as plain  # noqa: PLC0414 - whoever prints tables prints other texts too
-from deskq.profiles import PasswordStore, Profile, ProfileFile, Secret, resolve
+from deskq.profiles import PasswordStore, Profile, ProfileFile, resolve
 from deskq.profiles.fields import lowers_safety
 from deskq.profiles.guarding import guarding, under_guard
 from deskq.profiles.serialization import overridden
 
 
-def profile_of(text: str, options: argparse.Namespace) -> Profile:
+def profile_of(text: str, options: ProfileOptions | argparse.Namespace) -> Profile:
     """Return the profile that a URL or a name stands for, with the options given; raises UserError."""
     saved = resolve(text, profiles=ProfileFile(), passwords=PasswordStore())
-    profile = overridden(saved, given_fields(options))
+    profile = overridden(saved, options.overrides)
     guard = guarding(profile, ProfileFile().guards()) if "://" in text else saved
     if guard is not None and lowers_safety(guard, profile):
         level = guard.safety.value
@@ -31,11 +31,11 @@ def profile_of(text: str, options: argparse.Namespace) -> Profile:
             profile = under_guard(profile, [guard])
         else:
             raise UserError(f"“{guard.name}” is {level}; options cannot lower that. Edit the profile instead.")
-    asked: Secret | None = getattr(options, "asked_password", None)  # see deskq/cli/asking.py
+    asked = options.asked_password
     return profile if asked is None else replace(profile, password=asked)
 
 
-def history_of(text: str, options: argparse.Namespace) -> Path:
+def history_of(text: str, options: ProfileOptions | argparse.Namespace) -> Path:
     """Return the history file that a path, a profile's name or a URL stands for; raises UserError."""
     path = paths.written(text)
     if "://" not in text and (paths.is_file(path) or path.suffix or "/" in text):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Mapping
 from dataclasses import MISSING, asdict, fields, replace
 from enum import StrEnum
 from typing import Any, Final
@@ -155,7 +156,7 @@ def _plain(value: Any) -> Any:
     return list(value) if isinstance(value, tuple) else value
 
 
-def overridden(profile: Profile, given: dict[str, Any]) -> Profile:
+def overridden(profile: Profile, given: Mapping[str, Any]) -> Profile:
     """Return the profile with other values for some fields, parts given as tables; raises UserError."""
     changes: dict[str, Any] = {}
     for name, value in given.items():

@@ -13,6 +13,7 @@ import pytest
 from deskq.actions.journal.journal import Journal
 from deskq.actions.workers.verbs import VERBS
 from deskq.cli import main
+from deskq.cli.parser.command_parser import CommandParser
 from deskq.cli.parser.parser import build_parser
 from deskq.history.writing.writer import History
 from deskq.profiles import PasswordStore, Profile, ProfileFile, Safety, SavedProfiles
@@ -67,6 +68,8 @@ _WRITES: Final = {
 
 def commands(parser: argparse.ArgumentParser, names: tuple[str, ...] = ()) -> Iterator[str]:
     """All commands of a parser, those below others by both names."""
+    assert isinstance(parser, CommandParser)
+    parser.complete()
     below = [action for action in parser._actions if isinstance(action, argparse._SubParsersAction)]
     if not below:
         yield " ".join(names)

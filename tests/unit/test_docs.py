@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from deskq.cli.parser.parser import COMMANDS, build_parser, with_default_command
-from deskq.cli.profile_options import add_profile_options
+from deskq.cli.parser.command_parser import CommandParser
+from deskq.cli.parser.parser import FIRST_WORDS, build_parser, parse
 from deskq.history.reading.filter_language import FIELDS
 from deskq.views.widgets.commands import BY_KEY
 
@@ -36,7 +36,9 @@ def examples() -> list[str]:
 
 
 def parsers(parser: argparse.ArgumentParser) -> Iterator[argparse.ArgumentParser]:
-    """All parsers of the command line; the options of a profile are added to theirs only when they run."""
+    """All parsers of the command line, with their options, which each gets when it is used."""
+    assert isinstance(parser, CommandParser)
+    parser.complete()
     yield parser
     for action in parser._actions:
         if isinstance(action, argparse._SubParsersAction):
@@ -60,20 +62,17 @@ def test_the_links_lead_somewhere(document: str) -> None:
 @pytest.mark.parametrize("example", examples())
 def test_the_commands_that_are_shown_are_understood(example: str) -> None:
     words = shlex.split(example)[1:]
-    assert callable(build_parser().parse_args(with_default_command(words)).run)
+    assert callable(parse(words).command.runner())
 
 
 def test_there_are_examples_of_most_commands() -> None:
     shown = {shlex.split(example)[1] for example in examples() if len(example.split()) > 1}
-    assert len(shown & set(COMMANDS)) > 8
+    assert len(shown & set(FIRST_WORDS)) > 8
 
 
 @pytest.mark.parametrize("document", DOCUMENTS)
 def test_the_options_that_are_named_exist(document: str) -> None:
-    of_profiles = argparse.ArgumentParser()
-    add_profile_options(of_profiles)
-    all_parsers = [of_profiles, *parsers(build_parser())]
-    known = {option for parser in all_parsers for option in parser._option_string_actions}
+    known = {option for parser in parsers(build_parser()) for option in parser._option_string_actions}
     named = set(re.findall(r"`(--[a-z][a-z-]+)", DOCUMENTS[document]))
     assert sorted(named - known - CELERYS_OPTIONS) == []
 

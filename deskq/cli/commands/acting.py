@@ -17,7 +17,7 @@ from deskq.actions.messages.retry_candidates import Candidate, edited, grades, p
 from deskq.actions.plan import Item, Plan
 from deskq.cli.common import moment_of, plain, profile_of, table
 from deskq.cli.confirming import confirmed, interruptible, say_interrupted
-from deskq.cli.parser.task_filter import filter_of_targets
+from deskq.cli.task_filter import filter_of_targets
 from deskq.cli.terminal import say_progress
 from deskq.errors import UserError
 from deskq.history.known_broker import known_broker
@@ -94,7 +94,7 @@ def _may_cross(profile: Profile, options: argparse.Namespace) -> bool:
     """May the tasks come from another broker? So it is where a history is named that does not say whose it is."""
     path = profile.history_path()
     own = {saved.history_path() for saved in ProfileFile().load() if saved.name == profile.name}
-    if getattr(options, "profile.history", None) is None or path in own or known_broker(path) is not None:
+    if "history" not in options.overrides or path in own or known_broker(path) is not None:
         return False
     print(f"deskq: {path} does not say which broker it is of: its tasks may come from another one.", file=sys.stderr)
     return True

@@ -21,8 +21,8 @@ from deskq.actions.workers.verbs import VERBS, ControlVerb, answer_text, read_ar
 from deskq.brokers.remote_control import RemoteControl, is_beat
 from deskq.cli.commands.abort import known_names
 from deskq.cli.common import plain, profile_of, table
-from deskq.cli.parser.task_filter import filter_of_targets
 from deskq.cli.steps import FAILED, carry_steps, show_steps
+from deskq.cli.task_filter import filter_of_targets
 from deskq.errors import UserError
 from deskq.history.reading.reader import HistoryReader
 from deskq.plain_text import json_text

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import argparse
 import contextlib
 from collections.abc import Iterator
 from typing import Final
 
 from deskq.cli.common import plain, profile_of
+from deskq.cli.options.reading import DoctorOptions
 from deskq.doctor.advice.general import examine
 from deskq.doctor.connection.steps import examine_connection
 from deskq.doctor.finding import Finding, Step, is_fine, to_values, word
@@ -26,14 +26,14 @@ _MARKS: Final = {
 _TITLE_WIDTH: Final = 32
 
 
-def run(options: argparse.Namespace) -> int:
+def run(options: DoctorOptions) -> int:
     """Examine a broker; the exit status is 0 if nothing failed, and nothing is an error or a warning."""
     profile = profile_of(options.profile, options)
     examination = examine(profile, history=profile.history_path(), cancelled=_never)
     return _report(profile, examination, options.format, warned=True)
 
 
-def test(options: argparse.Namespace) -> int:
+def test(options: DoctorOptions) -> int:
     """Test the connection; the exit status is 0 if no step failed."""
     profile = profile_of(options.profile, options)
     return _report(profile, examine_connection(profile, cancelled=_never), options.format, warned=False)

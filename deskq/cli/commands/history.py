@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import os
 import sys
 from collections.abc import Callable
@@ -13,7 +12,8 @@ from typing import TextIO
 from deskq import paths
 from deskq.cli.commands.tasks import say_unreadable
 from deskq.cli.common import history_of, plain
-from deskq.cli.parser.task_filter import filter_of
+from deskq.cli.options.history import CheckOptions, CompactOptions, CopyOptions, ExportOptions, InfoOptions
+from deskq.cli.task_filter import filter_of
 from deskq.cli.task_output import WRITERS
 from deskq.cli.terminal import say_progress
 from deskq.errors import UserError
@@ -27,7 +27,7 @@ from deskq.system import make_private
 _GAPS_SHOWN = 20
 
 
-def print_description(options: argparse.Namespace) -> int:
+def print_description(options: InfoOptions) -> int:
     """Print what a history holds."""
     description = describe(history_of(options.history, options))
     if options.format == "json":
@@ -40,7 +40,7 @@ def print_description(options: argparse.Namespace) -> int:
     return 0
 
 
-def check(options: argparse.Namespace) -> int:
+def check(options: CheckOptions) -> int:
     """Print what is wrong with a history; 1 if anything is."""
     path = history_of(options.history, options)
     found = problems(path, _progress("checked"))
@@ -56,7 +56,7 @@ def check(options: argparse.Namespace) -> int:
     return 1
 
 
-def compact_file(options: argparse.Namespace) -> int:
+def compact_file(options: CompactOptions) -> int:
     """Make a history small."""
     path = history_of(options.history, options)
     before, after = compact(path, _progress("compacted"))
@@ -64,7 +64,7 @@ def compact_file(options: argparse.Namespace) -> int:
     return 0
 
 
-def copy_file(options: argparse.Namespace) -> int:
+def copy_file(options: CopyOptions) -> int:
     """Copy a history into one file."""
     path, target = history_of(options.history, options), paths.written(options.target)
     tasks, size = copy_history(path, target, _progress("copied"))
@@ -72,12 +72,12 @@ def copy_file(options: argparse.Namespace) -> int:
     return 0
 
 
-def export(options: argparse.Namespace) -> int:
+def export(options: ExportOptions) -> int:
     """Write tasks to the terminal or to a file."""
     reader = HistoryReader(history_of(options.history, options))
     try:
         chosen = filter_of(options, reader)
-        if options.output is None:
+        if not options.output:
             WRITERS[options.format](reader.export(chosen), sys.stdout)
         else:
             place = paths.written(options.output)

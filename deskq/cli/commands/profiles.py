@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import getpass
 import json
 import sys
@@ -10,7 +9,16 @@ from dataclasses import replace
 
 from deskq.cli.common import plain, table
 from deskq.cli.confirming import ask
-from deskq.cli.profile_options import given_fields
+from deskq.cli.options.profiles import (
+    AddOptions,
+    EditOptions,
+    ListOptions,
+    MoveOptions,
+    NameOptions,
+    NewNameOptions,
+    PasswordFileOptions,
+    SetPasswordOptions,
+)
 from deskq.errors import UserError
 from deskq.history.recovery.relocate import save_with_history
 from deskq.profiles import PasswordStore, Profile, ProfileFile, SavedProfiles, Secret, Tls
@@ -23,7 +31,7 @@ from deskq.profiles.storage.profile_store import find
 _FAILED = 1
 
 
-def list_profiles(options: argparse.Namespace) -> int:
+def list_profiles(options: ListOptions) -> int:
     """Print the saved profiles, without passwords."""
     file = ProfileFile()
     profiles = file.load()
@@ -39,12 +47,12 @@ def list_profiles(options: argparse.Namespace) -> int:
     return 0
 
 
-def add(options: argparse.Namespace) -> int:
+def add(options: AddOptions) -> int:
     """Save a new profile."""
     saved = saved_profiles(options)
     if any(profile.name == options.name for profile in saved.load()):
         raise UserError(f"A profile “{options.name}” already exists. Remove it or choose another name.")
-    profile = overridden(Profile.from_url(options.url, name=options.name), given_fields(options))
+    profile = overridden(Profile.from_url(options.url, name=options.name), options.overrides)
     if options.password_stdin:
         profile = replace(profile, password=Secret(sys.stdin.readline().rstrip("\n")))
     check(profile)
@@ -55,11 +63,11 @@ def add(options: argparse.Namespace) -> int:
     return say_if_not_kept(saved.passwords, profile)
 
 
-def edit(options: argparse.Namespace) -> int:
+def edit(options: EditOptions) -> int:
     """Change fields of a profile; its passwords stay, but for that of a URL which is another one now."""
     saved = saved_profiles(options)
     before = saved.named(options.name)
-    given = given_fields(options)
+    given = options.overrides
     if not given and options.url is None:
         raise UserError("Give at least one option to change, such as --safety read-only")
     changed = overridden(before, given)
@@ -90,12 +98,12 @@ def edit(options: argparse.Namespace) -> int:
     return say_if_not_kept(saved.passwords, changed)
 
 
-def _agree_to_lower(profile: Profile, saved: SavedProfiles, options: argparse.Namespace) -> None:
+def _agree_to_lower(profile: Profile, saved: SavedProfiles, options: AddOptions | EditOptions) -> None:
     """Ask before a broker gets a second profile with a lower level than the first one's; raises UserError if not."""
     _agree(lower_than_guarded(profile, saved.file.guards()), options)
 
 
-def _agree(reason: str, options: argparse.Namespace) -> None:
+def _agree(reason: str, options: AddOptions | EditOptions) -> None:
     """Ask whether to save all the same, "" for no reason to ask; raises UserError if not."""
     if not reason or options.yes:
         return
@@ -105,7 +113,7 @@ def _agree(reason: str, options: argparse.Namespace) -> None:
         raise UserError("Nothing was saved.")
 
 
-def rename(options: argparse.Namespace) -> int:
+def rename(options: NewNameOptions) -> int:
     """Give a profile another name; its passwords go along, and its history if it has no place of its own."""
     saved = SavedProfiles(ProfileFile(), PasswordStore())
     profile = replace(saved.named(options.name), name=options.new)
@@ -114,14 +122,14 @@ def rename(options: argparse.Namespace) -> int:
     return 0
 
 
-def duplicate(options: argparse.Namespace) -> int:
+def duplicate(options: NewNameOptions) -> int:
     """Save a copy of a profile, with its passwords and without its history."""
     SavedProfiles(ProfileFile(), PasswordStore()).duplicate(options.name, options.new)
     print(f"Saved “{options.new}”.")
     return 0
 
 
-def move(options: argparse.Namespace) -> int:
+def move(options: MoveOptions) -> int:
     """Change the order of profiles."""
     moved = SavedProfiles(ProfileFile(), PasswordStore()).move(
         options.name, before=None if options.last else options.before
@@ -130,14 +138,14 @@ def move(options: argparse.Namespace) -> int:
     return 0
 
 
-def remove(options: argparse.Namespace) -> int:
+def remove(options: NameOptions) -> int:
     """Remove a profile and its passwords; its history stays."""
     SavedProfiles(ProfileFile(), PasswordStore()).remove(options.name)
     print(f"Removed “{options.name}”. Its history stays.")
     return 0
 
 
-def set_password(options: argparse.Namespace) -> int:
+def set_password(options: SetPasswordOptions) -> int:
     """Ask for a password and keep it: the broker's, or that of another URL of the profile."""
     saved = saved_profiles(options)
     profile = find(saved.load(), options.name, saved.file.faulty)
@@ -158,7 +166,7 @@ def set_password(options: argparse.Namespace) -> int:
     return 0
 
 
-def saved_profiles(options: argparse.Namespace) -> SavedProfiles:
+def saved_profiles(options: PasswordFileOptions) -> SavedProfiles:
     """Return the saved profiles; with --password-file-ok, passwords go into a file where there is no keyring."""
     passwords = PasswordStore()
     if options.password_file_ok and not passwords.has_keyring and not passwords.file_allowed:

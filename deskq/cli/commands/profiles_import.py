@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import os
 import sys
 from collections.abc import Sequence
@@ -12,6 +11,7 @@ from pathlib import Path
 from deskq import paths
 from deskq.cli.commands.profiles import check, saved_profiles, say_if_not_kept
 from deskq.cli.common import plain
+from deskq.cli.options.profiles import ExportOptions, ImportOptions
 from deskq.errors import UserError
 from deskq.files.private_files import write_private
 from deskq.profiles import Profile, ProfileFile
@@ -21,7 +21,7 @@ from deskq.profiles.storage.profile_file import exported
 from deskq.profiles.storage.profile_store import find
 
 
-def run(options: argparse.Namespace) -> int:
+def run(options: ImportOptions) -> int:
     """Say what there is to import, and save it unless it would overwrite something and nobody said yes."""
     try:
         proposals = _proposals(options)
@@ -54,7 +54,7 @@ def run(options: argparse.Namespace) -> int:
     return say_if_not_kept(saved.passwords, *(proposal.profile for proposal in proposals))
 
 
-def export(options: argparse.Namespace) -> int:
+def export(options: ExportOptions) -> int:
     """Write profiles to a file or to standard output; passwords stay here."""
     names, target = _split(options.names)
     file = ProfileFile()
@@ -72,7 +72,7 @@ def export(options: argparse.Namespace) -> int:
     return 0
 
 
-def _proposals(options: argparse.Namespace) -> list[Proposal]:
+def _proposals(options: ImportOptions) -> list[Proposal]:
     folder = paths.written(options.folder).absolute()
     python = _python(options.python) if options.python else None
     if options.app:

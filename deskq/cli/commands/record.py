@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import argparse
 import json
 import sys
 
 from deskq.brokers.ports import LoginRefused
 from deskq.cli.common import plain, profile_of
+from deskq.cli.options.services import RecordOptions
 from deskq.crash_log import CrashLog
 from deskq.errors import UserError
 from deskq.profiles import profile_from_json
 
 
-def run(options: argparse.Namespace) -> int:
+def run(options: RecordOptions) -> int:
     """Record until interrupted, then print the summary as JSON."""
     from deskq.actions.journal.acted import JournalOfActs
     from deskq.recorder.process import parent_is_gone, record

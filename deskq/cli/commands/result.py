@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import argparse
 from dataclasses import asdict
 
 from deskq.cli.common import plain, profile_of
+from deskq.cli.options.reading import ResultOptions
 from deskq.plain_text import json_text
 from deskq.results.opening import open_results
 
 
-def run(options: argparse.Namespace) -> int:
+def run(options: ResultOptions) -> int:
     """Print the record; exit status 1 if there is none."""
     store = open_results(profile_of(options.profile, options))
     try:

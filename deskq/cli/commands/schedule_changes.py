@@ -12,7 +12,7 @@ from deskq.actions.plan import StepPlan
 from deskq.actions.schedule_edit import ScheduleDoer, plan_changes, store_of
 from deskq.cli.commands.schedules import Read, entries_named, read_stores
 from deskq.cli.common import plain
-from deskq.cli.parser.schedule_options import entry_given
+from deskq.cli.schedule_entry import entry_given
 from deskq.cli.steps import carry_steps
 from deskq.errors import UserError
 from deskq.plain_text import json_text

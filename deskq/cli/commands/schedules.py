@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import contextlib
 import json
 import sys
@@ -15,6 +14,7 @@ from typing import Any
 
 from deskq.cli.commands.schedule_warnings import Warnings, warnings_for
 from deskq.cli.common import plain, table
+from deskq.cli.options.schedules import ExportOptions, ListOptions, NextOptions, ShowOptions
 from deskq.errors import UserError
 from deskq.files.private_files import write_private
 from deskq.plain_text import json_text
@@ -56,7 +56,7 @@ class Reading:
     profile: Profile | None
 
 
-def list_entries(options: argparse.Namespace) -> int:
+def list_entries(options: ListOptions) -> int:
     """Print a line for each entry of each store; exit status 1 if a store could not be read."""
     with read_stores(options.store) as found:
         now = time.time()
@@ -74,7 +74,7 @@ def list_entries(options: argparse.Namespace) -> int:
     return _FAILED if found.failed else 0
 
 
-def show(options: argparse.Namespace) -> int:
+def show(options: ShowOptions) -> int:
     """Print one entry."""
     with read_stores(options.store) as found:
         read, (entry,) = entries_named(found.reads, [options.name])
@@ -89,7 +89,7 @@ def show(options: argparse.Namespace) -> int:
     return 0
 
 
-def print_next(options: argparse.Namespace) -> int:
+def print_next(options: NextOptions) -> int:
     """Print the next runs in the schedule's zone; exit status 1 if there are none."""
     if options.count < 1:
         raise UserError("--count must be at least 1.")
@@ -109,7 +109,7 @@ def print_next(options: argparse.Namespace) -> int:
     return _FAILED
 
 
-def export(options: argparse.Namespace) -> int:
+def export(options: ExportOptions) -> int:
     """Write entries as TOML; those that cannot be read are left out, and named."""
     with read_stores(options.store) as found:
         entries: dict[str, Entry] = {}

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import argparse
 import sys
 
 from deskq.cli.common import history_of
-from deskq.cli.parser.task_filter import filter_of
+from deskq.cli.options.reading import TasksOptions
+from deskq.cli.task_filter import filter_of
 from deskq.cli.task_output import WRITERS
 from deskq.history.reading.reader import HistoryReader
 
 
-def run(options: argparse.Namespace) -> int:
+def run(options: TasksOptions) -> int:
     """Print the tasks that were asked for."""
     reader = HistoryReader(history_of(options.history, options))
     try:

@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-import argparse
 import os
 from importlib.util import find_spec
 from pathlib import Path
 
 from deskq import paths
 from deskq.cli.common import profile_of
+from deskq.cli.options.services import DemoOptions, WindowOptions
 from deskq.errors import UserError
 from deskq.instance import forward_to_running
 from deskq.profiles import Profile, ProfileFile
 from deskq.profiles.guarding import holds_on
 
 
-def run_window(options: argparse.Namespace) -> int:
+def run_window(options: WindowOptions) -> int:
     """Open the window on saved profiles and on those that were named."""
     profiles = [_opened(text, options) for text in options.profiles]
     if forward_to_running(profiles):  # before Qt is loaded
@@ -26,7 +26,7 @@ def run_window(options: argparse.Namespace) -> int:
     return run(profiles)
 
 
-def _opened(text: str, options: argparse.Namespace) -> Profile:
+def _opened(text: str, options: WindowOptions) -> Profile:
     """Return the profile of a name, a URL or a history file."""
     path = paths.written(text)
     if "://" in text or not (paths.is_file(path) or path.suffix == ".sqlite"):
@@ -37,7 +37,7 @@ def _opened(text: str, options: argparse.Namespace) -> Profile:
     return Profile.of_history(path.absolute())
 
 
-def run_demo(options: argparse.Namespace) -> int:
+def run_demo(options: DemoOptions) -> int:
     """Start the demo's services and show them."""
     _need_qt({"QT_QPA_PLATFORM": "offscreen"} if options.headless else {})
     if options.broker:

@@ -1,23 +1,49 @@
-"""A command's parser, which adds the options of a profile when it is used: to know them, profiles are imported."""
+"""A command's parser, which adds its options when it is used: ``deskq --help`` does not wait for those of others."""
 
 from __future__ import annotations
 
 import argparse
+from collections.abc import Callable, Iterable
 from typing import Any, Final
 
 LEVELS: Final = ("debug", "info", "warning", "error")
 """As in deskq.log, which is imported only when a command runs."""
 
 
+class HelpFormatter(argparse.HelpFormatter):
+    """Fills paragraphs but those of several lines; the line of usage does without the many options of a profile."""
+
+    def add_usage(self, usage: Any, actions: Iterable[argparse.Action], groups: Any, prefix: Any = None) -> None:
+        """See argparse.HelpFormatter."""
+        super().add_usage(usage, [one for one in actions if not one.dest.startswith("profile.")], groups, prefix)
+
+    def _fill_text(self, text: str, width: int, indent: str) -> str:
+        filled = super()._fill_text
+        return "\n\n".join(one if "\n" in one else filled(one, width, indent) for one in text.split("\n\n"))
+
+
 class CommandParser(argparse.ArgumentParser):
-    """A parser of one command; ``deskq --help`` and the parsers of other commands do not wait for its options."""
+    """A parser of one command."""
 
     mixes = False
-    """May options stand between its positional arguments? argparse takes an empty list for them otherwise."""
-    _takes_profile = False
+    """May options stand between its positional arguments?"""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
+        kwargs.setdefault("formatter_class", HelpFormatter)
         super().__init__(*args, **kwargs)
+        self.color = False  # of argparse since Python 3.14: its escape sequences are not told from a broker's
+        self._declares: Callable[[CommandParser], None] | None = _nothing
+
+    def declares(self, declare: Callable[[CommandParser], None]) -> None:
+        """Have arguments from the moment the command is the one that is given."""
+        self._declares = declare
+
+    def complete(self) -> None:
+        """Add what is still to be added."""
+        if self._declares is None:
+            return
+        declare, self._declares = self._declares, None
+        declare(self)
         self.add_argument(
             "--log",
             metavar="LEVEL",
@@ -26,17 +52,9 @@ class CommandParser(argparse.ArgumentParser):
             help=f"write a log to standard error: {', '.join(LEVELS)} (default: none, or $DESKQ_LOG)",
         )
 
-    def take_profile_options(self) -> None:
-        """Have an option for each field of a profile, from the moment the command is the one that is given."""
-        self._takes_profile = True
-
     def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
-        """Add what is still to be added; the command's own help is asked for in this way, too."""
-        if self._takes_profile:
-            from deskq.cli.profile_options import add_profile_options
-
-            self._takes_profile = False
-            add_profile_options(self)
+        """See ArgumentParser; the command's own help is asked for in this way, too."""
+        self.complete()
         if self.mixes:
             self.mixes = False  # it comes back here, twice
             try:
@@ -46,13 +64,5 @@ class CommandParser(argparse.ArgumentParser):
         return super().parse_known_args(args, namespace)
 
 
-def add_profile_options(parser: argparse.ArgumentParser) -> None:
-    """Let a command take the options of a profile."""
-    assert isinstance(parser, CommandParser), parser
-    parser.take_profile_options()
-
-
-def mix_options(parser: argparse.ArgumentParser) -> None:
-    """Let options stand between a command's positional arguments."""
-    assert isinstance(parser, CommandParser), parser
-    parser.mixes = True
+def _nothing(_: CommandParser) -> None:
+    pass

@@ -12,8 +12,8 @@ import pytest
 from deskq import __version__
 from deskq.cli import main
 from deskq.cli.common import plain, table
-from deskq.cli.parser.parser import COMMANDS, with_default_command
-from deskq.cli.profile_options import OPTIONS
+from deskq.cli.options.profile_fields import OPTIONS
+from deskq.cli.parser.parser import COMMANDS, FIRST_WORDS, with_default_command
 from deskq.history.cells import safe_cell
 from deskq.profiles import PasswordStore, Profile, ProfileFile
 
@@ -32,7 +32,7 @@ def test_version_and_help_import_next_to_nothing() -> None:
     assert (lines[:2], lines[-1]) == ([f"deskq {__version__}", "[]"], "[]")
 
 
-@pytest.mark.parametrize("command", [*COMMANDS, "profiles add", "profiles test", "history info", "history export"])
+@pytest.mark.parametrize("command", [*FIRST_WORDS, *COMMANDS])
 def test_every_command_has_help(command: str, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as ended:
         main([*command.split(), "--help"])

@@ -9,13 +9,14 @@ from typing import Any
 
 from deskq.actions.messages.retry_candidates import read_json
 from deskq.cli.common import moment_of
+from deskq.cli.options.schedules import EntryOptions
 from deskq.errors import UserError
 from deskq.schedules.model import Clocked, Crontab, Entry, Interval, RRule, Schedule
 from deskq.schedules.text.compact import seconds_of
 from deskq.schedules.timing.crontabs import parse_crontab
 
 
-def entry_given(options: argparse.Namespace, before: Entry | None, kinds: Collection[type]) -> Entry:
+def entry_given(options: EntryOptions | argparse.Namespace, before: Entry | None, kinds: Collection[type]) -> Entry:
     """Return the new entry, or ``before`` with what was given changed; raises UserError.
 
     ``kinds``: the classes of schedule that the store takes; "once" is an rrule where it takes no Clocked.
@@ -43,7 +44,9 @@ def entry_given(options: argparse.Namespace, before: Entry | None, kinds: Collec
     return replace(entry, **changes, options=kept)
 
 
-def _schedule(options: argparse.Namespace, before: Entry | None, kinds: Collection[type]) -> Schedule | None:
+def _schedule(
+    options: EntryOptions | argparse.Namespace, before: Entry | None, kinds: Collection[type]
+) -> Schedule | None:
     if options.timezone and (options.every or options.at):
         raise UserError("--timezone works with --cron only; with --at, write an offset.")
     # What one kind of schedule has beside what is given stays as it was: the zone, and rounding to the clock.

@@ -6,8 +6,9 @@ import argparse
 
 import pytest
 
-from deskq.cli.parser.schedule_options import entry_given
-from deskq.cli.parser.schedules_parser import add_entry_options
+from deskq.cli.options.declaring import declare, made
+from deskq.cli.options.schedules import EntryOptions
+from deskq.cli.schedule_entry import entry_given
 from deskq.errors import UserError
 from deskq.schedules.model import Clocked, Crontab, Entry, Interval, RRule
 
@@ -17,8 +18,8 @@ NEW = ["--name", "a", "--task", "t"]
 
 def given(arguments: list[str], before: Entry | None = None, kinds: set[type] = ALL) -> Entry:
     parser = argparse.ArgumentParser()
-    add_entry_options(parser)
-    return entry_given(parser.parse_args(arguments), before, kinds)
+    declare(parser, EntryOptions)
+    return entry_given(made(EntryOptions, parser.parse_args(["store", *arguments])), before, kinds)
 
 
 def test_a_new_entry() -> None:

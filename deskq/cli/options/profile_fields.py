@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
 from typing import Any, Final
 
 from deskq.errors import UserError
@@ -13,8 +14,11 @@ from deskq.profiles.fields import FIELDS, Field
 OPTIONS: Final = tuple(field for field in FIELDS if field.flag)
 
 
-def add_profile_options(parser: argparse.ArgumentParser) -> None:
-    """Add an option for each field of a profile; a switch has one that turns it off, too."""
+def add_profile_options(parser: argparse.ArgumentParser, aliases: Mapping[str, str] = MappingProxyType({})) -> None:
+    """Add an option for each field of a profile; a switch has one that turns it off, too.
+
+    ``aliases``: further flags by the field's place.
+    """
     group = parser.add_argument_group("profile", "how to reach the broker, where a URL stands for a profile")
     for field in OPTIONS:
         given: dict[str, Any] = {"dest": _dest(field), "default": None, "help": _help(field)}
@@ -26,7 +30,7 @@ def add_profile_options(parser: argparse.ArgumentParser) -> None:
             given |= {"metavar": field.metavar, "type": _reader(field)}
             if field.repeated:
                 given["action"] = "append"
-        group.add_argument(field.flag, **given)
+        group.add_argument(field.flag, *filter(None, [aliases.get(field.place)]), **given)
 
 
 def given_fields(options: argparse.Namespace) -> dict[str, Any]:

@@ -1,0 +1,34 @@
+"""Options of the window, the demo and the recorder."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from deskq.cli.options.declaring import flag, hidden_flag, number, optional_positional, positionals, string
+from deskq.cli.options.shared import ProfileOptions
+
+
+@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
+class WindowOptions(ProfileOptions):
+    """See ``deskq window --help``."""
+
+    profiles: tuple[str, ...] = positionals("URL|PROFILE|PATH", "what to show besides saved profiles")
+
+
+@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
+class DemoOptions:
+    """See ``deskq demo --help``."""
+
+    headless: bool = flag("--headless", "run without a window: save pictures, print a summary, exit")
+    seconds: float = number("--seconds", "N", "seconds of traffic (headless)", default=20.0)
+    pictures: str = string("--pictures", "DIR", "where to save a picture of every view (headless)")
+    broker: str = string("--broker", "URL", "use this empty Redis database instead of the embedded server")
+    rate: float = number("--rate", "N", "tasks a second", default=25.0)
+
+
+@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
+class RecordOptions(ProfileOptions):
+    """See ``deskq record --help``."""
+
+    profile: str = optional_positional("URL|PROFILE", "a broker's URL or a profile's name")
+    child: bool = hidden_flag("--child")
