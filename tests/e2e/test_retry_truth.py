@@ -95,7 +95,7 @@ def test_a_compressed_task_is_read_edited_and_run(redis_url: str, file: Path) ->
                 assert "not JSON" not in plan.stdout
                 assert retried(recording, redis_url, task, "--args", json.dumps([str(file), "edited"])).returncode == 0
                 wait_until(lambda: [note["args"] for note in notes(file)] == [["edited"]], 20, "the edited retry")
-                assert retried(recording, redis_url, task).returncode == 0
+                assert retried(recording, redis_url, task, "--again").returncode == 0
                 wait_until(lambda: len(notes(file)) == 2, 20, "the exact retry")
                 assert notes(file)[1]["args"] == [compression, "x" * 3_000]
         file.unlink()
@@ -137,6 +137,8 @@ def test_what_a_colleague_retried_is_told_and_a_revoke_is_no_retry(
         recording.wait_for_state(new, "SUCCESS")
         monkeypatch.setenv("DESKQ_HOME", str(tmp_path / "other"))  # another person's journal knows nothing
         told = retried(recording, redis_url, task, "--dry-run")
+        assert "1 left out: retried before" in told.stderr
+        told = retried(recording, redis_url, task, "--dry-run", "--again")
         assert "it has already been retried" in told.stdout
         kept = retried(recording, redis_url, new, "--dry-run", "--keep-root")
         assert "it was sent by another task" not in kept.stdout

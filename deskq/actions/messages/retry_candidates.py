@@ -217,6 +217,11 @@ def plan_retry(
     )
 
 
+def to_send(candidates: Sequence[Candidate], *, again: bool) -> list[Candidate]:
+    """Return those that a retry sends; ``again``: also those that have been retried before, by anyone."""
+    return [one for one in candidates if one.sendable and (again or not one.earlier)]
+
+
 def grades(candidates: Sequence[Candidate]) -> str:
     """Return "10 exact · 1 stored · 1 rebuilt"."""
     counts = {grade: sum(one.grade is grade for one in candidates) for grade in Grade}

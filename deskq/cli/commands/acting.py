@@ -6,6 +6,7 @@ import argparse
 import contextlib
 import sys
 import time
+from collections.abc import Sequence
 from typing import Any, Final
 
 from deskq.actions.executor import Carrier, Progress
@@ -13,7 +14,7 @@ from deskq.actions.journal.journal import Journal
 from deskq.actions.messages.argument_sources import gather
 from deskq.actions.messages.attendance import targets_of, unattended
 from deskq.actions.messages.call import Call, plan_send
-from deskq.actions.messages.retry_candidates import Candidate, edited, grades, plan_retry, read_json
+from deskq.actions.messages.retry_candidates import Candidate, edited, grades, plan_retry, read_json, to_send
 from deskq.actions.plan import Item, Plan
 from deskq.cli.common import moment_of, plain, profile_of, table
 from deskq.cli.confirming import confirmed, interruptible, say_interrupted
@@ -72,12 +73,14 @@ def retry(options: argparse.Namespace) -> int:
         if len(candidates) != 1:
             raise UserError("--args and --kwargs need exactly one task id.")
         candidates = [edited(candidates[0], options.args or "[]", options.kwargs or "{}")]
-    left_out = [one for one in candidates if not one.sendable]
-    candidates = [one for one in candidates if one.sendable]
-    for one in left_out:
-        print(f"deskq: left out {plain(one.row.uuid)} {plain(one.name)}: {plain(_why(one))}", file=sys.stderr)
+    chosen = to_send(candidates, again=options.again)
+    left_out = _tell_of_left_out(candidates, again=options.again)
+    if candidates and not chosen and not left_out:  # as it shall be: a script may say it again
+        if options.format == "json":
+            print(json_text({"plan": None, "title": "Nothing to retry", "rate": options.rate, "items": []}))
+        return 0
     plan = plan_retry(
-        candidates,
+        chosen,
         profile,
         now=time.time(),
         rate=options.rate,
@@ -85,9 +88,21 @@ def retry(options: argparse.Namespace) -> int:
         crosses=_may_cross(profile, options),
         keep_root=options.keep_root,
     )
-    print(f"deskq: {grades(candidates)}", file=sys.stderr)
+    print(f"deskq: {grades(chosen)}", file=sys.stderr)
     status = _carry_out(plan, profile, options)
     return status or (_FAILED if left_out else 0)
+
+
+def _tell_of_left_out(candidates: Sequence[Candidate], *, again: bool) -> int:
+    """Say which are not sent, and why; returns how many could not be."""
+    unready = [one for one in candidates if not one.sendable]
+    for one in unready:
+        print(f"deskq: left out {plain(one.row.uuid)} {plain(one.name)}: {plain(_why(one))}", file=sys.stderr)
+    before = sum(bool(one.earlier) for one in candidates if one.sendable)
+    if before and not again:
+        them = "them" if before > 1 else "it"
+        print(f"deskq: {before:,} left out: retried before. Add --again to retry {them} again.", file=sys.stderr)
+    return len(unready)
 
 
 def _may_cross(profile: Profile, options: argparse.Namespace) -> bool:

@@ -87,6 +87,7 @@ class RetryOptions(TargetOptions, PacedOptions):
 
     queue: str = string("--queue", "Q", "target queue (default: the original queue)")
     canary: bool = flag("--canary", "try one first; continue if it succeeds")
+    again: bool = flag("--again", "also retry tasks that have been retried before")
     keep_root: bool = flag("--keep-root", "keep the root id of the canvas")
     args: str | None = string_or_none("--args", "JSON", "replace the arguments of a single task (JSON list)")
     kwargs: str | None = string_or_none(

@@ -24,7 +24,16 @@ from PySide6.QtWidgets import (
 
 from deskq import formats
 from deskq.actions.executor import Progress
-from deskq.actions.messages.retry_candidates import Candidate, Grade, edited, grades, plan_retry, retargeted, texts_of
+from deskq.actions.messages.retry_candidates import (
+    Candidate,
+    Grade,
+    edited,
+    grades,
+    plan_retry,
+    retargeted,
+    texts_of,
+    to_send,
+)
 from deskq.actions.plan import tasks_counted
 from deskq.actions.safety import Confirmation, guard_at
 from deskq.errors import UserError
@@ -98,6 +107,8 @@ class RetryDialog(Dialog):
         self.keep_root = QCheckBox("Keep the root id of their canvas")
         self.keep_root.setToolTip("Keeps them grouped with their canvas; the canvas does not wait for them")
         self.keep_root.hide()
+        self.again = QCheckBox("Also those that were retried before")
+        self.again.hide()
         self.rate = QSpinBox()
         self.rate.setRange(0, 100_000)
         self.rate.setValue(200)
@@ -130,6 +141,7 @@ class RetryDialog(Dialog):
         bottom = QHBoxLayout()
         bottom.addWidget(self.canary)
         bottom.addWidget(self.keep_root)
+        bottom.addWidget(self.again)
         bottom.addWidget(self.bar, 1)
         bottom.addStretch(0)
         bottom.addWidget(self.cancel)
@@ -153,6 +165,7 @@ class RetryDialog(Dialog):
         self.table.selectionModel().currentRowChanged.connect(self._current_changed)
         for field in (self.args, self.kwargs):
             field.textEdited.connect(self._edit)
+        self.again.toggled.connect(self._write)
         self._consumers.changed.connect(self._write)
         self._retrying.progress.connect(self._follow)
         self._retrying.ended.connect(self._end)
@@ -161,7 +174,7 @@ class RetryDialog(Dialog):
     @property
     def sendable(self) -> list[Candidate]:
         """What would be sent now."""
-        return [one for one in self._candidates if one.sendable]
+        return to_send(self._candidates, again=self.again.isChecked())
 
     def reject(self) -> None:
         """Esc: stops what runs, else closes."""
@@ -226,17 +239,20 @@ class RetryDialog(Dialog):
         where = f"“{formats.plain(queues[0])}”" if len(queues) == 1 else f"{len(queues)} queues"
         tasks = formats.count(len(sendable), "task")
         what = tasks_counted(len(sendable), sum(one.row.state == "SUCCESS" for one in sendable))
-        title = (
-            f"Retry {what} on {where}" if sendable else "No task can be retried" if self._read_yet else "Retry tasks"
-        )
+        before = sum(bool(one.earlier) for one in self._candidates if one.sendable)
+        none = "Every task was retried before" if before else "No task can be retried"
+        title = f"Retry {what} on {where}" if sendable else none if self._read_yet else "Retry tasks"
         self.heading.setText(f"{title} at {formats.plain(self._profile.name)} ({environment.short})")
         palette = self.heading.palette()
         palette.setColor(self.heading.foregroundRole(), theme.environment_colour(environment))
         self.heading.setPalette(palette)
-        left_out = len(self._candidates) - len(sendable)
+        left_out = sum(not one.sendable for one in self._candidates)
         parts = [grades(self._candidates)] if self._candidates else []
         if left_out:
             parts.append(f"{left_out:,} left out: arguments or queue unknown")
+        if before and not self.again.isChecked():
+            parts.append(f"{before:,} left out: retried before")
+        self.again.setVisible(bool(before) and not self._retrying.running)
         gone = len(self._tasks) - len(self._candidates)
         if self._candidates and gone:
             parts.append(f"{gone:,} no longer in the history")
@@ -272,6 +288,7 @@ class RetryDialog(Dialog):
             return
         self.canary.hide()
         self.keep_root.hide()
+        self.again.hide()
         self.bar.setRange(0, len(plan.items))
         self.bar.show()
         self.go.setEnabled(False)

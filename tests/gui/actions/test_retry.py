@@ -245,6 +245,46 @@ def test_where_the_name_must_be_typed_nothing_goes_without(recorded: Recorded, r
     run(scenario())
 
 
+def test_what_was_retried_before_is_left_out_unless_asked_for(
+    redis_url: str, recorded: Recorded, run: Run, qapp: QApplication
+) -> None:
+    first, second = recorded.add(2, state="failed")
+    for task in (first, second):
+        recorded.tell(task, "received", name="mail.send", args="(1,)", kwargs="{}")
+    recorded.history.commit(NOW)
+    profile = Profile.from_url(redis_url, name="shop", history=recorded.profile.history)
+
+    async def scenario() -> None:
+        async with opened(qapp) as app:
+            app.add(profile)
+            app.window.show()
+            for tasks, shown in (
+                ([first], "Retry 1 task on"),
+                ([first, second], "Retry 1 task on"),
+                ([first, second], "Every task was retried before"),
+            ):
+                await one_retry(app.window.acting.retry("shop", [*tasks], "shop", "emails"), len(tasks), shown)
+
+    async def one_retry(dialog: Any, tasks: int, shown: str) -> None:
+        await until(lambda: dialog.model.rowCount() == tasks)
+        await until(lambda: shown in dialog.heading.text())
+        assert dialog.again.isVisible() is (tasks > 1)
+        again = shown.startswith("Every")
+        if again:
+            assert "2 left out: retried before" in dialog.summary.text()
+            assert not dialog.go.isEnabled()
+            dialog.again.click()
+            assert "Retry 2 tasks on" in dialog.heading.text()
+        await until(dialog.go.isEnabled)
+        dialog.go.click()
+        await until(lambda: f"{'2 tasks' if again else '1 task'} sent" in dialog.message.text(), 20)
+        dialog.reject()
+
+    run(scenario())
+    with redis.Redis.from_url(redis_url) as client:
+        assert client.llen("emails") == 4
+
+
 @pytest.mark.parametrize("keep", [False, True])
 def test_the_root_id_is_kept_only_if_asked(
     keep: bool, redis_url: str, recorded: Recorded, run: Run, qapp: QApplication

@@ -81,6 +81,28 @@ def test_what_somebody_else_retried_since_it_was_shown_is_not_sent_again(history
         assert Carrier(third, profile, journal).run(Confirmation(third.id)).done == 2
 
 
+def test_what_was_retried_before_is_left_out(history: Path, redis_url: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """A script that says the same again sends nothing twice, and that is no failure."""
+    command = ["retry", redis_url, "--history", str(history), "--queue", "q", "--yes"]
+    failures = ["--state", "FAILURE"]
+    publisher = RedisPublisher(Profile.from_url(redis_url))
+    for options, there, said in (
+        ([uuid_of(1)], 1, ""),
+        (failures, 3, "1 left out: retried before. Add --again to retry it again."),
+        (failures, 3, "3 left out: retried before. Add --again to retry them again."),
+        ([*failures, "--format", "json"], 3, "3 left out: retried before."),
+        ([*failures, "--again"], 6, ""),
+    ):
+        assert main([*command, *options]) == 0
+        shown = capsys.readouterr()
+        assert said in shown.err
+        assert ("left out" in shown.err) is bool(said)
+        assert publisher._redis().llen("q") == there
+        if "json" in options:
+            assert json.loads(shown.out)["items"] == []
+    publisher.close()
+
+
 def test_a_retry_that_is_planned_or_was_never_sent(history: Path) -> None:
     profile = Profile.from_url("redis://127.0.0.1:1/0", name="shop", history=str(history))
     running = plan_of(history, profile)
