@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import contextlib
 import json
 from collections.abc import Iterable
@@ -15,6 +14,7 @@ from deskq.brokers.redis.broker import BINDING_KEYS
 from deskq.brokers.redis.connection import client, database_of, translated
 from deskq.profiles import Profile
 from deskq.profiles.transport import RABBITMQ, REDIS
+from deskq.protocol.kombu_envelope import write_envelope
 
 _MOST: Final = 100_000
 """Bindings that are read, at most: those of nodes that were killed remain for an hour, or for ever before kombu 5.7."""
@@ -72,21 +72,14 @@ def _nodes_of(queues: Iterable[str], exchange: str) -> frozenset[str]:
     )
 
 
-def _to_nobody(exchange: str) -> str:
+def _to_nobody(exchange: str) -> bytes:
     """A control message that every node drops unread, as Celery sends it (kombu/pidbox.py, handle_message)."""
     told: dict[str, Any] = {"method": "ping", "arguments": {}, "destination": [f"nobody@{uuid4()}"]}
-    properties = {
-        "body_encoding": "base64",
-        "delivery_mode": 1,
-        "delivery_info": {"exchange": exchange, "routing_key": ""},
-        "delivery_tag": str(uuid4()),
-        "priority": 0,
-    }
-    outer = {
-        "body": base64.b64encode(json.dumps(told).encode()).decode("ascii"),
-        "content-encoding": "utf-8",
-        "content-type": "application/json",
-        "headers": {"clock": 0, "expires": 0},
-        "properties": properties,
-    }
-    return json.dumps(outer)
+    return write_envelope(
+        json.dumps(told).encode(),
+        str(uuid4()),
+        exchange=exchange,
+        routing_key="",
+        headers={"clock": 0, "expires": 0},
+        properties={"delivery_mode": 1, "priority": 0},
+    )

@@ -1,12 +1,10 @@
 """Celery's events: typed values, and the decoding of what a broker delivers into them.
 
-Sources: celery/events/dispatcher.py and celery/worker/request.py (fields of each event),
-kombu/transport/virtual/base.py (the JSON envelope of Redis and other virtual transports).
+Sources: celery/events/dispatcher.py and celery/worker/request.py (fields of each event).
 """
 
 from __future__ import annotations
 
-import base64
 import contextlib
 import json
 import math
@@ -15,6 +13,7 @@ from typing import Annotated, Any, Final
 import msgspec
 
 from deskq.protocol.event_serializers import OTHERS
+from deskq.protocol.kombu_envelope import JSON, read_base64_envelope, read_envelope
 
 MAX_PAYLOAD: Final = 16 * 1024 * 1024
 """Bytes of one delivery above which it is not decoded (Celery's own events are below 64 KiB)."""
@@ -92,26 +91,6 @@ class Event(msgspec.Struct, kw_only=True, gc=False):
     loadavg: list[Annotated[float, msgspec.Meta(ge=0.0, lt=_LARGEST_INTEGER)]] | None = None
 
 
-class _Properties(msgspec.Struct, gc=False):
-    body_encoding: str | None = None
-
-
-class _Envelope(msgspec.Struct, rename={"content_type": "content-type", "content_encoding": "content-encoding"}):
-    body: str
-    content_type: str | None = None
-    content_encoding: str | None = None
-    properties: _Properties = msgspec.field(default_factory=_Properties)
-
-
-class _Base64Envelope(msgspec.Struct, gc=False):
-    """What kombu writes for every event: a base64 body, which msgspec decodes on the way."""
-
-    body: bytes
-    properties: _Properties
-
-
-_decode_base64_envelope = msgspec.json.Decoder(_Base64Envelope).decode
-_decode_envelope = msgspec.json.Decoder(_Envelope).decode
 _decode_events = msgspec.json.Decoder(list[Event] | Event).decode
 _decode_msgpack = msgspec.msgpack.Decoder(list[Event] | Event).decode
 
@@ -131,8 +110,8 @@ def decode_redis_envelope(payload: bytes) -> list[Event]:
     if len(payload) > MAX_PAYLOAD:
         raise MalformedEvent(f"larger than {MAX_PAYLOAD} bytes", payload)
     try:
-        quick = _decode_base64_envelope(payload)
-        if quick.properties.body_encoding == "base64":
+        quick = read_base64_envelope(payload)
+        if quick.is_base64:
             events = _decode_events(quick.body)
             if type(events) is Event and len(quick.body) <= LONGEST_NAME:  # as nearly always
                 return [events]
@@ -146,7 +125,7 @@ def decode_body(body: bytes, content_type: str | None, content_encoding: str | N
     """Return the events in one body; raise MalformedEvent if it is no event, or by a serializer that is not read."""
     if len(body) > MAX_PAYLOAD:
         raise MalformedEvent(f"larger than {MAX_PAYLOAD} bytes", body)
-    if content_type not in (None, "", "application/json"):
+    if content_type not in (None, "", JSON):
         return _decode_other(body, content_type)
     try:
         return _shortened(_decode_events(body), len(body))
@@ -161,7 +140,7 @@ def _decode_other(body: bytes, content_type: str) -> list[Event]:
             return _shortened(_decode_msgpack(body), len(body))
     read = OTHERS.get(content_type)
     if read is None:
-        known = ", ".join(("application/json", *OTHERS))
+        known = ", ".join((JSON, *OTHERS))
         raise MalformedEvent(f"content type {content_type[:100]!r}; read are {known}", body)
     try:
         return _from_values(read(body), len(body))
@@ -176,11 +155,8 @@ def _from_values(decoded: Any, size: int) -> list[Event]:
 
 def _decode_unusual_envelope(payload: bytes) -> list[Event]:
     try:
-        envelope = _decode_envelope(payload)
-        if envelope.properties.body_encoding == "base64":
-            body = base64.b64decode(envelope.body, validate=True)
-        else:
-            body = envelope.body.encode("utf-8", "backslashreplace")
+        envelope = read_envelope(payload)
+        body = envelope.decoded()
     except (msgspec.MsgspecError, ValueError, RecursionError) as error:
         raise MalformedEvent(f"not a kombu envelope: {_short(error)}", payload) from None
     try:

@@ -6,7 +6,6 @@ Protocol 1: everything is in the body (as_task_v1). Other languages send partial
 
 from __future__ import annotations
 
-import base64
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -16,10 +15,10 @@ from typing import Any, Final
 import msgspec
 
 from deskq.protocol import compression
+from deskq.protocol.kombu_envelope import JSON, read_envelope, write_envelope
 from deskq.protocol.task_record import epoch
 
 RETRY_OF: Final = "deskq-retry-of"
-JSON: Final = "application/json"
 EMBED: Final[dict[str, Any]] = {"callbacks": None, "errbacks": None, "chain": None, "chord": None}
 _LONGEST_REPR: Final = 1_024
 _MOST_BYTES: Final = 64 * 1024 * 1024
@@ -93,43 +92,28 @@ def read_redis_message(raw: bytes) -> RawMessage | None:
     if len(raw) > _MOST_BYTES:
         return None
     try:
-        outer = msgspec.json.decode(raw)
-        properties = dict(outer["properties"])
-        body = outer["body"]
-        if properties.get("body_encoding") == "base64":
-            decoded = base64.b64decode(body, validate=True)
-        else:
-            decoded = body.encode("utf-8")
-        headers = outer.get("headers") or {}
-        if not isinstance(headers, dict):
-            return None
-        return RawMessage(
-            decoded, str(outer["content-type"]), str(outer.get("content-encoding") or ""), headers, properties
-        )
-    except (msgspec.MsgspecError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        envelope = read_envelope(raw)
+        body = envelope.decoded()
+    except (msgspec.MsgspecError, ValueError, RecursionError):
         return None
+    headers, properties = envelope.headers or {}, envelope.properties or {}
+    if envelope.properties is None or not isinstance(headers, dict) or not isinstance(properties, dict):
+        return None
+    return RawMessage(body, envelope.content_type or "", envelope.content_encoding or "", headers, properties)
 
 
 def write_redis_message(message: RawMessage, routing_key: str, delivery_tag: str, exchange: str = "") -> bytes:
-    """Return the element to push to a list, with the exchange and the routing key that led there.
-
-    Without an exchange kombu returns an unacked message to the queue that is its routing key, with one to the queues
-    that are bound by then (virtual/base.py, _lookup).
-    """
-    properties = {
-        **message.properties,
-        "body_encoding": "base64",
-        "delivery_tag": delivery_tag,
-        "delivery_info": {"exchange": exchange, "routing_key": routing_key},
-    }
-    outer = {
-        "body": base64.b64encode(message.body).decode("ascii"),
-        "content-encoding": message.content_encoding,
-        "content-type": message.content_type,
-        "headers": dict(message.headers),
-        "properties": properties,
-    }
-    return json.dumps(outer, separators=(",", ":")).encode()
+    """Return the element to push to a list, with the exchange and the routing key that led there."""
+    return write_envelope(
+        message.body,
+        delivery_tag,
+        exchange=exchange,
+        routing_key=routing_key,
+        content_type=message.content_type,
+        content_encoding=message.content_encoding,
+        headers=message.headers,
+        properties=message.properties,
+    )
 
 
 def read_body(message: RawMessage) -> Body | None:

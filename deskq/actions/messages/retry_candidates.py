@@ -23,7 +23,8 @@ from deskq.errors import UserError
 from deskq.history.rows import TaskRow
 from deskq.profiles import Profile
 from deskq.protocol import compression
-from deskq.protocol.message import JSON, Body, RawMessage, new_message, read_body, retry_of, short_repr
+from deskq.protocol.kombu_envelope import JSON
+from deskq.protocol.message import Body, RawMessage, new_message, read_body, retry_of, short_repr
 from deskq.protocol.reprs import parse_repr
 
 _MASK: Final = re.compile(r"(?i)[*•xX]{3,}|[<\[({]?(redacted|filtered|hidden|masked|sensitive|secret)[>\])}]?")

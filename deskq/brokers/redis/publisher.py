@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import contextlib
 import json
 import time
@@ -26,7 +25,8 @@ from deskq.brokers.redis.connection import (
 )
 from deskq.brokers.redis.event_source import channels
 from deskq.profiles import Profile
-from deskq.protocol.message import JSON, RawMessage, write_redis_message
+from deskq.protocol.kombu_envelope import write_envelope
+from deskq.protocol.message import RawMessage, write_redis_message
 
 MARKER: Final = "deskq:sent:"
 MARKER_SECONDS: Final = 86_400
@@ -192,17 +192,15 @@ class RedisPublisher:
         if self._profile.redis.fanout_patterns:
             channel += "/task.multi"
         if events:
-            body = base64.b64encode(json.dumps(events).encode()).decode("ascii")
-            place = {"exchange": self._profile.event_exchange, "routing_key": "task.multi"}
-            properties = {
-                "body_encoding": "base64",
-                "delivery_info": place,
-                "delivery_tag": str(uuid4()),
-                "priority": 0,
-            }
-            outer = {"body": body, "content-encoding": "utf-8", "content-type": JSON, "headers": {}}
+            told = write_envelope(
+                json.dumps(events).encode(),
+                str(uuid4()),
+                exchange=self._profile.event_exchange,
+                routing_key="task.multi",
+                properties={"priority": 0},
+            )
             with contextlib.suppress(redis.RedisError, OSError):
-                self._redis().publish(channel, json.dumps({**outer, "properties": properties}))
+                self._redis().publish(channel, told)
 
     def _encode(self, parcel: Parcel) -> _Encoded:
         """What the script takes. Each queue's message has a tag of its own: two with one tag would share one slot."""

@@ -12,8 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from deskq.actions.messages.decoding import undecodable
+from deskq.protocol.kombu_envelope import JSON
 from deskq.protocol.message import (
-    JSON,
     RETRY_OF,
     Body,
     RawMessage,
