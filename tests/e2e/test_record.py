@@ -276,8 +276,8 @@ def test_tasks_command_lists_what_was_recorded(redis_url: str) -> None:
         recording.wait_for_state(good, "SUCCESS")
         recording.wait_for_state(bad, "FAILURE")
         history = str(recording.history)
-        lines = deskq("tasks", history, "--format", "json").stdout.splitlines()
-        tasks = {task["uuid"]: task for task in map(json.loads, lines)}
+        listed = deskq("tasks", history, "--format", "json").stdout
+        tasks = {task["uuid"]: task for task in json.loads(listed)}
         assert set(tasks) == {good, bad}
         assert list(tasks[good]) == [
             *("uuid", "name", "state", "args", "kwargs", "result", "exception", "traceback", "retries", "queue"),
@@ -289,7 +289,7 @@ def test_tasks_command_lists_what_was_recorded(redis_url: str) -> None:
         assert tasks[bad]["traceback"].startswith("Traceback")
         assert (tasks[good]["runtime_exact"], tasks[bad]["runtime_exact"]) == (True, False)  # only a success tells it
         assert tasks[bad]["runtime"] == pytest.approx(tasks[bad]["finished"] - tasks[bad]["started"])
-        only = deskq("tasks", history, "--state", "FAILURE", "--format", "json", "--limit", "0").stdout
+        only = deskq("tasks", history, "--state", "FAILURE", "--format", "jsonl", "--limit", "0").stdout
         assert [json.loads(line)["uuid"] for line in only.splitlines()] == [bad]
         assert bad in deskq("tasks", history, "--text", "cmd", "--format", "csv").stdout
         table = deskq("tasks", history, "--name", "sample.a*").stdout

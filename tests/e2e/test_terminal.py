@@ -84,7 +84,7 @@ def test_csv_in_a_pipe_holds_no_controls_and_json_the_very_same(hostile_history:
     assert STEERS.sub("", text).count("\n") == text.count("\n")
     (row,) = csv.DictReader(io.StringIO(text))
     assert row["name"] == "n<U+001B>]0;owned<U+0007><U+001B>[2J<U+009B>31m<U+007F>b<U+000D>c\u202ed"
-    text = said("tasks", str(hostile_history), "--format", "json")
+    text = said("tasks", str(hostile_history), "--format", "jsonl")
     assert STEERS.findall(text) == []
     assert json.loads(text)["name"] == f"n{ESCAPE}"
     place = tmp_path / "out.csv"

@@ -14,7 +14,7 @@ from deskq.cli.commands.tasks import say_unreadable
 from deskq.cli.common import history_of, plain
 from deskq.cli.options.history import CheckOptions, CompactOptions, CopyOptions, ExportOptions, InfoOptions
 from deskq.cli.task_filter import filter_of
-from deskq.cli.task_output import WRITERS
+from deskq.cli.task_listing import TASKS
 from deskq.cli.terminal import say_progress
 from deskq.errors import UserError
 from deskq.history.reading.inspection import Description, Progress, as_values, compact, copy_history, describe, problems
@@ -78,10 +78,10 @@ def export(options: ExportOptions) -> int:
     try:
         chosen = filter_of(options, reader)
         if not options.output:
-            WRITERS[options.format](reader.export(chosen), sys.stdout)
+            TASKS.write(reader.export(chosen), options.format, sys.stdout)
         else:
             place = paths.written(options.output)
-            count = _write_whole(place, lambda stream: WRITERS[options.format](reader.export(chosen), stream))
+            count = _write_whole(place, lambda stream: TASKS.write(reader.export(chosen), options.format, stream))
             print(f"{count:,} tasks written to {place}.", file=sys.stderr)
         say_unreadable(reader)
     finally:

@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 import argparse
-import csv
 import sys
-from dataclasses import asdict
+from dataclasses import asdict, fields, replace
 from datetime import datetime
+from typing import Final
 
 from deskq.actions.journal.journal import ActionRow, ItemRow, Journal
 from deskq.actions.resolving import resolve_unknown
 from deskq.actions.steps import undo_plan
 from deskq.actions.undo import doer_of
-from deskq.cli.common import profile_of, table
+from deskq.cli.common import profile_of
+from deskq.cli.listing import Listing
 from deskq.cli.steps import carry_steps, show_steps
 from deskq.errors import UserError
-from deskq.history.cells import safe_cell
-from deskq.plain_text import json_text
 from deskq.profiles import ProfileFile
 
 
@@ -34,11 +33,12 @@ def run(options: argparse.Namespace) -> int:
             return 0
         if options.undo:
             return _undo(journal, options)
-        actions = journal.actions(options.text, options.limit)
+        actions = journal.actions(options.text, options.limit or -1)
         if len(actions) == 1 and actions[0].id == options.text:
-            _print_items(journal.items(actions[0].id), options.format)
+            ITEMS.write(journal.items(actions[0].id), options.format, sys.stdout)
         else:
-            _print_actions(actions, options.format, options.text)
+            empty = "The journal has no such action." if options.text else "The journal is empty."
+            replace(ACTIONS, empty=empty).write(actions, options.format, sys.stdout)
     finally:
         journal.close()
     return 0
@@ -58,37 +58,6 @@ def _profile_named(name: str) -> str:
     raise UserError(f"No saved profile “{name}”. Add --on URL.")
 
 
-def _print_actions(actions: list[ActionRow], form: str, sought: str) -> None:
-    if form == "json":
-        for action in actions:
-            print(json_text(asdict(action)))
-    elif form == "csv":
-        _csv([{**asdict(action), "outcomes": _outcomes(action)} for action in actions])
-    elif actions:
-        rows = [[_time(a.at), a.person, a.profile, _outcomes(a), a.id, a.title] for a in actions]
-        print(table(["TIME", "PERSON", "PROFILE", "OUTCOME", "ID", "ACTION"], rows))
-    else:
-        print("The journal has no such action." if sought else "The journal is empty.")
-
-
-def _print_items(items: list[ItemRow], form: str) -> None:
-    if form == "json":
-        for item in items:
-            print(json_text(asdict(item)))
-    elif form == "csv":
-        _csv([asdict(item) for item in items])
-    else:
-        rows = [[i.outcome, i.grade or "new", i.task, i.queue, i.new_id, i.source, i.words] for i in items]
-        print(table(["OUTCOME", "GRADE", "TASK", "QUEUE", "NEW ID", "RETRY OF", "WORDS"], rows))
-
-
-def _csv(rows: list[dict[str, object]]) -> None:
-    if rows:
-        writer = csv.DictWriter(sys.stdout, list(rows[0]), lineterminator="\n")
-        writer.writeheader()
-        writer.writerows({key: safe_cell(value) for key, value in row.items()} for row in rows)
-
-
 def _outcomes(action: ActionRow) -> str:
     words = ", ".join(f"{count:,} {outcome}" for outcome, count in action.outcomes.items())
     return f"running: {words}" if action.running else words
@@ -96,3 +65,17 @@ def _outcomes(action: ActionRow) -> str:
 
 def _time(moment: float) -> str:
     return datetime.fromtimestamp(moment).astimezone().strftime("%Y-%m-%d %H:%M:%S")
+
+
+ACTIONS: Final = Listing[ActionRow](
+    titles=["TIME", "PERSON", "PROFILE", "OUTCOME", "ID", "ACTION"],
+    cells=lambda one: [_time(one.at), one.person, one.profile, _outcomes(one), one.id, one.title],
+    values=asdict,
+    keys=[field.name for field in fields(ActionRow)],
+)
+ITEMS: Final = Listing[ItemRow](
+    titles=["OUTCOME", "GRADE", "TASK", "QUEUE", "NEW ID", "RETRY OF", "WORDS"],
+    cells=lambda one: [one.outcome, one.grade or "new", one.task, one.queue, one.new_id, one.source, one.words],
+    values=asdict,
+    keys=[field.name for field in fields(ItemRow)],
+)

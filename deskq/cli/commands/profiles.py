@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import getpass
-import json
 import sys
 from dataclasses import replace
+from typing import Final
 
-from deskq.cli.common import plain, table
+from deskq.cli.common import plain
 from deskq.cli.confirming import ask
+from deskq.cli.listing import Listing
 from deskq.cli.options.profiles import (
     AddOptions,
     EditOptions,
@@ -29,6 +30,13 @@ from deskq.profiles.storage.confirmed_code import confirm
 from deskq.profiles.storage.profile_store import find
 
 _FAILED = 1
+PROFILES: Final = Listing[Profile](
+    titles=["NAME", "FOR", "SAFETY", "URL"],
+    cells=lambda one: [one.name, one.environment.short, one.safety.value, one.url],
+    values=lambda one: {**to_values(one), "environment": one.environment.value, "safety": one.safety.value},
+    empty="No profiles yet. Add one with: deskq profiles add NAME URL",
+    keys=("name", "url", "environment", "safety", "history", "result_backend", "schedule_stores"),
+)
 
 
 def list_profiles(options: ListOptions) -> int:
@@ -37,13 +45,7 @@ def list_profiles(options: ListOptions) -> int:
     profiles = file.load()
     for one in file.faulty:
         print(f"Error: {plain(one.reason)}", file=sys.stderr)
-    if options.format == "json":
-        print(json.dumps([to_values(profile) for profile in profiles], indent=2))
-    elif profiles:
-        rows = [[p.name, p.environment.short, p.safety.value, p.url] for p in profiles]
-        print(table(["NAME", "FOR", "SAFETY", "URL"], rows))
-    else:
-        print("No profiles yet. Add one with: deskq profiles add NAME URL")
+    PROFILES.write(profiles, options.format, sys.stdout)
     return 0
 
 

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import sys
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from deskq.cli.commands.schedule_warnings import Warnings, warnings_for
-from deskq.cli.common import plain, table
+from deskq.cli.common import plain
+from deskq.cli.listing import Listing
 from deskq.cli.options.schedules import ExportOptions, ListOptions, NextOptions, ShowOptions
 from deskq.errors import UserError
 from deskq.files.private_files import write_private
@@ -25,10 +25,14 @@ from deskq.schedules.opening import kind_of, open_store, store_urls
 from deskq.schedules.text.descriptions import sentence
 from deskq.schedules.text.toml import entry_to_plain, store_to_toml
 from deskq.schedules.timing.lateness import last_run, late_since
-from deskq.schedules.timing.next_runs import due_since, entry_runs
+from deskq.schedules.timing.next_runs import Run, due_since, entry_runs
 from deskq.schedules.timing.zones import zone_of
 
 _FAILED = 1
+_KEYS: Final = (
+    *("name", "task", "schedule", "args", "kwargs", "options", "enabled", "sentence", "zone", "next_run", "last_run"),
+    *("late_since", "runs", "owner", "origin", "shared_with", "problem", "warnings", "store"),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,11 +66,13 @@ def list_entries(options: ListOptions) -> int:
         now = time.time()
         entries = [(read, entry) for read in found.reads for entry in read.content.entries]
         warnings = warnings_for(found.profile, [entry for _, entry in entries])
-        if options.format == "json":
-            print(json_text([_as_values(read, entry, now, warnings) for read, entry in entries], indent=2))
-        else:
-            rows = [_row(read, entry, now, warnings) for read, entry in entries]
-            print(table(["ON", "NAME", "TASK", "SCHEDULE", "NEXT RUN", "LAST RUN", "OWNER", "STORE", "PROBLEM"], rows))
+        listing = Listing[tuple[Read, Entry]](
+            titles=["ON", "NAME", "TASK", "SCHEDULE", "NEXT RUN", "LAST RUN", "OWNER", "STORE", "PROBLEM"],
+            cells=lambda one: _row(*one, now, warnings),
+            values=lambda one: _as_values(*one, now, warnings),
+            keys=_KEYS,
+        )
+        listing.write(entries, options.format, sys.stdout)
         for read in found.reads:
             for words in (read.content.beat.words, *read.content.warnings):
                 if words:
@@ -97,11 +103,12 @@ def print_next(options: NextOptions) -> int:
         read, (entry,) = entries_named(found.reads, [options.name])
         runs = entry_runs(entry, read.store, after=time.time(), count=options.count)
         zone = read.zone_of(entry)
-        if options.format == "json":
-            print(json.dumps([{"at": _iso(run.at, zone), "mark": run.mark} for run in runs]))
-        else:
+        if options.format == "table":
             for run in runs:
                 print(_iso(run.at, zone) + (f"  {run.mark} by the change of the clock" if run.mark else ""))
+        else:
+            listing = Listing[Run]((), lambda _: (), lambda run: {"at": _iso(run.at, zone), "mark": run.mark})
+            listing.write(runs, options.format, sys.stdout)
     if runs:
         return 0
     reason = entry.problem or ("it is disabled" if not entry.enabled else "its schedule has ended")

@@ -1,4 +1,4 @@
-"""``deskq tasks``: tasks of a history as a table, as JSON lines or as CSV."""
+"""``deskq tasks``: tasks of a history."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import sys
 from deskq.cli.common import history_of
 from deskq.cli.options.reading import TasksOptions
 from deskq.cli.task_filter import filter_of
-from deskq.cli.task_output import WRITERS
+from deskq.cli.task_listing import TASKS
 from deskq.history.reading.reader import HistoryReader
 
 
@@ -16,7 +16,7 @@ def run(options: TasksOptions) -> int:
     reader = HistoryReader(history_of(options.history, options))
     try:
         chosen = filter_of(options, reader)
-        WRITERS[options.format](reader.export(chosen, limit=options.limit or None), sys.stdout)
+        TASKS.write(reader.export(chosen, limit=options.limit or None), options.format, sys.stdout)
         say_unreadable(reader)
     finally:
         reader.close()

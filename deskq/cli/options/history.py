@@ -36,5 +36,5 @@ class CopyOptions(AtHistory):
 class ExportOptions(TaskFilterOptions, AtHistory):
     """See ``deskq history export --help``."""
 
-    format: str = format_choice(FORMATS[1:], "json")
+    format: str = format_choice(FORMATS, "jsonl")
     output: str = string("--output", "FILE", "output file; written completely or not at all")

@@ -15,7 +15,7 @@ from deskq.cli.options.declaring import (
     string,
     string_or_none,
 )
-from deskq.cli.options.shared import ProfileOptions, ReportOptions
+from deskq.cli.options.shared import ListingOptions, ProfileOptions
 
 _PLACE: Final = Exclusive("place", required=True)
 _SOURCE: Final = Exclusive("source", required=True)
@@ -23,7 +23,7 @@ _ANSWER: Final = Exclusive("answer")
 
 
 @dataclass(frozen=True, kw_only=True, eq=False, repr=False)
-class ListOptions(ReportOptions):
+class ListOptions(ListingOptions):
     """See ``deskq profiles list --help``."""
 
 

@@ -17,7 +17,7 @@ from deskq.cli.options.declaring import (
     string,
     string_or_none,
 )
-from deskq.cli.options.shared import ActingOptions, ReportOptions
+from deskq.cli.options.shared import ActingOptions, ListingOptions, ReportOptions
 
 _TIMING: Final = Exclusive("timing")
 
@@ -30,7 +30,7 @@ class StoreOptions:
 
 
 @dataclass(frozen=True, kw_only=True, eq=False, repr=False)
-class ListOptions(ReportOptions, StoreOptions):
+class ListOptions(ListingOptions, StoreOptions):
     """See ``deskq schedules list --help``."""
 
 
@@ -42,7 +42,7 @@ class ShowOptions(ReportOptions, StoreOptions):
 
 
 @dataclass(frozen=True, kw_only=True, eq=False, repr=False)
-class NextOptions(ReportOptions, StoreOptions):
+class NextOptions(ListingOptions, StoreOptions):
     """See ``deskq schedules next --help``."""
 
     name: str = positional("NAME", "the entry's name")

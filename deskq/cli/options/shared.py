@@ -13,8 +13,8 @@ from deskq.protocol.task_states import STATES
 if TYPE_CHECKING:
     from deskq.profiles import Secret
 
-FORMATS: Final = ("table", "json", "csv")
-"""Of a listing: aligned columns, one JSON object a line, or CSV with a line of titles."""
+FORMATS: Final = ("table", "json", "jsonl", "csv")
+"""Of every listing: aligned columns, one JSON array, one JSON object a line, or CSV with a line of titles."""
 REPORT_FORMATS: Final = ("table", "json")
 """Of what is one thing, or a plan and its outcome."""
 NONE: Final[Mapping[str, str]] = MappingProxyType({})

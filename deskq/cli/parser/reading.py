@@ -41,7 +41,7 @@ COMMANDS: Final = (
         "repeated matches any of its values.",
         examples=(
             "deskq tasks shop --filter 'state:FAILURE exception:Timeout runtime:>1'",
-            "deskq tasks shop.sqlite --state FAILURE --format json --limit 0",
+            "deskq tasks shop.sqlite --state FAILURE --format jsonl --limit 0",
         ),
         options="reading:TasksOptions",
         run="tasks:run",

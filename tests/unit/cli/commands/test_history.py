@@ -189,7 +189,7 @@ def test_a_link_to_a_history_is_the_history(path: Path, tmp_path: Path, capsys: 
 
 def listed(capsys: pytest.CaptureFixture[str], *command: str) -> tuple[int, int, str]:
     """Exit status, tasks, and what was said besides."""
-    status = main([*command, "--format", "json"])
+    status = main([*command, "--format", "jsonl"])
     said = capsys.readouterr()
     return status, len(said.out.splitlines()), said.err
 
