@@ -36,6 +36,7 @@ class TableModel(QAbstractTableModel, Generic[R]):
         self._all: list[R] = []
         self._lines: RowOrder[R] = RowOrder([], [], {})
         self._keep: Callable[[R], bool] | None = None
+        self._held = self._behind = False
         names = [column.key for column in self.columns]
         self._sort_column = names.index(sort) if sort is not None else -1
         self._descending = descending
@@ -43,7 +44,18 @@ class TableModel(QAbstractTableModel, Generic[R]):
     def replace(self, rows: Iterable[R]) -> None:
         """Show these rows: emits removals, insertions and changes for what differs, nothing else."""
         self._all = list(rows)
-        self._show()
+        if self._held and self._lines.rows:
+            self._behind = True
+            self._write_over()
+        else:
+            self._show()
+
+    def hold(self, held: bool) -> None:
+        """Leave every row where it is, with what is new of it, until this is over; what a person asks for is shown."""
+        self._held = held
+        if not held and self._behind:
+            self._behind = False
+            self._show()
 
     def keep_only(self, keep: Callable[[R], bool] | None) -> None:
         """Show only the rows that pass; None shows all."""
@@ -109,6 +121,13 @@ class TableModel(QAbstractTableModel, Generic[R]):
         if role == ExactRole:
             return column.exact_text(row)
         return None
+
+    def _write_over(self) -> None:
+        """Show what is new of the rows that are shown; none comes, goes or moves."""
+        before, newest = self._lines, {self._key(row): row for row in self._all}
+        rows = [newest.get(key, row) for key, row in zip(before.keys, before.rows, strict=True)]
+        self._lines = RowOrder(rows, before.keys, before.places)
+        self._announce(before, self._lines)
 
     def _show(self) -> None:
         self._take(change(self._lines, self._arranging().lines(self._all)))

@@ -51,6 +51,10 @@ class ThreadedTableModel(TableModel[R]):
         self._busy = True
         self._tasks.start(self._arrange(), "arranging a table")
 
+    def _write_over(self) -> None:
+        super()._write_over()
+        self.arranged.emit()
+
     async def _arrange(self) -> None:
         try:
             shown = -1

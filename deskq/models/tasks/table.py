@@ -59,15 +59,13 @@ class TasksModel(TaskList):
         self._filter = TaskFilter()
         self._missing: set[int] = set()
         self._following = True
-        self._paused = False
+        self._paused = self._held = False
         self._active = True
-        self._busy = False
-        self._again = False
+        self._busy = self._again = False
         self._fresh = True
         self._loads = 0
-        self._loading = False
+        self._loading = self._reading_rows = False
         self._answers = True
-        self._reading_rows = False
         self._newest = 0
         self._followed_since = time.time()
         self._search: Search | None = None
@@ -153,6 +151,12 @@ class TasksModel(TaskList):
         """Stop or go on following."""
         self._paused = paused
         self.refresh()
+
+    def hold(self, held: bool) -> None:
+        """Leave rows where they are for the moment in which somebody aims at one."""
+        self._held = held
+        if not held:
+            self.refresh()
 
     def set_active(self, active: bool) -> None:
         """A view that is not on screen asks nothing."""
@@ -348,7 +352,7 @@ class TasksModel(TaskList):
             newest=self._newest,
             edge=self.id_at(HEAD - 1) if total > SMALL else 0,
             seen=[self.id_at(row) for row in range(min(first, total), min(last + 1, total))],
-            still=self._paused or not self._following,
+            still=self._paused or self._held or not self._following,
         )
 
     def _apply(self, answer: TaskPage) -> None:
@@ -390,6 +394,7 @@ class TasksModel(TaskList):
         if answer.counts is not None and not (self.counted and answer.counts == self.counts):
             self.counts, self.counted = answer.counts, True
             self.counts_changed.emit(answer.counts)
-        if answer.newer is not None and answer.newer != self.newer:
-            self.newer = answer.newer
-            self.newer_changed.emit(answer.newer)
+        newer = answer.newer if self._paused or not self._following else 0  # it is told where rows stay for long
+        if newer is not None and newer != self.newer:
+            self.newer = newer
+            self.newer_changed.emit(newer)

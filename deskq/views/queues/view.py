@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
-from PySide6.QtCore import QModelIndex, QPoint, Qt, QTimer
+from PySide6.QtCore import QModelIndex, Qt, QTimer
 from PySide6.QtWidgets import QComboBox, QHBoxLayout, QLineEdit, QMenu, QSplitter, QStackedWidget, QVBoxLayout, QWidget
 
 from deskq import formats
@@ -73,8 +73,7 @@ class QueuesView(TablePage):
         self.table.sortByColumn(1, Qt.SortOrder.DescendingOrder)
         self.table.selectionModel().currentRowChanged.connect(self._current_changed)
         self.table.activated.connect(lambda _: self.show_tasks())
-        self.table.setContextMenuPolicy(Qt.ContextMenuPolicy.CustomContextMenu)
-        self.table.customContextMenuRequested.connect(self._menu)
+        self.table.menu = self._menu
         self.drop = TaskDrop(self.table, self._place_of)
         self.empty = EmptyPane("", "")
         self.stack = QStackedWidget()
@@ -231,7 +230,7 @@ class QueuesView(TablePage):
     def _pause_of(self, queue: str) -> Pause | None:
         return self._pauses.get(queue)
 
-    def _menu(self, place: QPoint) -> None:
+    def _menu(self) -> QMenu:
         menu = QMenu(self)
         commands = self.commands()
         menu.addAction("Show tasks of this queue", self.show_tasks)
@@ -241,8 +240,7 @@ class QueuesView(TablePage):
         if verb in commands:
             menu.addAction(BY_KEY[verb].title, commands[verb])
         menu.addAction("Copy row", self.table.copy_rows)
-        menu.aboutToHide.connect(menu.deleteLater)
-        menu.popup(self.table.viewport().mapToGlobal(place))
+        return menu
 
     async def _read_detail(self, name: str) -> None:
         since, until = span_until(self._session.now(), self.span.currentData())

@@ -6,8 +6,8 @@ from collections.abc import Callable, Sequence
 from itertools import chain
 from typing import TYPE_CHECKING, Any
 
-from PySide6.QtCore import QModelIndex, QPoint, Qt, QTimer
-from PySide6.QtWidgets import QSplitter, QStackedWidget, QVBoxLayout, QWidget
+from PySide6.QtCore import QModelIndex, Qt, QTimer
+from PySide6.QtWidgets import QMenu, QSplitter, QStackedWidget, QVBoxLayout, QWidget
 
 from deskq import formats
 from deskq.history.reading.filter_language import filter_text
@@ -61,8 +61,7 @@ class SchedulePane(TablePage):
         self.table.lay_out()
         self.table.setSortingEnabled(True)
         self.table.sortByColumn([c.key for c in columns].index("next"), Qt.SortOrder.AscendingOrder)
-        self.table.setContextMenuPolicy(Qt.ContextMenuPolicy.CustomContextMenu)
-        self.table.customContextMenuRequested.connect(self._menu)
+        self.table.menu = self._menu
         self.table.activated.connect(lambda _: self.edit())
         self.table.selectionModel().currentRowChanged.connect(self._current_changed)
         self.empty = EmptyPane("", "")
@@ -295,13 +294,12 @@ class SchedulePane(TablePage):
         if one.place == self._key:
             self.detail.show_ahead(ahead)
 
-    def _menu(self, place: QPoint) -> None:
+    def _menu(self) -> QMenu:
         menu = schedule_menu(self, self.commands(), may_change=self._may_change)
         chosen = self.selected()
         if chosen and self._may_change:
             self.chips.add_to(menu, chosen, self._dropped)
-        menu.aboutToHide.connect(menu.deleteLater)
-        menu.popup(self.table.viewport().mapToGlobal(place))
+        return menu
 
     def _dropped(self, target: Place, moved: Sequence[tuple[str, Any]], verb: str) -> None:
         """Schedules were dropped on a store, or its name was chosen: preview the copy, and the rest of a move."""

@@ -6,8 +6,8 @@ import time
 from collections.abc import Callable
 from dataclasses import replace
 
-from PySide6.QtCore import QPoint, Qt, QTimer
-from PySide6.QtWidgets import QPushButton, QSplitter, QStackedWidget, QVBoxLayout, QWidget
+from PySide6.QtCore import Qt, QTimer
+from PySide6.QtWidgets import QMenu, QPushButton, QSplitter, QStackedWidget, QVBoxLayout, QWidget
 
 from deskq.actions.journal.task_actions import TaskAction, actions_on_task
 from deskq.errors import UserError
@@ -94,8 +94,7 @@ class TasksView(TablePage):
         self.table.activated.connect(lambda _: self.show_detail())
         self.table.selectionModel().currentRowChanged.connect(self._follow_row)
         self.table.selectionModel().selectionChanged.connect(self._follow_row)
-        self.table.setContextMenuPolicy(Qt.ContextMenuPolicy.CustomContextMenu)
-        self.table.customContextMenuRequested.connect(self._context_menu)
+        self.table.menu = self._menu
         self.model.gaps.changed.connect(self.table.viewport().update)
         self.model.deeds.changed.connect(self._deeds_changed)
         self.model.outdated.connect(self._forget_selection)
@@ -387,9 +386,7 @@ class TasksView(TablePage):
             if shown is None or shown.row.finished is None:
                 self._session.spawn(self._read_detail(self._wanted), "task detail", owner=self)
 
-    def _context_menu(self, place: QPoint) -> None:
+    def _menu(self) -> QMenu:
         task = self.model.task_at(self.table.currentIndex().row())
         links = self.model.deeds.links(task.uuid) if task is not None else {}
-        menu = task_menu(self, self.commands(), links, self.go_to)
-        menu.aboutToHide.connect(menu.deleteLater)
-        menu.popup(self.table.viewport().mapToGlobal(place))
+        return task_menu(self, self.commands(), links, self.go_to)

@@ -10,6 +10,7 @@ from PySide6.QtGui import (
     QAction,
     QBrush,
     QColor,
+    QContextMenuEvent,
     QFontMetrics,
     QHelpEvent,
     QKeySequence,
@@ -36,6 +37,7 @@ from PySide6.QtWidgets import (
 from deskq.formats import plain, tooltip
 from deskq.models.table.columns import Column, ExactRole, GapRole, RowRole
 from deskq.views.widgets import theme, window_state
+from deskq.views.widgets.still_rows import StillRows
 
 ROW_HEIGHT: Final = 1.6
 _SPARK_WIDTH: Final = 72
@@ -195,6 +197,7 @@ class Table(QTableView):
         super().__init__(parent)
         self.columns = columns
         self._name = name
+        self.menu: Callable[[], QMenu] | None = None  # what can be done with the selected rows
         self.copies_rows: Callable[[], None] | None = None  # a model that holds not all of its rows copies otherwise
         self.setItemDelegate(CellDelegate(columns, self))
         self.setShowGrid(False)
@@ -220,6 +223,7 @@ class Table(QTableView):
         header.setDefaultAlignment(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter)
         header.setContextMenuPolicy(Qt.ContextMenuPolicy.CustomContextMenu)
         header.customContextMenuRequested.connect(self._choose_columns)
+        StillRows(self)
 
     def lay_out(self) -> None:
         """Give the columns their widths and places, as they were left; call it when the model is set."""
@@ -243,6 +247,25 @@ class Table(QTableView):
         if not lines and current.isValid() and current.flags() & Qt.ItemFlag.ItemIsSelectable:
             lines = [current.row()]
         return lines
+
+    def open_menu(self, place: QPoint | None = None) -> None:
+        """Open the menu of the selected rows, at a place of the screen or below the current row; none without a row."""
+        if self.menu is not None and self.selected_lines():
+            menu = self.menu()
+            menu.aboutToHide.connect(menu.deleteLater)
+            below = self.visualRect(self.currentIndex()).bottomLeft()
+            menu.popup(place if place is not None else self.viewport().mapToGlobal(below))
+
+    def contextMenuEvent(self, event: QContextMenuEvent) -> None:
+        """A click is meant for the row below it: it selects that one, and beside all rows there is no menu."""
+        if event.reason() != QContextMenuEvent.Reason.Mouse:
+            self.open_menu()
+            return
+        index = self.indexAt(event.pos())
+        if index.isValid() and index.flags() & Qt.ItemFlag.ItemIsSelectable:
+            if not self.selectionModel().isSelected(index):
+                self.selectRow(index.row())
+            self.open_menu(event.globalPos())
 
     def copy_cell(self) -> None:
         """Copy the current cell in full."""

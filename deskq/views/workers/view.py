@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final
 
-from PySide6.QtCore import QModelIndex, QPoint, Qt, QTimer
-from PySide6.QtWidgets import QHBoxLayout, QPushButton, QSplitter, QStackedWidget, QVBoxLayout, QWidget
+from PySide6.QtCore import QModelIndex, Qt, QTimer
+from PySide6.QtWidgets import QHBoxLayout, QMenu, QPushButton, QSplitter, QStackedWidget, QVBoxLayout, QWidget
 
 from deskq import formats
 from deskq.errors import UserError
@@ -169,8 +169,7 @@ class WorkersView(TablePage):
         self.table.setSortingEnabled(True)
         self.table.sortByColumn(0, Qt.SortOrder.AscendingOrder)
         self.table.selectionModel().currentRowChanged.connect(self._current_changed)
-        self.table.setContextMenuPolicy(Qt.ContextMenuPolicy.CustomContextMenu)
-        self.table.customContextMenuRequested.connect(self._menu)
+        self.table.menu = self._menu
         self.empty = EmptyPane("", "")
         self.stack = QStackedWidget()
         self.stack.addWidget(self.table)
@@ -210,7 +209,7 @@ class WorkersView(TablePage):
 
     def tell(self) -> None:
         """Open the menu of what the selected workers can be asked and told, where the current one stands."""
-        self._menu(self.table.visualRect(self.table.currentIndex()).bottomLeft())
+        self.table.open_menu()
 
     def refresh(self) -> None:
         """Read the workers anew, and ask the selected one."""
@@ -267,11 +266,9 @@ class WorkersView(TablePage):
         verb = "does" if len(silent) == 1 else "do"
         self.banner_text.setText(f"{names} {verb} not send task events, so their tasks do not appear here.{reason}")
 
-    def _menu(self, place: QPoint) -> None:
+    def _menu(self) -> QMenu:
         """What the selected workers can be asked, and told where the profile allows it; all, where several are."""
-        menu = worker_menu(self._session.profile, self.selected(), self.control, self)
-        menu.aboutToHide.connect(menu.deleteLater)
-        menu.popup(self.table.viewport().mapToGlobal(place))
+        return worker_menu(self._session.profile, self.selected(), self.control, self)
 
     def _select(self) -> None:
         line = self.model.line_of(self._worker) if self._worker else None

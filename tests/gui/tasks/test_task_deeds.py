@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from PySide6.QtCore import QPoint, Qt
+from PySide6.QtCore import Qt
 from PySide6.QtGui import QAction
 from PySide6.QtWidgets import QApplication, QMenu
 
@@ -89,7 +89,7 @@ def menu_of(view: Any, uuid: str) -> dict[str, QAction]:
         menu.close()
     line = next(n for n in range(view.model.rowCount()) if view.model.task_at(n).uuid == uuid)
     view.table.selectRow(line)
-    view.table.customContextMenuRequested.emit(QPoint(5, 5))
+    view.table.open_menu()
     return {action.text(): action for action in view.findChildren(QMenu)[-1].actions()}
 
 

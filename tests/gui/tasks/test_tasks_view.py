@@ -9,7 +9,7 @@ from functools import partial
 from typing import Any
 
 import pytest
-from PySide6.QtCore import QPoint, Qt
+from PySide6.QtCore import Qt
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QMenu
 
@@ -147,7 +147,7 @@ def test_the_menu_of_a_task(safety: Safety, recorded: Recorded, run: Run, qapp: 
             view: Any = app.window.show_view("shop", "tasks")
             await until(lambda: view.model.rowCount() == 1)
             view.table.selectRow(0)
-            view.table.customContextMenuRequested.emit(QPoint(5, 5))
+            view.table.open_menu()
             (menu,) = [each for each in view.findChildren(QMenu) if each.isVisible()]
             titles = [action.text() for action in menu.actions()]
             menu.close()
