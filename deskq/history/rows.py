@@ -78,8 +78,9 @@ class TaskRow:
 
 @dataclass(frozen=True, slots=True)
 class WorkerRow:
-    """One worker node. ``since``: online or offline since then, by the local clock; ``frequency``: heartbeat, s.
+    """One worker node. ``since``: heard of without a break, or offline, since then; ``frequency``: heartbeat, s.
 
+    ``began``: since when it is online, by the local clock; None where nobody listened as it came, nor did it say.
     ``unknown``: nothing tells whether it is there; ``online`` is False then, and ``since`` its last sign of life.
     """
 
@@ -102,6 +103,7 @@ class WorkerRow:
     duplicate_name: bool = False
     missed: int = 0
     unknown: bool = False
+    began: float | None = None
 
     @property
     def presence(self) -> str:

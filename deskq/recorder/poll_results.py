@@ -56,7 +56,7 @@ class PollApplier:
 
     def _facts_due(self, name: str, now: float) -> bool:
         worker = self._workers.workers[name]
-        again = worker.untold if worker.told is None else FACTS_SECONDS
+        again = worker.untold if worker.told is None or worker.began is None else FACTS_SECONDS
         steered = self._acted.steered + _STEERED_SECONDS
         return not 0 <= now - worker.facts_asked < again or worker.facts_asked < steered <= now
 

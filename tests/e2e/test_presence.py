@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Callable
 
 import pytest
@@ -58,6 +59,18 @@ def test_a_killed_worker_without_heartbeats_is_offline_and_consumes_nothing(redi
         assert row.frequency is None
         queue_until(recording, "celery", lambda row: row.no_consumer and not row.workers)
         recording.wait_for_state(task, "LOST", timeout=20)
+
+
+def test_since_when_a_worker_is_online_that_started_while_nobody_recorded(redis_url: str) -> None:
+    before = time.time()
+    with CeleryWorker(redis_url) as worker:
+        ready = time.time()
+        with Recording(redis_url) as recording:
+            row = worker_until(recording, worker.hostname, "online", 30)
+            began = wait_until(lambda: recording.reader.workers()[0].began, 30, "its own answer")
+            assert began is not None
+            assert before - 1 <= began <= ready + 1
+            assert row.since >= ready
 
 
 def test_rabbitmq_tells_by_itself_where_nobody_may_be_asked(rabbit_vhost_url: str) -> None:

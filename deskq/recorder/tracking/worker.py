@@ -23,7 +23,8 @@ class Worker:
     """One node name. Times are local epoch seconds unless they say otherwise.
 
     ``pids``: its processes and when each was heard last; ``came``: when each was heard first. ``unknown``: nothing
-    tells whether it is there; it is not online then. ``listened``: since when it could be heard.
+    tells whether it is there; it is not online then. ``listened``: since when it could be heard; ``began``: when it
+    came, None if that was not heard and it has not said so.
 
     ``told``: when it last said which queues it consumes, None since it came; ``facts_asked``: when it was asked, and
     ``untold``: after so many seconds it is asked again if it does not say. ``answers``: it has answered, or held its
@@ -58,6 +59,7 @@ class Worker:
     silent_beats: int = 0
     unknown: bool = False
     listened: float = 0.0
+    began: float | None = None
     told: float | None = None
     facts_asked: float = 0.0
     untold: float = 0.0
@@ -123,6 +125,7 @@ class Worker:
             duplicate_name=self.duplicate_name,
             missed=self.missed,
             unknown=self.unknown,
+            began=self.began if self.online else None,
         )
 
 

@@ -59,6 +59,8 @@ class WorkerWatch:
             worker.frequency, worker.unknown, worker.listened = row.frequency, row.unknown, heard
             worker.answers = row.online and row.pool is not None  # only an answer tells of the pool
             self.workers[row.hostname] = worker
+            if row.began is not None:  # it may have been started again since
+                self.changed.add(row.hostname)
 
     @property
     def refusals(self) -> str:
@@ -72,6 +74,7 @@ class WorkerWatch:
         for worker in self.workers.values():
             worker.heard = now if worker.online else worker.heard
             worker.listened, worker.unanswered = now, 0
+            worker.began, worker.untold = None, 0.0
             worker.pids = dict.fromkeys(worker.pids, now)
             worker.came = dict.fromkeys(worker.pids, now)
             worker.base = worker.previous = None
@@ -129,6 +132,8 @@ class WorkerWatch:
             worker.beats.append((event.timestamp, now))
         if not worker.online:
             self._online(worker, now)
+        if event.type == "worker-online":
+            worker.began = now
         if event.sw_ident:
             worker.software = " ".join(part for part in (event.sw_ident, event.sw_ver, event.sw_sys) if part)
         if event.freq is not None and event.freq > 0:
@@ -171,6 +176,9 @@ class WorkerWatch:
                     worker.pool = _pool_name(str(pool.get("implementation", ""))) or worker.pool
                     size = pool.get("max-concurrency")
                     worker.concurrency = size if isinstance(size, int) else worker.concurrency
+                uptime = reply.get("uptime")
+                if isinstance(uptime, (int, float)) and 0 <= uptime <= at:
+                    worker.began = at - uptime
                 self.changed.add(hostname)
         for hostname, reply in queues.items():
             worker = self.workers.get(hostname)
@@ -288,6 +296,7 @@ class WorkerWatch:
 
     def _online(self, worker: Worker, now: float) -> None:
         worker.online, worker.unknown, worker.since, worker.listened = True, False, now, now
+        worker.began = None
         worker.base = worker.previous = None
         _may_consume_others(worker)
         worker.answers, worker.unanswered = False, 0
@@ -301,7 +310,7 @@ class WorkerWatch:
 
     def _pid(self, worker: Worker, pid: int, now: float) -> None:
         if pid != worker.pid and pid not in worker.pids:
-            worker.base = worker.previous = None  # a new process counts from zero
+            worker.base = worker.previous = worker.began = None  # a new process counts from zero
             worker.started = 0
             _may_consume_others(worker)
         worker.pids[pid] = now

@@ -27,7 +27,8 @@ from deskq.views.workers.menu import worker_menu
 
 
 def _state(row: WorkerRow) -> str:
-    since = formats.relative(row.since).removesuffix(" ago")
+    moment = row.began if row.online else row.since
+    since = formats.relative(moment).removesuffix(" ago") if moment is not None else ""
     return f"{row.presence.capitalize()} {since if since != 'now' else ''}".strip()
 
 
@@ -36,7 +37,9 @@ def _exact_state(row: WorkerRow) -> str:
         return (
             f"unknown: last heard from at {formats.exact_time(row.since)}; no heartbeats, or none while it runs tasks"
         )
-    return f"{row.presence} since {formats.exact_time(row.since)}"
+    if row.online and row.began is None:
+        return f"online, since when is unknown; heard from since {formats.exact_time(row.since)}"
+    return f"{row.presence} since {formats.exact_time(row.began or row.since)}"
 
 
 def _load(row: WorkerRow) -> str:
@@ -55,7 +58,7 @@ WORKER_COLUMNS: Final[tuple[Column[WorkerRow], ...]] = (
         "Online or offline, and since when (this machine's clock). Unknown: no heartbeats, or none while it runs "
         "tasks, and no reply",
         _state,
-        lambda row: (row.online, row.unknown, row.since),
+        lambda row: (row.online, row.unknown, (row.began or 0.0) if row.online else row.since),
         width=120,
         exact=_exact_state,
         state=lambda row: {"online": "ONLINE", "offline": "OFFLINE"}.get(row.presence, "waiting"),

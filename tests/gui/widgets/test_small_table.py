@@ -68,6 +68,8 @@ def test_queues_and_workers_with_everything_unknown(qapp: QApplication) -> None:
     assert queues.index(0, 0).data() == "q⟨U+202E⟩<b>"
     assert [queues.index(0, column).data() for column in range(1, 7)] == ["–"] * 6
     assert workers.index(0, 1).data().startswith("Offline")
+    workers.replace([WorkerRow("w", True, 0.0, 0.0)])
+    assert workers.index(0, 1).data() == "Online"
     assert len(testers) == 2
 
 

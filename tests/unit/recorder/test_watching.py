@@ -51,6 +51,45 @@ def test_a_worker_that_falls_silent_is_offline() -> None:
     assert watch.workers["w1"].since == NOW + 60
 
 
+def began(watch: WorkerWatch) -> float | None:
+    return watch.workers["w1"].row().began
+
+
+def test_since_when_a_worker_is_online_is_known_from_itself_alone() -> None:
+    """Not from when it was first heard: it may have run for long, or been started again while nobody listened."""
+    watch = WorkerWatch()
+    watch.worker_event(beat(NOW), NOW)
+    assert began(watch) is None
+    watch.replies({"w1": {"uptime": 7_200}}, {}, NOW + 1)
+    assert began(watch) == NOW - 7_199
+
+    later = WorkerWatch(watch.take_changed())
+    (row,) = later.take_changed()
+    assert (row.online, row.began) == (True, None)
+    later.worker_event(beat(NOW + 1_000), NOW + 1_000)  # in a container a new process has the pid of the old one
+    assert began(later) is None
+    later.replies({"w1": {"uptime": 60}}, {}, NOW + 1_001)
+    assert began(later) == NOW + 941
+
+    later.worker_event(beat(NOW + 1_010, kind="online"), NOW + 1_010)  # killed and started again within its patience
+    assert began(later) == NOW + 1_010
+    later.worker_event(beat(NOW + 1_020, pid=2), NOW + 1_020)
+    assert began(later) is None
+    later.replies({"w1": {"uptime": "9"}}, {}, NOW + 1_021)
+    assert began(later) is None
+    later.check(NOW + 1_100)
+    assert later.workers["w1"].row().presence == "offline"
+
+
+def test_what_was_missed_leaves_unknown_since_when_a_worker_is_online() -> None:
+    watch = WorkerWatch()
+    watch.worker_event(beat(NOW, kind="online"), NOW)
+    watch.worker_event(beat(NOW + 2), NOW + 2)
+    assert began(watch) == NOW
+    watch.deaf_until(NOW + 300)
+    assert began(watch) is None
+
+
 def test_of_who_never_sent_a_heartbeat_silence_says_nothing() -> None:
     watch = WorkerWatch()
     watch.task_event(started(NOW), NOW)
