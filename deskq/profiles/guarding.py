@@ -96,6 +96,21 @@ def left_unguarded(before: Profile, changed: Profile, saved: Iterable[Profile]) 
     )
 
 
+def left_to_others(removed: Profile, saved: Iterable[Profile]) -> str:
+    """Return a sentence where other profiles reach the broker that a profile guards more safely, "" where none does.
+
+    Only a level that refuses, or wants a name typed, is missed. Blocking: looks hosts up.
+    """
+    if not removed.has_broker or level(removed.safety) > level(Safety.ASK_NAME):
+        return ""
+    others = [one for one in saved if one.name != removed.name and holds_on([removed.url], [one], brokers_only=True)]
+    guard = min(others, key=lambda one: level(one.safety), default=None)
+    if guard is None or not lowers_safety(removed, guard):
+        return ""
+    names = ", ".join(f"“{one.name}” ({one.safety.value})" for one in others)
+    return f"“{removed.name}” guards its broker ({removed.safety.value}), which remains within reach of {names}."
+
+
 def holds_on(urls: Iterable[str], saved: Iterable[Profile], *, brokers_only: bool = False) -> list[Hold]:
     """Return which saved profiles guard what these URLs lead to, the safest first. Blocking: looks hosts up.
 

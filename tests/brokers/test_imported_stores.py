@@ -151,7 +151,7 @@ def test_a_schedule_is_added_where_redbeat_looks(
         f"from celery import Celery\napp = Celery('shop')\napp.conf.update({settings!r})\n"
     )
     try:
-        assert main(["profiles", "import", "--app", "shop", "--folder", str(tmp_path)]) == 0
+        assert main(["profiles", "import", "--app", "shop", "--folder", str(tmp_path), "--yes"]) == 0
         add_it = ["schedules", "add", "shop", "--name", "sheets", "--task", "t", "--cron", "0 10 * * *", "--yes"]
         assert main(add_it) == 0
         capsys.readouterr()

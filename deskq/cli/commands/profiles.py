@@ -15,16 +15,16 @@ from deskq.cli.options.profiles import (
     EditOptions,
     ListOptions,
     MoveOptions,
-    NameOptions,
     NewNameOptions,
     PasswordFileOptions,
+    RemoveOptions,
     SetPasswordOptions,
 )
 from deskq.errors import UserError
 from deskq.history.recovery.relocate import save_with_history
 from deskq.profiles import PasswordStore, Profile, ProfileFile, SavedProfiles, Secret, Tls
 from deskq.profiles.fields import BY_PLACE, lowers_safety, problems
-from deskq.profiles.guarding import left_unguarded, lower_than_guarded
+from deskq.profiles.guarding import left_to_others, left_unguarded, lower_than_guarded
 from deskq.profiles.serialization import overridden, to_values
 from deskq.profiles.storage.confirmed_code import confirm
 from deskq.profiles.storage.profile_store import find
@@ -105,14 +105,19 @@ def _agree_to_lower(profile: Profile, saved: SavedProfiles, options: AddOptions 
     _agree(lower_than_guarded(profile, saved.file.guards()), options)
 
 
-def _agree(reason: str, options: AddOptions | EditOptions) -> None:
-    """Ask whether to save all the same, "" for no reason to ask; raises UserError if not."""
+def _agree(
+    reason: str,
+    options: AddOptions | EditOptions | RemoveOptions,
+    question: str = "Save it?",
+    otherwise: str = "Nothing was saved.",
+) -> None:
+    """Ask whether to go on, "" for no reason to ask; raises UserError if not."""
     if not reason or options.yes:
         return
     if not sys.stdin.isatty():
         raise UserError(f"{reason} Add --yes to confirm.")
-    if ask(f"{reason} Save it? [y/N] ").strip().lower() not in ("y", "yes"):
-        raise UserError("Nothing was saved.")
+    if ask(f"{reason} {question} [y/N] ").strip().lower() not in ("y", "yes"):
+        raise UserError(otherwise)
 
 
 def rename(options: NewNameOptions) -> int:
@@ -140,9 +145,14 @@ def move(options: MoveOptions) -> int:
     return 0
 
 
-def remove(options: NameOptions) -> int:
+def remove(options: RemoveOptions) -> int:
     """Remove a profile and its passwords; its history stays."""
-    SavedProfiles(ProfileFile(), PasswordStore()).remove(options.name)
+    saved = SavedProfiles(ProfileFile(), PasswordStore())
+    guards = saved.file.guards()
+    removed = next((one for one in guards if one.name == options.name), None)
+    if removed is not None:
+        _agree(left_to_others(removed, guards), options, "Remove it?", "Nothing was removed.")
+    saved.remove(options.name)
     print(f"Removed “{options.name}”. Its history stays.")
     return 0
 

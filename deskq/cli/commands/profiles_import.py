@@ -11,6 +11,7 @@ from pathlib import Path
 from deskq import paths
 from deskq.cli.commands.profiles import check, saved_profiles, say_if_not_kept
 from deskq.cli.common import plain
+from deskq.cli.confirming import ask
 from deskq.cli.options.profiles import ExportOptions, ImportOptions
 from deskq.errors import UserError
 from deskq.files.private_files import write_private
@@ -22,7 +23,7 @@ from deskq.profiles.storage.profile_store import find
 
 
 def run(options: ImportOptions) -> int:
-    """Say what there is to import, and save it unless it would overwrite something and nobody said yes."""
+    """Say what there is to import, and save it if somebody says yes."""
     try:
         proposals = _proposals(options)
     except UserError as error:
@@ -41,12 +42,10 @@ def run(options: ImportOptions) -> int:
         print("Nothing was saved (--dry-run).")
         return 0
     overwritten = [one.profile.name for one in proposals if one.profile.name in known]
-    if overwritten and not options.yes and not _agreed(overwritten):
-        print("Nothing was saved.")
-        return 1
     saved = saved_profiles(options)
-    lower = [reason for one in proposals if (reason := lower_than_guarded(one.profile, saved.file.guards()))]
-    if lower and not options.yes and not _agreed_to_lower(lower):
+    reasons = [f"This overwrites {', '.join(overwritten)}."] if overwritten else []
+    reasons += [reason for one in proposals if (reason := lower_than_guarded(one.profile, saved.file.guards()))]
+    if not options.yes and not _agreed(reasons, len(proposals)):
         print("Nothing was saved.")
         return 1
     save_all(saved, proposals)
@@ -129,16 +128,12 @@ def _say(proposal: Proposal, saved: Profile | None) -> None:
         print(f"  {plain(line)}")
 
 
-def _agreed(names: Sequence[str]) -> bool:
+def _agreed(reasons: Sequence[str], number: int) -> bool:
+    """Ask, with the reasons to think twice; raises UserError where nobody can be asked."""
     if not sys.stdin.isatty():
-        raise UserError(f"This overwrites {', '.join(names)}. Add --yes, or another --name.")
-    return input(f"Overwrite {', '.join(plain(name) for name in names)}? [y/N] ").strip().lower() in ("y", "yes")
-
-
-def _agreed_to_lower(reasons: Sequence[str]) -> bool:
-    if not sys.stdin.isatty():
-        raise UserError(f"{' '.join(reasons)} Say --yes if that is meant.")
-    return input(f"{plain(' '.join(reasons))} Import them? [y/N] ").strip().lower() in ("y", "yes")
+        raise UserError(" ".join([*reasons, "No terminal to confirm on. Check with --dry-run, then add --yes."]))
+    saving = "Save this profile?" if number == 1 else f"Save these {number} profiles?"
+    return ask(" ".join([*reasons, f"{saving} [y/N] "])).strip().lower() in ("y", "yes")
 
 
 def _split(words: Sequence[str]) -> tuple[list[str], str]:

@@ -55,9 +55,16 @@ class EditOptions(PasswordFileOptions, ProfileOptions):
 
 @dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class NameOptions:
-    """See ``deskq profiles remove --help``."""
+    """Which saved profile is meant."""
 
     name: str = positional("PROFILE", "the profile's name")
+
+
+@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
+class RemoveOptions(NameOptions):
+    """See ``deskq profiles remove --help``."""
+
+    yes: bool = flag("--yes", "remove the guard of a broker without asking")
 
 
 @dataclass(frozen=True, kw_only=True, eq=False, repr=False)
@@ -100,7 +107,7 @@ class ImportOptions(PasswordFileOptions):
     python: str = string("--python", "PATH", "the project's Python (.venv/bin/python in its folder)")
     timeout: float = number("--timeout", "S", "time limit for reading, in seconds (15)", default=15.0)
     name: str = string("--name", "N", "name of the new profile")
-    yes: bool = flag("--yes", "overwrite profiles of the same name without asking", exclusive=_ANSWER)
+    yes: bool = flag("--yes", "save without asking, over profiles of the same name too", exclusive=_ANSWER)
     dry_run: bool = flag("--dry-run", "show what would be saved and save nothing", exclusive=_ANSWER)
 
 

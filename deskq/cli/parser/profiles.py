@@ -44,7 +44,7 @@ COMMANDS: Final = (
         text="Remove a saved profile.",
         more="Its passwords go too; its history stays.",
         examples=("deskq profiles remove shop",),
-        options="profiles:NameOptions",
+        options="profiles:RemoveOptions",
         run="profiles:remove",
     ),
     Command(

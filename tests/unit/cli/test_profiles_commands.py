@@ -127,7 +127,7 @@ def test_export_and_import(saved: SavedProfiles, tmp_path: Path, capsys: pytest.
     assert "bank (new): amqp://h//" in out
     assert [profile.name for profile in saved.load()] == ["shop"]
     assert main(["profiles", "import", str(path)]) == 2  # nobody is there to ask
-    assert "Add --yes" in capsys.readouterr().err
+    assert "This overwrites shop. No terminal to confirm on." in capsys.readouterr().err
     assert main(["profiles", "import", str(path), "--yes"]) == 0
     assert [profile.name for profile in saved.load()] == ["shop", "bank"]
     assert saved.named("shop").password.reveal() == "c4n4ry"
@@ -138,10 +138,55 @@ def test_export_and_import(saved: SavedProfiles, tmp_path: Path, capsys: pytest.
     assert "--name fits one profile only" in capsys.readouterr().err
 
 
+def test_an_import_is_asked_about(
+    saved: SavedProfiles, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "new.toml"
+    path.write_text('[[profile]]\nname = "new"\nurl = "redis://new/0"\n')
+    names = [profile.name for profile in saved.load()]
+    assert main(["profiles", "import", str(path)]) == 2
+    assert "Check with --dry-run, then add --yes." in capsys.readouterr().err
+    monkeypatch.setattr("sys.stdin.isatty", lambda: True, raising=False)
+    asked: list[str] = []
+    for answer, status, more in (("n", 1, []), ("y", 0, ["new"])):
+
+        def answered(question: str, answer: str = answer) -> str:
+            asked.append(question)
+            return answer
+
+        monkeypatch.setattr("builtins.input", answered)
+        assert main(["profiles", "import", str(path)]) == status
+        assert [profile.name for profile in saved.load()] == [*names, *more]
+    assert asked == ["Save this profile? [y/N] "] * 2
+
+
+def test_who_removes_the_guard_of_a_broker_is_asked(
+    saved: SavedProfiles, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Where others reach it, however they spell it; a profile that nothing stands behind goes unasked."""
+    for name, url, safety in (
+        ("prod", "redis://127.0.0.1:6390/0", "read-only"),
+        ("near", "redis://localhost:6390", "ask"),
+        ("alone", "redis://127.0.0.1:6391/0", "ask-name"),
+    ):
+        assert main(["profiles", "add", name, url, "--safety", safety, "--yes"]) == 0
+    assert main(["profiles", "remove", "alone"]) == 0
+    assert main(["profiles", "remove", "prod"]) == 2
+    error = capsys.readouterr().err
+    assert "“prod” guards its broker (read-only), which remains within reach of “near” (ask). Add --yes" in error
+    assert "prod" in {profile.name for profile in saved.load()}
+    monkeypatch.setattr("sys.stdin.isatty", lambda: True, raising=False)
+    monkeypatch.setattr("builtins.input", lambda _: "")
+    assert main(["profiles", "remove", "prod"]) == 2
+    assert main(["profiles", "remove", "near"]) == 0
+    assert main(["profiles", "add", "near", "redis://localhost:6390", "--yes"]) == 0
+    assert main(["profiles", "remove", "prod", "--yes"]) == 0
+
+
 def test_import_of_the_environment(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["profiles", "import", "--env"]) == 2
     monkeypatch.setenv("CELERY_BROKER_URL", "redis://:c4n4ry@h:6380/2")
-    assert main(["profiles", "import", "--env", "--name", "here"]) == 0
+    assert main(["profiles", "import", "--env", "--name", "here", "--yes"]) == 0
     assert "c4n4ry" not in "".join(capsys.readouterr())
     assert SavedProfiles(ProfileFile(), PasswordStore()).named("here").password.reveal() == "c4n4ry"
 
@@ -154,7 +199,7 @@ def test_import_of_an_app_says_its_last_words(tmp_path: Path, capsys: pytest.Cap
     assert error.splitlines()[-1].startswith("deskq: “proj” cannot be imported")
     assert "c4n4ry" not in error
     (tmp_path / "proj.py").write_text("from celery import Celery\napp = Celery('p', broker='redis://:c4n4ry@h/3')")
-    assert main(["profiles", "import", "--app", "proj", "--folder", str(tmp_path)]) == 0
+    assert main(["profiles", "import", "--app", "proj", "--folder", str(tmp_path), "--yes"]) == 0
     assert SavedProfiles(ProfileFile(), PasswordStore()).named("proj").password.reveal() == "c4n4ry"
 
 
@@ -181,7 +226,7 @@ def test_an_import_without_a_keyring_saves_all_and_says_what_it_does_not_keep(
     keyring.set_keyring(NoKeyring())  # type: ignore[no-untyped-call]
     monkeypatch.setenv("CELERY_BROKER_URL", "redis://:c4n4ry@h/0")
     monkeypatch.setenv("REDIS_URL", "redis://:c4n4ry@other/0")
-    assert main(["profiles", "import", "--env"]) == 1
+    assert main(["profiles", "import", "--env", "--yes"]) == 1
     told = capsys.readouterr()
     assert "Saved: h, other" in told.out
     assert told.err.count("The passwords were not kept.") == 1
@@ -218,7 +263,7 @@ def test_a_broker_of_the_environment_that_lacks_something_stops_no_other(
     assert main(["profiles", "import", "--env"]) == 2
     assert "profiles add NAME URL, with the URL from CELERY_BROKER_URL" in capsys.readouterr().err
     monkeypatch.setenv("REDIS_URL", "redis://h:6380/2")
-    assert main(["profiles", "import", "--env"]) == 0
+    assert main(["profiles", "import", "--env", "--yes"]) == 0
     assert "Left out: s:26379. A sentinel URL needs the master's name" in capsys.readouterr().err
     assert [profile.name for profile in ProfileFile().load()] == ["h:6380/2"]
 

@@ -135,7 +135,7 @@ def test_the_apps_own_schedule_is_a_store_that_was_confirmed(
     assert store == f"code:shop?path={tmp_path}/my%20shop"
     assert fate(proposal, "beat_schedule") is Fate.TAKEN
     assert not is_confirmed(store)
-    assert main(["profiles", "import", "--app", "shop", "--folder", str(folder)]) == 0
+    assert main(["profiles", "import", "--app", "shop", "--folder", str(folder), "--yes"]) == 0
     assert is_confirmed(store)  # this person has just let the same code run
     capsys.readouterr()
     assert main(["schedules", "list", "shop/code"]) == 0
@@ -225,7 +225,7 @@ def test_a_python_beside_the_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     )
     monkeypatch.chdir(here)
     given = "../venv/bin/project-python"
-    assert main(["profiles", "import", "--app", "shop", "--folder", "../project", "--python", given]) == 0
+    assert main(["profiles", "import", "--app", "shop", "--folder", "../project", "--python", given, "--yes"]) == 0
     (store,) = ProfileFile().load()[0].schedule_stores
     monkeypatch.chdir("/")
     assert main(["schedules", "list", store]) == 0  # whatever folder deskq is started in
