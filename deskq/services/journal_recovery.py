@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 
-from deskq.actions.journal.journal import Journal
+from deskq.actions.journal.journal import Journal, JournalUnwritable
 
 
 def look_after(journal: Journal) -> list[str]:
@@ -12,8 +12,9 @@ def look_after(journal: Journal) -> list[str]:
 
     Nothing is sent again. A journal that cannot be written stays as it is.
     """
-    if journal.read_only:
+    try:
+        interrupted = journal.recover()
+        journal.forget_old(time.time())
+    except JournalUnwritable:
         return []
-    interrupted = journal.recover()
-    journal.forget_old(time.time())
     return interrupted

@@ -25,7 +25,7 @@ _BUSY_SECONDS: Final = 10.0
 def open_file(path: Path) -> apsw.Connection:
     """Open or make it; raises UserError where it is none of this deskq's, and what SQLite and the disk raise.
 
-    One that is there and cannot be written is opened as it is, to be read.
+    One that is there is opened to be read at least, if it cannot be written or the disk is full.
     """
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     _refuse_newer(path)
@@ -39,6 +39,9 @@ def open_file(path: Path) -> apsw.Connection:
         if not is_read_only(path):
             raise
         return _open_for_reading(path)
+    except (apsw.FullError, apsw.IOError):  # there is no room for the index of the log, which others would share
+        connection.close()
+        return _open_alone(path)
     except BaseException:
         connection.close()
         raise
@@ -57,6 +60,20 @@ def _open_for_reading(path: Path) -> apsw.Connection:
     try:
         if _version(connection, path) != VERSION:
             raise UserError(f"The journal {path} is of an older deskq, and cannot be carried over where it lies.")
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def _open_alone(path: Path) -> apsw.Connection:
+    """Nobody else has it open, or the index of its log would be there: alone SQLite keeps that in memory."""
+    connection = apsw.Connection(str(path))
+    try:
+        connection.set_busy_timeout(int(_BUSY_SECONDS * 1_000))
+        connection.pragma("locking_mode", "exclusive")
+        if _version(connection, path) != VERSION:
+            raise apsw.FullError("there is no space left for a journal")
     except BaseException:
         connection.close()
         raise

@@ -19,7 +19,7 @@ import apsw
 
 from deskq import paths
 from deskq.actions.journal import ages as journal_ages
-from deskq.actions.journal.database import is_read_only, open_file
+from deskq.actions.journal.database import open_file
 from deskq.actions.journal.encoding import as_json, line_of
 from deskq.actions.plan import AnyPlan, Item, Outcome, Plan, StepPlan, Verb
 from deskq.errors import UserError
@@ -70,6 +70,10 @@ class ItemRow:
     at: float
 
 
+class JournalUnwritable(UserError):
+    """Nothing can be written to the journal: it is there to be read."""
+
+
 def journal_path() -> Path:
     """Return where the journal is."""
     return paths.state_dir() / "journal.sqlite"
@@ -80,7 +84,6 @@ class Journal:
 
     def __init__(self, path: Path | None = None) -> None:
         self.path = path or journal_path()
-        self.read_only = is_read_only(self.path)
         self._locks: dict[str, WriterLock] = {}
         try:
             self._connection = open_file(self.path)
@@ -360,7 +363,7 @@ class Journal:
                 raise
             self._connection.execute("COMMIT")
         except apsw.Error as error:
-            raise UserError(f"The journal {self.path} cannot be written: {error}. Free some space.") from None
+            raise JournalUnwritable(f"The journal {self.path} cannot be written: {error}. Free some space.") from None
         except UnicodeEncodeError as error:
             words = error.object.encode(errors="backslashreplace").decode()[:200]
             raise UserError(f"The journal cannot hold “{words}”: it is not text, but half of a character.") from None

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import sys
 from dataclasses import asdict, fields, replace
 from datetime import datetime
 from typing import Final
 
-from deskq.actions.journal.journal import ActionRow, ItemRow, Journal
+from deskq.actions.journal.journal import ActionRow, ItemRow, Journal, JournalUnwritable
 from deskq.actions.resolving import resolve_unknown
 from deskq.actions.steps import undo_plan
 from deskq.actions.undo import doer_of
@@ -23,7 +24,7 @@ def run(options: argparse.Namespace) -> int:
     """Print actions, or the items of one; check unknown items if asked to."""
     journal = Journal()
     try:
-        if not journal.read_only:
+        with contextlib.suppress(JournalUnwritable):
             journal.recover()
         if options.resolve:
             profile = profile_of(options.resolve, options)

@@ -31,6 +31,6 @@ def test_a_journal_that_cannot_be_written_is_left_alone() -> None:
     with closing(Journal()) as journal:
         journal.begin(plan, PROFILE)
     with closing(Journal()) as journal:
-        journal.read_only = True
+        journal._connection.pragma("query_only", True)
         assert look_after(journal) == []
         assert [item.outcome for item in journal.items(plan.id)] == ["planned"]

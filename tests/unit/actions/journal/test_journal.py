@@ -9,6 +9,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 import apsw
@@ -19,8 +20,10 @@ from deskq.actions.plan import Item, Outcome, Plan, Verb
 from deskq.errors import UserError
 from deskq.profiles import Profile
 from deskq.protocol.message import new_message, read_redis_message
+from deskq.services.journal_recovery import look_after
 from tests.support.small_disk import fill, small_file_system
 
+ROOT = Path(__file__).parents[4]
 PROFILE = Profile.from_url("redis://anna:hunter2@h/0", name="shop")
 
 
@@ -210,6 +213,35 @@ def test_what_could_not_be_noted_is_unknown_when_the_plan_ends(journal: Journal)
     assert [item.new_id for item in journal.unknown("shop")] == ["new-0"]
 
 
+@pytest.mark.parametrize("read_only", [False, True])
+def test_what_a_process_left_open_can_be_read_where_nothing_can_be_written(tmp_path: Path, read_only: bool) -> None:
+    """Of its last lines the log alone knows, which has no index once the machine was started again."""
+    with small_file_system(tmp_path / "disk") as disk:
+        program = (
+            "import os\nfrom pathlib import Path\nfrom deskq.actions.journal.journal import Journal\n"
+            "from deskq.actions.plan import Outcome\n"
+            "from tests.unit.actions.journal.test_journal import PROFILE, plan_of\n"
+            f"journal = Journal(Path({str(disk / 'journal.sqlite')!r}))\nplan = plan_of(2)\n"
+            "journal.begin(plan, PROFILE)\njournal.mark(plan.id, [(0, Outcome.SENDING, '')])\nos.kill(os.getpid(), 9)\n"
+        )
+        ran = subprocess.run([sys.executable, "-c", program], cwd=ROOT, check=False)
+        assert ran.returncode == -9
+        if read_only:
+            subprocess.run(["mount", "-o", "remount,ro", str(disk)], check=True)
+        else:
+            (disk / "journal.sqlite-shm").unlink()
+            fill(disk)
+        with closing(Journal(disk / "journal.sqlite")) as journal:
+            assert look_after(journal) == []
+            (left,) = journal.actions()
+            assert not left.running
+            assert [item.outcome for item in journal.items(left.id)] == ["sending", "planned"]
+            assert [item.outcome for item, *_ in journal.items_about(["old-0"])] == ["unknown"]
+            large = Item("x", "mail.send", "emails", new_message("mail.send", "x", ["x" * 100_000], {}, origin="o"))
+            with pytest.raises(UserError, match="cannot be written"):
+                journal.begin(replace(plan_of(1), items=(large,)), PROFILE)
+
+
 def test_a_disk_that_is_full_or_read_only(tmp_path: Path) -> None:
     with small_file_system(tmp_path / "disk") as disk:
         journal = Journal(disk / "journal.sqlite")
@@ -219,6 +251,8 @@ def test_a_disk_that_is_full_or_read_only(tmp_path: Path) -> None:
         with pytest.raises(UserError, match="cannot be written"):
             journal.begin(plan_of(2_000), PROFILE)
         journal.close()
+        with closing(Journal(disk / "journal.sqlite")) as journal:  # nobody has it open, and there is no room
+            assert journal.actions() == []
         ballast.unlink()
         subprocess.run(["mount", "-o", "remount,ro", str(disk)], check=True)
         with closing(Journal(disk / "journal.sqlite")) as journal:
