@@ -1,7 +1,7 @@
 # make demo     see deskq at work, on a broker of its own
-# make test     lint, types, layers, then the tests
-# make versions the tests with the lowest and newest versions of what deskq needs, and in Debian 13 and 14 with
-#               their servers: an hour or more; PART=lowest for one of them, see .ci/versions; the Debians need root
+# make test     lint, types, layers, then the tests, a part of them also with the lowest versions of what deskq needs
+# make test-lowest that part alone
+# make versions the tests with the lowest, with the newest versions, in Debian 13 and 14: hours; PART=lowest for one
 # make soak     the faults of tests/faults again and again, and 20,000 possible histories of a task: many minutes
 # make bench    the benchmarks' figures and their goals; DESKQ_BENCH=short for a tenth of the sizes
 # make pictures the pictures of the README, from the demo
@@ -26,7 +26,7 @@ PICTURES := build/pictures
 pip_install = mkdir -p build $(STAMPS); $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-input $(1) \
 	>build/pip.log 2>&1 || { cat build/pip.log >&2; exit 1; }
 
-.PHONY: help demo test lint versions soak bench pictures package clean
+.PHONY: help demo test test-lowest lint versions soak bench pictures package clean
 
 help:
 	@sed -n '/^# make/s/^# //p' Makefile
@@ -74,8 +74,19 @@ lint: $(STAMPS)/test
 	@$(BIN)/lint-imports >build/layers.log || { cat build/layers.log; exit 1; }
 	@echo "Lint, format, types and layers are in order."
 
-test: lint
+test: lint test-lowest
 	@$(PYTEST) --numprocesses=auto
+
+# A minute: what Celery, kombu, redis, pika and the stores of schedules are called by, with real servers and workers.
+LOWEST_TESTS := $(addprefix tests/unit/,actions/messages brokers protocol/test_message.py schedules/stores schedules/timing) \
+  $(addprefix tests/brokers/,test_control.py test_rabbitmq.py test_real_beat_files.py test_redbeat.py test_redis.py)
+
+$(STAMPS)/lowest: pyproject.toml .ci/lowest $(STAMPS)/test
+	@.ci/lowest $(BIN)/python $(VENV)/lowest
+	@touch $@
+
+test-lowest: $(STAMPS)/lowest
+	@$(VENV)/lowest/bin/python -m pytest --numprocesses=auto --quiet $(LOWEST_TESTS)
 
 PART ?=
 versions:
