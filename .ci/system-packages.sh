@@ -80,9 +80,12 @@ case ${1:-} in
     command -v mariadbd >/dev/null || [ -x /usr/sbin/mariadbd ] || missing+=(mariadb-server)
     # A network of its own, in which packets can be dropped.
     command -v ip >/dev/null || [ "$(uname)" != Linux ] || missing+=(iproute2)
+    # Shells, whose completion is tried.
+    command -v zsh >/dev/null || missing+=(zsh)
+    command -v fish >/dev/null || missing+=(fish)
     if [ ${#missing[@]} = 0 ]; then exit 0; fi
     if ! { can_install && install "${missing[@]}"; }; then
-      echo "The tests that need a server are skipped for want of ${missing[*]}: install these packages to run them."
+      echo "Tests are skipped for want of ${missing[*]}: install these packages to run them."
     fi
     ;;
   *)

@@ -21,6 +21,7 @@ from tests.support.servers import RedisServer
 from tests.unit.history.test_history import NOW, add_task, uuid_of
 
 READING: Final = {
+    "completion",
     "doctor", "history check", "history compact", "history copy", "history export", "history info", "journal",
     "profiles add", "profiles duplicate", "profiles edit", "profiles export", "profiles import", "profiles list",
     "profiles move", "profiles remove", "profiles rename", "profiles set-password", "profiles test", "record", "result",

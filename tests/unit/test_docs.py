@@ -29,7 +29,7 @@ def examples() -> list[str]:
     """Command lines of deskq in the documents, with each alternative of ``info|check`` on its own."""
     found = []
     for text in DOCUMENTS.values():
-        for line in re.findall(r"^deskq\b[^#\n]*", text, re.MULTILINE):
+        for line in re.findall(r"^deskq\b(?:(?! > )[^#\n])*", text, re.MULTILINE):  # what is printed may go into a file
             words = [word.split("|") if re.fullmatch(r"[a-z-]+(\|[a-z-]+)+", word) else [word] for word in line.split()]
             found += [" ".join(choice) for choice in product(*words)]
     return found

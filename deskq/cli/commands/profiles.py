@@ -45,7 +45,10 @@ def list_profiles(options: ListOptions) -> int:
     profiles = file.load()
     for one in file.faulty:
         print(f"Error: {plain(one.reason)}", file=sys.stderr)
-    PROFILES.write(profiles, options.format, sys.stdout)
+    if options.names:
+        print("".join(f"{plain(one.name)}\n" for one in profiles), end="")
+    else:
+        PROFILES.write(profiles, options.format, sys.stdout)
     return 0
 
 

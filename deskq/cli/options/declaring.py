@@ -39,6 +39,11 @@ def positional(metavar: str, help: str) -> str:
     return _argument((), "", metavar=metavar, help=help)
 
 
+def positional_choice(metavar: str, help: str, *, choices: Sequence[str]) -> str:
+    """Return a field for an argument that must be one of a few words."""
+    return _argument((), "", metavar=metavar, choices=tuple(choices), help=help)
+
+
 def optional_positional(metavar: str, help: str, *, exclusive: Exclusive | None = None) -> str:
     """Return a field for an argument that may be left out, "" where it is."""
     return _argument((), "", exclusive, nargs="?", metavar=metavar, help=help)

@@ -26,6 +26,8 @@ _ANSWER: Final = Exclusive("answer")
 class ListOptions(ListingOptions):
     """See ``deskq profiles list --help``."""
 
+    names: bool = flag("--names", "print the names alone, one a line")
+
 
 @dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class PasswordFileOptions:

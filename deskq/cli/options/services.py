@@ -1,11 +1,22 @@
-"""Options of the window, the demo and the recorder."""
+"""Options of the window, the demo, the recorder and the shells' completion."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Final
 
-from deskq.cli.options.declaring import flag, hidden_flag, number, optional_positional, positionals, string
+from deskq.cli.options.declaring import (
+    flag,
+    hidden_flag,
+    number,
+    optional_positional,
+    positional_choice,
+    positionals,
+    string,
+)
 from deskq.cli.options.shared import ProfileOptions
+
+SHELLS: Final = ("bash", "zsh", "fish")
 
 
 @dataclass(frozen=True, kw_only=True, eq=False, repr=False)
@@ -32,3 +43,10 @@ class RecordOptions(ProfileOptions):
 
     profile: str = optional_positional("URL|PROFILE", "a broker's URL or a profile's name")
     child: bool = hidden_flag("--child")
+
+
+@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
+class CompletionOptions:
+    """See ``deskq completion --help``."""
+
+    shell: str = positional_choice("SHELL", ", ".join(SHELLS), choices=SHELLS)

@@ -108,4 +108,16 @@ COMMANDS: Final = (
         run="doctor:run",
         failed="a step failed, or something is an error or a warning",
     ),
+    Command(
+        name="completion",
+        text="Print the script by which a shell completes deskq's commands, options and profiles.",
+        more="Print it again after an update of deskq. The names of profiles are always those that are saved.",
+        examples=(
+            "deskq completion bash > ~/.local/share/bash-completion/completions/deskq",
+            "deskq completion zsh > ~/.zfunc/_deskq     # with fpath+=(~/.zfunc) before compinit in ~/.zshrc",
+            "deskq completion fish > ~/.config/fish/completions/deskq.fish",
+        ),
+        options="services:CompletionOptions",
+        run="completion:run",
+    ),
 )

@@ -21,7 +21,7 @@ from deskq.profiles import PasswordStore, Profile, ProfileFile
 def test_version_and_help_import_next_to_nothing() -> None:
     code = (
         "import sys; from deskq.cli import main\n"
-        "slow = {'PySide6', 'celery', 'kombu', 'redis', 'pika', 'apsw', 'keyring', 'tomlkit'}\n"
+        "slow = {'PySide6', 'celery', 'kombu', 'redis', 'pika', 'apsw', 'keyring', 'tomlkit', 'shtab'}\n"
         "main(['--version'])\n"
         "print(sorted((slow | {'argparse', 'dataclasses', 'deskq.profiles'}) & set(sys.modules)))\n"
         "try: main(['--help'])\n"
