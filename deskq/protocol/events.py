@@ -13,7 +13,7 @@ from typing import Annotated, Any, Final
 import msgspec
 
 from deskq.protocol.event_serializers import OTHERS
-from deskq.protocol.kombu_envelope import JSON, read_base64_envelope, read_envelope
+from deskq.protocol.kombu_envelope import BASE64, JSON, read_base64_envelope, read_envelope
 
 MAX_PAYLOAD: Final = 16 * 1024 * 1024
 """Bytes of one delivery above which it is not decoded (Celery's own events are below 64 KiB)."""
@@ -111,7 +111,7 @@ def decode_redis_envelope(payload: bytes) -> list[Event]:
         raise MalformedEvent(f"larger than {MAX_PAYLOAD} bytes", payload)
     try:
         quick = read_base64_envelope(payload)
-        if quick.is_base64:
+        if quick.properties.body_encoding == BASE64:
             events = _decode_events(quick.body)
             if type(events) is Event and len(quick.body) <= LONGEST_NAME:  # as nearly always
                 return [events]

@@ -13,7 +13,7 @@ from typing import Any, Final
 import msgspec
 
 JSON: Final = "application/json"
-_BASE64: Final = "base64"
+BASE64: Final = "base64"
 
 
 class Envelope(msgspec.Struct, rename={"content_type": "content-type", "content_encoding": "content-encoding"}):
@@ -31,7 +31,7 @@ class Envelope(msgspec.Struct, rename={"content_type": "content-type", "content_
     def decoded(self) -> bytes:
         """Return what the serializer made; raises ValueError where the body is not what it says it is."""
         properties = self.properties
-        if isinstance(properties, dict) and properties.get("body_encoding") == _BASE64:
+        if isinstance(properties, dict) and properties.get("body_encoding") == BASE64:
             return base64.b64decode(self.body, validate=True)
         return self.body.encode("utf-8", "backslashreplace")
 
@@ -43,16 +43,11 @@ class _Properties(msgspec.Struct, gc=False):
 class Base64Envelope(msgspec.Struct, gc=False):
     """What kombu writes for every event: a base64 body, which msgspec decodes on the way.
 
-    It is one only where ``is_base64`` says so; else the bytes of the body are none.
+    It is one only where its ``body_encoding`` is ``BASE64``; else these bytes are not the body's.
     """
 
     body: bytes
     properties: _Properties
-
-    @property
-    def is_base64(self) -> bool:
-        """Was the body base64?"""
-        return self.properties.body_encoding == _BASE64
 
 
 read_base64_envelope: Final = msgspec.json.Decoder(Base64Envelope).decode
@@ -77,7 +72,7 @@ def write_envelope(
     that are bound by then (virtual/base.py, _lookup).
     """
     own = {
-        "body_encoding": _BASE64,
+        "body_encoding": BASE64,
         "delivery_tag": delivery_tag,
         "delivery_info": {"exchange": exchange, "routing_key": routing_key},
     }

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from kombu.connection import Connection
 
-from deskq.protocol.kombu_envelope import JSON, read_base64_envelope, read_envelope, write_envelope
+from deskq.protocol.kombu_envelope import BASE64, JSON, read_base64_envelope, read_envelope, write_envelope
 from deskq.protocol.message import read_redis_message
 
 TEXT = st.text(st.characters(codec="utf-8"), max_size=40)
@@ -38,7 +38,7 @@ def test_what_kombu_writes_is_read(channel: Any, body: bytes) -> None:
     raw = json.dumps(made).encode()
     found = read_envelope(raw)
     assert (found.decoded(), read_base64_envelope(raw).body) == (body, body)
-    assert read_base64_envelope(raw).is_base64
+    assert read_base64_envelope(raw).properties.body_encoding == BASE64
     assert (found.content_type, found.content_encoding) == ("application/x-python-serialize", "binary")
     assert (found.headers, found.properties) == ({"id": "i"}, made["properties"])
 
@@ -101,4 +101,4 @@ def test_a_body_that_is_no_base64() -> None:
     with pytest.raises(msgspec.MsgspecError):
         read_base64_envelope(json.dumps({"body": "!!", "properties": {"body_encoding": "base64"}}).encode())
     quick = read_base64_envelope(json.dumps({"body": "YWJj", "properties": {}}).encode())
-    assert not quick.is_base64
+    assert quick.properties.body_encoding is None
