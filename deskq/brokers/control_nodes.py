@@ -11,7 +11,8 @@ from uuid import uuid4
 
 from deskq.brokers.ports import BrokerError
 from deskq.brokers.redis.broker import BINDING_KEYS
-from deskq.brokers.redis.connection import client, database_of, translated
+from deskq.brokers.redis.connection import database_of
+from deskq.brokers.redis.link import linked
 from deskq.profiles import Profile
 from deskq.profiles.transport import RABBITMQ, REDIS
 from deskq.protocol.kombu_envelope import write_envelope
@@ -45,7 +46,7 @@ def _on_redis(profile: Profile) -> ControlNodes:
     options, exchange = profile.redis, f"{profile.control_exchange}.pidbox"
     bindings = f"{options.global_keyprefix}{BINDING_KEYS}{exchange}"
     channel = f"{options.fanout_prefix.replace('{db}', str(database_of(profile)))}{exchange}"
-    with translated(profile), contextlib.closing(client(profile)) as server:
+    with linked(profile) as server:
         members: list[bytes] = []
         for member in server.sscan_iter(bindings, count=1_000):
             members.append(member)

@@ -36,7 +36,7 @@ def connection_number(profile: Profile) -> int | None:
     """
     if not profile.transport.numbers_connections:
         return None
-    from deskq.brokers.redis.connection import connection_number as number_of_redis
+    from deskq.brokers.redis.link import connection_number as number_of_redis
 
     return number_of_redis(profile)
 

@@ -16,12 +16,12 @@ from deskq.profiles.urls import (
     REDBEAT_SENTINELS,
     REDIS_SCHEMES,
     SENTINEL_SCHEMES,
+    SOCKET_SCHEMES,
     alternative_urls,
 )
 
 _PORTS: Final = {"redis": 6379, "sentinel": 26379, "amqp": 5672, "postgresql": 5432, "mysql": 3306}
 _TLS_PORTS: Final = {"amqps": 5671}
-_SOCKETS: Final = frozenset({"redis+socket", "unix"})
 _DIALECTS: Final = {"postgres": "postgresql", "mariadb": "mysql"}
 _PREFIXES: Final = re.compile(r"(?:redbeat:|django-celery-beat:|(?:sqla|sqlalchemy|db)\+)")
 _BEAT_FILE: Final = "celerybeat-schedule:"
@@ -80,7 +80,7 @@ def _places(url: str) -> list[Place]:
         parts = urlsplit(url)
     except ValueError:  # nothing can be reached by it
         return []
-    if scheme in _SOCKETS:
+    if scheme in SOCKET_SCHEMES:
         return [Place("redis socket", _path(unquote(parts.path)), spaces=_databases(None, parts.query))]
     if scheme in REDIS_SCHEMES:
         host, port = _server(url)

@@ -11,6 +11,8 @@ from deskq.errors import UserError
 REDIS_SCHEMES: Final = frozenset(
     {"redis", "rediss", "valkey", "valkeys", "sentinel", "redis+socket", "unix", "redis+sentinel"}
 )
+SOCKET_SCHEMES: Final = frozenset({"redis+socket", "unix"})
+"""Of them those whose path is a socket of this machine."""
 AMQP_SCHEMES: Final = frozenset({"amqp", "amqps", "pyamqp", "librabbitmq"})
 OTHER_SCHEMES: Final = frozenset(
     {

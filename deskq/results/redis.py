@@ -6,9 +6,8 @@ from dataclasses import replace
 from typing import Any, Final
 from urllib.parse import parse_qs, urlsplit
 
-import redis
-
-from deskq.brokers.redis.connection import client, translated
+from deskq.brokers.redis.connection import translated
+from deskq.brokers.redis.link import RedisLink
 from deskq.profiles import Profile
 from deskq.results.record import MOST_BYTES, RAW_BYTES, ResultRecord, decode_meta
 
@@ -28,7 +27,7 @@ class RedisResults:
         bare = url.partition("?")[0] if prefix else url
         self._profile = replace(profile, name=f"{profile.name}: results", url=bare, password=profile.result_password)
         self._prefix = prefix
-        self._client: redis.Redis | None = None
+        self._link = RedisLink(self._profile)
 
     @property
     def place(self) -> str:
@@ -39,9 +38,7 @@ class RedisResults:
         """See ResultStore."""
         key = f"{self._prefix}{KEY}{task_id}"
         with translated(self._profile):
-            if self._client is None:
-                self._client = client(self._profile)
-            pipeline = self._client.pipeline(transaction=False)
+            pipeline = self._link.client().pipeline(transaction=False)
             pipeline.strlen(key)
             pipeline.getrange(key, 0, MOST_BYTES)
             pipeline.pttl(key)
@@ -54,7 +51,4 @@ class RedisResults:
 
     def close(self) -> None:
         """See ResultStore."""
-        if self._client is not None:
-            self._client.close()
-            self._client.connection_pool.disconnect()
-            self._client = None
+        self._link.close()

@@ -15,7 +15,7 @@ from deskq.actions.resolving import resolve_unknown
 from deskq.actions.safety import Confirmation
 from deskq.actions.steps import StepCarrier
 from deskq.actions.workers.abort import AbortDoer, plan_abort, stored_states
-from deskq.brokers.redis import connection as redis_connection
+from deskq.brokers.redis import link as redis_link
 from deskq.profiles import Profile
 from deskq.results import database as database_store
 from tests.support.lossy_middle import LossyMiddle
@@ -28,7 +28,7 @@ TASK = "sample.abortable"
 
 @pytest.fixture(autouse=True)
 def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(redis_connection, "ANSWER_SECONDS", 1.0)
+    monkeypatch.setattr(redis_link, "ANSWER_SECONDS", 1.0)
     monkeypatch.setattr(database_store, "ANSWER_SECONDS", 2)
 
 

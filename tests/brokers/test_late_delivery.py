@@ -18,7 +18,7 @@ from deskq.actions.plan import Outcome
 from deskq.actions.resolving import resolve_unknown
 from deskq.actions.safety import Confirmation
 from deskq.brokers.opening import open_publisher
-from deskq.brokers.redis import connection as redis_connection
+from deskq.brokers.redis import link as redis_link
 from deskq.brokers.redis.publisher import MARKER
 from deskq.profiles import Profile
 from deskq.protocol.message import read_redis_message
@@ -33,7 +33,7 @@ SEND = b"EVALSHA"
 
 @pytest.fixture(autouse=True)
 def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(redis_connection, "ANSWER_SECONDS", 1.0)
+    monkeypatch.setattr(redis_link, "ANSWER_SECONDS", 1.0)
 
 
 @pytest.fixture

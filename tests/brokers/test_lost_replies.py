@@ -17,7 +17,7 @@ from deskq.actions.resolving import resolve_unknown
 from deskq.actions.safety import Confirmation
 from deskq.actions.schedule_edit import ScheduleDoer, plan_changes
 from deskq.actions.steps import StepCarrier, undo_plan
-from deskq.brokers.redis import connection as redis_connection
+from deskq.brokers.redis import link as redis_link
 from deskq.profiles import Profile
 from deskq.schedules.diff import Change
 from deskq.schedules.model import Entry, Interval, ScheduleStore
@@ -37,7 +37,7 @@ PROFILE = Profile.from_url(HERE, name="shop")
 
 @pytest.fixture(autouse=True)
 def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(redis_connection, "ANSWER_SECONDS", 1.0)
+    monkeypatch.setattr(redis_link, "ANSWER_SECONDS", 1.0)
     monkeypatch.setattr(databases, "ANSWER_SECONDS", 5)
     monkeypatch.setattr(databases, "LOCK_SECONDS", 1)
 

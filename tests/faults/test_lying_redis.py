@@ -15,8 +15,8 @@ import pytest
 
 from deskq.brokers.ports import BrokerError, ConnectionLost
 from deskq.brokers.publishing import Parcel
-from deskq.brokers.redis import connection as redis_connection
 from deskq.brokers.redis import event_source as redis_events
+from deskq.brokers.redis import link as redis_link
 from deskq.brokers.redis.broker import RedisBroker
 from deskq.brokers.redis.event_source import RedisEventSource
 from deskq.brokers.redis.publisher import RedisPublisher
@@ -109,7 +109,7 @@ def test_a_list_of_too_many_elements_is_refused_before_there_is_room_made_for_it
 
 
 def test_drop_by_drop_is_an_answer_that_does_not_come(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(redis_connection, "ANSWER_SECONDS", 0.5)
+    monkeypatch.setattr(redis_link, "ANSWER_SECONDS", 0.5)
 
     def drip(server: LyingServer, connection: socket.socket) -> None:
         server.send(connection, b"$100000\r\n")

@@ -20,7 +20,7 @@ from deskq.actions.executor import Carrier
 from deskq.actions.journal.journal import Journal
 from deskq.actions.messages.call import Call, plan_send
 from deskq.actions.safety import Confirmation
-from deskq.brokers.redis import connection as redis_connection
+from deskq.brokers.redis import link as redis_link
 from deskq.brokers.redis import publisher as redis_publishing
 from deskq.profiles import Profile
 from tests.support.installed_servers import redis_binary
@@ -75,7 +75,7 @@ class Publisher(redis_publishing.RedisPublisher):
 
 def main(journal: Path) -> None:
     """Print how many messages there are, of how many ids, how often the script ran, and what the journal says."""
-    redis_connection.ANSWER_SECONDS = 2.0  # type: ignore[misc]
+    redis_link.ANSWER_SECONDS = 2.0  # type: ignore[misc]
     ip("link", "set", "lo", "up")
     command = _SERVER.format(there=THERE, binary=redis_binary(), port=PORT)
     server = subprocess.Popen(["unshare", "-n", "sh", "-c", command], stdout=subprocess.DEVNULL, cwd=journal.parent)

@@ -13,8 +13,9 @@ import redis
 from redis.exceptions import MovedError, NoPermissionError
 
 from deskq.brokers.ports import Binding, QueueSample, Server, is_task_queue
-from deskq.brokers.redis.connection import client, refuse_cluster, server_facts, translate, translated
+from deskq.brokers.redis.connection import refuse_cluster, server_facts, translate, translated
 from deskq.brokers.redis.event_source import RedisEventSource
+from deskq.brokers.redis.link import RedisLink
 from deskq.brokers.redis.ready_messages import WaitingMessages
 from deskq.errors import UserError
 from deskq.profiles import Profile
@@ -36,7 +37,7 @@ class RedisBroker:
 
     def __init__(self, profile: Profile) -> None:
         self._profile = profile
-        self._client: redis.Redis | None = None
+        self._link = RedisLink(profile)
         self._cursor = 0
         self._exchanges: set[str] = set()
         self._passing: set[str] = set()
@@ -163,10 +164,7 @@ class RedisBroker:
 
     def close(self) -> None:
         """See Broker."""
-        if self._client is not None:
-            self._client.close()
-            self._client.connection_pool.disconnect()
-            self._client = None
+        self._link.close()
 
     def _note(self, what: str, replies: Sequence[Any]) -> None:
         """Keep the first refusal among the replies to one question, or that there is none any more."""
@@ -179,9 +177,7 @@ class RedisBroker:
                 return
 
     def _redis(self) -> redis.Redis:
-        if self._client is None:
-            self._client = client(self._profile)
-        return self._client
+        return self._link.client()
 
     def _key(self, name: str) -> str:
         return self._profile.redis.global_keyprefix + name

@@ -1,4 +1,4 @@
-"""Connections to Redis and Valkey: how to open one, and its failures as sentences that say what to do."""
+"""What a connection to Redis or Valkey tells: facts of the server, and failures as sentences that say what to do."""
 
 from __future__ import annotations
 
@@ -7,31 +7,17 @@ import socket
 import ssl
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
-from urllib.parse import parse_qsl, unquote, urlsplit
+from urllib.parse import parse_qsl, urlsplit
 
 import redis
-from redis.backoff import NoBackoff
-from redis.connection import AbstractConnection
 from redis.exceptions import AskError, ClusterCrossSlotError, ClusterDownError, NoPermissionError
-from redis.retry import Retry
 
-from deskq.brokers.failover import first_of
 from deskq.brokers.ports import BrokerError, ConnectionLost, PermissionRefused, Refused, TlsFailed, login_refused
-from deskq.brokers.redis.replies import (
-    AskingRedis,
-    BoundedConnection,
-    BoundedTlsConnection,
-    BoundedUnixConnection,
-    UnlikeRedis,
-)
-from deskq.brokers.redis.sentinels import master_of
-from deskq.brokers.tls import tls_context, tls_sentence
+from deskq.brokers.redis.replies import UnlikeRedis
+from deskq.brokers.tls import tls_sentence
 from deskq.profiles import Profile
-from deskq.system import reset_when_closed
+from deskq.profiles.urls import SOCKET_SCHEMES
 
-CONNECT_SECONDS: Final = 5.0
-ANSWER_SECONDS: Final = 10.0
-_SOCKETS: Final = frozenset({"redis+socket", "unix"})
 _CLUSTER: Final = (
     "{} is a node of a Redis Cluster, which kombu's transport for Redis does not support: Celery cannot keep its "
     "queues there. Use a single server, or sentinels."
@@ -40,77 +26,9 @@ REFUSED_IN_SCRIPT: Final = ("can't run this command", "ACL failure in script")
 """What Redis 6 and 7, and 8 and Valkey, say to a script whose user may not run one of its commands."""
 
 
-def connection_class(profile: Profile) -> tuple[type[AbstractConnection], dict[str, Any]]:
-    """Return the class and the arguments of a connection. Nothing is ever tried twice behind our back."""
-    arguments: dict[str, Any] = {
-        "socket_connect_timeout": CONNECT_SECONDS,
-        "socket_timeout": ANSWER_SECONDS,
-        "retry": Retry(NoBackoff(), 0),
-        "protocol": 2,
-    }
-    if len(profile.alternatives()) > 1:
-        profile = first_of(profile, _answering)
-    url = urlsplit(profile.url.partition(";")[0])
-    if url.username:
-        arguments["username"] = unquote(url.username)
-    if profile.password:
-        arguments["password"] = profile.password.reveal()
-    if profile.scheme in _SOCKETS:
-        arguments["path"] = unquote(url.path)
-        arguments["db"] = database_of(profile)
-        arguments["redis_connect_func"] = _named
-        return BoundedUnixConnection, arguments
-    arguments["socket_keepalive"] = True
-    arguments["redis_connect_func"] = _connected
-    arguments["db"] = database_of(profile)
-    if profile.scheme in ("sentinel", "redis+sentinel"):
-        arguments["host"], arguments["port"] = master_of(profile, arguments)
-    else:
-        arguments["host"], arguments["port"] = url.hostname or "127.0.0.1", url.port or 6379
-    if profile.scheme in ("rediss", "valkeys"):
-        tls = profile.tls
-        tls_context(profile)  # says which file is wrong; redis-py then makes its own
-        arguments |= {
-            "ssl_cert_reqs": "required" if tls.verify else "none",
-            "ssl_check_hostname": tls.verify,
-            "ssl_ca_certs": tls.ca,
-            "ssl_certfile": tls.certificate,
-            "ssl_keyfile": tls.key,
-        }
-        return BoundedTlsConnection, arguments
-    return BoundedConnection, arguments
-
-
-def _answering(profile: Profile) -> Profile:
-    """Return the profile if its broker takes a connection; raises BrokerError."""
-    with translated(profile):
-        kind, arguments = connection_class(profile)
-        connection = kind(**arguments)
-        try:
-            connection.connect()
-        finally:
-            connection.disconnect()
-    return profile
-
-
-def _connected(connection: AbstractConnection) -> None:
-    """A connection that is given up shall not deliver its commands afterwards."""
-    line: Any = connection._sock  # redis-py has no public way to it, nor an option
-    reset_when_closed(line)
-    _named(connection)
-
-
-def _named(connection: AbstractConnection) -> None:
-    """Log in and tell the server who this is, where the user may: redis-py gives up a connection that may not."""
-    connection.on_connect()
-    with contextlib.suppress(redis.ResponseError):
-        connection.send_command("CLIENT", "SETNAME", "deskq")
-        connection.read_response()
-
-
 def database_of(profile: Profile) -> int:
     """Return the number of the database that the profile's URL names, 0 where it names none."""
-    if profile.scheme in _SOCKETS:  # its path is the socket
+    if profile.scheme in SOCKET_SCHEMES:  # its path is the socket
         query = dict(parse_qsl(urlsplit(profile.url.partition(";")[0]).query))
         return database((query.get("virtual_host") or query.get("db") or "").strip("/"))
     last = profile.url.split(";")[-1]
@@ -124,13 +42,6 @@ def database(text: str) -> int:
     if not text.isdigit():
         raise BrokerError(f"“{text}” is not a database number. End the URL like redis://host:6379/0.")
     return int(text)
-
-
-def client(profile: Profile) -> redis.Redis:
-    """Return a client with at most one connection, not yet open."""
-    kind, arguments = connection_class(profile)
-    pool = redis.ConnectionPool(connection_class=kind, max_connections=1, **arguments)
-    return AskingRedis(connection_pool=pool)
 
 
 def server_facts(server: redis.Redis) -> dict[str, str]:
@@ -151,18 +62,6 @@ def server_facts(server: redis.Redis) -> dict[str, str]:
     role = "slave" if told.get("role") in ("replica", "slave") else told.get("role", "")
     product = "valkey" if told.get("server") == "valkey" else "redis"
     return {f"{product}_version": told.get("version", ""), "redis_mode": told.get("mode", ""), "role": role}
-
-
-def connection_number(profile: Profile) -> int | None:
-    """Return the number that the server gives a new connection, None where the user may not know it."""
-    with translated(profile), contextlib.closing(client(profile)) as server:
-        try:
-            number: Any = server.execute_command("CLIENT", "ID")
-        except redis.ResponseError:  # NOPERM, or older than Redis 5
-            return None
-        finally:
-            server.connection_pool.disconnect()
-    return number if isinstance(number, int) else None
 
 
 def refuse_cluster(facts: Mapping[str, str], profile: Profile) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import re
 from dataclasses import dataclass
 from typing import Any, Final
@@ -10,7 +9,8 @@ from typing import Any, Final
 import redis
 
 from deskq.brokers.ports import BrokerError, Refused
-from deskq.brokers.redis.connection import connection_class, place_of, translated
+from deskq.brokers.redis.connection import place_of, translated
+from deskq.brokers.redis.link import connected
 from deskq.profiles import Profile
 
 _ASK_SECONDS: Final = 1.0
@@ -66,11 +66,5 @@ def ending(profile: Profile, before: ServerStart, *, behind: bool) -> str:
 
 
 def _ask(profile: Profile) -> ServerStart:
-    kind, arguments = connection_class(profile)
-    connection = kind(**arguments | {"socket_connect_timeout": _ASK_SECONDS, "socket_timeout": _ASK_SECONDS})
-    try:
-        connection.connect()
+    with connected(profile, socket_connect_timeout=_ASK_SECONDS, socket_timeout=_ASK_SECONDS) as connection:
         return server_start_of(connection)
-    finally:
-        with contextlib.suppress(redis.RedisError, OSError):
-            connection.disconnect()

@@ -16,8 +16,9 @@ from redis.exceptions import NoPermissionError
 
 from deskq.brokers.ports import ConnectionLost, Loss
 from deskq.brokers.read_stall import ReadStallClock
-from deskq.brokers.redis.connection import CONNECT_SECONDS, connection_class, database_of, translate, translated
+from deskq.brokers.redis.connection import database_of, translate, translated
 from deskq.brokers.redis.disconnect_reason import ServerStart, ending, server_start_of
+from deskq.brokers.redis.link import CONNECT_SECONDS, connection_class
 from deskq.brokers.redis.replies import MOST_BYTES, UnlikeRedis, check_announced
 from deskq.profiles import Profile
 from deskq.protocol.events import Event, decode_redis_envelope

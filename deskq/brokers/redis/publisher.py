@@ -17,13 +17,13 @@ from deskq.brokers.ports import BrokerError
 from deskq.brokers.publishing import Answer, Parcel, sent_events
 from deskq.brokers.redis.connection import (
     REFUSED_IN_SCRIPT,
-    client,
     refuse_cluster,
     server_facts,
     translate,
     translated,
 )
 from deskq.brokers.redis.event_source import channels
+from deskq.brokers.redis.link import RedisLink
 from deskq.profiles import Profile
 from deskq.protocol.kombu_envelope import write_envelope
 from deskq.protocol.message import RawMessage, write_redis_message
@@ -84,7 +84,7 @@ class RedisPublisher:
 
     def __init__(self, profile: Profile) -> None:
         self._profile = profile
-        self._client: redis.Redis | None = None
+        self._link = RedisLink(profile)
         self._sha = ""
         self._run = ""
         self._channel = channels(profile)[0]  # what is wrong with the profile is told before anything leaves
@@ -114,7 +114,7 @@ class RedisPublisher:
             self.close()
             self._given_up.update(parcel.id for parcel in parcels)
             answers = self._again(parcels, encoded, run, str(translate(error, self._profile)))
-        if self._client is not None:
+        if self._link.is_open:
             self._tell(sent_events(parcels, answers, time.time()))
         return answers
 
@@ -159,11 +159,7 @@ class RedisPublisher:
 
     def close(self) -> None:
         """See Publisher."""
-        if self._client is not None:
-            with contextlib.suppress(redis.RedisError, OSError):
-                self._client.close()
-                self._client.connection_pool.disconnect()
-            self._client = None
+        self._link.close()
 
     def _be_connected(self) -> None:
         """Before anything leaves: a connection that ended while it was idle is opened again. Raises BrokerError."""
@@ -241,10 +237,9 @@ class RedisPublisher:
         return self._profile.redis.global_keyprefix + name
 
     def _redis(self) -> redis.Redis:
-        if self._client is None:
-            self._client = client(self._profile)
+        if not self._link.is_open:
             self._sha = self._run = ""
-        return self._client
+        return self._link.client()
 
 
 def _run_of(server: redis.Redis) -> str:

@@ -5,10 +5,11 @@ redis-py waits anew after every byte, keeps whatever comes, and hands a reply of
 
 from __future__ import annotations
 
+import contextlib
 import re
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 import redis
@@ -213,6 +214,18 @@ class AskingRedis(redis.Redis):
     def pipeline(self, transaction: bool = True, shard_hint: Any = None) -> _Pipeline:
         """See redis.Redis."""
         return _Pipeline(self.connection_pool, self.response_callbacks, transaction, shard_hint)
+
+
+def client_of(kind: type[AbstractConnection], arguments: Mapping[str, Any]) -> AskingRedis:
+    """Return a client with at most one connection, not yet open."""
+    return AskingRedis(connection_pool=redis.ConnectionPool(connection_class=kind, max_connections=1, **arguments))
+
+
+def close_client(client: redis.Redis) -> None:
+    """Close the connection of such a client; never raises."""
+    with contextlib.suppress(redis.RedisError, OSError):
+        client.close()
+        client.connection_pool.disconnect()
 
 
 def _name(command: Any) -> str:

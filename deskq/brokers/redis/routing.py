@@ -6,13 +6,12 @@ pattern; those of direct and fanout exchanges look the same, and a fanout's queu
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Iterable
 from typing import Any, Final, NamedTuple
 
 from deskq.brokers.ports import BrokerError
 from deskq.brokers.redis.broker import BINDING_KEYS
-from deskq.brokers.redis.connection import client, translated
+from deskq.brokers.redis.link import linked
 from deskq.brokers.routing import Route, sentence
 from deskq.profiles import Profile
 
@@ -31,10 +30,9 @@ class Bound(NamedTuple):
 def find_route(profile: Profile, exchange: str, routing_key: str, kinds: frozenset[str]) -> Route:
     """Return the queues that kombu would put it on; raises BrokerError where there are none, or it is not certain."""
     name = profile.redis.global_keyprefix + BINDING_KEYS + exchange
-    with translated(profile), contextlib.closing(client(profile)) as server:
+    with linked(profile) as server:
         count: Any = server.scard(name)
         members: Any = server.smembers(name) if count <= _MOST_BINDINGS else ()
-        server.connection_pool.disconnect()
     if count > _MOST_BINDINGS:
         raise BrokerError(
             f"The exchange “{exchange}” has {count:,} bindings, too many to look through. Name the queue."

@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 import redis
 
 from deskq.brokers.ports import BrokerError, ConnectionLost, PermissionRefused, Refused
-from deskq.brokers.redis.replies import AskingRedis, BoundedConnection, UnlikeRedis
+from deskq.brokers.redis.replies import BoundedConnection, UnlikeRedis, client_of, close_client
 from deskq.profiles import Profile
 
 _OPTIONS: Final = ("socket_connect_timeout", "socket_timeout", "retry", "protocol")
@@ -77,12 +77,11 @@ def master_of(profile: Profile, options: Mapping[str, Any]) -> tuple[str, int]:
 
 
 def _masters(host: str, port: int, asked: Mapping[str, Any]) -> Mapping[str, Mapping[str, Any]]:
-    pool = redis.ConnectionPool(connection_class=BoundedConnection, max_connections=1, host=host, port=port, **asked)
-    server = AskingRedis(connection_pool=pool)
+    server = client_of(BoundedConnection, {**asked, "host": host, "port": port})
     try:
         found: Any = server.sentinel_masters()
     finally:
-        pool.disconnect()
+        close_client(server)
     if not all(isinstance(state, dict) for state in found.values()):
         raise UnlikeRedis("an answer to SENTINEL MASTERS of another type")
     masters: Mapping[str, Mapping[str, Any]] = found

@@ -13,7 +13,8 @@ from deskq.brokers.ports import Broker, BrokerError
 from deskq.brokers.rabbitmq.broker import RabbitBroker
 from deskq.brokers.rabbitmq.connection import refuses_transient
 from deskq.brokers.rabbitmq.management import Management
-from deskq.brokers.redis.connection import client, server_facts, translated
+from deskq.brokers.redis.connection import server_facts
+from deskq.brokers.redis.link import linked
 from deskq.doctor.advice.rabbitmq import TRANSIENT
 from deskq.doctor.advice.unacked import HeldEtas, read_etas
 from deskq.doctor.advice.workers import STALL_SECONDS, Idler
@@ -77,14 +78,9 @@ class RedisFacts:
 
 def read_redis(profile: Profile) -> RedisFacts:
     """INFO memory, and the unacked messages: reads only."""
-    server = client(profile)
-    try:
-        with translated(profile):
-            facts = server_facts(server)  # without INFO nothing of its memory is known
-            held = read_etas(server, profile.redis.global_keyprefix + profile.redis.unacked_key)
-    finally:
-        server.close()
-        server.connection_pool.disconnect()
+    with linked(profile) as server:
+        facts = server_facts(server)  # without INFO nothing of its memory is known
+        held = read_etas(server, profile.redis.global_keyprefix + profile.redis.unacked_key)
     return RedisFacts(
         str(facts.get("maxmemory_policy", "")),
         int(facts.get("used_memory") or 0),

@@ -17,11 +17,11 @@ from deskq.brokers.rabbitmq.connection import translate as rabbitmq_sentence
 from deskq.brokers.redis.connection import translate as redis_sentence
 from deskq.profiles import Profile, Tls
 from deskq.profiles.transport import OTHER, REDIS
+from deskq.profiles.urls import SOCKET_SCHEMES
 
 RESOLVE_SECONDS: Final = 5.0
 CONNECT_SECONDS: Final = 5.0
 PORTS: Final = {"amqps": 5671, "amqp": 5672, "pyamqp": 5672, "librabbitmq": 5672, "sentinel": 26379}
-_SOCKETS: Final = ("redis+socket", "unix")
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +47,7 @@ class Handshake:
 
 def places(profile: Profile) -> list[Place]:
     """Return where the profile's broker, or each of its sentinels, listens; none if its URL names no place."""
-    if profile.scheme in _SOCKETS:
+    if profile.scheme in SOCKET_SCHEMES:
         return [Place(path=unquote(urlsplit(profile.url).path))]
     default = PORTS.get(profile.scheme.rpartition("+")[2], 6379 if profile.transport is REDIS else 0)
     found = []

@@ -11,9 +11,10 @@ import redis
 from deskq.brokers.ports import BrokerError, PermissionRefused, Server
 from deskq.brokers.redis.alarms import alarm_of
 from deskq.brokers.redis.broker import BINDING_KEYS
-from deskq.brokers.redis.connection import ANSWER_SECONDS, connection_class, refuse_cluster, server_facts, translated
+from deskq.brokers.redis.connection import refuse_cluster, server_facts, translated
 from deskq.brokers.redis.event_source import RedisEventSource, channels
-from deskq.brokers.redis.replies import AskingRedis
+from deskq.brokers.redis.link import ANSWER_SECONDS, connection_class
+from deskq.brokers.redis.replies import client_of, close_client
 from deskq.doctor.connection.probes import Outcome
 from deskq.doctor.observed import Observed
 from deskq.doctor.versions import is_older
@@ -36,8 +37,7 @@ class RedisSteps:
         with translated(self._profile):
             kind, arguments = connection_class(self._profile)
             self._database = int(arguments.get("db", 0))
-            pool = redis.ConnectionPool(connection_class=kind, max_connections=1, **{**arguments, "db": 0})
-            self._client = AskingRedis(connection_pool=pool)
+            self._client = client_of(kind, {**arguments, "db": 0})
             with contextlib.suppress(redis.exceptions.NoPermissionError):  # then it knows who asks
                 self._client.ping()
         user = arguments.get("username")
@@ -129,8 +129,7 @@ class RedisSteps:
     def close(self) -> None:
         """See ServerSteps."""
         if self._client is not None:
-            self._client.close()
-            self._client.connection_pool.disconnect()
+            close_client(self._client)
             self._client = None
 
     def _may_info(self) -> bool:

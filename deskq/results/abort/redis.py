@@ -11,7 +11,7 @@ from typing import Any, Final
 
 import redis
 
-from deskq.brokers.redis.connection import client, translate, translated
+from deskq.brokers.redis.connection import translate, translated
 from deskq.errors import UserError
 from deskq.results.abort import port as aborting
 from deskq.results.abort.port import Marked
@@ -39,9 +39,7 @@ class RedisMarker(RedisResults):
         key = f"{self._prefix}{KEY}{task_id}"
         for _ in range(aborting.TRIES):
             with translated(self._profile):
-                if self._client is None:
-                    self._client = client(self._profile)
-                pipeline = self._client.pipeline(transaction=False)
+                pipeline = self._link.client().pipeline(transaction=False)
                 pipeline.getrange(key, 0, MOST_BYTES)
                 pipeline.pttl(key)
                 raw, left = pipeline.execute()
@@ -50,9 +48,8 @@ class RedisMarker(RedisResults):
                 return found
             value = json.dumps(aborting.meta_of(task_id, found))
             try:
-                done: Any = self._client.eval(
-                    _SET_IF, 1, key, raw, value, _milliseconds(expires, left if raw else None)
-                )
+                lives = _milliseconds(expires, left if raw else None)
+                done: Any = self._link.client().eval(_SET_IF, 1, key, raw, value, lives)
             except (redis.RedisError, OSError) as error:
                 return self._looked_again(task_id, error)
             if done:

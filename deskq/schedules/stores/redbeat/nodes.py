@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Any, Final, Protocol
@@ -11,7 +10,8 @@ from urllib.parse import urlsplit
 import redis
 from redis.crc import REDIS_CLUSTER_HASH_SLOTS, key_slot
 
-from deskq.brokers.redis.connection import client, place_of
+from deskq.brokers.redis.connection import place_of
+from deskq.brokers.redis.link import RedisLink
 from deskq.profiles import Profile
 from deskq.schedules.model import StoreError
 
@@ -33,20 +33,15 @@ class OneServer:
     """See Nodes: a Redis, or the master that sentinels name."""
 
     def __init__(self, profile: Profile) -> None:
-        self._profile = profile
-        self._client: redis.Redis | None = None
+        self._link = RedisLink(profile)
 
     def at(self, key: bytes) -> redis.Redis:
         """See Nodes."""
-        if self._client is None:
-            self._client = client(self._profile)
-        return self._client
+        return self._link.client()
 
     def close(self) -> None:
         """See Nodes."""
-        if self._client is not None:
-            _close(self._client)
-        self._client = None
+        self._link.close()
 
 
 class ClusterNodes:
@@ -56,7 +51,7 @@ class ClusterNodes:
         self._profile = profile.alternatives()[0]
         self._startup = profile
         self._owners: list[tuple[int, int, str]] = []
-        self._clients: dict[str, redis.Redis] = {}
+        self._links: dict[str, RedisLink] = {}
 
     def at(self, key: bytes) -> redis.Redis:
         """See Nodes. The slots are asked for once for each opening."""
@@ -68,19 +63,20 @@ class ClusterNodes:
             raise StoreError(
                 f"No node of the cluster at {place_of(self._startup)} serves slot {slot}. Check its nodes."
             )
-        if place not in self._clients:
-            self._clients[place] = client(self._at_place(place))
-        return self._clients[place]
+        if place not in self._links:
+            self._links[place] = RedisLink(self._at_place(place))
+        return self._links[place].client()
 
     def close(self) -> None:
         """See Nodes."""
-        for each in self._clients.values():
-            _close(each)
-        self._clients.clear()
+        for each in self._links.values():
+            each.close()
+        self._links.clear()
         self._owners = []
 
     def _slots(self) -> list[tuple[int, int, str]]:
-        seed = client(self._startup)
+        link = RedisLink(self._startup)
+        seed = link.client()
         try:
             seed.set_response_callback("CLUSTER SLOTS", lambda reply, **_: reply)
             host = str(seed.connection_pool.connection_kwargs["host"])
@@ -92,7 +88,7 @@ class ClusterNodes:
                 f"{place_of(self._startup)} is not a Redis Cluster. Name the store like redbeat:redis://host:6379/0."
             ) from None
         finally:
-            _close(seed)
+            link.close()
         return [(int(first), int(last), _place(node, host)) for first, last, node, *_ in reply]
 
     def _at_place(self, place: str) -> Profile:
@@ -120,9 +116,3 @@ def _place(node: Sequence[Any], asked: str) -> str:
     host = node[0].decode() if isinstance(node[0], bytes) else str(node[0] or "")
     host = asked if host in _ANYWHERE else host
     return f"[{host}]:{int(node[1])}" if ":" in host else f"{host}:{int(node[1])}"
-
-
-def _close(server: redis.Redis) -> None:
-    with contextlib.suppress(redis.RedisError, OSError):
-        server.close()
-        server.connection_pool.disconnect()

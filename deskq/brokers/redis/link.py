@@ -1,0 +1,155 @@
+"""The one way to open and to close a connection to Redis and Valkey."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from typing import Any, Final
+from urllib.parse import unquote, urlsplit
+
+import redis
+from redis.backoff import NoBackoff
+from redis.connection import AbstractConnection
+from redis.retry import Retry
+
+from deskq.brokers.failover import first_of
+from deskq.brokers.redis.connection import database_of, translated
+from deskq.brokers.redis.replies import (
+    BoundedConnection,
+    BoundedTlsConnection,
+    BoundedUnixConnection,
+    client_of,
+    close_client,
+)
+from deskq.brokers.redis.sentinels import master_of
+from deskq.brokers.tls import tls_context
+from deskq.profiles import Profile
+from deskq.profiles.urls import SOCKET_SCHEMES
+from deskq.system import reset_when_closed
+
+CONNECT_SECONDS: Final = 5.0
+ANSWER_SECONDS: Final = 10.0
+
+
+def connection_class(profile: Profile) -> tuple[type[AbstractConnection], dict[str, Any]]:
+    """Return the class and the arguments of a connection. Nothing is ever tried twice behind our back."""
+    arguments: dict[str, Any] = {
+        "socket_connect_timeout": CONNECT_SECONDS,
+        "socket_timeout": ANSWER_SECONDS,
+        "retry": Retry(NoBackoff(), 0),
+        "protocol": 2,
+    }
+    if len(profile.alternatives()) > 1:
+        profile = first_of(profile, _answering)
+    url = urlsplit(profile.url.partition(";")[0])
+    if url.username:
+        arguments["username"] = unquote(url.username)
+    if profile.password:
+        arguments["password"] = profile.password.reveal()
+    if profile.scheme in SOCKET_SCHEMES:
+        arguments["path"] = unquote(url.path)
+        arguments["db"] = database_of(profile)
+        arguments["redis_connect_func"] = _named
+        return BoundedUnixConnection, arguments
+    arguments["socket_keepalive"] = True
+    arguments["redis_connect_func"] = _connected
+    arguments["db"] = database_of(profile)
+    if profile.scheme in ("sentinel", "redis+sentinel"):
+        arguments["host"], arguments["port"] = master_of(profile, arguments)
+    else:
+        arguments["host"], arguments["port"] = url.hostname or "127.0.0.1", url.port or 6379
+    if profile.scheme in ("rediss", "valkeys"):
+        tls = profile.tls
+        tls_context(profile)  # says which file is wrong; redis-py then makes its own
+        arguments |= {
+            "ssl_cert_reqs": "required" if tls.verify else "none",
+            "ssl_check_hostname": tls.verify,
+            "ssl_ca_certs": tls.ca,
+            "ssl_certfile": tls.certificate,
+            "ssl_keyfile": tls.key,
+        }
+        return BoundedTlsConnection, arguments
+    return BoundedConnection, arguments
+
+
+def _answering(profile: Profile) -> Profile:
+    """Return the profile if its broker takes a connection; raises BrokerError."""
+    with translated(profile), connected(profile):
+        return profile
+
+
+def _connected(connection: AbstractConnection) -> None:
+    """A connection that is given up shall not deliver its commands afterwards."""
+    line: Any = connection._sock  # redis-py has no public way to it, nor an option
+    reset_when_closed(line)
+    _named(connection)
+
+
+def _named(connection: AbstractConnection) -> None:
+    """Log in and tell the server who this is, where the user may: redis-py gives up a connection that may not."""
+    connection.on_connect()
+    with contextlib.suppress(redis.ResponseError):
+        connection.send_command("CLIENT", "SETNAME", "deskq")
+        connection.read_response()
+
+
+class RedisLink:
+    """A client with one connection, opened when it is first needed. After ``close`` another use opens it again.
+
+    For one thread at a time. Its commands raise what redis-py does: see :func:`translated`.
+    """
+
+    def __init__(self, profile: Profile) -> None:
+        self._profile = profile
+        self._client: redis.Redis | None = None
+
+    @property
+    def is_open(self) -> bool:
+        """Is there a client, whose connection may have ended?"""
+        return self._client is not None
+
+    def client(self) -> redis.Redis:
+        """Return the client; raises BrokerError, and what redis-py does, where a server must be found first."""
+        if self._client is None:
+            self._client = client_of(*connection_class(self._profile))
+        return self._client
+
+    def close(self) -> None:
+        """Close the connection; never raises."""
+        if self._client is not None:
+            close_client(self._client)
+            self._client = None
+
+
+@contextlib.contextmanager
+def linked(profile: Profile) -> Iterator[redis.Redis]:
+    """A client for a few questions; what fails is raised as a BrokerError."""
+    link = RedisLink(profile)
+    try:
+        with translated(profile):
+            yield link.client()
+    finally:
+        link.close()
+
+
+@contextlib.contextmanager
+def connected(profile: Profile, **changed: Any) -> Iterator[AbstractConnection]:
+    """A bare connection, open; ``changed``: of its arguments. Raises what redis-py does."""
+    kind, arguments = connection_class(profile)
+    connection = kind(**arguments | changed)
+    try:
+        connection.connect()
+        yield connection
+    finally:
+        with contextlib.suppress(redis.RedisError, OSError):
+            connection.disconnect()
+
+
+def connection_number(profile: Profile) -> int | None:
+    """Return the number that the server gives a new connection, None where the user may not know it."""
+    with linked(profile) as server:
+        try:
+            number: Any = server.execute_command("CLIENT", "ID")
+        except redis.ResponseError:  # NOPERM, or older than Redis 5
+            return None
+    return number if isinstance(number, int) else None
