@@ -17,7 +17,7 @@ class ExitStatus(IntEnum):
 
 
 MEANINGS: Final = {
-    ExitStatus.DONE: "done",
+    ExitStatus.DONE: "done, or nothing was left to do",
     ExitStatus.FAILED: "done in part or not at all, or the answer is no",
     ExitStatus.UNUSABLE: "not possible as asked: a wrong option, a refusal, an unreachable broker",
     ExitStatus.UNKNOWN: "the outcome of a change is unknown",

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from deskq.cli.common import plain, profile_of
+from deskq.cli.exit_status import ExitStatus
 from deskq.cli.options.reading import DoctorOptions
 from deskq.doctor.advice.general import examine
 from deskq.doctor.connection.steps import examine_connection
@@ -60,7 +61,7 @@ def _report(profile: Profile, examination: Iterator[Step | Finding], form: str, 
             "ok": fine,
         }
         print(json_text(report, indent=2))
-    return 0 if fine else 1
+    return ExitStatus.DONE if fine else ExitStatus.FAILED
 
 
 def _lines(one: Step | Finding) -> list[str]:

@@ -12,6 +12,7 @@ from typing import TextIO
 from deskq import paths
 from deskq.cli.commands.tasks import say_unreadable
 from deskq.cli.common import history_of, plain
+from deskq.cli.exit_status import ExitStatus
 from deskq.cli.options.history import CheckOptions, CompactOptions, CopyOptions, ExportOptions, InfoOptions
 from deskq.cli.task_filter import filter_of
 from deskq.cli.task_listing import TASKS
@@ -53,7 +54,7 @@ def check(options: CheckOptions) -> int:
         print(set_aside_and_salvage(path.resolve(), _progress("salvaged")))
         return 0
     print(f"To salvage it into a new file and keep the damaged one: deskq history check --salvage {path}")
-    return 1
+    return ExitStatus.FAILED
 
 
 def compact_file(options: CompactOptions) -> int:

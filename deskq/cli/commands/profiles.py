@@ -9,6 +9,7 @@ from typing import Final
 
 from deskq.cli.common import plain
 from deskq.cli.confirming import ask
+from deskq.cli.exit_status import ExitStatus
 from deskq.cli.listing import Listing
 from deskq.cli.options.profiles import (
     AddOptions,
@@ -29,7 +30,6 @@ from deskq.profiles.serialization import overridden, to_values
 from deskq.profiles.storage.confirmed_code import confirm
 from deskq.profiles.storage.profile_store import find
 
-_FAILED = 1
 PROFILES: Final = Listing[Profile](
     titles=["NAME", "FOR", "SAFETY", "URL"],
     cells=lambda one: [one.name, one.environment.short, one.safety.value, one.url],
@@ -212,4 +212,4 @@ def say_if_not_kept(passwords: PasswordStore, *profiles: Profile) -> int:
     words = not_kept(passwords, *profiles)
     if words:
         print(f"deskq: {plain(words)}", file=sys.stderr)
-    return _FAILED if words else 0
+    return ExitStatus.FAILED if words else ExitStatus.DONE

@@ -46,8 +46,7 @@ def run(options: ImportOptions) -> int:
     reasons = [f"This overwrites {', '.join(overwritten)}."] if overwritten else []
     reasons += [reason for one in proposals if (reason := lower_than_guarded(one.profile, saved.file.guards()))]
     if not options.yes and not _agreed(reasons, len(proposals)):
-        print("Nothing was saved.")
-        return 1
+        raise UserError("Nothing was saved.")
     save_all(saved, proposals)
     print(f"Saved: {', '.join(plain(proposal.profile.name) for proposal in proposals)}")
     return say_if_not_kept(saved.passwords, *(proposal.profile for proposal in proposals))

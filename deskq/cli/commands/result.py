@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict
 
 from deskq.cli.common import plain, profile_of
+from deskq.cli.exit_status import ExitStatus
 from deskq.cli.options.reading import ResultOptions
 from deskq.plain_text import json_text
 from deskq.results.opening import open_results
@@ -28,4 +29,4 @@ def run(options: ResultOptions) -> int:
         for key, value in asdict(record).items():
             if value not in (None, "", b"") and key not in ("raw", "arguments_are_reprs"):
                 print(f"{key:<10} " + "\n           ".join(plain(line) for line in str(value).splitlines()))
-    return 0 if record is not None else 1
+    return ExitStatus.DONE if record is not None else ExitStatus.FAILED

@@ -13,6 +13,7 @@ from typing import Any, Final
 
 from deskq.cli.commands.schedule_warnings import Warnings, warnings_for
 from deskq.cli.common import plain
+from deskq.cli.exit_status import ExitStatus
 from deskq.cli.listing import Listing
 from deskq.cli.options.schedules import ExportOptions, ListOptions, NextOptions, ShowOptions
 from deskq.errors import UserError
@@ -28,7 +29,6 @@ from deskq.schedules.timing.lateness import last_run, late_since
 from deskq.schedules.timing.next_runs import Run, due_since, entry_runs
 from deskq.schedules.timing.zones import zone_of
 
-_FAILED = 1
 _KEYS: Final = (
     *("name", "task", "schedule", "args", "kwargs", "options", "enabled", "sentence", "zone", "next_run", "last_run"),
     *("late_since", "runs", "owner", "origin", "shared_with", "problem", "warnings", "store"),
@@ -77,7 +77,7 @@ def list_entries(options: ListOptions) -> int:
             for words in (read.content.beat.words, *read.content.warnings):
                 if words:
                     print(f"deskq: {plain(read.store.title)}: {plain(words)}", file=sys.stderr)
-    return _FAILED if found.failed else 0
+    return ExitStatus.FAILED if found.failed else ExitStatus.DONE
 
 
 def show(options: ShowOptions) -> int:
@@ -113,7 +113,7 @@ def print_next(options: NextOptions) -> int:
         return 0
     reason = entry.problem or ("it is disabled" if not entry.enabled else "its schedule has ended")
     print(f"deskq: “{plain(entry.name)}” will not run: {plain(reason)}", file=sys.stderr)
-    return _FAILED
+    return ExitStatus.FAILED
 
 
 def export(options: ExportOptions) -> int:
@@ -138,7 +138,7 @@ def export(options: ExportOptions) -> int:
         print(f"{len(entries):,} written to {options.output}.", file=sys.stderr)
     else:
         print(text, end="")
-    return _FAILED if failed else 0
+    return ExitStatus.FAILED if failed else ExitStatus.DONE
 
 
 def stores_of(text: str) -> tuple[list[ScheduleStore], Profile | None]:

@@ -148,7 +148,7 @@ def test_an_import_is_asked_about(
     assert "Check with --dry-run, then add --yes." in capsys.readouterr().err
     monkeypatch.setattr("sys.stdin.isatty", lambda: True, raising=False)
     asked: list[str] = []
-    for answer, status, more in (("n", 1, []), ("y", 0, ["new"])):
+    for answer, status, more in (("n", 2, []), ("y", 0, ["new"])):
 
         def answered(question: str, answer: str = answer) -> str:
             asked.append(question)

@@ -12,6 +12,7 @@ from deskq.cli.options.acting import AbortOptions, RetryOptions, SendOptions
 from deskq.cli.options.reading import TasksOptions
 from deskq.cli.options.shared import ActingOptions, ConfirmingOptions
 from deskq.cli.parser.parser import COMMANDS, parse
+from tests.unit.cli.test_exit_status import words_of
 
 
 @pytest.mark.parametrize("name", COMMANDS)
@@ -23,6 +24,12 @@ def test_a_command_runs_what_takes_its_options(name: str) -> None:
     (taken, *others) = [kind for key, kind in typing.get_type_hints(runner).items() if key != "return"]
     assert others == []
     assert taken is argparse.Namespace or issubclass(options, taken)
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_an_example_is_of_its_command(name: str) -> None:
+    for example in COMMANDS[name].examples:
+        assert parse(words_of(example)).command.name == name
 
 
 def test_an_option_has_its_value() -> None:
