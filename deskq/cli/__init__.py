@@ -78,6 +78,7 @@ def _carry_out(given: list[str]) -> int:
     import os
 
     from deskq.cli.exit_status import ExitStatus
+    from deskq.cli.terminal import choose_colours
     from deskq.errors import UserError
 
     for stream in (sys.stdout, sys.stderr):  # half a character of a surrogate pair, from a broker or an argument
@@ -88,6 +89,7 @@ def _carry_out(given: list[str]) -> int:
 
         asked = parse(given)
         _begin_log(asked.log)
+        choose_colours(asked.color)
         status = _status(asked)
         with contextlib.suppress(ValueError, AttributeError):
             sys.stdout.flush()

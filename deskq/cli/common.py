@@ -5,12 +5,14 @@ from __future__ import annotations
 import argparse
 import shutil
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TextIO
 
 from deskq import paths
+from deskq.cli.colour import Colour, in_columns, say
 from deskq.cli.options.shared import ProfileOptions
 from deskq.errors import UserError
 from deskq.plain_text import plain as plain  # noqa: PLC0414 - whoever prints tables prints other texts too
@@ -52,17 +54,30 @@ def moment_of(text: str) -> float:
     return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
 
 
-def table(titles: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+def table(titles: Sequence[str], rows: Iterable[Sequence[str]], stream: TextIO | None = None) -> str:
     """Return aligned columns; on a terminal each line is cut to fit, with a mark, elsewhere the last one is whole."""
+    return "\n".join(_aligned(titles, rows, sys.stdout if stream is None else stream)[0])
+
+
+def say_table(
+    titles: Sequence[str], rows: Sequence[Sequence[str]], colours: Sequence[Mapping[int, Colour]], stream: TextIO
+) -> None:
+    """Print a table with a colour for some cells, by row and column."""
+    lines, widths = _aligned(titles, rows, stream)
+    for line, painted in zip(lines, [dict.fromkeys(range(len(titles)), Colour.BOLD), *colours], strict=True):
+        say(*in_columns(line, widths, painted), stream=stream)
+
+
+def _aligned(titles: Sequence[str], rows: Iterable[Sequence[str]], stream: TextIO) -> tuple[list[str], list[int]]:
     cells = [[plain(cell) for cell in row] for row in rows]
     widths = [min(max([len(title), *(len(row[n]) for row in cells)]), 60) for n, title in enumerate(titles)]
     widths[-1:] = [max([len(titles[-1]), *(len(row[-1]) for row in cells)])]
-    columns = shutil.get_terminal_size().columns if sys.stdout.isatty() else sum(widths) + 2 * len(widths)
+    columns = shutil.get_terminal_size().columns if stream.isatty() else sum(widths) + 2 * len(widths)
     lines = []
     for row in [list(titles), *cells]:
         parts = [_fitted(cell, width) for cell, width in zip(row, widths, strict=True)]
         lines.append(_fitted("  ".join(parts).rstrip(), columns).rstrip())
-    return "\n".join(lines)
+    return lines, widths
 
 
 def _fitted(cell: str, width: int) -> str:

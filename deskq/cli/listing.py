@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from itertools import chain
 from typing import Any, Generic, TextIO, TypeVar
 
-from deskq.cli.common import table
+from deskq.cli.colour import Colour
+from deskq.cli.common import say_table
 from deskq.history.cells import safe_cell
 from deskq.plain_text import json_text
 
@@ -25,6 +26,7 @@ class Listing(Generic[Row]):
         values: a row for programs
         empty: what is printed instead of a table without rows
         keys: the columns of CSV; () for the keys of the first row
+        colours: the colours of a row by the number of the column
     """
 
     titles: Sequence[str]
@@ -32,6 +34,7 @@ class Listing(Generic[Row]):
     values: Callable[[Row], Mapping[str, Any]]
     empty: str = ""
     keys: Sequence[str] = ()
+    colours: Callable[[Row], Mapping[int, Colour]] = lambda _: {}
 
     def write(self, rows: Iterable[Row], form: str, stream: TextIO) -> int:
         """Write rows as one of FORMATS; returns how many."""
@@ -43,9 +46,12 @@ class Listing(Generic[Row]):
         return _write_array(values, stream) if form == "json" else _write_lines(values, stream)
 
     def _write_table(self, rows: Iterable[Row], stream: TextIO) -> int:
-        cells = [self.cells(row) for row in rows]
-        print(table(self.titles, cells) if cells or not self.empty else self.empty, file=stream)
-        return len(cells)
+        shown = [(self.cells(row), self.colours(row)) for row in rows]
+        if shown or not self.empty:
+            say_table(self.titles, [cells for cells, _ in shown], [colours for _, colours in shown], stream)
+        else:
+            print(self.empty, file=stream)
+        return len(shown)
 
 
 def _write_array(rows: Iterator[Mapping[str, Any]], stream: TextIO) -> int:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any, Final
 
+from deskq.cli.colour import OF_STATE
 from deskq.cli.listing import Listing
 from deskq.history.reading.reader import EXPORT_KEYS
 
@@ -34,4 +35,5 @@ TASKS: Final = Listing[dict[str, Any]](
     values=lambda task: task,
     empty="No task matches.",
     keys=EXPORT_KEYS,
+    colours=lambda task: {0: OF_STATE[task["state"]]} if task["state"] in OF_STATE else {},
 )

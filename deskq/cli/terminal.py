@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import sys
 from collections.abc import Iterator
 from typing import Any, TextIO
 
 from deskq.plain_text import plain, plain_lines
+
+_colours = "auto"
+"""Of the process: it has one terminal."""
 
 
 class PlainStream:
@@ -32,6 +36,26 @@ class PlainStream:
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self.stream, name)
+
+
+def choose_colours(choice: str) -> None:
+    """Have ``--color``: auto, always or never."""
+    global _colours  # noqa: PLW0603 - the process has one terminal
+    _colours = choice
+
+
+def coloured(stream: TextIO) -> bool:
+    """Whether what goes there has colours.
+
+    ``--color`` goes before $NO_COLOR, that before $FORCE_COLOR; without them, terminals have colours.
+    """
+    if stream is not sys.stdout and stream is not sys.stderr:
+        return False
+    if _colours != "auto":
+        return _colours == "always"
+    if os.environ.get("NO_COLOR"):
+        return False
+    return bool(os.environ.get("FORCE_COLOR")) or (stream.isatty() and os.environ.get("TERM") != "dumb")
 
 
 @contextlib.contextmanager

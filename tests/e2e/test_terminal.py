@@ -25,17 +25,19 @@ from tests.support.flood import envelope, task_events
 from tests.support.waiting import wait_until
 
 ESCAPE = "\x1b]0;owned\x07\x1b[2J\x9b31m\x7fb\rc\u202ed"
+COLOURS = re.compile("\x1b\\[(?:1|31|32|33|34|0)m")
+"""Those of deskq."""
 STEERS = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u202a-\u202e]|\r(?!\n)")
 
 
 class Terminal:
     """A program on a pseudo-terminal, and all that reached it."""
 
-    def __init__(self, *arguments: str) -> None:
+    def __init__(self, *arguments: str, **more: str) -> None:
         self.text = ""
         ours, theirs = pty.openpty()
         self._ours = ours
-        environment = {**os.environ, "PYTHONIOENCODING": "utf-8", "COLUMNS": "400"}
+        environment = {**os.environ, "PYTHONIOENCODING": "utf-8", "COLUMNS": "400", "TERM": "xterm", **more}
         command = [sys.executable, "-m", "deskq", *arguments]
         self.process = subprocess.Popen(command, stdin=theirs, stdout=theirs, stderr=theirs, env=environment)
         os.close(theirs)
@@ -71,6 +73,13 @@ def test_tasks(form: str, hostile_history: Path) -> None:
     terminal = Terminal("tasks", str(hostile_history), "--format", form)
     text = terminal.end()
     assert terminal.process.returncode == 0, text
+    assert "owned" in text
+    assert STEERS.findall(COLOURS.sub("", text)) == []
+    assert bool(COLOURS.search(text)) == (form == "table")
+
+
+def test_without_colours(hostile_history: Path) -> None:
+    text = Terminal("tasks", str(hostile_history), NO_COLOR="1").end()
     assert "owned" in text
     assert STEERS.findall(text) == []
 

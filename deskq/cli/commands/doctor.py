@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import sys
 from collections.abc import Iterator
 from typing import Final
 
+from deskq.cli.colour import Colour, Painted, say
 from deskq.cli.common import plain, profile_of
 from deskq.cli.exit_status import ExitStatus
 from deskq.cli.options.reading import DoctorOptions
@@ -16,13 +18,13 @@ from deskq.plain_text import json_text
 from deskq.profiles import Profile
 
 _MARKS: Final = {
-    "ok": "✓",
-    "warning": "!",
-    "failed": "✗",
-    "error": "✗",
-    "skipped": "–",
-    "not-asked": "–",
-    "advice": "·",
+    "ok": ("✓", Colour.GREEN),
+    "warning": ("!", Colour.YELLOW),
+    "failed": ("✗", Colour.RED),
+    "error": ("✗", Colour.RED),
+    "skipped": ("–", None),
+    "not-asked": ("–", None),
+    "advice": ("·", Colour.BLUE),
 }
 _TITLE_WIDTH: Final = 32
 
@@ -50,7 +52,7 @@ def _report(profile: Profile, examination: Iterator[Step | Finding], form: str, 
         for one in examination:
             seen.append(one)
             if form == "table":
-                print("\n".join(_lines(one)), flush=True)
+                _say(one)
     fine = is_fine(seen, warned=warned)
     if form == "json":
         report = {
@@ -64,10 +66,13 @@ def _report(profile: Profile, examination: Iterator[Step | Finding], form: str, 
     return ExitStatus.DONE if fine else ExitStatus.FAILED
 
 
-def _lines(one: Step | Finding) -> list[str]:
+def _say(one: Step | Finding) -> None:
     """A mark, the title and the evidence; below, indented, what to do and the line that does it."""
     how = f" ({word(one)})" if word(one) in ("skipped", "not-asked", "advice") else ""
+    mark, colour = _MARKS[word(one)]
     title = plain(one.title + how)
-    first = f"{_MARKS[word(one)]} {title:<{_TITLE_WIDTH}}  {plain(one.evidence)}".rstrip()
-    below = [one.remedy, one.setting if isinstance(one, Finding) else ""]
-    return [first, *(f"    {plain(line)}" for line in below if line)]
+    say(Painted(mark, colour) if colour else mark, f" {title:<{_TITLE_WIDTH}}  {plain(one.evidence)}".rstrip())
+    for line in (one.remedy, one.setting if isinstance(one, Finding) else ""):
+        if line:
+            say(f"    {line}")
+    sys.stdout.flush()

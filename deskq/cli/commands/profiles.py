@@ -7,6 +7,7 @@ import sys
 from dataclasses import replace
 from typing import Final
 
+from deskq.cli.colour import Colour
 from deskq.cli.common import plain
 from deskq.cli.confirming import ask
 from deskq.cli.exit_status import ExitStatus
@@ -23,7 +24,7 @@ from deskq.cli.options.profiles import (
 )
 from deskq.errors import UserError
 from deskq.history.recovery.relocate import save_with_history
-from deskq.profiles import PasswordStore, Profile, ProfileFile, SavedProfiles, Secret, Tls
+from deskq.profiles import Environment, PasswordStore, Profile, ProfileFile, SavedProfiles, Secret, Tls
 from deskq.profiles.fields import BY_PLACE, lowers_safety, problems
 from deskq.profiles.guarding import left_to_others, left_unguarded, lower_than_guarded
 from deskq.profiles.serialization import overridden, to_values
@@ -34,6 +35,7 @@ PROFILES: Final = Listing[Profile](
     titles=["NAME", "FOR", "SAFETY", "URL"],
     cells=lambda one: [one.name, one.environment.short, one.safety.value, one.url],
     values=lambda one: {**to_values(one), "environment": one.environment.value, "safety": one.safety.value},
+    colours=lambda one: {1: Colour.RED} if one.environment is Environment.PRODUCTION else {},
     empty="No profiles yet. Add one with: deskq profiles add NAME URL",
     keys=("name", "url", "environment", "safety", "history", "result_backend", "schedule_stores"),
 )

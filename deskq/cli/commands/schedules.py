@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
+from deskq.cli.colour import Colour
 from deskq.cli.commands.schedule_warnings import Warnings, warnings_for
 from deskq.cli.common import plain
 from deskq.cli.exit_status import ExitStatus
@@ -71,6 +72,7 @@ def list_entries(options: ListOptions) -> int:
             cells=lambda one: _row(*one, now, warnings),
             values=lambda one: _as_values(*one, now, warnings),
             keys=_KEYS,
+            colours=lambda one: {4: Colour.RED} if one[0].late_since(one[1], now) is not None else {},
         )
         listing.write(entries, options.format, sys.stdout)
         for read in found.reads:

@@ -8,6 +8,7 @@ from typing import Any, Final
 
 LEVELS: Final = ("debug", "info", "warning", "error")
 """As in deskq.log, which is imported only when a command runs."""
+COLOURS: Final = ("auto", "always", "never")
 
 
 class HelpFormatter(argparse.HelpFormatter):
@@ -44,6 +45,12 @@ class CommandParser(argparse.ArgumentParser):
             return
         declare, self._declares = self._declares, None
         declare(self)
+        self.add_argument(
+            "--color",
+            choices=COLOURS,
+            default=argparse.SUPPRESS,
+            help="colours (default: auto, on a terminal only; $NO_COLOR and $FORCE_COLOR are respected)",
+        )
         self.add_argument(
             "--log",
             metavar="LEVEL",

@@ -38,6 +38,7 @@ class Given(NamedTuple):
     options: object
     """Of the command's own class."""
     log: str
+    color: str
 
 
 def with_default_command(arguments: Sequence[str]) -> list[str]:
@@ -59,7 +60,9 @@ def parse(arguments: Sequence[str]) -> Given:
         from deskq.cli.options.profile_fields import given_fields
 
         more = {"overrides": given_fields(namespace)}
-    return Given(command, made(options, namespace, **more), getattr(namespace, "log", ""))
+    return Given(
+        command, made(options, namespace, **more), getattr(namespace, "log", ""), getattr(namespace, "color", "auto")
+    )
 
 
 def build_parser() -> argparse.ArgumentParser:
