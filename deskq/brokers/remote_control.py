@@ -14,7 +14,7 @@ from kombu.common import maybe_declare
 from kombu.messaging import Producer
 from kombu.pidbox import Mailbox
 
-from deskq.brokers.kombu.transport_options import kombu_url, tls_options, transport_options
+from deskq.brokers.kombu.transport_options import kombu_url, tls_options, transport_class, transport_options
 from deskq.brokers.ports import BrokerError, ConnectionLost, LoginRefused, login_refused
 from deskq.brokers.rabbitmq.alarms import AlarmProbe
 from deskq.brokers.redis.connection import missing_right
@@ -124,6 +124,7 @@ class RemoteControl:
             fixups=[],
         )
         self._app.conf.update(
+            broker_transport=transport_class(profile),
             broker_transport_options=transport_options(profile),
             broker_use_ssl=tls_options(profile),
             broker_connection_timeout=5,

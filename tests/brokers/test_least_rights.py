@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+import json
 import re
 import shlex
 from collections.abc import Iterator
@@ -13,16 +15,21 @@ from uuid import uuid4
 import pytest
 
 from deskq.brokers.opening import open_broker, open_publisher
+from deskq.brokers.ports import PermissionRefused
 from deskq.brokers.publishing import Parcel
 from deskq.brokers.rabbitmq.connection import virtual_host
 from deskq.brokers.rabbitmq.management import Management
+from deskq.brokers.redis.rights import INSTEAD, RIGHTS, Use
 from deskq.brokers.remote_control import NotTold, RemoteControl
 from deskq.doctor.advice.general import examine
+from deskq.doctor.connection.probes import Outcome
+from deskq.doctor.connection.redis import RedisSteps
 from deskq.doctor.finding import Finding, Step
+from deskq.doctor.observed import Observed
 from deskq.profiles import Profile
 from deskq.protocol.message import new_message
 from tests.support.celery_worker import CeleryWorker
-from tests.support.recording import deskq
+from tests.support.recording import Recording, deskq
 from tests.support.servers import RabbitServer, RedisServer
 from tests.support.waiting import wait_until
 
@@ -135,6 +142,70 @@ def test_the_tag_opens_the_management_api(rabbit_user: Any) -> None:
 def test_who_may_not_ask_is_not_told_of_a_refused_login(user: Any) -> None:
     with closing(RemoteControl(user(WATCH))) as remote, pytest.raises(NotTold, match="may not ask workers"):
         remote.inspect("ping")
+
+
+def test_the_readme_gives_the_rights_that_the_doctor_tries() -> None:
+    uses: list[Use] = []
+    for (_, *rights), use in zip(USERS, Use, strict=True):
+        uses.append(use)
+        wanted = {one.command for one in RIGHTS if set(one.uses) & set(uses)}
+        assert {word[1:].replace("|", " ").upper() for word in rights if word[0] == "+"} == wanted
+
+
+@pytest.mark.parametrize(
+    ("level", "missing", "state", "said"),
+    [
+        (WATCH, "ping", "failed", "The user may not PING."),
+        (WATCH, "psubscribe", "failed", "The user may not PSUBSCRIBE."),
+        (WATCH, "time", "ok", "TIME is not, so clocks are not compared."),
+        (SEND, "lpush", "ok", "It may not send tasks: that begins with LPUSH."),
+        (SEND, "exists", "warning", "To send tasks the user also needs EXISTS."),
+        (SEND, "script|load", "warning", "To send tasks the user also needs SCRIPT LOAD."),
+        (SEND, "evalsha", "warning", "To ask workers the user also needs EVALSHA. To send tasks the user also needs"),
+        (SEND, "multi", "warning", "To ask workers the user also needs MULTI."),
+    ],
+)
+def test_a_right_that_is_missing_is_named(redis_user: Any, level: int, missing: str, state: str, said: str) -> None:
+    profile = redis_user(level)
+    before = _stored(redis_user.server)
+    with redis_user.server.new_client() as admin:
+        admin.execute_command("ACL", "SETUSER", USERS[level][0], f"-{missing}")
+    with closing(RedisSteps(profile, Observed())) as steps:
+        try:
+            outcome = steps.permission()
+        except PermissionRefused as error:
+            outcome = Outcome("failed", error.details, str(error))
+    assert (outcome.state, said in f"{outcome.evidence} {outcome.remedy}") == (state, True), outcome
+    assert _stored(redis_user.server) == before
+
+
+def _stored(server: RedisServer) -> list[bytes]:
+    return sorted(server.client().scan_iter())
+
+
+def test_nothing_else_is_sent_than_what_the_table_has(redis_user: Any, tmp_path: Path) -> None:
+    """All commands of a session that watches, asks and sends, of connections with deskq's name."""
+    profile = redis_user(SEND)
+    server = redis_user.server
+    with CeleryWorker(server.url) as worker, server.new_client() as watching, watching.monitor() as monitor:
+        with Recording(profile.connection_url(), history=tmp_path / "h.sqlite") as recording:
+            url = profile.connection_url()
+            assert deskq("control", url, "ping", "--worker", worker.hostname, "--yes").returncode == 0
+            sent = deskq("send", url, "sample.add", "--args", "[1, 2]", "--yes", "--format", "json")
+            assert sent.returncode == 0
+            recording.wait_for_state(json.loads(sent.stdout.splitlines()[0])["items"][0]["id"], "SUCCESS")
+            examined(profile)
+        server.client().publish("end", "x")
+        lines = list(itertools.takewhile(lambda line: line["command"] != "PUBLISH end x", monitor.listen()))
+    own = {_place(line) for line in lines if line["command"] == "CLIENT SETNAME deskq"}
+    table = {one.command for one in RIGHTS}
+    words = [line["command"].split() for line in lines if _place(line) in own]
+    found = {two if (two := " ".join(line[:2]).upper()) in table | INSTEAD else line[0].upper() for line in words}
+    assert found <= table | INSTEAD | {"AUTH"}
+
+
+def _place(line: Any) -> tuple[str, str]:
+    return line["client_address"], line["client_port"]
 
 
 def test_without_multi_the_right_is_named_wherever_it_is_missing(redis_user: Any) -> None:

@@ -8,11 +8,13 @@ import sys
 import threading
 import time
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from deskq.brokers.kombu import transport_options
 from deskq.brokers.ports import BrokerError, ConnectionLost
 from deskq.brokers.publishing import Parcel
 from deskq.brokers.redis import event_source as redis_events
@@ -21,6 +23,7 @@ from deskq.brokers.redis.broker import RedisBroker
 from deskq.brokers.redis.event_source import RedisEventSource
 from deskq.brokers.redis.publisher import RedisPublisher
 from deskq.brokers.redis.replies import MOST_BYTES
+from deskq.brokers.remote_control import RemoteControl
 from deskq.profiles import Profile
 from deskq.protocol.message import new_message
 from deskq.recorder.backoff import PAUSES
@@ -106,6 +109,30 @@ def test_a_list_of_too_many_elements_is_refused_before_there_is_room_made_for_it
         pytest.raises(BrokerError, match="a list of more elements"),
     ):
         look(profile_of(server))
+
+
+@pytest.mark.parametrize("command", [b"PING", b"EXEC"])
+def test_what_is_poured_out_to_a_question_for_workers_is_not_kept(command: bytes) -> None:
+    """kombu's own connections have no bound."""
+    with lying_redis({command: pouring(b"$2000000000\r\n")}) as server:
+        with closing(RemoteControl(profile_of(server))) as remote, pytest.raises(ConnectionLost):
+            remote.inspect("ping")
+        assert 65_536 < server.sent < 2 * MOST_BYTES * server.connections
+
+
+def test_drop_by_drop_is_no_answer_to_a_question_for_workers(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(transport_options, "REDIS_SECONDS", 0.5)
+
+    def drip(server: LyingServer, connection: socket.socket) -> None:
+        server.send(connection, b"$100000\r\n")
+        server.drip(connection, 0.1)
+
+    with (
+        lying_redis({b"EXEC": drip}) as server,
+        closing(RemoteControl(profile_of(server))) as remote,
+        pytest.raises(ConnectionLost, match="Timeout"),
+    ):
+        remote.inspect("ping")
 
 
 def test_drop_by_drop_is_an_answer_that_does_not_come(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -13,6 +13,7 @@ from deskq.profiles import Profile
 from deskq.profiles.transport import RABBITMQ, REDIS
 
 ANSWER_SECONDS: Final = 5
+REDIS_SECONDS: Final = 10.0
 NAME: Final = "deskq"
 """What the broker's operator sees a connection is of."""
 NEVER: Final = 1_000_000_000
@@ -33,7 +34,7 @@ def transport_options(profile: Profile) -> dict[str, Any]:
             "sep": redis.sep,
             "unacked_key": redis.unacked_key,
             "socket_connect_timeout": 5.0,
-            "socket_timeout": 10.0,
+            "socket_timeout": REDIS_SECONDS,
             "max_retries": 1,
         }
         if redis.global_keyprefix:
@@ -41,7 +42,7 @@ def transport_options(profile: Profile) -> dict[str, Any]:
         if redis.sentinel_master:
             options["master_name"] = redis.sentinel_master
             # Without tries of its own: redis-py tries a sentinel that is down four times, for 7 s, before the next one.
-            once = {"socket_connect_timeout": 5.0, "socket_timeout": 10.0, "retry": Retry(NoBackoff(), 0)}
+            once = {"socket_connect_timeout": 5.0, "socket_timeout": REDIS_SECONDS, "retry": Retry(NoBackoff(), 0)}
             options["sentinel_kwargs"] = {**once, **sentinel_login(profile)}
     elif profile.transport is RABBITMQ:  # py-amqp would wait for an answer without end
         named = {"connection_name": NAME, "product": NAME}
@@ -61,6 +62,14 @@ def kombu_url(profile: Profile) -> str:
         if url.startswith(ours):
             return theirs + url[len(ours) :]
     return url
+
+
+def transport_class(profile: Profile) -> str | None:
+    """Return which class of kombu's kind speaks to the broker, None for kombu's own choice."""
+    if profile.transport is not REDIS:
+        return None
+    kind = "SentinelTransport" if profile.by_sentinel else "Transport"
+    return f"deskq.brokers.kombu.redis_transport:{kind}"
 
 
 def tls_options(profile: Profile) -> dict[str, Any] | None:

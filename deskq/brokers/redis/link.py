@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import socket
 from collections.abc import Iterator
 from typing import Any, Final
 from urllib.parse import unquote, urlsplit
@@ -38,6 +39,7 @@ def connection_class(profile: Profile) -> tuple[type[AbstractConnection], dict[s
         "socket_timeout": ANSWER_SECONDS,
         "retry": Retry(NoBackoff(), 0),
         "protocol": 2,
+        "redis_connect_func": introduced,
     }
     if len(profile.alternatives()) > 1:
         profile = first_of(profile, _answering)
@@ -49,10 +51,8 @@ def connection_class(profile: Profile) -> tuple[type[AbstractConnection], dict[s
     if profile.scheme in SOCKET_SCHEMES:
         arguments["path"] = unquote(url.path)
         arguments["db"] = database_of(profile)
-        arguments["redis_connect_func"] = _named
         return BoundedUnixConnection, arguments
     arguments["socket_keepalive"] = True
-    arguments["redis_connect_func"] = _connected
     arguments["db"] = database_of(profile)
     if profile.scheme in ("sentinel", "redis+sentinel"):
         arguments["host"], arguments["port"] = master_of(profile, arguments)
@@ -78,15 +78,14 @@ def _answering(profile: Profile) -> Profile:
         return profile
 
 
-def _connected(connection: AbstractConnection) -> None:
-    """A connection that is given up shall not deliver its commands afterwards."""
+def introduced(connection: AbstractConnection) -> None:
+    """Log in and tell the server who this is, where the user may: redis-py gives up a connection that may not.
+
+    A connection that is given up shall not deliver its commands afterwards.
+    """
     line: Any = connection._sock  # redis-py has no public way to it, nor an option
-    reset_when_closed(line)
-    _named(connection)
-
-
-def _named(connection: AbstractConnection) -> None:
-    """Log in and tell the server who this is, where the user may: redis-py gives up a connection that may not."""
+    if line.family != socket.AF_UNIX:
+        reset_when_closed(line)
     connection.on_connect()
     with contextlib.suppress(redis.ResponseError):
         connection.send_command("CLIENT", "SETNAME", "deskq")

@@ -90,21 +90,23 @@ class BoundedSocket:
         self._end = whole[-_HEADER_BYTES:]
 
 
-class _Bounded(AbstractConnection):
+class Bounded(AbstractConnection):
+    """Mixed into a kind of connection of redis-py's."""
+
     def _connect(self) -> Any:
         connect: Any = super()._connect  # type: ignore[safe-super]  # of the kind that it is mixed into
         return BoundedSocket(connect())
 
 
-class BoundedConnection(_Bounded, Connection):
+class BoundedConnection(Bounded, Connection):
     """Over TCP."""
 
 
-class BoundedTlsConnection(_Bounded, SSLConnection):
+class BoundedTlsConnection(Bounded, SSLConnection):
     """Over TLS."""
 
 
-class BoundedUnixConnection(_Bounded, UnixDomainSocketConnection):
+class BoundedUnixConnection(Bounded, UnixDomainSocketConnection):
     """Over a socket of this machine."""
 
 

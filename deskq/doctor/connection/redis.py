@@ -3,22 +3,21 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable
-from typing import Any, Final
+from typing import Final
 
 import redis
 
 from deskq.brokers.ports import BrokerError, PermissionRefused, Server
 from deskq.brokers.redis.alarms import alarm_of
-from deskq.brokers.redis.broker import BINDING_KEYS
 from deskq.brokers.redis.connection import refuse_cluster, server_facts, translated
-from deskq.brokers.redis.event_source import RedisEventSource, channels
-from deskq.brokers.redis.link import ANSWER_SECONDS, connection_class
+from deskq.brokers.redis.event_source import RedisEventSource
+from deskq.brokers.redis.link import connection_class
 from deskq.brokers.redis.replies import client_of, close_client
+from deskq.brokers.redis.rights import MAIN, RIGHTS, Use, refused_rights
 from deskq.doctor.connection.probes import Outcome
 from deskq.doctor.observed import Observed
 from deskq.doctor.versions import is_older
-from deskq.profiles import Profile
+from deskq.profiles import Profile, Safety
 
 OLDEST: Final = (6,)
 
@@ -50,33 +49,34 @@ class RedisSteps:
         return Outcome("ok", word + place)
 
     def permission(self) -> Outcome:
-        """Do once, harmlessly, all that deskq does; what is refused is named."""
-        prefix = self._profile.redis.global_keyprefix
-        unacked = prefix + self._profile.redis.unacked_key
-        asked: dict[str, Callable[[redis.Redis], Any]] = {
-            "SCAN": lambda server: server.scan(0, match=f"{prefix}{BINDING_KEYS}none", count=1),
-            "LLEN": lambda server: server.llen(prefix + "celery"),
-            "SMEMBERS": lambda server: server.smembers(f"{prefix}{BINDING_KEYS}celery"),
-            "HLEN": lambda server: server.hlen(unacked),
-            "HSCAN": lambda server: server.hscan(unacked, count=1),
-            "MEMORY USAGE": lambda server: server.memory_usage(unacked),
-        }
-        refused: list[str] = []
-        with translated(self._profile):
-            for name, ask in asked.items():
-                try:
-                    ask(self._connected())
-                except redis.exceptions.NoPermissionError:
-                    refused.append(name)
-            seen = "" if self._may_info() else " INFO is not, so the server's memory is unknown."
-            if not self._subscribes():
-                refused.append("SUBSCRIBE or PSUBSCRIBE to the channel of events")
-        if refused:
+        """Try all commands that deskq sends, without one that is carried out and changes something."""
+        refused = refused_rights(self._profile)
+        needed = [one.command for one in refused if Use.WATCH in one.uses and not one.without]
+        watching = [one.command for one in RIGHTS if Use.WATCH in one.uses]
+        if needed:
             raise PermissionRefused(
-                f"The user may not {', '.join(refused)}. Give it the permissions (ACL SETUSER).",
-                details=f"{len(asked) + 1 - len(refused)} of {len(asked) + 1} are allowed.",
+                f"The user may not {', '.join(needed)}. Give it the permissions (ACL SETUSER).",
+                details=f"{len(watching) - len(needed)} of {len(watching)} are allowed.",
             )
-        return Outcome("ok", f"{', '.join(asked)}, SUBSCRIBE and PSUBSCRIBE are allowed.{seen}")
+        without: dict[str, list[str]] = {}
+        for one in refused:
+            if one.without:
+                without.setdefault(one.without, []).append(one.command)
+        told = [f"{' and '.join(commands)} is not, so {what}." for what, commands in without.items()]
+        missing = []
+        for use, main in self._meant_for():
+            lacking = [one.command for one in refused if use in one.uses]
+            if main in lacking:
+                told.append(f"It may not {use.value}: that begins with {main}.")
+            elif lacking:
+                missing.append(f"To {use.value} the user also needs {', '.join(lacking)}.")
+        remedy = " ".join([*missing, "Give it the permissions (ACL SETUSER)."]) if missing else ""
+        return Outcome("warning" if missing else "ok", " ".join(["What watching needs is allowed.", *told]), remedy)
+
+    def _meant_for(self) -> list[tuple[Use, str]]:
+        """What else the profile lets its user do, and the command that shows whether that is meant."""
+        asks = [] if self._profile.silent else [(Use.ASK, MAIN[Use.ASK])]
+        return asks if self._profile.safety is Safety.READ_ONLY else [*asks, (Use.SEND, MAIN[Use.SEND])]
 
     def server(self) -> Outcome:
         """See ServerSteps."""
@@ -131,26 +131,6 @@ class RedisSteps:
         if self._client is not None:
             close_client(self._client)
             self._client = None
-
-    def _may_info(self) -> bool:
-        try:
-            self._connected().info("server")
-        except redis.exceptions.NoPermissionError:
-            return False
-        return True
-
-    def _subscribes(self) -> bool:
-        channel, pattern = channels(self._profile)
-        with self._connected().pubsub() as subscription:
-            subscription.subscribe(channel)
-            subscription.psubscribe(pattern)
-            try:
-                for _ in range(2):
-                    if subscription.get_message(timeout=ANSWER_SECONDS) is None:
-                        raise redis.TimeoutError("no answer to SUBSCRIBE")
-            except redis.exceptions.NoPermissionError:
-                return False
-        return True
 
     def _connected(self) -> redis.Redis:
         if self._client is None:
