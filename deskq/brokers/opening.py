@@ -47,6 +47,13 @@ def check_can_send(profile: Profile) -> None:
         raise _cannot_send(profile)
 
 
+def check_can_steer(profile: Profile) -> None:
+    """Raise BrokerError where no worker can be told anything for want of a Python package: before that is planned."""
+    from deskq.brokers.kombu.packages import check_installed
+
+    check_installed(profile)
+
+
 def open_publisher(profile: Profile) -> Publisher:
     """Return the publisher of a profile; it connects with its first question. Raises BrokerError where none can."""
     if profile.transport is REDIS:

@@ -14,8 +14,9 @@ from kombu.common import maybe_declare
 from kombu.messaging import Producer
 from kombu.pidbox import Mailbox
 
+from deskq.brokers.kombu.packages import check_installed
 from deskq.brokers.kombu.transport_options import kombu_url, tls_options, transport_class, transport_options
-from deskq.brokers.ports import BrokerError, ConnectionLost, LoginRefused, login_refused
+from deskq.brokers.ports import BrokerError, ConnectionLost, LoginRefused, Refused, login_refused
 from deskq.brokers.rabbitmq.alarms import AlarmProbe
 from deskq.brokers.redis.connection import missing_right
 from deskq.profiles import Profile
@@ -170,6 +171,7 @@ class RemoteControl:
 
     @contextlib.contextmanager
     def _open(self) -> Iterator[Any]:
+        check_installed(self._profile)
         connection = self._app.connection_for_write(transport_options=transport_options(self._profile))
         try:
             yield connection
@@ -238,6 +240,8 @@ class RemoteControl:
     def _sentence(self, error: Exception, kind: type[ConnectionLost]) -> BrokerError:
         if isinstance(error, NotTold | LoginRefused):
             return error
+        if isinstance(error, Refused):  # for want of a package
+            return NotTold(str(error))
         refused = missing_right(error)
         text = refused or str(error) or type(error).__name__
         if refused or ("ACCESS_REFUSED" in text and "access to" in text):

@@ -17,6 +17,7 @@ from deskq.actions.steps import Ending
 from deskq.actions.workers.replies import ending_of
 from deskq.actions.workers.revoke import Revoker
 from deskq.actions.workers.verbs import VERBS, ControlVerb, described
+from deskq.brokers.opening import check_can_steer
 from deskq.brokers.ports import BrokerError, LoginRefused
 from deskq.brokers.remote_control import NotTold, RemoteControl, having_told, only_asking
 from deskq.errors import UserError
@@ -30,6 +31,7 @@ _INFO: Final = re.compile(r"(\w+)=(\S+)")
 
 def plan_control(verb: ControlVerb, arguments: Mapping[str, Any], workers: Sequence[str], profile: Profile) -> StepPlan:
     """Return the plan that tells each of these workers; raises UserError where there is none."""
+    check_can_steer(profile)
     if not workers:
         raise UserError("No worker is online that could be told.")
     where = f"“{workers[0]}”" if len(workers) == 1 else f"{len(workers):,} workers"
@@ -45,6 +47,7 @@ def plan_control(verb: ControlVerb, arguments: Mapping[str, Any], workers: Seque
 
 def plan_pause(queue: str, workers: Sequence[str], profile: Profile) -> StepPlan:
     """Return the plan that pauses a queue: each of its workers no longer consumes it. Undone, it is consumed again."""
+    check_can_steer(profile)
     if not workers:
         raise UserError(f"Nobody consumes “{queue}”, as far as is known: there is nothing to pause.")
     verb = VERBS["cancel-consumer"]

@@ -13,6 +13,7 @@ from deskq.actions.steps import Ending
 from deskq.actions.who_runs import ended_already, last_seen, runs, silent_nodes, terminated
 from deskq.actions.workers.replies import SILENT, ending_of, refusal
 from deskq.actions.workers.verbs import advice
+from deskq.brokers.opening import check_can_steer
 from deskq.brokers.remote_control import RemoteControl, having_told
 from deskq.errors import UserError
 from deskq.profiles import Profile
@@ -26,6 +27,7 @@ def plan_revoke(
     tasks: Sequence[tuple[str, str]], profile: Profile, *, terminate: bool = False, signal: str = "TERM"
 ) -> StepPlan:
     """Return the plan that revokes tasks, (id, name) each; with ``terminate`` those that run are ended by a signal."""
+    check_can_steer(profile)
     if not tasks:
         raise UserError("No task is chosen.")
     if terminate and signal not in SIGNALS:
@@ -55,6 +57,7 @@ def plan_revoke_stamped(
     stamps: Mapping[str, str], profile: Profile, *, terminate: bool = False, signal: str = "TERM"
 ) -> StepPlan:
     """Return the plan that revokes every task with one of these stamped headers, seen or unseen."""
+    check_can_steer(profile)
     if not stamps:
         raise UserError("No stamped header is given.")
     if terminate and signal not in SIGNALS:

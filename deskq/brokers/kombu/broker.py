@@ -14,6 +14,7 @@ from kombu.entity import Exchange, Queue
 from kombu.messaging import Consumer
 from kombu.transport import virtual
 
+from deskq.brokers.kombu.packages import check_installed
 from deskq.brokers.kombu.transport_options import kombu_url, tls_options, transport_options
 from deskq.brokers.ports import Binding, BrokerError, ConnectionLost, Loss, QueueSample, Refused, Server
 from deskq.brokers.rabbitmq.deliveries import Delivery
@@ -196,6 +197,7 @@ class GenericBroker:
 
 
 def _connection(profile: Profile) -> Any:
+    check_installed(profile)
     connection = Connection(
         kombu_url(profile),
         ssl=tls_options(profile) or False,
@@ -223,11 +225,13 @@ def _declares_passively(channel: Any) -> bool:
 
 
 def _sentence(error: Exception, profile: Profile) -> BrokerError:
+    if isinstance(error, BrokerError):
+        return error
     text = str(error) or type(error).__name__
     if isinstance(error, AttributeError | TypeError):  # its client is not there: kombu has None in its place
         return Refused(
-            f"The Python package of the transport “{profile.scheme}” is missing or does not fit kombu. Install it: "
-            f"kombu's documentation names it.",
+            f"The Python package of the transport “{profile.scheme}” is missing or does not fit kombu. Install the "
+            "version that kombu's documentation names.",
             text,
         )
     return Refused(f"{profile.url} cannot be reached by kombu: {profile.password.hidden_in(text)}")
