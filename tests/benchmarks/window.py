@@ -217,7 +217,7 @@ async def browse(app: App, session: ProfileSession, seconds: float) -> Result:
     for key, text in (("filter", "state:FAILURE"), ("text", "anna')"), ("rare text", "zebra")):
         began = time.perf_counter()
         view.set_filter(text)
-        await _painted(view, lambda: view.model.rowCount() and _all_read(view) and not view._loading)
+        await _painted(view, lambda: view.model.rowCount() and _all_read(view) and not view.nothing.loading)
         results[key] = (time.perf_counter() - began) * 1_000
         await asyncio.sleep(1.5)
         view.set_filter("")

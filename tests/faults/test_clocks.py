@@ -17,7 +17,7 @@ from deskq.models.tasks.detail import read_detail
 from deskq.protocol.events import Event
 from deskq.recorder.gap_log import ABSENT
 from deskq.views.tasks.detail import times_text
-from deskq.views.workers.view import WORKER_COLUMNS
+from deskq.views.workers.columns import WORKER_COLUMNS
 from tests.support.flood import Feed, heartbeat, task_events
 from tests.support.recording import Recording
 from tests.support.waiting import wait_until

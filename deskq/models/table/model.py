@@ -32,7 +32,7 @@ class TableModel(QAbstractTableModel, Generic[R]):
     ) -> None:
         super().__init__(parent)
         self.columns = tuple(columns)
-        self._key = key
+        self.key_of = key
         self._all: list[R] = []
         self._lines: RowOrder[R] = RowOrder([], [], {})
         self._keep: Callable[[R], bool] | None = None
@@ -69,6 +69,11 @@ class TableModel(QAbstractTableModel, Generic[R]):
     def row_at(self, row: int) -> R | None:
         """Return the row of a line."""
         return self._lines.rows[row] if 0 <= row < len(self._lines.rows) else None
+
+    @property
+    def sorted_by(self) -> tuple[int, Qt.SortOrder]:
+        """The column that sorts, -1 for none, and the direction."""
+        return self._sort_column, Qt.SortOrder.DescendingOrder if self._descending else Qt.SortOrder.AscendingOrder
 
     def line_of(self, key: Hashable) -> int | None:
         """Return the line that shows the row with this key."""
@@ -124,7 +129,7 @@ class TableModel(QAbstractTableModel, Generic[R]):
 
     def _write_over(self) -> None:
         """Show what is new of the rows that are shown; none comes, goes or moves."""
-        before, newest = self._lines, {self._key(row): row for row in self._all}
+        before, newest = self._lines, {self.key_of(row): row for row in self._all}
         rows = [newest.get(key, row) for key, row in zip(before.keys, before.rows, strict=True)]
         self._lines = RowOrder(rows, before.keys, before.places)
         self._announce(before, self._lines)
@@ -135,9 +140,9 @@ class TableModel(QAbstractTableModel, Generic[R]):
     def _arranging(self) -> SortFilter[R]:
         """How the rows are to be shown now."""
         if not 0 <= self._sort_column < len(self.columns):
-            return SortFilter(self._key, self._keep)
+            return SortFilter(self.key_of, self._keep)
         column = self.columns[self._sort_column]
-        return SortFilter(self._key, self._keep, column.sort or column.text, self._descending)
+        return SortFilter(self.key_of, self._keep, column.sort or column.text, self._descending)
 
     def _take(self, made: Change[R]) -> None:
         """Go the steps from what is shown to what shall be; rows that stay keep their selection."""

@@ -19,7 +19,7 @@ AT_ONCE: Final = 1_000
 
 
 class ThreadedTableModel(TableModel[R]):
-    """As SmallTableModel; of many rows, what is asked for is shown a little later, the newest wish alone.
+    """As TableModel; of many rows, what is asked for is shown a little later, the newest wish alone.
 
     ``arranged``: the lines are as they were last asked for. What sorts and filters must be usable in any thread.
     """

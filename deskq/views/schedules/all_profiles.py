@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Callable
 
 from PySide6.QtWidgets import QWidget
 
@@ -11,11 +11,8 @@ from deskq.services.schedules.following import Schedules
 from deskq.services.session import ProfileSession
 from deskq.views.schedules.columns import NO_MATCH, PROFILE_COLUMN, SCHEDULE_COLUMNS
 from deskq.views.schedules.pane import SchedulePane, may_change
-from deskq.views.widgets.page import Commands
+from deskq.views.widgets.commands import CommandKey
 from deskq.views.widgets.requests import OpenSchedule
-
-if TYPE_CHECKING:
-    pass
 
 
 class AllSchedulesView(SchedulePane):
@@ -42,9 +39,7 @@ class AllSchedulesView(SchedulePane):
     def remove_session(self, name: str) -> None:
         """Show a profile no longer."""
         self._sessions = [session for session in self._sessions if session.profile.name != name]
-        self._acts.pop(name, None)
-        if self._used == name:
-            self._used = ""
+        self.chosen.forget(name)
         schedules = self.followed.pop(name, None)
         if schedules is not None:
             schedules.stop()
@@ -57,19 +52,19 @@ class AllSchedulesView(SchedulePane):
         self._follow()
         self._show()
 
-    def commands(self) -> Commands:
+    def commands(self) -> dict[CommandKey, Callable[[], object]]:
         """See Page."""
-        return {**super().commands(), "schedule_profile": self.show_profile}
+        return super().commands() | {"schedule_profile": self.show_profile}
 
     def show_profile(self) -> None:
         """Show the current one among the schedules of its profile."""
-        one = self._current()
+        one = self.current()
         if one is not None:
             self.request(OpenSchedule(one.profile.name, one.place))
 
-    def words_of_nothing(self, *, filtered: bool) -> tuple[str, str]:
-        """See SchedulePane."""
-        if filtered:
+    def words_of_nothing(self) -> tuple[str, str]:
+        """See MasterDetailPage."""
+        if any(each.rows for each in self.followed.values()):
             return NO_MATCH
         away = [session.profile.name for session in self._sessions if not session.connected]
         if len(away) == len(self._sessions):
@@ -108,7 +103,7 @@ class AllSchedulesView(SchedulePane):
                 schedules.start()
             elif not session.connected and schedules.started:
                 schedules.stop()
-        self._update_empty()
+        self.update_empty()
 
 
 def _names(names: list[str]) -> str:

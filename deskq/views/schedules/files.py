@@ -29,7 +29,7 @@ class ShowsSchedules(Protocol):
     def acts(self) -> ScheduleActs:
         """What changes the stores."""
 
-    def shown(self) -> list[ShownSchedule]:
+    def filtered(self) -> list[ShownSchedule]:
         """Return the schedules that the filter lets through."""
 
     def into_store(self) -> StoreState | None:
@@ -65,7 +65,7 @@ class ScheduleFiles:
         """Write the schedules that are shown; those that cannot be read are left out."""
         if not self._complete():
             return
-        entries = [shown.entry for shown in self._view.shown() if not shown.entry.problem]
+        entries = [shown.entry for shown in self._view.filtered() if not shown.entry.problem]
 
         def work(_reader: object) -> None:
             from deskq.files.private_files import write_private

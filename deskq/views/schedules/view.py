@@ -13,7 +13,6 @@ from deskq.views.schedules.columns import SCHEDULE_COLUMNS, empty_words
 from deskq.views.schedules.files import ScheduleFiles
 from deskq.views.schedules.pane import SchedulePane
 from deskq.views.widgets.commands import CommandKey
-from deskq.views.widgets.page import Commands
 
 if TYPE_CHECKING:
     from deskq.schedules.profile_reader import StoreState
@@ -40,9 +39,9 @@ class SchedulesView(SchedulePane):
             self.bar.addWidget(widget)
         self._show()
 
-    def commands(self) -> Commands:
+    def commands(self) -> dict[CommandKey, Callable[[], object]]:
         """See Page."""
-        found: dict[CommandKey, Callable[[], object]] = {**super().commands()} | {"export_schedules": self.files.export}
+        found = super().commands() | {"export_schedules": self.files.export}
         if self._may_change:
             found |= {"new_schedule": self.new, "import_schedules": self.files.choose}
         return found
@@ -50,7 +49,7 @@ class SchedulesView(SchedulePane):
     @property
     def acts(self) -> ScheduleActs:
         """What changes the stores."""
-        return self.acts_at(self._session.profile.name)
+        return self.chosen.acts_at(self._session.profile.name)
 
     def spawn(self, work: Coroutine[Any, Any, None], name: str) -> None:
         """Start a task that ends with the session."""
@@ -60,12 +59,14 @@ class SchedulesView(SchedulePane):
         """Open the editor on nothing."""
         self.acts.new(self.into_store())
 
-    def words_of_nothing(self, *, filtered: bool) -> tuple[str, str]:
-        """See SchedulePane."""
+    def words_of_nothing(self) -> tuple[str, str]:
+        """See MasterDetailPage."""
         problems = [state.problem for state in self.schedules.stores if state.problem]
-        return empty_words(self._session.profile, problems, read=self.schedules.read_once, filtered=filtered)
+        return empty_words(
+            self._session.profile, problems, read=self.schedules.read_once, filtered=bool(self.schedules.rows)
+        )
 
-    def shown(self) -> list[ShownSchedule]:
+    def filtered(self) -> list[ShownSchedule]:
         """Return the schedules that the filter lets through."""
         return list(self.model.rows())
 

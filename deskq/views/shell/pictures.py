@@ -29,7 +29,7 @@ async def take_pictures(window: MainWindow, session: ProfileSession, folder: Pat
         for kind in KINDS:
             view: Any = window.show_view(name, kind)
             if kind == "tasks" and failed:
-                view.show_task(failed[0].uuid)
+                view.shown.show(failed[0].uuid)
                 view.detail.tabs.setCurrentIndex(1 if scheme == "light" else 0)
             if kind == "queues":
                 view.show_queue("emails")
@@ -88,7 +88,7 @@ async def _settle(view: Any, kind: str) -> None:
     """Wait until the view shows something, at most some seconds: questions are answered in their own time."""
     ready: Callable[[], object] = {
         "tasks": lambda: view.model.rowCount() and view.detail.detail is not None,
-        "queues": lambda: view.model.rowCount() and view.chart.nothing.isHidden(),
+        "queues": lambda: view.model.rowCount() and view.detail.chart.nothing.isHidden(),
         "schedules": lambda: view.model.rowCount() and view.detail.model.rowCount(),
         "workers": lambda: view.model.rowCount() and view.detail.age.text(),
         "doctor": lambda: view.steps.shown and not view.steps.running,

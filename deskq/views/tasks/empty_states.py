@@ -6,7 +6,11 @@ from typing import Final
 
 from deskq.formats import plain
 from deskq.models.tasks.table import TasksModel
+from deskq.services.session import ProfileSession
+from deskq.views.tasks.filter_bar import FilterBar
+from deskq.views.tasks.search_strip import SearchStrip
 from deskq.views.widgets.commands import CommandKey
+from deskq.views.widgets.empty_pane import EmptyPane
 
 MENU: Final[tuple[CommandKey, ...]] = (
     *("detail", "retry", "retry_to", "retry_all", "send_like", "revoke", "revoke_all", "terminate", "abort"),
@@ -52,3 +56,41 @@ def empty_words(
     if not heard:
         return "Not connected yet", "Tasks appear when the recorder is connected to the broker.", ""
     return "No task events yet", _NO_EVENTS, ""
+
+
+class TasksEmptyState:
+    """Says in ``pane`` why no task is shown; what the model and the session tell is remembered for that."""
+
+    def __init__(
+        self, session: ProfileSession, model: TasksModel, bar: FilterBar, search: SearchStrip, pane: EmptyPane
+    ) -> None:
+        self._session = session
+        self._model = model
+        self._bar = bar
+        self._search = search
+        self._pane = pane
+        self.loading = True
+        self.problem = ""
+
+    def set_loading(self, loading: bool) -> None:
+        """The list of tasks is being read, or it is there."""
+        self.loading = loading
+        if not loading:
+            self.problem = ""
+
+    def say(self) -> None:
+        """Say it as it is now."""
+        session = self._session
+        waiting = session.status is None and session.connected and session.profile.has_broker
+        begun = session.connected and not waiting  # before that there is no history, and nothing is wrong
+        words = empty_words(
+            self._model,
+            session.problem or (self.problem if begun else ""),
+            trouble=self._bar.trouble,
+            doubt=self._bar.doubt,
+            waiting=waiting,
+            heard=session.heard,
+            loading=self.loading,
+            searching=self._search.running,
+        )
+        self._pane.say(*words)

@@ -196,7 +196,7 @@ class Table(QTableView):
     def __init__(self, name: str, columns: tuple[Column[Any], ...], parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.columns = columns
-        self._name = name
+        self.name = name
         self.menu: Callable[[], QMenu] | None = None  # what can be done with the selected rows
         self.copies_rows: Callable[[], None] | None = None  # a model that holds not all of its rows copies otherwise
         self.setItemDelegate(CellDelegate(columns, self))
@@ -231,13 +231,13 @@ class Table(QTableView):
         for number, column in enumerate(self.columns):
             self.setColumnWidth(number, round(column.width * scale))
             self.setColumnHidden(number, not column.shown)
-        saved = window_state.load(f"table/{self._name}")
+        saved = window_state.load(f"table/{self.name}")
         if saved is not None:
             self.horizontalHeader().restoreState(saved)
 
     def save_layout(self) -> None:
         """Remember widths, order, hidden columns and sort."""
-        window_state.save(f"table/{self._name}", self.horizontalHeader().saveState())
+        window_state.save(f"table/{self.name}", self.horizontalHeader().saveState())
 
     def selected_lines(self) -> list[int]:
         """Return the selected rows, from the top; the current one if none is."""

@@ -63,7 +63,7 @@ def test_workers_are_told_tasks_ended_and_queues_paused(
             assert dialog.model.rows()[0].words == f"terminated on {worker.hostname}"
             dialog.reject()
             await until(lambda: tasks.model.task_at(0).state == "REVOKED", 30, "the event")
-            tasks.show_task(uuid)
+            tasks.shown.show(uuid)
             await until(lambda: tasks.detail.traces.texts, what="what was done about it")
             assert tasks.detail.traces.texts[0].startswith("revoked by")
             assert "no event yet" not in tasks.detail.traces.texts[0]
@@ -125,8 +125,8 @@ def test_workers_are_told_tasks_ended_and_queues_paused(
             verbs = [row.verb for row in journal.model.rows()]
             assert verbs == ["pause", "pause", "revoke", "tell workers", "revoke"]
             journal.table.selectRow(3)
-            await until(journal.undo_button.isVisible)
-            assert "rate_limit" in journal.items_model.row_at(0).command
+            await until(journal.detail.undo.isVisible)
+            assert "rate_limit" in journal.detail.model.row_at(0).command
             window.run_command("undo")
             dialog = await said_yes(app)
             dialog.reject()
@@ -196,7 +196,7 @@ def test_an_abortable_task_is_asked_to_stop(redis_url: str, tmp_path: Path, run:
             assert dialog.model.rows()[0].words == "stored; there was no record before"
             dialog.reject()
             await until(lambda: tasks.model.task_at(0).state == "SUCCESS", 30, "its end")
-            tasks.show_task(uuid)
+            tasks.shown.show(uuid)
             await until(lambda: tasks.detail.traces.texts, what="what was done about it")
             assert tasks.detail.traces.texts[0].startswith("abort asked by")
             window.run_command("abort")  # it has ended: its result stays
@@ -237,13 +237,13 @@ def test_the_journal_filters_exports_and_says_what_is_unknown(
             view.outcome.setCurrentText("unknown")
             assert [row.title for row in view.model.rows()] == ["=cmd()"]
             view.table.selectRow(0)
-            assert view.resolve_button.isVisible()
-            assert not view.undo_button.isVisible()  # nobody knows whether it was done
+            assert view.detail.resolve.isVisible()
+            assert not view.detail.undo.isVisible()  # nobody knows whether it was done
             view.outcome.setCurrentIndex(0)
             view.line.setText("one")
             await until(lambda: view.model.rowCount() == 1)
             view.table.selectRow(0)
-            await until(view.undo_button.isVisible)
+            await until(view.detail.undo.isVisible)
             view.line.setText("no such thing")
             await until(lambda: not view.model.rowCount())
             assert view.empty.title.text() == "No action matches"
@@ -276,11 +276,11 @@ def test_what_a_retry_became_is_told_and_linked(recorded: Recorded, run: Run, qa
             app.window.show()
             view: Any = app.window.show_view("shop", "tasks")
             await until(lambda: view.model.rowCount() == 3)
-            view.show_task(old)
+            view.shown.show(old)
             await until(lambda: view.detail.traces.texts == [f"retried as {new}"])
             view.detail.traces.open_task.emit(new)
             await until(lambda: view.detail.traces.texts == [f"retry of {old}"])
-            view.show_task(waiting)
+            view.shown.show(waiting)
             await until(lambda: view.detail.traces.texts and "no event yet" in view.detail.traces.texts[0])
 
     run(scenario())

@@ -69,7 +69,7 @@ def test_a_move_into_a_store_that_knows_the_name(
             await until(lambda: len(view.schedules.stores) == 2)
             view.schedules.stop()
             theirs = added(django, entry("nightly", Crontab("0", "5")))
-            view._dropped(("shop", django.url), [view.model.row_at(0).place], "move")
+            view.chosen.move(("shop", django.url), [view.model.row_at(0).place], "move")
             await said_yes(app)
             said = SAYS.replace("nightly (2)", "nightly")
             assert child(app, "StepsDialog").message.text() == said

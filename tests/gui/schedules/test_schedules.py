@@ -293,7 +293,7 @@ def test_stores_that_fail_and_profiles_that_only_watch(
             assert all(button.isHidden() for button in view.detail.buttons.values())
             view.table.selectRow(0)
             view.edit()
-            view.switch(enabled=False)  # were it called all the same
+            view.chosen.switch(enabled=False)  # were it called all the same
             assert not [each for each in app.window.findChildren(StepsDialog) if each.go.isEnabled()]
             assert names(store)["a"].enabled
 

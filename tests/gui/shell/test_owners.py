@@ -46,8 +46,8 @@ def shown(make: Callable[[ProfileSession], Any]) -> Callable[[ProfileSession], A
 def tasks_with_a_detail(session: ProfileSession) -> Any:
     view = TasksView(session)
     view.show()
-    view.show_task("00000000-0000-4000-8000-000000000001")
-    view._second()
+    view.shown.show("00000000-0000-4000-8000-000000000001")
+    view.second()
     return view
 
 

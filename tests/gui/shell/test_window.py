@@ -57,7 +57,7 @@ def test_every_view_of_a_history(recorded: Recorded, run: Run, qapp: QApplicatio
             await until(lambda: view.model.rowCount() == 5)
             view.set_filter("state:FAILURE")
             await until(lambda: view.model.rowCount() == 1)
-            view.show_detail()
+            view.shown.show_current()
             await until(lambda: view.detail.detail is not None)
             assert view.detail.detail.row.uuid == failed
             assert view.detail.heading.textFormat() == Qt.TextFormat.PlainText
@@ -78,7 +78,7 @@ def test_every_view_of_a_history(recorded: Recorded, run: Run, qapp: QApplicatio
 
             window.show_queue("shop", "emails")
             queues: Any = window.view()
-            await until(lambda: queues.heading.text() == "emails" and queues.model.rowCount() == 1)
+            await until(lambda: queues.detail.heading.text() == "emails" and queues.model.rowCount() == 1)
             assert queues.model.index(0, len(queues.table.columns) - 1).data() == "no consumer"
 
             workers: Any = window.show_view("shop", "workers")

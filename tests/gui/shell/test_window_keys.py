@@ -81,10 +81,10 @@ def test_a_list_is_searched_by_letters(recorded: Recorded, run: Run, qapp: QAppl
             app.add(recorded.profile, start=False)
             await active(app)
             view: Any = app.window.show_view("shop", "queues")
-            await focused(view.span)
-            view.span.addItem("Ten years", 0.0)
-            QTest.keyClicks(view.span, "t")
-            assert view.span.currentText() == "Ten years"
+            await focused(view.detail.span)
+            view.detail.span.addItem("Ten years", 0.0)
+            QTest.keyClicks(view.detail.span, "t")
+            assert view.detail.span.currentText() == "Ten years"
             await focused(app.window.sidebar)
             QTest.keyClicks(app.window.sidebar, "gt")
             await until(lambda: app.window.view().title == "Tasks")
@@ -151,7 +151,7 @@ def test_a_profile_that_is_not_connected_has_no_problem(run: Run, qapp: QApplica
             app.window.show()
             app.add(Profile.from_url("redis://127.0.0.1:1/0", name="later"), start=False)
             view: Any = app.window.show_view("later", "tasks")
-            await until(lambda: view._problem, what="the answer that there is no history")
+            await until(lambda: view.nothing.problem, what="the answer that there is no history")
             assert view.empty.title.text() == "Not connected yet"
 
     run(scenario())

@@ -49,7 +49,7 @@ def test_the_window_keeps_its_width(recorded: Recorded, run: Run, qapp: QApplica
             await until(lambda: workers.model.rowCount() == 1)
             window.show_queue("shop", NAME)
             queues: Any = window.view()
-            await until(lambda: queues.heading.text() == NAME)
+            await until(lambda: queues.detail.heading.text() == NAME)
             session.problem = LONG
             for kind in KINDS:
                 window.show_view("shop", kind)

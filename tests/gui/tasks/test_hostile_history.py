@@ -109,7 +109,7 @@ def test_every_view_of_a_hostile_history(recorded: Recorded, run: Run, qapp: QAp
             tasks: Any = window.show_view("shop", "tasks")
             for number in range(len(TEXTS)):
                 uuid = f"00000000-0000-4000-8000-{number:012}"
-                tasks.show_task(uuid)
+                tasks.shown.show(uuid)
                 await until(lambda: tasks.detail.detail is not None and tasks.detail.detail.row.uuid == uuid)  # noqa: B023
                 for tab in range(tasks.detail.tabs.count()):
                     tasks.detail.tabs.setCurrentIndex(tab)

@@ -114,7 +114,7 @@ def test_a_retry_marks_both_rows_and_links_them(
             await until(lambda: states(view.model) == {old: "Failed"}, 30, "the failure")
             assert not {"Go to the retry", "Go to the original"} & set(menu_of(view, old))
             gate.unlink()  # noqa: ASYNC240 - a moment, in a test
-            view.show_task(old)
+            view.shown.show(old)
             window.run_command("retry")
             await until(lambda: dialog_of(app).model.rowCount() == 1, 30, "the preview")
             dialog = dialog_of(app)

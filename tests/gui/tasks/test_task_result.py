@@ -30,7 +30,7 @@ def test_a_stored_result_and_none(recorded: Recorded, run: Run, qapp: QApplicati
             window = app.window
             window.show()
             view: Any = window.show_view("shop", "tasks")
-            view.show_task(good)
+            view.shown.show(good)
             await until(lambda: view.detail.detail is not None)
             tab = view.detail.result
             assert tab.record is None  # nobody looked yet
@@ -39,7 +39,7 @@ def test_a_stored_result_and_none(recorded: Recorded, run: Run, qapp: QApplicati
             assert '"sum": 5' in tab.text.toPlainText()
             labels = [tab._form.itemAt(n).widget().text() for n in range(tab._form.count())]
             assert '[ 1, "<b>ü</b>" ]' in labels
-            view.show_task(bad)
+            view.shown.show(bad)
             await until(lambda: "No record" in tab.empty.title.text())
             (results / f"celery-task-meta-{bad}").write_bytes(b"\x80\x04garbage")
             tab.empty.button.click()
@@ -57,7 +57,7 @@ def test_without_a_backend_it_says_so(recorded: Recorded, run: Run, qapp: QAppli
             app.add(recorded.profile)
             app.window.show()
             view: Any = app.window.show_view("shop", "tasks")
-            view.show_task(good)
+            view.shown.show(good)
             await until(lambda: view.detail.detail is not None)
             view.detail.tabs.setCurrentWidget(view.detail.result)
             await until(lambda: "No result backend is set" in view.detail.result.empty.reason.text())

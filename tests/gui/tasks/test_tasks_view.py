@@ -84,7 +84,7 @@ def test_the_detail_of_a_row_that_is_not_read_yet(recorded: Recorded, run: Run, 
             app.window.show()
             view: Any = app.window.show_view("shop", "tasks")
             await until(lambda: view.model.rowCount() == 500)
-            view.show_detail()
+            view.shown.show_current()
             await until(lambda: view.detail.detail is not None and view.detail.detail.row.uuid == uuids[-1])
             assert view.model.task_at(450) is None
             view.table.selectRow(450)
@@ -283,7 +283,7 @@ def test_a_runtime_between_two_events_is_marked(recorded: Recorded, run: Run, qa
                 told = json.loads(QApplication.clipboard().text())
                 assert told["runtime_exact"] is exact
             for uuid, mark in ((failed, True), (done, False)):
-                view.show_task(uuid)
+                view.shown.show(uuid)
                 await until(partial(shows, view, uuid))
                 form = view.detail._form
                 shown = {

@@ -16,7 +16,7 @@ from deskq.models.table.model import TableModel
 from deskq.models.tasks.detail import arguments_model, read_detail
 from deskq.models.workers.inspect_tree import held_tasks, started_at, tree_model
 from deskq.views.queues.columns import queue_columns
-from deskq.views.workers.view import WORKER_COLUMNS
+from deskq.views.workers.columns import WORKER_COLUMNS
 from tests.gui.conftest import Recorded, Run, until
 
 Row = tuple[str, int]
