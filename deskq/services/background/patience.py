@@ -39,3 +39,15 @@ async def patiently(work: Callable[[], T]) -> T:
 
     threading.Thread(target=run, name="patient", daemon=True).start()
     return await answer
+
+
+class InTurn:
+    """Does blocking work in the order in which it was asked for, one after the other."""
+
+    def __init__(self) -> None:
+        self._lock = asyncio.Lock()
+
+    async def __call__(self, work: Callable[[], T]) -> T:
+        """See patiently."""
+        async with self._lock:
+            return await patiently(work)

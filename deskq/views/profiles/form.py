@@ -113,8 +113,8 @@ class ProfileForm(QTabWidget):
     def profile(self) -> Profile:
         """Return the profile as it is written; raises UserError for the first thing that is wrong."""
         profile, wrong = self.evaluate()
-        for place, sentence in wrong.items():
-            raise UserError(sentence if place == "url" else f"{BY_PLACE[place].name}: {sentence}")
+        if wrong:
+            raise UserError(first_problem(wrong))
         assert profile is not None
         return profile
 
@@ -222,3 +222,10 @@ class ProfileForm(QTabWidget):
                 self.editors[place].set_text(text)
         finally:
             self._filling = False
+
+
+def first_problem(wrong: dict[str, str]) -> str:
+    """Return the first of these problems (place -> sentence) with the name of its field, "" if there is none."""
+    for place, sentence in wrong.items():
+        return sentence if place == "url" else f"{BY_PLACE[place].name}: {sentence}"
+    return ""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import (
-    QCheckBox,
     QHBoxLayout,
     QLineEdit,
     QMessageBox,
@@ -18,6 +17,7 @@ from PySide6.QtWidgets import (
 from deskq.views.profiles.exchange import ProfileExchange
 from deskq.views.profiles.form import ProfileForm
 from deskq.views.profiles.listing import ProfileList
+from deskq.views.profiles.password_place import PasswordPlace
 from deskq.views.widgets import theme
 from deskq.views.widgets.dialog import Dialog
 from deskq.views.widgets.empty_pane import plain_label
@@ -27,7 +27,7 @@ from deskq.views.widgets.steps_list import StepsList
 class ProfileFrame(Dialog):
     """The widgets of the dialog and nothing that they do."""
 
-    def __init__(self, exchange: ProfileExchange, parent: QWidget | None = None) -> None:
+    def __init__(self, exchange: ProfileExchange, keep_in_file: PasswordPlace, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.setWindowTitle("Profiles")
         self.resize(900, 600)
@@ -40,7 +40,8 @@ class ProfileFrame(Dialog):
         self.message = plain_label(wrap=True)
         self.message.setMinimumHeight(self.fontMetrics().height() * 2)
         self.message.setAlignment(Qt.AlignmentFlag.AlignTop)
-        self.keep_in_file = QCheckBox("Keep passwords in a file that only you can read")
+        self.keep_in_file = keep_in_file
+        keep_in_file.known.connect(self._say_keyring)
         layout = QHBoxLayout(self)
         layout.setSpacing(theme.GAP_L)
         layout.addLayout(self._make_left(), 1)
@@ -114,8 +115,19 @@ class ProfileFrame(Dialog):
         self.centre.setCurrentWidget(self.form)
         self.test.setText("Test connection")
 
+    def allow(self, why_not: str, *, listed: bool) -> None:
+        """Disable what cannot be done with the form, with the reason, and what needs a profile of the list."""
+        for button in (self.save, self.connect_button, self.test):
+            button.setEnabled(not why_not)
+            button.setToolTip(why_not)
+        for tool in (self.delete, self.up, self.down):
+            tool.setEnabled(listed)
+
     def _say(self, text: str) -> None:
         self.message.setText(text)
+
+    def _say_keyring(self, known: bool) -> None:
+        self.password.setPlaceholderText("kept in the system's keyring" if known else "")
 
     def _line(self, place: str) -> QLineEdit:
         line = self.form.editors[place].line
