@@ -7,14 +7,14 @@ from __future__ import annotations
 
 from array import array
 from bisect import bisect_left
-from collections.abc import Iterable, Sequence
-from typing import Final
+from collections.abc import Collection, Iterable, Sequence
+from typing import Any, Final
 
-from PySide6.QtCore import QModelIndex, QObject, QPersistentModelIndex
+from PySide6.QtCore import QModelIndex, QObject, QPersistentModelIndex, Qt
 
 from deskq.history.reading.task_filter import Sort
 from deskq.history.rows import TaskRow
-from deskq.models.tasks.columns import TASK_COLUMNS
+from deskq.models.tasks.columns import TASK_COLUMNS, header
 from deskq.models.tasks.diff import Change, changes, runs
 from deskq.models.tasks.mime import DraggableRows
 from deskq.models.tasks.queries import HEAD, place_by_age
@@ -39,6 +39,11 @@ class TaskList(DraggableRows):
         """Say which rows are in sight, inclusive."""
         self._shown = (max(first, 0), max(last, first, 0))
 
+    @property
+    def sort_by(self) -> Sort:
+        """The sort in force."""
+        return self._sort
+
     def id_at(self, row: int) -> int:
         """The history's id of a row."""
         return self._ids[len(self._ids) - 1 - row]
@@ -54,6 +59,19 @@ class TaskList(DraggableRows):
     def task_at(self, row: int) -> TaskRow | None:
         """The task of a row, None until it was read."""
         return self._rows.get(self.id_at(row)) if 0 <= row < len(self._ids) else None
+
+    def headerData(self, section: int, orientation: Qt.Orientation, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
+        if orientation != Qt.Orientation.Horizontal or not 0 <= section < len(TASK_COLUMNS):
+            return None
+        return header(TASK_COLUMNS[section], role)
+
+    def tick(self) -> None:
+        """Repaint what changes with time alone: the runtime of running tasks in sight."""
+        first, last = self._shown
+        for row in range(first, min(last + 1, len(self._ids))):
+            task = self._rows.get(self.id_at(row))
+            if task is not None and task.runs:
+                self.dataChanged.emit(self.index(row, 0), self.index(row, _LAST), [Qt.ItemDataRole.DisplayRole])
 
     def rowCount(self, parent: Index = _ROOT) -> int:
         return 0 if parent.isValid() else len(self._ids)
@@ -142,6 +160,10 @@ class TaskList(DraggableRows):
         near = {self.id_at(row): row for row in self.near()}
         for start, end in runs(sorted(near[number] for number in numbers if number in near)):
             self.dataChanged.emit(self.index(start, 0), self.index(end, _LAST))
+
+    def announce_tasks(self, uuids: Collection[str]) -> None:
+        """These tasks look otherwise, though their rows are the same."""
+        self._announce([row.id for row in self.near_rows() if row.uuid in uuids])
 
     def _forget_rows(self) -> None:
         keep = {self.id_at(row) for row in (*self.near(), *range(min(HEAD, len(self._ids))))}

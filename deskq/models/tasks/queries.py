@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from array import array
 from bisect import bisect_left
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -100,17 +101,32 @@ class RefreshQuery:
         return set(self.seen) - {row.id for row in rows}
 
 
-def below(reader: HistoryReader, *, chosen: TaskFilter, sort: Sort, limit: int, edge: int | None) -> array[int]:
+def first_answer(reader: HistoryReader, chosen: TaskFilter, sort: Sort, search: Search | None) -> TaskPage:
+    """Return what is shown first: the head or, of a search, what its first slice finds."""
+    return head(reader, chosen, sort) if search is None else next_slice(reader, search, 0, count=True)
+
+
+def below(reader: HistoryReader, *, chosen: TaskFilter, sort: Sort, edge: int | None) -> array[int]:
     """Return the ids below the row of ``edge``, or all, the last row first.
 
     Cut and turned round here, in the reader's thread, for there may be millions.
     """
-    ids = reader.task_ids(chosen, sort, limit)
+    ids = reader.task_ids(chosen, sort, SMALL if sort.key != "seen" else MILLIONS)
     if edge is not None:
         place = bisect_left(ids, -edge, key=int.__neg__) if sort.descending else bisect_left(ids, edge)
         ids = ids[place + (ids[place : place + 1] == array("q", (edge,))) :]
     ids.reverse()
     return ids
+
+
+def without_known(rest: array[int], known: Collection[int]) -> array[int]:
+    """Return what is below rows that are known; no more in all than is compared with the next answer."""
+    if not known:
+        return rest
+    listed = set(known)
+    rest = array("q", (number for number in rest if number not in listed))
+    del rest[: max(0, len(rest) + len(listed) - SMALL)]
+    return rest
 
 
 def place_by_age(ids: array[int], number: int, *, newest_last: bool) -> int | None:

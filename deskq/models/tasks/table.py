@@ -2,44 +2,63 @@
 
 from __future__ import annotations
 
-import asyncio
 import time
-from array import array
 from collections.abc import Iterable
 from dataclasses import replace
 from functools import partial
 from typing import Any, Final
 
-from PySide6.QtCore import QModelIndex, QObject, QPersistentModelIndex, Qt, QTimer, Signal
+from PySide6.QtCore import QModelIndex, QObject, QPersistentModelIndex, Qt, Signal
 
 from deskq.errors import UserError
-from deskq.history.reading.reader import HistoryReader
 from deskq.history.reading.task_filter import Sort, TaskFilter
 from deskq.history.reading.text_search import Progress, Search
 from deskq.history.rows import StateCounts, TaskRow
 from deskq.models.overview.gap_marks import GapMarks
 from deskq.models.table.columns import GapRole, RowRole
 from deskq.models.tasks.action_notes import TaskActionNotes
-from deskq.models.tasks.columns import TASK_COLUMNS, cell, header
+from deskq.models.tasks.columns import TASK_COLUMNS, cell
 from deskq.models.tasks.list import TaskList
+from deskq.models.tasks.missing_rows import MissingRows
 from deskq.models.tasks.queries import (
     HEAD,
-    MILLIONS,
     SMALL,
     RefreshQuery,
     TaskPage,
     below,
-    head,
+    first_answer,
     needs_search,
-    next_slice,
+    without_known,
 )
+from deskq.models.tasks.searching import TableSearch
 from deskq.services.session import ProfileSession
 
-COUNT_SECONDS: Final = 0.2
-"""How often counts and progress are told anew while a search runs."""
 _ROOT: Final = QModelIndex()
 _LAST: Final = len(TASK_COLUMNS) - 1
 Index = QModelIndex | QPersistentModelIndex
+
+
+class ScreenDelay:
+    """Tells the session how long after its arrival a task is on screen, of those that came while one looked."""
+
+    def __init__(self, session: ProfileSession) -> None:
+        self._session = session
+        self._since = time.time()
+
+    def begin(self) -> None:
+        """Nothing is known any more."""
+        self._session.screen_delay = None
+        self.restart()
+
+    def restart(self) -> None:
+        """What came before now says nothing."""
+        self._since = time.time()
+
+    def measure(self, seen: Iterable[float]) -> None:
+        """Tasks that the recorder saw at these times are on screen now."""
+        arrived = [at for at in seen if at >= self._since]
+        if arrived:
+            self._session.screen_delay = max(0.0, time.time() - max(arrived))
 
 
 class TasksModel(TaskList):
@@ -57,27 +76,22 @@ class TasksModel(TaskList):
         super().__init__(parent)
         self._session = session
         self._filter = TaskFilter()
-        self._missing: set[int] = set()
-        self._following = True
+        self._following = self._active = self._fresh = True
         self._paused = self._held = False
-        self._active = True
-        self._busy = self._again = False
-        self._fresh = True
-        self._loads = 0
-        self._loading = self._reading_rows = False
-        self._answers = True
-        self._newest = 0
-        self._followed_since = time.time()
-        self._search: Search | None = None
+        self._busy = self._again = self._loading = False
+        self._loads = self._newest = 0
+        self.answers = True
+        """Were the rows found under the filter in force? If not, its list is still being read."""
+        self._delay = ScreenDelay(session)
+        self.searching = TableSearch(session, self, self._told, self.search_changed.emit, self.problem.emit)
+        self._missing = MissingRows(session, self)
         self.counts = StateCounts()
         self.counted = False
         self.newer = 0
         self.gaps = GapMarks(session, self)
         self.deeds = TaskActionNotes(session, self.near_rows, self)
         self.columns = self.deeds.columns
-        self.deeds.changed.connect(self._tell_deeds)
-        self._fetch = QTimer(self, singleShot=True, interval=0)
-        self._fetch.timeout.connect(self._fetch_missing)
+        self.deeds.changed.connect(self.announce_tasks)
         session.revision_moved.connect(self.refresh)
         session.salvage_ended.connect(self._read_anew)
 
@@ -85,11 +99,6 @@ class TasksModel(TaskList):
     def chosen(self) -> TaskFilter:
         """The filter in force."""
         return self._filter
-
-    @property
-    def sort_by(self) -> Sort:
-        """The sort in force."""
-        return self._sort
 
     def choose(self, chosen: TaskFilter, sort: Sort | None = None) -> None:
         """Show other tasks, or the same in another order; from the top."""
@@ -99,22 +108,17 @@ class TasksModel(TaskList):
         other, self._filter, self._sort = chosen != self._filter, chosen, sort
         self.reload()
         if other:
-            self._answers = False
+            self.answers = False
             self.outdated.emit()
 
-    @property
-    def answers(self) -> bool:
-        """Were the rows found under the filter in force? If not, its list is still being read."""
-        return self._answers
-
     def flags(self, index: Index) -> Qt.ItemFlag:
-        return super().flags(index) if self._answers else Qt.ItemFlag.NoItemFlags
+        return super().flags(index) if self.answers else Qt.ItemFlag.NoItemFlags
 
     def reload(self) -> None:
         """Read the list anew from the top."""
         self._fresh = self._following = self._loading = True
         self._loads += 1
-        self._search = None  # one that goes on must ask nothing more: its question would outdate the new one
+        self.searching.current = None  # one that goes on must ask nothing more: its question would outdate the new one
         self.loading_changed.emit(True)
         self._session.spawn(self._load(self._loads), "task list", owner=self)
 
@@ -127,18 +131,7 @@ class TasksModel(TaskList):
     @property
     def search(self) -> Progress | None:
         """How far the search is under a filter for which every row must be read, else None."""
-        return self._search.progress if self._search is not None else None
-
-    def stop_search(self) -> None:
-        """Search no further back; what was found stays and goes on living."""
-        if self._search is not None:
-            self._search.stopped = True
-
-    def continue_search(self) -> None:
-        """Go on with a search that was stopped."""
-        if self._search is not None and self._search.stopped:
-            self._search.stopped = False
-            self._session.spawn(self._search_on(self._search), "task list", owner=self)
+        return self.searching.progress
 
     def set_following(self, following: bool) -> None:
         """Whether the newest row is in sight: if not, rows stay where they are and ``newer_changed`` counts."""
@@ -161,19 +154,10 @@ class TasksModel(TaskList):
     def set_active(self, active: bool) -> None:
         """A view that is not on screen asks nothing."""
         self._active = active
-        self._session.screen_delay = None
+        self._delay.begin()
         self.deeds.set_active(active)
         if active:
-            self._followed_since = time.time()
             self.refresh()
-
-    def tick(self) -> None:
-        """Repaint what changes with time alone: the runtime of running tasks in sight."""
-        first, last = self._shown
-        for row in range(first, min(last + 1, len(self._ids))):
-            task = self._rows.get(self.id_at(row))
-            if task is not None and task.runs:
-                self.dataChanged.emit(self.index(row, 0), self.index(row, _LAST), [Qt.ItemDataRole.DisplayRole])
 
     def _read_anew(self) -> None:
         """What came at the far end of a long list is not seen by a refresh."""
@@ -193,11 +177,6 @@ class TasksModel(TaskList):
             self._busy = True
             self._session.spawn(self._refresh(), "task refresh", owner=self)
 
-    def headerData(self, section: int, orientation: Qt.Orientation, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
-        if orientation != Qt.Orientation.Horizontal or not 0 <= section < len(TASK_COLUMNS):
-            return None
-        return header(TASK_COLUMNS[section], role)
-
     def data(self, index: Index, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
         if not index.isValid():
             return None
@@ -210,9 +189,7 @@ class TasksModel(TaskList):
         task = self._rows.get(number)
         if task is None:
             if role == Qt.ItemDataRole.DisplayRole:
-                self._missing.add(number)
-                if not self._fetch.isActive():
-                    self._fetch.start()
+                self._missing.want(number)
             return None
         if role == GapRole:
             return self.gaps.text(task, self.task_at(index.row() + 1)) if self._sort.key == "seen" else None
@@ -228,9 +205,6 @@ class TasksModel(TaskList):
         super().adopt_rows(rows)
         self.deeds.look()
 
-    def _tell_deeds(self, uuids: set[str]) -> None:
-        self._announce([row.id for row in self.near_rows() if row.uuid in uuids])
-
     async def _load(self, number: int) -> None:
         """Show the head at once, then what is below it, however many. ``number``: only the newest load counts."""
         try:
@@ -244,26 +218,25 @@ class TasksModel(TaskList):
                 self._loading = False
         self._go_on()
         if search is not None:
-            await self._search_on(search)
+            await self.searching.run(search)
 
     async def _read_list(self, number: int) -> Search | None:
         chosen, sort = self._filter, self._sort
-        search = self._search = Search(chosen) if needs_search(chosen, sort) else None
-
-        def question(reader: HistoryReader) -> TaskPage:
-            return head(reader, chosen, sort) if search is None else next_slice(reader, search, 0, count=True)
-
-        answer = await self._session.ask(question, slot="task list")
+        search = self.searching.current = Search(chosen) if needs_search(chosen, sort) else None
+        answer = await self._session.ask(
+            partial(first_answer, chosen=chosen, sort=sort, search=search), slot="task list"
+        )
         assert answer.ids is not None
         if number != self._loads:  # another filter has been chosen since the answer came
             return None
         self._fresh = False
         self.beginResetModel()
-        self._answers = True
+        self.answers = True
         answer.ids.reverse()
         self._ids = answer.ids
         self._rows = {row.id: row for row in answer.rows}
-        self._newest, self._followed_since = answer.newest, time.time()
+        self._newest = answer.newest
+        self._delay.restart()
         self.endResetModel()
         self.deeds.look()
         self._told(answer)
@@ -273,53 +246,12 @@ class TasksModel(TaskList):
             await self._load_rest(chosen, sort)
         return search
 
-    async def _search_on(self, search: Search) -> None:
-        """Slice after slice, each a question of its own: others are answered in between; a new filter ends it."""
-        loop = asyncio.get_running_loop()
-        next_count = loop.time() + COUNT_SECONDS
-        try:
-            while self._search is search and not search.stopped and not search.progress.done:
-                count = loop.time() >= next_count
-                if count:
-                    next_count = loop.time() + COUNT_SECONDS
-                ask = partial(next_slice, search=search, shown=len(self._ids), count=count)
-                answer = await self._session.ask(ask, slot="task list")
-                if answer.ids:
-                    answer.ids.reverse()
-                    self.append(answer.ids)
-                    self.adopt_rows(answer.rows)
-                self._told(answer)
-                if count:
-                    self.search_changed.emit(search.progress)
-            if self._search is search:
-                self.search_changed.emit(search.progress)
-            while (
-                self._search is search
-                and not search.stopped
-                and await self._session.ask(search.count_slice, slot="task list")
-            ):
-                if loop.time() >= next_count:
-                    next_count = loop.time() + COUNT_SECONDS
-                    await self._tell_counts(search)
-            if self._search is search:
-                await self._tell_counts(search)
-        except UserError as error:
-            self.problem.emit(str(error))
-
-    async def _tell_counts(self, search: Search) -> None:
-        counts = await self._session.ask(search.counts, slot="task counts")
-        self._told(TaskPage(None, 0, counts=counts, newer=None))
-
     async def _load_rest(self, chosen: TaskFilter, sort: Sort) -> None:
         """The head is on screen; now the ids below it, however many."""
-        limit = SMALL if sort.key != "seen" else MILLIONS
         edge = self._ids[0] if self._ids and sort.key == "seen" else None
-        rest = await self._session.ask(
-            partial(below, chosen=chosen, sort=sort, limit=limit, edge=edge), slot="task list"
-        )
-        if sort.key != "seen" and (known := set(self._ids)):
-            rest = array("q", (number for number in rest if number not in known))
-            del rest[: max(0, len(rest) + len(known) - SMALL)]  # a longer list would not be compared any more
+        rest = await self._session.ask(partial(below, chosen=chosen, sort=sort, edge=edge), slot="task list")
+        if sort.key != "seen":
+            rest = without_known(rest, self._ids)
         if rest and (edge is None or self._ids[0] == edge):  # else a refresh has brought the whole list
             self.append(rest)
 
@@ -336,7 +268,7 @@ class TasksModel(TaskList):
         self._go_on()
 
     def _go_on(self) -> None:
-        """Refresh if that was asked for meanwhile."""
+        """RefreshQuery if that was asked for meanwhile."""
         if self._again:
             self._again = False
             self.refresh()
@@ -347,7 +279,7 @@ class TasksModel(TaskList):
         return RefreshQuery(
             self._filter,
             self._sort,
-            self._search,
+            self.searching.current,
             total,
             newest=self._newest,
             edge=self.id_at(HEAD - 1) if total > SMALL else 0,
@@ -357,11 +289,9 @@ class TasksModel(TaskList):
 
     def _apply(self, answer: TaskPage) -> None:
         if answer.ids is None:
-            self._session.screen_delay, self._followed_since = None, time.time()
+            self._delay.begin()
         else:
-            arrived = [row.seen for row in answer.rows if row.id > self._newest and row.seen >= self._followed_since]
-            if arrived:
-                self._session.screen_delay = max(0.0, time.time() - max(arrived))
+            self._delay.measure(row.seen for row in answer.rows if row.id > self._newest)
             if self._sort.key == "seen":
                 self.adopt_ids(answer.ids, answer.least)
             else:
@@ -371,24 +301,6 @@ class TasksModel(TaskList):
         self.drop(answer.gone)
         self.adopt_rows(answer.rows)
         self._told(answer)
-
-    def _fetch_missing(self) -> None:
-        """Read rows that were painted without content, those in sight first; one question at a time."""
-        if self._reading_rows or not self._missing:
-            return
-        near = {self.id_at(row) for row in self.near()}
-        wanted = sorted(self._missing, key=lambda number: (number in near, number))[-2 * HEAD :]
-        self._missing, self._reading_rows = set(), True
-        self._session.spawn(self._read_rows(wanted), "task rows", owner=self)
-
-    async def _read_rows(self, numbers: list[int]) -> None:
-        try:
-            rows = await self._session.ask(lambda reader: reader.rows(numbers), slot="task rows")
-        finally:
-            self._reading_rows = False
-        self.drop(set(numbers) - {row.id for row in rows})
-        self.adopt_rows(rows)
-        self._fetch_missing()
 
     def _told(self, answer: TaskPage) -> None:
         if answer.counts is not None and not (self.counted and answer.counts == self.counts):

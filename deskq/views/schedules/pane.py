@@ -66,9 +66,6 @@ class SchedulePane(MasterDetailPage[ShownSchedule]):
         )
         self.followed.update({session.profile.name: Schedules(session, self) for session in sessions})
         self.chosen = SelectedSchedules(self, self.followed, self.selected, self.current, self.store_for_new)
-        self._connect()
-
-    def _connect(self) -> None:
         self.table.menu = self._menu
         self.table.activated.connect(lambda _: self.edit())
         self.table.horizontalHeader().sortIndicatorChanged.connect(self._say_state)
@@ -107,7 +104,7 @@ class SchedulePane(MasterDetailPage[ShownSchedule]):
             self.calendar.button.setChecked(False)
             if self.model.line_of(self.key) is None:
                 self.line.clear()
-            self._select()
+            self.select()
 
     def refresh(self) -> None:
         """Read every store anew, code and files too."""
@@ -187,11 +184,12 @@ class SchedulePane(MasterDetailPage[ShownSchedule]):
     def _arranged(self) -> None:
         """The table shows what is known."""
         self._say_what_is_in_sight()
-        self._select()
+        self.select()
         self.update_empty()
 
-    def _select(self) -> None:
-        self.select()
+    def select(self) -> None:
+        """See MasterDetailPage."""
+        super().select()
         self._describe()
 
     def _filter(self, *_: object) -> None:

@@ -51,13 +51,13 @@ class SearchStrip(QWidget):
 
     def stop(self) -> None:
         """Search no further."""
-        self._model.stop_search()
+        self._model.searching.stop()
 
     def _clicked(self) -> None:
         if self.running:
-            self._model.stop_search()
+            self._model.searching.stop()
         else:
-            self._model.continue_search()
+            self._model.searching.go_on()
 
     def _moved(self, progress: Progress | None) -> None:
         if progress is None or progress.done:

@@ -126,7 +126,7 @@ def test_rows_that_were_painted_blank_are_read_though_others_follow_them(
         await until(lambda: "task rows" in slots)
         for row in range(426, 431):  # scrolled further before the answer is there
             assert model.index(row, 1).data() is None
-        await until(lambda: not model._fetch.isActive())
+        await until(lambda: not model._missing.isActive())
         busy.set()
         assert await other
         await until(lambda: model.task_at(430) is not None)
