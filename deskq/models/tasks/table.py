@@ -223,9 +223,8 @@ class TasksModel(TaskList):
     async def _read_list(self, number: int) -> Search | None:
         chosen, sort = self._filter, self._sort
         search = self.searching.current = Search(chosen) if needs_search(chosen, sort) else None
-        answer = await self._session.ask(
-            partial(first_answer, chosen=chosen, sort=sort, search=search), slot="task list"
-        )
+        ask = partial(first_answer, chosen=chosen, sort=sort, search=search)
+        answer = await self._session.ask(ask, slot="task list")
         assert answer.ids is not None
         if number != self._loads:  # another filter has been chosen since the answer came
             return None
