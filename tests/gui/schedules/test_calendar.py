@@ -24,7 +24,9 @@ from deskq.schedules.opening import open_store
 from deskq.schedules.profile_reader import ScheduleRow
 from deskq.schedules.timing import collisions as timeline
 from deskq.services.schedules.shown import ShownSchedule
-from deskq.views.overview.timeline import COLLISIONS, TimelinePicture
+from deskq.views.overview.timeline import TimelinePicture
+from deskq.views.overview.timeline_painter import TimelinePainter
+from deskq.views.overview.timeline_places import COLLISIONS
 from deskq.views.schedules import calendar as schedule_calendar
 from deskq.views.schedules.calendar import ScheduleCalendar
 from tests.gui.conftest import Run, until
@@ -123,13 +125,13 @@ def test_keys_and_clicks_go_through_the_time_line(
             assert view.detail.heading.text() == "backup"
 
             assert picture.shown is not None
-            click(picture, 10, picture.lane_area(0).center().y())
+            click(picture, 10, picture.places.lane_area(0).center().y())
             assert (picture.lane, view.detail.heading.text()) == (0, "nightly")
             at = picture.shown.timeline.collisions[0].at
-            click(picture, picture.x_of(at) + 2, picture.lane_area(COLLISIONS).center().y())
+            click(picture, picture.places.x_of(at) + 2, picture.places.lane_area(COLLISIONS).center().y())
             assert picture.lane == COLLISIONS
             assert view.calendar.chosen.text() == collision
-            point(picture, picture.x_of(at), picture.lane_area(0).center().y())
+            point(picture, picture.places.x_of(at), picture.places.lane_area(0).center().y())
             assert view.calendar.chosen.text().startswith("nightly: every day at 02:00, UTC · runs ")
 
             added(store, ran("new one", Crontab("0", "2")))
@@ -213,13 +215,13 @@ def test_ten_thousand_do_not_block_the_loop(
     monkeypatch.setattr(schedule_timeline, "_SLICE_SECONDS", 0.005)  # many slices on a fast machine too
     monkeypatch.setattr(schedule_calendar, "_LATER_SECONDS", 0.0)
     painted: list[int] = []
-    paint_lane = TimelinePicture._paint_lane
+    paint_lane = TimelinePainter.paint_lane
 
-    def paint(picture: TimelinePicture, painter: Any, place: int) -> None:
+    def paint(painter: TimelinePainter, place: int) -> None:
         painted.append(place)
-        paint_lane(picture, painter, place)
+        paint_lane(painter, place)
 
-    monkeypatch.setattr(TimelinePicture, "_paint_lane", paint)
+    monkeypatch.setattr(TimelinePainter, "paint_lane", paint)
 
     async def scenario() -> None:
         async with opened(qapp) as app:
