@@ -98,7 +98,7 @@ class App:
             name = next(name for name in _names(profile.name) if self._free_for(profile.url, name))
             self.add(replace(profile, name=name)).start()
             self.window.show_view(name, "tasks")
-        self.window.come_to_front(activation)
+        self.window.frame.come_to_front(activation)
 
     def _free_for(self, url: str, name: str) -> bool:
         """Is the name free, or is this very broker shown under it?"""

@@ -95,6 +95,11 @@ class BrokerTree(QStandardItemModel):
                         return child.child(line).index()
         return node.index()
 
+    def queues_of(self, profile: str) -> list[str]:
+        """Return the queues of a profile, as they are written."""
+        queues = self.itemFromIndex(self.index_of(profile, "queues"))
+        return [queues.child(row).text() for row in range(queues.rowCount())]
+
     def _show_status(self, session: ProfileSession) -> None:
         node = self._nodes.get(session.profile.name)
         if node is None:

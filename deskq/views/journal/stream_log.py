@@ -90,6 +90,20 @@ MALFORMED_COLUMNS: Final[tuple[Column[MalformedRow], ...]] = (
 class StreamLog(QDialog):
     """Not modal; follows the history while it is open."""
 
+    @classmethod
+    def show_of(cls, session: ProfileSession, parent: QWidget) -> None:
+        """Show that of a profile, the one that is open if one is."""
+        log = next((log for log in parent.findChildren(cls) if log.session is session), None) or cls(session, parent)
+        log.show()
+        log.raise_()
+
+    @classmethod
+    def close_of(cls, profile: str, parent: QWidget) -> None:
+        """Close that of a profile, if it is open."""
+        for log in parent.findChildren(cls):
+            if log.session.profile.name == profile:
+                log.close()
+
     def __init__(self, session: ProfileSession, parent: QWidget) -> None:
         super().__init__(parent)
         self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)

@@ -19,7 +19,7 @@ class Entry:
 
     title: str
     note: str
-    run: Callable[[], None]
+    run: Callable[[], object]
 
 
 def score(query: str, title: str) -> int | None:

@@ -201,7 +201,7 @@ def test_a_view_that_asks_for_another_as_it_is_shown(recorded: Recorded, run: Ru
             window = app.window
 
             def ask(_before: object, now: QWidget | None) -> None:
-                workers = window._views.get(("shop", "workers"))
+                workers = window.stack.page_at("shop", "workers")
                 if workers is not None and now is not None and workers.isAncestorOf(now):
                     window.show_view("shop", "queues")
 

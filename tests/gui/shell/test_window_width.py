@@ -57,10 +57,10 @@ def test_the_window_keeps_its_width(recorded: Recorded, run: Run, qapp: QApplica
                 assert LONG[:80] in window.bar.text.text()
                 await asyncio.sleep(0.02)  # the layouts are made anew
                 assert window.minimumSizeHint().width() < SCREEN, kind
-            for kind in ("everything", "all-schedules", "journal"):
-                window.show_overall(kind)
+            for overall in ("everything", "all-schedules", "journal"):
+                window.show_overall(overall)
                 await asyncio.sleep(0.02)  # the layouts are made anew
-                assert window.minimumSizeHint().width() < SCREEN, kind
+                assert window.minimumSizeHint().width() < SCREEN, overall
             assert window.width() == 1100
 
     run(scenario())
