@@ -20,7 +20,7 @@ from deskq.views.journal.detail import ActionDetail
 from deskq.views.journal.export import write_actions
 from deskq.views.widgets import theme
 from deskq.views.widgets.commands import CommandKey
-from deskq.views.widgets.master_detail import MasterDetailPage
+from deskq.views.widgets.page import MasterDetailPage
 from deskq.views.widgets.requests import OpenTask
 from deskq.views.widgets.tables import Table
 from deskq.views.widgets.toast import UndoOffer

@@ -21,7 +21,7 @@ from deskq.views.queues.detail import QueueDetail
 from deskq.views.widgets import theme
 from deskq.views.widgets.commands import BY_KEY, CommandKey
 from deskq.views.widgets.empty_pane import plain_label
-from deskq.views.widgets.master_detail import MasterDetailPage
+from deskq.views.widgets.page import MasterDetailPage
 from deskq.views.widgets.requests import FilterTasks, OpenQueue, PauseQueue, Request, ResumeQueue, SendTask
 from deskq.views.widgets.sampling_problem import SamplingProblem
 from deskq.views.widgets.tables import Table

@@ -22,7 +22,7 @@ from deskq.views.schedules.menu import schedule_menu
 from deskq.views.schedules.selection import SelectedSchedules
 from deskq.views.widgets import theme
 from deskq.views.widgets.commands import CommandKey
-from deskq.views.widgets.master_detail import MasterDetailPage
+from deskq.views.widgets.page import MasterDetailPage
 from deskq.views.widgets.requests import OpenSchedule, Request
 
 if TYPE_CHECKING:

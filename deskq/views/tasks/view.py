@@ -25,8 +25,7 @@ from deskq.views.tasks.shown_task import ShownTask
 from deskq.views.tasks.sort import TaskSort
 from deskq.views.widgets.commands import CommandKey
 from deskq.views.widgets.empty_pane import show_page
-from deskq.views.widgets.master_detail import MasterDetail
-from deskq.views.widgets.page import Commands, TablePage
+from deskq.views.widgets.page import Commands, MasterDetail, TablePage
 from deskq.views.widgets.requests import FilterTasks, OpenTask, Refuse, Request
 
 

@@ -14,7 +14,7 @@ from deskq.services.session import ProfileSession
 from deskq.views.widgets import theme
 from deskq.views.widgets.commands import CommandKey
 from deskq.views.widgets.empty_pane import plain_label
-from deskq.views.widgets.master_detail import MasterDetailPage
+from deskq.views.widgets.page import MasterDetailPage
 from deskq.views.widgets.requests import ControlWorkers, OpenTask
 from deskq.views.widgets.sampling_problem import SamplingProblem
 from deskq.views.widgets.tables import Table

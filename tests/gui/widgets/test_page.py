@@ -6,7 +6,7 @@ from PySide6.QtWidgets import QLabel
 
 from deskq.models.table.columns import Column
 from deskq.models.table.model import TableModel
-from deskq.views.widgets.master_detail import MasterDetailPage
+from deskq.views.widgets.page import MasterDetailPage
 from deskq.views.widgets.tables import Table
 
 COLUMNS = (Column[str]("name", "Name", "", lambda row: row, width=100),)
