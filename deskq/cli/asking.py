@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import getpass
 import sys
-from dataclasses import replace
 
 from deskq.brokers.ports import LoginRefused
 from deskq.cli.common import plain
@@ -27,4 +26,4 @@ def with_asked_password(options: object, error: UserError) -> ProfileOptions | N
         text = getpass.getpass("Password (not saved): ", stream=sys.stderr)
     except EOFError:
         return None
-    return replace(options, asked_password=Secret(text)) if text else None
+    return options.changed(asked_password=Secret(text)) if text else None

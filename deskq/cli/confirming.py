@@ -14,6 +14,7 @@ from deskq.actions.journal.journal import Journal
 from deskq.actions.plan import AnyPlan
 from deskq.actions.safety import Confirmation, guard_of
 from deskq.cli.common import plain
+from deskq.cli.terminal import ask
 from deskq.errors import UserError
 from deskq.profiles import Profile
 from deskq.services.journal_recovery import look_after
@@ -72,11 +73,3 @@ def say_interrupted(journal: Journal) -> None:
     """Close what an earlier run did not, and say so; forget what is too old."""
     for action in look_after(journal):
         print(f"deskq: an earlier action was interrupted. See: deskq journal {action}", file=sys.stderr)
-
-
-def ask(question: str) -> str:
-    """Return what a person answers on the terminal, "" where the input has ended."""
-    try:
-        return input(plain(question))
-    except EOFError:
-        return ""

@@ -85,3 +85,11 @@ def say_progress(text: str) -> None:
     """Write over the present line of standard error."""
     stream = sys.stderr.stream if isinstance(sys.stderr, PlainStream) else sys.stderr
     print(f"\r{plain(text)}", end="\r", file=stream, flush=True)
+
+
+def ask(question: str) -> str:
+    """Return what a person answers on the terminal, "" where the input has ended."""
+    try:
+        return input(plain(question))
+    except EOFError:
+        return ""

@@ -9,7 +9,6 @@ from typing import Final
 
 from deskq.cli.colour import Colour
 from deskq.cli.common import plain
-from deskq.cli.confirming import ask
 from deskq.cli.exit_status import ExitStatus
 from deskq.cli.listing import Listing
 from deskq.cli.options.profiles import (
@@ -22,6 +21,7 @@ from deskq.cli.options.profiles import (
     RemoveOptions,
     SetPasswordOptions,
 )
+from deskq.cli.terminal import ask
 from deskq.errors import UserError
 from deskq.history.recovery.relocate import save_with_history
 from deskq.profiles import Environment, PasswordStore, Profile, ProfileFile, SavedProfiles, Secret, Tls

@@ -11,8 +11,8 @@ from pathlib import Path
 from deskq import paths
 from deskq.cli.commands.profiles import check, saved_profiles, say_if_not_kept
 from deskq.cli.common import plain
-from deskq.cli.confirming import ask
 from deskq.cli.options.profiles import ExportOptions, ImportOptions
+from deskq.cli.terminal import ask
 from deskq.errors import UserError
 from deskq.files.private_files import write_private
 from deskq.profiles import Profile, ProfileFile

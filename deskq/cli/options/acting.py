@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from types import MappingProxyType
 from typing import ClassVar, Final
 
 from deskq.cli.options.declaring import (
     Exclusive,
+    Options,
     flag,
     integer,
     integer_or_none,
@@ -34,8 +34,7 @@ _PLACE: Final = Exclusive("place")
 _START: Final = Exclusive("start")
 
 
-@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
-class TargetOptions:
+class TargetOptions(Options):
     """Which tasks, by their ids or by a filter."""
 
     ids: tuple[str, ...] = positionals("UUID", "ids of the tasks")
@@ -46,14 +45,12 @@ class TargetOptions:
     limit: int = integer("--limit", "N", "refuse to act on more tasks than this (10,000)", default=10_000)
 
 
-@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class PacedOptions(ActingOptions, AtProfile):
     """How fast messages are published."""
 
     rate: float = number("--rate", "N", "messages per second; 0 for no limit", default=0.0)
 
 
-@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class SendOptions(PacedOptions):
     """See ``deskq send --help``."""
 
@@ -81,7 +78,6 @@ class SendOptions(PacedOptions):
     )
 
 
-@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class RetryOptions(TargetOptions, PacedOptions):
     """See ``deskq retry --help``."""
 
@@ -95,7 +91,6 @@ class RetryOptions(TargetOptions, PacedOptions):
     )
 
 
-@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class RevokeOptions(TargetOptions, ActingOptions, AtProfile):
     """See ``deskq revoke --help``."""
 
@@ -104,7 +99,6 @@ class RevokeOptions(TargetOptions, ActingOptions, AtProfile):
     signal: str = string("--signal", "S", "signal for --terminate (TERM)", default="TERM")
 
 
-@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class AbortOptions(ActingOptions, AtProfile):
     """See ``deskq abort --help``."""
 
@@ -112,7 +106,6 @@ class AbortOptions(ActingOptions, AtProfile):
     ids: tuple[str, ...] = positionals("UUID", "ids of the tasks", least=1)
 
 
-@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class ControlOptions(ActingOptions, AtProfile):
     """See ``deskq control --help``."""
 
@@ -121,7 +114,6 @@ class ControlOptions(ActingOptions, AtProfile):
     worker: tuple[str, ...] = strings("--worker", "W", "worker name (default: all); * is a wildcard; repeatable")
 
 
-@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class JournalOptions(ConfirmingOptions, ListingOptions, Limited, ProfileOptions):
     """See ``deskq journal --help``."""
 

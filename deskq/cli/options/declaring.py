@@ -1,37 +1,56 @@
-"""Options as fields of a dataclass: each field says what argparse needs, and its type is what mypy knows of it.
+"""Options as fields of a class: each field says what argparse needs, and its type is what mypy knows of it.
 
 The functions below return what a field will hold once the command line is read, so that an annotation which does not
 agree with its option is an error of types. ``declare`` makes a parser of a class, ``made`` an object of what was read.
-The dataclasses have neither ``__eq__`` nor ``__repr__``: nobody needs them, and they take half of the time.
 """
 
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import Field, dataclass, field, fields
-from typing import Any, Final, TypeVar
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple, Self, TypeVar, cast, dataclass_transform
 
-Made = TypeVar("Made")
+Made = TypeVar("Made", bound="Options")
 Value = TypeVar("Value")
-_KEY: Final = "argument"
 
 
-@dataclass(frozen=True, slots=True)
-class Exclusive:
+class Exclusive(NamedTuple):
     """A group of options of which one at most may be given. ``required``: one must be."""
 
     name: str
     required: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Argument:
-    """One argument: ``flags`` as argparse wants them, none for a positional one, and the rest of its settings."""
+class Argument(NamedTuple):
+    """One argument: ``flags`` as argparse wants them, none for a positional one, and the rest of its settings.
 
-    flags: tuple[str, ...]
-    settings: dict[str, Any]
-    exclusive: Exclusive | None
+    Without settings it is not read from the command line.
+    """
+
+    default: Any
+    flags: tuple[str, ...] = ()
+    settings: dict[str, Any] | None = None
+    exclusive: Exclusive | None = None
+
+
+@dataclass_transform(kw_only_default=True, frozen_default=True, eq_default=False)
+class Options:
+    """What options are made from: dataclasses for whoever checks types.
+
+    At run time no methods are generated for them, which would take as long as a tenth of a command's start.
+    """
+
+    def __init__(self, **given: Any) -> None:
+        vars(self).update({name: one.default for name, one in _fields(type(self)).items()}, **given)
+
+    def changed(self, **changes: Any) -> Self:
+        """Return the same with other values for some fields."""
+        return type(self)(**{**vars(self), **changes})
+
+
+def unparsed(default: Value) -> Value:
+    """Return a field that is not read from the command line."""
+    return cast("Value", Argument(default))
 
 
 def positional(metavar: str, help: str) -> str:
@@ -110,44 +129,40 @@ def number_or_none(name: str, metavar: str, help: str, *, exclusive: Exclusive |
 
 
 def _argument(flags: tuple[str, ...], default: Value, exclusive: Exclusive | None = None, **settings: Any) -> Value:
-    return field(default=default, metadata={_KEY: Argument(flags, settings, exclusive)})
+    return cast("Value", Argument(default, flags, settings, exclusive))
 
 
-def declare(parser: argparse.ArgumentParser, options: type) -> None:
+def declare(parser: argparse.ArgumentParser, options: type[Options]) -> None:
     """Add an argument for each field: positional ones in their order, a command's own options before shared ones."""
     groups: dict[Exclusive, Callable[..., argparse.Action]] = {}
-    for one in _in_order(options):
-        argument: Argument = one.metadata[_KEY]
+    for name, one in _in_order(options):
         add: Callable[..., argparse.Action] = parser.add_argument
-        if (group := argument.exclusive) is not None:
+        if (group := one.exclusive) is not None:
             if group not in groups:
                 groups[group] = parser.add_mutually_exclusive_group(required=group.required).add_argument
             add = groups[group]
         default = list(one.default) if isinstance(one.default, tuple) else one.default  # argparse appends to a list
-        settings = {"default": default, **argument.settings}
-        if argument.flags:
-            add(*argument.flags, dest=one.name, **settings)
+        settings = {"default": default, **(one.settings or {})}
+        if one.flags:
+            add(*one.flags, dest=name, **settings)
         else:
-            add(one.name, **settings)
+            add(name, **settings)
 
 
 def made(options: type[Made], namespace: argparse.Namespace, **more: Any) -> Made:
     """Return the options that a parser has read; ``more``: fields that no single argument stands for."""
-    values = {one.name: getattr(namespace, one.name) for one in _arguments(options)}
+    values = {name: getattr(namespace, name) for name, _ in _in_order(options)}
     plain = {name: tuple(value) if isinstance(value, list) else value for name, value in values.items()}
     return options(**plain, **more)
 
 
-def _arguments(options: type) -> list[Field[Any]]:
-    found: Iterable[Field[Any]] = fields(options)
-    return [one for one in found if _KEY in one.metadata]
+def _fields(options: type[Options]) -> dict[str, Argument]:
+    """Return the fields, those of the bases first."""
+    bases = reversed(options.__mro__)
+    return {name: one for base in bases for name, one in vars(base).items() if isinstance(one, Argument)}
 
 
-def _in_order(options: type) -> list[Field[Any]]:
-    declared_by = {name: depth for depth, base in enumerate(options.__mro__) for name in _fields_of(base)}
-    return sorted(_arguments(options), key=lambda one: declared_by[one.name] if one.metadata[_KEY].flags else -1)
-
-
-def _fields_of(base: type) -> Iterable[str]:
-    found: dict[str, Field[Any]] = base.__dict__.get("__dataclass_fields__", {})
-    return found
+def _in_order(options: type[Options]) -> list[tuple[str, Argument]]:
+    declared_by = {name: depth for depth, base in enumerate(options.__mro__) for name in vars(base)}
+    found = [(name, one) for name, one in _fields(options).items() if one.settings is not None]
+    return sorted(found, key=lambda each: declared_by[each[0]] if each[1].flags else -1)

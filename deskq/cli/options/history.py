@@ -2,37 +2,30 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from deskq.cli.options.declaring import flag, positional, string
 from deskq.cli.options.shared import FORMATS, AtHistory, ReportOptions, TaskFilterOptions, format_choice
 
 
-@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class InfoOptions(ReportOptions, AtHistory):
     """See ``deskq history info --help``."""
 
 
-@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class CheckOptions(AtHistory):
     """See ``deskq history check --help``."""
 
     salvage: bool = flag("--salvage", "if damaged, set it aside and salvage what is readable into a new file")
 
 
-@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class CompactOptions(AtHistory):
     """See ``deskq history compact --help``."""
 
 
-@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class CopyOptions(AtHistory):
     """See ``deskq history copy --help``."""
 
     target: str = positional("FILE", "file to create")
 
 
-@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class ExportOptions(TaskFilterOptions, AtHistory):
     """See ``deskq history export --help``."""
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Final
 
 from deskq.cli.options.declaring import (
     Exclusive,
+    Options,
     flag,
     number,
     optional_positional,
@@ -22,21 +22,18 @@ _SOURCE: Final = Exclusive("source", required=True)
 _ANSWER: Final = Exclusive("answer")
 
 
-@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class ListOptions(ListingOptions):
     """See ``deskq profiles list --help``."""
 
     names: bool = flag("--names", "print the names alone, one a line")
 
 
-@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
-class PasswordFileOptions:
+class PasswordFileOptions(Options):
     """Whether a person agrees to a file of passwords."""
 
     password_file_ok: bool = flag("--password-file-ok", "without a keyring, keep passwords in a file with mode 0600")
 
 
-@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class AddOptions(PasswordFileOptions, ProfileOptions):
     """See ``deskq profiles add --help``."""
 
@@ -46,7 +43,6 @@ class AddOptions(PasswordFileOptions, ProfileOptions):
     yes: bool = flag("--yes", "save it with a lower level of safety than its broker has")
 
 
-@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class EditOptions(PasswordFileOptions, ProfileOptions):
     """See ``deskq profiles edit --help``."""
 
@@ -55,28 +51,24 @@ class EditOptions(PasswordFileOptions, ProfileOptions):
     yes: bool = flag("--yes", "lower the safety level without asking")
 
 
-@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
-class NameOptions:
+class NameOptions(Options):
     """Which saved profile is meant."""
 
     name: str = positional("PROFILE", "the profile's name")
 
 
-@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class RemoveOptions(NameOptions):
     """See ``deskq profiles remove --help``."""
 
     yes: bool = flag("--yes", "remove the guard of a broker without asking")
 
 
-@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class NewNameOptions(NameOptions):
     """See ``deskq profiles rename --help`` and ``deskq profiles duplicate --help``."""
 
     new: str = positional("NEW", "the new name")
 
 
-@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class SetPasswordOptions(PasswordFileOptions, NameOptions):
     """See ``deskq profiles set-password --help``."""
 
@@ -89,7 +81,6 @@ class SetPasswordOptions(PasswordFileOptions, NameOptions):
     )
 
 
-@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class MoveOptions(NameOptions):
     """See ``deskq profiles move --help``."""
 
@@ -97,7 +88,6 @@ class MoveOptions(NameOptions):
     last: bool = flag("--last", "put it at the end", exclusive=_PLACE)
 
 
-@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class ImportOptions(PasswordFileOptions):
     """See ``deskq profiles import --help``."""
 
@@ -113,8 +103,7 @@ class ImportOptions(PasswordFileOptions):
     dry_run: bool = flag("--dry-run", "show what would be saved and save nothing", exclusive=_ANSWER)
 
 
-@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
-class ExportOptions:
+class ExportOptions(Options):
     """See ``deskq profiles export --help``."""
 
     names: tuple[str, ...] = positionals(

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from deskq.cli.options.declaring import positional
 from deskq.cli.options.shared import (
     AtHistory,
@@ -15,18 +13,15 @@ from deskq.cli.options.shared import (
 )
 
 
-@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class TasksOptions(ListingOptions, Limited, TaskFilterOptions, AtHistory):
     """See ``deskq tasks --help``."""
 
 
-@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class ResultOptions(ReportOptions, AtProfile):
     """See ``deskq result --help``."""
 
     id: str = positional("UUID", "the task's id")
 
 
-@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class DoctorOptions(ReportOptions, AtProfile):
     """See ``deskq doctor --help`` and ``deskq profiles test --help``."""

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Final
 
 from deskq.cli.options.declaring import (
     Exclusive,
+    Options,
     either_flag,
     flag,
     integer,
@@ -22,26 +22,22 @@ from deskq.cli.options.shared import ActingOptions, ListingOptions, ReportOption
 _TIMING: Final = Exclusive("timing")
 
 
-@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
-class StoreOptions:
+class StoreOptions(Options):
     """Which stores."""
 
     store: str = positional("STORE", "a profile's name, PROFILE/KIND for one of its stores, or a store's URL")
 
 
-@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class ListOptions(ListingOptions, StoreOptions):
     """See ``deskq schedules list --help``."""
 
 
-@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class ShowOptions(ReportOptions, StoreOptions):
     """See ``deskq schedules show --help``."""
 
     name: str = positional("NAME", "the entry's name")
 
 
-@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class NextOptions(ListingOptions, StoreOptions):
     """See ``deskq schedules next --help``."""
 
@@ -49,19 +45,16 @@ class NextOptions(ListingOptions, StoreOptions):
     count: int = integer("--count", "N", "number of runs (10)", default=10)
 
 
-@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class ExportOptions(StoreOptions):
     """See ``deskq schedules export --help``."""
 
     output: str = string("--output", "FILE", "output file (default: stdout)")
 
 
-@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class ChangeOptions(ActingOptions, StoreOptions):
     """What every command takes that changes schedules."""
 
 
-@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class EntryOptions(ChangeOptions):
     """The fields of an entry; each is None where it is not given."""
 
@@ -81,12 +74,10 @@ class EntryOptions(ChangeOptions):
     one_off: bool | None = either_flag("--one-off", "one-off: disable after the run")
 
 
-@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class AddOptions(EntryOptions):
     """See ``deskq schedules add --help``."""
 
 
-@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class EditOptions(EntryOptions):
     """See ``deskq schedules edit --help``."""
 
@@ -94,14 +85,12 @@ class EditOptions(EntryOptions):
     change_shared: bool = flag("--change-shared", "also change the timing of schedules that share it")
 
 
-@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class EntriesOptions(ChangeOptions):
     """See ``deskq schedules enable --help``, and likewise ``disable`` and ``delete``."""
 
     entries: tuple[str, ...] = positionals("NAME", "names of entries", least=1)
 
 
-@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class ImportOptions(ChangeOptions):
     """See ``deskq schedules import --help``."""
 

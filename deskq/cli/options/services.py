@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Final
 
 from deskq.cli.options.declaring import (
+    Options,
     flag,
     hidden_flag,
     number,
@@ -19,15 +19,13 @@ from deskq.cli.options.shared import ProfileOptions
 SHELLS: Final = ("bash", "zsh", "fish")
 
 
-@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class WindowOptions(ProfileOptions):
     """See ``deskq window --help``."""
 
     profiles: tuple[str, ...] = positionals("URL|PROFILE|PATH", "what to show besides saved profiles")
 
 
-@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
-class DemoOptions:
+class DemoOptions(Options):
     """See ``deskq demo --help``."""
 
     headless: bool = flag("--headless", "run without a window: save pictures, print a summary, exit")
@@ -37,7 +35,6 @@ class DemoOptions:
     rate: float = number("--rate", "N", "tasks a second", default=25.0)
 
 
-@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class RecordOptions(ProfileOptions):
     """See ``deskq record --help``."""
 
@@ -45,8 +42,7 @@ class RecordOptions(ProfileOptions):
     child: bool = hidden_flag("--child")
 
 
-@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
-class CompletionOptions:
+class CompletionOptions(Options):
     """See ``deskq completion --help``."""
 
     shell: str = positional_choice("SHELL", ", ".join(SHELLS), choices=SHELLS)

@@ -3,11 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 
-from deskq.cli.options.declaring import choice, flag, integer, positional, string, string_or_none, strings
+from deskq.cli.options.declaring import (
+    Options,
+    choice,
+    flag,
+    integer,
+    positional,
+    string,
+    string_or_none,
+    strings,
+    unparsed,
+)
 from deskq.protocol.task_states import STATES
 
 if TYPE_CHECKING:
@@ -27,47 +36,41 @@ def format_choice(formats: Sequence[str], default: str) -> str:
     )
 
 
-@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
-class ProfileOptions:
+class ProfileOptions(Options):
     """The fields of a profile that were given as options."""
 
     aliases: ClassVar[Mapping[str, str]] = NONE
     """Further flags for fields of a profile, by their place."""
-    overrides: Mapping[str, Any] = field(default_factory=dict)
-    asked_password: Secret | None = None
+    overrides: Mapping[str, Any] = unparsed(NONE)
+    asked_password: Secret | None = unparsed(None)
     """What was typed at the terminal after the broker refused the login; see deskq/cli/asking.py."""
 
 
-@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class AtProfile(ProfileOptions):
     """A broker, and the options of its profile."""
 
     profile: str = positional("URL|PROFILE", "a broker's URL or a profile's name")
 
 
-@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class AtHistory(ProfileOptions):
     """A history, and the options of the profile that it may be named by."""
 
     history: str = positional("HISTORY|PROFILE", "a history file, a profile's name, or its URL")
 
 
-@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
-class ListingOptions:
+class ListingOptions(Options):
     """How a listing is printed."""
 
     format: str = format_choice(FORMATS, "table")
 
 
-@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
-class ReportOptions:
+class ReportOptions(Options):
     """How a report is printed."""
 
     format: str = format_choice(REPORT_FORMATS, "table")
 
 
-@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
-class TaskFilterOptions:
+class TaskFilterOptions(Options):
     """Which tasks of a history."""
 
     state: tuple[str, ...] = strings("--state", "S", f"one of {' '.join(STATES)}, or a custom state")
@@ -79,15 +82,13 @@ class TaskFilterOptions:
     since: str = string("--since", "SPAN", "first seen within this time span: 90s, 15m, 6h or 7d")
 
 
-@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
-class Limited:
+class Limited(Options):
     """How many rows of a listing."""
 
     limit: int = integer("--limit", "N", "most rows to list (100); 0 for all", default=100)
 
 
-@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
-class ConfirmingOptions:
+class ConfirmingOptions(Options):
     """What was said beforehand about a change."""
 
     dry_run: bool = flag("--dry-run", "show the plan and change nothing")
@@ -99,6 +100,5 @@ class ConfirmingOptions:
     )
 
 
-@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class ActingOptions(ReportOptions, ConfirmingOptions):
     """What every command takes that changes something."""

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import argparse
-from dataclasses import dataclass
 from typing import Final
 
 import pytest
 
 from deskq.cli.options.declaring import (
     Exclusive,
+    Options,
     choice,
     declare,
     either_flag,
@@ -28,16 +28,14 @@ from deskq.cli.options.declaring import (
 PLACE: Final = Exclusive("place", required=True)
 
 
-@dataclass(frozen=True, kw_only=True)
-class Base:
+class Base(Options):
     """What others take, too."""
 
     where: str = positional("WHERE", "a place")
     form: str = choice("--form", "a form", choices=("a", "b"), default="a")
 
 
-@dataclass(frozen=True, kw_only=True)
-class Options(Base):
+class Command(Base):
     """Of one command."""
 
     names: tuple[str, ...] = positionals("NAME", "names")
@@ -50,37 +48,46 @@ class Options(Base):
     once: bool | None = either_flag("--once", "either")
 
 
-@dataclass(frozen=True, kw_only=True)
-class Placed:
+class Placed(Options):
     """One of two, which must be given."""
 
     before: str | None = string_or_none("--before", "B", "before", exclusive=PLACE)
     file: str = optional_positional("FILE", "a file", exclusive=PLACE)
 
 
-def read(options: type[Options], *words: str) -> Options:
+def read(*words: str) -> dict[str, object]:
     parser = argparse.ArgumentParser()
-    declare(parser, options)
-    return made(options, parser.parse_args(words))
+    declare(parser, Command)
+    return vars(made(Command, parser.parse_args(words)))
 
 
 def test_what_is_not_given_is_the_default() -> None:
-    assert read(Options, "here") == Options(where="here")
-    assert (Options(where="").names, Options(where="").count, Options(where="").given) == ((), 3, None)
+    assert read("here") == vars(Command(where="here"))
+    assert (Command(where="").names, Command(where="").count, Command(where="").given) == ((), 3, None)
 
 
 def test_what_is_given_has_the_type_of_its_field() -> None:
     words = ["here", "n1", "n2", "--many", "x", "--many", "y", "--count", "5", "--span", "1.5", "--loud", "--no-once"]
-    found = read(Options, *words, "--given", "", "--form", "b")
-    assert found == Options(
-        where="here", names=("n1", "n2"), many=("x", "y"), count=5, span=1.5, loud=True, once=False, given="", form="b"
+    found = read(*words, "--given", "", "--form", "b")
+    assert found == vars(
+        Command(
+            where="here",
+            names=("n1", "n2"),
+            many=("x", "y"),
+            count=5,
+            span=1.5,
+            loud=True,
+            once=False,
+            given="",
+            form="b",
+        )
     )
-    assert read(Options, "here") == Options(where="here"), "the defaults of a repeated option are not shared"
+    assert read("here") == vars(Command(where="here")), "the defaults of a repeated option are not shared"
 
 
 def test_own_options_come_before_shared_ones_and_positionals_in_their_order() -> None:
     parser = argparse.ArgumentParser()
-    declare(parser, Options)
+    declare(parser, Command)
     help_text = parser.format_help()
     assert help_text.index("--text") < help_text.index("--once") < help_text.index("--form")
     assert "WHERE [NAME ...]" in help_text
@@ -92,4 +99,10 @@ def test_one_of_a_group(words: list[str]) -> None:
     declare(parser, Placed)
     with pytest.raises((argparse.ArgumentError, SystemExit)):
         parser.parse_args(words)
-    assert made(Placed, parser.parse_args(["file"])) == Placed(file="file")
+    assert made(Placed, parser.parse_args(["file"])).file == "file"
+
+
+def test_a_change_leaves_the_rest() -> None:
+    before = Command(where="here", count=5)
+    after = before.changed(text="x")
+    assert (after.text, after.count, after.where, before.text) == ("x", 5, "here", "")

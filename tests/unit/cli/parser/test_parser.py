@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import argparse
 import typing
-from dataclasses import is_dataclass
 
 import pytest
 
 from deskq.cli.options.acting import AbortOptions, RetryOptions, SendOptions
+from deskq.cli.options.declaring import Options
 from deskq.cli.options.reading import TasksOptions
 from deskq.cli.options.shared import ActingOptions, ConfirmingOptions
 from deskq.cli.parser.parser import COMMANDS, parse
@@ -19,7 +19,7 @@ from tests.unit.cli.test_exit_status import words_of
 def test_a_command_runs_what_takes_its_options(name: str) -> None:
     command = COMMANDS[name]
     options = command.options_class()
-    assert is_dataclass(options)
+    assert issubclass(options, Options)
     runner = command.runner()
     (taken, *others) = [kind for key, kind in typing.get_type_hints(runner).items() if key != "return"]
     assert others == []
