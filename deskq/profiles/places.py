@@ -9,7 +9,9 @@ from dataclasses import dataclass
 from typing import Final
 from urllib.parse import parse_qsl, unquote, urlsplit
 
+from deskq.errors import UserError
 from deskq.profiles.database_places import servers_of
+from deskq.profiles.endpoint import endpoint_of
 from deskq.profiles.urls import (
     AMQP_SCHEMES,
     REDBEAT_CLUSTER,
@@ -100,9 +102,9 @@ def _places(url: str) -> list[Place]:
 def _server(url: str) -> tuple[str, int | None]:
     """Host and port of a URL; a port that is none is None, as where there is none: nothing answers there."""
     try:
-        parts = urlsplit(url)
-        return _plain_host(unquote(parts.hostname or "")), parts.port
-    except ValueError:
+        server = endpoint_of(url)
+        return _plain_host(unquote(server.host)), server.port
+    except UserError:
         return _HERE, None
 
 

@@ -14,6 +14,7 @@ from zlib import crc32
 
 from deskq import paths
 from deskq.errors import UserError
+from deskq.profiles.endpoint import Endpoint, endpoints_of
 from deskq.profiles.transport import Transport, transport_of
 from deskq.profiles.urls import (
     AMQP_SCHEMES,
@@ -200,6 +201,16 @@ class Profile:
         return self.url.partition("://")[0].lower()
 
     @property
+    def endpoints(self) -> tuple[Endpoint, ...]:
+        """The servers that the URL names: several of a list, and of sentinels. Raises UserError."""
+        return endpoints_of(self.url)
+
+    @property
+    def endpoint(self) -> Endpoint:
+        """The first of them."""
+        return self.endpoints[0]
+
+    @property
     def transport(self) -> Transport:
         """What kind of broker it is, and what can be done there."""
         return transport_of(self.scheme)
@@ -356,29 +367,14 @@ class Profile:
         bare, tls = take_tls_query(bare)
         if tls and "tls" not in given:
             given["tls"] = Tls(**tls)
-        several = ";" in bare  # sentinel://one:26379;sentinel://two:26379
-        try:
-            parts = urlsplit(bare)
-            place = parts.netloc.partition(";")[0].rpartition("@")[2] if several else parts.hostname or ""
-            port = None if several else parts.port
-        except ValueError:  # its text quotes what may be a password
-            raise UserError(
-                f"“{shown(bare)}” is not a broker URL: check its host and port. Write it like "
-                f"{scheme}://user:password@host:port, with special characters quoted, as %40 for @."
-            ) from None
-        if several and scheme not in SENTINEL_SCHEMES and ";" in parts.netloc:
+        if scheme not in SENTINEL_SCHEMES and ";" in re.split(r"[/?#]", bare.partition("://")[2], maxsplit=1)[0]:
             raise UserError(
                 f"“{shown(bare)}” is not a list of brokers. Begin each one with its scheme, like "
                 f"{scheme}://one;{scheme}://two."
             )
+        server, *others = endpoints_of(bare)  # sentinel://one:26379;sentinel://two:26379
         if name is None:
-            name = place or scheme
-            port = port or _AMQP_PORTS.get(scheme)  # of a Redis at the same host another broker is recorded
-            if port:
-                name += f":{port}"
-            path = "" if several else unquote(parts.path).strip("/")
-            if path and (scheme not in REDIS_SCHEMES or path != "0" or "socket" in scheme or scheme == "unix"):
-                name += f"/{path}"
+            name = server.place or scheme if others else _name_of(server)
         if password and "password" not in given:
             given["password"] = Secret(password)
         return cls(name=name, url=bare, **given)
@@ -394,3 +390,14 @@ class Profile:
             given["tls"] = tls
         joined = ";".join(one.connection_url() for one in made)  # its passwords are taken out again
         return cls(name=made[0].name if name is None else name, url=joined, **given)
+
+
+def _name_of(server: Endpoint) -> str:
+    """The name of a profile whose URL names this server."""
+    name = server.host or server.scheme
+    port = server.port or _AMQP_PORTS.get(server.scheme)  # of a Redis at the same host another broker is recorded
+    if port:
+        name += f":{port}"
+    path = unquote(server.path).strip("/")
+    default = server.scheme in REDIS_SCHEMES and server.socket is None and path == "0"
+    return name if default or not path else f"{name}/{path}"

@@ -74,7 +74,7 @@ def transport_class(profile: Profile) -> str | None:
 
 def tls_options(profile: Profile) -> dict[str, Any] | None:
     """Return ``broker_use_ssl``, None without TLS."""
-    if profile.scheme not in ("rediss", "valkeys", "amqps"):
+    if not profile.endpoint.tls:
         return None
     tls = profile.tls
     options: dict[str, Any] = {

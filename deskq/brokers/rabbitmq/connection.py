@@ -8,7 +8,6 @@ import socket
 import ssl
 from collections.abc import Iterator
 from typing import Any, Final
-from urllib.parse import unquote, urlsplit
 from uuid import uuid4
 
 import pika
@@ -31,19 +30,18 @@ _UNLIKE: Final = re.compile(r"UnlikeRabbitMQ: Invalid frame received: '(.*?)'")
 
 def virtual_host(profile: Profile) -> str:
     """Return the virtual host as kombu reads it from a URL: nothing and "/" mean "/"."""
-    path = unquote(urlsplit(_first(profile).url).path)
-    return path[1:] if len(path) > 1 else "/"
+    return profile.endpoint.virtual_host
 
 
 def parameters(
     profile: Profile, heartbeat: int = HEARTBEAT_SECONDS, blocked_seconds: float | None = BLOCKED_SECONDS
 ) -> Any:
     """Return pika's parameters: every wait has a deadline. ``blocked_seconds``: how long an alarm is borne."""
-    url = urlsplit(profile.url)
-    tls = pika.SSLOptions(tls_context(profile), url.hostname) if profile.scheme == "amqps" else None
+    server = profile.endpoint
+    tls = pika.SSLOptions(tls_context(profile), server.host or None) if server.tls else None
     return pika.ConnectionParameters(
-        host=url.hostname or "127.0.0.1",
-        port=url.port or (5671 if tls is not None else 5672),
+        host=server.host or "127.0.0.1",
+        port=server.port or (5671 if tls is not None else 5672),
         virtual_host=virtual_host(profile),
         credentials=pika.PlainCredentials(*login(profile)),
         heartbeat=heartbeat,
@@ -56,14 +54,10 @@ def parameters(
     )
 
 
-def _first(profile: Profile) -> Profile:
-    return profile.alternatives()[0]
-
-
 def login(profile: Profile) -> tuple[str, str]:
     """Return user and password; RabbitMQ's own default is guest."""
-    profile = _first(profile)
-    user = unquote(urlsplit(profile.url).username or "guest")
+    profile = profile.alternatives()[0]
+    user = profile.endpoint.user or "guest"
     return user, profile.password.reveal() or ("guest" if user == "guest" else "")
 
 
@@ -151,8 +145,7 @@ def bytes_received(connection: Any) -> int:
 
 def translate(error: BaseException, profile: Profile) -> BrokerError:
     """Return the sentence for a failure."""
-    url = urlsplit(_first(profile).url)
-    place = " or ".join(urlsplit(one.url).netloc.rpartition("@")[2] or one.url for one in profile.alternatives())
+    place = " or ".join(server.name for server in profile.endpoints)
     host = virtual_host(profile)
     kinds = pika.exceptions
     reasons = list(_reasons(error))
@@ -179,16 +172,16 @@ def translate(error: BaseException, profile: Profile) -> BrokerError:
         )
     if has(ssl.SSLError) or re.search(r"SSL\w*Error", text):  # pika may keep but its text
         return TlsFailed(tls_sentence(text, place, plain="amqp"))
-    if profile.scheme == "amqps" and has(kinds.IncompatibleProtocolError) and "StreamLostError" in text:
+    if profile.endpoint.tls and has(kinds.IncompatibleProtocolError) and "StreamLostError" in text:
         return TlsFailed(tls_sentence(ENDED, place, plain="amqp"))
     if has(socket.gaierror):
-        return Refused(f"There is no host “{url.hostname}”. Check its spelling, or your network.")
+        return Refused(f"There is no host “{profile.endpoint.host}”. Check its spelling, or your network.")
     if has(ConnectionRefusedError):
         return Refused(f"Nothing listens at {place}. Check host and port, and that the broker runs.")
     if has(kinds.AMQPHeartbeatTimeout, AMQPConnectorStackTimeout, TimeoutError):
         return ConnectionLost(f"{place} does not answer. It may be frozen, overloaded, or behind a firewall.")
     if has(kinds.IncompatibleProtocolError):
-        tls = "" if profile.scheme == "amqps" else ", or use amqps:// if it speaks TLS"
+        tls = "" if profile.endpoint.tls else ", or use amqps:// if it speaks TLS"
         return BrokerError(f"What answers at {place} is not a RabbitMQ. Check the port{tls}.")
     forced = next((reason for reason in reasons if isinstance(reason, kinds.ConnectionClosedByBroker)), None)
     if forced is not None:

@@ -243,7 +243,7 @@ def _url_for(profile: Profile, used: tuple[str, str]) -> str:
             )
         path = named.path.rstrip("/").removesuffix("/api")  # Flower and Celery's documentation write it with that
         return named._replace(scheme=named.scheme.lower(), netloc=named.netloc.rpartition("@")[2], path=path).geturl()
-    host = urlsplit(profile.alternatives()[0].url).hostname or "127.0.0.1"
+    host = profile.endpoint.host or "127.0.0.1"
     place = f"[{host}]" if ":" in host else host
     if profile.tls_in_use and profile.tls.verify:
         return f"https://{place}:{TLS_PORT}"

@@ -7,7 +7,6 @@ import socket
 import ssl
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
-from urllib.parse import parse_qsl, urlsplit
 
 import redis
 from redis.exceptions import AskError, ClusterCrossSlotError, ClusterDownError, NoPermissionError
@@ -16,7 +15,6 @@ from deskq.brokers.ports import BrokerError, ConnectionLost, PermissionRefused, 
 from deskq.brokers.redis.replies import UnlikeRedis
 from deskq.brokers.tls import tls_sentence
 from deskq.profiles import Profile
-from deskq.profiles.urls import SOCKET_SCHEMES
 
 _CLUSTER: Final = (
     "{} is a node of a Redis Cluster, which kombu's transport for Redis does not support: Celery cannot keep its "
@@ -28,11 +26,7 @@ REFUSED_IN_SCRIPT: Final = ("can't run this command", "ACL failure in script")
 
 def database_of(profile: Profile) -> int:
     """Return the number of the database that the profile's URL names, 0 where it names none."""
-    if profile.scheme in SOCKET_SCHEMES:  # its path is the socket
-        query = dict(parse_qsl(urlsplit(profile.url.partition(";")[0]).query))
-        return database((query.get("virtual_host") or query.get("db") or "").strip("/"))
-    last = profile.url.split(";")[-1]
-    return database(urlsplit(last if "://" in last else f"sentinel://{last}").path.strip("/"))
+    return database(profile.endpoints[-1].database)
 
 
 def database(text: str) -> int:
@@ -125,7 +119,7 @@ def translate(error: Exception, profile: Profile) -> BrokerError:
     if _cause(error, socket.gaierror) is not None:
         return Refused(f"There is no host “{place}”. Check its spelling, or your network.")
     if isinstance(error, redis.TimeoutError | TimeoutError):
-        hint = "Is there TLS on this port? " if profile.scheme in ("rediss", "valkeys") else ""
+        hint = "Is there TLS on this port? " if profile.endpoint.tls else ""
         return ConnectionLost(f"{place} does not answer. {hint}It may be frozen, overloaded, or behind a firewall.")
     if isinstance(error, AskError | ClusterCrossSlotError | ClusterDownError):
         return BrokerError(_CLUSTER.format(place))
@@ -138,7 +132,7 @@ def translate(error: Exception, profile: Profile) -> BrokerError:
             return ConnectionLost(
                 f"{place} closed the connection: it restarts, or it speaks TLS: then use {profile.scheme}s://."
             )
-        if profile.scheme in ("rediss", "valkeys") and not profile.tls.certificate:
+        if profile.endpoint.tls and not profile.tls.certificate:
             return ConnectionLost(
                 f"{place} closed the connection: it restarts, or it may want a client certificate. "
                 "Set certificate and key in the profile."
@@ -150,8 +144,7 @@ def translate(error: Exception, profile: Profile) -> BrokerError:
 
 def place_of(profile: Profile) -> str:
     """Return host and port as they stand in the URL, or the path of a socket."""
-    urls = [one.url.partition(";")[0] for one in profile.alternatives()]
-    return " or ".join(urlsplit(url).netloc.rpartition("@")[2] or url for url in urls)
+    return " or ".join(one.endpoint.name for one in profile.alternatives())
 
 
 def _cause(error: BaseException | None, kind: type[BaseException]) -> BaseException | None:

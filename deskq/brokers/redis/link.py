@@ -6,7 +6,6 @@ import contextlib
 import socket
 from collections.abc import Iterator
 from typing import Any, Final
-from urllib.parse import unquote, urlsplit
 
 import redis
 from redis.backoff import NoBackoff
@@ -25,7 +24,6 @@ from deskq.brokers.redis.replies import (
 from deskq.brokers.redis.sentinels import master_of
 from deskq.brokers.tls import tls_context
 from deskq.profiles import Profile
-from deskq.profiles.urls import SOCKET_SCHEMES
 from deskq.system import reset_when_closed
 
 CONNECT_SECONDS: Final = 5.0
@@ -43,22 +41,22 @@ def connection_class(profile: Profile) -> tuple[type[AbstractConnection], dict[s
     }
     if len(profile.alternatives()) > 1:
         profile = first_of(profile, _answering)
-    url = urlsplit(profile.url.partition(";")[0])
-    if url.username:
-        arguments["username"] = unquote(url.username)
+    server = profile.endpoint
+    if server.user:
+        arguments["username"] = server.user
     if profile.password:
         arguments["password"] = profile.password.reveal()
-    if profile.scheme in SOCKET_SCHEMES:
-        arguments["path"] = unquote(url.path)
+    if server.socket is not None:
+        arguments["path"] = server.socket
         arguments["db"] = database_of(profile)
         return BoundedUnixConnection, arguments
     arguments["socket_keepalive"] = True
     arguments["db"] = database_of(profile)
-    if profile.scheme in ("sentinel", "redis+sentinel"):
+    if profile.by_sentinel:
         arguments["host"], arguments["port"] = master_of(profile, arguments)
     else:
-        arguments["host"], arguments["port"] = url.hostname or "127.0.0.1", url.port or 6379
-    if profile.scheme in ("rediss", "valkeys"):
+        arguments["host"], arguments["port"] = server.host or "127.0.0.1", server.port or 6379
+    if server.tls:
         tls = profile.tls
         tls_context(profile)  # says which file is wrong; redis-py then makes its own
         arguments |= {

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any, Final
-from urllib.parse import urlsplit
 
 import redis
 
@@ -89,5 +88,4 @@ def _masters(host: str, port: int, asked: Mapping[str, Any]) -> Mapping[str, Map
 
 
 def _places(profile: Profile) -> list[tuple[str, int]]:
-    urls = (urlsplit(part if "://" in part else f"sentinel://{part}") for part in profile.url.split(";"))
-    return [(url.hostname or "127.0.0.1", url.port or _PORT) for url in urls]
+    return [(sentinel.host or "127.0.0.1", sentinel.port or _PORT) for sentinel in profile.endpoints]

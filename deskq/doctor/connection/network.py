@@ -10,14 +10,12 @@ import threading
 import time
 from dataclasses import dataclass
 from typing import Any, Final
-from urllib.parse import unquote, urlsplit
 
 from deskq.brokers.ports import BrokerError, ConnectionLost, Refused, TlsFailed
 from deskq.brokers.rabbitmq.connection import translate as rabbitmq_sentence
 from deskq.brokers.redis.connection import translate as redis_sentence
 from deskq.profiles import Profile, Tls
 from deskq.profiles.transport import OTHER, REDIS
-from deskq.profiles.urls import SOCKET_SCHEMES
 
 RESOLVE_SECONDS: Final = 5.0
 CONNECT_SECONDS: Final = 5.0
@@ -47,15 +45,11 @@ class Handshake:
 
 def places(profile: Profile) -> list[Place]:
     """Return where the profile's broker, or each of its sentinels, listens; none if its URL names no place."""
-    if profile.scheme in SOCKET_SCHEMES:
-        return [Place(path=unquote(urlsplit(profile.url).path))]
+    if (path := profile.endpoint.socket) is not None:
+        return [Place(path=path)]
     default = PORTS.get(profile.scheme.rpartition("+")[2], 6379 if profile.transport is REDIS else 0)
-    found = []
-    for part in profile.url.split(";"):
-        url = urlsplit(part if "://" in part else f"{profile.scheme}://{part}")
-        if host := url.hostname or ("127.0.0.1" if profile.transport is not OTHER else ""):
-            found.append(Place(host, url.port or default))
-    return found
+    here = "" if profile.transport is OTHER else "127.0.0.1"
+    return [Place(host, server.port or default) for server in profile.endpoints if (host := server.host or here)]
 
 
 def resolve(place: Place) -> list[str]:

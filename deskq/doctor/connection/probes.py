@@ -6,7 +6,6 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
-from urllib.parse import unquote, urlsplit
 
 from deskq.doctor.finding import State, Step
 from deskq.errors import UserError
@@ -70,7 +69,7 @@ def _tried(probe: Probe, profile: Profile) -> Step:
 
 def discreet(text: str, profile: Profile) -> str:
     """Return the text with the profile's password hidden: a server's own words may repeat what it was sent."""
-    users = {unquote(urlsplit(one.url).username or "") for one in profile.alternatives()}
+    users = {server.user for server in profile.endpoints}
     for secret in profile.password.texts():
         if secret not in users and len(secret) >= 3:  # guest:guest hides nothing
             text = text.replace(secret, "•••")

@@ -41,7 +41,7 @@ class RedisSteps:
                 self._client.ping()
         user = arguments.get("username")
         place = ""
-        if self._profile.scheme in ("sentinel", "redis+sentinel"):
+        if self._profile.by_sentinel:
             place = f" The master is {arguments['host']}:{arguments['port']}."
         if user:
             return Outcome("ok", f"As {user}.{place}")

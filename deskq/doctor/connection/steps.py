@@ -16,7 +16,6 @@ from deskq.errors import UserError
 from deskq.profiles import Profile
 from deskq.profiles.transport import RABBITMQ, REDIS
 
-_TLS_SCHEMES: Final = ("rediss", "valkeys", "amqps")
 _FEW_DAYS: Final = 21
 
 
@@ -153,7 +152,7 @@ def _tcp(profile: Profile) -> Outcome:
 
 
 def _tls(profile: Profile) -> Outcome:
-    if profile.scheme not in _TLS_SCHEMES:
+    if not profile.endpoint.tls:
         return Outcome("skipped", f"{profile.scheme}:// has none: traffic can be read in transit.")
     (place,) = network.places(profile)
     if not profile.tls.verify:

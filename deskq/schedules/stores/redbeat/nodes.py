@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Any, Final, Protocol
-from urllib.parse import urlsplit
+from urllib.parse import quote
 
 import redis
 from redis.crc import REDIS_CLUSTER_HASH_SLOTS, key_slot
@@ -92,9 +92,9 @@ class ClusterNodes:
         return [(int(first), int(last), _place(node, host)) for first, last, node, *_ in reply]
 
     def _at_place(self, place: str) -> Profile:
-        parts = urlsplit(self._profile.url)
-        login = f"{parts.netloc.rpartition('@')[0]}@" if "@" in parts.netloc else ""
-        return replace(self._profile, url=f"{parts.scheme}://{login}{place}/0")
+        server = self._profile.endpoint
+        login = f"{quote(server.user, safe='')}@" if server.user else ""
+        return replace(self._profile, url=f"{server.scheme}://{login}{place}/0")
 
 
 def in_one_slot(prefix: str) -> bool:
