@@ -9,7 +9,7 @@ import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from typing import Any, NamedTuple, Protocol
+from typing import Any, Final, NamedTuple, Protocol
 
 from deskq.actions.executor import MOST_ERRORS, Progress, outcome_line
 from deskq.actions.journal.journal import Journal
@@ -142,15 +142,26 @@ class StepCarrier:
         self._tell(self._progress)
 
 
+_NO_WAY_BACK: Final = {
+    Verb.SEND.value: "A message that was sent cannot be taken back; revoke the task instead.",
+    Verb.RETRY.value: "A message that was sent cannot be taken back; revoke the task instead.",
+    Verb.REVOKE.value: "Workers forget a revoked id only when they restart.",
+    Verb.ABORT.value: "A task that was asked to abort cannot be asked to go on.",
+}
+"""Why nothing of a verb can be undone, and what to do instead."""
+
+
 def undo_plan(journal: Journal, action: str) -> StepPlan:
     """Return the plan that takes an action back, as far as its items were done; raises UserError where nothing can."""
     rows = [row for row in journal.actions(action) if row.id == action]
     undos = journal.undos(action)
     if journal.undone_by(action):
         raise UserError("The action has already been undone.")
-    if not rows or not undos:
-        raise UserError("Nothing in this action can be undone.")
+    if not rows:
+        raise UserError("The journal has no such action.")
     row = rows[0]
+    if not undos:
+        raise UserError(f"Nothing in “{row.title}” can be undone. {_NO_WAY_BACK.get(row.verb, '')}".rstrip())
     steps = tuple(
         Step(
             target=item.queue,

@@ -22,6 +22,7 @@ class Parameter:
     title: str
     kind: Kind
     default: Any = None
+    example: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,8 +50,8 @@ class ControlVerb:
 _RATE: Final = re.compile(r"[0-9]{1,9}(\.[0-9]{1,9})?(/[smh])?")
 
 _COUNT: Final = Parameter("n", "Processes or threads", "count", 1)
-_TASK: Final = Parameter("task_name", "Task", "task")
-_QUEUE: Final = Parameter("queue", "Queue", "queue")
+_TASK: Final = Parameter("task_name", "Task", "task", example="mail.send")
+_QUEUE: Final = Parameter("queue", "Queue", "queue", example="emails")
 
 VERBS: Final = {
     verb.name: verb
@@ -75,7 +76,7 @@ VERBS: Final = {
             "autoscale",
             "Autoscale",
             "scales the pool between {min} and {max}",
-            (Parameter("max", "At most", "count"), Parameter("min", "At least", "count", 0)),
+            (Parameter("max", "At most", "count", example="10"), Parameter("min", "At least", "count", 0)),
             lasts=RESTART,
         ),
         ControlVerb("pool-restart", "Restart the pool", "restarts the pool; tasks that run are ended"),
@@ -98,7 +99,7 @@ VERBS: Final = {
             "rate-limit",
             "Rate limit",
             "starts at most {rate_limit} of {task_name}",
-            (_TASK, Parameter("rate_limit", "Rate, such as 10/m; 0 for no limit", "rate")),
+            (_TASK, Parameter("rate_limit", "Rate", "rate", example="10/m")),
             lasts=RESTART,
         ),
         ControlVerb(
@@ -136,8 +137,15 @@ def answer_text(verb: ControlVerb, reply: object) -> str:
     return reply.strip() if isinstance(reply, str) else json.dumps(reply, ensure_ascii=False, indent=2, default=str)
 
 
-def read_arguments(verb: ControlVerb, given: Mapping[str, str]) -> dict[str, Any]:
-    """Return the arguments as Celery takes them, from text that people wrote; raises UserError that names one."""
+def read_arguments(verb: ControlVerb, given: Mapping[str, str], *, in_form: bool = False) -> dict[str, Any]:
+    """Return the arguments as Celery takes them, from text that people wrote.
+
+    Raises UserError that names one as its field is called ``in_form``, else as it is written on the command line.
+    """
+
+    def name(parameter: Parameter) -> str:
+        return f"“{parameter.title}”" if in_form else parameter.key
+
     unknown = set(given) - {parameter.key for parameter in verb.parameters}
     if unknown:
         raise UserError(f"{verb.name} has no argument “{min(unknown)}”.")
@@ -146,18 +154,23 @@ def read_arguments(verb: ControlVerb, given: Mapping[str, str]) -> dict[str, Any
         text = given.get(parameter.key, "").strip()
         if not text:
             if parameter.default is None:
-                raise UserError(f"{verb.name} needs {parameter.key}: {parameter.title.lower()}.")
+                if in_form:
+                    raise UserError(f"Fill in “{parameter.title}”, such as {parameter.example}.")
+                added = f"Add {parameter.key}=…, such as {parameter.key}={parameter.example}."
+                raise UserError(f"{verb.name} needs the {parameter.title.lower()}. {added}")
             if parameter.default != "":
                 found[parameter.key] = parameter.default
             continue
-        found[parameter.key] = _value(verb, parameter, text)
+        found[parameter.key] = _value(name(parameter), parameter, text)
     if verb.name == "time-limit":
         if "soft" not in found and "hard" not in found:
-            raise UserError("time-limit needs soft, hard, or both: what is left out becomes no limit.")
+            fields = "Fill in the soft limit, the hard limit or both" if in_form else "Add soft=30, hard=60 or both"
+            raise UserError(f"{fields}. What is left out becomes no limit.")
         if found.get("soft", 0) > found.get("hard", float("inf")):
             raise UserError("The soft limit is longer than the hard one: it would never be reached.")
     if verb.name == "autoscale" and found["min"] > found["max"]:
-        raise UserError("autoscale: the least is more than the most.")
+        least, most = ("“At least”", "“At most”") if in_form else ("min", "max")
+        raise UserError(f"{least} is more than {most}.")
     return found
 
 
@@ -181,10 +194,10 @@ def advice(words: str) -> str:
     return f"{words.strip().rstrip('.')}. {told}".strip() if told else words
 
 
-def _value(verb: ControlVerb, parameter: Parameter, text: str) -> Any:
+def _value(name: str, parameter: Parameter, text: str) -> Any:
     if parameter.kind == "count":
         if not text.isdecimal() or not 0 <= int(text) <= 100_000:
-            raise UserError(f"{verb.name}: {parameter.key} is a whole number, not “{text}”.")
+            raise UserError(f"{name} must be a whole number from 0 to 100,000, not “{text}”.")
         return int(text)
     if parameter.kind == "seconds":
         try:
@@ -192,10 +205,8 @@ def _value(verb: ControlVerb, parameter: Parameter, text: str) -> Any:
         except ValueError:
             seconds = -1.0
         if not 0 < seconds < 1e9:
-            raise UserError(f"{verb.name}: {parameter.key} is a number of seconds, not “{text}”.")
+            raise UserError(f"{name} must be a number of seconds, not “{text}”.")
         return seconds
     if parameter.kind == "rate" and _RATE.fullmatch(text) is None:
-        raise UserError(
-            f"{verb.name}: the rate must be a number, such as 10/s, 10/m or 10/h, or 0 for no limit; not “{text}”."
-        )
+        raise UserError(f"{name} must be a number, such as 10/s, 10/m or 10/h, or 0 for no limit; not “{text}”.")
     return text

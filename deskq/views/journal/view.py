@@ -11,6 +11,7 @@ from PySide6.QtWidgets import QComboBox, QFileDialog, QHBoxLayout, QLineEdit, QP
 
 from deskq import formats
 from deskq.actions.journal.journal import ActionRow, Journal
+from deskq.errors import UserError
 from deskq.models.table.model import TableModel
 from deskq.services.background.background_tasks import BackgroundTasks
 from deskq.services.journal import JournalFeed, ask_journal
@@ -87,8 +88,12 @@ class JournalView(MasterDetailPage[ActionRow]):
 
     def undo(self) -> None:
         """Preview what takes the selected action back."""
-        action, button = self.shown(), self.detail.undo
-        if action is not None and button.isEnabled() and not button.isHidden():
+        action = self.shown()
+        if action is None:
+            self._say("Select the action to undo.")
+        elif action.running:
+            self._say("This action is still being carried out. Stop it, or wait until it ends.")
+        else:
             self._tasks.start(self._undo(action), "undo")
 
     def resolve(self) -> None:
@@ -128,7 +133,11 @@ class JournalView(MasterDetailPage[ActionRow]):
             self._say(f"Connect “{action.profile}” to undo this.")
             return
         profile = session.profile
-        plan = await ask_journal(lambda journal: undo_plan(journal, action.id), None)
+        try:
+            plan = await ask_journal(lambda journal: undo_plan(journal, action.id), None)
+        except UserError as error:
+            self._say(str(error))
+            return
         if plan is not None:
             StepsDialog(plan, profile, lambda: doer_of(plan, profile), self.window()).open()
 

@@ -71,7 +71,11 @@ class Acting:
             case SendTask(profile, queue, like, call):
                 self.send(profile, queue, like, call)
             case Refuse(reason):
-                UndoOffer(plain(reason), None, self._window)
+                self.say_refusal(reason)
+
+    def say_refusal(self, reason: str) -> None:
+        """Say at the bottom of the window why something is not done."""
+        UndoOffer(plain(reason), None, self._window)
 
     def commands(self, profile: str) -> Commands:
         """Return the commands that act on a profile and need no selection; none for ""."""

@@ -89,7 +89,8 @@ class MainWindow(QMainWindow):
         self.setStatusBar(self.bar)
         self.acting = Acting(self, self._sessions, self.bar.showMessage, self.show_task)
         self.acting.take_drops(self.sidebar.drop)
-        self._commands = WindowCommands(self._own_commands, self._commands_of_page)
+        say = self.acting.say_refusal
+        self._commands = WindowCommands(self._own_commands, self._commands_of_page, say)
         self._menus = CommandMenus(self, self.run_command, self._commands.offered)
         for number in range(1, 10):
             shortcut = QShortcut(QKeySequence(f"Ctrl+{number}"), self)

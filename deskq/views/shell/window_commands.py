@@ -11,17 +11,25 @@ from deskq.views.widgets.page import Commands
 
 
 class WindowCommands:
-    """The window's commands, before those of its page; ``own`` and ``of_page`` say which there are now."""
+    """The window's commands, before those of its page; ``own`` and ``of_page`` say which there are now.
 
-    def __init__(self, own: Callable[[], Commands], of_page: Callable[[], Commands]) -> None:
+    ``say`` gets a sentence where a person must be told why nothing happens.
+    """
+
+    def __init__(
+        self, own: Callable[[], Commands], of_page: Callable[[], Commands], say: Callable[[str], object]
+    ) -> None:
         self._own = own
         self._of_page = of_page
+        self._say = say
 
     def run(self, key: CommandKey) -> None:
         """Do what a command of the table says, if it means something here."""
         command = self._own().get(key) or self._of_page().get(key)
         if command is not None:
             command()
+        elif key in ("undo", "redo"):
+            self._say(f"There is nothing to {key} here. Actions are undone in the journal.")
 
     def offered(self) -> set[CommandKey]:
         """Return what means something here."""

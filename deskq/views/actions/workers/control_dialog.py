@@ -71,6 +71,9 @@ class ControlDialog(Dialog):
         line = QLineEdit("" if parameter.default in (None, "") else str(parameter.default))
         if parameter.default == "":
             line.setPlaceholderText("not set")
+        elif parameter.example:
+            hint = "; 0 for no limit" if parameter.kind == "rate" else ""
+            line.setPlaceholderText(f"such as {parameter.example}{hint}")
         line.textChanged.connect(self._judge)
         return line
 
@@ -82,7 +85,7 @@ class ControlDialog(Dialog):
 
     def _judge(self, *_: object) -> None:
         try:
-            arguments = read_arguments(self._verb, self._texts())
+            arguments = read_arguments(self._verb, self._texts(), in_form=True)
         except UserError as error:
             self.says.setText(formats.plain(str(error)))
             self.go.setEnabled(False)
