@@ -143,8 +143,8 @@ class StepCarrier:
 
 
 _NO_WAY_BACK: Final = {
-    Verb.SEND.value: "A message that was sent cannot be taken back; revoke the task instead.",
-    Verb.RETRY.value: "A message that was sent cannot be taken back; revoke the task instead.",
+    Verb.SEND.value: "A message that was sent cannot be recalled; revoke the task instead.",
+    Verb.RETRY.value: "A message that was sent cannot be recalled; revoke the task instead.",
     Verb.REVOKE.value: "Workers forget a revoked id only when they restart.",
     Verb.ABORT.value: "A task that was asked to abort cannot be asked to go on.",
 }

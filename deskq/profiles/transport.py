@@ -25,6 +25,7 @@ class Transport:
         holds_redbeat: redbeat's schedule may be in it.
         tells_bindings: all its bindings are known, so that a queue without one is known, too.
         tells_consumers: it says who consumes a queue; else the answers of workers must.
+        tells_unacked: it says how many messages of a queue were delivered and not acknowledged.
         queues_by_bindings: its queues are those that a binding names, and no others.
         takes_any_queue: a message to a name that no worker has declared is stored.
         workers_tell_exchange_types: it does not keep the type of an exchange, and workers know it.
@@ -48,6 +49,7 @@ class Transport:
     holds_redbeat: bool = False
     tells_bindings: bool = False
     tells_consumers: bool = False
+    tells_unacked: bool = False
     queues_by_bindings: bool = False
     takes_any_queue: bool = False
     workers_tell_exchange_types: bool = False
@@ -66,6 +68,7 @@ REDIS: Final = Transport(
     has_redis_options=True,
     holds_redbeat=True,
     tells_bindings=True,
+    tells_unacked=True,
     queues_by_bindings=True,
     takes_any_queue=True,
     workers_tell_exchange_types=True,
@@ -83,6 +86,7 @@ RABBITMQ: Final = Transport(
     has_delayed_delivery=True,
     tells_bindings=True,
     tells_consumers=True,
+    tells_unacked=True,
     drops_expired=True,
     closes_by_handshake=True,
     rights_by_pattern=True,

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
+from dataclasses import replace
 from typing import Final
 
 from deskq import formats
@@ -10,6 +11,7 @@ from deskq.actions.journal.pauses import Pause
 from deskq.brokers.ports import Binding
 from deskq.history.rows import STREAM, QueueRow
 from deskq.models.table.columns import Column
+from deskq.profiles import Profile
 
 Paused = Callable[[str], Pause | None]
 
@@ -77,8 +79,22 @@ def _flow(rate: float | None) -> str:
 _NO_RATE: Final = "Redis: from task-sent events (task_send_sent_event). RabbitMQ: from the management API."
 
 
-def queue_columns(paused: Paused) -> tuple[Column[QueueRow], ...]:
-    """Return the columns; ``paused`` tells of a queue's name whether deskq paused it."""
+def never_filled(profile: Profile) -> frozenset[str]:
+    """Return the keys of the columns for which its broker has no figures, whatever happens there."""
+    transport = profile.transport
+    figures = {"delayed": transport.has_delayed_delivery, "unacked": transport.tells_unacked}
+    return frozenset(key for key, there in figures.items() if profile.has_broker and not there)
+
+
+def queue_columns(paused: Paused, never: Collection[str] = ()) -> tuple[Column[QueueRow], ...]:
+    """Return the columns; ``paused`` tells of a queue's name whether deskq paused it.
+
+    Those that are ``never`` filled are hidden until somebody shows them.
+    """
+    return tuple(replace(column, shown=column.key not in never) for column in _columns(paused))
+
+
+def _columns(paused: Paused) -> tuple[Column[QueueRow], ...]:
     return (
         Column("name", "Name", "Queue name", lambda row: formats.plain(row.name), width=170),
         Column(

@@ -16,7 +16,7 @@ from deskq.history.rows import QueueRow
 from deskq.models.table.model import TableModel
 from deskq.services.journal import ask_journal
 from deskq.services.session import ProfileSession
-from deskq.views.queues.columns import queue_columns
+from deskq.views.queues.columns import never_filled, queue_columns
 from deskq.views.queues.detail import QueueDetail
 from deskq.views.widgets import theme
 from deskq.views.widgets.commands import BY_KEY, CommandKey
@@ -35,7 +35,8 @@ class QueuesView(MasterDetailPage[QueueRow]):
         self._session = session
         self._pauses: dict[str, Pause] = {}
         self._next_chart = 0.0
-        columns = queue_columns(self._pauses.get)
+        never = never_filled(session.profile)
+        columns = queue_columns(self._pauses.get, never)
         bar = QWidget()
         self.line = QLineEdit()
         self.line.setPlaceholderText("Filter by name   ( / )")
@@ -51,7 +52,7 @@ class QueuesView(MasterDetailPage[QueueRow]):
         self.detail = QueueDetail(session)
         super().__init__(
             TableModel(columns, key=lambda row: row.name, sort="ready", descending=True),
-            Table("queues", columns),
+            Table("-without-".join(["queues", *sorted(never)]), columns),
             self.detail,
             above=(bar, self.problem),
             sizes=(400, 300),

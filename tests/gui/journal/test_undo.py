@@ -39,6 +39,6 @@ def test_what_cannot_be_undone_is_said(recorded: Recorded, run: Run, qapp: QAppl
             await until(lambda: journal.model.rowCount() == 1)
             journal.table.selectRow(0)
             app.window.run_command("undo")
-            await until(lambda: "A message that was sent cannot be taken back" in said(app.window))
+            await until(lambda: "A message that was sent cannot be recalled" in said(app.window))
 
     run(scenario())

@@ -5,10 +5,14 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
+from PySide6.QtWidgets import QApplication
 
 from deskq.actions.journal.pauses import Pause
 from deskq.history.rows import QueueRow
+from deskq.profiles import Profile
+from deskq.services.session import ProfileSession
 from deskq.views.queues.columns import consumers, queue_columns
+from deskq.views.queues.view import QueuesView
 
 NOW = 1_795_000_000.0
 ROW = QueueRow("emails", 3, 0, 1, None, None, None, None, NOW, False, workers=("w1",), told=NOW)
@@ -57,3 +61,31 @@ def test_what_workers_said_before_they_confirmed_a_pause_is_outdated(told: float
 def test_a_paused_queue_without_consumers_has_no_consumer_left() -> None:
     row = replace(ROW, consumers=0, told=PAUSE.confirmed + 5)
     assert "consumed" not in shown(row, PAUSE)["state"]
+
+
+@pytest.mark.parametrize(
+    ("url", "hidden"),
+    [
+        ("redis://127.0.0.1:1/0", {"delayed"}),
+        ("amqp://127.0.0.1:1//", set()),
+        ("sqs://", {"delayed", "unacked"}),
+    ],
+)
+def test_what_a_broker_can_never_tell_is_hidden_until_somebody_shows_it(
+    url: str, hidden: set[str], qapp: QApplication
+) -> None:
+    def opened() -> QueuesView:
+        return QueuesView(ProfileSession(Profile.from_url(url, name="shop")))
+
+    def absent(view: QueuesView) -> set[str]:
+        return {c.key for number, c in enumerate(view.table.columns) if view.table.isColumnHidden(number)}
+
+    view = opened()
+    assert absent(view) == hidden
+    for number, column in enumerate(view.table.columns):
+        if column.key in hidden:
+            view.table._show_column(number, True)
+    again = opened()
+    assert absent(again) == set()
+    for each in (view, again):
+        each.deleteLater()
