@@ -24,6 +24,14 @@ _LIBPQ: Final = _LIBPQ_FILES | frozenset(
 )
 _IN_OPTIONS: Final = {"user": "USER", "dbname": "NAME", "host": "HOST", "port": "PORT", "password": "PASSWORD"}
 _MYSQL_FILES: Final = frozenset({"read_default_file"})
+# Of MySQL's ssl_mode what PyMySQL calls it: without a CA it verifies nothing, and by itself it takes TLS where it is.
+_MYSQL_MODES: Final[dict[str, dict[str, str]]] = {
+    "DISABLED": {"ssl_disabled": "true"},
+    "PREFERRED": {},
+    "REQUIRED": {"ssl_check_hostname": "false"},
+    "VERIFY_CA": {"ssl_check_hostname": "false"},
+    "VERIFY_IDENTITY": {"ssl_check_hostname": "true"},
+}
 _MYSQL: Final = _MYSQL_FILES | frozenset({"read_default_group", "unix_socket"})
 _IDLE: Final[dict[str, frozenset[str]]] = {
     "postgresql": frozenset(
@@ -69,8 +77,15 @@ def database_url(given: Mapping[str, Any], folder: Path, fates: Fates) -> str | 
     whole = True
     for key, value in options.items():
         place = f"{name}.OPTIONS.{key}"
+        mode = str(value).upper() if kind == "mysql" and key == "ssl_mode" else ""
         if key in _IDLE[kind]:
             fates.not_needed(place)
+        elif mode.startswith("VERIFY_") and "ca" not in dict(options.get("ssl") or {}):
+            whole = False
+            fates.lost(place, "deskq needs the CA in OPTIONS.ssl.ca to verify the server, so this database is left out")
+        elif mode in _MYSQL_MODES:
+            query |= _MYSQL_MODES[mode]
+            fates.taken(place)
         elif found := _postgresql(key, value, folder) if kind == "postgresql" else _mysql(key, value, folder):
             _add(query, found)
             fates.taken(place)

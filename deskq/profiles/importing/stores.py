@@ -46,15 +46,18 @@ def schedule_stores(settings: Mapping[str, Any], source: Source, broker: str, fa
     scheduler = (settings.get("scheduler") or {}) if "beat_scheduler" in given else {}  # else Celery's default
     packages = str(scheduler.get("packages", "")).split()
     redbeat = any(str(key).startswith(_REDBEAT) for key in given)
-    unsure = not packages or (not scheduler.get("imported") and not {_DJANGO, _REDBEAT, "celery"} & set(packages))
+    unsure = not packages
     if _DJANGO in packages or (unsure and django.get("beat") and not redbeat):
         found = _of_django(settings, source, fates)
     elif _REDBEAT in packages or (unsure and redbeat):
         found = _of_redbeat(settings, source, broker, fates)
     elif packages and "celery" not in packages:
-        fates.lost("beat_scheduler", f"deskq does not know where {scheduler.get('name')} keeps its schedule")
+        why = "" if scheduler.get("imported") else ": it cannot be imported here"
+        fates.lost("beat_scheduler", f"deskq does not know where {scheduler.get('name')} keeps its schedule{why}")
         found = ""
     else:
+        if packages and packages[0] != "celery":
+            fates.lost("beat_scheduler", f"{scheduler.get('name')} may add schedules to those of the app's code")
         return _of_code(settings, source, fates)
     fates.not_needed("beat_schedule", "beat writes it into the store when it starts")
     return (found,) if found else ()

@@ -87,7 +87,15 @@ def test_postgresql(given: dict[str, Any], told: dict[str, Any]) -> None:
         ({"OPTIONS": {"init_command": "SET sql_mode='STRICT_TRANS_TABLES'"}}, "db+mysql://localhost/shop"),
         ({"OPTIONS": {"init_command": "USE other"}}, None),
         ({"OPTIONS": {"ssl": {"ca": "ca.pem"}}}, "db+mysql://localhost/shop?ssl_ca=/srv/shop/ca.pem"),
-        ({"OPTIONS": {"ssl_mode": "REQUIRED"}}, None),  # deskq would connect without TLS
+        ({"OPTIONS": {"ssl_mode": "DISABLED"}}, "db+mysql://localhost/shop?ssl_disabled=true"),
+        ({"OPTIONS": {"ssl_mode": "preferred"}}, "db+mysql://localhost/shop"),
+        ({"OPTIONS": {"ssl_mode": "REQUIRED"}}, "db+mysql://localhost/shop?ssl_check_hostname=false"),
+        (
+            {"OPTIONS": {"ssl_mode": "VERIFY_IDENTITY", "ssl": {"ca": "/ca.pem"}}},
+            "db+mysql://localhost/shop?ssl_check_hostname=true&ssl_ca=/ca.pem",
+        ),
+        ({"OPTIONS": {"ssl_mode": "VERIFY_CA"}}, None),
+        ({"OPTIONS": {"ssl_mode": "SOMETIMES"}}, None),
         ({"NAME": "", "OPTIONS": {"read_default_file": "my.cnf"}}, "db+mysql://localhost/?read_default_file=/srv/shop/my.cnf"),
     ],
 )  # fmt: skip

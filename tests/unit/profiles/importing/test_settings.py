@@ -170,6 +170,34 @@ def test_a_scheduler_that_derives_from_djangos(tmp_path: Path) -> None:
     assert other.profile.schedule_stores == ()
 
 
+@pytest.mark.parametrize("written", [True, False])
+def test_a_scheduler_of_ones_own_is_not_guessed(tmp_path: Path, written: bool) -> None:
+    """redbeat's settings are there, as they may be left from before."""
+    if written:
+        (tmp_path / "own.py").write_text("class Scheduler: pass\n")
+    proposal = of_app(
+        tmp_path, "app.conf.update(broker_url='redis://h/0', redbeat_key_prefix='x:', beat_scheduler='own:Scheduler')"
+    )
+    assert proposal.profile.schedule_stores == ()
+    lost = {one.name: one.words for one in proposal.settings if one.fate is Fate.LOST}
+    assert "deskq does not know where own" in lost["beat_scheduler"]
+    assert ("cannot be imported here" in lost["beat_scheduler"]) is not written
+
+
+def test_a_scheduler_of_ones_own_on_celerys_keeps_the_apps_schedule(tmp_path: Path) -> None:
+    (tmp_path / "own.py").write_text(
+        "from celery.beat import PersistentScheduler\nclass Mine(PersistentScheduler): pass\n"
+    )
+    proposal = of_app(
+        tmp_path,
+        "app.conf.update(broker_url='redis://h/0', beat_scheduler='own:Mine', "
+        "beat_schedule={'a': {'task': 't', 'schedule': 1.0}})",
+    )
+    (store,) = proposal.profile.schedule_stores
+    assert store.startswith("code:")
+    assert fate(proposal, "beat_scheduler") is Fate.LOST
+
+
 def test_the_database_that_djangos_routers_name(tmp_path: Path) -> None:
     text = (
         "DATABASES = {name: {'ENGINE': 'django.db.backends.sqlite3', 'NAME': name} for name in ('default', 'beat')}\n"
