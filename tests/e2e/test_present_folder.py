@@ -13,7 +13,7 @@ from deskq.brokers.remote_control import RemoteControl
 from deskq.demo.services import DemoServices
 from deskq.profiles import Profile, profile_to_json
 from deskq.profiles.importing.reader_process import read_settings
-from deskq.services.session import recorder_command
+from deskq.services.recorder_child import recorder_command
 from tests.support.waiting import wait_until
 
 TAKEN = ("celery", "kombu", "redis", "apsw", "msgspec", "redbeat", "platformdirs", "traceback", "celeryconfig")

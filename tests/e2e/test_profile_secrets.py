@@ -14,7 +14,7 @@ import pytest
 from deskq.brokers.ports import LoginRefused
 from deskq.brokers.rabbitmq.management import Management
 from deskq.profiles import Profile, Secret, profile_to_json
-from deskq.services.session import recorder_command
+from deskq.services.recorder_child import recorder_command
 from tests.support.recording import Recording, deskq
 from tests.support.servers import RabbitServer, RedisServer
 

@@ -27,7 +27,7 @@ from deskq.profiles.field_text import from_text
 from deskq.profiles.fields import BY_PLACE
 from deskq.profiles.storage.profile_file import exported
 from deskq.profiles.urls import join_password, shown, split_password, take_tls_query
-from deskq.services.session import recorder_command
+from deskq.services.recorder_child import recorder_command
 from tests.conftest import MemoryKeyring
 
 CANARY = "c4n4ry/@:#?pass"
