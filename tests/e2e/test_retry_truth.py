@@ -237,7 +237,9 @@ def test_what_is_retried_while_one_s_own_retries_go_out_slowly_is_not_retried_ag
                 with monkeypatch.context() as other:
                     other.setenv("DESKQ_HOME", str(tmp_path / "other"))
                     assert retried(recording, broker_url, tasks[1]).returncode == 0
-                heard.extend(wait_until(lambda: list(recording.reader.retries_of([tasks[1]])), 20, "the colleague's"))
+                heard.extend(
+                    wait_until(lambda: list(recording.reader.relatives.retries_of([tasks[1]])), 20, "the colleague's")
+                )
 
         with contextlib.closing(Journal()) as journal:
             Carrier(plan, profile, journal, tell).run(Confirmation(plan.id))

@@ -56,12 +56,12 @@ class Bench:
             record = reader.task(row.uuid)
             assert record is not None
             assert derive(record).state == row.state
-            reader.related(row.uuid)
+            reader.relatives.related(row.uuid)
         reader.counts(), reader.facets(), reader.workers(), reader.queues(), reader.malformed()
         for since, until in ((0.0, NOW * 2), (NOW - 3_600, NOW + 3_600)):
-            reader.throughput(since, until)
-            reader.runtime_percentiles(since, until)
-            reader.failures(since)
+            reader.charts.throughput(since, until)
+            reader.charts.runtime_percentiles(since, until)
+            reader.charts.failures(since)
 
     def close(self) -> None:
         self.reader.close()

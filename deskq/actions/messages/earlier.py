@@ -70,6 +70,6 @@ def _seen(profile: Profile, sources: Sequence[str]) -> dict[str, dict[str, Earli
     for source, kept in read_retries(profile.history_path(), sources).items():
         found[source] = {uuid: Earlier(uuid, at) for uuid, at in kept.items()}
     with contextlib.suppress(UserError), contextlib.closing(HistoryReader(profile.history_path())) as reader:
-        for source, rows in reader.retries_of(sources).items():
+        for source, rows in reader.relatives.retries_of(sources).items():
             found.setdefault(source, {}).update({row.uuid: Earlier(row.uuid, row.seen, row.state) for row in rows})
     return found

@@ -155,7 +155,7 @@ def _idlers(reader: HistoryReader, row: WorkerRow, now: float) -> list[Idler]:
     last = recent[0].received if recent else None
     found = []
     for name in row.queues:
-        points = reader.queue_samples(name, now - STALL_SECONDS, now, points=12)
+        points = reader.charts.queue_samples(name, now - STALL_SECONDS, now, points=12)
         depths = [point.ready for point in points]
         held = len(points) >= 12 and all(depths)
         found.append(

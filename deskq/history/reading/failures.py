@@ -13,9 +13,10 @@ FAILURE_LIMIT: Final = 50_000
 """Of the newest tasks that failed, whenever that was, these are looked at."""
 
 Ask = Callable[[str, tuple[Any, ...]], list[Any]]
+Text = Callable[[int | None], str]
 
 
-def read_failures(ask: Ask, text: Callable[[int | None], str], since: float, limit: int) -> Failures:
+def read_failures(ask: Ask, text: Text, since: float, limit: int) -> Failures:
     """Count the tasks that failed since a moment, whenever they were first seen.
 
     Where FAILURE_LIMIT leaves some out, they may be all of them still: the charts count by time, if not by task.

@@ -4,40 +4,36 @@ from __future__ import annotations
 
 import contextlib
 from array import array
-from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from functools import reduce
+from pathlib import Path
 from typing import Any, Final, TypeVar
 
 from deskq.files.locks import is_locked
-from deskq.history.reading import charts
-from deskq.history.reading.failures import read_failures
+from deskq.history.reading.chart_reader import ChartReader
 from deskq.history.reading.read_connection import ReadConnection
-from deskq.history.reading.task_filter import SORTS, Sort, TaskFilter, Where, pattern, where, without_states
+from deskq.history.reading.relatives import Relatives
+from deskq.history.reading.search_reader import SearchReader
+from deskq.history.reading.task_filter import SORTS, Sort, TaskFilter, Where, where, without_states
 from deskq.history.rows import (
     Facets,
-    Failures,
     Gap,
     MalformedRow,
-    PercentilePoint,
     QueueRow,
-    RatePoint,
     RecorderStatus,
-    SamplePoint,
     StateCounts,
     TaskRow,
-    TaskRuntimes,
     WorkerRow,
 )
-from deskq.history.runtime_histogram import merged, percentile
 from deskq.history.writing.codec import are_numbers, pack_uuid
 from deskq.history.writing.database import damaged
-from deskq.protocol.task_record import TaskRecord, sent_by_deskq
+from deskq.protocol.task_record import TaskRecord
 from deskq.protocol.task_summary import NOTED_STATES, derive
 
 T = TypeVar("T")
 COUNT_LIMIT: Final = 200_000
+_RECENT: Final = 5_000
+"""Tasks whose queues are looked up."""
 EXPORT_KEYS: Final = (
     *("uuid", "name", "state", "args", "kwargs", "result", "exception", "traceback", "retries", "queue", "worker"),
     *("root_id", "parent_id", "received", "started", "finished", "runtime", "deliveries"),
@@ -52,6 +48,12 @@ class HistoryReader(ReadConnection):
     Raises UserError where the file is absent, foreign or damaged, Interrupted from a query that was interrupted. Of a
     task whose row is damaged a line remains that says so.
     """
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(path)
+        self.charts = ChartReader(self._series, self._all, self._text)
+        self.search = SearchReader(self._run, self._all, self._text)
+        self.relatives = Relatives(self._rows, self._records, self._all)
 
     def status(self) -> RecorderStatus:
         """Return what the recorder last said of itself, and whether one is at work."""
@@ -82,30 +84,6 @@ class HistoryReader(ReadConnection):
         oldest = self._all("SELECT seen FROM tasks ORDER BY id LIMIT 1", ())
         newest = self._all("SELECT seen FROM tasks ORDER BY id DESC LIMIT 1", ())
         return (oldest[0][0] if oldest else None, newest[0][0] if newest else None)
-
-    def queue_samples(self, name: str | None, since: float, until: float, points: int = 300) -> list[SamplePoint]:
-        """Return at most ``points`` depths of a queue, or of all together; times without a sample are holes."""
-        return self._series(charts.queue_samples, name, since, until, points)
-
-    def throughput(self, since: float, until: float, points: int = 300) -> list[RatePoint]:
-        """Return at most ``points`` counts of what happened, at least 10 s wide."""
-        return self._series(charts.throughput, since, until, points)
-
-    def runtime_percentiles(self, since: float, until: float, points: int = 300) -> list[PercentilePoint]:
-        """Return at most ``points`` percentiles of runtimes, at least 10 s wide; spans without an ending are absent."""
-        return self._series(charts.runtime_percentiles, since, until, points)
-
-    def task_runtimes(self, since: float, until: float, limit: int = 50) -> list[TaskRuntimes]:
-        """Return the tasks on which most time was spent in the hours that touch a span, the costliest first."""
-        found = self._series(charts.task_runtimes, since, until, limit)
-        return [
-            TaskRuntimes(
-                self._text(name),
-                *_percentiles(reduce(merged, hours.values())),
-                [_point(float(at), bins) for at, bins in sorted(hours.items())],
-            )
-            for name, hours in found
-        ]
 
     def gaps(self, since: float = 0, until: float | None = None) -> list[Gap]:
         """Return the gaps that touch a span, oldest first."""
@@ -186,41 +164,10 @@ class HistoryReader(ReadConnection):
         )
         return int(rows[0][0])
 
-    def argument_counts(self, name: str, limit: int = 1_000) -> list[tuple[str, str, int]]:
-        """Return (args, kwargs, how many) of the newest tasks of a name, as their events told them; "" if not told."""
-        rows = self._all(
-            "SELECT CAST(coalesce(args, '') AS TEXT), CAST(coalesce(kwargs, '') AS TEXT), count(*) FROM "
-            "(SELECT args, kwargs FROM tasks WHERE name_id = (SELECT id FROM texts WHERE text = ?) "
-            "ORDER BY id DESC LIMIT ?) GROUP BY 1, 2",
-            (name, limit),
-        )
-        return [(args, kwargs, int(n)) for args, kwargs, n in rows]
-
-    def ids_between(self, low: int, below: int, condition: Where) -> list[tuple[int, str]]:
-        """Return (id, state) of the tasks in a range of ids that meet a condition, newest first; for Search."""
-        rows = self._run(
-            f"SELECT id, state_id FROM tasks WHERE id >= ? AND id < ? AND {condition} ORDER BY id DESC",
-            (low, below, *condition.values),
-        )
-        return [(number, self._text(state)) for number, state in rows if isinstance(number, int)]
-
-    def count_between(self, low: int, below: int, condition: Where) -> Counter[str]:
-        """Count the tasks in a range of ids that meet a condition, by state; for Search."""
-        rows = self._run(
-            f"SELECT state_id, count(*) FROM tasks WHERE id >= ? AND id < ? AND {condition} GROUP BY state_id",
-            (low, below, *condition.values),
-        )
-        return Counter({self._text(state): n for state, n in rows})
-
     def id_range(self, since: float | None, until: float | None) -> tuple[int, int]:
         """Return the first id that was seen in a span and the first one behind it."""
         first = self.number("SELECT coalesce(min(id), 1) FROM tasks") if since is None else self._id_seen_at(since)
         return first, self.newest_id() + 1 if until is None else max(self._id_seen_at(until), first)
-
-    def names_with(self, word: str, limit: int = 500) -> list[int] | None:
-        """Return the ids of the texts that contain a word; None if they are more than ``limit``."""
-        rows = self._all("SELECT id FROM texts WHERE text LIKE ? ESCAPE '\\' LIMIT ?", (pattern(word), limit + 1))
-        return [number for (number,) in rows] if len(rows) <= limit else None
 
     def newest_id(self) -> int:
         """Return the id of the task that was first seen last, 0 if there is none."""
@@ -236,38 +183,14 @@ class HistoryReader(ReadConnection):
         """Return all that was observed of one task."""
         return next((record for _, record in self._records("WHERE uuid = ?", (pack_uuid(uuid),))), None)
 
-    def related(self, uuid: str, limit: int = 200) -> list[TaskRow]:
-        """Return the root, the parent, the children and the rest of the canvas of a task, oldest first, without it."""
-        row = self.task_row(uuid)
-        if row is None:
-            return []
-        own = pack_uuid(uuid)
-        root = pack_uuid(row.root_id) if row.root_id else own
-        parent = pack_uuid(row.parent_id) if row.parent_id else None
-        return self._rows(
-            "WHERE uuid <> ? AND id IN (SELECT id FROM tasks WHERE root = ? "
-            "UNION SELECT id FROM tasks WHERE parent = ? "
-            "UNION SELECT id FROM tasks WHERE uuid IN (?, ?)) ORDER BY id LIMIT ?",
-            (own, root, own, root, parent, limit),
-        )
-
-    def retries_of(self, sources: Sequence[str]) -> dict[str, list[TaskRow]]:
-        """Return, for each of these tasks, those that retry it for deskq, whoever sent them; oldest first.
-
-        They have it as their parent. Of those that kept the root of their canvas deskq's own ``task-sent`` tells.
-        """
-        found: dict[str, list[TaskRow]] = {}
-        for first in range(0, len(sources), 500):
-            part = tuple(pack_uuid(uuid) for uuid in sources[first : first + 500])
-            marks = ", ".join("?" * len(part))
-            for row, record in self._records(f"WHERE parent IN ({marks}) ORDER BY id", part):
-                if row.retries_parent or (row.parent and sent_by_deskq(record)):
-                    found.setdefault(row.parent, []).append(row)
-        return found
-
     def facets(self) -> Facets:
         """Return the names, queues, workers and states that occur, sorted."""
-        queues = {row.name for row in self.queues()} | set(self._recent("queue_id"))
+        recent = self._all(  # there is no index
+            "SELECT DISTINCT queue_id FROM (SELECT queue_id FROM tasks ORDER BY id DESC LIMIT ?) "
+            "WHERE queue_id IS NOT NULL",
+            (_RECENT,),
+        )
+        queues = {row.name for row in self.queues()} | {self._text(number) for (number,) in recent}
         return Facets(
             tuple(sorted(self._text(number) for number in self._name_ids())),
             tuple(sorted(queues)),
@@ -278,10 +201,6 @@ class HistoryReader(ReadConnection):
     def states(self) -> list[str]:
         """Return the states in which tasks are."""
         return [self._text(state) for (state,) in self._all("SELECT state_id FROM state_counts WHERE n > 0", ())]
-
-    def failures(self, since: float, limit: int = 20) -> Failures:
-        """Return what failed since a moment, and its most frequent kinds."""
-        return read_failures(self._all, self._text, since, limit)
 
     def export(self, chosen: TaskFilter, limit: int | None = None) -> Iterator[dict[str, Any]]:
         """Yield tasks as dicts with EXPORT_KEYS, newest first, all of them if ``limit`` is None; constant memory."""
@@ -295,15 +214,6 @@ class HistoryReader(ReadConnection):
                 summary = derive(record)
                 exported["traceback"], exported["noticed"] = summary.traceback, summary.noticed
             yield {key: None if value == "" else value for key, value in exported.items()}
-
-    def _recent(self, column: str, limit: int = 5_000) -> list[str]:
-        """The texts of a column that has no index, in the newest rows."""
-        found = self._all(
-            f"SELECT DISTINCT {column} FROM (SELECT {column} FROM tasks ORDER BY id DESC LIMIT ?) "
-            f"WHERE {column} IS NOT NULL",
-            (limit,),
-        )
-        return [self._text(number) for (number,) in found]
 
     def _where(self, chosen: TaskFilter) -> Where:
         condition = where(chosen)
@@ -360,13 +270,3 @@ def _order(sort: Sort) -> str:
     if column == "id":
         return f"ORDER BY id {direction}"
     return f"AND {column} IS NOT NULL ORDER BY {column} {direction}, id {direction}"
-
-
-def _percentiles(bins: Mapping[int, int]) -> tuple[int, float, float, float]:
-    """How many, p50, p90, p99."""
-    return sum(bins.values()), percentile(bins, 0.5), percentile(bins, 0.9), percentile(bins, 0.99)
-
-
-def _point(at: float, bins: Mapping[int, int]) -> PercentilePoint:
-    count, p50, p90, p99 = _percentiles(bins)
-    return PercentilePoint(at, p50, p90, p99, count)

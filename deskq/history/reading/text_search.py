@@ -67,7 +67,7 @@ class Search:
         assert self._matches is not None
         low = max(self._low, self._below - self._span)
         began = time.perf_counter()
-        found = reader.ids_between(low, self._below, self._matches)
+        found = reader.search.ids_between(low, self._below, self._matches)
         if not self.chosen.states:  # what is found is what is to be counted
             self._older.update(state for number, state in found if number < self._edge)
             self._count_below = min(low, self._count_below)
@@ -84,7 +84,7 @@ class Search:
             return False
         low = max(self._low, self._count_below - self._count_span)
         began = time.perf_counter()
-        self._older.update(reader.count_between(low, self._count_below, self._counted))
+        self._older.update(reader.search.count_between(low, self._count_below, self._counted))
         self._count_span = _next_span(self._count_span, time.perf_counter() - began)
         self._count_below = low
         self._capped = self._older.total() >= COUNT_LIMIT
@@ -101,9 +101,9 @@ class Search:
         end = reader.newest_id() + 1 if self.chosen.until is None else self._high
         if end - self._edge > MOST_RECENT:
             edge = end - RECENT
-            self._older.update(reader.count_between(self._edge, edge, self._recent))
+            self._older.update(reader.search.count_between(self._edge, edge, self._recent))
             self._edge = edge
-        counts = self._older + reader.count_between(self._edge, end, self._recent)
+        counts = self._older + reader.search.count_between(self._edge, end, self._recent)
         return StateCounts(dict(counts), self._capped or self._count_below > self._low)
 
     def _begin(self, reader: HistoryReader) -> None:
@@ -112,8 +112,8 @@ class Search:
         self._edge = self._count_below = max(low, high - RECENT)
         first, last = reader.id_range(None, None)
         self._total = reader.counts().total * (high - low) // max(last - first, 1)
-        self._matches = where(self.chosen, reader.names_with)
-        self._counted = where(self._others, reader.names_with)
+        self._matches = where(self.chosen, reader.search.names_with)
+        self._counted = where(self._others, reader.search.names_with)
         self._recent = where(self._others)  # new tasks may have new names
 
 

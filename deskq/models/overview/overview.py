@@ -59,17 +59,17 @@ def read_overview(reader: HistoryReader, since: float, until: float, points: int
         until,
         [
             replace(point, seconds=_recorded(point, gaps, created, until))
-            for point in reader.throughput(since, until, points)
+            for point in reader.charts.throughput(since, until, points)
             if point.at + point.seconds > created
         ],
-        reader.runtime_percentiles(since, until, points),
-        {queue.name: reader.queue_samples(queue.name, since, until, points) for queue in fullest},
+        reader.charts.runtime_percentiles(since, until, points),
+        {queue.name: reader.charts.queue_samples(queue.name, since, until, points) for queue in fullest},
         gaps,
         reader.counts(TaskFilter()),
         reader.workers(),
         queues,
-        reader.failures(since // RATE_SECONDS * RATE_SECONDS),
-        reader.task_runtimes(since, until, 50),
+        reader.charts.failures(since // RATE_SECONDS * RATE_SECONDS),
+        reader.charts.task_runtimes(since, until, 50),
     )
 
 

@@ -76,7 +76,7 @@ def read_detail(reader: HistoryReader, uuid: str) -> TaskDetail | None:
         parse_repr(summary.kwargs),
         traceback,
         raw_text(summary),
-        reader.related(uuid),
+        reader.relatives.related(uuid),
         next((", ".join(clock_notes(worker)) for worker in reader.workers() if worker.hostname == summary.worker), ""),
         deliveries_text(summary, len(record.more.counted) if record.more is not None else 0),
     )

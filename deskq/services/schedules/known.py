@@ -47,7 +47,7 @@ def last_runs(reader: HistoryReader, entries: Sequence[Entry]) -> list[tuple[tup
     Beside them how many there are, where the store does not count them.
     """
     newest = cache(lambda task: reader.tasks(TaskFilter(names=(task,)), limit=_SEEN_RUNS * 4))
-    counts = cache(lambda task: reader.argument_counts(task, _COUNTED_RUNS))
+    counts = cache(lambda task: reader.relatives.argument_counts(task, _COUNTED_RUNS))
     found = []
     for entry in entries:
         args = (repr(tuple(entry.args)), repr(list(entry.args)))  # redbeat sends the list that its JSON holds

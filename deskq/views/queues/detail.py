@@ -22,7 +22,7 @@ def read_depth(
 ) -> tuple[float, list[SamplePoint], list[Gap]]:
     """Return the beginning of what is known, the depths and the gaps; blocking, for the reader thread."""
     since = max(since, min(reader.created(), until - 60))
-    return since, reader.queue_samples(name, since, until), reader.gaps(since, until)
+    return since, reader.charts.queue_samples(name, since, until), reader.gaps(since, until)
 
 
 class QueueDetail(QWidget):

@@ -86,10 +86,10 @@ def everything(reader: HistoryReader) -> int:
     reader.created()
     reader.gaps()
     reader.malformed()
-    reader.throughput(NOW, NOW + 5_000)
-    reader.runtime_percentiles(NOW, NOW + 5_000)
-    reader.queue_samples("emails", NOW, NOW + 100)
-    reader.failures(NOW)
+    reader.charts.throughput(NOW, NOW + 5_000)
+    reader.charts.runtime_percentiles(NOW, NOW + 5_000)
+    reader.charts.queue_samples("emails", NOW, NOW + 100)
+    reader.charts.failures(NOW)
     return sum(1 for _ in reader.export(TaskFilter()))
 
 
@@ -213,16 +213,16 @@ def test_an_empty_file_becomes_a_history(tmp_path: Path) -> None:
 def test_nothing_is_lost_when_nothing_is_damaged(path: Path) -> None:
     before = HistoryReader(path)
     tasks = list(before.export(TaskFilter()))
-    charts = (before.throughput(NOW, NOW + 5_000), before.runtime_percentiles(NOW, NOW + 5_000))
-    samples = before.queue_samples("emails", NOW, NOW + 100)
+    charts = (before.charts.throughput(NOW, NOW + 5_000), before.charts.runtime_percentiles(NOW, NOW + 5_000))
+    samples = before.charts.queue_samples("emails", NOW, NOW + 100)
     ended = set_aside_and_salvage(path)
     assert (ended.tasks, ended.missing) == (TASKS + 1, 0)
     assert before.replaced
     before.close()
     after = HistoryReader(path)
     assert list(after.export(TaskFilter())) == tasks
-    assert (after.throughput(NOW, NOW + 5_000), after.runtime_percentiles(NOW, NOW + 5_000)) == charts
-    assert after.queue_samples("emails", NOW, NOW + 100) == samples
+    assert (after.charts.throughput(NOW, NOW + 5_000), after.charts.runtime_percentiles(NOW, NOW + 5_000)) == charts
+    assert after.charts.queue_samples("emails", NOW, NOW + 100) == samples
     assert (after.workers(), after.queues()) == ([WORKER], [QUEUE])
     assert [(gap.cause, gap.estimate) for gap in after.gaps()] == [
         ("the broker restarted", 12),

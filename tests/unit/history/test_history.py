@@ -131,9 +131,9 @@ def test_related_tasks(history: History) -> None:
     add_task(history, 4)
     history.commit(NOW)
     reader = HistoryReader(history.path)
-    assert [row.uuid for row in reader.related(child)] == [root, grandchild]
-    assert [row.uuid for row in reader.related(root)] == [child, grandchild]
-    assert reader.related(uuid_of(4)) == []
+    assert [row.uuid for row in reader.relatives.related(child)] == [root, grandchild]
+    assert [row.uuid for row in reader.relatives.related(root)] == [child, grandchild]
+    assert reader.relatives.related(uuid_of(4)) == []
     reader.close()
 
 
@@ -148,17 +148,17 @@ def test_ids_that_are_no_uuid_are_kept_as_they_are(history: History) -> None:
 
 
 def test_charts(history: History, reader: HistoryReader) -> None:
-    points = reader.throughput(NOW, NOW + 40)
+    points = reader.charts.throughput(NOW, NOW + 40)
     assert sum(point.received for point in points) == 20
     assert sum(point.succeeded for point in points) == 16
     assert sum(point.failed for point in points) == 4
-    percentiles = reader.runtime_percentiles(NOW, NOW + 60, points=1)
+    percentiles = reader.charts.runtime_percentiles(NOW, NOW + 60, points=1)
     assert percentiles[0].count + percentiles[-1].count >= 16
     history.put_queues([], [("emails", NOW, 5, 1, 2), ("emails", NOW + 30, 9, 1, 2)])
-    samples = reader.queue_samples("emails", NOW, NOW + 200, points=20)
+    samples = reader.charts.queue_samples("emails", NOW, NOW + 200, points=20)
     assert [sample.ready for sample in samples[:4]] == [5, 5, 5, 9]
     assert samples[-1].ready is None  # nothing is known of it any more
-    assert reader.queue_samples("unheard", NOW, NOW + 10) == []
+    assert reader.charts.queue_samples("unheard", NOW, NOW + 10) == []
 
 
 def test_workers_queues_status_and_gaps(history: History, reader: HistoryReader) -> None:

@@ -62,15 +62,15 @@ def test_runtimes_by_task_and_hour(tmp_path: Path) -> None:
     end(history, 2_001, "quick", HOUR + 1, 0.01)  # told again
     history.commit(NOW)
     reader = HistoryReader(history.path)
-    slow, quick = reader.task_runtimes(HOUR, HOUR + 7_200)
+    slow, quick = reader.charts.task_runtimes(HOUR, HOUR + 7_200)
     assert (slow.name, slow.count, quick.name, quick.count) == ("slow", 200, "quick", 100)
     assert [(point.at, point.count) for point in slow.hours] == [(HOUR, 100), (HOUR + 3_600, 100)]
     assert abs(slow.hours[0].p50 - 50) <= 0.5
     assert abs(slow.hours[0].p99 - 99) <= 1
     assert abs(slow.p90 - 1_000) <= 10
     assert abs(quick.p50 - 0.01) <= 0.0001
-    assert [found.name for found in reader.task_runtimes(HOUR, HOUR + 7_200, limit=1)] == ["slow"]
-    assert reader.task_runtimes(HOUR + 9_000, HOUR + 9_001) == []
+    assert [found.name for found in reader.charts.task_runtimes(HOUR, HOUR + 7_200, limit=1)] == ["slow"]
+    assert reader.charts.task_runtimes(HOUR + 9_000, HOUR + 9_001) == []
     reader.close()
     history.close()
 
@@ -94,7 +94,7 @@ def test_runtimes_that_no_worker_measured_are_not_counted_by_an_upgrade(tmp_path
     make_version_1(old, "DELETE FROM tasks WHERE id = 15")
     History(old).close()
     reader = HistoryReader(old)
-    (found,) = reader.task_runtimes(NOW, NOW + 1_000)
+    (found,) = reader.charts.task_runtimes(NOW, NOW + 1_000)
     assert found.count == 20
     reader.close()
 
@@ -107,7 +107,7 @@ def test_version_1_is_upgraded_and_its_runtimes_are_counted(tmp_path: Path) -> N
         add_task(history, number, name=f"mod.task{number % 3}")
     history.commit(NOW)
     reader = HistoryReader(old)
-    expected = reader.task_runtimes(NOW, NOW + 1_000)
+    expected = reader.charts.task_runtimes(NOW, NOW + 1_000)
     reader.close()
     history.close()
     make_version_1(old)
@@ -118,6 +118,6 @@ def test_version_1_is_upgraded_and_its_runtimes_are_counted(tmp_path: Path) -> N
     backup.close()
     reader = HistoryReader(old)
     assert reader.number("PRAGMA user_version") == VERSION
-    assert reader.task_runtimes(NOW, NOW + 1_000) == expected
+    assert reader.charts.task_runtimes(NOW, NOW + 1_000) == expected
     assert sum(found.count for found in expected) == 200
     reader.close()

@@ -37,7 +37,7 @@ def reader(tmp_path: Path) -> HistoryReader:
 
 
 def test_each_figure_is_that_of_the_filter_that_leads_to_it(reader: HistoryReader) -> None:
-    found = reader.failures(SINCE)
+    found = reader.charts.failures(SINCE)
     assert (found.count, found.capped, len(found.most)) == (5, False, 3)
     ended = (Moment(">=", found.since),)
     assert len(reader.tasks(parse(filter_text(states=("FAILURE",), ended=ended)))) == 5
@@ -56,7 +56,7 @@ def test_what_a_limit_leaves_out_is_said_where_the_charts_know_of_more(
     reader: HistoryReader, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(failures, "FAILURE_LIMIT", 4)
-    assert reader.failures(SINCE).capped  # the one that was seen first is not among the newest
+    assert reader.charts.failures(SINCE).capped  # the one that was seen first is not among the newest
     monkeypatch.setattr(failures, "FAILURE_LIMIT", 6)
-    assert not reader.failures(SINCE + 290).capped
+    assert not reader.charts.failures(SINCE + 290).capped
     reader.close()

@@ -39,9 +39,10 @@ def exported(path: Path) -> list[dict[str, Any]]:
 def test_a_salvage_that_was_killed_goes_on_and_doubles_nothing(path: Path, tmp_path: Path, slices: int) -> None:
     """Copies of the files, taken in mid-salvage, are what a kill -9 leaves."""
     before = exported(path)
-    charts = HistoryReader(path)
-    throughput, runtimes = charts.throughput(NOW, NOW + 5_000), charts.runtime_percentiles(NOW, NOW + 5_000)
-    charts.close()
+    reader = HistoryReader(path)
+    throughput = reader.charts.throughput(NOW, NOW + 5_000)
+    runtimes = reader.charts.runtime_percentiles(NOW, NOW + 5_000)
+    reader.close()
     aside = set_aside(path)
     history = History(path, least_id=aside.least_id)
     salvage = Salvage(history)
@@ -64,8 +65,8 @@ def test_a_salvage_that_was_killed_goes_on_and_doubles_nothing(path: Path, tmp_p
     assert exported(killed / "history.sqlite")[1:] == before
     after = HistoryReader(killed / "history.sqlite")
     assert [row.uuid for row in after.tasks(TaskFilter(), limit=1)] == [uuid_of(900_000)]
-    assert after.throughput(NOW, NOW + 5_000) == throughput
-    assert after.runtime_percentiles(NOW, NOW + 5_000) == runtimes
+    assert after.charts.throughput(NOW, NOW + 5_000) == throughput
+    assert after.charts.runtime_percentiles(NOW, NOW + 5_000) == runtimes
     assert [gap.cause for gap in after.gaps()].count("the history was damaged; 3,001 tasks were salvaged") == 1
     assert len(after.gaps()) == 2
     after.close()

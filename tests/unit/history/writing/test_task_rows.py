@@ -37,7 +37,7 @@ def test_a_task_that_retried_itself_was_not_retried_by_anybody(tmp_path: Path) -
         row = reader.task_row(FIRST)
         assert row is not None
         assert (row.retries, row.parent, row.retries_parent) == (1, "", False)
-        assert reader.retries_of([FIRST]) == {}
+        assert reader.relatives.retries_of([FIRST]) == {}
         assert _losses(row) == ["it has not ended yet: it may run twice"]
 
 
@@ -48,7 +48,7 @@ def test_a_retry_is_known_by_its_parent(tmp_path: Path) -> None:
         history.record(RETRY, NOW).add(sent(RETRY, FIRST))
         history.commit(NOW)
     with contextlib.closing(HistoryReader(path)) as reader:
-        assert [row.uuid for row in reader.retries_of([FIRST])[FIRST]] == [RETRY]
+        assert [row.uuid for row in reader.relatives.retries_of([FIRST])[FIRST]] == [RETRY]
 
 
 def test_a_task_with_a_state_of_its_own_runs(tmp_path: Path) -> None:
