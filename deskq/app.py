@@ -19,7 +19,7 @@ from deskq.demo.needs import missing as what_the_demo_lacks
 from deskq.errors import UserError
 from deskq.formats import count, plain
 from deskq.history.reading.reader import HistoryReader
-from deskq.profiles import PasswordStore, Profile, ProfileFile, Secret
+from deskq.profiles import PasswordStore, Profile, ProfileFile
 from deskq.profiles.guarding import under_guard
 from deskq.services.background.background_tasks import BackgroundTasks
 from deskq.services.background.patience import patiently
@@ -33,7 +33,7 @@ from deskq.views.queues.view import QueuesView
 from deskq.views.schedules.all_profiles import AllSchedulesView
 from deskq.views.schedules.view import SchedulesView
 from deskq.views.shell.main_window import MainWindow
-from deskq.views.shell.password_dialog import PasswordDialog
+from deskq.views.shell.password_dialog import RefusedLogins
 from deskq.views.tasks.view import TasksView
 from deskq.views.widgets.page import Page
 from deskq.views.widgets.toast import UndoOffer
@@ -75,6 +75,9 @@ class App:
         self._dialogs: set[ProfileDialog] = set()  # those that still work, too
         self._tasks = BackgroundTasks(lambda text: self.window.bar.showMessage(text, 15_000))
         self._endings = BackgroundTasks()
+        self._refusals = RefusedLogins(
+            self.window, self.sessions, self.profiles, self.passwords, self._tasks, self._reconnect
+        )
         self._changing = asyncio.Lock()  # a name is given up by one session before the next one has it
 
     def add(self, profile: Profile, *, start: bool = True) -> ProfileSession:
@@ -85,7 +88,7 @@ class App:
         if self._crash_log is not None:
             self._crash_log.hide(*profile.private_texts())
         session = ProfileSession(profile)
-        session.login_refused.connect(partial(self._ask_password, session))
+        session.login_refused.connect(partial(self._refusals.ask, session))
         self.sessions[profile.name] = session
         self.window.add_session(session)
         if start:
@@ -121,35 +124,6 @@ class App:
             self.window.bar.showMessage(str(error), 15_000)
         else:
             self.open([Profile.of_history(path)])
-
-    def _ask_password(self, session: ProfileSession, reason: str) -> None:
-        """Ask once for each refusal; what is given is kept where passwords are kept, and used."""
-        self.spawn(self._open_password_dialog(session, reason), f"ask for the password of {session.profile.name}")
-
-    async def _open_password_dialog(self, session: ProfileSession, reason: str) -> None:
-        name = session.profile.name
-        keeping = await patiently(self.passwords.keeping)
-        saved = await patiently(partial(self._is_saved, session.profile))
-        if self.sessions.get(name) is not session:
-            return
-        where = keeping.where if saved else "The password is kept until deskq quits: the profile is not saved."
-        dialog = PasswordDialog(session.profile, reason, where, self.window)
-        dialog.given.connect(lambda secret: self.spawn(self._use_password(name, secret, saved), f"password of {name}"))
-        dialog.open()
-
-    def _is_saved(self, profile: Profile) -> bool:
-        """Is it in the file? What is opened by a URL leaves nothing in a keyring. Blocking."""
-        try:
-            return any((one.name, one.url) == (profile.name, profile.url) for one in self.profiles.load())
-        except UserError:
-            return False
-
-    async def _use_password(self, name: str, password: Secret, keep: bool) -> None:
-        session = self.sessions.get(name)
-        if session is not None:
-            if keep:
-                await patiently(partial(self.passwords.set, name, password))
-            await self._reconnect(replace(session.profile, password=password))
 
     def spawn(self, work: Coroutine[Any, Any, None], name: str) -> None:
         """Start a task that ends with the window; what it has to say for people stands in the status bar."""

@@ -26,7 +26,6 @@ from deskq.profiles.urls import (
     join_password,
     known_scheme,
     passwords_of,
-    server_of,
     shown,
     split_password,
     take_tls_query,
@@ -296,19 +295,8 @@ class Profile:
         stores = [url for url in self.schedule_stores if "://" in url]
         return found | {f"schedule_stores/{url}": passwords.get(url, Secret()) for url in stores}
 
-    def moved_secrets(self, before: Profile) -> list[str]:
-        """Return the places whose password, as it was ``before``, would go to another server now."""
-        return [
-            place for place in before.secrets() if server_of(self._url_of(place)) != server_of(before._url_of(place))
-        ]
-
-    def management_moved(self, before: Profile) -> bool:
-        """Is the management API that the profile names another server than ``before``?"""
-        return bool(self.management_url) and server_of(self.management_url or "") != server_of(
-            before.management_url or ""
-        )
-
-    def _url_of(self, place: str) -> str:
+    def url_of(self, place: str) -> str:
+        """Return the URL that a password of :meth:`secrets` belongs to, "" if there is none."""
         kind, _, url = place.partition("/")
         if kind == "schedule_stores":
             return url if url in self.schedule_stores else ""

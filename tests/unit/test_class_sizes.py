@@ -12,13 +12,9 @@ MOST_LINES: Final = 250
 MOST_METHODS: Final = 25
 LARGER: Final = {
     "deskq/actions/journal/journal.py: Journal": (309, 26),
-    "deskq/app.py: App": (269, 29),
-    "deskq/history/reading/reader.py: HistoryReader": (306, 36),
     "deskq/history/writing/writer.py: History": (317, 28),
-    "deskq/profiles/profile.py: Profile": (253, 24),
     "deskq/recorder/recorder.py: Recorder": (355, 24),
     "deskq/recorder/tracking/worker_tracker.py: WorkerWatch": (310, 27),
-    "deskq/services/session.py: ProfileSession": (284, 28),
     "deskq/views/actions/retry_dialog.py: RetryDialog": (251, 17),
     "deskq/views/actions/send/dialog.py: SendDialog": (339, 28),
 }

@@ -27,6 +27,7 @@ from deskq.history.recovery.relocate import save_with_history
 from deskq.profiles import Environment, PasswordStore, Profile, ProfileFile, SavedProfiles, Secret, Tls
 from deskq.profiles.fields import BY_PLACE, lowers_safety, problems
 from deskq.profiles.guarding import left_to_others, left_unguarded, lower_than_guarded
+from deskq.profiles.moved import moved_secrets
 from deskq.profiles.serialization import overridden, to_values
 from deskq.profiles.storage.confirmed_code import confirm
 from deskq.profiles.storage.profile_store import find
@@ -84,7 +85,7 @@ def edit(options: EditOptions) -> int:
         changed = replace(changed, url=made.url, password=made.password or before.password, tls=tls)
     now = changed.secrets()
     forgotten = [
-        place for place in changed.moved_secrets(before) if now.get(place) and now[place] == before.secrets()[place]
+        place for place in moved_secrets(changed, before) if now.get(place) and now[place] == before.secrets()[place]
     ]
     changed = changed.with_secrets(dict.fromkeys(forgotten, Secret()))
     check(changed)

@@ -10,6 +10,7 @@ from dataclasses import replace
 from deskq.errors import UserError
 from deskq.files.private_files import alone
 from deskq.profiles.fields import name_problem
+from deskq.profiles.moved import management_moved, moved_secrets
 from deskq.profiles.profile import Profile, Secret
 from deskq.profiles.storage.password_store import PasswordStore
 from deskq.profiles.storage.profile_file import Faulty, ProfileFile
@@ -109,8 +110,8 @@ class SavedProfiles:
                 _check_history(profile, saved[place : place + 1], saved)
                 secrets = {key: secret for key, secret in profile.secrets().items() if secret}
                 for old in saved[place : place + 1]:
-                    moved = profile.moved_secrets(old)
-                    if not profile.management_login()[0] and profile.management_moved(old):
+                    moved = moved_secrets(profile, old)
+                    if not profile.management_login()[0] and management_moved(profile, old):
                         moved.append("")  # the broker's login would go there
                     secrets = dict.fromkeys(moved, Secret()) | secrets
                 kept.append((profile.name, secrets))

@@ -2,11 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Coroutine, Mapping
+from dataclasses import replace
+from functools import partial
+from typing import Any
+
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import QDialogButtonBox, QFormLayout, QLineEdit, QPushButton, QVBoxLayout, QWidget
 
+from deskq.errors import UserError
 from deskq.formats import plain
-from deskq.profiles import Profile, Secret
+from deskq.profiles import PasswordStore, Profile, ProfileFile, Secret
+from deskq.services.background.background_tasks import BackgroundTasks
+from deskq.services.background.patience import patiently
+from deskq.services.session import ProfileSession
 from deskq.views.widgets import theme
 from deskq.views.widgets.dialog import Dialog
 from deskq.views.widgets.empty_pane import plain_label
@@ -48,3 +57,52 @@ class PasswordDialog(Dialog):
         self.given.emit(Secret(self.line.text()))
         self.line.clear()
         self.accept()
+
+
+class RefusedLogins:
+    """Asks for the password of each session whose login is refused, and connects it with what is given."""
+
+    def __init__(
+        self,
+        window: QWidget,
+        sessions: Mapping[str, ProfileSession],
+        file: ProfileFile,
+        passwords: PasswordStore,
+        tasks: BackgroundTasks,
+        reconnect: Callable[[Profile], Coroutine[Any, Any, None]],
+    ) -> None:
+        self._window = window
+        self._sessions = sessions
+        self._file = file
+        self._passwords = passwords
+        self._tasks = tasks
+        self._reconnect = reconnect
+
+    def ask(self, session: ProfileSession, reason: str) -> None:
+        """Ask once for each refusal; what is given is kept where passwords are kept, and used."""
+        self._tasks.start(self._open_dialog(session, reason), f"ask for the password of {session.profile.name}")
+
+    async def _open_dialog(self, session: ProfileSession, reason: str) -> None:
+        name = session.profile.name
+        keeping = await patiently(self._passwords.keeping)
+        saved = await patiently(partial(self._is_saved, session.profile))
+        if self._sessions.get(name) is not session:
+            return
+        where = keeping.where if saved else "The password is kept until deskq quits: the profile is not saved."
+        dialog = PasswordDialog(session.profile, reason, where, self._window)
+        dialog.given.connect(lambda secret: self._tasks.start(self._use(name, secret, saved), f"password of {name}"))
+        dialog.open()
+
+    def _is_saved(self, profile: Profile) -> bool:
+        """Is it in the file? What is opened by a URL leaves nothing in a keyring. Blocking."""
+        try:
+            return any((one.name, one.url) == (profile.name, profile.url) for one in self._file.load())
+        except UserError:
+            return False
+
+    async def _use(self, name: str, password: Secret, keep: bool) -> None:
+        session = self._sessions.get(name)
+        if session is not None:
+            if keep:
+                await patiently(partial(self._passwords.set, name, password))
+            await self._reconnect(replace(session.profile, password=password))
