@@ -102,7 +102,7 @@ def test_a_service_that_was_quicker_is_followed_and_stood_in_for_when_it_ends(
         looks.append(bool(looks) and lock.is_locked(path))
         return looks[-1]
 
-    monkeypatch.setattr("deskq.services.session.is_locked", is_locked)
+    monkeypatch.setattr("deskq.services.recorder_child.is_locked", is_locked)
 
     async def scenario() -> None:
         session = recorded.session()
