@@ -121,8 +121,10 @@ def open_for_reading(path: Path) -> apsw.Connection:
 
 def is_damage(error: apsw.Error) -> bool:
     """Does the error say that the file's content is wrong (and not that a disk is full, or a file in use)?"""
-    absurd = isinstance(error, apsw.SQLError) and str(error) == "integer overflow"
-    return absurd or isinstance(error, apsw.CorruptError | apsw.NotADBError | apsw.FormatError)
+    # What deskq asks for is in every history: a table, column or collation that is missing was garbled in the schema.
+    garbled = any(words in str(error) for words in ("integer overflow", "no such ", " has no column named "))
+    meant = isinstance(error, apsw.CorruptError | apsw.NotADBError | apsw.FormatError)
+    return meant or (garbled and isinstance(error, apsw.SQLError))
 
 
 def is_disk_full(error: Exception, path: Path) -> bool:

@@ -5,11 +5,11 @@ from __future__ import annotations
 import os
 import stat
 import sys
+import tomllib
 from pathlib import Path
 from typing import Final
 
 import tomlkit
-from tomlkit.exceptions import TOMLKitError
 
 from deskq.errors import UserError
 from deskq.files.private_files import write_private
@@ -43,8 +43,8 @@ class PasswordFile:
         with os.fdopen(number, encoding="utf-8") as file:
             self._check(os.fstat(number))  # of what was opened, not of what may stand there by now
             try:
-                found = tomlkit.parse(file.read()).unwrap().get("passwords", {})
-            except (TOMLKitError, UnicodeDecodeError):  # its text would quote a line with a password
+                found = tomllib.loads(file.read()).get("passwords", {})
+            except (ValueError, RecursionError):  # its text would quote a line with a password
                 raise UserError(f"{self.path} is not TOML. Fix or remove it; deskq does not overwrite it.") from None
         return {str(key): str(text) for key, text in found.items()} if isinstance(found, dict) else {}
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import tomllib
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -118,8 +119,9 @@ class ProfileFile:
         except (OSError, UnicodeDecodeError) as error:
             raise UserError(f"The profiles in {self.path} cannot be read: {error}.") from None
         try:
+            tomllib.loads(text)  # tomlkit takes more than is TOML, and some of it for something else
             document = tomlkit.parse(text)
-        except TOMLKitError as error:
+        except (ValueError, RecursionError, TOMLKitError) as error:
             raise UserError(
                 f"{self.path} is not TOML: {error}. Fix or remove it; deskq does not overwrite it."
             ) from None

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
+import tomllib
 from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 import tomlkit
-from tomlkit.exceptions import TOMLKitError
 
 from deskq.errors import UserError
 from deskq.protocol.numbers import is_number
@@ -141,8 +141,8 @@ def store_to_toml(entries: Iterable[Entry]) -> str:
 def store_from_toml(text: str) -> list[Entry]:
     """Read what :func:`store_to_toml` returns, or a person wrote; raises UserError."""
     try:
-        document = tomlkit.parse(text).unwrap()
-    except (TOMLKitError, RecursionError) as error:
+        document = tomllib.loads(text)
+    except (ValueError, RecursionError) as error:
         raise UserError(f"The file of schedules is not TOML: {error}.") from None
     version = document.get("version", VERSION)
     if not isinstance(version, int) or isinstance(version, bool) or version < 1:

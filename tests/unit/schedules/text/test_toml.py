@@ -130,6 +130,8 @@ def test_a_person_may_write_tables_and_times_into_the_file() -> None:
         ("version = 2", "newer deskq"),
         ("version = 'a'", "whole number"),
         ("[[entry", "not TOML"),
+        ("[[entry]\n", "not TOML"),  # some versions of tomlkit take it for the other
+        (f"version = {'1' * 5_000}", "not TOML"),
         ("entry = 5", "no schedules"),
         ('[[entry]]\nname = "a"\ntask = "t"\nargs = "[1"\nschedule = {kind = "interval", seconds = 1}', "Entry 1"),
     ],
