@@ -233,14 +233,18 @@ def test_terminate_ends_this_task_and_no_other(site: Site) -> None:
     wait_until(lambda: running not in str(site.ask("active")), 20)
 
 
-def test_a_pool_that_cannot_end_a_task_says_so(redis_url: str) -> None:
+def test_a_pool_that_cannot_end_a_task_says_so(redis_url: str, tmp_path: Path) -> None:
     profile = Profile.from_url(redis_url, name="shop")
     with CeleryWorker(redis_url, pool="threads") as worker, sample_client(redis_url) as client:
         site = Site(profile, worker, worker)
-        running = client.send_task("sample.sleep_for", (5,)).id
-        wait_until(lambda: running in str(site.ask("active")), 20)
-        plan = plan_revoke([(running, "sample.sleep_for")], profile, terminate=True, signal="TERM")
-        (item,) = carried(site, plan)[1]
+        end = tmp_path / "end"
+        running = client.send_task("sample.wait_for", (str(end),)).id
+        try:
+            wait_until(lambda: running in str(site.ask("active")), 20)
+            plan = plan_revoke([(running, "sample.wait_for")], profile, terminate=True, signal="TERM")
+            (item,) = carried(site, plan)[1]
+        finally:
+            end.touch()
         assert item.outcome == "failed"
         assert "cannot end a running task, so it runs on" in item.words
         assert "NotImplementedError" not in item.words

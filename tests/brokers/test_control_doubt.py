@@ -153,28 +153,34 @@ def test_a_queue_may_have_any_name(workers: tuple[Profile, CeleryWorker, CeleryW
 def test_who_runs_a_task_and_is_silent(workers: tuple[Profile, CeleryWorker, CeleryWorker], tmp_path: Path) -> None:
     profile, solo, _ = workers
     profile = replace(profile, history=str(tmp_path / "history.sqlite"))
+    end = tmp_path / "end"
     with sample_client(profile.url) as client:
-        uuid = client.send_task("sample.sleep_for", (8,)).id
-    wait_until(lambda: f"Task sample.sleep_for[{uuid}] received" in solo.log(), 20)
-    plan = plan_revoke([(uuid, "sample.sleep_for")], profile, terminate=True)
-    (item,) = carried(profile, plan)
-    assert item.outcome == Outcome.UNKNOWN
-    assert f"{solo.hostname} does not answer: it may run there." in item.words  # as the broker knows, without a history
-    with closing(History(profile.history_path())) as history:
-        event = Event(
-            type="task-received",
-            uuid=uuid,
-            hostname=solo.hostname,
-            pid=1,
-            clock=1,
-            timestamp=time.time(),
-            name="sample.sleep_for",
-        )
-        history.record(uuid, time.time()).add(event)
-        history.commit(time.time())
-    (item,) = carried(profile, replace(plan, id=str(uuid4())))
-    assert item.outcome == Outcome.UNKNOWN
-    assert f"{solo.hostname} had it and does not answer" in item.words
+        uuid = client.send_task("sample.wait_for", (str(end),)).id
+    try:
+        wait_until(lambda: f"Task sample.wait_for[{uuid}] received" in solo.log(), 20)
+        plan = plan_revoke([(uuid, "sample.wait_for")], profile, terminate=True)
+        (item,) = carried(profile, plan)
+        assert item.outcome == Outcome.UNKNOWN
+        assert (
+            f"{solo.hostname} does not answer: it may run there." in item.words
+        )  # the broker knows, without a history
+        with closing(History(profile.history_path())) as history:
+            event = Event(
+                type="task-received",
+                uuid=uuid,
+                hostname=solo.hostname,
+                pid=1,
+                clock=1,
+                timestamp=time.time(),
+                name="sample.wait_for",
+            )
+            history.record(uuid, time.time()).add(event)
+            history.commit(time.time())
+        (item,) = carried(profile, replace(plan, id=str(uuid4())))
+        assert item.outcome == Outcome.UNKNOWN
+        assert f"{solo.hostname} had it and does not answer" in item.words
+    finally:
+        end.touch()
 
 
 @pytest.mark.parametrize("kind", ["redis", "rabbitmq"])

@@ -8,6 +8,7 @@ import os
 import time
 from collections.abc import Iterator
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 from celery import Celery
@@ -154,6 +155,11 @@ def _register(app: Celery) -> None:
     def sleep_for(seconds: float) -> float:
         time.sleep(seconds)
         return seconds
+
+    @app.task(name="sample.wait_for")
+    def wait_for(path: str) -> None:
+        while not Path(path).exists():
+            time.sleep(0.02)
 
     @app.task(name="sample.abortable", bind=True, base=AbortableTask)
     def abortable(self: Any, seconds: float = 60) -> str:
