@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import time
 
-from deskq.actions.journal.journal import Journal, JournalUnwritable
+from deskq.actions.journal.database import JournalUnwritable
+from deskq.actions.journal.journal import Journal
 
 
 def look_after(journal: Journal) -> list[str]:

@@ -22,6 +22,10 @@ APPLICATION_ID: Final = 0x6465736A  # "desj"
 _BUSY_SECONDS: Final = 10.0
 
 
+class JournalUnwritable(UserError):
+    """Nothing can be written to the journal: it is there to be read."""
+
+
 def open_file(path: Path) -> apsw.Connection:
     """Open or make it; raises UserError where it is none of this deskq's, and what SQLite and the disk raise.
 

@@ -19,7 +19,7 @@ import apsw
 
 from deskq import paths
 from deskq.actions.journal import ages as journal_ages
-from deskq.actions.journal.database import open_file
+from deskq.actions.journal.database import JournalUnwritable, open_file
 from deskq.actions.journal.encoding import as_json, line_of
 from deskq.actions.plan import AnyPlan, Item, Outcome, Plan, StepPlan, Verb
 from deskq.errors import UserError
@@ -68,10 +68,6 @@ class ItemRow:
     outcome: str
     words: str
     at: float
-
-
-class JournalUnwritable(UserError):
-    """Nothing can be written to the journal: it is there to be read."""
 
 
 def journal_path() -> Path:

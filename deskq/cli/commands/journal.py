@@ -9,7 +9,8 @@ from dataclasses import asdict, fields, replace
 from datetime import datetime
 from typing import Final
 
-from deskq.actions.journal.journal import ActionRow, ItemRow, Journal, JournalUnwritable
+from deskq.actions.journal.database import JournalUnwritable
+from deskq.actions.journal.journal import ActionRow, ItemRow, Journal
 from deskq.actions.resolving import resolve_unknown
 from deskq.actions.steps import undo_plan
 from deskq.actions.undo import doer_of
