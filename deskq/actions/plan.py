@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from hashlib import blake2b
-from typing import Any
+from typing import Any, Final, Generic, TypeVar
 from uuid import uuid4
 
 from deskq.brokers.routing import Route
 from deskq.errors import UserError
+from deskq.profiles import Profile
 from deskq.protocol.message import RawMessage
 
 
@@ -41,10 +42,15 @@ class Outcome(StrEnum):
     UNKNOWN = "unknown"
     STOPPED = "not sent"
 
+    @property
+    def is_done(self) -> bool:
+        """Is it as the step wanted it, whether it had to be changed or not?"""
+        return self in (Outcome.DONE, Outcome.GONE)
+
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """One task to be sent. ``new_id`` names it for ever; ``source`` is the task that it retries, "" for a new one.
+    """One task to be sent. ``id`` names it for ever; ``source`` is the task that it retries, "" for a new one.
 
     ``route``: the way through an exchange, None for what goes to ``queue``, which is "" otherwise.
     ``grade``: how faithful its arguments are (see actions/retry.py), "" for a new task. ``arguments``: for people.
@@ -53,7 +59,7 @@ class Item:
     ``succeeded``: its source had succeeded.
     """
 
-    new_id: str
+    id: str
     task: str
     queue: str
     message: RawMessage
@@ -90,35 +96,7 @@ class Item:
             if self.route.leaves_to:
                 where += " with the bits of its delay before it"
             where += f" (queues {', '.join(self.route.queues)})" if self.route.queues else ""
-        return f"publish task {self.task} id {self.new_id} to {where}: {self.arguments}"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Plan:
-    """Items that are carried out together. ``rate``: a second at most, 0 for no limit; ``canary``: the first one alone.
-
-    ``tries``: how often it is tried again while the broker cannot be reached and nothing has left.
-    ``crosses``: the tasks come from another broker than they go to: that is always asked.
-    """
-
-    verb: Verb
-    profile: str
-    environment: str
-    items: tuple[Item, ...]
-    rate: float = 0.0
-    canary: bool = False
-    tries: int = 0
-    crosses: bool = False
-    id: str = field(default_factory=lambda: str(uuid4()))
-    created: float = field(default_factory=time.time)
-
-    @property
-    def title(self) -> str:
-        """Verb, count, target and environment in one line."""
-        what = tasks_counted(len(self.items), sum(item.succeeded for item in self.items))
-        places = sorted({_place(item) for item in self.items})
-        where = places[0] if len(places) == 1 else f"on {len(places)} queues"
-        return f"{self.verb.value.capitalize()} {what} {where} at {self.profile} ({self.environment})"
+        return f"publish task {self.task} id {self.id} to {where}: {self.arguments}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -139,26 +117,71 @@ class Step:
     id: str = field(default_factory=lambda: str(uuid4()))
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StepPlan:
-    """Steps that are carried out together. ``title``: verb, count, target and environment in one line.
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """How fast and how carefully a plan is carried out. ``rate``: steps a second at most, 0 for no limit.
 
-    ``undoes``: the id of the action that this takes back, "" if none; ``crosses`` as in Plan; ``rate``: steps a second.
+    ``canary``: the first one alone, and the rest if it ends well. ``tries``: how often it is tried again while the
+    broker cannot be reached and nothing has left.
+    """
+
+    rate: float = 0.0
+    canary: bool = False
+    tries: int = 0
+
+
+AT_ONCE: Final = Policy()
+S_co = TypeVar("S_co", bound="Item | Step", covariant=True)
+S = TypeVar("S", bound="Item | Step")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan(Generic[S_co]):
+    """Items that are carried out together. ``title``: verb, count, target and environment in one line.
+
+    ``crosses``: the tasks come from another broker than they go to: that is always asked. ``undoes``: the id of the
+    action that this takes back, "" if none.
     """
 
     verb: Verb
     profile: str
     environment: str
     title: str
-    items: tuple[Step, ...]
+    items: tuple[S_co, ...]
+    policy: Policy = AT_ONCE
     undoes: str = ""
-    rate: float = 0.0
     crosses: bool = False
     id: str = field(default_factory=lambda: str(uuid4()))
     created: float = field(default_factory=time.time)
 
 
-AnyPlan = Plan | StepPlan
+AnyPlan = Plan[Item | Step]
+
+
+def plan_at(
+    profile: Profile, verb: Verb, what: str, items: Iterable[S], *, policy: Policy = AT_ONCE, crosses: bool = False
+) -> Plan[S]:
+    """Return the plan that does this at a profile; ``what``: its title but for the place."""
+    environment = profile.environment.value
+    return Plan(
+        verb=verb,
+        profile=profile.name,
+        environment=environment,
+        title=f"{what} at {profile.name} ({environment})",
+        items=tuple(items),
+        policy=policy,
+        crosses=crosses,
+    )
+
+
+def plan_messages(
+    profile: Profile, verb: Verb, items: Sequence[Item], *, policy: Policy, crosses: bool = False
+) -> Plan[Item]:
+    """Return the plan that sends task messages, with a title that counts them and names where they go."""
+    places = sorted({_place(item) for item in items})
+    where = places[0] if len(places) == 1 else f"on {len(places)} queues"
+    counted = tasks_counted(len(items), sum(item.succeeded for item in items))
+    return plan_at(profile, verb, f"{verb.value.capitalize()} {counted} {where}", items, policy=policy, crosses=crosses)
 
 
 def tasks_named(tasks: Sequence[tuple[str, str]]) -> str:

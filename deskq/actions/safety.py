@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from deskq.actions.broker_change import accept, ask_identity, change_of, doors
 from deskq.actions.guards_elsewhere import held_by_identity, typed
-from deskq.actions.plan import AnyPlan, StepPlan, Verb
+from deskq.actions.plan import AnyPlan, Step, Verb
 from deskq.errors import UserError
 from deskq.profiles import Profile, ProfileFile, Safety
 from deskq.profiles.guarding import Hold, holds_on, level
@@ -79,8 +79,8 @@ class Guard:
 def guard_of(plan: AnyPlan, profile: Profile) -> Guard:
     """Return what holds for a plan, see ``guard_at``. Blocking."""
     stores: set[str] = set()
-    if isinstance(plan, StepPlan) and plan.verb is Verb.SCHEDULE:
-        stores = {str(step.detail.get("store", "")) for step in plan.items}
+    if plan.verb is Verb.SCHEDULE:
+        stores = {str(step.detail.get("store", "")) for step in plan.items if isinstance(step, Step)}
     elif plan.verb is Verb.ABORT and profile.result_backend:
         stores = {profile.result_backend}
     at_broker = not stores or any(places_of(store) & places_of(profile.url) for store in stores)

@@ -5,10 +5,10 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Any, Final
+from typing import Any, ClassVar, Final
 
-from deskq.actions.plan import Outcome, Step, StepPlan, Verb
-from deskq.actions.steps import Ending
+from deskq.actions.executor import StepResult, StepRunner
+from deskq.actions.plan import Outcome, Plan, Step, Verb, plan_at
 from deskq.errors import UserError
 from deskq.profiles import Profile
 from deskq.schedules.diff import Change, as_stored, difference
@@ -21,7 +21,7 @@ _STATE: Final = ("key", "version", "last_run_at", "total_run_count")
 
 def plan_changes(
     store: ScheduleStore, profile: Profile, changes: Sequence[Change], *, change_shared: bool = False
-) -> StepPlan:
+) -> Plan[Step]:
     """Return the plan that makes these changes in a store; raises UserError where nothing would change."""
     if not changes:
         raise UserError("Nothing would change.")
@@ -30,12 +30,11 @@ def plan_changes(
     changes = [
         change if change.new is None else replace(change, new=as_stored(change.new, store)) for change in changes
     ]
-    return StepPlan(
-        verb=Verb.SCHEDULE,
-        profile=profile.name,
-        environment=profile.environment.value,
-        title=f"{_words(changes)} in {store.title} at {profile.name} ({profile.environment.value})",
-        items=tuple(
+    return plan_at(
+        profile,
+        Verb.SCHEDULE,
+        f"{_words(changes)} in {store.title}",
+        (
             Step(target=change.name, command=command, detail=_detail(store, change, change_shared, command))
             for change in changes
             for command in (command_of(store, change),)
@@ -85,37 +84,37 @@ def _undo(store: ScheduleStore, old: Entry | None, stored: Entry | None) -> Mapp
     return _detail(store, back, False, command_of(store, back))
 
 
-class ScheduleDoer:
-    """Makes changes in one store, one after the other; see steps.Doer."""
+class ScheduleRunner(StepRunner[Step]):
+    """Makes changes in one store, one after the other; see executor.StepRunner."""
 
-    together = 1
+    batch_size: ClassVar = 1
 
     def __init__(self, store: ScheduleStore) -> None:
         self._store = store
 
     def check(self) -> None:
-        """See Doer."""
+        """See StepRunner."""
         if self._store.abilities.why_not:
             raise NotEditable(self._store.abilities.why_not)
 
-    def do(self, steps: Sequence[Step]) -> Sequence[Ending]:
-        """See Doer. One that somebody changed meanwhile fails and is not overwritten."""
+    def run_steps(self, steps: Sequence[Step]) -> Sequence[StepResult]:
+        """See StepRunner. One that somebody changed meanwhile fails and is not overwritten."""
         return [self._one(step) for step in steps]
 
     def close(self) -> None:
-        """See Doer."""
+        """See StepRunner."""
         self._store.close()
 
-    def _one(self, step: Step) -> Ending:
+    def _one(self, step: Step) -> StepResult:
         old, new = _entry(step.detail.get("old")), _entry(step.detail.get("new"))
         shared = bool(step.detail.get("change_shared"))
         try:
             stored = self._store.replace(old, new, change_shared=shared)
         except WriteUnknown as error:
-            return Ending(Outcome.UNKNOWN, str(error))
+            return StepResult(Outcome.UNKNOWN, str(error))
         except StoreError as error:
-            return Ending(Outcome.FAILED, str(error))
-        return Ending(Outcome.DONE, _warning(old), _undo(self._store, old, stored))
+            return StepResult(Outcome.FAILED, str(error))
+        return StepResult(Outcome.DONE, _warning(old), _undo(self._store, old, stored))
 
 
 def _words(changes: Sequence[Change]) -> str:

@@ -8,8 +8,9 @@ import shlex
 import signal
 import sys
 from collections.abc import Iterator
-from typing import Protocol
+from typing import Any
 
+from deskq.actions.executor import PlanExecutor
 from deskq.actions.journal.journal import Journal
 from deskq.actions.plan import AnyPlan
 from deskq.actions.safety import Confirmation, guard_of
@@ -43,23 +44,14 @@ def confirmed(plan: AnyPlan, profile: Profile, options: argparse.Namespace) -> C
     return Confirmation(plan.id)
 
 
-class _Carrier(Protocol):
-    """What carries out a plan."""
-
-    begun: bool
-
-    def stop(self) -> None:
-        """Begin nothing further."""
-
-
 @contextlib.contextmanager
-def interruptible(carrier: _Carrier) -> Iterator[None]:
+def interruptible(executor: PlanExecutor[Any]) -> Iterator[None]:
     """Ctrl+C holds back what is not begun, instead of leaving something unknown; before that it ends all at once."""
 
     def interrupt(*_: object) -> None:
-        if not carrier.begun:
+        if not executor.begun:
             raise KeyboardInterrupt
-        carrier.stop()
+        executor.stop()
 
     before = {number: signal.signal(number, interrupt) for number in (signal.SIGINT, signal.SIGTERM)}
     try:

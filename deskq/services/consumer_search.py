@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Collection
 from typing import Final
 
 from PySide6.QtCore import QObject, QTimer, Signal
 
-from deskq.actions.messages.attendance import Target
+from deskq.actions.messages.attendance import Target, unattended
 from deskq.errors import UserError
-from deskq.services.carrying import Carrying
+from deskq.services.session import ProfileSession
 
 _TYPING_MS: Final = 300
 
@@ -19,15 +20,15 @@ class ConsumerSearch(QObject):
 
     changed = Signal()
 
-    def __init__(self, carrying: Carrying, parent: QObject) -> None:
+    def __init__(self, session: ProfileSession, parent: QObject) -> None:
         super().__init__(parent)
-        self._carrying = carrying
+        self._session = session
         self._known: dict[Target, str] = {}
         self._wanted: set[Target] = set()
         self._timer = QTimer(self)
         self._timer.setSingleShot(True)
         self._timer.setInterval(_TYPING_MS)
-        self._timer.timeout.connect(lambda: carrying.target.spawn(self.ask(self._wanted), "consumers", self))
+        self._timer.timeout.connect(lambda: session.spawn(self.ask(self._wanted), "consumers", self))
 
     def of(self, target: Target) -> str:
         """Return the sentence on a target without a consumer; "" if it has one, or nothing is known."""
@@ -46,7 +47,7 @@ class ConsumerSearch(QObject):
         """Ask for these now, as far as they are not known."""
         unknown = set(targets) - self._known.keys()
         if unknown:
-            lonely = await self._carrying.unattended(unknown)
+            lonely = await asyncio.get_running_loop().run_in_executor(None, unattended, self._session.profile, unknown)
             self._known |= {target: lonely.get(target, "") for target in unknown}
             self.changed.emit()
 

@@ -12,6 +12,7 @@ from deskq.actions.journal.journal import ActionRow, ItemRow, Journal, journal_p
 from deskq.actions.journal.stamp import journal_stamp
 from deskq.errors import UserError
 from deskq.services.background.background_tasks import BackgroundTasks
+from deskq.services.effects import effects_feed
 
 T = TypeVar("T")
 LOOK_MS: Final = 1_000
@@ -48,6 +49,7 @@ class JournalFeed(QObject):
         self._tasks = BackgroundTasks(owner=self)
         self._timer = QTimer(self, interval=LOOK_MS)
         self._timer.timeout.connect(self._look)
+        effects_feed().touched.connect(self._touched)
 
     def start(self) -> None:
         """Read now, and whenever the file changes."""
@@ -73,6 +75,12 @@ class JournalFeed(QObject):
             return journal.items(action), undoable
 
         return await ask_journal(read, ([], False))
+
+    def _touched(self) -> None:
+        """A plan of this window has ended."""
+        if self._timer.isActive():
+            self._seen = None
+            self._tasks.when_ended(self._look)  # what is being read now may be older
 
     def _look(self) -> None:
         if not self._tasks.running():

@@ -3,28 +3,22 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 from collections.abc import Sequence
+from functools import partial
 
-from PySide6.QtCore import QObject
-
-from deskq.actions.journal.journal import Journal, journal_path
 from deskq.actions.messages.argument_sources import gather
 from deskq.actions.messages.retry_candidates import Candidate
 from deskq.history.reading.reader import HistoryReader
 from deskq.history.rows import TaskRow
-from deskq.profiles import Profile
-from deskq.services.carrying import Carrying
-from deskq.services.journal_recovery import look_after
 from deskq.services.session import ProfileSession
 
 
-class Retrying(Carrying):
+class RetryService:
     """One retry from one session to another (or the same)."""
 
-    def __init__(self, source: ProfileSession, target: ProfileSession, parent: QObject | None = None) -> None:
-        super().__init__(target, parent)
+    def __init__(self, source: ProfileSession, target: ProfileSession) -> None:
         self.source = source
+        self.target = target
 
     @property
     def crosses(self) -> bool:
@@ -40,14 +34,6 @@ class Retrying(Carrying):
             return found + [row for task in tasks if isinstance(task, str) and (row := reader.task_row(task))]
 
         found = await self.source.ask(rows, slot=f"retry {id(self)}")
-        loop = asyncio.get_running_loop()
         target = self.target.profile if self.crosses else None
-        return await loop.run_in_executor(None, _candidates, self.source.profile, found, queue, target)
-
-
-def _candidates(profile: Profile, rows: Sequence[TaskRow], queue: str, target: Profile | None) -> list[Candidate]:
-    """Blocking: asks the result backend, the journal, the history and workers."""
-    if journal_path().exists():
-        with contextlib.closing(Journal()) as journal:
-            look_after(journal)
-    return gather(profile, rows, queue=queue, target=target)
+        work = partial(gather, self.source.profile, found, queue=queue, target=target)
+        return await asyncio.get_running_loop().run_in_executor(None, work)

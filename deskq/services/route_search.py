@@ -12,7 +12,7 @@ from deskq.actions.messages.call import Call
 from deskq.brokers.routing import Route
 from deskq.errors import UserError
 from deskq.services.call_routes import Place, place_of
-from deskq.services.send import Sending
+from deskq.services.send import SendService
 
 _TYPING_MS: Final = 300
 _AGAIN_MS: Final = 5_000
@@ -23,9 +23,9 @@ class RouteSearch(QObject):
 
     changed = Signal()
 
-    def __init__(self, sending: Sending, parent: QObject | None = None) -> None:
+    def __init__(self, service: SendService, parent: QObject | None = None) -> None:
         super().__init__(parent)
-        self._sending = sending
+        self._service = service
         self._wanted = Place()
         self._known: Place | None = None
         self._route: Route | None = None
@@ -55,7 +55,7 @@ class RouteSearch(QObject):
 
         Raises UserError where it leads nowhere, and where nothing is known yet of how a call to a queue is delayed.
         """
-        wanted = place_of(call, self._sending.target.profile, time.time())
+        wanted = place_of(call, self._service.target.profile, time.time())
         if wanted is None:
             return None, ""
         route = self.of(wanted)
@@ -74,7 +74,7 @@ class RouteSearch(QObject):
         self._timer.stop()
 
     def _begin(self) -> None:
-        self._sending.target.spawn(self._look_quietly(self._wanted), "route", self)
+        self._service.target.spawn(self._look_quietly(self._wanted), "route", self)
 
     async def _look_quietly(self, wanted: Place) -> None:
         with contextlib.suppress(UserError):  # it is told by ``of``
@@ -82,7 +82,7 @@ class RouteSearch(QObject):
 
     async def _look(self, wanted: Place) -> Route | None:
         try:
-            route = await self._sending.route(wanted)
+            route = await self._service.route(wanted)
         except UserError as error:
             self._learn(wanted, None, str(error))
             raise

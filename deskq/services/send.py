@@ -10,8 +10,6 @@ from dataclasses import replace
 from functools import partial
 from typing import Any, Final
 
-from PySide6.QtCore import QObject
-
 from deskq.actions.messages.argument_sources import gather
 from deskq.actions.messages.attendance import ExchangeTypes, exchange_types
 from deskq.actions.messages.call import Call
@@ -26,7 +24,6 @@ from deskq.history.reading.reader import HistoryReader
 from deskq.history.reading.task_filter import TaskFilter
 from deskq.history.rows import TaskRow
 from deskq.services.call_routes import Place, route_to
-from deskq.services.carrying import Carrying
 from deskq.services.journal import ask_journal
 from deskq.services.session import ProfileSession
 
@@ -34,11 +31,11 @@ _TYPES_SECONDS: Final = 30.0
 _SEEN_RUNS: Final = 200
 
 
-class Sending(Carrying):
+class SendService:
     """Sends one call at a session, and follows it."""
 
-    def __init__(self, target: ProfileSession, parent: QObject | None = None) -> None:
-        super().__init__(target, parent)
+    def __init__(self, target: ProfileSession) -> None:
+        self.target = target
         self._types: ExchangeTypes = {}
         self._types_at = 0.0
 

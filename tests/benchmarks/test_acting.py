@@ -7,9 +7,9 @@ import time
 
 import pytest
 
-from deskq.actions.executor import Carrier
 from deskq.actions.journal.journal import Journal
 from deskq.actions.plan import Item, Plan, Verb
+from deskq.actions.runners import executor_for
 from deskq.actions.safety import Confirmation
 from deskq.profiles import Profile
 from deskq.protocol.message import new_message
@@ -30,10 +30,10 @@ def test_bulk_retry(kind: str, goal: int, request: pytest.FixtureRequest, figure
         Item(f"new-{n}", "sample.add", "celery", new_message("sample.add", f"new-{n}", [n, "grüße"], {}, origin="x"))
         for n in range(TASKS)
     )
-    plan = Plan(verb=Verb.RETRY, profile="shop", environment="development", items=items)
+    plan = Plan(verb=Verb.RETRY, profile="shop", environment="development", title="Retry", items=items)
     with contextlib.closing(Journal()) as journal:
         began, used = time.perf_counter(), time.process_time()
-        result = Carrier(plan, profile, journal).run(Confirmation(plan.id))
+        result = executor_for(plan, profile, journal).run(Confirmation(plan.id))
         took, worked = time.perf_counter() - began, time.process_time() - used
     assert result.done == TASKS
     server = "Redis" if kind == "redis_url" else "RabbitMQ, confirmed"

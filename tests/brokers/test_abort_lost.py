@@ -9,12 +9,12 @@ from urllib.parse import urlsplit
 
 import pytest
 
+from deskq.actions.executor import PlanExecutor
 from deskq.actions.journal.journal import ItemRow, Journal
 from deskq.actions.plan import Outcome
 from deskq.actions.resolving import resolve_unknown
 from deskq.actions.safety import Confirmation
-from deskq.actions.steps import StepCarrier
-from deskq.actions.workers.abort import AbortDoer, plan_abort, stored_states
+from deskq.actions.workers.abort import AbortRunner, plan_abort, stored_states
 from deskq.brokers.redis import link as redis_link
 from deskq.profiles import Profile
 from deskq.results import database as database_store
@@ -55,7 +55,7 @@ def way(request: pytest.FixtureRequest, redis_url: str) -> Iterator[tuple[LossyM
 def aborted(profile: Profile) -> ItemRow:
     plan = plan_abort([("a", TASK)], {"a": "STARTED"}, profile)
     with closing(Journal()) as journal:
-        StepCarrier(plan, profile, journal, AbortDoer(profile)).run(Confirmation(plan.id))
+        PlanExecutor(plan, profile, journal, AbortRunner(profile)).run(Confirmation(plan.id))
         return journal.items(plan.id)[0]
 
 

@@ -16,11 +16,11 @@ import redis
 import sqlalchemy
 from celery.contrib.abortable import AbortableAsyncResult
 
+from deskq.actions.executor import PlanExecutor
 from deskq.actions.journal.journal import ItemRow, Journal
 from deskq.actions.plan import Outcome
 from deskq.actions.safety import Confirmation, Forbidden
-from deskq.actions.steps import StepCarrier
-from deskq.actions.workers.abort import AbortDoer, plan_abort, stored_states
+from deskq.actions.workers.abort import AbortRunner, plan_abort, stored_states
 from deskq.cli import main
 from deskq.errors import UserError
 from deskq.profiles import Profile, Safety
@@ -43,7 +43,7 @@ def aborted(profile: Profile, ids: Sequence[str]) -> list[ItemRow]:
     """Plan it, say yes, carry it out; each item as the journal has it."""
     plan = plan_abort([(uuid, "sample.abortable") for uuid in ids], stored_states(profile, ids), profile)
     with closing(Journal()) as journal:
-        StepCarrier(plan, profile, journal, AbortDoer(profile)).run(Confirmation(plan.id))
+        PlanExecutor(plan, profile, journal, AbortRunner(profile)).run(Confirmation(plan.id))
         return journal.items(plan.id)
 
 
@@ -266,7 +266,7 @@ def test_who_is_refused(redis_url: str, tmp_path: Path) -> None:
     plan = plan_abort([("a", "")], {}, profile)
     watched = replace(profile, safety=Safety.READ_ONLY)
     with closing(Journal()) as journal, pytest.raises(Forbidden):
-        StepCarrier(plan, watched, journal, AbortDoer(watched)).run(Confirmation(plan.id))
+        PlanExecutor(plan, watched, journal, AbortRunner(watched)).run(Confirmation(plan.id))
     with redis.Redis.from_url(redis_url) as server:
         assert server.keys() == []
 

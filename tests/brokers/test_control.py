@@ -12,14 +12,14 @@ from typing import Any
 
 import pytest
 
-from deskq.actions.executor import Progress
+from deskq.actions.executor import PlanExecutor, Progress
 from deskq.actions.journal.journal import ItemRow, Journal
 from deskq.actions.journal.pauses import pauses
-from deskq.actions.plan import StepPlan
+from deskq.actions.plan import Plan, Step
+from deskq.actions.runners import runner_for
 from deskq.actions.safety import Confirmation, Forbidden
-from deskq.actions.steps import StepCarrier, undo_plan
-from deskq.actions.undo import doer_of
-from deskq.actions.workers.control import ControlDoer, plan_control, plan_pause
+from deskq.actions.undo import undo_plan
+from deskq.actions.workers.control import ControlRunner, plan_control, plan_pause
 from deskq.actions.workers.revoke import plan_revoke, plan_revoke_stamped
 from deskq.actions.workers.verbs import VERBS, read_arguments
 from deskq.brokers.remote_control import RemoteControl
@@ -73,15 +73,15 @@ def site(request: pytest.FixtureRequest) -> Iterator[Site]:
         yield Site(Profile.from_url(url, name="shop", management_url=management), worker, other)
 
 
-def carried(site: Site, plan: StepPlan) -> tuple[Progress, list[ItemRow]]:
+def carried(site: Site, plan: Plan[Step]) -> tuple[Progress, list[ItemRow]]:
     """Carry it out; how it ended, and each item."""
     with closing(Journal()) as journal:
-        result = StepCarrier(plan, site.profile, journal, doer_of_any(plan, site)).run(Confirmation(plan.id))
+        result = PlanExecutor(plan, site.profile, journal, runner_of_any(plan, site)).run(Confirmation(plan.id))
         return result, journal.items(plan.id)
 
 
-def doer_of_any(plan: StepPlan, site: Site) -> Any:
-    return doer_of(plan, site.profile) if plan.undoes else ControlDoer(site.profile)
+def runner_of_any(plan: Plan[Step], site: Site) -> Any:
+    return runner_for(plan, site.profile) if plan.undoes else ControlRunner(site.profile)
 
 
 def told(site: Site, name: str, given: Mapping[str, str], workers: list[str] | None = None) -> list[ItemRow]:
@@ -271,7 +271,7 @@ def test_read_only_and_silent_profiles_tell_nobody(site: Site) -> None:
     ):
         plan = plan_control(verb, {}, [site.worker.hostname], changed)
         with closing(Journal()) as journal, pytest.raises(error, match=words):
-            StepCarrier(plan, changed, journal, ControlDoer(changed)).run(Confirmation(plan.id))
+            PlanExecutor(plan, changed, journal, ControlRunner(changed)).run(Confirmation(plan.id))
 
 
 def test_the_command_line(site: Site, capsys: pytest.CaptureFixture[str]) -> None:
@@ -316,7 +316,7 @@ def test_a_worker_that_is_shut_down(redis_url: str) -> None:
         profile = Profile.from_url(redis_url, name="shop")
         plan = plan_control(VERBS["shutdown"], {}, [worker.hostname, "nobody@nowhere"], profile)
         with closing(Journal()) as journal:
-            result = StepCarrier(plan, profile, journal, ControlDoer(profile)).run(Confirmation(plan.id))
+            result = PlanExecutor(plan, profile, journal, ControlRunner(profile)).run(Confirmation(plan.id))
             items = journal.items(plan.id)
         assert [item.outcome for item in items] == ["done", "gone"]
         assert result.done == 2

@@ -13,13 +13,14 @@ from uuid import uuid4
 
 import pytest
 
+from deskq.actions.executor import PlanExecutor
 from deskq.actions.journal.journal import ItemRow, Journal
 from deskq.actions.journal.pauses import pauses
-from deskq.actions.plan import Outcome, StepPlan
+from deskq.actions.plan import Outcome, Plan, Step
 from deskq.actions.safety import Confirmation
-from deskq.actions.steps import StepCarrier, undo_plan
+from deskq.actions.undo import undo_plan
 from deskq.actions.who_runs import terminated
-from deskq.actions.workers.control import ControlDoer, plan_pause
+from deskq.actions.workers.control import ControlRunner, plan_pause
 from deskq.actions.workers.revoke import plan_revoke
 from deskq.brokers.control_nodes import ControlNodes, control_nodes
 from deskq.brokers.remote_control import RemoteControl
@@ -46,9 +47,9 @@ def workers(redis_server: RedisServer) -> Iterator[tuple[Profile, CeleryWorker, 
         yield Profile.from_url(url, name="doubt"), solo, idle
 
 
-def carried(profile: Profile, plan: StepPlan) -> list[ItemRow]:
+def carried(profile: Profile, plan: Plan[Step]) -> list[ItemRow]:
     with closing(Journal()) as journal:
-        StepCarrier(plan, profile, journal, ControlDoer(profile)).run(Confirmation(plan.id))
+        PlanExecutor(plan, profile, journal, ControlRunner(profile)).run(Confirmation(plan.id))
         return journal.items(plan.id)
 
 

@@ -9,10 +9,10 @@ from urllib.parse import urlsplit
 
 import pytest
 
+from deskq.actions.executor import PlanExecutor
 from deskq.actions.journal.journal import ItemRow, Journal
 from deskq.actions.safety import Confirmation
-from deskq.actions.steps import StepCarrier
-from deskq.actions.workers.control import ControlDoer, plan_control
+from deskq.actions.workers.control import ControlRunner, plan_control
 from deskq.actions.workers.revoke import plan_revoke
 from deskq.actions.workers.verbs import VERBS
 from deskq.brokers.remote_control import NotTold, RemoteControl
@@ -38,7 +38,7 @@ def way(request: pytest.FixtureRequest) -> Iterator[tuple[LossyMiddle, Profile, 
 def grown(profile: Profile, worker: CeleryWorker) -> ItemRow:
     plan = plan_control(VERBS["pool-grow"], {"n": 1}, [worker.hostname], profile)
     with closing(Journal()) as journal:
-        StepCarrier(plan, profile, journal, ControlDoer(profile)).run(Confirmation(plan.id))
+        PlanExecutor(plan, profile, journal, ControlRunner(profile)).run(Confirmation(plan.id))
         return journal.items(plan.id)[0]
 
 
@@ -70,7 +70,7 @@ def test_a_question_that_was_lost_leaves_nothing_in_doubt(
     verb = VERBS["rate-limit"]
     plan = plan_control(verb, {"task_name": "sample.add", "rate_limit": "7/m"}, [worker.hostname], through)
     with closing(Journal()) as journal:
-        StepCarrier(plan, through, journal, ControlDoer(through)).run(Confirmation(plan.id))
+        PlanExecutor(plan, through, journal, ControlRunner(through)).run(Confirmation(plan.id))
         (item,) = journal.items(plan.id)
     assert middle.met.is_set()
     assert item.outcome == "failed"
@@ -92,7 +92,7 @@ def test_a_revocation_that_was_told_stays_told_when_asking_on_fails(
     monkeypatch.setattr(RemoteControl, "inspect", inspect)
     plan = plan_revoke([("no-such-id", "")], through, terminate=True)
     with closing(Journal()) as journal:
-        StepCarrier(plan, through, journal, ControlDoer(through)).run(Confirmation(plan.id))
+        PlanExecutor(plan, through, journal, ControlRunner(through)).run(Confirmation(plan.id))
         (item,) = journal.items(plan.id)
     assert item.outcome == "unknown"
     monkeypatch.undo()

@@ -14,11 +14,11 @@ from typing import Any
 import pytest
 import redis
 
-from deskq.actions.executor import Carrier
 from deskq.actions.journal.journal import Journal
 from deskq.actions.messages.call import Call, plan_send
 from deskq.actions.plan import Outcome
 from deskq.actions.resolving import resolve_unknown
+from deskq.actions.runners import executor_for
 from deskq.actions.safety import Confirmation
 from deskq.brokers.opening import find_route, open_broker, open_publisher
 from deskq.brokers.ports import BrokerError, EventSource
@@ -142,9 +142,9 @@ def test_redis_puts_it_on_every_queue_once(redis_url: str, tmp_path: Path) -> No
             "Send 3 tasks through the exchange “pool” with the routing key “media.video.cut” at"
         )
         with closing(Journal()) as journal:
-            assert Carrier(plan, profile, journal).run(Confirmation(plan.id)).done == 3
+            assert executor_for(plan, profile, journal).run(Confirmation(plan.id)).done == 3
         wait_until(lambda: len(notes(file)) == 6, 20, "two runs of each")
-        assert sorted(note["id"] for note in notes(file)) == sorted([item.new_id for item in plan.items] * 2)
+        assert sorted(note["id"] for note in notes(file)) == sorted([item.id for item in plan.items] * 2)
     direct = find_route(profile, "post", "letter", {})
     assert (direct.queues, "taken as direct" in direct.doubt) == (("letters",), True)
     with closing(open_publisher(profile)) as publisher, redis.Redis.from_url(redis_url) as server:
@@ -185,10 +185,10 @@ def test_what_is_in_doubt_is_found_again_by_its_id(redis_url: str, tmp_path: Pat
         journal.mark(plan.id, [(number, Outcome.SENDING, "") for number in range(2)])
         with closing(open_publisher(profile)) as publisher:
             sent = plan.items[0]
-            assert publisher.publish([Parcel(sent.new_id, sent.queue, sent.message, sent.route)]) == [Answer(True)]
+            assert publisher.publish([Parcel(sent.id, sent.queue, sent.message, sent.route)]) == [Answer(True)]
     with closing(Journal()) as journal:
         journal.recover()
-        assert resolve_unknown(journal, profile) == {plan.items[0].new_id: Outcome.DONE}
+        assert resolve_unknown(journal, profile) == {plan.items[0].id: Outcome.DONE}
         assert [row.outcome for row in journal.items(plan.id)] == ["done", "unknown"]
     with redis.Redis.from_url(redis_url) as server:
         assert [server.llen(name) for name in route.queues] == [1, 1]

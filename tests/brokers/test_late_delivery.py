@@ -11,11 +11,11 @@ from urllib.parse import urlsplit
 import pytest
 import redis
 
-from deskq.actions.executor import Carrier
 from deskq.actions.journal.journal import Journal
 from deskq.actions.messages.call import Call, plan_send
 from deskq.actions.plan import Outcome
 from deskq.actions.resolving import resolve_unknown
+from deskq.actions.runners import executor_for
 from deskq.actions.safety import Confirmation
 from deskq.brokers.opening import open_publisher
 from deskq.brokers.redis import link as redis_link
@@ -52,7 +52,7 @@ def sent(profile: Profile, times: int = 50) -> tuple[dict[str, int], str]:
     """Send so many and return what the journal says, with the words of the first."""
     plan = plan_send(Call(task="t", queue="emails", times=times), profile, now=0.0)
     with closing(Journal()) as journal:
-        Carrier(plan, profile, journal).run(Confirmation(plan.id))
+        executor_for(plan, profile, journal).run(Confirmation(plan.id))
         (action,) = journal.actions(plan.id)
         return action.outcomes, journal.items(plan.id)[0].words
 

@@ -11,12 +11,13 @@ from urllib.parse import urlsplit
 
 import pytest
 
+from deskq.actions.executor import PlanExecutor
 from deskq.actions.journal.journal import ItemRow, Journal
 from deskq.actions.plan import Outcome
 from deskq.actions.resolving import resolve_unknown
 from deskq.actions.safety import Confirmation
-from deskq.actions.schedule_edit import ScheduleDoer, plan_changes
-from deskq.actions.steps import StepCarrier, undo_plan
+from deskq.actions.schedule_edit import ScheduleRunner, plan_changes
+from deskq.actions.undo import undo_plan
 from deskq.brokers.redis import link as redis_link
 from deskq.profiles import Profile
 from deskq.schedules.diff import Change
@@ -56,16 +57,15 @@ class Way:
         store = open_store(self.url)
         plan = plan_changes(store, PROFILE, [Change(old, new)])
         with closing(Journal()) as journal:
-            StepCarrier(plan, PROFILE, journal, ScheduleDoer(store)).run(Confirmation(plan.id))
+            PlanExecutor(plan, PROFILE, journal, ScheduleRunner(store)).run(Confirmation(plan.id))
             return journal.items(plan.id)[0]
 
     def undone(self, action: str) -> int:
         """Take it back; how many steps were done."""
         with closing(Journal()) as journal:
             plan = undo_plan(journal, action)
-            return (
-                StepCarrier(plan, PROFILE, journal, ScheduleDoer(open_store(self.url))).run(Confirmation(plan.id)).done
-            )
+            executor = PlanExecutor(plan, PROFILE, journal, ScheduleRunner(open_store(self.url)))
+            return executor.run(Confirmation(plan.id)).done
 
 
 @pytest.fixture(params=KINDS)

@@ -9,11 +9,12 @@ from typing import Any
 
 import pytest
 
+from deskq.actions.executor import PlanExecutor
 from deskq.actions.journal.journal import Journal
 from deskq.actions.plan import Outcome, Step
 from deskq.actions.safety import Confirmation
-from deskq.actions.schedule_edit import ScheduleDoer, plan_changes, store_of
-from deskq.actions.steps import StepCarrier, undo_plan
+from deskq.actions.schedule_edit import ScheduleRunner, plan_changes, store_of
+from deskq.actions.undo import undo_plan
 from deskq.cli import main
 from deskq.profiles import PasswordStore, Profile, ProfileFile, Safety, SavedProfiles
 from deskq.schedules.diff import Change
@@ -115,7 +116,7 @@ def carried(store_url: str, profile: Profile, change: Change) -> str:
     try:
         store = open_store(store_url)
         plan = plan_changes(store, profile, [change])
-        result = StepCarrier(plan, profile, journal, ScheduleDoer(store)).run(Confirmation(plan.id))
+        result = PlanExecutor(plan, profile, journal, ScheduleRunner(store)).run(Confirmation(plan.id))
         assert result.done == 1, result.words
     finally:
         journal.close()
@@ -135,8 +136,8 @@ def test_each_edit_is_taken_back(redis_url: str, store: ScheduleStore) -> None:
         try:
             back = undo_plan(journal, action)
             url = str(back.items[0].detail["store"])
-            doer = ScheduleDoer(store_of(url, profile))
-            assert StepCarrier(back, profile, journal, doer).run(None).done == 1
+            runner = ScheduleRunner(store_of(url, profile))
+            assert PlanExecutor(back, profile, journal, runner).run(None).done == 1
             assert journal.undone_by(action) == back.id
         finally:
             journal.close()
@@ -153,7 +154,7 @@ def test_what_somebody_changed_meanwhile_is_not_overwritten(redis_url: str, stor
     plan = plan_changes(store, profile, [Change(old, None)])
     journal = Journal()
     try:
-        result = StepCarrier(plan, profile, journal, ScheduleDoer(open_store(redis_url))).run(None)
+        result = PlanExecutor(plan, profile, journal, ScheduleRunner(open_store(redis_url))).run(None)
         assert result.failed == 1
         assert "Someone else" in result.words
     finally:
@@ -168,7 +169,7 @@ def test_an_entry_that_is_there_already_is_no_success(redis_url: str, store: Sch
     journal = Journal()
     try:
         plan = plan_changes(store, profile, [Change(None, new)])
-        result = StepCarrier(plan, profile, journal, ScheduleDoer(open_store(redis_url))).run(None)
+        result = PlanExecutor(plan, profile, journal, ScheduleRunner(open_store(redis_url))).run(None)
         assert (result.done, result.failed) == (0, 1)
         assert "already" in result.words
         assert journal.undos(plan.id) == []
@@ -180,14 +181,16 @@ def test_an_entry_that_is_there_already_is_no_success(redis_url: str, store: Sch
 def test_a_store_that_cannot_be_reached_was_not_changed() -> None:
     url = "redbeat:redis://127.0.0.1:1/0"
     gone = open_store(url)
-    doer = ScheduleDoer(gone)
+    runner = ScheduleRunner(gone)
     change = Change(None, Entry(name="a", task="t", schedule=Interval(60.0)))
     profile = Profile.from_url("redis://127.0.0.1:1/0", name="shop", safety=Safety.FREE)
     (step,) = plan_changes(gone, profile, [change]).items
-    (ending,) = doer.do([Step(target=step.target, command=step.command, detail=json.loads(json.dumps(step.detail)))])
+    (ending,) = runner.run_steps(
+        [Step(target=step.target, command=step.command, detail=json.loads(json.dumps(step.detail)))]
+    )
     assert ending.outcome is Outcome.FAILED
     assert ending.words.endswith("Nothing was written.")
-    doer.close()
+    runner.close()
 
 
 def test_the_journal_holds_no_password(redis_url: str) -> None:

@@ -13,12 +13,15 @@ from urllib.parse import urlsplit
 import pytest
 import redis
 
-from deskq.actions.executor import Carrier, Progress
+from deskq.actions.executor import Progress
 from deskq.actions.journal.journal import Journal
 from deskq.actions.messages.call import Call, plan_send
+from deskq.actions.messages.publish_runner import PublishRunner
+from deskq.actions.runners import executor_for
 from deskq.actions.safety import Confirmation
+from deskq.brokers.opening import open_publisher
 from deskq.brokers.ports import Refused
-from deskq.brokers.publishing import Answer, Parcel
+from deskq.brokers.publishing import Answer, Parcel, Publisher
 from deskq.brokers.rabbitmq.publisher import RabbitPublisher
 from deskq.errors import UserError
 from deskq.profiles import Profile
@@ -32,10 +35,18 @@ from tests.support.waiting import wait_until
 Needs = Callable[[Callable[[], Any]], Any]
 
 
-def carry_out(profile: Profile, call: Call, tries: int, tell: Callable[[Progress], None], **how: Any) -> Progress:
+def carry_out(
+    profile: Profile,
+    call: Call,
+    tries: int,
+    tell: Callable[[Progress], None],
+    publisher: Callable[[Profile], Publisher] = open_publisher,
+) -> Progress:
     plan = plan_send(call, profile, now=0.0, tries=tries)
     with closing(Journal()) as journal:
-        return Carrier(plan, profile, journal, tell, **how).run(Confirmation(plan.id))
+        return executor_for(plan, profile, journal, tell, lambda: PublishRunner(plan, profile, publisher)).run(
+            Confirmation(plan.id)
+        )
 
 
 def test_it_is_sent_once_the_broker_is_back(needs: Needs) -> None:
@@ -66,7 +77,7 @@ def test_a_stop_ends_the_waiting() -> None:
     profile = Profile.from_url("redis://127.0.0.1:1/0")  # nothing listens there
     plan = plan_send(Call(task="t"), profile, now=0.0, tries=1_000)
     with closing(Journal()) as journal:
-        carrier = Carrier(plan, profile, journal, lambda progress: carrier.stop())
+        carrier = executor_for(plan, profile, journal, lambda progress: carrier.stop())
         with pytest.raises(Refused):
             carrier.run(Confirmation(plan.id))
         assert journal.actions() == []  # nothing was begun

@@ -12,10 +12,11 @@ from typing import Any
 
 import pytest
 
-from deskq.actions.executor import Carrier, Progress
+from deskq.actions.executor import Progress
 from deskq.actions.journal.journal import Journal
 from deskq.actions.messages.argument_sources import gather
 from deskq.actions.messages.retry_candidates import plan_retry
+from deskq.actions.runners import executor_for
 from deskq.actions.safety import Confirmation
 from deskq.history.writing.message_cache import read_messages
 from deskq.profiles import Profile
@@ -242,7 +243,7 @@ def test_what_is_retried_while_one_s_own_retries_go_out_slowly_is_not_retried_ag
                 )
 
         with contextlib.closing(Journal()) as journal:
-            Carrier(plan, profile, journal, tell).run(Confirmation(plan.id))
+            executor_for(plan, profile, journal, tell).run(Confirmation(plan.id))
             outcomes = [(item.outcome, item.words) for item in journal.items(plan.id)]
         assert [outcome for outcome, _ in outcomes] == ["done", "failed"]
         assert "Someone else has already retried" in outcomes[1][1]

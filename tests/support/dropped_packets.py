@@ -16,9 +16,10 @@ from typing import Any, Final
 
 import redis
 
-from deskq.actions.executor import Carrier
 from deskq.actions.journal.journal import Journal
 from deskq.actions.messages.call import Call, plan_send
+from deskq.actions.messages.publish_runner import PublishRunner
+from deskq.actions.runners import executor_for
 from deskq.actions.safety import Confirmation
 from deskq.brokers.redis import link as redis_link
 from deskq.brokers.redis import publisher as redis_publishing
@@ -89,7 +90,9 @@ def main(journal: Path) -> None:
         profile = Profile.from_url(f"redis://{THERE}:{PORT}/0")
         plan = plan_send(Call(task="t", queue="emails", times=3), profile, now=0.0)
         with contextlib.closing(Journal(journal)) as kept:
-            Carrier(plan, profile, kept, publisher=Publisher).run(Confirmation(plan.id))
+            executor_for(plan, profile, kept, runner=lambda: PublishRunner(plan, profile, Publisher)).run(
+                Confirmation(plan.id)
+            )
             (action,) = kept.actions(plan.id)
         wait_until(given_up_are_gone, 60, "the given-up connection to end")
         with redis.Redis(host=THERE, port=PORT) as client:

@@ -16,7 +16,7 @@ LARGEST_BODY: Final = 256 * 1024
 def line_of(item: Item | Step) -> tuple[str, str, str, str, str, str, bytes, str]:
     """What is written of an item: id, source, task, queue, grade, command, message, undo."""
     if isinstance(item, Item):
-        return (item.new_id, item.source, item.task, item.target, item.grade, item.command, _message(item), "")
+        return (item.id, item.source, item.task, item.target, item.grade, item.command, _message(item), "")
     undo = as_json(item.undo) if item.undo is not None else ""
     return (item.id, item.source, item.task, item.target, "", item.command, as_json(item.detail).encode(), undo)
 
@@ -32,5 +32,5 @@ def _message(item: Item) -> bytes:
         words = f"(a body of {len(message.body):,} bytes is not kept in the journal)"
         message = replace(message, body=words.encode(), content_type="text/plain")
     if item.route is not None:
-        return write_redis_message(message, item.route.routing_key, item.new_id, item.route.exchange)
-    return write_redis_message(message, item.queue, item.new_id)
+        return write_redis_message(message, item.route.routing_key, item.id, item.route.exchange)
+    return write_redis_message(message, item.queue, item.id)

@@ -21,7 +21,7 @@ from deskq import paths
 from deskq.actions.journal import ages as journal_ages
 from deskq.actions.journal.database import JournalUnwritable, open_file
 from deskq.actions.journal.encoding import as_json, line_of
-from deskq.actions.plan import AnyPlan, Item, Outcome, Plan, StepPlan, Verb
+from deskq.actions.plan import AnyPlan, Item, Outcome, Step, Verb
 from deskq.errors import UserError
 from deskq.files.locks import WriterLock, is_locked, lock_path
 from deskq.profiles import Profile
@@ -106,16 +106,15 @@ class Journal:
         if not lock.acquire():
             raise UserError("This plan is being carried out already.")
         self._locks[plan.id] = lock
-        canary, tries = (plan.canary, plan.tries) if isinstance(plan, Plan) else (False, 0)
-        undoes = plan.undoes if isinstance(plan, StepPlan) else ""
-        options = json.dumps({"rate": plan.rate, "canary": canary, "crosses": plan.crosses, "tries": tries})
+        rate, canary, tries = plan.policy.rate, plan.policy.canary, plan.policy.tries
+        options = json.dumps({"rate": rate, "canary": canary, "crosses": plan.crosses, "tries": tries})
         now = time.time()
         row = (plan.id, now, _person(), profile.name, profile.url, profile.environment.value, profile.safety.value)
         with self._transaction():
             self._refuse_overtaken(plan)
             self._connection.execute(
                 "INSERT INTO actions VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, NULL, ?)",
-                (*row, plan.verb.value, plan.title, options, undoes),
+                (*row, plan.verb.value, plan.title, options, plan.undoes),
             )
             self._connection.executemany(
                 "INSERT INTO items VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, '', ?, ?)",
@@ -133,14 +132,15 @@ class Journal:
             count = len({row.source for row in again})
             were = f"{count:,} of these tasks were" if count > 1 else "One of these tasks was"
             raise UserError(f"{were} retried since the preview (action {again[0].action}). Open the preview again.")
-        if isinstance(plan, StepPlan) and plan.undoes:
+        if plan.undoes:
             left = {(row.queue, as_json(undo)) for row, undo in self.undos(plan.undoes)}
-            if any((step.target, as_json(step.detail)) not in left for step in plan.items):
+            steps = [step for step in plan.items if isinstance(step, Step)]
+            if any((step.target, as_json(step.detail)) not in left for step in steps):
                 raise UserError("The action has been undone since the preview. Open the journal again.")
-        if isinstance(plan, Plan) and len(plan.items) == 1:  # of several the ids are always random
+        if [type(item) for item in plan.items] == [Item]:  # of several the ids are always random
             sent = self._all(
                 "SELECT action FROM items WHERE new_id = ? AND outcome NOT IN ('failed', 'not sent')",
-                (plan.items[0].new_id,),
+                (plan.items[0].id,),
             )
             if sent:
                 raise UserError(

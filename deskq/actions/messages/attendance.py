@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Collection, Iterable, Mapping, Sequence
 
-from deskq.actions.plan import Plan
+from deskq.actions.plan import Item, Plan
 from deskq.actions.who_runs import silent_nodes
 from deskq.brokers.opening import consumer_counts, unbound
 from deskq.brokers.ports import Binding
@@ -22,7 +22,7 @@ ExchangeTypes = Mapping[str, frozenset[str]]
 _ANSWER_SECONDS = 1.0
 
 
-def targets_of(plan: Plan) -> list[Target]:
+def targets_of(plan: Plan[Item]) -> list[Target]:
     """Return the distinct targets of a plan."""
     return list(dict.fromkeys(item.route or item.queue for item in plan.items))
 

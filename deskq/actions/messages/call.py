@@ -12,7 +12,7 @@ from typing import Any, Final
 from uuid import uuid4
 
 from deskq.actions.messages.serializers import JSON_SERIALIZER, serialized, serializers
-from deskq.actions.plan import Item, Plan, Verb, check_rate
+from deskq.actions.plan import Item, Plan, Policy, Verb, check_rate, plan_messages
 from deskq.brokers.opening import check_can_send
 from deskq.brokers.rabbitmq.delayed import CONSUMER_TIMEOUT
 from deskq.brokers.routing import Route
@@ -60,10 +60,10 @@ class Call:
 
 def plan_send(
     call: Call, profile: Profile, *, now: float, rate: float = 0.0, tries: int = 0, route: Route | None = None
-) -> Plan:
+) -> Plan[Item]:
     """Return the plan that sends it; raises UserError that says what is wrong.
 
-    ``route``: where the call's exchange leads, looked up before (see brokers/routing.py); ``tries`` as in Plan.
+    ``route``: where the call's exchange leads, looked up before (see brokers/routing.py); ``tries`` as in Policy.
     """
     check_can_send(profile)
     if not call.task.strip():
@@ -115,15 +115,7 @@ def plan_send(
         new_id = call.id or str(uuid4())
         message = message_of(call, new_id, now=now)
         items.append(Item(new_id, call.task, call.queue, message, arguments=f"({shown})", losses=losses, route=route))
-    return Plan(
-        verb=Verb.SEND,
-        profile=profile.name,
-        environment=profile.environment.value,
-        items=tuple(items),
-        rate=rate,
-        canary=False,
-        tries=tries,
-    )
+    return plan_messages(profile, Verb.SEND, items, policy=Policy(rate, tries=tries))
 
 
 def seconds_until(call: Call, now: float) -> float:

@@ -44,17 +44,17 @@ def earlier_retries(profiles: Sequence[Profile], sources: Sequence[str]) -> dict
     return {source: dict(sorted(retries.items(), key=lambda item: item[1].at)) for source, retries in found.items()}
 
 
-def refuse_overtaken(plan: Plan, profile: Profile) -> None:
+def refuse_overtaken(plan: Plan[Item], profile: Profile) -> None:
     """Raise UserError if someone else has retried some of its tasks since the plan was made. Blocking."""
     for words in overtaken(plan, plan.items, profile).values():
         raise UserError(words)
 
 
-def overtaken(plan: Plan, items: Sequence[Item], profile: Profile) -> dict[str, str]:
+def overtaken(plan: Plan[Item], items: Sequence[Item], profile: Profile) -> dict[str, str]:
     """Return, by source, the words for each of these that somebody else retried since the plan was made. Blocking."""
     if plan.verb is not Verb.RETRY:
         return {}
-    own = {item.new_id for item in plan.items}
+    own = {item.id for item in plan.items}
     known = {item.source: item.earlier | own for item in items if item.source}
     found: dict[str, str] = {}
     for source, retries in _seen(profile, list(known)).items() if known else ():

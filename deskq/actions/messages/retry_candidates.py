@@ -16,7 +16,7 @@ from typing import Any, Final
 from uuid import uuid4
 
 from deskq.actions.messages.places import Place
-from deskq.actions.plan import Item, Plan, Verb, check_rate
+from deskq.actions.plan import Item, Plan, Policy, Verb, check_rate, plan_messages
 from deskq.brokers.opening import check_can_send
 from deskq.brokers.routing import Route
 from deskq.errors import UserError
@@ -196,7 +196,7 @@ def plan_retry(
     canary: bool = False,
     crosses: bool = False,
     keep_root: bool = False,
-) -> Plan:
+) -> Plan[Item]:
     """Freeze a retry; raises UserError if some candidate cannot be sent as it is."""
     check_can_send(profile)
     unready = [one for one in candidates if not one.sendable]
@@ -207,15 +207,7 @@ def plan_retry(
         raise UserError("There is nothing to retry.")
     check_rate(rate)
     items = tuple(_item(one, now, keep_root) for one in candidates)
-    return Plan(
-        verb=Verb.RETRY,
-        profile=profile.name,
-        environment=profile.environment.value,
-        items=items,
-        rate=rate,
-        canary=canary,
-        crosses=crosses,
-    )
+    return plan_messages(profile, Verb.RETRY, items, policy=Policy(rate, canary), crosses=crosses)
 
 
 def to_send(candidates: Sequence[Candidate], *, again: bool) -> list[Candidate]:
@@ -248,7 +240,7 @@ def _item(one: Candidate, now: float, keep_root: bool) -> Item:
             root_id=root,
         )
     return Item(
-        new_id=new_id,
+        id=new_id,
         task=message.task,
         queue=one.queue,
         message=message,

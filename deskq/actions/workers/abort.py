@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Mapping, Sequence
-from typing import Final
+from typing import ClassVar, Final
 
-from deskq.actions.plan import Outcome, Step, StepPlan, Verb, tasks_named
-from deskq.actions.steps import Ending
+from deskq.actions.executor import StepResult, StepRunner
+from deskq.actions.plan import Outcome, Plan, Step, Verb, plan_at, tasks_named
 from deskq.brokers.ports import BrokerError
 from deskq.brokers.remote_control import RemoteControl
 from deskq.doctor.observed import WorkerSettings
@@ -23,16 +23,15 @@ NOTE: Final = (
 _ANSWER_SECONDS: Final = 1.5
 
 
-def plan_abort(tasks: Sequence[tuple[str, str]], stored: Mapping[str, str], profile: Profile) -> StepPlan:
+def plan_abort(tasks: Sequence[tuple[str, str]], stored: Mapping[str, str], profile: Profile) -> Plan[Step]:
     """Return the plan that aborts tasks, (id, name) each; ``stored`` as from stored_states. Raises UserError."""
     if not tasks:
         raise UserError("No task is chosen.")
-    return StepPlan(
-        verb=Verb.ABORT,
-        profile=profile.name,
-        environment=profile.environment.value,
-        title=f"Abort {tasks_named(tasks)} at {profile.name} ({profile.environment.value})",
-        items=tuple(
+    return plan_at(
+        profile,
+        Verb.ABORT,
+        f"Abort {tasks_named(tasks)}",
+        (
             Step(
                 target=uuid,
                 command=f"store the state ABORTED of {f'{name} {uuid}'.strip()} in {profile.result_backend}; "
@@ -63,10 +62,10 @@ def found_aborted(profile: Profile, ids: Sequence[str]) -> set[str]:
     return set()
 
 
-class AbortDoer:
-    """Marks records in the result backend; see steps.Doer. Blocking."""
+class AbortRunner(StepRunner[Step]):
+    """Marks records in the result backend; see executor.StepRunner. Blocking."""
 
-    together = 100
+    batch_size: ClassVar = 100
 
     def __init__(self, profile: Profile) -> None:
         self._profile = profile
@@ -75,7 +74,7 @@ class AbortDoer:
         self._may_begin = True
 
     def check(self) -> None:
-        """See Doer. Workers are asked how they store results, unless the profile is silent; none need answer."""
+        """See StepRunner. Workers are asked how they store results, unless the profile is silent; none need answer."""
         self._store.get("")  # can it be asked at all?
         if self._profile.silent:
             return
@@ -84,22 +83,22 @@ class AbortDoer:
             storing = [reply for reply in replies.values() if isinstance(reply, dict) and reply.get("result_backend")]
             self._follow([WorkerSettings.from_reply(reply) for reply in storing])
 
-    def do(self, steps: Sequence[Step]) -> Sequence[Ending]:
-        """See Doer."""
-        endings: list[Ending] = []
+    def run_steps(self, steps: Sequence[Step]) -> Sequence[StepResult]:
+        """See StepRunner."""
+        results: list[StepResult] = []
         for step in steps:
             try:
                 done = self._store.mark(str(step.detail["task_id"]), expires=self._expires, may_begin=self._may_begin)
             except UserError as error:
-                if not endings:
+                if not results:
                     raise
-                rest = [Ending(Outcome.FAILED, str(error))] * (len(steps) - len(endings))
-                return [*endings, *rest]
-            endings.append(Ending(Outcome(done.outcome), done.words))
-        return endings
+                rest = [StepResult(Outcome.FAILED, str(error))] * (len(steps) - len(results))
+                return [*results, *rest]
+            results.append(StepResult(Outcome(done.outcome), done.words))
+        return results
 
     def close(self) -> None:
-        """See Doer."""
+        """See StepRunner."""
         self._store.close()
 
     def _follow(self, settings: Sequence[WorkerSettings]) -> None:

@@ -10,11 +10,11 @@ import re
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Any, Final
+from typing import Any, ClassVar, Final
 
-from deskq.actions.plan import Outcome, Step, StepPlan, Verb
-from deskq.actions.steps import Ending
-from deskq.actions.workers.replies import ending_of
+from deskq.actions.executor import StepResult, StepRunner
+from deskq.actions.plan import Outcome, Plan, Step, Verb, plan_at
+from deskq.actions.workers.replies import result_of
 from deskq.actions.workers.revoke import Revoker
 from deskq.actions.workers.verbs import VERBS, ControlVerb, described
 from deskq.brokers.opening import check_can_steer
@@ -29,36 +29,36 @@ _TOGETHER: Final = 500  # ids, or workers, in one control message
 _INFO: Final = re.compile(r"(\w+)=(\S+)")
 
 
-def plan_control(verb: ControlVerb, arguments: Mapping[str, Any], workers: Sequence[str], profile: Profile) -> StepPlan:
+def plan_control(
+    verb: ControlVerb, arguments: Mapping[str, Any], workers: Sequence[str], profile: Profile
+) -> Plan[Step]:
     """Return the plan that tells each of these workers; raises UserError where there is none."""
     check_can_steer(profile)
     if not workers:
         raise UserError("No worker is online that could be told.")
     where = f"“{workers[0]}”" if len(workers) == 1 else f"{len(workers):,} workers"
     detail = {"method": verb.method, "arguments": dict(arguments)}
-    return StepPlan(
-        verb=Verb.CONTROL,
-        profile=profile.name,
-        environment=profile.environment.value,
-        title=f"{verb.title}: {where} at {profile.name} ({profile.environment.value})",
-        items=tuple(_step(worker, verb, arguments, detail) for worker in workers),
+    return plan_at(
+        profile,
+        Verb.CONTROL,
+        f"{verb.title}: {where}",
+        (_step(worker, verb, arguments, detail) for worker in workers),
     )
 
 
-def plan_pause(queue: str, workers: Sequence[str], profile: Profile) -> StepPlan:
+def plan_pause(queue: str, workers: Sequence[str], profile: Profile) -> Plan[Step]:
     """Return the plan that pauses a queue: each of its workers no longer consumes it. Undone, it is consumed again."""
     check_can_steer(profile)
     if not workers:
         raise UserError(f"Nobody consumes “{queue}”, as far as is known: there is nothing to pause.")
     verb = VERBS["cancel-consumer"]
     detail = {"method": verb.method, "arguments": (arguments := {"queue": queue})}
-    return StepPlan(
-        verb=Verb.PAUSE,
-        profile=profile.name,
-        environment=profile.environment.value,
-        title=f"Pause “{queue}” at {profile.name} ({profile.environment.value})",
+    return plan_at(
+        profile,
+        Verb.PAUSE,
+        f"Pause “{queue}”",
         # The way back is known beforehand: a worker that does not answer may have left the queue all the same.
-        items=tuple(
+        (
             replace(_step(worker, verb, arguments, detail), undo=_detail("add_consumer", arguments, worker))
             for worker in workers
         ),
@@ -75,17 +75,17 @@ def _command(method: str, arguments: Mapping[str, Any], worker: str) -> str:
     return f"{method}{told} → {worker}" + (f": {described(verb, arguments)}" if verb is not None else "")
 
 
-class ControlDoer:
-    """Tells workers by remote control; see steps.Doer. Blocking."""
+class ControlRunner(StepRunner[Step]):
+    """Tells workers by remote control; see executor.StepRunner. Blocking."""
 
-    together = _TOGETHER
+    batch_size: ClassVar = _TOGETHER
 
     def __init__(self, profile: Profile) -> None:
         self._profile = profile
         self._remote = RemoteControl(profile)
 
     def check(self) -> None:
-        """See Doer."""
+        """See StepRunner."""
         if self._profile.silent:
             raise UserError(
                 f"“{self._profile.name}” is silent: its workers cannot be inspected or controlled. "
@@ -93,33 +93,33 @@ class ControlDoer:
             )
         self._remote.check()
 
-    def do(self, steps: Sequence[Step]) -> Sequence[Ending]:
-        """See Doer. Steps that say the same to different workers are one message."""
-        endings: dict[str, Ending] = {}
+    def run_steps(self, steps: Sequence[Step]) -> Sequence[StepResult]:
+        """See StepRunner. Steps that say the same to different workers are one message."""
+        results: dict[str, StepResult] = {}
         groups: dict[str, list[Step]] = {}
         for step in steps:
             groups.setdefault(_alike(step), []).append(step)
         begun = False
         for group in groups.values():
             try:
-                endings |= self._do_alike(group)
+                results |= self._do_alike(group)
             except (LoginRefused, NotTold) as error:
                 if not begun:
                     raise
-                endings |= {step.id: Ending(Outcome.FAILED, f"{error} The command was not sent.") for step in group}
+                results |= {step.id: StepResult(Outcome.FAILED, f"{error} The command was not sent.") for step in group}
             except BrokerError as error:
-                endings |= {
-                    step.id: Ending(Outcome.UNKNOWN, f"{error} The worker may have received the command.")
+                results |= {
+                    step.id: StepResult(Outcome.UNKNOWN, f"{error} The worker may have received the command.")
                     for step in group
                 }
             begun = True
-        return [endings[step.id] for step in steps]
+        return [results[step.id] for step in steps]
 
     def close(self) -> None:
-        """See Doer."""
+        """See StepRunner."""
         self._remote.close()
 
-    def _do_alike(self, steps: list[Step]) -> dict[str, Ending]:
+    def _do_alike(self, steps: list[Step]) -> dict[str, StepResult]:
         method = str(steps[0].detail.get("method"))
         arguments = dict(steps[0].detail.get("arguments") or {})
         if method == "revoke":
@@ -128,7 +128,9 @@ class ControlDoer:
         if method == "revoke_by_stamped_headers":
             return Revoker(self._profile, self._remote).stamped(steps, arguments)
         if VERBS.get(method.replace("_", "-")) is None:
-            return {step.id: Ending(Outcome.FAILED, f"“{method}” is not a command that deskq sends.") for step in steps}
+            return {
+                step.id: StepResult(Outcome.FAILED, f"“{method}” is not a command that deskq sends.") for step in steps
+            }
         workers = [step.target for step in steps]
         if method == "shutdown":
             return self._shut_down(steps, workers)
@@ -140,10 +142,10 @@ class ControlDoer:
         found = {}
         for step in steps:
             if step.target in needless:
-                found[step.id] = Ending(Outcome.GONE, needless[step.target])
+                found[step.id] = StepResult(Outcome.GONE, needless[step.target])
             else:
                 undo = _undo(method, arguments, step.target, before.get(step.target))
-                found[step.id] = ending_of(replies.get(step.target), undo)
+                found[step.id] = result_of(replies.get(step.target), undo)
         return found
 
     def _ask(self, method: str, arguments: dict[str, Any], workers: Sequence[str]) -> dict[str, object]:
@@ -162,7 +164,7 @@ class ControlDoer:
             return self._ask("stats", {}, workers)
         return {}
 
-    def _shut_down(self, steps: Sequence[Step], workers: Sequence[str]) -> dict[str, Ending]:
+    def _shut_down(self, steps: Sequence[Step], workers: Sequence[str]) -> dict[str, StepResult]:
         """It answers nothing: it is done for who was there before and no longer answers."""
         with only_asking():
             there = set(self._ask("ping", {}, workers))
@@ -174,11 +176,11 @@ class ControlDoer:
                 answers = self._remote.inspect("ping", destination=sorted(left), timeout=1.0, limit=len(left))
                 left &= set(answers)
         return {
-            step.id: Ending(Outcome.GONE, "It does not answer: it is down, or busy.")
+            step.id: StepResult(Outcome.GONE, "It does not answer: it is down, or busy.")
             if step.target not in there
-            else Ending(Outcome.UNKNOWN, "It was told, and still answers.")
+            else StepResult(Outcome.UNKNOWN, "It was told, and still answers.")
             if step.target in left
-            else Ending(Outcome.DONE, "It no longer answers: it ends when its tasks have ended.")
+            else StepResult(Outcome.DONE, "It no longer answers: it ends when its tasks have ended.")
             for step in steps
         }
 

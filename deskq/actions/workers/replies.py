@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
+from deskq.actions.executor import StepResult
 from deskq.actions.plan import Outcome
-from deskq.actions.steps import Ending
 from deskq.actions.workers.verbs import advice
 
 SILENT: Final = "No reply. The command may still have been carried out."
@@ -19,19 +19,19 @@ _NOT_OFF: Final = (
 _ALREADY: Final = ("task events already", "already consuming")
 
 
-def ending_of(reply: object, undo: Mapping[str, Any] | None) -> Ending:
+def result_of(reply: object, undo: Mapping[str, Any] | None) -> StepResult:
     """Return how it ended for who answered so; None = no answer."""
     if reply is None:
-        return Ending(Outcome.UNKNOWN, SILENT, undo)
+        return StepResult(Outcome.UNKNOWN, SILENT, undo)
     refused = refusal(reply)
     if refused:
-        return Ending(Outcome.FAILED, advice(refused))
+        return StepResult(Outcome.FAILED, advice(refused))
     words = str(reply.get("ok", reply)) if isinstance(reply, dict) else str(reply)
     if words == "task events already disabled":
-        return Ending(Outcome.FAILED, _NOT_OFF)
+        return StepResult(Outcome.FAILED, _NOT_OFF)
     if words.startswith(_ALREADY):
-        return Ending(Outcome.GONE, words[:2_000])
-    return Ending(Outcome.DONE, words[:2_000], undo)
+        return StepResult(Outcome.GONE, words[:2_000])
+    return StepResult(Outcome.DONE, words[:2_000], undo)
 
 
 def refusal(reply: object) -> str:

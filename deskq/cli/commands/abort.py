@@ -6,9 +6,9 @@ import argparse
 import contextlib
 from collections.abc import Sequence
 
-from deskq.actions.workers.abort import NOTE, AbortDoer, plan_abort, stored_states
+from deskq.actions.workers.abort import NOTE, plan_abort, stored_states
+from deskq.cli.carry_out import carry_out, show_steps
 from deskq.cli.common import profile_of
-from deskq.cli.steps import carry_steps, show_steps
 from deskq.errors import UserError
 from deskq.history.reading.reader import HistoryReader
 from deskq.profiles import Profile
@@ -21,7 +21,7 @@ def run(options: argparse.Namespace) -> int:
     names = known_names(profile, ids)
     plan = plan_abort([(uuid, names.get(uuid, "")) for uuid in ids], stored_states(profile, ids), profile)
     show_steps(plan, options, note=NOTE)
-    return carry_steps(plan, profile, lambda: AbortDoer(profile), options, named="task")
+    return carry_out(plan, profile, options, named="task")
 
 
 def known_names(profile: Profile, ids: Sequence[str]) -> dict[str, str]:

@@ -9,17 +9,15 @@ import time
 from collections.abc import Sequence
 from typing import Any, Final
 
-from deskq.actions.executor import Carrier, Progress
-from deskq.actions.journal.journal import Journal
 from deskq.actions.messages.argument_sources import gather
 from deskq.actions.messages.attendance import targets_of, unattended
 from deskq.actions.messages.call import Call, plan_send
 from deskq.actions.messages.retry_candidates import Candidate, edited, grades, plan_retry, read_json, to_send
 from deskq.actions.plan import Item, Plan
+from deskq.cli.carry_out import carry_out
 from deskq.cli.common import moment_of, plain, profile_of, table
-from deskq.cli.confirming import confirmed, interruptible, say_interrupted
+from deskq.cli.exit_status import ExitStatus
 from deskq.cli.task_filter import filter_of_targets
-from deskq.cli.terminal import say_progress
 from deskq.errors import UserError
 from deskq.history.known_broker import known_broker
 from deskq.history.reading.reader import HistoryReader
@@ -29,8 +27,6 @@ from deskq.profiles import Profile, ProfileFile
 from deskq.services.call_routes import place_of, route_to
 
 _SHOWN: Final = 50
-_FAILED: Final = 1
-_UNKNOWN: Final = 3
 
 
 def send(options: argparse.Namespace) -> int:
@@ -90,7 +86,7 @@ def retry(options: argparse.Namespace) -> int:
     )
     print(f"deskq: {grades(chosen)}", file=sys.stderr)
     status = _carry_out(plan, profile, options)
-    return status or (_FAILED if left_out else 0)
+    return status or (ExitStatus.FAILED if left_out else 0)
 
 
 def _tell_of_left_out(candidates: Sequence[Candidate], *, again: bool) -> int:
@@ -153,34 +149,20 @@ def _why(one: Candidate) -> str:
     return one.why_not
 
 
-def _carry_out(plan: Plan, profile: Profile, options: argparse.Namespace) -> int:
+def _carry_out(plan: Plan[Item], profile: Profile, options: argparse.Namespace) -> int:
     _show(plan, options)
     for words in unattended(profile, targets_of(plan)).values():
         print(f"deskq: {plain(words)}", file=sys.stderr)
-    if options.dry_run:
-        return 0
-    confirmation = confirmed(plan, profile, options)
-    journal = Journal()
-    try:
-        say_interrupted(journal)
-        carrier = Carrier(plan, profile, journal, _teller(options))
-        with interruptible(carrier):
-            result = carrier.run(confirmation)
-        _tell_end(plan, result, journal, options)
-    finally:
-        journal.close()
-    if result.unknown:
-        return _UNKNOWN
-    return _FAILED if result.failed or result.held_back else 0
+    return carry_out(plan, profile, options)
 
 
-def _show(plan: Plan, options: argparse.Namespace) -> None:
+def _show(plan: Plan[Item], options: argparse.Namespace) -> None:
     if options.format == "json":
         items = [_as_values(item) for item in plan.items]
-        print(json_text({"plan": plan.id, "title": plan.title, "rate": plan.rate, "items": items}))
+        print(json_text({"plan": plan.id, "title": plan.title, "rate": plan.policy.rate, "items": items}))
         return
     print(plain(plan.title))
-    rows = [[item.grade or "new", item.task, item.target, item.new_id, item.arguments] for item in plan.items[:_SHOWN]]
+    rows = [[item.grade or "new", item.task, item.target, item.id, item.arguments] for item in plan.items[:_SHOWN]]
     print(table(["GRADE", "TASK", "QUEUE", "NEW ID", "ARGUMENTS"], rows))
     if len(plan.items) > _SHOWN:
         print(f"… and {len(plan.items) - _SHOWN:,} more")
@@ -196,7 +178,7 @@ def _show(plan: Plan, options: argparse.Namespace) -> None:
 
 def _as_values(item: Item) -> dict[str, Any]:
     return {
-        "id": item.new_id,
+        "id": item.id,
         "task": item.task,
         "queue": item.queue or None,
         "exchange": item.route.exchange if item.route is not None else None,
@@ -208,32 +190,3 @@ def _as_values(item: Item) -> dict[str, Any]:
         "losses": list(item.losses),
         "headers": dict(item.message.headers),
     }
-
-
-def _teller(options: argparse.Namespace) -> Any:
-    """Print how far it is, at most twice a second, where somebody looks."""
-    last = [0.0]
-
-    def tell(progress: Progress) -> None:
-        if options.format != "json" and sys.stderr.isatty() and time.monotonic() - last[0] > 0.5:
-            last[0] = time.monotonic()
-            say_progress(f"{progress.phase}: {progress.done:,} of {progress.total:,}   ")
-
-    return tell
-
-
-def _tell_end(plan: Plan, result: Progress, journal: Journal, options: argparse.Namespace) -> None:
-    if options.format == "json":
-        outcomes = [
-            {"id": row.new_id, "retry_of": row.source or None, "outcome": row.outcome, "words": row.words}
-            for row in journal.items(plan.id)
-        ]
-        print(json_text({"plan": plan.id, "outcomes": outcomes}))
-        return
-    parts = [f"{result.done:,} sent"]
-    for count, word in ((result.failed, "failed"), (result.unknown, "unknown"), (result.held_back, "not sent")):
-        if count:
-            parts.append(f"{count:,} {word}")
-    print(", ".join(parts) + (f". {plain(result.words)}" if result.words else "."))
-    if result.failed or result.unknown:
-        print(f"See each item with: deskq journal {plan.id}")

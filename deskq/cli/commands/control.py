@@ -10,18 +10,18 @@ from fnmatch import fnmatchcase
 from typing import Any
 
 from deskq.actions.journal.journal import Journal, journal_path
-from deskq.actions.journal.pauses import pauses
-from deskq.actions.plan import StepPlan
+from deskq.actions.plan import Plan, Step
 from deskq.actions.safety import guard_at
-from deskq.actions.steps import undo_plan
+from deskq.actions.undo import not_paused, resume_plans
 from deskq.actions.who_runs import ended_already, ended_note, silent_nodes
-from deskq.actions.workers.control import ControlDoer, plan_control, plan_pause
+from deskq.actions.workers.control import plan_control, plan_pause
 from deskq.actions.workers.revoke import plan_revoke, plan_revoke_stamped
 from deskq.actions.workers.verbs import VERBS, ControlVerb, answer_text, read_arguments
 from deskq.brokers.remote_control import RemoteControl, is_beat
+from deskq.cli.carry_out import carry_out, show_steps
 from deskq.cli.commands.abort import known_names
 from deskq.cli.common import plain, profile_of, table
-from deskq.cli.steps import FAILED, carry_steps, show_steps
+from deskq.cli.exit_status import ExitStatus
 from deskq.cli.task_filter import filter_of_targets
 from deskq.errors import UserError
 from deskq.history.reading.reader import HistoryReader
@@ -49,7 +49,7 @@ def control(options: argparse.Namespace) -> int:
     _refuse_read_only(profile)
     plan = plan_control(verb, arguments, _workers(profile, options.worker), profile)
     show_steps(plan, options, note=verb.lasts)
-    return carry_steps(plan, profile, lambda: ControlDoer(profile), options, named="worker")
+    return carry_out(plan, profile, options, named="worker")
 
 
 def revoke(options: argparse.Namespace) -> int:
@@ -69,7 +69,7 @@ def revoke(options: argparse.Namespace) -> int:
         ids = [step.source for step in plan.items]
         note = f"{ended_note(ended_already(profile, ids), len(ids))} {note}".strip()
     show_steps(plan, options, note=note)
-    return carry_steps(plan, profile, lambda: ControlDoer(profile), options, named="task")
+    return carry_out(plan, profile, options, named="task")
 
 
 def _tasks(profile: Profile, options: argparse.Namespace) -> list[tuple[str, str]]:
@@ -100,7 +100,7 @@ def _pause_or_resume(profile: Profile, options: argparse.Namespace) -> int:
     _refuse_read_only(profile)
     note = "Workers that restart consume it again."
     if options.verb == "resume-queue":
-        plans = _plan_resume(queue, profile)
+        plans = _plans_to_resume(queue, profile)
     else:
         replies = _inspect(profile, "active_queues")
         plans = [plan_pause(queue, _consumers(replies, queue, options.worker), profile)]
@@ -109,19 +109,15 @@ def _pause_or_resume(profile: Profile, options: argparse.Namespace) -> int:
     status = 0
     for plan in plans:
         show_steps(plan, options, note=note)
-        status = max(status, carry_steps(plan, profile, lambda: ControlDoer(profile), options, named="worker"))
+        status = max(status, carry_out(plan, profile, options, named="worker"))
     return status
 
 
-def _plan_resume(queue: str, profile: Profile) -> list[StepPlan]:
-    plans = []
-    if journal_path().exists():
-        with contextlib.closing(Journal()) as journal:
-            found = [pause for pause in pauses(journal, profile.name) if pause.queue == queue]
-            plans = [undo_plan(journal, pause.action) for pause in found]
-    if not plans:
-        raise UserError(f"“{queue}” is not paused, according to the journal.")
-    return plans
+def _plans_to_resume(queue: str, profile: Profile) -> list[Plan[Step]]:
+    if not journal_path().exists():
+        raise not_paused(queue)
+    with contextlib.closing(Journal()) as journal:
+        return resume_plans(journal, queue, profile.name)
 
 
 def _ask(verb: ControlVerb, profile: Profile, options: argparse.Namespace) -> int:
@@ -142,7 +138,7 @@ def _ask(verb: ControlVerb, profile: Profile, options: argparse.Namespace) -> in
     missing = [name for name in named if name not in chosen]
     for name in missing:
         print(f"deskq: no answer from {plain(name)}", file=sys.stderr)
-    return FAILED if missing or not chosen else 0
+    return ExitStatus.FAILED if missing or not chosen else 0
 
 
 def _short(verb: ControlVerb, reply: object) -> str:

@@ -12,11 +12,10 @@ from typing import Final
 from deskq.actions.journal.database import JournalUnwritable
 from deskq.actions.journal.journal import ActionRow, ItemRow, Journal
 from deskq.actions.resolving import resolve_unknown
-from deskq.actions.steps import undo_plan
-from deskq.actions.undo import doer_of
+from deskq.actions.undo import undo_plan
+from deskq.cli.carry_out import carry_out, show_steps
 from deskq.cli.common import profile_of
 from deskq.cli.listing import Listing
-from deskq.cli.steps import carry_steps, show_steps
 from deskq.errors import UserError
 from deskq.profiles import ProfileFile
 
@@ -51,7 +50,7 @@ def _undo(journal: Journal, options: argparse.Namespace) -> int:
     plan = undo_plan(journal, options.undo)
     profile = profile_of(options.on or _profile_named(plan.profile), options)
     show_steps(plan, options)
-    return carry_steps(plan, profile, lambda: doer_of(plan, profile), options)
+    return carry_out(plan, profile, options)
 
 
 def _profile_named(name: str) -> str:

@@ -8,12 +8,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from deskq.actions.plan import StepPlan
-from deskq.actions.schedule_edit import ScheduleDoer, plan_changes, store_of
+from deskq.actions.plan import Plan, Step
+from deskq.actions.schedule_edit import ScheduleRunner, plan_changes
+from deskq.cli.carry_out import carry_out
 from deskq.cli.commands.schedules import Read, entries_named, read_stores
 from deskq.cli.common import plain
 from deskq.cli.schedule_entry import entry_given
-from deskq.cli.steps import carry_steps
 from deskq.errors import UserError
 from deskq.plain_text import json_text
 from deskq.profiles import Profile, Secret
@@ -111,15 +111,13 @@ def _change(options: argparse.Namespace, changes: Callable[[Sequence[Read]], tup
     shared = bool(getattr(options, "change_shared", False))
     plan = plan_changes(read.store, profile, found, change_shared=shared)
     _show(plan, found, options)
-    return carry_steps(
+    # Connected again: asking a person may take longer than a server waits.
+    return carry_out(
         plan,
         profile,
-        # Connected again: asking a person may take longer than a server waits.
-        lambda: ScheduleDoer(
-            open_store(options.store) if reading.profile is None else store_of(read.store.url, profile)
-        ),
         options,
         named="entry",
+        runner=None if reading.profile is not None else lambda: ScheduleRunner(open_store(options.store)),
     )
 
 
@@ -167,7 +165,7 @@ def _checked(entry: Entry, store: ScheduleStore, old: Entry | None = None) -> En
     return wanted
 
 
-def _show(plan: StepPlan, changes: Sequence[Change], options: argparse.Namespace) -> None:
+def _show(plan: Plan[Step], changes: Sequence[Change], options: argparse.Namespace) -> None:
     if options.format == "json":
         values = [{"id": step.id, "entry": step.target, "command": step.command} for step in plan.items]
         print(json_text({"plan": plan.id, "title": plan.title, "items": values}))

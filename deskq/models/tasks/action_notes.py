@@ -18,6 +18,7 @@ from deskq.history.rows import TaskRow
 from deskq.models.table.columns import Column
 from deskq.models.tasks.columns import TASK_COLUMNS, state_text
 from deskq.protocol.task_summary import FINAL_STATES
+from deskq.services.effects import Effects, effects_feed
 from deskq.services.journal import LOOK_MS, ask_journal
 from deskq.services.session import ProfileSession
 
@@ -76,6 +77,7 @@ class TaskActionNotes(QObject):
         self._watch = QTimer(self, interval=LOOK_MS)
         self._watch.timeout.connect(self.look)
         self._watch.start()
+        effects_feed().touched.connect(self._touched)
         self.columns: tuple[Column[TaskRow], ...] = tuple(
             replace(column, text=self.state_text) if column.key == "state" else column for column in TASK_COLUMNS
         )
@@ -98,6 +100,13 @@ class TaskActionNotes(QObject):
             self._again = True
         elif not self._pause.isActive():
             self._pause.start(max(0, round((self._next_read - time.monotonic()) * 1_000)))
+
+    def _touched(self, effects: Effects) -> None:
+        """A plan of this window has ended: what it did is shown without a pause."""
+        if effects.tasks:
+            self._next_stamp = self._next_read = 0.0
+            self._pause.stop()
+            self.look()
 
     def state_text(self, row: TaskRow) -> str:
         """The State cell."""

@@ -16,6 +16,7 @@ from PySide6.QtCore import QObject, QTimer, Signal
 from deskq.brokers.remote_control import is_beat
 from deskq.errors import UserError
 from deskq.history.rows import TaskRow
+from deskq.services.effects import Effects, effects_feed
 from deskq.services.registered_tasks import Answers, Registered, ask_workers
 from deskq.services.schedules.known import Known, known_of, last_runs
 from deskq.services.schedules.shown import RunsSeen, ShownSchedule, Snapshot, Summary, snapshot
@@ -73,6 +74,7 @@ class Schedules(QObject):
         self._again = self._again_everything = False
         self._timer = QTimer(self, interval=READ_MS)
         self._timer.timeout.connect(self._turn)
+        effects_feed().touched.connect(self._touched)
 
     def start(self) -> None:
         """Read now, and again every few seconds."""
@@ -109,6 +111,11 @@ class Schedules(QObject):
             return
         self._reading = True
         self.session.spawn(self._read(everything), "schedules", self)
+
+    def _touched(self, effects: Effects) -> None:
+        """A plan of this window has ended, which may have written."""
+        if effects.schedules and effects.profile == self.session.profile.name:
+            self.refresh()
 
     def ask_for_beats(self) -> None:
         """Ask whether a beat answers ``ping``, which those with beat_enable_remote_control do: see ``beats``."""

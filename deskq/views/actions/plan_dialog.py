@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Final
 
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import (
     QDialog,
-    QHBoxLayout,
-    QProgressBar,
     QPushButton,
     QVBoxLayout,
     QWidget,
@@ -20,16 +18,16 @@ from PySide6.QtWidgets import (
 from deskq import formats
 from deskq.actions.executor import Progress
 from deskq.actions.journal.journal import ItemRow
-from deskq.actions.plan import Outcome, StepPlan
-from deskq.actions.safety import Confirmation, guard_of
-from deskq.actions.steps import Doer
+from deskq.actions.plan import Outcome, Plan, Step
+from deskq.actions.runners import AnyRunner
+from deskq.actions.safety import guard_of
 from deskq.errors import UserError
 from deskq.models.table.columns import Column
 from deskq.models.table.model import TableModel
 from deskq.profiles import Profile
 from deskq.services.background.background_tasks import BackgroundTasks
-from deskq.services.stepping import Stepping
-from deskq.views.actions.guard_row import GuardRow
+from deskq.services.plan_runner import plan_undo
+from deskq.views.actions.plan_foot import PlanFoot, result_text, tint
 from deskq.views.widgets import theme
 from deskq.views.widgets.dialog import Dialog
 from deskq.views.widgets.empty_pane import plain_label
@@ -86,11 +84,11 @@ class StepsDialog(Dialog):
 
     def __init__(
         self,
-        plan: StepPlan,
+        plan: Plan[Step],
         profile: Profile,
-        doer: Callable[[], Doer],
         parent: QWidget | None = None,
         *,
+        runner: Callable[[], AnyRunner] | None = None,
         button: str = "",
         note: str = "",
         stay: bool = True,
@@ -99,17 +97,14 @@ class StepsDialog(Dialog):
         self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         self.plan = plan
         self._profile = profile
-        self._doer = doer
+        self._runner = runner
         self._stay = stay
         self._over = False
-        self.stepping = Stepping(plan, profile, doer, self)
         verb = button or ("Undo" if plan.undoes else plan.verb.value.capitalize())
         self.setWindowTitle(verb)
         self.heading = plain_label(formats.plain(plan.title), wrap=True)
         self.heading.setFont(theme.heading_font())
-        palette = self.heading.palette()
-        palette.setColor(self.heading.foregroundRole(), theme.environment_colour(profile.environment))
-        self.heading.setPalette(palette)
+        tint(self.heading, profile.environment)
         self.note = plain_label(formats.plain(note), wrap=True, muted=True)
         self.note.setVisible(bool(note))
         self.model = TableModel(COLUMNS, key=lambda row: row.number, parent=self, sort="number")
@@ -119,28 +114,29 @@ class StepsDialog(Dialog):
         self.table = Table("steps", COLUMNS)
         self.table.setModel(self.model)
         self.table.lay_out()
-        self.message = plain_label(wrap=True)
-        self.guard = GuardRow()
-        self.name = self.guard.name
         self._waits = False
-        self.bar = QProgressBar()
-        self.bar.setTextVisible(False)
-        self.bar.hide()
         self.undo_button = QPushButton("Undo…")
         self.undo_button.hide()
-        self.cancel = QPushButton("Cancel")
-        self.go = QPushButton(verb)
-        self._lay_out()
+        self.foot = PlanFoot(verb, "items", more=[self.undo_button], shows_items=True)
+        self.message, self.guard, self.name = self.foot.message, self.foot.guard, self.foot.guard.name
+        self.cancel, self.go = self.foot.cancel, self.foot.go
+        layout = QVBoxLayout(self)
+        layout.setSpacing(theme.GAP)
+        layout.addWidget(self.heading)
+        layout.addWidget(self.note)
+        layout.addWidget(self.table, 1)
+        layout.addWidget(self.foot)
         self.resize(860, 300 if len(plan.items) < 6 else 460)
         self.cancel.clicked.connect(self.reject)
         self.go.clicked.connect(self._begin)
         self.guard.changed.connect(self._allow)
         self.undo_button.clicked.connect(self._undo)
-        self.stepping.progress.connect(self._follow)
-        self.stepping.ended.connect(self._end)
-        self.stepping.failed.connect(self._done)
-        self.stepping.undoable.connect(self.undo_button.setVisible)
-        self.guard.ask(partial(guard_of, plan, profile))
+        self.foot.progress.connect(self._follow)
+        self.foot.items.connect(self._show_items)
+        self.foot.ended.connect(self._end)
+        self.foot.failed.connect(self._done)
+        self.foot.undoable.connect(self.undo_button.setVisible)
+        self.foot.act_at(profile, partial(guard_of, plan, profile))
 
     def open(self) -> None:
         """Show it; a plan that nobody has to confirm begins as soon as that is known."""
@@ -150,31 +146,13 @@ class StepsDialog(Dialog):
 
     def reject(self) -> None:
         """Esc, or the button: stops what runs, else closes."""
-        if self.stepping.running:
-            self.stepping.stop()
-            self.message.setText("Stopping after the items in progress…")
-        else:
+        if not self.foot.stop():
             if self._over and self.undo_button.isEnabled():
                 self._offer_undo()
             super().reject()
 
-    def _lay_out(self) -> None:
-        layout = QVBoxLayout(self)
-        layout.setSpacing(theme.GAP)
-        layout.addWidget(self.heading)
-        layout.addWidget(self.note)
-        layout.addWidget(self.table, 1)
-        layout.addWidget(self.guard)
-        layout.addWidget(self.message)
-        bottom = QHBoxLayout()
-        bottom.addWidget(self.bar, 1)
-        bottom.addStretch(0)
-        for button in (self.undo_button, self.cancel, self.go):
-            bottom.addWidget(button)
-        layout.addLayout(bottom)
-
     def _allow(self) -> None:
-        idle = not self._over and not self.stepping.running
+        idle = not self._over and not self.foot.running
         self.go.setEnabled(self.guard.allows and idle)
         if self.guard.problem and idle:
             self.message.setText(formats.plain(self.guard.problem))
@@ -184,29 +162,21 @@ class StepsDialog(Dialog):
                 self._begin()
 
     def _begin(self) -> None:
-        self.bar.setRange(0, len(self.plan.items))
-        self.bar.show()
-        self.name.setEnabled(False)
-        self.cancel.setText("Stop")
-        self.stepping.begin(Confirmation(self.plan.id, self.name.text()))
-        self._allow()
+        self.foot.begin(self.plan, self._runner)
 
-    def _follow(self, progress: Progress, items: Sequence[ItemRow]) -> None:
-        self.bar.setValue(progress.total - progress.held_back)
+    def _follow(self, progress: Progress) -> None:
         self.message.setText(f"{progress.done:,} of {progress.total:,} done")
-        if items:
-            self.model.replace(
-                StepRow(item.number, item.queue, item.command, Outcome(item.outcome), item.words) for item in items
-            )
+
+    def _show_items(self, items: Sequence[ItemRow]) -> None:
+        self.model.replace(
+            StepRow(item.number, item.queue, item.command, Outcome(item.outcome), item.words) for item in items
+        )
 
     def _end(self, result: Progress) -> None:
-        parts = [f"{result.done:,} of {result.total:,} done"]
-        for number, word in ((result.failed, "failed"), (result.unknown, "unknown"), (result.held_back, "not started")):
-            if number:
-                parts.append(f"{number:,} {word}")
         wrong = {row.words for row in self.model.rows() if row.outcome in (Outcome.FAILED, Outcome.UNKNOWN)}
         answers = wrong | {result.words} if len(wrong) == 1 else {result.words}  # a cell of the table may cut it
-        self._done(f"{', '.join(parts)}. {formats.plain(' '.join(sorted(answers)))}".strip())
+        told = replace(result, words=" ".join(sorted(answers)))
+        self._done(result_text(told, f"{result.done:,} of {result.total:,} done", "not started"))
         self.ended.emit(result)
         if not self._stay and result.done == result.total:
             self._offer_undo()
@@ -226,12 +196,7 @@ class StepsDialog(Dialog):
 
     def _done(self, text: str) -> None:
         self._over = True
-        self.message.setText(text)
-        self.bar.hide()
-        self.go.hide()
-        self.name.setEnabled(False)
-        self.cancel.setText("Close")
-        self.cancel.setFocus()
+        self.foot.end(text)
 
     def _undo(self) -> None:
         self.undo_button.setEnabled(False)
@@ -239,20 +204,14 @@ class StepsDialog(Dialog):
 
     def _undo_later(self) -> Callable[[], None]:
         """Return what opens the undo; it works after this dialog is gone, too."""
-        window, profile, doer = self.window_below(), self._profile, self._doer
-        stepping = Stepping(self.plan, profile, doer)
+        window, profile, runner, action = self.window_below(), self._profile, self._runner, self.plan.id
 
         async def ask() -> None:
             try:
-                plan = await stepping.undo()
+                plan = await plan_undo(action)
             except UserError as error:
                 UndoOffer(str(error), None, window)
             else:
-                StepsDialog(plan, profile, doer, window, stay=False).open()
+                StepsDialog(plan, profile, window, runner=runner, stay=False).open()
 
-        def begin() -> None:
-            tasks = BackgroundTasks()
-            tasks.start(ask(), "undo")
-            tasks.when_ended(stepping.deleteLater)
-
-        return begin
+        return lambda: BackgroundTasks().start(ask(), "undo")

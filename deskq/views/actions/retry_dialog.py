@@ -13,10 +13,7 @@ from PySide6.QtWidgets import (
     QCheckBox,
     QComboBox,
     QFormLayout,
-    QHBoxLayout,
     QLineEdit,
-    QProgressBar,
-    QPushButton,
     QSpinBox,
     QVBoxLayout,
     QWidget,
@@ -35,14 +32,14 @@ from deskq.actions.messages.retry_candidates import (
     to_send,
 )
 from deskq.actions.plan import tasks_counted
-from deskq.actions.safety import Confirmation, guard_at
+from deskq.actions.safety import guard_at
 from deskq.errors import UserError
 from deskq.models.table.columns import Column
 from deskq.models.table.model import TableModel
 from deskq.models.tasks.columns import state_text
 from deskq.services.consumer_search import ConsumerSearch
-from deskq.services.retry import Retrying
-from deskq.views.actions.guard_row import GuardRow
+from deskq.services.retry import RetryService
+from deskq.views.actions.plan_foot import PlanFoot, result_text, tint
 from deskq.views.widgets import theme
 from deskq.views.widgets.dialog import Dialog
 from deskq.views.widgets.empty_pane import plain_label
@@ -77,19 +74,18 @@ class RetryDialog(Dialog):
     """Retries tasks of one session on a queue of one; ``queue`` "" means where each came from."""
 
     def __init__(
-        self, retrying: Retrying, tasks: Sequence[str | int], queue: str, parent: QWidget | None = None
+        self, service: RetryService, tasks: Sequence[str | int], queue: str, parent: QWidget | None = None
     ) -> None:
         super().__init__(parent)
         self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         self.setWindowTitle("Retry tasks")
         self.resize(940, 520)
-        self._retrying = retrying
-        retrying.setParent(self)
+        self._service = service
         self._tasks = list(tasks)
-        self._profile = retrying.target.profile
+        self._profile = service.target.profile
         self._candidates: list[Candidate] = []
         self._read_yet = False
-        self._consumers = ConsumerSearch(retrying, self)
+        self._consumers = ConsumerSearch(service.target, self)
         self.heading = plain_label()
         self.heading.setFont(theme.heading_font())
         self.summary = plain_label("Loading tasks…", muted=True)
@@ -118,19 +114,13 @@ class RetryDialog(Dialog):
         for field in (self.args, self.kwargs):
             field.setFont(theme.mono_font())
         self.losses = plain_label(wrap=True, muted=True)
-        self.message = plain_label(wrap=True)
-        self.guard = GuardRow()
-        self.name = self.guard.name
-        self.bar = QProgressBar()
-        self.bar.setTextVisible(False)
-        self.bar.hide()
-        self.cancel = QPushButton("Cancel")
-        self.go = QPushButton("Retry")
-        self.go.setEnabled(False)
+        self.foot = PlanFoot("Retry", "messages", beside=[self.canary, self.keep_root, self.again])
+        self.message, self.guard, self.name = self.foot.message, self.foot.guard, self.foot.guard.name
+        self.bar, self.cancel, self.go = self.foot.bar, self.foot.cancel, self.foot.go
         self._lay_out()
         self._connect()
-        self.guard.ask(partial(guard_at, self._profile))
-        retrying.source.spawn(self._read(queue), "retry", self)
+        self.foot.act_at(self._profile, partial(guard_at, self._profile), service.target.spawn)
+        service.source.spawn(self._read(queue), "retry", self)
 
     def _lay_out(self) -> None:
         form = QFormLayout()
@@ -138,14 +128,6 @@ class RetryDialog(Dialog):
         form.addRow("&Rate", self.rate)
         form.addRow("&args", self.args)
         form.addRow("&kwargs", self.kwargs)
-        bottom = QHBoxLayout()
-        bottom.addWidget(self.canary)
-        bottom.addWidget(self.keep_root)
-        bottom.addWidget(self.again)
-        bottom.addWidget(self.bar, 1)
-        bottom.addStretch(0)
-        bottom.addWidget(self.cancel)
-        bottom.addWidget(self.go)
         layout = QVBoxLayout(self)
         layout.setSpacing(theme.GAP)
         for widget in (self.heading, self.summary):
@@ -153,12 +135,10 @@ class RetryDialog(Dialog):
         layout.addWidget(self.table, 1)
         layout.addWidget(self.losses)
         layout.addLayout(form)
-        layout.addWidget(self.guard)
-        layout.addWidget(self.message)
-        layout.addLayout(bottom)
+        layout.addWidget(self.foot)
 
     def _connect(self) -> None:
-        self.cancel.clicked.connect(self._leave)
+        self.cancel.clicked.connect(self.reject)
         self.go.clicked.connect(self._begin)
         self.guard.changed.connect(self._write)
         self.queue.editTextChanged.connect(self._retarget)
@@ -167,9 +147,9 @@ class RetryDialog(Dialog):
             field.textEdited.connect(self._edit)
         self.again.toggled.connect(self._write)
         self._consumers.changed.connect(self._write)
-        self._retrying.progress.connect(self._follow)
-        self._retrying.ended.connect(self._end)
-        self._retrying.failed.connect(self._failed)
+        self.foot.progress.connect(self._follow)
+        self.foot.ended.connect(self._end)
+        self.foot.failed.connect(self.foot.end)
 
     @property
     def sendable(self) -> list[Candidate]:
@@ -178,12 +158,13 @@ class RetryDialog(Dialog):
 
     def reject(self) -> None:
         """Esc: stops what runs, else closes."""
-        self._leave()
+        if not self.foot.stop():
+            super().reject()
 
     async def _read(self, queue: str) -> None:
         try:
-            self._candidates = await self._retrying.candidates(self._tasks, queue)
-            facets = await self._retrying.target.ask(lambda reader: reader.facets(), slot="retry queues")
+            self._candidates = await self._service.candidates(self._tasks, queue)
+            facets = await self._service.target.ask(lambda reader: reader.facets(), slot="retry queues")
             await self._consumers.ask({one.route or one.queue for one in self._candidates if one.target})
         except UserError as error:
             self.message.setText(str(error))
@@ -213,7 +194,7 @@ class RetryDialog(Dialog):
         changeable = one is not None and one.grade in (Grade.REBUILT, Grade.MANUAL)
         for field, text in ((self.args, args), (self.kwargs, kwargs)):
             field.setText(text)
-            field.setEnabled(changeable and not self._retrying.running)
+            field.setEnabled(changeable and not self.foot.running)
             field.setToolTip("" if changeable else "These arguments are certain and are sent unchanged.")
 
     def _edit(self) -> None:
@@ -243,23 +224,21 @@ class RetryDialog(Dialog):
         none = "Every task was retried before" if before else "No task can be retried"
         title = f"Retry {what} on {where}" if sendable else none if self._read_yet else "Retry tasks"
         self.heading.setText(f"{title} at {formats.plain(self._profile.name)} ({environment.short})")
-        palette = self.heading.palette()
-        palette.setColor(self.heading.foregroundRole(), theme.environment_colour(environment))
-        self.heading.setPalette(palette)
+        tint(self.heading, environment)
         left_out = sum(not one.sendable for one in self._candidates)
         parts = [grades(self._candidates)] if self._candidates else []
         if left_out:
             parts.append(f"{left_out:,} left out: arguments or queue unknown")
         if before and not self.again.isChecked():
             parts.append(f"{before:,} left out: retried before")
-        self.again.setVisible(bool(before) and not self._retrying.running)
+        self.again.setVisible(bool(before) and not self.foot.running)
         gone = len(self._tasks) - len(self._candidates)
         if self._candidates and gone:
             parts.append(f"{gone:,} no longer in the history")
         if parts:
             self.summary.setText("   ".join(parts))
         rooted = any(one.row.root_id not in ("", one.row.uuid) for one in sendable)
-        self.keep_root.setVisible(rooted and not self._retrying.running)
+        self.keep_root.setVisible(rooted and not self.foot.running)
         losses = Counter(loss for one in sendable for loss in one.losses)
         losses.update(words for one in sendable if (words := self._consumers.of(one.route or one.queue)))
         lines = [f"{count:,} × {formats.plain(loss)}" for loss, count in losses.most_common(_SHOWN_LOSSES)]
@@ -268,7 +247,7 @@ class RetryDialog(Dialog):
         self.go.setText(f"Retry {tasks}" if sendable else "Retry")
         asked = self._consumers.want({one.route or one.queue for one in sendable})
         ready = bool(sendable) and self.guard.allows and asked
-        self.go.setEnabled(ready and not self._retrying.running)
+        self.go.setEnabled(ready and not self.foot.running)
         if self.guard.problem:
             self.message.setText(formats.plain(self.guard.problem))
 
@@ -280,7 +259,7 @@ class RetryDialog(Dialog):
                 now=time.time(),
                 rate=float(self.rate.value()),
                 canary=self.canary.isChecked() and len(self.sendable) > 1,
-                crosses=self._retrying.crosses,
+                crosses=self._service.crosses,
                 keep_root=self.keep_root.isChecked() and not self.keep_root.isHidden(),
             )
         except UserError as error:
@@ -289,38 +268,12 @@ class RetryDialog(Dialog):
         self.canary.hide()
         self.keep_root.hide()
         self.again.hide()
-        self.bar.setRange(0, len(plan.items))
-        self.bar.show()
-        self.go.setEnabled(False)
-        self.cancel.setText("Stop")
-        for widget in (self.queue, self.rate, self.args, self.kwargs, self.name):
+        for widget in (self.queue, self.rate, self.args, self.kwargs):
             widget.setEnabled(False)
-        self._retrying.begin(plan, Confirmation(plan.id, self.name.text()))
+        self.foot.begin(plan)
 
     def _follow(self, progress: Progress) -> None:
-        self.bar.setValue(progress.done + progress.failed + progress.unknown)
         self.message.setText(f"{progress.phase}: {progress.done:,} of {progress.total:,}")
 
     def _end(self, result: Progress) -> None:
-        parts = [f"{formats.count(result.done, 'task')} sent"]
-        for number, word in ((result.failed, "failed"), (result.unknown, "unknown"), (result.held_back, "not sent")):
-            if number:
-                parts.append(f"{number:,} {word}")
-        self._done(f"{', '.join(parts)}. {formats.plain(result.words)}".strip())
-
-    def _failed(self, problem: str) -> None:
-        self._done(problem)
-
-    def _done(self, text: str) -> None:
-        self.message.setText(text)
-        self.bar.hide()
-        self.go.hide()
-        self.cancel.setText("Close")
-        self.cancel.setFocus()
-
-    def _leave(self) -> None:
-        if self._retrying.running:
-            self._retrying.stop()
-            self.message.setText("Stopping after the messages in progress…")
-        else:
-            super().reject()
+        self.foot.end(result_text(result, f"{formats.count(result.done, 'task')} sent", "not sent"))

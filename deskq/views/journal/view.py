@@ -124,22 +124,20 @@ class JournalView(MasterDetailPage[ActionRow]):
         self.feed.stop()
 
     async def _undo(self, action: ActionRow) -> None:
-        from deskq.actions.steps import undo_plan
-        from deskq.actions.undo import doer_of
+        from deskq.actions.undo import undo_plan
         from deskq.views.actions.plan_dialog import StepsDialog
 
         session = self._sessions.get(action.profile)
         if session is None:
             self._say(f"Connect “{action.profile}” to undo this.")
             return
-        profile = session.profile
         try:
             plan = await ask_journal(lambda journal: undo_plan(journal, action.id), None)
         except UserError as error:
             self._say(str(error))
             return
         if plan is not None:
-            StepsDialog(plan, profile, lambda: doer_of(plan, profile), self.window()).open()
+            StepsDialog(plan, session.profile, self.window()).open()
 
     async def _resolve(self, session: ProfileSession) -> None:
         from deskq.actions.resolving import resolve_unknown

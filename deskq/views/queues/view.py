@@ -14,6 +14,7 @@ from deskq.errors import UserError
 from deskq.history.reading.filter_language import filter_text
 from deskq.history.rows import QueueRow
 from deskq.models.table.model import TableModel
+from deskq.services.effects import Effects, effects_feed
 from deskq.services.journal import ask_journal
 from deskq.services.session import ProfileSession
 from deskq.views.queues.columns import never_filled, queue_columns
@@ -64,6 +65,7 @@ class QueuesView(MasterDetailPage[QueueRow]):
         self.table.menu = self._menu
         self.drop = TaskDrop(self.table, self._place_of)
         session.status_changed.connect(self.update_empty)
+        effects_feed().touched.connect(self._touched)
         self.update_empty()
 
     def commands(self) -> dict[CommandKey, Callable[[], object]]:
@@ -90,6 +92,11 @@ class QueuesView(MasterDetailPage[QueueRow]):
         """Read the queues anew."""
         self._session.spawn(self._read(), "queues", owner=self)
         self._read_detail()
+
+    def _touched(self, effects: Effects) -> None:
+        """A plan of this window has ended, which may have paused a queue."""
+        if effects.queues and effects.profile == self._session.profile.name and self.isVisible():
+            self.refresh()
 
     def open(self, request: Request) -> None:
         """See Page."""

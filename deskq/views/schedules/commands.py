@@ -30,7 +30,6 @@ class ScheduleActs(QObject):
         self._session = schedules.session
         self._widget = widget
         self.edits = ScheduleEdits(self._session.profile, widget)
-        self.edits.done.connect(schedules.refresh)
 
     def new(self, state: StoreState | None) -> None:
         """Open the editor on nothing; says so where no store can be written."""

@@ -7,18 +7,17 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
-from PySide6.QtCore import QObject, Signal
+from PySide6.QtCore import QObject
 from PySide6.QtWidgets import QWidget
 
 from deskq.actions.executor import Progress
-from deskq.actions.journal.journal import Journal
-from deskq.actions.plan import StepPlan
-from deskq.actions.schedule_edit import ScheduleDoer, plan_changes, store_of
-from deskq.actions.steps import undo_plan
+from deskq.actions.plan import Plan, Step
+from deskq.actions.schedule_edit import plan_changes
 from deskq.errors import UserError
 from deskq.profiles import Profile
 from deskq.schedules.diff import Change
 from deskq.services.background.background_tasks import BackgroundTasks
+from deskq.services.plan_runner import plan_undo
 from deskq.views.actions.plan_dialog import StepsDialog
 from deskq.views.widgets.toast import UndoOffer
 
@@ -30,13 +29,11 @@ _AT_ONCE: Final = 200
 
 
 class ScheduleEdits(QObject):
-    """Edits of one profile's stores. ``done``: something was written, or may have been.
+    """Edits of one profile's stores.
 
     Undo and redo are not a QUndoStack: taking back is asked too, and may be refused or fail, and then the edit stays
     the last one. The journal knows what takes each back.
     """
-
-    done = Signal()
 
     def __init__(self, profile: Profile, parent: QWidget) -> None:
         super().__init__(parent)
@@ -62,8 +59,8 @@ class ScheduleEdits(QObject):
         """
         plan = partial(plan_changes, store, self._profile, changes, change_shared=change_shared)
 
-        def preview(made: StepPlan) -> None:
-            then(self._open(made, store.url, note, partial(self._edited, made.id), above))
+        def preview(made: Plan[Step]) -> None:
+            then(self._open(made, note, partial(self._edited, made.id), above))
 
         if len(changes) > _AT_ONCE:
             self._tasks.start(self._plan(plan, preview), "plan of schedules")
@@ -94,13 +91,11 @@ class ScheduleEdits(QObject):
         UndoOffer(text, None, self._widget.window())
 
     def _open(
-        self, plan: StepPlan, url: str, note: str, ended: Callable[[], None], above: QWidget | None = None
+        self, plan: Plan[Step], note: str, ended: Callable[[], None], above: QWidget | None = None
     ) -> StepsDialog:
-        profile = self._profile
         dialog = StepsDialog(
             plan,
-            profile,
-            lambda: ScheduleDoer(store_of(url, profile)),
+            self._profile,
             above or self._widget.window(),
             button="Undo" if plan.undoes else plan.title.split(" ", 1)[0],
             note=note,
@@ -113,7 +108,6 @@ class ScheduleEdits(QObject):
     def _ended(self, progress: Progress, ended: Callable[[], None]) -> None:
         if progress.done:
             ended()
-        self.done.emit()
 
     def _edited(self, action: str) -> None:
         self._edits.append(action)
@@ -130,7 +124,7 @@ class ScheduleEdits(QObject):
     def _take_back(self, action: str, ended: Callable[[str], None]) -> None:
         self._tasks.start(self._ask_back(action, ended), "undo")
 
-    async def _plan(self, plan: Callable[[], StepPlan], preview: Callable[[StepPlan], None]) -> None:
+    async def _plan(self, plan: Callable[[], Plan[Step]], preview: Callable[[Plan[Step]], None]) -> None:
         try:
             made = await asyncio.to_thread(plan)
         except UserError as error:
@@ -139,20 +133,12 @@ class ScheduleEdits(QObject):
             preview(made)
 
     async def _ask_back(self, action: str, ended: Callable[[str], None]) -> None:
-        def read() -> StepPlan:
-            journal = Journal()
-            try:
-                return undo_plan(journal, action)
-            finally:
-                journal.close()
-
         try:
-            plan = await asyncio.get_running_loop().run_in_executor(None, read)
+            plan = await plan_undo(action)
         except UserError as error:  # it was taken back in another way, or nothing of it can be
             for trail in (self._edits, self._undone):
                 if action in trail:
                     trail.remove(action)
             self.say(str(error))
             return
-        url = str(plan.items[0].detail.get("store", ""))
-        self._open(plan, url, "", partial(ended, plan.id))
+        self._open(plan, "", partial(ended, plan.id))

@@ -122,10 +122,10 @@ class Acting:
 
     def retry(self, source: str, tasks: list[str | int], profile: str, queue: str) -> RetryDialog:
         """Open the preview of a retry; queue "" means where each task came from."""
-        from deskq.services.retry import Retrying
+        from deskq.services.retry import RetryService
         from deskq.views.actions.retry_dialog import RetryDialog
 
-        dialog = RetryDialog(Retrying(self._sessions[source], self._sessions[profile]), tasks, queue, self._window)
+        dialog = RetryDialog(RetryService(self._sessions[source], self._sessions[profile]), tasks, queue, self._window)
         dialog.open()
         return dialog
 

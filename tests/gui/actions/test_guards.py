@@ -133,7 +133,7 @@ def test_a_store_that_another_profile_guards_is_asked_about(redis_url: str, run:
         window.show()
         with closing(open_store(redis_url)) as store:
             plan = disabling(store, profile, [added(store, entry("a"))])
-        dialog = StepsDialog(plan, profile, lambda: pytest.fail("begun"), window)
+        dialog = StepsDialog(plan, profile, window, runner=lambda: pytest.fail("begun"))
         dialog.open()
         await until(dialog.name.isVisible)
         assert not dialog.go.isEnabled()

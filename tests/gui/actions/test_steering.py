@@ -11,7 +11,7 @@ import pytest
 from PySide6.QtWidgets import QApplication, QInputDialog, QWidget
 
 from deskq.actions.journal.journal import Journal
-from deskq.actions.plan import Outcome, Step, StepPlan, Verb
+from deskq.actions.plan import Outcome, Plan, Step, Verb
 from deskq.actions.workers.verbs import VERBS
 from deskq.app import App
 from deskq.brokers.remote_control import RemoteControl
@@ -216,7 +216,7 @@ def test_the_journal_filters_exports_and_says_what_is_unknown(
     with closing(Journal()) as journal:
         for title, outcome in (("Tell <b>one</b>", Outcome.DONE), ("=cmd()", Outcome.UNKNOWN)):
             step = Step(target="w1@host", command=title, detail={}, undo={"method": "ping", "command": "back"})
-            plan = StepPlan(
+            plan = Plan(
                 verb=Verb.CONTROL, profile="shop", environment="development", title=title, items=(step,), undoes=""
             )
             journal.begin(plan, profile)
@@ -265,7 +265,7 @@ def test_what_a_retry_became_is_told_and_linked(recorded: Recorded, run: Run, qa
     with closing(Journal()) as journal:
         for verb, target, source in ((Verb.RETRY, new, old), (Verb.REVOKE, waiting, waiting)):
             step = Step(target="celery", command="c", detail={}, source=source, id=target)
-            plan = StepPlan(verb=verb, profile="shop", environment="development", title="t", items=(step,))
+            plan = Plan(verb=verb, profile="shop", environment="development", title="t", items=(step,))
             journal.begin(plan, recorded.profile)
             journal.mark(plan.id, [(0, Outcome.DONE, "")])
             journal.end(plan.id)

@@ -14,8 +14,8 @@ from PySide6.QtWidgets import QWidget
 
 from deskq.actions.executor import Progress
 from deskq.actions.journal.journal import Journal
-from deskq.actions.plan import Outcome, StepPlan
-from deskq.actions.schedule_edit import ScheduleDoer, plan_changes, store_of
+from deskq.actions.plan import Outcome, Plan, Step
+from deskq.actions.schedule_edit import ScheduleRunner, plan_changes, store_of
 from deskq.profiles import Environment, Profile, Safety
 from deskq.schedules.diff import Change
 from deskq.schedules.model import Entry, ScheduleStore
@@ -36,7 +36,7 @@ def shop(url: str, safety: Safety = Safety.ASK) -> Profile:
     return Profile.from_url(url, name="shop", environment=Environment.PRODUCTION, safety=safety)
 
 
-def disabling(store: ScheduleStore, profile: Profile, entries: list[Entry]) -> StepPlan:
+def disabling(store: ScheduleStore, profile: Profile, entries: list[Entry]) -> Plan[Step]:
     return plan_changes(store, profile, [Change(each, replace(each, enabled=False)) for each in entries])
 
 
@@ -55,8 +55,8 @@ class Opened:
         self.dialog = StepsDialog(
             plan,
             profile,
-            lambda: ScheduleDoer(store_of(store.url, profile)),
             self.window,
+            runner=lambda: ScheduleRunner(store_of(store.url, profile)),
             note="<b>beat</b> sees it at its next look",
             stay=stay,
         )
@@ -101,7 +101,7 @@ def test_it_asks_does_and_takes_back(redis_url: str, store: ScheduleStore, run: 
         undo.go.click()
         await until(lambda: enabled(store) == {"a": True, "b": True})
         await until(lambda: one.window.findChildren(UndoOffer))
-        await until(lambda: not undo.stepping.running)
+        await until(lambda: not undo.foot.running)
         one.window.deleteLater()
 
     run(scenario())
@@ -124,7 +124,7 @@ def test_who_closes_it_is_offered_the_undo_for_a_while(redis_url: str, store: Sc
         await until(undo.go.isEnabled)
         undo.go.click()
         await until(lambda: enabled(store) == {"a": True, "b": True})
-        await until(lambda: not undo.stepping.running)
+        await until(lambda: not undo.foot.running)
         one.window.deleteLater()
 
     run(scenario())
@@ -173,7 +173,7 @@ def test_the_level_decides_what_is_asked(redis_url: str, store: ScheduleStore, r
         await until(lambda: not free.window.findChildren(StepsDialog))  # it went by itself
         offer.button.click()  # that asks nobody either
         await until(lambda: enabled(store) == {"a": True})
-        await until(lambda: all(not each.stepping.running for each in free.window.findChildren(StepsDialog)))
+        await until(lambda: all(not each.foot.running for each in free.window.findChildren(StepsDialog)))
         for each in (named, watched, free):
             each.window.deleteLater()
 
@@ -192,7 +192,7 @@ def test_a_store_that_cannot_be_opened_says_so(redis_url: str, store: ScheduleSt
     async def scenario() -> None:
         dead = partial(open_store, "redis://127.0.0.1:1/0")
         window = QWidget()
-        dialog = StepsDialog(plan, profile, lambda: ScheduleDoer(dead()), window)
+        dialog = StepsDialog(plan, profile, window, runner=lambda: ScheduleRunner(dead()))
         dialog.open()
         await until(dialog.go.isEnabled)
         dialog.go.click()

@@ -15,7 +15,7 @@ import redis
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QApplication
 
-from deskq.actions.plan import StepPlan
+from deskq.actions.plan import Plan, Step
 from deskq.actions.schedule_edit import plan_changes
 from deskq.history.writing.writer import History
 from deskq.profiles import Profile
@@ -164,7 +164,7 @@ def test_many_changes_are_planned_off_the_gui_thread(
 ) -> None:
     threads: list[str] = []
 
-    def planned(*args: Any, **more: Any) -> StepPlan:
+    def planned(*args: Any, **more: Any) -> Plan[Step]:
         threads.append(threading.current_thread().name)
         return plan_changes(*args, **more)
 

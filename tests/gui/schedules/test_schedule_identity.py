@@ -17,7 +17,7 @@ from PySide6.QtCore import QCoreApplication, QEvent
 from PySide6.QtWidgets import QApplication, QCheckBox, QComboBox, QDateTimeEdit, QDoubleSpinBox, QLineEdit, QSpinBox
 
 from deskq.actions.plan import Outcome
-from deskq.actions.schedule_edit import ScheduleDoer, plan_changes
+from deskq.actions.schedule_edit import ScheduleRunner, plan_changes
 from deskq.profiles import Profile, Safety
 from deskq.schedules.diff import Change
 from deskq.schedules.model import Clocked, Crontab, Entry, Interval, RRule, Schedule, ScheduleStore, Solar
@@ -223,7 +223,7 @@ def saved(store: ScheduleStore, dialog: ScheduleDialog) -> Entry:
     assert dialog.save.isEnabled(), dialog.problem.text()
     dialog.save.click()
     (step,) = plan_changes(store, FREE, [Change(dialog.old, wanted[0])]).items
-    (ending,) = ScheduleDoer(store).do([replace(step, detail=json.loads(json.dumps(step.detail)))])
+    (ending,) = ScheduleRunner(store).run_steps([replace(step, detail=json.loads(json.dumps(step.detail)))])
     assert ending.outcome is Outcome.DONE, ending.words
     return names(store)[wanted[0].name]
 

@@ -18,7 +18,7 @@ from PySide6.QtWidgets import QApplication, QMenu
 
 from deskq.actions.journal.journal import Journal, journal_path
 from deskq.actions.journal.stamp import journal_stamp
-from deskq.actions.plan import Outcome, Step, StepPlan, Verb
+from deskq.actions.plan import Outcome, Plan, Step, Verb
 from deskq.history.rows import TaskRow
 from deskq.models.tasks.table import TasksModel
 from deskq.profiles import Profile
@@ -49,9 +49,9 @@ class Counted:
         monkeypatch.setattr(Journal, "__init__", init)
 
 
-def plan_of(verb: Verb, source: str, new: str) -> StepPlan:
+def plan_of(verb: Verb, source: str, new: str) -> Plan[Step]:
     step = Step(target="celery", command="c", detail={}, source=source, id=new)
-    return StepPlan(verb=verb, profile="shop", environment="development", title="t", items=(step,))
+    return Plan(verb=verb, profile="shop", environment="development", title="t", items=(step,))
 
 
 def wrote(recorded: Recorded, verb: Verb, source: str, new: str, *outcomes: Outcome) -> None:

@@ -11,11 +11,11 @@ import apsw
 import pytest
 import redis
 
-from deskq.actions.executor import Carrier
 from deskq.actions.journal.journal import Journal
 from deskq.actions.messages.call import Call, plan_send
 from deskq.actions.plan import Outcome
 from deskq.actions.resolving import resolve_unknown
+from deskq.actions.runners import executor_for
 from deskq.actions.safety import Confirmation
 from deskq.cli import main
 from deskq.errors import UserError
@@ -32,7 +32,7 @@ def test_what_was_sent_is_told_though_it_cannot_be_noted(redis_url: str) -> None
     with closing(Journal()) as journal:
         other = apsw.Connection(str(journal.path))
         other.execute(FULL.format("done"))
-        result = Carrier(plan, profile, journal).run(Confirmation(plan.id))
+        result = executor_for(plan, profile, journal).run(Confirmation(plan.id))
         assert (result.done, result.held_back, result.phase) == (3, 0, "stopped")
         assert "disk is full" in result.words
         assert [item.outcome for item in journal.items(plan.id)] == ["unknown"] * 3
@@ -50,7 +50,7 @@ def test_nothing_leaves_that_cannot_be_noted_before(redis_url: str) -> None:
         other = apsw.Connection(str(journal.path))
         other.execute(FULL.format("sending"))
         other.close()
-        result = Carrier(plan, profile, journal).run(Confirmation(plan.id))
+        result = executor_for(plan, profile, journal).run(Confirmation(plan.id))
         assert (result.done, result.held_back, result.phase) == (0, 3, "stopped")
     with redis.Redis.from_url(redis_url) as client:
         assert client.llen("celery") == 0

@@ -1,4 +1,4 @@
-"""There is one way in which anything is changed: only two carriers touch what changes, and both ask the guard first."""
+"""There is one way in which anything is changed: one executor touches what changes, and asks the guard first."""
 
 from __future__ import annotations
 
@@ -9,18 +9,19 @@ from pathlib import Path
 import pytest
 
 import deskq
-from deskq.actions.executor import Carrier
+from deskq.actions.executor import PlanExecutor, StepResult, StepRunner
 from deskq.actions.journal.journal import Journal
-from deskq.actions.plan import Plan, Step, StepPlan, Verb
+from deskq.actions.plan import Item, Plan, Step, Verb
+from deskq.actions.runners import executor_for
 from deskq.actions.safety import Confirmation, Forbidden
-from deskq.actions.steps import Ending, StepCarrier
 from deskq.profiles import PasswordStore, Profile, ProfileFile, Safety, SavedProfiles
 
 PACKAGE = Path(deskq.__file__).parent
-DOERS = {"ControlDoer", "AbortDoer", "ScheduleDoer", "doer_of"}
-CARRIES = {"StepCarrier", "StepsDialog", "Stepping", "carry_steps"}
+RUNNERS = {"ControlRunner", "AbortRunner", "ScheduleRunner", "PublishRunner", "runner_for"}
+CARRIES = {"PlanExecutor", "executor_for", "StepsDialog", "carry_out"}
 USERS = {
-    "open_publisher": {"actions/executor.py", "actions/resolving.py"},  # .publish sends tasks, .resolve looks for them
+    # .publish sends tasks, .resolve looks for them
+    "open_publisher": {"actions/messages/publish_runner.py", "actions/resolving.py"},
     "open_marker": {"actions/workers/abort.py"},  # .mark overwrites results
 }
 """What changes something, and the modules that may use it."""
@@ -37,7 +38,7 @@ TREES = {path: ast.parse(path.read_text()) for path in PACKAGE.rglob("*.py")}
 
 
 @pytest.mark.parametrize(("name", "modules"), USERS.items())
-def test_only_carriers_use_what_changes_something(name: str, modules: set[str]) -> None:
+def test_only_runners_use_what_changes_something(name: str, modules: set[str]) -> None:
     imported = {
         path.relative_to(PACKAGE).as_posix()
         for path, tree in TREES.items()
@@ -50,15 +51,15 @@ def test_only_carriers_use_what_changes_something(name: str, modules: set[str]) 
 def test_one_module_of_them_has_tasks_published() -> None:
     """Others that publish are the clients of brokers themselves."""
     publishing = {path.relative_to(PACKAGE) for path, tree in TREES.items() if "publish" in {n for n, _ in calls(tree)}}
-    assert {path.name for path in publishing if path.parts[0] not in ("brokers", "demo")} == {"executor.py"}
+    assert {path.name for path in publishing if path.parts[0] not in ("brokers", "demo")} == {"publish_runner.py"}
 
 
-def test_steps_are_done_by_carriers_alone() -> None:
-    """Whoever makes a doer hands it to what carries a plan out; nobody else has it do anything."""
-    doing = {path.name for path, tree in TREES.items() if "do" in {name for name, _ in calls(tree)}}
-    assert doing == {"steps.py"}
+def test_steps_are_run_by_the_executor_alone() -> None:
+    """Whoever makes a runner hands it to what carries a plan out; nobody else has it run anything."""
+    doing = {path.name for path, tree in TREES.items() if "run_steps" in {name for name, _ in calls(tree)}}
+    assert doing == {"executor.py"}
     for path, tree in TREES.items():
-        made = [node for name, node in calls(tree) if name in DOERS]
+        made = [node for name, node in calls(tree) if name in RUNNERS]
         handed = {
             id(inner)
             for name, node in calls(tree)
@@ -70,7 +71,7 @@ def test_steps_are_done_by_carriers_alone() -> None:
             assert [node.lineno for node in made if id(node) not in handed] == [], path
 
 
-def test_both_carriers_ask_the_guard(deskq_home: Path) -> None:
+def test_the_executor_asks_the_guard(deskq_home: Path) -> None:
     """Whatever level the profile that is acted on has, or a confirmation says."""
     SavedProfiles(ProfileFile(), PasswordStore()).put(
         Profile.from_url("redis://127.0.0.1:1/0", name="prod", safety=Safety.READ_ONLY)
@@ -79,28 +80,26 @@ def test_both_carriers_ask_the_guard(deskq_home: Path) -> None:
     step = Step(target="x", command="x", detail={"store": "redbeat:redis://127.1:1/00"})
     journal = Journal()
     try:
-        plan = Plan(verb=Verb.SEND, profile="prod2", environment="development", items=())
+        plan: Plan[Item] = Plan(verb=Verb.SEND, profile="prod2", environment="development", title="t", items=())
         with pytest.raises(Forbidden, match="“prod” is read-only, and this is its broker"):
-            Carrier(plan, free, journal).run(Confirmation(plan.id, "prod"))
+            executor_for(plan, free, journal).run(Confirmation(plan.id, "prod"))
         elsewhere = Profile.from_url("amqp://127.0.0.1:1", name="prod2", safety=Safety.FREE)
         for verb, profile in ((Verb.CONTROL, free), (Verb.SCHEDULE, elsewhere)):
-            steps = StepPlan(verb=verb, profile="prod2", environment="development", title="t", items=(step,))
+            steps = Plan(verb=verb, profile="prod2", environment="development", title="t", items=(step,))
             with pytest.raises(Forbidden, match="“prod” is read-only, and this is its broker"):
-                StepCarrier(steps, profile, journal, _Untouched()).run(Confirmation(steps.id, "prod"))
+                PlanExecutor(steps, profile, journal, _Untouched()).run(Confirmation(steps.id, "prod"))
         assert journal.actions() == []
     finally:
         journal.close()
 
 
-class _Untouched:
-    """A doer that must not be asked to do anything."""
-
-    together = 1
+class _Untouched(StepRunner[Step]):
+    """A runner that must not be asked to do anything."""
 
     def check(self) -> None:
         raise AssertionError("the guard comes first")
 
-    def do(self, steps: Sequence[Step]) -> Sequence[Ending]:
+    def run_steps(self, steps: Sequence[Step]) -> Sequence[StepResult]:
         raise AssertionError("the guard comes first")
 
     def close(self) -> None:

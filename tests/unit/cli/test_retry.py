@@ -8,12 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from deskq.actions.executor import Carrier
 from deskq.actions.journal.journal import Journal, journal_path
 from deskq.actions.messages.argument_sources import gather
 from deskq.actions.messages.earlier import refuse_overtaken
 from deskq.actions.messages.retry_candidates import plan_retry
-from deskq.actions.plan import Outcome, Plan
+from deskq.actions.plan import Item, Outcome, Plan
+from deskq.actions.runners import executor_for
 from deskq.actions.safety import Confirmation
 from deskq.actions.workers.revoke import plan_revoke
 from deskq.brokers.publishing import Answer, Parcel, sent_events
@@ -57,7 +57,7 @@ def test_names_do_nothing_to_a_terminal(history: Path, capsys: pytest.CaptureFix
     assert not set("\x1b\u202e\x07") & set(shown.out + shown.err)
 
 
-def plan_of(history: Path, profile: Profile) -> Plan:
+def plan_of(history: Path, profile: Profile) -> Plan[Item]:
     with closing(HistoryReader(history)) as reader:
         rows = [row for number in (1, 2) if (row := reader.task_row(uuid_of(number)))]
     return plan_retry(gather(profile, rows, queue="q"), profile, now=NOW)
@@ -67,10 +67,10 @@ def test_what_somebody_else_retried_since_it_was_shown_is_not_sent_again(history
     profile = Profile.from_url(redis_url, name="shop", history=str(history))
     first, second = plan_of(history, profile), plan_of(history, profile)
     with closing(Journal()) as journal:
-        assert Carrier(first, profile, journal).run(Confirmation(first.id)).done == 2
+        assert executor_for(first, profile, journal).run(Confirmation(first.id)).done == 2
     with closing(Journal()) as journal:
         with pytest.raises(UserError, match=f"2 of these tasks were retried since the preview .action {first.id}"):
-            Carrier(second, profile, journal).run(Confirmation(second.id))
+            executor_for(second, profile, journal).run(Confirmation(second.id))
         assert [action.id for action in journal.actions()] == [first.id]
     publisher = RedisPublisher(profile)
     assert publisher._redis().llen("q") == 2
@@ -78,7 +78,7 @@ def test_what_somebody_else_retried_since_it_was_shown_is_not_sent_again(history
     third = plan_of(history, profile)  # who looks anew is told, and may
     assert "it has already been retried" in third.items[0].losses
     with closing(Journal()) as journal:
-        assert Carrier(third, profile, journal).run(Confirmation(third.id)).done == 2
+        assert executor_for(third, profile, journal).run(Confirmation(third.id)).done == 2
 
 
 def test_what_was_retried_before_is_left_out(history: Path, redis_url: str, capsys: pytest.CaptureFixture[str]) -> None:
@@ -108,7 +108,7 @@ def test_a_retry_that_is_planned_or_was_never_sent(history: Path) -> None:
     running = plan_of(history, profile)
     with closing(Journal()) as journal:
         journal.begin(running, profile)
-        assert plan_of(history, profile).items[0].earlier == {running.items[0].new_id}  # it will be sent in a moment
+        assert plan_of(history, profile).items[0].earlier == {running.items[0].id}  # it will be sent in a moment
         journal.end(running.id)
     assert plan_of(history, profile).items[0].earlier == frozenset()
 

@@ -15,26 +15,25 @@ from PySide6.QtWidgets import (
     QHBoxLayout,
     QInputDialog,
     QMenu,
-    QProgressBar,
     QPushButton,
     QVBoxLayout,
     QWidget,
 )
 
 from deskq import formats
-from deskq.actions.executor import Progress
+from deskq.actions.executor import Phase, Progress
 from deskq.actions.messages.call import Call, message_of, plan_send
 from deskq.actions.messages.seen_arguments import SeenArguments
-from deskq.actions.plan import Plan
-from deskq.actions.safety import Confirmation, guard_at
+from deskq.actions.plan import Item, Plan
+from deskq.actions.safety import guard_at
 from deskq.brokers.routing import Route, sentence
 from deskq.errors import UserError
 from deskq.protocol.task_summary import FINAL_STATES
 from deskq.services.consumer_search import ConsumerSearch
 from deskq.services.route_search import RouteSearch
-from deskq.services.send import Sending
+from deskq.services.send import SendService
 from deskq.services.session import ProfileSession
-from deskq.views.actions.guard_row import GuardRow
+from deskq.views.actions.plan_foot import PlanFoot, result_text, tint
 from deskq.views.actions.send.fields import SendFields
 from deskq.views.actions.send.preview import SendPreview
 from deskq.views.widgets import theme
@@ -68,7 +67,7 @@ class SendDialog(Dialog):
     ) -> None:
         super().__init__(parent)
         self._sessions = {session.profile.name: session for session in sessions}
-        self._plan: Plan | None = None
+        self._plan: Plan[Item] | None = None
         self._sent: list[str] = []
         self._problem = ""
         self.setWindowTitle("Send a task")
@@ -78,8 +77,8 @@ class SendDialog(Dialog):
             self.profile.addItem(formats.plain(name), name)
         self.profile.setCurrentIndex(max(0, self.profile.findData(profile)))
         self.profile.setAccessibleName("Profile")
-        self.sending = Sending(self._session, self)
-        self.routes, self.consumers = RouteSearch(self.sending, self), ConsumerSearch(self.sending, self)
+        self.service = SendService(self._session)
+        self.routes, self.consumers = RouteSearch(self.service, self), ConsumerSearch(self._session, self)
         self._seen_of = ""
         self.heading = plain_label()
         self.heading.setFont(theme.heading_font())
@@ -88,12 +87,6 @@ class SendDialog(Dialog):
             self.fields.show_call(call or Call(task="", queue=queue))
         self.preview = SendPreview()
         self.texts = self.preview.texts
-        self.guard = GuardRow()
-        self.name = self.guard.name
-        self.message = plain_label(wrap=True)
-        self.bar = QProgressBar()
-        self.bar.setTextVisible(False)
-        self.bar.hide()
         self.saved = QPushButton("Saved calls")
         self.saved.setMenu(QMenu(self.saved))
         self.last = QPushButton("Last arguments")
@@ -101,14 +94,16 @@ class SendDialog(Dialog):
         self.copy = QPushButton("Copy")
         self.show_task = QPushButton("Show in Tasks")
         self.show_task.hide()
-        self.cancel, self.go = QPushButton("Cancel"), QPushButton("Send")
+        self.foot = PlanFoot("Send", "messages", more=[self.show_task])
+        self.message, self.guard, self.name = self.foot.message, self.foot.guard, self.foot.guard.name
+        self.bar, self.cancel, self.go = self.foot.bar, self.foot.cancel, self.foot.go
         self._seen_timer = QTimer(self, singleShot=True, interval=_TYPING_MS)
         self._seen_timer.timeout.connect(lambda: self._spawn("arguments", self._expect_arguments, self._seen_of))
         self._follow_timer = QTimer(self, interval=_FOLLOW_MS)
         self._follow_timer.timeout.connect(self._follow)
         self._lay_out()
         self._connect()
-        self.guard.ask(partial(guard_at, self._session.profile))
+        self._act()
         self._task_named()
         self._spawn("send", self._begin_with, like)
         self.fields.task.setFocus()  # what is typed first is its name
@@ -145,18 +140,11 @@ class SendDialog(Dialog):
         middle = QHBoxLayout()
         middle.addLayout(left, 1)
         middle.addLayout(right, 1)
-        bottom = QHBoxLayout()
-        bottom.addWidget(self.guard, 1)
-        bottom.addWidget(self.bar, 1)
-        bottom.addStretch(0)
-        for button in (self.show_task, self.cancel, self.go):
-            bottom.addWidget(button)
         layout = QVBoxLayout(self)
         layout.setSpacing(theme.GAP)
         layout.addWidget(self.heading)
         layout.addLayout(middle, 1)
-        layout.addWidget(self.message)
-        layout.addLayout(bottom)
+        layout.addWidget(self.foot)
 
     def _connect(self) -> None:
         self.fields.changed.connect(self._write)
@@ -168,21 +156,22 @@ class SendDialog(Dialog):
         self.last.clicked.connect(lambda: self._spawn("last arguments", self._fill_last))
         self.copy.clicked.connect(lambda: copy_text(self.preview.current_text))
         self.show_task.clicked.connect(lambda: self.open_task.emit(self.profile.currentData(), self._sent[0]))
+        self.foot.progress.connect(self._progressed)
+        self.foot.ended.connect(self._ended)
+        self.foot.failed.connect(self._failed)
         self._listen()
 
+    def _act(self) -> None:
+        """What is sent from now on is sent at the profile that is shown."""
+        self.foot.act_at(self._session.profile, partial(guard_at, self._session.profile), self._session.spawn)
+
     def _listen(self) -> None:
-        self.sending.progress.connect(self._progressed)
-        self.sending.ended.connect(self._ended)
-        self.sending.failed.connect(self._failed)
         self.routes.changed.connect(self._write)
         self.consumers.changed.connect(self._write)
 
     def reject(self) -> None:
         """Esc: stops what is being sent, else closes. What was sent goes on."""
-        if self.sending.running:
-            self.sending.stop()
-            self.message.setText("Stopping after the messages in progress…")
-        else:
+        if not self.foot.stop():
             super().reject()
 
     def done(self, result: int) -> None:
@@ -193,17 +182,17 @@ class SendDialog(Dialog):
 
     async def _begin_with(self, like: str) -> None:
         if like:
-            call, doubt = await self.sending.like(like)
+            call, doubt = await self.service.like(like)
             self.fields.show_call(call)
             if doubt:
                 self.fields.args.clear()
                 self.fields.kwargs.clear()
                 self.message.setText(doubt)
-        self._fill_saved(await self.sending.templates())
+        self._fill_saved(await self.service.templates())
         if not self.message.text():  # what it says already matters more
             self._write()
-        self.fields.offer(*await self.sending.names(), [])
-        self.fields.offer([], [], await self.sending.exchanges())
+        self.fields.offer(*await self.service.names(), [])
+        self.fields.offer([], [], await self.service.exchanges())
 
     def _task_named(self) -> None:
         """Another task has other arguments: what was seen of the one before is no help any more."""
@@ -215,13 +204,13 @@ class SendDialog(Dialog):
 
     async def _expect_arguments(self, task: str) -> None:
         with contextlib.suppress(UserError):  # no history: then there is no form
-            seen = await self.sending.seen(task)
+            seen = await self.service.seen(task)
             if task == self._seen_of:
                 self.fields.arguments.expect(seen)
 
     async def _fill_last(self) -> None:
         task = self.fields.task.currentText().strip()
-        found = await self.sending.last(task)
+        found = await self.service.last(task)
         if found is None:
             self.message.setText(f"deskq has not sent “{formats.plain(task)}” yet." if task else "Enter a task name.")
         else:
@@ -253,27 +242,25 @@ class SendDialog(Dialog):
         asked.open()
 
     async def _save(self, name: str, call: Call | None) -> None:
-        self._fill_saved(await self.sending.save(name, call))
+        self._fill_saved(await self.service.save(name, call))
 
     def _profile_chosen(self) -> None:
         self.routes.stop()
-        for old in (self.routes, self.consumers, self.sending):
+        for old in (self.routes, self.consumers):
             old.deleteLater()
-        self.sending = Sending(self._session, self)
-        self.routes, self.consumers = RouteSearch(self.sending, self), ConsumerSearch(self.sending, self)
+        self.service = SendService(self._session)
+        self.routes, self.consumers = RouteSearch(self.service, self), ConsumerSearch(self._session, self)
         self._listen()
         self._seen_of = ""
         self._task_named()
-        self.guard.ask(partial(guard_at, self._session.profile))
+        self._act()
         self._spawn("send", self._begin_with, "")
 
     def _write(self) -> None:
         """Show what would go out, or what is wrong; Send is there when it can be sent."""
         profile = self._session.profile
         environment = profile.environment
-        palette = self.heading.palette()
-        palette.setColor(self.heading.foregroundRole(), theme.environment_colour(environment))
-        self.heading.setPalette(palette)
+        tint(self.heading, environment)
         try:
             call = self.fields.call()
             route = self._route_of(call)
@@ -310,7 +297,7 @@ class SendDialog(Dialog):
             self.message.setText(formats.plain(problem or doubt))
         self._problem = problem
         ready = self._plan is not None and not problem and self.guard.allows
-        self.go.setEnabled(ready and not self.sending.running)
+        self.go.setEnabled(ready and not self.foot.running)
 
     def _send(self) -> None:
         """The plan that is shown is made anew, so that a countdown begins now."""
@@ -320,33 +307,24 @@ class SendDialog(Dialog):
         self.go.setEnabled(False)
         self._spawn("send", self._send_if_new, self._plan, self.fields.id.text().strip())
 
-    async def _send_if_new(self, plan: Plan, own_id: str) -> None:
-        if own_id and await self.sending.known(own_id):
+    async def _send_if_new(self, plan: Plan[Item], own_id: str) -> None:
+        if own_id and await self.service.known(own_id):
             raise UserError(f"Task {own_id} is already in the history. Enter another id, or clear the field.")
         route = plan.items[0].route
         if route is not None and await self.routes.again() != route:
             raise UserError("The route changed since the preview. Review it, then send again.")
         await self.consumers.refuse_unseen(route or plan.items[0].queue)
-        self._sent = [item.new_id for item in plan.items]
-        for widget in (self.fields, self.go):
-            widget.setEnabled(False)
-        self.bar.setRange(0, len(plan.items))
-        self.bar.setVisible(len(plan.items) > 1)
-        self.cancel.setText("Stop")
-        self.sending.begin(plan, Confirmation(plan.id, self.name.text()))
+        self._sent = [item.id for item in plan.items]
+        self.fields.setEnabled(False)
+        self.foot.begin(plan)
 
     def _progressed(self, progress: Progress) -> None:
-        self.bar.setValue(progress.done + progress.failed + progress.unknown)
-        waits = progress.phase == "waiting for the broker"
+        waits = progress.phase is Phase.BROKER
         told = formats.plain(progress.words) if waits else f"{progress.done:,} of {progress.total:,} sent"
         self.message.setText(told)
 
     def _ended(self, result: Progress) -> None:
-        parts = [f"{formats.count(result.done, 'task')} sent"]
-        for number, word in ((result.failed, "failed"), (result.unknown, "unknown"), (result.held_back, "not sent")):
-            if number:
-                parts.append(f"{number:,} {word}")
-        self._over(f"{', '.join(parts)}. {formats.plain(result.words)}".strip())
+        self._over(result_text(result, f"{formats.count(result.done, 'task')} sent", "not sent"))
         if result.done:
             self.show_task.setVisible(True)
             self._follow_timer.start()
@@ -356,18 +334,14 @@ class SendDialog(Dialog):
         self._over(formats.plain(problem))
 
     def _over(self, text: str) -> None:
-        self.message.setText(text)
-        self.bar.hide()
         self.fields.setEnabled(True)
-        self.cancel.setText("Close")
-        self.go.setText("Send again")
-        self.go.setEnabled(True)
+        self.foot.end(text, again="Send again")
 
     def _follow(self) -> None:
         self._spawn("follow", self._look_after, self._sent[:_FOLLOWED])
 
     async def _look_after(self, ids: list[str]) -> None:
-        rows = await self.sending.follow(ids)
+        rows = await self.service.follow(ids)
         if ids != self._sent[:_FOLLOWED] or self._problem:
             return
         if len(ids) == 1:

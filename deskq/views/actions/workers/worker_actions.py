@@ -10,12 +10,11 @@ from typing import Any
 from PySide6.QtWidgets import QInputDialog, QWidget
 
 from deskq import formats
-from deskq.actions.journal.pauses import pauses
-from deskq.actions.plan import StepPlan
-from deskq.actions.steps import undo_plan
+from deskq.actions.plan import Plan, Step
+from deskq.actions.undo import resume_plans
 from deskq.actions.who_runs import ended_already, ended_note
-from deskq.actions.workers.abort import NOTE, AbortDoer, plan_abort, stored_states
-from deskq.actions.workers.control import ControlDoer, plan_control, plan_pause
+from deskq.actions.workers.abort import NOTE, plan_abort, stored_states
+from deskq.actions.workers.control import plan_control, plan_pause
 from deskq.actions.workers.revoke import SIGNALS, plan_revoke, plan_revoke_stamped
 from deskq.actions.workers.verbs import VERBS, ControlVerb, answer_text
 from deskq.errors import UserError
@@ -81,7 +80,7 @@ class Steering:
         except UserError as error:
             self.say(str(error))
             return
-        StepsDialog(plan, profile, lambda: AbortDoer(profile), self._window, button="Abort", note=NOTE).open()
+        StepsDialog(plan, profile, self._window, button="Abort", note=NOTE).open()
 
     def revoke_stamped(self) -> None:
         """Ask for a stamped header, and preview that every task that has it is revoked, seen or unseen."""
@@ -127,19 +126,12 @@ class Steering:
 
     async def _resume(self, queue: str) -> None:
         name = self._profile.name
-
-        def read(journal: Any) -> StepPlan:
-            paused = next((pause for pause in pauses(journal, name) if pause.queue == queue), None)
-            if paused is None:
-                raise UserError(f"“{queue}” is not paused, according to the journal.")
-            return undo_plan(journal, paused.action)
-
         try:
-            plan = await ask_journal(read, None)
+            plans = await ask_journal(lambda journal: resume_plans(journal, queue, name)[:1], list[Plan[Step]]())
         except UserError as error:
             self.say(str(error))
             return
-        if plan is not None:
+        for plan in plans:
             self._preview(plan, button="Resume", note="")
 
     async def _ask(self, verb: ControlVerb, workers: list[str]) -> None:
@@ -175,8 +167,7 @@ class Steering:
             return
         self._preview(plan, button=verb.title, note=verb.lasts)
 
-    def _preview(self, plan: StepPlan, *, button: str, note: str) -> StepsDialog:
-        profile = self._profile
-        dialog = StepsDialog(plan, profile, lambda: ControlDoer(profile), self._window, button=button, note=note)
+    def _preview(self, plan: Plan[Step], *, button: str, note: str) -> StepsDialog:
+        dialog = StepsDialog(plan, self._profile, self._window, button=button, note=note)
         dialog.open()
         return dialog

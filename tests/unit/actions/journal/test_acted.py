@@ -26,7 +26,7 @@ def test_what_was_added_since() -> None:
         told = acted()
         assert told is not None
         assert (told.queues, told.steered) == (frozenset(item.queue for item in plan.items), 0.0)
-        routed = replace(plan.items[0], new_id="r", source="", queue="", route=Route("media", "k", ("a", "b")))
+        routed = replace(plan.items[0], id="r", source="", queue="", route=Route("media", "k", ("a", "b")))
         journal.end(plan.id)
         second = replace(plan, id="second", items=(routed,))
         journal.begin(second, PROFILE)

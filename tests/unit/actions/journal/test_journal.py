@@ -27,12 +27,12 @@ ROOT = Path(__file__).parents[4]
 PROFILE = Profile.from_url("redis://anna:hunter2@h/0", name="shop")
 
 
-def plan_of(count: int) -> Plan:
+def plan_of(count: int) -> Plan[Item]:
     items = tuple(
         Item(f"new-{n}", "mail.send", "emails", new_message("mail.send", f"new-{n}", [n], {}, origin="o"), f"old-{n}")
         for n in range(count)
     )
-    return Plan(verb=Verb.RETRY, profile="shop", environment="production", items=items)
+    return Plan(verb=Verb.RETRY, profile="shop", environment="production", title="Retry", items=items)
 
 
 @pytest.fixture

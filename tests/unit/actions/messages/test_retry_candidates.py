@@ -91,8 +91,8 @@ def test_a_plan_is_frozen_with_ids_that_are_new() -> None:
     plan = plan_retry([candidate(ROW), candidate(other, queue="slow")], PROFILE, now=0)
     first, second = plan.items
     assert (first.source, first.queue, second.queue) == ("old-id", "emails", "slow")
-    assert len({first.new_id, second.new_id, "old-id", "other-id"}) == 4
-    assert first.message.headers["id"] == first.new_id
+    assert len({first.id, second.id, "old-id", "other-id"}) == 4
+    assert first.message.headers["id"] == first.id
     body = read_body(first.message)
     assert body is not None
     assert body.args == [1, "x"]

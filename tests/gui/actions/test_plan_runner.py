@@ -14,24 +14,25 @@ from PySide6.QtWidgets import QApplication
 from deskq.actions.executor import Progress
 from deskq.actions.journal.journal import Journal
 from deskq.actions.messages.call import Call, plan_send
-from deskq.actions.plan import Plan
+from deskq.actions.plan import Item, Plan
 from deskq.actions.safety import Confirmation
 from deskq.profiles import Profile
-from deskq.services.carrying import Carrying
+from deskq.services.plan_runner import PlanRunner
 from deskq.services.session import ProfileSession
 from tests.gui.conftest import Recorded, Run, until
 from tests.gui.shell.test_window import opened
 from tests.support.waiting import wait_until
 
 
-def begun(redis_url: str) -> tuple[Carrying, Plan, list[Progress | str]]:
+def begun(redis_url: str) -> tuple[PlanRunner, ProfileSession, Plan[Item], list[Progress | str]]:
     profile = Profile.from_url(redis_url, name="shop")
     plan = plan_send(Call(task="t", times=2), profile, now=time.time())
-    carrying = Carrying(ProfileSession(profile))
+    session = ProfileSession(profile)
+    runner = PlanRunner(profile, session, spawn=session.spawn)
     told: list[Progress | str] = []
-    carrying.ended.connect(told.append)
-    carrying.failed.connect(told.append)
-    return carrying, plan, told
+    runner.ended.connect(told.append)
+    runner.failed.connect(told.append)
+    return runner, session, plan, told
 
 
 def test_a_stop_counts_before_the_thread_has_begun(redis_url: str, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -41,20 +42,20 @@ def test_a_stop_counts_before_the_thread_has_begun(redis_url: str, run: Run, mon
         assert goes_on.wait(20)
         return Journal()
 
-    monkeypatch.setattr("deskq.services.carrying.Journal", late)
+    monkeypatch.setattr("deskq.services.plan_runner.Journal", late)
 
     async def scenario() -> None:
-        carrying, plan, told = begun(redis_url)
-        carrying.begin(plan, Confirmation(plan.id))
-        assert [carrying.running] == [True]  # a dialog that is left now stops it, and is not closed above it
-        carrying.stop()
+        runner, session, plan, told = begun(redis_url)
+        runner.begin(plan, Confirmation(plan.id))
+        assert [runner.running] == [True]  # a dialog that is left now stops it, and is not closed above it
+        runner.stop()
         goes_on.set()
         await until(lambda: bool(told), 20, "its end")
         (result,) = told
         assert isinstance(result, Progress)
         assert (result.done, result.held_back, result.words) == (0, 2, "Stopped by you.")
-        assert not carrying.running
-        await carrying.target.stop()
+        assert not runner.running
+        await session.stop()
 
     run(scenario())
     with redis.Redis.from_url(redis_url) as client:
@@ -65,11 +66,11 @@ def test_a_stop_counts_before_the_thread_has_begun(redis_url: str, run: Run, mon
 
 def test_a_session_that_has_ended_says_so(redis_url: str, run: Run) -> None:
     async def scenario() -> None:
-        carrying, plan, told = begun(redis_url)
-        await carrying.target.stop()
-        carrying.begin(plan, Confirmation(plan.id))
+        runner, session, plan, told = begun(redis_url)
+        await session.stop()
+        runner.begin(plan, Confirmation(plan.id))
         assert told == ["“shop” is not connected. Connect it first."]
-        assert not carrying.running
+        assert not runner.running
 
     run(scenario())
 
