@@ -13,7 +13,7 @@ from deskq.protocol.message import RawMessage
 
 
 @dataclass(frozen=True, slots=True)
-class Parcel:
+class OutgoingMessage:
     """A message and the queue that it goes to. ``id`` names this sending for ever: the same id is not sent twice.
 
     ``route``: it goes through an exchange instead, and the queue says nothing. ``claim``: of the parcels of several
@@ -42,7 +42,7 @@ class Parcel:
         return self.route.queues if self.route is not None else (self.queue,)
 
 
-class Answer(NamedTuple):
+class PublishResult(NamedTuple):
     """What became of a parcel. ``sent``: True, False, or None where nobody knows; ``words``: why, "" if all is well."""
 
     sent: bool | None
@@ -55,7 +55,7 @@ class Publisher(Protocol):
     def check(self) -> None:
         """Raise BrokerError if the broker takes no messages now (a replica, a memory alarm …); sends nothing."""
 
-    def publish(self, parcels: Sequence[Parcel]) -> list[Answer]:
+    def publish(self, parcels: Sequence[OutgoingMessage]) -> list[PublishResult]:
         """Send these in order and return an answer for each; raises BrokerError only if none of them has left."""
 
     def resolve(self, ids: Sequence[str]) -> dict[str, bool | None]:
@@ -68,7 +68,9 @@ class Publisher(Protocol):
         """Close the connection; never raises."""
 
 
-def sent_events(parcels: Sequence[Parcel], answers: Sequence[Answer], now: float) -> list[dict[str, object]]:
+def sent_events(
+    parcels: Sequence[OutgoingMessage], answers: Sequence[PublishResult], now: float
+) -> list[dict[str, object]]:
     """Return ``task-sent`` events for what was sent, as Celery's own clients send them (celery/app/amqp.py).
 
     Without them no history would know the queue of what deskq sent, nor that it waits.

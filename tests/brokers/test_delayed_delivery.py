@@ -12,7 +12,7 @@ import pytest
 
 from deskq.actions.messages.places import Workers, place_of
 from deskq.brokers.opening import find_delay, find_route, open_publisher
-from deskq.brokers.publishing import Parcel
+from deskq.brokers.publishing import OutgoingMessage
 from deskq.brokers.rabbitmq.broker import RabbitBroker
 from deskq.brokers.rabbitmq.delayed import ENTRY, own_key
 from deskq.brokers.routing import Route
@@ -53,7 +53,7 @@ def test_a_task_with_an_eta_is_held_by_rabbitmq_and_counted(profile: Profile) ->
         wait_until(recording.reader.queues, 20, "it to know the queue and its bindings")
         with closing(open_publisher(profile)) as publisher:
             soon, late = due_in(3), due_in(7_200)
-            answers = publisher.publish([Parcel(one.id, "", one, way) for one in (soon, late)])
+            answers = publisher.publish([OutgoingMessage(one.id, "", one, way) for one in (soon, late)])
             assert [answer.sent for answer in answers] == [True, True]
         with sample_client(profile.connection_url(), **QUORUM) as client:
             celery_s = client.send_task("sample.add", (1, 2), countdown=7_200).id

@@ -22,7 +22,7 @@ from deskq.actions.runners import executor_for
 from deskq.actions.safety import Confirmation
 from deskq.brokers.opening import find_route, open_broker, open_publisher
 from deskq.brokers.ports import BrokerError, EventSource
-from deskq.brokers.publishing import Answer, Parcel
+from deskq.brokers.publishing import OutgoingMessage, PublishResult
 from deskq.brokers.rabbitmq.broker import RabbitBroker
 from deskq.brokers.remote_control import RemoteControl
 from deskq.brokers.routing import Route, kinds_of
@@ -61,9 +61,9 @@ def notes(path: Path) -> list[dict[str, Any]]:
     return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
 
 
-def parcel(route: Route) -> Parcel:
+def parcel(route: Route) -> OutgoingMessage:
     new_id = str(uuid.uuid4())
-    return Parcel(new_id, "", new_message("t", new_id, [], {}, origin="test"), route)
+    return OutgoingMessage(new_id, "", new_message("t", new_id, [], {}, origin="test"), route)
 
 
 @contextmanager
@@ -185,7 +185,9 @@ def test_what_is_in_doubt_is_found_again_by_its_id(redis_url: str, tmp_path: Pat
         journal.mark(plan.id, [(number, Outcome.SENDING, "") for number in range(2)])
         with closing(open_publisher(profile)) as publisher:
             sent = plan.items[0]
-            assert publisher.publish([Parcel(sent.id, sent.queue, sent.message, sent.route)]) == [Answer(True)]
+            assert publisher.publish([OutgoingMessage(sent.id, sent.queue, sent.message, sent.route)]) == [
+                PublishResult(True)
+            ]
     with closing(Journal()) as journal:
         journal.recover()
         assert resolve_unknown(journal, profile) == {plan.items[0].id: Outcome.DONE}
@@ -213,7 +215,7 @@ def test_rabbitmq_leaves_nothing_in_doubt_where_an_exchange_refuses(rabbit_vhost
         answers = publisher.publish([parcel(Route("inner", "k")) for _ in range(3)])
         assert [answer.sent for answer in answers] == [False] * 3  # the broker closed the channel: none is in doubt
         assert "refused" in answers[0].words
-        assert publisher.publish([parcel(Route("pool", KEY)) for _ in range(120)]) == [Answer(True)] * 120
+        assert publisher.publish([parcel(Route("pool", KEY)) for _ in range(120)]) == [PublishResult(True)] * 120
     with closing(RabbitBroker(profile)) as broker:
         wait_until(lambda: broker.sample(["media"])[0].ready == 121, 10)
 

@@ -8,7 +8,7 @@ import pytest
 
 from deskq.brokers.opening import open_broker, open_publisher
 from deskq.brokers.ports import Refused
-from deskq.brokers.publishing import Parcel
+from deskq.brokers.publishing import OutgoingMessage
 from deskq.brokers.remote_control import RemoteControl
 from deskq.profiles import Profile
 from deskq.protocol.message import RawMessage
@@ -41,7 +41,9 @@ def test_the_first_that_answers_is_used_for_everything(request: pytest.FixtureRe
         remote.close()
         publisher = open_publisher(profile)
         publisher.check()
-        (answer,) = publisher.publish([Parcel("a1", "celery", RawMessage(b"x", "text/plain", "utf-8", {}, {}))])
+        (answer,) = publisher.publish(
+            [OutgoingMessage("a1", "celery", RawMessage(b"x", "text/plain", "utf-8", {}, {}))]
+        )
         publisher.close()
     assert answer.sent
 

@@ -16,7 +16,7 @@ import pytest
 
 from deskq.brokers.opening import open_broker, open_publisher
 from deskq.brokers.ports import PermissionRefused
-from deskq.brokers.publishing import Parcel
+from deskq.brokers.publishing import OutgoingMessage
 from deskq.brokers.rabbitmq.connection import virtual_host
 from deskq.brokers.rabbitmq.management import Management
 from deskq.brokers.redis.rights import INSTEAD, RIGHTS, Use
@@ -221,6 +221,6 @@ def test_without_multi_the_right_is_named_wherever_it_is_missing(redis_user: Any
     assert "'multi' command" in added.stdout + added.stderr
 
 
-def _parcel() -> Parcel:
+def _parcel() -> OutgoingMessage:
     message = new_message("sample.add", str(uuid4()), [1, 2], {}, origin="test")
-    return Parcel(message.id, "celery", message)
+    return OutgoingMessage(message.id, "celery", message)

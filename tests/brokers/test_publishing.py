@@ -16,7 +16,7 @@ import redis
 
 from deskq.brokers.opening import open_publisher
 from deskq.brokers.ports import BrokerError
-from deskq.brokers.publishing import Parcel, Publisher
+from deskq.brokers.publishing import OutgoingMessage, Publisher
 from deskq.brokers.rabbitmq.broker import RabbitBroker
 from deskq.brokers.rabbitmq.publisher import WINDOW
 from deskq.brokers.redis.broker import RedisBroker
@@ -33,12 +33,12 @@ from tests.support.waiting import wait_until
 Needs = Callable[[Callable[[], RedisServer]], RedisServer]
 
 
-def parcels(count: int, queue: str = "emails", priority: int | None = None) -> list[Parcel]:
+def parcels(count: int, queue: str = "emails", priority: int | None = None) -> list[OutgoingMessage]:
     made = []
     for number in range(count):
         new_id = str(uuid.uuid4())
         message = new_message("t", new_id, [number, "grüße 🚀"], {}, origin="test", priority=priority)
-        made.append(Parcel(new_id, queue, message))
+        made.append(OutgoingMessage(new_id, queue, message))
     return made
 
 
@@ -201,7 +201,7 @@ def test_a_header_that_rabbitmq_cannot_be_told_leaves_the_others_alone(
     check_that_only_the_second_is_not_sent(rabbit_vhost_url, sent)
 
 
-def check_that_only_the_second_is_not_sent(url: str, sent: list[Parcel]) -> None:
+def check_that_only_the_second_is_not_sent(url: str, sent: list[OutgoingMessage]) -> None:
     rabbit_queue(url, "emails")
     profile = Profile.from_url(url)
     with closing(open_publisher(profile)) as publisher, closing(RabbitBroker(profile)) as broker:
@@ -250,9 +250,9 @@ def test_rabbitmq_answers_for_each_of_many_on_their_way(rabbit_vhost_url: str) -
     for place in (0, 60, 129):
         batch[place] = replace(batch[place], queue="nowhere")
     odd = new_message("t", "odd", [], {}, origin="test", headers={"h": object()})
-    batch[70] = Parcel("odd", "emails", odd)
+    batch[70] = OutgoingMessage("odd", "emails", odd)
     large = new_message("t", "large", ["x" * 3_000_000], {}, origin="test")
-    batch[71] = Parcel("large", "emails", large)
+    batch[71] = OutgoingMessage("large", "emails", large)
     with closing(open_publisher(profile)) as publisher, sample_client(rabbit_vhost_url) as client:
         client.send_task("t", queue="emails")
         answers = publisher.publish(batch)

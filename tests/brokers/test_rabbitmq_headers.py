@@ -11,7 +11,7 @@ from kombu.connection import Connection
 
 from deskq.actions.messages.call import Call, message_of
 from deskq.brokers.opening import open_publisher
-from deskq.brokers.publishing import Parcel
+from deskq.brokers.publishing import OutgoingMessage
 from deskq.brokers.rabbitmq.amqp_table import table
 from deskq.brokers.rabbitmq.confirms import UNWRITABLE
 from deskq.profiles import Profile
@@ -48,8 +48,8 @@ def test_time_limits_and_floats_reach_a_worker_through_rabbitmq(rabbit_vhost_url
     with Connection(rabbit_vhost_url) as connection:
         connection.SimpleQueue("emails").close()
     with closing(open_publisher(Profile.from_url(rabbit_vhost_url))) as publisher:
-        (answer,) = publisher.publish([Parcel("a1", "emails", message)])
-        (missing,) = publisher.publish([Parcel("a2", "nowhere", message)])  # which RabbitMQ returns
+        (answer,) = publisher.publish([OutgoingMessage("a1", "emails", message)])
+        (missing,) = publisher.publish([OutgoingMessage("a2", "nowhere", message)])  # which RabbitMQ returns
     assert answer.sent, answer.words
     assert missing.sent is False
     with Connection(rabbit_vhost_url) as connection:

@@ -21,7 +21,7 @@ from deskq.actions.runners import executor_for
 from deskq.actions.safety import Confirmation
 from deskq.brokers.opening import open_publisher
 from deskq.brokers.ports import Refused
-from deskq.brokers.publishing import Answer, Parcel, Publisher
+from deskq.brokers.publishing import OutgoingMessage, Publisher, PublishResult
 from deskq.brokers.rabbitmq.publisher import RabbitPublisher
 from deskq.errors import UserError
 from deskq.profiles import Profile
@@ -86,10 +86,10 @@ def test_a_stop_ends_the_waiting() -> None:
 def test_what_may_have_left_is_not_sent_again(rabbit_vhost_url: str) -> None:
     port = urlsplit(rabbit_vhost_url).port
     assert port is not None
-    published: list[Sequence[Parcel]] = []
+    published: list[Sequence[OutgoingMessage]] = []
 
     class Counted(RabbitPublisher):
-        def publish(self, parcels: Sequence[Parcel]) -> list[Answer]:
+        def publish(self, parcels: Sequence[OutgoingMessage]) -> list[PublishResult]:
             published.append(parcels)
             middle.swallow()
             return super().publish(parcels)

@@ -16,7 +16,7 @@ import pytest
 
 from deskq.brokers.kombu import transport_options
 from deskq.brokers.ports import BrokerError, ConnectionLost
-from deskq.brokers.publishing import Parcel
+from deskq.brokers.publishing import OutgoingMessage
 from deskq.brokers.redis import event_source as redis_events
 from deskq.brokers.redis import link as redis_link
 from deskq.brokers.redis.broker import RedisBroker
@@ -193,7 +193,7 @@ def test_a_sending_whose_answer_cannot_be_read_is_unknown(answer: bytes) -> None
     message = new_message("t", "an-id", [], {}, origin="here")
     with lying_redis({b"EVALSHA": answer}) as server:
         publisher = RedisPublisher(profile_of(server))
-        (told,) = publisher.publish([Parcel("an-id", "celery", message)])
+        (told,) = publisher.publish([OutgoingMessage("an-id", "celery", message)])
         publisher.close()
     assert told.sent is None
     assert "unknown" in told.words

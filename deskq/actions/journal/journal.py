@@ -106,15 +106,15 @@ class Journal:
         if not lock.acquire():
             raise UserError("This plan is being carried out already.")
         self._locks[plan.id] = lock
-        rate, canary, tries = plan.policy.rate, plan.policy.canary, plan.policy.tries
-        options = json.dumps({"rate": rate, "canary": canary, "crosses": plan.crosses, "tries": tries})
+        policy = plan.policy
+        options = {"rate": policy.rate, "canary": policy.canary, "crosses": plan.crosses, "tries": policy.tries}
         now = time.time()
         row = (plan.id, now, _person(), profile.name, profile.url, profile.environment.value, profile.safety.value)
         with self._transaction():
             self._refuse_overtaken(plan)
             self._connection.execute(
                 "INSERT INTO actions VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, NULL, ?)",
-                (*row, plan.verb.value, plan.title, options, plan.undoes),
+                (*row, plan.verb.value, plan.title, json.dumps(options), plan.undoes),
             )
             self._connection.executemany(
                 "INSERT INTO items VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, '', ?, ?)",
@@ -134,14 +134,11 @@ class Journal:
             raise UserError(f"{were} retried since the preview (action {again[0].action}). Open the preview again.")
         if plan.undoes:
             left = {(row.queue, as_json(undo)) for row, undo in self.undos(plan.undoes)}
-            steps = [step for step in plan.items if isinstance(step, Step)]
-            if any((step.target, as_json(step.detail)) not in left for step in steps):
+            if any(isinstance(step, Step) and (step.target, as_json(step.detail)) not in left for step in plan.items):
                 raise UserError("The action has been undone since the preview. Open the journal again.")
         if [type(item) for item in plan.items] == [Item]:  # of several the ids are always random
-            sent = self._all(
-                "SELECT action FROM items WHERE new_id = ? AND outcome NOT IN ('failed', 'not sent')",
-                (plan.items[0].id,),
-            )
+            query = "SELECT action FROM items WHERE new_id = ? AND outcome NOT IN ('failed', 'not sent')"
+            sent = self._all(query, (plan.items[0].id,))
             if sent:
                 raise UserError(
                     f"deskq sent a task of this id already (action {sent[0][0]}). Give another id, or none."

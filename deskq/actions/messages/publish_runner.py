@@ -12,7 +12,7 @@ from deskq.actions.messages.earlier import overtaken, refuse_overtaken
 from deskq.actions.plan import Item, Outcome, Plan, Verb
 from deskq.brokers.opening import open_publisher
 from deskq.brokers.ports import BrokerError
-from deskq.brokers.publishing import Parcel, Publisher
+from deskq.brokers.publishing import OutgoingMessage, Publisher
 from deskq.errors import UserError
 from deskq.history.reading.reader import HistoryReader
 from deskq.profiles import Profile
@@ -52,7 +52,10 @@ class PublishRunner(StepRunner[Item]):
         """See StepRunner."""
         assert self._publisher is not None
         retry = self._plan.verb is Verb.RETRY
-        parcels = [Parcel(item.id, item.queue, item.message, item.route, item.claim if retry else "") for item in steps]
+        parcels = [
+            OutgoingMessage(item.id, item.queue, item.message, item.route, item.claim if retry else "")
+            for item in steps
+        ]
         return [StepResult(_OUTCOMES[answer.sent], answer.words) for answer in self._publisher.publish(parcels)]
 
     def recorded(self, steps: Sequence[Item]) -> None:

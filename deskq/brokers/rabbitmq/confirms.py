@@ -11,7 +11,7 @@ from typing import Any, Final
 
 import pika
 
-from deskq.brokers.publishing import Answer, Parcel
+from deskq.brokers.publishing import OutgoingMessage, PublishResult
 from deskq.brokers.rabbitmq.amqp_table import Properties
 
 UNWRITABLE: Final = (
@@ -44,7 +44,7 @@ class Confirms:
         """Can it be used?"""
         return bool(self._channel.is_open)
 
-    def publish(self, place: int, parcel: Parcel) -> None:
+    def publish(self, place: int, parcel: OutgoingMessage) -> None:
         """Send one; raises one of UNWRITABLE before a byte leaves, and AMQPError."""
         self._ids[parcel.id] = place
         body, properties = parcel.message.body, _properties(parcel)
@@ -58,20 +58,20 @@ class Confirms:
         if self._places:
             raise self._reason or pika.exceptions.ChannelWrongStateError("the broker closed the channel")
 
-    def answer(self, place: int, parcel: Parcel) -> Answer | None:
+    def answer(self, place: int, parcel: OutgoingMessage) -> PublishResult | None:
         """Return what became of the message at a place; None if that is not known."""
         sent = self._known.get(place)
         if sent is None:
             return None
         if place in self._returned:
             missing = f"there is no queue “{parcel.queue}”"
-            return Answer(False, f"Not sent: {missing if parcel.route is None else parcel.route.unroutable}.")
+            return PublishResult(False, f"Not sent: {missing if parcel.route is None else parcel.route.unroutable}.")
         if sent:
-            return Answer(True)
+            return PublishResult(True)
         if parcel.route is not None:  # one refusal is told for all queues, and the others have taken it
             refused = f"A queue behind {parcel.route.words} refused the message (it may be full)"
-            return Answer(None, f"{refused}; other queues may have it.")
-        return Answer(False, f"Not sent: the queue “{parcel.queue}” refused the message (it may be full).")
+            return PublishResult(None, f"{refused}; other queues may have it.")
+        return PublishResult(False, f"Not sent: the queue “{parcel.queue}” refused the message (it may be full).")
 
     def forget(self) -> None:
         """Begin anew with the next messages."""
@@ -97,7 +97,7 @@ class Confirms:
                 self._known[place] = taken
 
 
-def _properties(parcel: Parcel) -> Any:
+def _properties(parcel: OutgoingMessage) -> Any:
     message = parcel.message
     own = message.properties
     priority = own.get("priority")

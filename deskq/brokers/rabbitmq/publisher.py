@@ -13,7 +13,7 @@ import pika
 import pika.exceptions
 
 from deskq.brokers.ports import BrokerError
-from deskq.brokers.publishing import Answer, Parcel, sent_events
+from deskq.brokers.publishing import OutgoingMessage, PublishResult, sent_events
 from deskq.brokers.rabbitmq.alarms import blocked_by
 from deskq.brokers.rabbitmq.confirms import UNWRITABLE, Confirms
 from deskq.brokers.rabbitmq.connection import connect, deadline, hang_up, translate
@@ -61,7 +61,7 @@ class RabbitPublisher:
         self.close()
         raise BrokerError(f"Nothing is sent: {blocked_by(reason)}")
 
-    def publish(self, parcels: Sequence[Parcel]) -> list[Answer]:
+    def publish(self, parcels: Sequence[OutgoingMessage]) -> list[PublishResult]:
         """See Publisher. So many are on their way at once that a lost connection leaves no more in doubt."""
         self._open()
         parcels = [_timed(parcel, time.time()) for parcel in parcels]
@@ -72,15 +72,15 @@ class RabbitPublisher:
             return [
                 next(found)
                 if parcel.exchange not in missing
-                else Answer(False, f"Not sent: {missing[parcel.exchange]}.")
+                else PublishResult(False, f"Not sent: {missing[parcel.exchange]}.")
                 for parcel in parcels
             ]
-        answers: list[Answer] = []
+        answers: list[PublishResult] = []
         for window in _windows(parcels):
             answers += self._publish_window(window)
             if self._connection is None:
                 rest = len(parcels) - len(answers)
-                return answers + [Answer(False, "Not sent: the connection was lost before it.")] * rest
+                return answers + [PublishResult(False, "Not sent: the connection was lost before it.")] * rest
         self._tell(sent_events(parcels, answers, time.time()))
         return answers
 
@@ -97,11 +97,11 @@ class RabbitPublisher:
             raise translate(error, self._profile) from None
         return found
 
-    def _publish_window(self, parcels: Sequence[Parcel]) -> list[Answer]:
+    def _publish_window(self, parcels: Sequence[OutgoingMessage]) -> list[PublishResult]:
         """Publish these and wait until each is settled; the connection is None afterwards where it broke."""
         assert self._confirms is not None
         confirms = self._confirms
-        answers: list[Answer | None] = [None] * len(parcels)
+        answers: list[PublishResult | None] = [None] * len(parcels)
         problem, refused = "", ""
         try:
             with deadline(self._connection, _CONFIRM_SECONDS):
@@ -110,7 +110,7 @@ class RabbitPublisher:
                         confirms.publish(place, parcel)
                     except UNWRITABLE as error:
                         words = f"a name or a header cannot be written ({str(error)[:_LONGEST_WORDS]})"
-                        answers[place] = Answer(False, f"Not sent: {words}.")
+                        answers[place] = PublishResult(False, f"Not sent: {words}.")
                 confirms.wait(self._connection)
         except (pika.exceptions.AMQPError, OSError) as error:
             problem = blocked_by(self._blocked).what if self._blocked else str(translate(error, self._profile))
@@ -122,8 +122,8 @@ class RabbitPublisher:
                 answers[place] = confirms.answer(place, parcel)
         confirms.forget()
         if refused and len(parcels) == 1:  # of several it would not be known which one was refused
-            return [answers[0] or Answer(False, f"Not sent: RabbitMQ refused it ({refused}).")]
-        return [answer or Answer(None, f"Not confirmed: {problem}") for answer in answers]
+            return [answers[0] or PublishResult(False, f"Not sent: RabbitMQ refused it ({refused}).")]
+        return [answer or PublishResult(None, f"Not confirmed: {problem}") for answer in answers]
 
     def _tell(self, events: list[dict[str, object]]) -> None:
         """Publish events as Celery does; nothing depends on it."""
@@ -177,7 +177,7 @@ class RabbitPublisher:
         self._blocked = ""
 
 
-def _timed(parcel: Parcel, now: float) -> Parcel:
+def _timed(parcel: OutgoingMessage, now: float) -> OutgoingMessage:
     """Say how long it waits, where it goes through delayed delivery: as long as it is until its ETA by now."""
     route = parcel.route
     if route is None or not route.leaves_to:
@@ -186,7 +186,7 @@ def _timed(parcel: Parcel, now: float) -> Parcel:
     return replace(parcel, route=timed(route, (epoch(eta) if isinstance(eta, str) else 0.0) - now))
 
 
-def _windows(parcels: Sequence[Parcel]) -> Iterator[Sequence[Parcel]]:
+def _windows(parcels: Sequence[OutgoingMessage]) -> Iterator[Sequence[OutgoingMessage]]:
     """Divide them; what is larger than a window goes alone, and so does the first to an exchange.
 
     An exchange may still refuse (an internal one, no permission), which closes the channel: one message alone is not in
@@ -195,7 +195,7 @@ def _windows(parcels: Sequence[Parcel]) -> Iterator[Sequence[Parcel]]:
     if parcels and parcels[0].route is not None:
         yield parcels[:1]
         parcels = parcels[1:]
-    window: list[Parcel] = []
+    window: list[OutgoingMessage] = []
     size = 0
     for parcel in parcels:
         own = len(parcel.message.body)

@@ -14,7 +14,7 @@ import redis
 from redis.exceptions import NoScriptError
 
 from deskq.brokers.ports import BrokerError
-from deskq.brokers.publishing import Answer, Parcel, sent_events
+from deskq.brokers.publishing import OutgoingMessage, PublishResult, sent_events
 from deskq.brokers.redis.connection import (
     REFUSED_IN_SCRIPT,
     refuse_cluster,
@@ -101,12 +101,12 @@ class RedisPublisher:
         if facts.get("loading", "0") != "0":
             raise BrokerError(f"Nothing is sent: {dict(_REASONS)['BusyLoading']}")
 
-    def publish(self, parcels: Sequence[Parcel]) -> list[Answer]:
+    def publish(self, parcels: Sequence[OutgoingMessage]) -> list[PublishResult]:
         """See Publisher. After a lost connection the same is sent once more: the markers tell what had arrived."""
         encoded = [self._encode(parcel) for parcel in parcels]
         self._be_connected()
         if not self._may_load():
-            return [Answer(False, f"{_NOT_SENT}{_MAY_NOT}")] * len(parcels)
+            return [PublishResult(False, f"{_NOT_SENT}{_MAY_NOT}")] * len(parcels)
         try:
             answers = [_answer(reply) for reply in self._push(encoded)]
         except (redis.RedisError, OSError) as error:
@@ -118,7 +118,9 @@ class RedisPublisher:
             self._tell(sent_events(parcels, answers, time.time()))
         return answers
 
-    def _again(self, parcels: Sequence[Parcel], encoded: Sequence[_Encoded], run: str, problem: str) -> list[Answer]:
+    def _again(
+        self, parcels: Sequence[OutgoingMessage], encoded: Sequence[_Encoded], run: str, problem: str
+    ) -> list[PublishResult]:
         """Send it once more, by the markers, to the server that may have it; another one has no markers to tell by.
 
         ``run``: of the server that it was sent to. What is refused now may still come by the first connection.
@@ -128,7 +130,7 @@ class RedisPublisher:
             if run and self._run == run:
                 answers = [_answer(reply) for reply in self._push(encoded)]
                 late = f"{problem} It may still arrive through the first connection; the second attempt was refused: "
-                return [e if e.sent else Answer(None, late + e.words.removeprefix(_NOT_SENT)) for e in answers]
+                return [e if e.sent else PublishResult(None, late + e.words.removeprefix(_NOT_SENT)) for e in answers]
             found = self.resolve([parcel.id for parcel in parcels])
         except (redis.RedisError, OSError) as error:
             self.close()
@@ -137,9 +139,9 @@ class RedisPublisher:
             problem = str(error)
         else:
             changed = "The server has restarted or been replaced" if self._run else "It was not found there"
-            unsure = Answer(None, f"{problem} {changed}; it was not sent again.")
-            return [Answer(True, ALREADY) if found[parcel.id] else unsure for parcel in parcels]
-        return [Answer(None, problem)] * len(parcels)
+            unsure = PublishResult(None, f"{problem} {changed}; it was not sent again.")
+            return [PublishResult(True, ALREADY) if found[parcel.id] else unsure for parcel in parcels]
+        return [PublishResult(None, problem)] * len(parcels)
 
     def resolve(self, ids: Sequence[str]) -> dict[str, bool | None]:
         """See Publisher. A marker says yes; without one it is not known, for markers end after a day."""
@@ -198,7 +200,7 @@ class RedisPublisher:
             with contextlib.suppress(redis.RedisError, OSError):
                 self._redis().publish(channel, told)
 
-    def _encode(self, parcel: Parcel) -> _Encoded:
+    def _encode(self, parcel: OutgoingMessage) -> _Encoded:
         """What the script takes. Each queue's message has a tag of its own: two with one tag would share one slot."""
         marker = self._key(MARKER + parcel.id)
         keys, messages = [marker, self._key(MARKER + parcel.claim) if parcel.claim else marker], []
@@ -251,13 +253,13 @@ def _run_of(server: redis.Redis) -> str:
     return str(facts.get("run_id") or "")
 
 
-def _answer(reply: Any) -> Answer:
+def _answer(reply: Any) -> PublishResult:
     if reply == 2:
-        return Answer(False, f"{_NOT_SENT}{CLAIMED}")
+        return PublishResult(False, f"{_NOT_SENT}{CLAIMED}")
     if isinstance(reply, int):
-        return Answer(True, "" if reply else ALREADY)
+        return PublishResult(True, "" if reply else ALREADY)
     if not isinstance(reply, Exception):
-        return Answer(None, "The answer cannot be read: whether it was sent is unknown. Check host and port.")
+        return PublishResult(None, "The answer cannot be read: whether it was sent is unknown. Check host and port.")
     text = f"{type(reply).__name__}: {reply}"
     reason = next((sentence for word, sentence in _REASONS if word in text), text)
-    return Answer(False, f"{_NOT_SENT}{reason}")
+    return PublishResult(False, f"{_NOT_SENT}{reason}")

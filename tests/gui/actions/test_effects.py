@@ -60,7 +60,7 @@ def test_an_own_retry_is_seen_without_polling(
             feed = JournalFeed(app.window)
             feed.start()
             await until(lambda: feed.read_once)
-            view.show_task(old)
+            view.shown.show(old)
             app.window.run_command("retry")
             await until(lambda: dialog_of(app).model.rowCount() == 1, 30, "the preview")
             dialog = dialog_of(app)

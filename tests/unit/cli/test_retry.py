@@ -16,7 +16,7 @@ from deskq.actions.plan import Item, Outcome, Plan
 from deskq.actions.runners import executor_for
 from deskq.actions.safety import Confirmation
 from deskq.actions.workers.revoke import plan_revoke
-from deskq.brokers.publishing import Answer, Parcel, sent_events
+from deskq.brokers.publishing import OutgoingMessage, PublishResult, sent_events
 from deskq.brokers.redis.publisher import RedisPublisher
 from deskq.cli import main
 from deskq.errors import UserError
@@ -116,7 +116,7 @@ def test_a_retry_that_is_planned_or_was_never_sent(history: Path) -> None:
 def told_of(uuid: str, source: str, *, root: str, at: float) -> Event:
     """What deskq's own publisher tells of a retry that it sent."""
     message = new_message("mail.send", uuid, [1], {}, origin="o", retry_of=source, root_id=root)
-    (event,) = sent_events([Parcel(uuid, "q", message)], [Answer(True)], at)
+    (event,) = sent_events([OutgoingMessage(uuid, "q", message)], [PublishResult(True)], at)
     return decode_body(json.dumps(event).encode(), "application/json", "utf-8")[0]
 
 

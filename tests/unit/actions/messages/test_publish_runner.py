@@ -13,7 +13,7 @@ from deskq.actions.messages.publish_runner import PublishRunner
 from deskq.actions.plan import Item, Plan, Policy, Verb, plan_messages
 from deskq.actions.safety import Confirmation
 from deskq.brokers.ports import ConnectionLost
-from deskq.brokers.publishing import Answer, Parcel
+from deskq.brokers.publishing import OutgoingMessage, PublishResult
 from deskq.profiles import Profile
 
 PROFILE = Profile.from_url("redis://127.0.0.1:1/0", name="shop")
@@ -22,7 +22,7 @@ PROFILE = Profile.from_url("redis://127.0.0.1:1/0", name="shop")
 class Publishing:
     """A publisher that answers what it was made to, and remembers what it was asked."""
 
-    def __init__(self, *answers: Answer | ConnectionLost) -> None:
+    def __init__(self, *answers: PublishResult | ConnectionLost) -> None:
         self.answers = list(answers)
         self.sent: list[str] = []
         self.forgotten: list[str] = []
@@ -30,8 +30,8 @@ class Publishing:
     def check(self) -> None:
         pass
 
-    def publish(self, parcels: Sequence[Parcel]) -> list[Answer]:
-        answer = self.answers.pop(0) if self.answers else Answer(True)
+    def publish(self, parcels: Sequence[OutgoingMessage]) -> list[PublishResult]:
+        answer = self.answers.pop(0) if self.answers else PublishResult(True)
         if isinstance(answer, ConnectionLost):
             raise answer
         self.sent += [parcel.id for parcel in parcels]
@@ -67,7 +67,7 @@ def carried(plan: Plan[Item], publishing: Publishing, journal: Journal) -> tuple
 
 def test_a_first_task_that_is_refused_is_not_waited_for(journal: Journal) -> None:
     """It never left, so that no event will ever tell how it ended."""
-    publishing = Publishing(Answer(False, "The queue is full."))
+    publishing = Publishing(PublishResult(False, "The queue is full."))
     result, outcomes = carried(plan_of(3, Policy(canary=True)), publishing, journal)
     assert outcomes == ["failed", "not sent", "not sent"]
     assert (result.failed, result.phase, len(publishing.sent)) == (1, "stopped", 1)
@@ -76,7 +76,7 @@ def test_a_first_task_that_is_refused_is_not_waited_for(journal: Journal) -> Non
 
 def test_nothing_follows_an_unknown_one(journal: Journal) -> None:
     plan = plan_of(3, Policy(rate=4))  # one at a time
-    publishing = Publishing(Answer(None, "The connection was lost."))
+    publishing = Publishing(PublishResult(None, "The connection was lost."))
     result, outcomes = carried(plan, publishing, journal)
     assert outcomes == ["unknown", "not sent", "not sent"]
     assert result.words == "The connection was lost. See the journal for unknown items."
