@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 from deskq.brokers.opening import open_broker
+from deskq.brokers.ports import Unanswered
 from deskq.errors import UserError
 from deskq.history.known_broker import keep_broker, known_broker
 from deskq.profiles import Profile
@@ -16,14 +17,19 @@ from deskq.schedules.model import StoreKind
 from deskq.schedules.opening import kind_of, server_of_redbeat
 
 
-def ask_identity(profile: Profile) -> Identity | None:
-    """Return who the broker says it is, None where its kind does not say, or nobody answers. Blocking."""
+def ask_identity(profile: Profile, *, must_answer: bool = False) -> Identity | None:
+    """Return who the broker says it is, None where its kind does not say, or nobody answers. Blocking.
+
+    ``must_answer``: raise Unanswered where it takes longer than its deadline: the next question would, too.
+    """
     if not profile.has_broker:
         return None
     try:
         with contextlib.closing(open_broker(profile)) as broker:
             return broker.identity()
-    except UserError:  # what is going to be done tells why
+    except UserError as error:  # what is going to be done tells why
+        if must_answer and isinstance(error, Unanswered):
+            raise
         return None
 
 

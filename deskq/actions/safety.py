@@ -77,17 +77,22 @@ class Guard:
 
 
 def guard_of(plan: AnyPlan, profile: Profile) -> Guard:
-    """Return what holds for a plan, see ``guard_at``. Blocking."""
+    """Return what holds for a plan, see ``guard_at``. Blocking.
+
+    Raises Unanswered where the broker takes longer than its deadline, unless the plan is to wait for it.
+    """
     stores: set[str] = set()
     if plan.verb is Verb.SCHEDULE:
         stores = {str(step.detail.get("store", "")) for step in plan.items if isinstance(step, Step)}
     elif plan.verb is Verb.ABORT and profile.result_backend:
         stores = {profile.result_backend}
     at_broker = not stores or any(places_of(store) & places_of(profile.url) for store in stores)
-    return guard_at(profile, stores, ask_broker=at_broker)
+    return guard_at(profile, stores, ask_broker=at_broker, must_answer=not plan.policy.tries)
 
 
-def guard_at(profile: Profile, stores: Iterable[str] = (), *, ask_broker: bool = True) -> Guard:
+def guard_at(
+    profile: Profile, stores: Iterable[str] = (), *, ask_broker: bool = True, must_answer: bool = False
+) -> Guard:
     """Return what holds at a profile's broker and for these stores, schedules' or results', by their URLs.
 
     A saved profile says by itself what holds for its own broker, unless that is the broker of a safer one at another
@@ -110,7 +115,8 @@ def guard_at(profile: Profile, stores: Iterable[str] = (), *, ask_broker: bool =
     if own is not None and level(own.safety) < level(found.safety):
         found = Guard(own.safety, own.name)
     others = [one for one in saved if one is not own]
-    broker = ask_identity(profile) if ask_broker and found.safety is not Safety.READ_ONLY else None
+    asks = ask_broker and found.safety is not Safety.READ_ONLY
+    broker = ask_identity(profile, must_answer=must_answer) if asks else None
     holds = holds_on(urls - named, saved)
     if found.safety is not Safety.READ_ONLY:
         met = [(door, ask_identity(door)) for door in doors(urls & stores, profile)]

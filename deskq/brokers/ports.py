@@ -46,6 +46,10 @@ class ConnectionLost(BrokerError):
         self.since = since
 
 
+class Unanswered(ConnectionLost):
+    """It did not answer within the deadline: whoever asks more waits as long again."""
+
+
 @dataclass(frozen=True, slots=True)
 class Loss:
     """Events that the broker dropped while the connection stayed; ``count`` is None where nothing tells."""

@@ -24,6 +24,7 @@ from deskq.brokers.redis.event_source import RedisEventSource
 from deskq.brokers.redis.publisher import RedisPublisher
 from deskq.brokers.redis.replies import MOST_BYTES
 from deskq.brokers.remote_control import RemoteControl
+from deskq.cli import main
 from deskq.profiles import Profile
 from deskq.protocol.message import new_message
 from deskq.recorder.backoff import PAUSES
@@ -133,6 +134,24 @@ def test_drop_by_drop_is_no_answer_to_a_question_for_workers(monkeypatch: pytest
         pytest.raises(ConnectionLost, match="Timeout"),
     ):
         remote.inspect("ping")
+
+
+def test_a_command_asks_who_does_not_answer_once(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Each question has its deadline: four of them one after the other would be 40 s."""
+    monkeypatch.setattr(redis_link, "ANSWER_SECONDS", 0.5)
+
+    def drip(server: LyingServer, connection: socket.socket) -> None:
+        server.send(connection, b"$100000\r\n")
+        server.drip(connection, 0.1)
+
+    with lying_redis(dict.fromkeys((b"INFO", b"SCAN", b"PING"), drip)) as server:
+        assert main(["send", profile_of(server).url, "t", "--yes"]) == 2
+        assert "does not answer" in capsys.readouterr().err
+        assert server.connections == 1
+        assert main(["revoke", profile_of(server).url, "an-id", "--yes"]) == 2
+        assert server.connections == 2
 
 
 def test_drop_by_drop_is_an_answer_that_does_not_come(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -8,7 +8,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from deskq.actions.plan import Item, Plan
 from deskq.actions.who_runs import silent_nodes
 from deskq.brokers.opening import consumer_counts, unbound
-from deskq.brokers.ports import Binding
+from deskq.brokers.ports import Binding, Unanswered
 from deskq.brokers.routing import Route, bindings_of, kinds_of, leads
 from deskq.errors import UserError
 from deskq.history.reading.consumed import consumed_queues
@@ -27,13 +27,18 @@ def targets_of(plan: Plan[Item]) -> list[Target]:
     return list(dict.fromkeys(item.route or item.queue for item in plan.items))
 
 
-def unattended(profile: Profile, targets: Collection[Target]) -> dict[Target, str]:
-    """Return a sentence for each target that is known to have no consumer. Blocking; never raises."""
+def unattended(profile: Profile, targets: Collection[Target], *, must_answer: bool = False) -> dict[Target, str]:
+    """Return a sentence for each target that is known to have no consumer. Blocking.
+
+    Never raises, but for Unanswered where the broker ``must_answer``.
+    """
     if not targets:
         return {}
     try:
         return _at_rabbitmq(profile, targets) if profile.transport.tells_consumers else _by_workers(profile, targets)
-    except UserError:  # a broker that cannot be asked says so when it is sent to
+    except UserError as error:  # a broker that cannot be asked says so when it is sent to
+        if must_answer and isinstance(error, Unanswered):
+            raise
         return _by_history(profile, targets)
 
 

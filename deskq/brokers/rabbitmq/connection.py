@@ -15,7 +15,15 @@ import pika.exceptions
 from pika.adapters.utils.connection_workflow import AMQPConnectorException, AMQPConnectorStackTimeout
 
 from deskq.brokers.failover import first_of
-from deskq.brokers.ports import BrokerError, ConnectionLost, PermissionRefused, Refused, TlsFailed, login_refused
+from deskq.brokers.ports import (
+    BrokerError,
+    ConnectionLost,
+    PermissionRefused,
+    Refused,
+    TlsFailed,
+    Unanswered,
+    login_refused,
+)
 from deskq.brokers.rabbitmq.bounded import BoundedConnection
 from deskq.brokers.tls import ENDED, tls_context, tls_sentence
 from deskq.profiles import Profile
@@ -179,7 +187,7 @@ def translate(error: BaseException, profile: Profile) -> BrokerError:
     if has(ConnectionRefusedError):
         return Refused(f"Nothing listens at {place}. Check host and port, and that the broker runs.")
     if has(kinds.AMQPHeartbeatTimeout, AMQPConnectorStackTimeout, TimeoutError):
-        return ConnectionLost(f"{place} does not answer. It may be frozen, overloaded, or behind a firewall.")
+        return Unanswered(f"{place} does not answer. It may be frozen, overloaded, or behind a firewall.")
     if has(kinds.IncompatibleProtocolError):
         tls = "" if profile.endpoint.tls else ", or use amqps:// if it speaks TLS"
         return BrokerError(f"What answers at {place} is not a RabbitMQ. Check the port{tls}.")

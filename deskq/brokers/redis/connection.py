@@ -11,7 +11,15 @@ from typing import Any, Final
 import redis
 from redis.exceptions import AskError, ClusterCrossSlotError, ClusterDownError, NoPermissionError
 
-from deskq.brokers.ports import BrokerError, ConnectionLost, PermissionRefused, Refused, TlsFailed, login_refused
+from deskq.brokers.ports import (
+    BrokerError,
+    ConnectionLost,
+    PermissionRefused,
+    Refused,
+    TlsFailed,
+    Unanswered,
+    login_refused,
+)
 from deskq.brokers.redis.replies import UnlikeRedis
 from deskq.brokers.tls import tls_sentence
 from deskq.profiles import Profile
@@ -120,7 +128,7 @@ def translate(error: Exception, profile: Profile) -> BrokerError:
         return Refused(f"There is no host “{place}”. Check its spelling, or your network.")
     if isinstance(error, redis.TimeoutError | TimeoutError):
         hint = "Is there TLS on this port? " if profile.endpoint.tls else ""
-        return ConnectionLost(f"{place} does not answer. {hint}It may be frozen, overloaded, or behind a firewall.")
+        return Unanswered(f"{place} does not answer. {hint}It may be frozen, overloaded, or behind a firewall.")
     if isinstance(error, AskError | ClusterCrossSlotError | ClusterDownError):
         return BrokerError(_CLUSTER.format(place))
     if isinstance(error, UnlikeRedis):

@@ -151,7 +151,8 @@ def _why(one: Candidate) -> str:
 
 def _carry_out(plan: Plan[Item], profile: Profile, options: argparse.Namespace) -> int:
     _show(plan, options)
-    for words in unattended(profile, targets_of(plan)).values():
+    waits = options.dry_run or plan.policy.tries > 0
+    for words in unattended(profile, targets_of(plan), must_answer=not waits).values():
         print(f"deskq: {plain(words)}", file=sys.stderr)
     return carry_out(plan, profile, options)
 
