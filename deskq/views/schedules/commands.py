@@ -181,6 +181,7 @@ def call_of(entry: Entry) -> Call:
     """Return what beat would send for an entry, as far as a call has words for it."""
     options = entry.options
     expires, priority, headers = options.get("expires"), options.get("priority"), options.get("headers")
+    countdown = options.get("countdown")
     exchange = str(options.get("exchange") or "") if not entry.queue else ""
     return Call(
         task=entry.task,
@@ -189,6 +190,7 @@ def call_of(entry: Entry) -> Call:
         routing_key=str(options.get("routing_key") or "") if exchange else "",
         args=entry.args,
         kwargs=entry.kwargs,
+        countdown=float(countdown) if isinstance(countdown, int | float) and countdown > 0 else None,
         expires=float(expires) if isinstance(expires, int | float) else None,
         priority=priority if isinstance(priority, int) else None,
         headers=headers if isinstance(headers, dict) else {},

@@ -20,6 +20,7 @@ from deskq.history.rows import TaskRow, WorkerRow
 from deskq.profiles import Profile
 from deskq.profiles.transport import REDIS
 from deskq.schedules.model import Entry, Interval
+from deskq.services.call_routes import place_of
 from deskq.views.actions.send.argument_form import ArgumentForm
 from deskq.views.actions.send.fields import SendFields
 from deskq.views.schedules.commands import call_of
@@ -281,3 +282,16 @@ def test_an_entry_that_names_an_exchange_is_sent_there() -> None:
     assert (call.queue, call.exchange, call.routing_key) == ("", "pool", "a.b")
     queued = call_of(replace(entry, options={"queue": "q", "exchange": "pool"}))
     assert (queued.queue, queued.exchange) == ("q", "")
+
+
+def test_an_entry_s_countdown_is_sent_with_it_by_delayed_delivery_where_there_is_one(qapp: QApplication) -> None:
+    entry = Entry(name="n", task="t", schedule=Interval(60.0), options={"queue": "q", "countdown": 7200})
+    fields = SendFields()
+    fields.show_call(call_of(entry))
+    call = fields.call()
+    assert call.countdown == 7200
+    place = place_of(call, Profile.from_url("amqp://h//"), 0.0)
+    assert place is not None
+    assert place.late
+    assert call_of(replace(entry, options={"countdown": "soon"})).countdown is None
+    fields.deleteLater()
