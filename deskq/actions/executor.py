@@ -22,7 +22,7 @@ from deskq.actions.safety import Confirmation, check
 from deskq.brokers.ports import ConnectionLost, Refused
 from deskq.errors import UserError
 from deskq.profiles import Profile
-from deskq.protocol.task_summary import FINAL_STATES
+from deskq.protocol.task_states import FINAL_STATES
 
 _log = logging.getLogger(__name__)
 

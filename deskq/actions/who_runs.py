@@ -10,7 +10,7 @@ from deskq.brokers.control_nodes import control_nodes
 from deskq.errors import UserError
 from deskq.history.reading.reader import HistoryReader
 from deskq.profiles import Profile
-from deskq.protocol.task_summary import FINAL_STATES
+from deskq.protocol.task_states import FINAL_STATES
 from deskq.results.abort.port import READY
 from deskq.results.opening import open_results
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Final
 
-from deskq.protocol.task_summary import FINAL_STATES, runtime_is_measured
+from deskq.protocol.task_states import FINAL_STATES, NOT_STARTED
+from deskq.protocol.task_summary import runtime_is_measured
 
 STREAM: Final = "stream"
-_NOT_STARTED: Final = frozenset({"", "SENT", "RECEIVED", "RETRY"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +63,7 @@ class TaskRow:
     @property
     def runs(self) -> bool:
         """Does a worker run it, as far as is known? It may have a state of its own then, told by ``send_event``."""
-        return self.state not in FINAL_STATES | _NOT_STARTED
+        return self.state not in FINAL_STATES | NOT_STARTED | {""}
 
     @property
     def parent(self) -> str:

@@ -10,10 +10,8 @@ from deskq.protocol import task_record as kinds
 from deskq.protocol.task_attempts import Attempt
 from deskq.protocol.task_record import Message, Observation, Outcome, TaskRecord
 from deskq.protocol.task_stages import message_of, replayed
+from deskq.protocol.task_states import FINAL_STATES
 
-FINAL_STATES: Final = frozenset({"SUCCESS", "FAILURE", "REJECTED", "REVOKED", "LOST", "ENDED", "UNSEEN", "IGNORED"})
-NOTED_STATES: Final = FINAL_STATES - {"REJECTED"}
-"""The states that a recorder may have noted where no event told of them."""
 _ENDINGS: Final = frozenset({kinds.SUCCEEDED, kinds.FAILED})
 
 

@@ -28,7 +28,8 @@ from deskq.history.rows import (
 from deskq.history.writing.codec import are_numbers, pack_uuid
 from deskq.history.writing.database import damaged
 from deskq.protocol.task_record import TaskRecord
-from deskq.protocol.task_summary import NOTED_STATES, derive
+from deskq.protocol.task_states import NOTED_STATES
+from deskq.protocol.task_summary import derive
 
 T = TypeVar("T")
 COUNT_LIMIT: Final = 200_000

@@ -29,7 +29,8 @@ from deskq.history.writing.side_tables import SideTables
 from deskq.history.writing.string_ids import StringIds
 from deskq.history.writing.task_rows import FIND, INSERT, LOAD, UPDATE, CachedRecord, cached_record_of, row_of, size_of
 from deskq.protocol.task_record import TaskRecord
-from deskq.protocol.task_summary import FINAL_STATES, derive
+from deskq.protocol.task_states import FINAL_STATES, NOT_STARTED
+from deskq.protocol.task_summary import derive
 
 CACHED_RECORDS: Final = 20_000
 CACHED_CHARACTERS: Final = 16_384
@@ -42,7 +43,7 @@ _DELAYED: Final = (
     "GLOB '*celery_delayed_[0-9]*')"
 )
 """Of a task: whether Celery's delayed delivery on RabbitMQ holds it at a time."""
-_NOT_RUNNING: Final = (*sorted(FINAL_STATES), "SENT", "RECEIVED", "RETRY")
+_NOT_RUNNING: Final = (*sorted(FINAL_STATES), *sorted(NOT_STARTED))
 
 
 class Waiting(NamedTuple):

@@ -17,7 +17,7 @@ from deskq.errors import UserError
 from deskq.history.rows import TaskRow
 from deskq.models.table.columns import Column
 from deskq.models.tasks.columns import TASK_COLUMNS, state_text
-from deskq.protocol.task_summary import FINAL_STATES
+from deskq.protocol.task_states import FINAL_STATES
 from deskq.services.effects import Effects, effects_feed
 from deskq.services.journal import LOOK_MS, ask_journal
 from deskq.services.session import ProfileSession

@@ -11,6 +11,7 @@ from deskq import formats
 from deskq.history.reading.task_filter import SORTS
 from deskq.history.rows import TaskRow
 from deskq.models.table.columns import Column, ExactRole, StateRole
+from deskq.protocol.task_states import STATE_WORDS
 
 
 def _clock(
@@ -83,20 +84,6 @@ def state_text(row: TaskRow, deeds: Sequence[str] = ()) -> str:
     return f"{word} ({', '.join(notes)})" if notes else word
 
 
-STATE_WORDS: Final = {
-    "SENT": "Sent",
-    "RECEIVED": "Waiting",
-    "STARTED": "Running",
-    "SUCCESS": "Success",
-    "FAILURE": "Failed",
-    "RETRY": "Retrying",
-    "REJECTED": "Rejected",
-    "REVOKED": "Revoked",
-    "LOST": "Lost",
-    "ENDED": "Ended (no event)",
-    "UNSEEN": "End missed",
-    "IGNORED": "Ignored",
-}
 ATTEMPT_WORDS: Final = {**STATE_WORDS, "REPLACED": "Replaced"}
 """Of one attempt: it may have left the task to another one."""
 

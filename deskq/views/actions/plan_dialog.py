@@ -34,14 +34,6 @@ from deskq.views.widgets.empty_pane import plain_label
 from deskq.views.widgets.tables import Table
 from deskq.views.widgets.toast import UndoOffer
 
-_STATES: Final = {
-    Outcome.DONE: "success",
-    Outcome.GONE: "success",
-    Outcome.FAILED: "failure",
-    Outcome.UNKNOWN: "retry",
-    Outcome.SENDING: "started",
-}
-
 
 @dataclass(frozen=True, slots=True)
 class StepRow:
@@ -65,7 +57,7 @@ COLUMNS: Final[tuple[Column[StepRow], ...]] = (
         "Outcome",
         "Outcome of the item",
         lambda row: "" if row.outcome is Outcome.PLANNED else row.outcome.value,
-        state=lambda row: _STATES.get(row.outcome),
+        state=lambda row: theme.outcome_group(row.outcome),
         width=90,
     ),
     Column("words", "Reply", "Reply of the worker, broker or store", lambda row: formats.plain(row.words), width=240),

@@ -7,8 +7,7 @@ from typing import Final
 from deskq import formats
 from deskq.actions.journal.journal import ActionRow, ItemRow
 from deskq.models.table.columns import Column
-
-_STATES: Final = {"done": "success", "gone": "success", "failed": "failure", "unknown": "retry", "sending": "running"}
+from deskq.views.widgets.theme import outcome_group
 
 
 def outcomes_text(action: ActionRow) -> str:
@@ -18,10 +17,10 @@ def outcomes_text(action: ActionRow) -> str:
     return f"running: {', '.join(parts)}" if action.running else ", ".join(parts)
 
 
-def outcome_state(action: ActionRow) -> str:
+def outcome_state(action: ActionRow) -> str | None:
     """Return the group whose colour an action has: its worst item's."""
     worst = next((word for word in ("unknown", "failed", "sending") if action.outcomes.get(word)), "done")
-    return _STATES[worst]
+    return outcome_group(worst)
 
 
 ACTION_COLUMNS: Final[tuple[Column[ActionRow], ...]] = (
@@ -65,7 +64,7 @@ ITEM_COLUMNS: Final[tuple[Column[ItemRow], ...]] = (
         "Outcome",
         "Outcome of the item",
         lambda row: row.outcome,
-        state=lambda row: _STATES.get(row.outcome),
+        state=lambda row: outcome_group(row.outcome),
         width=90,
     ),
     Column("target", "Target", "Queue, worker, task or schedule", lambda row: formats.plain(row.queue), width=140),

@@ -27,7 +27,7 @@ from deskq.formats import number, plain
 from deskq.history.reading.filter_language import FIELDS, FilterError, doubts_about_states, filter_text, parse, unparse
 from deskq.history.reading.task_filter import TaskFilter
 from deskq.history.rows import Facets, StateCounts
-from deskq.models.tasks.columns import STATE_WORDS
+from deskq.protocol.task_states import RUNNING, STATE_WORDS, STATES_OF_GROUP
 from deskq.views.widgets import theme
 from deskq.views.widgets.empty_pane import plain_label
 
@@ -48,15 +48,6 @@ _HELP: Final = "\n".join(
         'Quotes make anything literal text: "note: x".',
     ]
 )
-_GROUP_STATES: Final = {
-    "waiting": ("SENT", "RECEIVED"),
-    "running": ("STARTED",),
-    "success": ("SUCCESS",),
-    "failure": ("FAILURE",),
-    "retry": ("RETRY",),
-    "revoked": ("REVOKED", "REJECTED"),
-    "lost": ("LOST", "ENDED", "UNSEEN", "IGNORED"),
-}
 
 
 class FilterBar(QWidget):
@@ -289,8 +280,8 @@ class CountsBar(QWidget):
         layout.setContentsMargins(theme.GAP, 0, theme.GAP, theme.GAP_S)
         layout.setSpacing(theme.GAP_S)
         self._buttons: dict[str, QToolButton] = {}
-        self._states = dict(_GROUP_STATES)
-        for group in ("all", *_GROUP_STATES):
+        self._states = dict(STATES_OF_GROUP)
+        for group in ("all", *STATES_OF_GROUP):
             button = QToolButton()
             button.setAutoRaise(True)
             button.setCheckable(True)
@@ -304,7 +295,7 @@ class CountsBar(QWidget):
         """Write the counts, dashes where none are known; the group of ``states`` is marked."""
         self._shown = (known, states)
         counts = known or StateCounts()
-        self._states["running"] = theme.running_states(counts.by_state)
+        self._states[RUNNING] = theme.running_states(counts.by_state)
         groups = dict.fromkeys(self._buttons, 0)
         groups["all"] = counts.total
         for state, n in counts.by_state.items():

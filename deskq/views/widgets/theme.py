@@ -12,7 +12,9 @@ from PySide6.QtSvg import QSvgRenderer
 from PySide6.QtWidgets import QAbstractButton, QApplication
 
 from deskq import paths
+from deskq.actions.plan import Outcome
 from deskq.profiles import Environment
+from deskq.protocol.task_states import GROUP_OF_STATE, RUNNING, STATES_OF_GROUP
 
 Scheme = Literal["system", "light", "dark"]
 
@@ -23,25 +25,21 @@ GAP_L: Final = 16
 GAP_XL: Final = 24
 
 STATE_GROUPS: Final[dict[str, str]] = {
-    "SENT": "waiting",
-    "RECEIVED": "waiting",
-    "STARTED": "running",
-    "SUCCESS": "success",
-    "FAILURE": "failure",
-    "RETRY": "retry",
-    "REVOKED": "revoked",
-    "REJECTED": "revoked",
+    **GROUP_OF_STATE,
     "REPLACED": "retry",
-    "LOST": "lost",
-    "ENDED": "lost",
-    "UNSEEN": "lost",
-    "IGNORED": "lost",
     "ONLINE": "success",
     "OFFLINE": "lost",
     "recording": "success",
     "connecting": "retry",
     "disconnected": "failure",
     "stopped": "waiting",
+}
+_OUTCOME_GROUPS: Final[dict[str, str]] = {
+    Outcome.DONE: "success",
+    Outcome.GONE: "success",
+    Outcome.FAILED: "failure",
+    Outcome.UNKNOWN: "retry",
+    Outcome.SENDING: RUNNING,
 }
 GROUP_WORDS: Final[dict[str, str]] = {
     "waiting": "Waiting",
@@ -146,12 +144,17 @@ def is_dark() -> bool:
 
 def state_group(state: str) -> str:
     """Return the group whose colour a state has. A task that has a state of its own runs: ``send_event`` tells it."""
-    return STATE_GROUPS.get(state, "running")
+    return STATE_GROUPS.get(state, RUNNING)
 
 
 def running_states(states: Iterable[str]) -> tuple[str, ...]:
     """Return the states of tasks that run: Celery's, and the tasks' own among these."""
-    return ("STARTED", *sorted(s for s in states if s not in STATE_GROUPS))
+    return (*STATES_OF_GROUP[RUNNING], *sorted(s for s in states if s not in STATE_GROUPS))
+
+
+def outcome_group(outcome: str) -> str | None:
+    """Return the group whose colour the outcome of an item has, None for one that has not begun."""
+    return _OUTCOME_GROUPS.get(outcome)
 
 
 def state_colour(state: str) -> QColor:

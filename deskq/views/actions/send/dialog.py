@@ -28,7 +28,7 @@ from deskq.actions.plan import Item, Plan
 from deskq.actions.safety import guard_at
 from deskq.brokers.routing import Route, sentence
 from deskq.errors import UserError
-from deskq.protocol.task_summary import FINAL_STATES
+from deskq.protocol.task_states import FINAL_STATES
 from deskq.services.consumer_search import ConsumerSearch
 from deskq.services.route_search import RouteSearch
 from deskq.services.send import SendService
