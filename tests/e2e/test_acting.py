@@ -217,7 +217,7 @@ def kill_a_retry(url: str, history: Path, queue: str, log: Path) -> None:
     seed = random.randrange(1 << 30)
     target = random.Random(seed).randrange(1_000)  # kill when so many are done, which may be before the first
     command = [sys.executable, "-m", "deskq", "retry", url, "--history", str(history), "--state", "FAILURE"]
-    command += ["--queue", queue, "--yes", "--rate", "4000"]
+    command += ["--queue", queue, "--again", "--yes", "--rate", "4000"]
     with closing(Journal()) as journal, closing(open_publisher(Profile.from_url(url))) as publisher:
         before = {action.id for action in journal.actions()}
         process = Process(command, log=log, cwd=_ROOT, env=dict(os.environ))
