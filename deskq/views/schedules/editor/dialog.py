@@ -85,6 +85,7 @@ class ScheduleDialog(Dialog):
         self.when.changed.connect(self._judge)
         self.cancel.clicked.connect(self.reject)
         self.save.clicked.connect(self._saved)
+        self.press_by_return(self.save)  # it opens a preview
         self._judge()
         self.fields.name.setFocus()
 
