@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import contextlib
 import sys
 import time
@@ -15,6 +14,7 @@ from deskq.actions.runners import AnyRunner, executor_for
 from deskq.cli.common import plain
 from deskq.cli.confirming import confirmed, interruptible, say_interrupted
 from deskq.cli.exit_status import ExitStatus
+from deskq.cli.options.shared import ActingOptions
 from deskq.cli.terminal import say_progress
 from deskq.plain_text import json_text
 from deskq.profiles import Profile
@@ -22,9 +22,9 @@ from deskq.profiles import Profile
 _SHOWN = 50
 
 
-def show_steps(plan: Plan[Step], options: argparse.Namespace, *, note: str = "") -> None:
+def show_steps(plan: Plan[Step], options: ActingOptions, *, note: str = "") -> None:
     """Print what is planned, each step as it will be sent."""
-    if options.format == "json":
+    if options.as_json:
         values = [{"id": step.id, "target": step.target, "command": step.command} for step in plan.items]
         print(json_text({"plan": plan.id, "title": plan.title, "items": values}))
         return
@@ -40,7 +40,7 @@ def show_steps(plan: Plan[Step], options: argparse.Namespace, *, note: str = "")
 def carry_out(
     plan: AnyPlan,
     profile: Profile,
-    options: argparse.Namespace,
+    options: ActingOptions,
     *,
     named: str = "target",
     runner: Callable[[], AnyRunner] | None = None,
@@ -55,11 +55,11 @@ def carry_out(
     sends = plan.verb in (Verb.SEND, Verb.RETRY)
     with contextlib.closing(Journal()) as journal:
         say_interrupted(journal)
-        executor = executor_for(plan, profile, journal, _teller(shown=sends and options.format != "json"), runner)
+        executor = executor_for(plan, profile, journal, _teller(shown=sends and not options.as_json), runner)
         with interruptible(executor):
             result = executor.run(confirmation)
-        rows = journal.items(plan.id) if options.format == "json" or not sends else []
-    if options.format == "json":
+        rows = journal.items(plan.id) if options.as_json or not sends else []
+    if options.as_json:
         print(json_text({"plan": plan.id, "outcomes": [_as_values(row, "" if sends else named) for row in rows]}))
     elif sends:
         _tell_sent(plan, result)

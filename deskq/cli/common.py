@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import shutil
 import sys
 from collections.abc import Iterable, Mapping, Sequence
@@ -22,7 +21,7 @@ from deskq.profiles.guarding import guarding, under_guard
 from deskq.profiles.serialization import overridden
 
 
-def profile_of(text: str, options: ProfileOptions | argparse.Namespace) -> Profile:
+def profile_of(text: str, options: ProfileOptions) -> Profile:
     """Return the profile that a URL or a name stands for, with the options given; raises UserError."""
     saved = resolve(text, profiles=ProfileFile(), passwords=PasswordStore())
     profile = overridden(saved, options.overrides)
@@ -37,7 +36,7 @@ def profile_of(text: str, options: ProfileOptions | argparse.Namespace) -> Profi
     return profile if asked is None else replace(profile, password=asked)
 
 
-def history_of(text: str, options: ProfileOptions | argparse.Namespace) -> Path:
+def history_of(text: str, options: ProfileOptions) -> Path:
     """Return the history file that a path, a profile's name or a URL stands for; raises UserError."""
     path = paths.written(text)
     if "://" not in text and (paths.is_file(path) or path.suffix or "/" in text):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import contextlib
 import shlex
 import signal
@@ -15,13 +14,14 @@ from deskq.actions.journal.journal import Journal
 from deskq.actions.plan import AnyPlan
 from deskq.actions.safety import Confirmation, guard_of
 from deskq.cli.common import plain
+from deskq.cli.options.shared import ActingOptions
 from deskq.cli.terminal import ask
 from deskq.errors import UserError
 from deskq.profiles import Profile
 from deskq.services.journal_recovery import look_after
 
 
-def confirmed(plan: AnyPlan, profile: Profile, options: argparse.Namespace) -> Confirmation | None:
+def confirmed(plan: AnyPlan, profile: Profile, options: ActingOptions) -> Confirmation | None:
     """Ask on the terminal, unless it was said beforehand; raises UserError where nobody can be asked."""
     guard = guard_of(plan, profile)
     if guard.forbids or not guard.asks(plan):

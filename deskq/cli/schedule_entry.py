@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 from collections.abc import Collection
 from dataclasses import replace
 from typing import Any
@@ -16,7 +15,7 @@ from deskq.schedules.text.compact import seconds_of
 from deskq.schedules.timing.crontabs import parse_crontab
 
 
-def entry_given(options: EntryOptions | argparse.Namespace, before: Entry | None, kinds: Collection[type]) -> Entry:
+def entry_given(options: EntryOptions, before: Entry | None, kinds: Collection[type]) -> Entry:
     """Return the new entry, or ``before`` with what was given changed; raises UserError.
 
     ``kinds``: the classes of schedule that the store takes; "once" is an rrule where it takes no Clocked.
@@ -44,9 +43,7 @@ def entry_given(options: EntryOptions | argparse.Namespace, before: Entry | None
     return replace(entry, **changes, options=kept)
 
 
-def _schedule(
-    options: EntryOptions | argparse.Namespace, before: Entry | None, kinds: Collection[type]
-) -> Schedule | None:
+def _schedule(options: EntryOptions, before: Entry | None, kinds: Collection[type]) -> Schedule | None:
     if options.timezone and (options.every or options.at):
         raise UserError("--timezone works with --cron only; with --at, write an offset.")
     # What one kind of schedule has beside what is given stays as it was: the zone, and rounding to the clock.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import sys
 import time
 from collections.abc import Sequence
@@ -35,13 +34,13 @@ def filter_of(options: TaskFilterOptions, reader: HistoryReader) -> TaskFilter:
     )
 
 
-def filter_of_targets(options: TargetOptions | argparse.Namespace, reader: HistoryReader) -> TaskFilter:
+def filter_of_targets(options: TargetOptions, reader: HistoryReader) -> TaskFilter:
     """Return the filter of commands that act on tasks: ``--state --name --from-queue --text``; raises UserError."""
     return replace(_checked(options, (), reader), queues=options.from_queue)
 
 
 def _checked(
-    options: TaskFilterOptions | TargetOptions | argparse.Namespace, more_states: Sequence[str], reader: HistoryReader
+    options: TaskFilterOptions | TargetOptions, more_states: Sequence[str], reader: HistoryReader
 ) -> TaskFilter:
     there = reader.states()
     states = (*(known_state(state, there) for state in options.state), *more_states)

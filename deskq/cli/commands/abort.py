@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-import argparse
 import contextlib
 from collections.abc import Sequence
 
 from deskq.actions.workers.abort import NOTE, plan_abort, stored_states
 from deskq.cli.carry_out import carry_out, show_steps
 from deskq.cli.common import profile_of
+from deskq.cli.options.acting import AbortOptions
 from deskq.errors import UserError
 from deskq.history.reading.reader import HistoryReader
 from deskq.profiles import Profile
 
 
-def run(options: argparse.Namespace) -> int:
+def run(options: AbortOptions) -> int:
     """Store ABORTED for each task that has not ended."""
     profile = profile_of(options.profile, options)
     ids = list(dict.fromkeys(options.ids))

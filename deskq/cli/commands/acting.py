@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import contextlib
 import sys
 import time
@@ -17,6 +16,8 @@ from deskq.actions.plan import Item, Plan
 from deskq.cli.carry_out import carry_out
 from deskq.cli.common import moment_of, plain, profile_of, table
 from deskq.cli.exit_status import ExitStatus
+from deskq.cli.options.acting import RetryOptions, SendOptions
+from deskq.cli.options.shared import ActingOptions
 from deskq.cli.task_filter import filter_of_targets
 from deskq.errors import UserError
 from deskq.history.known_broker import known_broker
@@ -29,7 +30,7 @@ from deskq.services.call_routes import place_of, route_to
 _SHOWN: Final = 50
 
 
-def send(options: argparse.Namespace) -> int:
+def send(options: SendOptions) -> int:
     """Send one task, or the same one several times."""
     profile = profile_of(options.profile, options)
     args, kwargs = read_json("--args", options.args, list), read_json("--kwargs", options.kwargs, dict)
@@ -59,7 +60,7 @@ def send(options: argparse.Namespace) -> int:
     return _carry_out(plan, profile, options)
 
 
-def retry(options: argparse.Namespace) -> int:
+def retry(options: RetryOptions) -> int:
     """Send failed tasks anew, as new tasks."""
     profile = profile_of(options.profile, options)
     with contextlib.closing(HistoryReader(profile.history_path())) as reader:
@@ -72,7 +73,7 @@ def retry(options: argparse.Namespace) -> int:
     chosen = to_send(candidates, again=options.again)
     left_out = _tell_of_left_out(candidates, again=options.again)
     if candidates and not chosen and not left_out:  # as it shall be: a script may say it again
-        if options.format == "json":
+        if options.as_json:
             print(json_text({"plan": None, "title": "Nothing to retry", "rate": options.rate, "items": []}))
         return 0
     plan = plan_retry(
@@ -101,7 +102,7 @@ def _tell_of_left_out(candidates: Sequence[Candidate], *, again: bool) -> int:
     return len(unready)
 
 
-def _may_cross(profile: Profile, options: argparse.Namespace) -> bool:
+def _may_cross(profile: Profile, options: RetryOptions) -> bool:
     """May the tasks come from another broker? So it is where a history is named that does not say whose it is."""
     path = profile.history_path()
     own = {saved.history_path() for saved in ProfileFile().load() if saved.name == profile.name}
@@ -111,7 +112,7 @@ def _may_cross(profile: Profile, options: argparse.Namespace) -> bool:
     return True
 
 
-def _chosen(reader: HistoryReader, options: argparse.Namespace) -> list[Any]:
+def _chosen(reader: HistoryReader, options: RetryOptions) -> list[Any]:
     if options.ids:
         rows = []
         for uuid in dict.fromkeys(options.ids):
@@ -149,7 +150,7 @@ def _why(one: Candidate) -> str:
     return one.why_not
 
 
-def _carry_out(plan: Plan[Item], profile: Profile, options: argparse.Namespace) -> int:
+def _carry_out(plan: Plan[Item], profile: Profile, options: ActingOptions) -> int:
     _show(plan, options)
     waits = options.dry_run or plan.policy.tries > 0
     for words in unattended(profile, targets_of(plan), must_answer=not waits).values():
@@ -157,8 +158,8 @@ def _carry_out(plan: Plan[Item], profile: Profile, options: argparse.Namespace) 
     return carry_out(plan, profile, options)
 
 
-def _show(plan: Plan[Item], options: argparse.Namespace) -> None:
-    if options.format == "json":
+def _show(plan: Plan[Item], options: ActingOptions) -> None:
+    if options.as_json:
         items = [_as_values(item) for item in plan.items]
         print(json_text({"plan": plan.id, "title": plan.title, "rate": plan.policy.rate, "items": items}))
         return

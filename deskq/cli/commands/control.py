@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import contextlib
 import sys
 from collections.abc import Mapping, Sequence
@@ -22,6 +21,7 @@ from deskq.cli.carry_out import carry_out, show_steps
 from deskq.cli.commands.abort import known_names
 from deskq.cli.common import plain, profile_of, table
 from deskq.cli.exit_status import ExitStatus
+from deskq.cli.options.acting import ControlOptions, RevokeOptions
 from deskq.cli.task_filter import filter_of_targets
 from deskq.errors import UserError
 from deskq.history.reading.reader import HistoryReader
@@ -31,7 +31,7 @@ from deskq.profiles import Profile
 _ASK_SECONDS = 2.0
 
 
-def control(options: argparse.Namespace) -> int:
+def control(options: ControlOptions) -> int:
     """Tell workers, or ask them; see VERBS."""
     profile = profile_of(options.profile, options)
     if profile.silent:
@@ -52,7 +52,7 @@ def control(options: argparse.Namespace) -> int:
     return carry_out(plan, profile, options, named="worker")
 
 
-def revoke(options: argparse.Namespace) -> int:
+def revoke(options: RevokeOptions) -> int:
     """Revoke tasks, and end those that run if asked to."""
     profile = profile_of(options.profile, options)
     signal = options.signal.upper().removeprefix("SIG")
@@ -72,7 +72,7 @@ def revoke(options: argparse.Namespace) -> int:
     return carry_out(plan, profile, options, named="task")
 
 
-def _tasks(profile: Profile, options: argparse.Namespace) -> list[tuple[str, str]]:
+def _tasks(profile: Profile, options: RevokeOptions) -> list[tuple[str, str]]:
     """Ids with the names that the history knows; an id that it does not know is revoked all the same."""
     if options.ids:
         known = known_names(profile, options.ids)
@@ -92,7 +92,7 @@ def _refuse_read_only(profile: Profile) -> None:
         raise UserError(reason)
 
 
-def _pause_or_resume(profile: Profile, options: argparse.Namespace) -> int:
+def _pause_or_resume(profile: Profile, options: ControlOptions) -> int:
     """A queue that was paused several times, as workers joined, is resumed as often."""
     if len(options.arguments) != 1:
         raise UserError(f"{options.verb} needs exactly one queue name.")
@@ -120,7 +120,7 @@ def _plans_to_resume(queue: str, profile: Profile) -> list[Plan[Step]]:
         return resume_plans(journal, queue, profile.name)
 
 
-def _ask(verb: ControlVerb, profile: Profile, options: argparse.Namespace) -> int:
+def _ask(verb: ControlVerb, profile: Profile, options: ControlOptions) -> int:
     """Print what each worker answers; exit status 1 if one that was named does not."""
     named = [name for name in options.worker if "*" not in name]
     to = named if named and len(named) == len(options.worker) else None

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import contextlib
 import sys
 from dataclasses import asdict, fields, replace
@@ -16,11 +15,12 @@ from deskq.actions.undo import undo_plan
 from deskq.cli.carry_out import carry_out, show_steps
 from deskq.cli.common import profile_of
 from deskq.cli.listing import Listing
+from deskq.cli.options.acting import JournalOptions
 from deskq.errors import UserError
 from deskq.profiles import ProfileFile
 
 
-def run(options: argparse.Namespace) -> int:
+def run(options: JournalOptions) -> int:
     """Print actions, or the items of one; check unknown items if asked to."""
     journal = Journal()
     try:
@@ -45,7 +45,7 @@ def run(options: argparse.Namespace) -> int:
     return 0
 
 
-def _undo(journal: Journal, options: argparse.Namespace) -> int:
+def _undo(journal: Journal, options: JournalOptions) -> int:
     """Take an action back, at the profile where it was done."""
     plan = undo_plan(journal, options.undo)
     profile = profile_of(options.on or _profile_named(plan.profile), options)

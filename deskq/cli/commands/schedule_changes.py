@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -13,6 +12,7 @@ from deskq.actions.schedule_edit import ScheduleRunner, plan_changes
 from deskq.cli.carry_out import carry_out
 from deskq.cli.commands.schedules import Read, entries_named, read_stores
 from deskq.cli.common import plain
+from deskq.cli.options.schedules import AddOptions, ChangeOptions, EditOptions, EntriesOptions, ImportOptions
 from deskq.cli.schedule_entry import entry_given
 from deskq.errors import UserError
 from deskq.plain_text import json_text
@@ -28,7 +28,7 @@ from deskq.schedules.timing.validation import check
 _SHOWN = 50
 
 
-def add(options: argparse.Namespace) -> int:
+def add(options: AddOptions) -> int:
     """Add an entry."""
 
     def changes(reads: Sequence[Read]) -> tuple[Read, list[Change]]:
@@ -39,7 +39,7 @@ def add(options: argparse.Namespace) -> int:
     return _change(options, changes)
 
 
-def edit(options: argparse.Namespace) -> int:
+def edit(options: EditOptions) -> int:
     """Change what is given of an entry; ``--name`` renames it."""
 
     def changes(reads: Sequence[Read]) -> tuple[Read, list[Change]]:
@@ -53,17 +53,17 @@ def edit(options: argparse.Namespace) -> int:
     return _change(options, changes)
 
 
-def enable(options: argparse.Namespace) -> int:
+def enable(options: EntriesOptions) -> int:
     """Let beat send these again."""
     return _switch(options, enabled=True)
 
 
-def disable(options: argparse.Namespace) -> int:
+def disable(options: EntriesOptions) -> int:
     """Keep beat from sending these."""
     return _switch(options, enabled=False)
 
 
-def delete(options: argparse.Namespace) -> int:
+def delete(options: EntriesOptions) -> int:
     """Delete entries."""
 
     def changes(reads: Sequence[Read]) -> tuple[Read, list[Change]]:
@@ -73,7 +73,7 @@ def delete(options: argparse.Namespace) -> int:
     return _change(options, changes)
 
 
-def import_file(options: argparse.Namespace) -> int:
+def import_file(options: ImportOptions) -> int:
     """Bring a store to what a file says; entries that the file does not name stay, unless told otherwise."""
     try:
         text = sys.stdin.read() if options.file == "-" else Path(options.file).read_text(encoding="utf-8")
@@ -90,7 +90,7 @@ def import_file(options: argparse.Namespace) -> int:
     return _change(options, changes)
 
 
-def _switch(options: argparse.Namespace, *, enabled: bool) -> int:
+def _switch(options: EntriesOptions, *, enabled: bool) -> int:
     def changes(reads: Sequence[Read]) -> tuple[Read, list[Change]]:
         read, entries = _found(reads, options.entries)
         return read, [Change(entry, replace(entry, enabled=enabled)) for entry in entries if entry.enabled != enabled]
@@ -98,7 +98,7 @@ def _switch(options: argparse.Namespace, *, enabled: bool) -> int:
     return _change(options, changes)
 
 
-def _change(options: argparse.Namespace, changes: Callable[[Sequence[Read]], tuple[Read, list[Change]]]) -> int:
+def _change(options: ChangeOptions, changes: Callable[[Sequence[Read]], tuple[Read, list[Change]]]) -> int:
     with read_stores(options.store) as reading:
         read, found = changes(reading.reads)
         _refuse_unfit(read, found)
@@ -108,7 +108,7 @@ def _change(options: argparse.Namespace, changes: Callable[[Sequence[Read]], tup
     if not found:
         print("Nothing to change.", file=sys.stderr)
         return 0
-    shared = bool(getattr(options, "change_shared", False))
+    shared = isinstance(options, EditOptions) and options.change_shared
     plan = plan_changes(read.store, profile, found, change_shared=shared)
     _show(plan, found, options)
     # Connected again: asking a person may take longer than a server waits.
@@ -165,8 +165,8 @@ def _checked(entry: Entry, store: ScheduleStore, old: Entry | None = None) -> En
     return wanted
 
 
-def _show(plan: Plan[Step], changes: Sequence[Change], options: argparse.Namespace) -> None:
-    if options.format == "json":
+def _show(plan: Plan[Step], changes: Sequence[Change], options: ChangeOptions) -> None:
+    if options.as_json:
         values = [{"id": step.id, "entry": step.target, "command": step.command} for step in plan.items]
         print(json_text({"plan": plan.id, "title": plan.title, "items": values}))
         return

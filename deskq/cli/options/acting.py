@@ -24,7 +24,6 @@ from deskq.cli.options.declaring import (
 from deskq.cli.options.shared import (
     ActingOptions,
     AtProfile,
-    ConfirmingOptions,
     Limited,
     ListingOptions,
     ProfileOptions,
@@ -114,7 +113,7 @@ class ControlOptions(ActingOptions, AtProfile):
     worker: tuple[str, ...] = strings("--worker", "W", "worker name (default: all); * is a wildcard; repeatable")
 
 
-class JournalOptions(ConfirmingOptions, ListingOptions, Limited, ProfileOptions):
+class JournalOptions(ListingOptions, ActingOptions, Limited, ProfileOptions):
     """See ``deskq journal --help``."""
 
     text: str = optional_positional("TEXT", "action id to list its items, or text to search for")

@@ -88,8 +88,8 @@ class Limited(Options):
     limit: int = integer("--limit", "N", "most rows to list (100); 0 for all", default=100)
 
 
-class ConfirmingOptions(Options):
-    """What was said beforehand about a change."""
+class ActingOptions(ReportOptions):
+    """What every command takes that changes something."""
 
     dry_run: bool = flag("--dry-run", "show the plan and change nothing")
     yes: bool = flag("--yes", "skip the confirmation")
@@ -99,6 +99,7 @@ class ConfirmingOptions(Options):
         "what must be typed to confirm: the profile's name, or the code of another broker",
     )
 
-
-class ActingOptions(ReportOptions, ConfirmingOptions):
-    """What every command takes that changes something."""
+    @property
+    def as_json(self) -> bool:
+        """Whether the plan and its outcome are printed for programs, a JSON object a line."""
+        return self.format in ("json", "jsonl")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import json
 from collections.abc import Sequence
 
@@ -12,6 +11,7 @@ from deskq.actions.executor import StepResult, StepRunner
 from deskq.actions.journal.journal import journal_path
 from deskq.actions.plan import Outcome, Plan, Step, Verb, plan_at
 from deskq.cli.carry_out import carry_out
+from deskq.cli.options.shared import ActingOptions
 from deskq.profiles import Profile, Safety
 
 PROFILE = Profile.from_url("redis://127.0.0.1:1/0", name="shop", safety=Safety.FREE)
@@ -38,7 +38,7 @@ class Answering(StepRunner[Step]):
 def carried(*results: StepResult, form: str = "table", dry_run: bool = False) -> tuple[Plan[Step], int]:
     steps = [Step(target=f"w{number}", command="grow", detail={}) for number, _ in enumerate(results)]
     plan = plan_at(PROFILE, Verb.SCHEDULE, "Grow", steps)
-    options = argparse.Namespace(format=form, dry_run=dry_run, yes=True, confirm_name=None)
+    options = ActingOptions(format=form, dry_run=dry_run, yes=True)
     return plan, carry_out(plan, PROFILE, options, named="worker", runner=lambda: Answering(*results))
 
 
