@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import time
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -12,19 +11,19 @@ from typing import Any, Final
 import apsw
 
 from deskq.brokers.opening import open_broker
-from deskq.brokers.ports import BrokerError, ConnectionLost, EventSource, LoginRefused, PermissionRefused
+from deskq.brokers.ports import BrokerError, ConnectionLost, EventSource
 from deskq.history.recovery.quarantine import SetAside
-from deskq.history.rows import RecorderStatus
 from deskq.history.writing.writer import History
 from deskq.profiles import Profile
 from deskq.recorder import RECOVERED
-from deskq.recorder.backoff import Backoff, pause_after
+from deskq.recorder.connecting import Connecting
 from deskq.recorder.event_merger import HELD_EVENTS, Pipeline
 from deskq.recorder.gap_log import Gaps
+from deskq.recorder.housekeeping import Housekeeping
 from deskq.recorder.maintenance import Maintenance
 from deskq.recorder.poll_results import PollApplier
 from deskq.recorder.poller import Acted, PollRequest, Sampler
-from deskq.recorder.status import Rate, State, Summary, line
+from deskq.recorder.status import Report, Summary
 from deskq.recorder.stopping import Stop
 from deskq.recorder.suspend_detector import StandstillWatch, SuspendDetector
 from deskq.recorder.tracking.queue_tracker import QueueWatch
@@ -35,9 +34,6 @@ COMMIT_SECONDS: Final = 0.1
 SALVAGING_SECONDS: Final = 0.02
 """The same while a damaged history is being salvaged: a slice of that follows each commit."""
 COMMIT_EVENTS: Final = 5_000
-HOUSEKEEPING_SECONDS: Final = 1.0
-_REFUSED_SECONDS: Final = (1.0, 2.0, 2.0, 5.0, 10.0, 30.0)
-"""After a login that was good before is refused: a server may do that while it starts, an account may be locked."""
 
 
 class Recorder:
@@ -52,7 +48,6 @@ class Recorder:
         aside: SetAside | None = None,
         acted: Callable[[], Acted | None] = lambda: None,
     ) -> None:
-        self._profile = profile
         self._history = history
         self._stop = stop
         self._say = say
@@ -60,25 +55,30 @@ class Recorder:
         self._queues = QueueWatch(history.queues(), profile.watch_queues)
         self._pipeline = Pipeline(history, self._workers, self._queues)
         self._endings = LostTaskDetector(profile, history, self._workers)
-        self._sampler = Sampler(profile, lambda: self._wanted, acted)
+        self._sampler = Sampler(profile, lambda: self._housekeeping.wanted, acted)
         self._broker = open_broker(profile)
         self._source: EventSource = self._broker.event_source()
-        self._began = time.time()
-        self._state = State("connecting", self._began)
         self._gaps = Gaps(history)
-        self._rate = Rate()
-        self._delay: float | None = None
-        self._wanted = PollRequest(tuple(profile.watch_queues))
-        self._samples = PollApplier(history, self._workers, self._queues, self._endings)
-        self._next_check = 0.0
-        self._full = ""
+        samples = PollApplier(history, self._workers, self._queues, self._endings)
+        self._upkeep = Maintenance(profile, history, say)
+        self._report = Report(history, self._workers, self._pipeline, self._gaps, self._upkeep, samples, self._sampler)
+        self._housekeeping = Housekeeping(
+            history,
+            self._workers,
+            self._gaps,
+            self._upkeep,
+            self._endings,
+            samples,
+            PollRequest(tuple(profile.watch_queues)),
+            put_status=self._report.put,
+            failed=self._failed,
+        )
+        self._connecting = Connecting(self._source, stop, self._gaps, self._report, self._wait)
         self._next_try = 0.0
         self.standstill = StandstillWatch()
         self._aside = aside
         self._unread = bool(history.waits_for)  # what it holds of workers, queues and the last recorder
-        self._first_connected = self._began
-        self._backoff = Backoff()
-        self._upkeep = Maintenance(profile, history, say)
+        self._first_connected = self._report.began
 
     def run(self) -> Summary:
         """Record until told to stop; raises LoginRefused and PermissionRefused of the first connection."""
@@ -86,13 +86,13 @@ class Recorder:
         if self._aside is not None:
             self._upkeep.tell(self._aside)
         last_sign = self._aside.last_sign if self._aside is not None else before.updated if before is not None else 0.0
-        self._gaps.begin_after_absence(last_sign, self._began)
-        self._upkeep.begin(self._began, last_sign)
+        self._gaps.begin_after_absence(last_sign, self._report.began)
+        self._upkeep.begin(self._report.began, last_sign)
         if self._unread:
             self._cannot_write(apsw.FullError(self._history.waits_for))
         started = False
         try:
-            self._put_status()
+            self._report.put()
             self._connect(first=True)
             self._sampler.start()
             self._endings.start()
@@ -104,7 +104,7 @@ class Recorder:
                     self._lost(error)
                     self._connect(first=False)
         except BrokerError as error:
-            self._set_state("disconnected", str(error))
+            self._report.becomes("disconnected", str(error))
             raise
         finally:
             self._finish(started)
@@ -112,20 +112,11 @@ class Recorder:
 
     def summary(self) -> Summary:
         """Return what was done so far."""
-        pipeline = self._pipeline
-        seconds = round(time.time() - self._began, 3)
-        return Summary(
-            pipeline.events,
-            self._history.tasks_seen,
-            pipeline.malformed,
-            pipeline.duplicates,
-            self._gaps.count + self._upkeep.gaps,
-            seconds,
-        )
+        return self._report.summary()
 
     def status_line(self) -> str:
         """Return one line for a terminal."""
-        return line(self._status(), len(self._workers.online()))
+        return self._report.line()
 
     def _read(self) -> None:
         stood_still = self.standstill.round(time.time())
@@ -136,18 +127,18 @@ class Recorder:
             payloads = self._source.read(max(0.0, deadline - time.monotonic()))
             if payloads:
                 self._take(payloads)
-            if time.monotonic() >= deadline or (self._pipeline.pending >= COMMIT_EVENTS and not self._full):
+            if time.monotonic() >= deadline or (self._pipeline.pending >= COMMIT_EVENTS and not self._report.full):
                 break
         busy = self._pipeline.pending >= COMMIT_EVENTS
         self._note_losses()
-        self._housekeeping()
+        self._housekeeping.round(self._sampler, busy=busy, full=bool(self._report.full))
         self._commit()
         if not busy:
             self._salvage()
 
     def _salvage(self) -> None:
         """Bring a little more of a damaged history into the new one."""
-        if self._full:
+        if self._report.full:
             return
         try:
             self._workers.add_known(self._upkeep.salvage(time.time()), heard=time.time())
@@ -181,20 +172,20 @@ class Recorder:
                 self._gaps.later(partial(self._history.put_malformed, reason, raw, now, size))
             self._gaps.note_dropped(self._pipeline.take_dropped(), now, HELD_EVENTS)
             self._gaps.write()
-            if self._full:
-                self._history.put_status(self._status())  # nothing may have been there to write
+            if self._report.full:
+                self._history.put_status(self._report.status())  # nothing may have been there to write
         except apsw.Error as error:
             if self._failed(error):
                 return
             took = max(0.0, time.time() - now)  # the socket must be read meanwhile
             self._next_try = time.monotonic() + min(4.0, 1.0 + 2 * took)
             return
-        if self._full:
-            self._full = ""
+        if self._report.full:
+            self._report.full = ""
             self._say(RECOVERED)
-            self._set_state(self._state.name, "")
+            self._report.becomes(self._report.state.name, "")
         if written and self._pipeline.last_event is not None:
-            self._delay = max(0.0, time.time() - self._pipeline.last_event_at)
+            self._report.delay = max(0.0, time.time() - self._pipeline.last_event_at)
 
     def _read_at_last(self) -> None:
         """There was no room to open the history when this recorder began: take in what the one before left there."""
@@ -222,10 +213,10 @@ class Recorder:
         rolled_back = isinstance(error.__context__, apsw.Error)  # the first error is the reason
         reason = self._history.waits_for or str(error.__context__ if rolled_back else error)
         problem = f"The history cannot be written ({reason}). Free some space; what was read is kept in memory."
-        if problem != self._full:
-            self._full = problem
+        if problem != self._report.full:
+            self._report.full = problem
             self._say(problem)
-        self._state.becomes(self._state.name, problem)
+        self._report.state.becomes(self._report.state.name, problem)
 
     def _woke(self, still: SuspendDetector) -> None:
         """Nobody read the events: a gap, up to a new connection, since the old one may be dead without a word."""
@@ -242,97 +233,25 @@ class Recorder:
         self._source.close()
         self._connect(first=False)
 
-    def _housekeeping(self) -> None:
-        self._sampled()
-        now = time.time()
-        try:
-            if not self._full:
-                self._upkeep.retain(busy=self._pipeline.pending >= COMMIT_EVENTS)
-        except apsw.Error as error:
-            self._failed(error)
-        if time.monotonic() < self._next_check:
-            return
-        self._next_check = time.monotonic() + HOUSEKEEPING_SECONDS
-        try:
-            self._workers.check(now)
-            self._workers.forget_long_gone(self._upkeep.trusted)
-            self._endings.check(now, self._gaps.ended)
-            for missed in self._workers.take_missed():
-                self._gaps.note(missed.since, missed.until, missed.cause, missed.count)
-            self._wanted = self._samples.wanted(now)
-            self._put_workers()
-            self._put_status()
-        except apsw.Error as error:
-            self._failed(error)
-
-    def _put_workers(self) -> None:
-        rows = self._workers.take_changed()
-        forgotten = self._workers.take_forgotten()
-        if forgotten:
-            self._gaps.later(partial(self._history.drop_workers, forgotten))
-        try:
-            self._history.put_workers(rows)
-        except apsw.Error:
-            self._workers.changed.update(row.hostname for row in rows if row.hostname in self._workers.workers)
-            raise
-
-    def _sampled(self) -> None:
-        self._upkeep.round(time.time(), self._workers)
-        self._sampler.trusted = self._upkeep.trusted
-        try:
-            while not self._sampler.results.empty():
-                result = self._sampler.results.get()
-                self._upkeep.witness(result.clock_difference)
-                self._samples.take(result)
-        except apsw.Error as error:
-            self._failed(error)
-
     def _connect(self, *, first: bool) -> None:
-        attempt = refusals = 0
-        while not self._stop.is_set():
-            try:
-                self._stop.until_set(self._source.connect)
-                if self._stop.is_set():
-                    return
-            except (LoginRefused, PermissionRefused) as error:
-                if first:
-                    raise
-                pause = _REFUSED_SECONDS[min(refusals, len(_REFUSED_SECONDS) - 1)]
-                refusals += 1
-                self._set_state("disconnected", f"{error} It was accepted before: deskq tries again now and then.")
-                self._wait(pause)
-                continue
-            except BrokerError as error:
-                self._gaps.begin(self._began, str(error))  # of the first connection; nothing where one goes on
-                self._set_state("connecting" if first else "disconnected", str(error))
-                attempt += 1
-                self._wait(pause_after(attempt))
-                continue
+        if self._connecting.connect(first=first):
             now = time.time()
-            self._backoff.connected()
             if first:
                 self._first_connected = now
             self._workers.deaf_until(now)
             self.standstill.restart()
             self._gaps.end(now)
-            self._set_state("recording", "")
-            return
+            self._report.becomes("recording", "")
 
     def _wait(self, seconds: float) -> None:
         deadline = time.monotonic() + seconds
         while not self._stop.is_set() and time.monotonic() < deadline:
-            self._housekeeping_while_deaf()
+            if self._housekeeping.round_without_events(self._sampler):
+                if self._report.full:
+                    self._commit()
+                self._report.put()
             self._salvage()
             self._stop.wait(min(0.05, max(0.0, deadline - time.monotonic())))
-
-    def _housekeeping_while_deaf(self) -> None:
-        """Without a connection nobody's silence means anything; only the status goes on."""
-        self._sampled()
-        if time.monotonic() >= self._next_check:
-            self._next_check = time.monotonic() + HOUSEKEEPING_SECONDS
-            if self._full:
-                self._commit()
-            self._put_status()
 
     def _lost(self, error: ConnectionLost) -> None:
         now = time.time()
@@ -341,45 +260,14 @@ class Recorder:
         self._note_losses()
         since = now if error.since is None else error.since
         self._gaps.begin(min(now, max(since, self._pipeline.last_event_at)), str(error))
-        self._set_state("disconnected", str(error))
+        self._report.becomes("disconnected", str(error))
         self._say(str(error))
-        self._wait(self._backoff.after_loss())
+        self._connecting.wait_after_loss()
 
     def _note_losses(self) -> None:
         for loss in self._source.losses():
             self._gaps.note(loss.since, loss.until, loss.cause, loss.count)
             self._say(loss.cause)
-
-    def _set_state(self, state: str, message: str) -> None:
-        if self._state.becomes(state, message):
-            self._put_status()
-
-    def _status(self) -> RecorderStatus:
-        now = time.time()
-        refusals = self._workers.refusals or self._sampler.refusal
-        return RecorderStatus(
-            state=self._state.name,
-            since=self._state.since,
-            message=self._state.message or self._full or self._upkeep.notice or refusals or self._samples.problem,
-            pid=os.getpid(),
-            events=self._pipeline.events,
-            events_per_second=self._rate.at(now, self._pipeline.events),
-            delay=self._delay,
-            malformed=self._pipeline.malformed,
-            duplicates=self._pipeline.duplicates,
-            gaps=self._gaps.count + self._upkeep.gaps,
-            server=self._samples.server,
-            updated=now,
-            salvaging=self._upkeep.salvaging,
-            sampling=self._samples.problem,
-            delayed=self._samples.delayed,
-            queues_known=self._samples.queues_known,
-            workers_known=self._samples.workers_known,
-        )
-
-    def _put_status(self) -> None:
-        with contextlib.suppress(apsw.Error):  # a full disk is told by the commit
-            self._history.put_status(self._status())
 
     def _finish(self, sampling: bool) -> None:
         if sampling:
@@ -391,7 +279,7 @@ class Recorder:
         self._commit()
         self._gaps.end(time.time(), read_again=False)
         with contextlib.suppress(apsw.Error):
-            self._put_workers()
-        if self._state.name != "disconnected":
-            self._set_state("stopped", "")
-        self._put_status()
+            self._housekeeping.put_workers()
+        if self._report.state.name != "disconnected":
+            self._report.becomes("stopped", "")
+        self._report.put()

@@ -2,12 +2,23 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
+import os
 import time
 from collections import deque
 from dataclasses import dataclass
 
+import apsw
+
 from deskq.history.rows import RecorderStatus
+from deskq.history.writing.writer import History
+from deskq.recorder.event_merger import Pipeline
+from deskq.recorder.gap_log import Gaps
+from deskq.recorder.maintenance import Maintenance
+from deskq.recorder.poll_results import PollApplier
+from deskq.recorder.poller import Sampler
+from deskq.recorder.tracking.worker_tracker import WorkerWatch
 
 _log = logging.getLogger(__name__)
 
@@ -64,3 +75,79 @@ def line(status: RecorderStatus, online: int) -> str:
         f"{status.state} · {status.events:,} events{rate}{delay} · "
         f"{online} workers online · {status.gaps} gaps{' · ' + status.message if status.message else ''}"
     )
+
+
+class Report:
+    """``full``: why the history cannot be written, "" while it can. ``delay``: of the last event, in seconds."""
+
+    def __init__(
+        self,
+        history: History,
+        workers: WorkerWatch,
+        pipeline: Pipeline,
+        gaps: Gaps,
+        upkeep: Maintenance,
+        samples: PollApplier,
+        sampler: Sampler,
+    ) -> None:
+        self._history = history
+        self._workers = workers
+        self._pipeline = pipeline
+        self._gaps = gaps
+        self._upkeep = upkeep
+        self._samples = samples
+        self._sampler = sampler
+        self._rate = Rate()
+        self.began = time.time()
+        self.state = State("connecting", self.began)
+        self.delay: float | None = None
+        self.full = ""
+
+    def becomes(self, state: str, message: str) -> None:
+        """Write another state, or another reason for it."""
+        if self.state.becomes(state, message):
+            self.put()
+
+    def put(self) -> None:
+        """Write the status, where that can be done: a full disk is told by the commit."""
+        with contextlib.suppress(apsw.Error):
+            self._history.put_status(self.status())
+
+    def status(self) -> RecorderStatus:
+        """Return what the history says of the recorder."""
+        now = time.time()
+        refusals = self._workers.refusals or self._sampler.refusal
+        return RecorderStatus(
+            state=self.state.name,
+            since=self.state.since,
+            message=self.state.message or self.full or self._upkeep.notice or refusals or self._samples.problem,
+            pid=os.getpid(),
+            events=self._pipeline.events,
+            events_per_second=self._rate.at(now, self._pipeline.events),
+            delay=self.delay,
+            malformed=self._pipeline.malformed,
+            duplicates=self._pipeline.duplicates,
+            gaps=self._gaps.count + self._upkeep.gaps,
+            server=self._samples.server,
+            updated=now,
+            salvaging=self._upkeep.salvaging,
+            sampling=self._samples.problem,
+            delayed=self._samples.delayed,
+            queues_known=self._samples.queues_known,
+            workers_known=self._samples.workers_known,
+        )
+
+    def summary(self) -> Summary:
+        """Return what was done so far."""
+        return Summary(
+            self._pipeline.events,
+            self._history.tasks_seen,
+            self._pipeline.malformed,
+            self._pipeline.duplicates,
+            self._gaps.count + self._upkeep.gaps,
+            round(time.time() - self.began, 3),
+        )
+
+    def line(self) -> str:
+        """Return one line for a terminal."""
+        return line(self.status(), len(self._workers.online()))
