@@ -10,6 +10,7 @@ from typing import Final, TextIO
 
 from deskq.cli.terminal import PlainStream, coloured
 from deskq.plain_text import plain
+from deskq.protocol.task_states import GROUP_OF_STATE, RUNNING
 
 
 class Colour(StrEnum):
@@ -20,14 +21,18 @@ class Colour(StrEnum):
     GREEN = "32"
     YELLOW = "33"
     BLUE = "34"
+    MAGENTA = "35"
 
 
-OF_STATE: Final[Mapping[str, Colour]] = {
-    "STARTED": Colour.BLUE,
-    "SUCCESS": Colour.GREEN,
-    **dict.fromkeys(("FAILURE", "REJECTED", "LOST"), Colour.RED),
-    **dict.fromkeys(("RETRY", "REVOKED", "ENDED", "UNSEEN"), Colour.YELLOW),
+OF_GROUP: Final = {
+    RUNNING: Colour.BLUE,
+    "success": Colour.GREEN,
+    "failure": Colour.RED,
+    "retry": Colour.YELLOW,
+    "revoked": Colour.YELLOW,
+    "lost": Colour.MAGENTA,
 }
+OF_STATE: Final = {state: OF_GROUP[group] for state, group in GROUP_OF_STATE.items() if group in OF_GROUP}
 
 
 @dataclass(frozen=True, slots=True)

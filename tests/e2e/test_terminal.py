@@ -25,7 +25,7 @@ from tests.support.flood import envelope, task_events
 from tests.support.waiting import wait_until
 
 ESCAPE = "\x1b]0;owned\x07\x1b[2J\x9b31m\x7fb\rc\u202ed"
-COLOURS = re.compile("\x1b\\[(?:1|31|32|33|34|0)m")
+COLOURS = re.compile("\x1b\\[(?:1|31|32|33|34|35|0)m")
 """Those of deskq."""
 STEERS = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u202a-\u202e]|\r(?!\n)")
 

@@ -9,9 +9,10 @@ from pathlib import Path
 import pytest
 
 from deskq.cli import main
-from deskq.cli.colour import Colour, Painted, in_columns, say
+from deskq.cli.colour import OF_GROUP, OF_STATE, Colour, Painted, in_columns, say
 from deskq.cli.common import say_table
 from deskq.cli.terminal import PlainStream, choose_colours, coloured
+from deskq.protocol.task_states import STATES_OF_GROUP
 
 RED = "\x1b[31m"
 
@@ -92,3 +93,8 @@ def test_what_a_program_reads_has_none(form: str, capsys: pytest.CaptureFixture[
     assert "\x1b" not in capsys.readouterr().out
     assert main(["profiles", "list"]) == 0
     assert "\x1b" not in capsys.readouterr().out, "the choice is that of one command"
+
+
+def test_states_have_the_colours_of_their_groups() -> None:
+    assert set(STATES_OF_GROUP) - set(OF_GROUP) == {"waiting"}
+    assert OF_STATE["FAILURE"] is Colour.RED
