@@ -78,12 +78,7 @@ class ProfileForm(QTabWidget):
 
     def set_texts(self, texts: dict[str, str]) -> None:
         """Show what :meth:`texts` returned."""
-        self._filling = True
-        try:
-            for place, text in texts.items():
-                self.editors[place].set_text(text)
-        finally:
-            self._filling = False
+        self._fill(texts)
         self._edited()
 
     def evaluate(self) -> tuple[Profile | None, dict[str, str]]:

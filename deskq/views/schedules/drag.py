@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
@@ -12,6 +11,7 @@ from PySide6.QtGui import QDrag, QDropEvent, QPalette
 from PySide6.QtWidgets import QAbstractItemView, QHBoxLayout, QMenu, QPushButton, QSizePolicy, QWidget
 
 from deskq import formats
+from deskq.models.json_mime import json_in, json_mime
 from deskq.models.table.columns import Column
 from deskq.profiles import Environment
 from deskq.services.schedules.following import Schedules
@@ -27,7 +27,6 @@ if TYPE_CHECKING:
 MIME: Final = "application/x-deskq-schedules"
 Place = tuple[str, str]
 """A profile's name, and the URL of one of its stores without password."""
-_MOST_BYTES: Final = 16 * 1024 * 1024
 _ROOM_FOR_WORDS: Final = 180
 _NARROWEST: Final = 70
 
@@ -57,21 +56,15 @@ class ScheduleTable(Table):
 
 def mime_of(chosen: Sequence[ShownSchedule]) -> QMimeData:
     """Return schedules as they travel: by what tells them apart, with their names for every other program."""
-    data = QMimeData()
-    data.setData(MIME, json.dumps([[name, list(key)] for name, key in (one.place for one in chosen)]).encode())
-    data.setText("\n".join(one.entry.name for one in chosen))
-    return data
+    places = [[name, list(key)] for name, key in (one.place for one in chosen)]
+    return json_mime(MIME, places, "\n".join(one.entry.name for one in chosen))
 
 
 def schedules_in(data: QMimeData) -> list[tuple[str, tuple[str, str]]] | None:
     """Return what tells the dragged schedules apart, None if it is something else."""
-    raw = bytes(data.data(MIME).data())
-    if not raw or len(raw) > _MOST_BYTES:
-        return None
     try:
-        found: Any = json.loads(raw)
-        places = [(name, (url, key)) for name, (url, key) in found]
-    except (ValueError, TypeError, RecursionError):
+        places = [(name, (url, key)) for name, (url, key) in json_in(data, MIME)]
+    except (ValueError, TypeError):
         return None
     if not all(isinstance(part, str) for name, key in places for part in (name, *key)):
         return None

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import QEvent, QObject, QRect, Qt, Signal
-from PySide6.QtGui import QMouseEvent, QPainter, QPaintEvent
+from PySide6.QtCore import QEvent, QObject, Qt, Signal
+from PySide6.QtGui import QMouseEvent
 from PySide6.QtWidgets import QStatusBar, QWidget
 
 from deskq import formats
 from deskq.services.session import ProfileSession
 from deskq.views.widgets import theme
 from deskq.views.widgets.empty_pane import LineLabel, plain_label
-from deskq.views.widgets.tables import draw_dot
+from deskq.views.widgets.state_dot import StateDot
 
 
 class RecorderBar(QStatusBar):
@@ -22,7 +22,7 @@ class RecorderBar(QStatusBar):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.setSizeGripEnabled(False)
-        self._dot = _Dot()
+        self._dot = StateDot(20, 8)
         self.text = LineLabel(rest=True)
         self.text.setCursor(Qt.CursorShape.PointingHandCursor)
         self.text.installEventFilter(self)
@@ -89,21 +89,3 @@ def describe(session: ProfileSession) -> tuple[str, str, str]:
         f"{formats.duration(status.delay)} from event to history\nrecorder process {status.pid}"
     )
     return "recording", " · ".join(parts), tip
-
-
-class _Dot(QWidget):
-    def __init__(self) -> None:
-        super().__init__()
-        self._state = ""
-        self.setFixedSize(20, 16)
-
-    def show_state(self, state: str) -> None:
-        if state != self._state:
-            self._state = state
-            self.update()
-
-    def paintEvent(self, event: QPaintEvent) -> None:
-        if self._state:
-            painter = QPainter(self)
-            painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-            draw_dot(painter, QRect(8, 0, 12, 15), self._state)

@@ -27,6 +27,7 @@ from deskq.views.tasks.action_links import ActionLinks
 from deskq.views.tasks.result import TaskResult
 from deskq.views.widgets import theme
 from deskq.views.widgets.empty_pane import EmptyPane, LineLabel, plain_label
+from deskq.views.widgets.state_dot import StateDot
 from deskq.views.widgets.tables import Table, copy_text, draw_dot
 
 _RELATED: Final = tuple(
@@ -46,7 +47,7 @@ class TaskDetailPane(QWidget):
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(0)
-        self._dot = _StateMark()
+        self._dot = StateDot(14, 1)
         self.heading = LineLabel()
         self.heading.setFont(theme.bold_font())
         self.note = LineLabel(muted=True, rest=True)
@@ -266,23 +267,6 @@ def _ran_for(attempt: Attempt) -> str:
     """How long it ran, as exactly as that is known; "" where nothing tells."""
     ran_for = attempt.ran_for
     return "" if ran_for is None else f"ran for {formats.runtime(ran_for, exact=attempt.runtime is not None)}"
-
-
-class _StateMark(QWidget):
-    def __init__(self) -> None:
-        super().__init__()
-        self._state = ""
-        self.setFixedSize(14, 16)
-
-    def show_state(self, state: str) -> None:
-        self._state = state
-        self.update()
-
-    def paintEvent(self, event: QPaintEvent) -> None:
-        if self._state:
-            painter = QPainter(self)
-            painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-            draw_dot(painter, self.rect().adjusted(1, 0, 0, 0), self._state)
 
 
 def times_text(attempt: Attempt) -> str:
