@@ -11,7 +11,7 @@ from deskq.actions.executor import StepResult, StepRunner
 from deskq.actions.plan import Outcome, Plan, Step, Verb, plan_at
 from deskq.errors import UserError
 from deskq.profiles import Profile
-from deskq.schedules.diff import Change, as_stored, difference
+from deskq.schedules.diff import FieldChange, as_stored, difference
 from deskq.schedules.model import Entry, NotEditable, Owner, ScheduleStore, StoreError, WriteUnknown
 from deskq.schedules.opening import open_store, store_urls
 from deskq.schedules.text.toml import entry_from_plain, entry_to_plain
@@ -20,7 +20,7 @@ _STATE: Final = ("key", "version", "last_run_at", "total_run_count")
 
 
 def plan_changes(
-    store: ScheduleStore, profile: Profile, changes: Sequence[Change], *, change_shared: bool = False
+    store: ScheduleStore, profile: Profile, changes: Sequence[FieldChange], *, change_shared: bool = False
 ) -> Plan[Step]:
     """Return the plan that makes these changes in a store; raises UserError where nothing would change."""
     if not changes:
@@ -42,7 +42,7 @@ def plan_changes(
     )
 
 
-def command_of(store: ScheduleStore, change: Change) -> str:
+def command_of(store: ScheduleStore, change: FieldChange) -> str:
     """Say literally what is written: the entry's name and each field that differs."""
     verb = "add" if change.old is None else "delete" if change.new is None else "change"
     return f"{verb} “{change.name}” in {store.url}: {'; '.join(difference(change.old, change.new))}"
@@ -80,7 +80,7 @@ def looked_for(detail: Mapping[str, Any], profile: Profile) -> Mapping[str, Any]
 def _undo(store: ScheduleStore, old: Entry | None, stored: Entry | None) -> Mapping[str, Any] | None:
     if old is not None and old.problem:
         return None  # what beat could not use is not put back
-    back = Change(stored, old)
+    back = FieldChange(stored, old)
     return _detail(store, back, False, command_of(store, back))
 
 
@@ -117,7 +117,7 @@ class ScheduleRunner(StepRunner[Step]):
         return StepResult(Outcome.DONE, _warning(old), _undo(self._store, old, stored))
 
 
-def _words(changes: Sequence[Change]) -> str:
+def _words(changes: Sequence[FieldChange]) -> str:
     """Verb and count: “Delete 2 schedules”, or the name where it is one."""
     kinds = {"add": 0, "delete": 0, "enable": 0, "disable": 0, "change": 0}
     for change in changes:
@@ -141,7 +141,7 @@ def _warning(old: Entry | None) -> str:
     return ""
 
 
-def _detail(store: ScheduleStore, change: Change, change_shared: bool, command: str) -> dict[str, Any]:
+def _detail(store: ScheduleStore, change: FieldChange, change_shared: bool, command: str) -> dict[str, Any]:
     return {
         "store": store.url,
         "old": _kept(change.old),

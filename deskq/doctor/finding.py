@@ -11,7 +11,7 @@ Level = Literal["error", "warning", "advice", "ok"]
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
+class ProbedStep:
     """One thing that was tried. ``evidence``: what was seen; ``remedy``: a sentence, "" where nothing is to be done.
 
     ``skipped``: it could not be tried, ``not-asked``: the profile forbids to ask; the evidence says why.
@@ -37,15 +37,15 @@ class Finding:
     setting: str = ""
 
 
-def is_fine(reported: Iterable[Step | Finding], *, warned: bool = False) -> bool:
+def is_fine(reported: Iterable[ProbedStep | Finding], *, warned: bool = False) -> bool:
     """True if no step failed and no finding is an error or a warning; with ``warned``, if no step warned either."""
     wrong = ("failed", "warning") if warned else ("failed",)
     return not any(
-        one.state in wrong if isinstance(one, Step) else one.level in ("error", "warning") for one in reported
+        one.state in wrong if isinstance(one, ProbedStep) else one.level in ("error", "warning") for one in reported
     )
 
 
-def to_values(one: Step | Finding) -> dict[str, Any]:
+def to_values(one: ProbedStep | Finding) -> dict[str, Any]:
     """Return it as JSON can hold it."""
     values = asdict(one)
     if "seconds" in values:
@@ -53,12 +53,12 @@ def to_values(one: Step | Finding) -> dict[str, Any]:
     return values
 
 
-def word(one: Step | Finding) -> str:
+def word(one: ProbedStep | Finding) -> str:
     """Return the one word that says how it went: the state of a step, the level of a finding."""
-    return one.state if isinstance(one, Step) else one.level
+    return one.state if isinstance(one, ProbedStep) else one.level
 
 
-def lines(one: Step | Finding) -> list[str]:
+def lines(one: ProbedStep | Finding) -> list[str]:
     """Return it as text: the word and the title, then, indented, the evidence, the remedy and the setting."""
     below = [one.evidence, one.remedy, one.setting if isinstance(one, Finding) else ""]
     return [f"[{word(one)}] {one.title}", *(f"    {line}" for line in below if line)]

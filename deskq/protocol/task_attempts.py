@@ -123,7 +123,7 @@ class Attempt(msgspec.Struct):
         return max((t for t in (self.sent, self.received, self.started, self.finished) if t is not None), default=0.0)
 
 
-class Delivery:
+class TaskDelivery:
     """An attempt in the hands of its process. ``place``, ``start``: where in the process's order it was received and
     started, -1 unknown; ``superseded``: something that follows from it was seen; ``message``: what was delivered.
     """
@@ -150,16 +150,16 @@ class Process:
         self.hostname = hostname
         self.pid = pid
         self.seen = seen
-        self.deliveries: list[Delivery] = []
+        self.deliveries: list[TaskDelivery] = []
         self.unplaced: list[Observation] = []
-        self._of_receipt: dict[int, Delivery] = {}
-        self._open: list[Delivery] = []
-        self._ended: Delivery | None = None
+        self._of_receipt: dict[int, TaskDelivery] = {}
+        self._open: list[TaskDelivery] = []
+        self._ended: TaskDelivery | None = None
         self._ended_at = -1
         for place, observation in enumerate(seen):
             if observation.kind == kinds.RECEIVED:
                 attempt = Attempt(int(observation.number), hostname, pid, None, observation.timestamp)
-                delivery = Delivery(attempt, place)
+                delivery = TaskDelivery(attempt, place)
                 self._of_receipt[place] = delivery
                 self.deliveries.append(delivery)
 
@@ -188,8 +188,8 @@ class Process:
             self._find_start(waiting[-1])
         assert len(self.deliveries) >= len(received)
 
-    def _new(self, place: int) -> Delivery:
-        delivery = Delivery(Attempt(worker=self.hostname, pid=self.pid), place)
+    def _new(self, place: int) -> TaskDelivery:
+        delivery = TaskDelivery(Attempt(worker=self.hostname, pid=self.pid), place)
         self.deliveries.append(delivery)
         self._open.append(delivery)
         return delivery
@@ -230,7 +230,7 @@ class Process:
         elif seen.kind == kinds.REVOKED:
             attempt.revoked = seen.text
 
-    def _missed(self, seen: Observation) -> Delivery | None:
+    def _missed(self, seen: Observation) -> TaskDelivery | None:
         """Return what a retry ends though it was taken to have ended: that was the end of one that was missed."""
         ended = self._ended
         if seen.kind != kinds.RETRIED or ended is None or ended.attempt.ending not in (kinds.SUCCEEDED, kinds.FAILED):
@@ -239,7 +239,7 @@ class Process:
         later = Attempt(old.retries + 1, old.worker, old.pid, finished=old.finished, ending=old.ending)
         later.runtime, later.exception, later.traceback = old.runtime, old.exception, old.traceback
         old.runtime, old.exception, old.traceback = None, "", ""
-        self.deliveries.append(Delivery(later, -1))
+        self.deliveries.append(TaskDelivery(later, -1))
         self._open.append(ended)
         return ended
 
@@ -257,7 +257,7 @@ class Process:
             return not runs and not any(d.start < 0 for d in self._open)
         return False
 
-    def _chosen(self, seen: Observation, newest_replaced: bool) -> Delivery | None:
+    def _chosen(self, seen: Observation, newest_replaced: bool) -> TaskDelivery | None:
         """Return the attempt, of those that have not ended, which this ending ends."""
         running = [d for d in self._open if d.start >= 0]
         waiting = [d for d in self._open if d.start < 0]
@@ -276,7 +276,7 @@ class Process:
         newest = max(d.attempt.retries for d in group)
         return _best_fit([d for d in group if d.attempt.retries == newest], seen, newest_replaced)
 
-    def _find_start(self, delivery: Delivery) -> None:
+    def _find_start(self, delivery: TaskDelivery) -> None:
         """Give it a start that came after its receipt and was taken for that of an attempt before it."""
         for other in reversed(self._open):
             if other is not delivery and other.superseded and other.start > delivery.place >= 0:
@@ -285,11 +285,11 @@ class Process:
                 return
 
 
-def _old(deliveries: Iterable[Delivery]) -> list[Delivery]:
+def _old(deliveries: Iterable[TaskDelivery]) -> list[TaskDelivery]:
     return [d for d in deliveries if d.superseded]
 
 
-def _fresh(deliveries: Iterable[Delivery]) -> list[Delivery]:
+def _fresh(deliveries: Iterable[TaskDelivery]) -> list[TaskDelivery]:
     return [d for d in deliveries if not d.superseded]
 
 
@@ -302,7 +302,7 @@ def _can_have_ended(attempt: Attempt, seen: Observation) -> bool:
     return seen.number < 0 or attempt.received is None or attempt.received <= seen.timestamp - seen.number + TOLERANCE
 
 
-def _best_fit(group: list[Delivery], seen: Observation, newest_replaced: bool) -> Delivery:
+def _best_fit(group: list[TaskDelivery], seen: Observation, newest_replaced: bool) -> TaskDelivery:
     """Of attempts that are alike: the one that started when the one that ended did, as its runtime tells."""
     if len(group) > 1 and newest_replaced:
         return group[-1]

@@ -104,7 +104,7 @@ class Message(NamedTuple):
     expires: float = -1
 
 
-class Route(NamedTuple):
+class TaskRoute(NamedTuple):
     """Where the newest message was sent; only task-sent tells."""
 
     retries: int
@@ -114,7 +114,7 @@ class Route(NamedTuple):
     routing_key: str
 
 
-class Outcome(NamedTuple):
+class TaskOutcome(NamedTuple):
     """The repr of what the newest success returned."""
 
     timestamp: float
@@ -132,7 +132,7 @@ class More(msgspec.Struct):
     """
 
     messages: set[Message] = msgspec.field(default_factory=set)
-    outcomes: set[Outcome] = msgspec.field(default_factory=set)
+    outcomes: set[TaskOutcome] = msgspec.field(default_factory=set)
     clocks: dict[str, float] = msgspec.field(default_factory=dict)
     counted: set[int] = msgspec.field(default_factory=set)
 
@@ -146,8 +146,8 @@ class TaskRecord(msgspec.Struct, gc=False):
     uuid: str
     observations: set[Observation] = msgspec.field(default_factory=set)
     message: Message | None = None
-    route: Route | None = None
-    outcome: Outcome | None = None
+    route: TaskRoute | None = None
+    outcome: TaskOutcome | None = None
     more: More | None = None
 
     @property
@@ -167,7 +167,7 @@ class TaskRecord(msgspec.Struct, gc=False):
         known += self.more.messages if self.more is not None else ()
         return [message for message in known if message.source == RECEIVED]
 
-    def outcomes(self) -> list[Outcome]:
+    def outcomes(self) -> list[TaskOutcome]:
         """Return the greatest outcome of each worker."""
         known = [self.outcome] if self.outcome is not None else []
         return [*known, *(self.more.outcomes if self.more is not None else ())]
@@ -194,7 +194,7 @@ class TaskRecord(msgspec.Struct, gc=False):
         elif kind == SUCCEEDED:
             if event.runtime is not None:
                 number = event.runtime
-            outcome = _new(Outcome, (timestamp, clock, hostname, event.result or ""))
+            outcome = _new(TaskOutcome, (timestamp, clock, hostname, event.result or ""))
             if self.outcome is None:
                 self.outcome = outcome
             else:
@@ -267,7 +267,9 @@ class TaskRecord(msgspec.Struct, gc=False):
         else:
             self.offer_messages((message,))
         if kind == SENT and (event.queue is not None or event.exchange):
-            route = Route(retries, event.timestamp, event.queue or "", event.exchange or "", event.routing_key or "")
+            route = TaskRoute(
+                retries, event.timestamp, event.queue or "", event.exchange or "", event.routing_key or ""
+            )
             if self.route is None or route > self.route:
                 self.route = route
 
@@ -290,9 +292,9 @@ class TaskRecord(msgspec.Struct, gc=False):
             self._with_more().messages = set(nlargest(_MOST_MESSAGES, others))
             self._tidy()
 
-    def offer_outcomes(self, offered: Iterable[Outcome]) -> None:
+    def offer_outcomes(self, offered: Iterable[TaskOutcome]) -> None:
         """Take in what successes returned: of each worker the latest is kept."""
-        latest: dict[str, Outcome] = {}
+        latest: dict[str, TaskOutcome] = {}
         for outcome in (*self.outcomes(), *offered):
             if outcome.hostname not in latest or outcome > latest[outcome.hostname]:
                 latest[outcome.hostname] = outcome

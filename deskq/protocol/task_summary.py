@@ -8,7 +8,7 @@ import msgspec
 
 from deskq.protocol import task_record as kinds
 from deskq.protocol.task_attempts import Attempt
-from deskq.protocol.task_record import Message, Observation, Outcome, TaskRecord
+from deskq.protocol.task_record import Message, Observation, TaskOutcome, TaskRecord
 from deskq.protocol.task_stages import message_of, replayed
 from deskq.protocol.task_states import FINAL_STATES
 
@@ -50,7 +50,7 @@ class TaskSummary(msgspec.Struct):
     noticed: float | None = None
     counts: int = 0
     message: Message | None = None
-    outcome: Outcome | None = None
+    outcome: TaskOutcome | None = None
 
 
 def runtime_is_measured(state: str) -> bool:
@@ -112,7 +112,7 @@ def derive(record: TaskRecord) -> TaskSummary:
     return summary
 
 
-def _outcome_of(attempt: Attempt, record: TaskRecord) -> Outcome | None:
+def _outcome_of(attempt: Attempt, record: TaskRecord) -> TaskOutcome | None:
     """Return what this attempt returned, else the latest that any did."""
     if record.more is not None:
         for outcome in record.more.outcomes:

@@ -23,7 +23,7 @@ from deskq.recorder.housekeeping import Housekeeping
 from deskq.recorder.maintenance import Maintenance
 from deskq.recorder.poll_results import PollApplier
 from deskq.recorder.poller import Acted, PollRequest, Sampler
-from deskq.recorder.status import Report, Summary
+from deskq.recorder.status import RecorderSummary, Report
 from deskq.recorder.stopping import Stop
 from deskq.recorder.suspend_detector import StandstillWatch, SuspendDetector
 from deskq.recorder.tracking.queue_tracker import QueueWatch
@@ -80,7 +80,7 @@ class Recorder:
         self._unread = bool(history.waits_for)  # what it holds of workers, queues and the last recorder
         self._first_connected = self._report.began
 
-    def run(self) -> Summary:
+    def run(self) -> RecorderSummary:
         """Record until told to stop; raises LoginRefused and PermissionRefused of the first connection."""
         before = self._history.status()
         if self._aside is not None:
@@ -110,7 +110,7 @@ class Recorder:
             self._finish(started)
         return self.summary()
 
-    def summary(self) -> Summary:
+    def summary(self) -> RecorderSummary:
         """Return what was done so far."""
         return self._report.summary()
 

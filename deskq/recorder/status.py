@@ -43,7 +43,7 @@ class State:
 
 
 @dataclass(slots=True)
-class Summary:
+class RecorderSummary:
     """What one run of a recorder did."""
 
     events: int
@@ -137,9 +137,9 @@ class Report:
             workers_known=self._samples.workers_known,
         )
 
-    def summary(self) -> Summary:
+    def summary(self) -> RecorderSummary:
         """Return what was done so far."""
-        return Summary(
+        return RecorderSummary(
             self._pipeline.events,
             self._history.tasks_seen,
             self._pipeline.malformed,

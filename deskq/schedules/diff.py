@@ -14,7 +14,7 @@ _OPTIONAL: Final = ("one_off", "start_time", "expires_at", "description")
 
 
 @dataclass(frozen=True, slots=True)
-class Change:
+class FieldChange:
     """One call of a store's ``replace``."""
 
     old: Entry | None
@@ -62,7 +62,7 @@ def misfit(entry: Entry, store: ScheduleStore) -> str:
     return ""
 
 
-def changes_to(stored: Iterable[Entry], wanted: Iterable[Entry], *, delete_others: bool = False) -> list[Change]:
+def changes_to(stored: Iterable[Entry], wanted: Iterable[Entry], *, delete_others: bool = False) -> list[FieldChange]:
     """Return what makes a store hold the wanted entries, by name; those that are alike need nothing.
 
     What has run stays with the stored entry. ``delete_others``: also take away what is not wanted.
@@ -73,11 +73,11 @@ def changes_to(stored: Iterable[Entry], wanted: Iterable[Entry], *, delete_other
         names.add(entry.name)
         old = present.get(entry.name)
         if old is None:
-            found.append(Change(None, entry))
+            found.append(FieldChange(None, entry))
         elif old.problem or entry_to_plain(old) != entry_to_plain(entry):
-            found.append(Change(old, with_definition(old, entry)))
+            found.append(FieldChange(old, with_definition(old, entry)))
     if delete_others:
-        found += [Change(entry, None) for name, entry in present.items() if name not in names]
+        found += [FieldChange(entry, None) for name, entry in present.items() if name not in names]
     return found
 
 

@@ -11,7 +11,7 @@ from deskq.brokers.routing import Route
 from deskq.profiles import Profile
 
 
-class Place(NamedTuple):
+class CallTarget(NamedTuple):
     """A queue, or an exchange and a routing key; ``late``: for a message with an ETA, which may wait at the broker."""
 
     queue: str = ""
@@ -20,7 +20,7 @@ class Place(NamedTuple):
     late: bool = False
 
 
-def place_of(call: Call, profile: Profile, now: float) -> Place | None:
+def place_of(call: Call, profile: Profile, now: float) -> CallTarget | None:
     """Return the place whose route must be found before the call can be sent; None for one sent straight to a queue.
 
     Raises UserError where the call does not say where it goes.
@@ -29,10 +29,10 @@ def place_of(call: Call, profile: Profile, now: float) -> Place | None:
     if not call.exchange and not late:
         return None
     check_place(call)
-    return Place(call.queue, call.exchange, call.routing_key, late)
+    return CallTarget(call.queue, call.exchange, call.routing_key, late)
 
 
-def route_to(place: Place, profile: Profile, types: ExchangeTypes | None = None) -> Route | None:
+def route_to(place: CallTarget, profile: Profile, types: ExchangeTypes | None = None) -> Route | None:
     """Return the route to a place, None for a queue without a delay on its way. Blocking.
 
     ``types``: those of exchanges, where they are known already; Redis does not keep them. Raises UserError where

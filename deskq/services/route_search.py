@@ -11,7 +11,7 @@ from PySide6.QtCore import QObject, QTimer, Signal
 from deskq.actions.messages.call import Call
 from deskq.brokers.routing import Route
 from deskq.errors import UserError
-from deskq.services.call_routes import Place, place_of
+from deskq.services.call_routes import CallTarget, place_of
 from deskq.services.send import SendService
 
 _TYPING_MS: Final = 300
@@ -26,14 +26,14 @@ class RouteSearch(QObject):
     def __init__(self, service: SendService, parent: QObject | None = None) -> None:
         super().__init__(parent)
         self._service = service
-        self._wanted = Place()
-        self._known: Place | None = None
+        self._wanted = CallTarget()
+        self._known: CallTarget | None = None
         self._route: Route | None = None
         self._problem = ""
         self._timer = QTimer(self, singleShot=True)
         self._timer.timeout.connect(self._begin)
 
-    def of(self, wanted: Place) -> Route | None:
+    def of(self, wanted: CallTarget) -> Route | None:
         """Return the route, None while it is looked for, and for a queue that is sent to by its name.
 
         Raises UserError with why an exchange has none.
@@ -76,11 +76,11 @@ class RouteSearch(QObject):
     def _begin(self) -> None:
         self._service.target.spawn(self._look_quietly(self._wanted), "route", self)
 
-    async def _look_quietly(self, wanted: Place) -> None:
+    async def _look_quietly(self, wanted: CallTarget) -> None:
         with contextlib.suppress(UserError):  # it is told by ``of``
             await self._look(wanted)
 
-    async def _look(self, wanted: Place) -> Route | None:
+    async def _look(self, wanted: CallTarget) -> Route | None:
         try:
             route = await self._service.route(wanted)
         except UserError as error:
@@ -89,7 +89,7 @@ class RouteSearch(QObject):
         self._learn(wanted, route, "")
         return route
 
-    def _learn(self, wanted: Place, route: Route | None, problem: str) -> None:
+    def _learn(self, wanted: CallTarget, route: Route | None, problem: str) -> None:
         if wanted != self._wanted:
             return  # somebody typed on
         if problem:

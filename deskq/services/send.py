@@ -23,7 +23,7 @@ from deskq.errors import UserError
 from deskq.history.reading.reader import HistoryReader
 from deskq.history.reading.task_filter import TaskFilter
 from deskq.history.rows import TaskRow
-from deskq.services.call_routes import Place, route_to
+from deskq.services.call_routes import CallTarget, route_to
 from deskq.services.journal import ask_journal
 from deskq.services.session import ProfileSession
 
@@ -62,7 +62,7 @@ class SendService:
             found |= {binding.exchange for binding in await self.target.broker(lambda broker: broker.bindings())}
         return sorted(name for name in found if name and is_task_queue(name))
 
-    async def route(self, place: Place) -> Route | None:
+    async def route(self, place: CallTarget) -> Route | None:
         """Return the route to a place, see ``route_to``; raises UserError where nothing would get the message."""
         types = await self._exchange_types() if self.target.profile.transport.workers_tell_exchange_types else {}
         find = partial(route_to, place, self.target.profile, types)

@@ -13,7 +13,7 @@ from deskq.brokers.rabbitmq.alarms import AlarmProbe, current_alarm
 from deskq.brokers.rabbitmq.broker import RabbitBroker
 from deskq.brokers.remote_control import NotTold, RemoteControl
 from deskq.doctor.advice.general import examine
-from deskq.doctor.finding import Step, lines
+from deskq.doctor.finding import ProbedStep, lines
 from deskq.history.rows import WorkerRow
 from deskq.profiles import Profile, Safety
 from tests.support.celery_worker import CeleryWorker
@@ -115,7 +115,7 @@ def test_the_doctor_names_the_alarm_and_asks_for_no_worker(server: RabbitServer)
     profile = profile_of(server)
     with CeleryWorker(server.url), memory_alarm(server):
         reported = list(examine(profile, history=None, cancelled=lambda: False))
-    steps = {one.key: one for one in reported if isinstance(one, Step)}
+    steps = {one.key: one for one in reported if isinstance(one, ProbedStep)}
     assert [steps[key].state for key in ("messages", "workers", "events")] == ["warning"] * 3
     assert "its memory alarm is set" in steps["messages"].evidence
     assert "vm_memory_high_watermark" in steps["messages"].remedy

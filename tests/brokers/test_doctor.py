@@ -18,7 +18,7 @@ from deskq.brokers.ports import BrokerError
 from deskq.brokers.redis.event_source import RedisEventSource
 from deskq.doctor.advice.general import examine
 from deskq.doctor.connection.steps import examine_connection
-from deskq.doctor.finding import Finding, Step, is_fine
+from deskq.doctor.finding import Finding, ProbedStep, is_fine
 from deskq.profiles import Profile, RedisOptions, Safety, Secret
 from tests.support.celery_worker import CeleryWorker
 from tests.support.processes import free_port
@@ -49,19 +49,19 @@ def never() -> bool:
     return False
 
 
-def steps_of(profile: Profile) -> dict[str, Step]:
+def steps_of(profile: Profile) -> dict[str, ProbedStep]:
     steps = list(examine_connection(profile, cancelled=never))
     assert [step.key for step in steps] == KEYS
     return {step.key: step for step in steps}
 
 
-def examined(profile: Profile) -> tuple[dict[str, Step], dict[str, Finding]]:
+def examined(profile: Profile) -> tuple[dict[str, ProbedStep], dict[str, Finding]]:
     reported = list(examine(profile, history=None, cancelled=never))
-    steps = {one.key: one for one in reported if isinstance(one, Step)}
+    steps = {one.key: one for one in reported if isinstance(one, ProbedStep)}
     return steps, {one.key: one for one in reported if isinstance(one, Finding)}
 
 
-def states(steps: dict[str, Step]) -> dict[str, str]:
+def states(steps: dict[str, ProbedStep]) -> dict[str, str]:
     return {key: step.state for key, step in steps.items()}
 
 

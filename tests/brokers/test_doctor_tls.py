@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from deskq.doctor.connection.steps import examine_connection
-from deskq.doctor.finding import Step
+from deskq.doctor.finding import ProbedStep
 from deskq.profiles import Profile, Tls
 
 
@@ -53,7 +53,7 @@ def tls_server(folder: Path, days: int) -> Iterator[tuple[int, str]]:
         listening.close()
 
 
-def tls_step(url: str, tls: Tls) -> Step:
+def tls_step(url: str, tls: Tls) -> ProbedStep:
     steps = {step.key: step for step in examine_connection(Profile.from_url(url, tls=tls), cancelled=lambda: False)}
     assert steps["tcp"].state == "ok"
     assert steps["login"].state in ("failed", "skipped")

@@ -22,9 +22,9 @@ from deskq.brokers.rabbitmq.management import Management
 from deskq.brokers.redis.rights import INSTEAD, RIGHTS, Use
 from deskq.brokers.remote_control import NotTold, RemoteControl
 from deskq.doctor.advice.general import examine
-from deskq.doctor.connection.probes import Outcome
+from deskq.doctor.connection.probes import ProbeOutcome
 from deskq.doctor.connection.redis import RedisSteps
-from deskq.doctor.finding import Finding, Step
+from deskq.doctor.finding import Finding, ProbedStep
 from deskq.doctor.observed import Observed
 from deskq.profiles import Profile
 from deskq.protocol.message import new_message
@@ -83,9 +83,9 @@ def worker(user: Any, request: pytest.FixtureRequest) -> Iterator[CeleryWorker]:
         yield running
 
 
-def examined(profile: Profile) -> tuple[dict[str, Step], dict[str, Finding]]:
+def examined(profile: Profile) -> tuple[dict[str, ProbedStep], dict[str, Finding]]:
     reported = list(examine(profile, history=None, cancelled=lambda: False))
-    steps = {one.key: one for one in reported if isinstance(one, Step)}
+    steps = {one.key: one for one in reported if isinstance(one, ProbedStep)}
     return steps, {one.key: one for one in reported if isinstance(one, Finding)}
 
 
@@ -174,7 +174,7 @@ def test_a_right_that_is_missing_is_named(redis_user: Any, level: int, missing: 
         try:
             outcome = steps.permission()
         except PermissionRefused as error:
-            outcome = Outcome("failed", error.details, str(error))
+            outcome = ProbeOutcome("failed", error.details, str(error))
     assert (outcome.state, said in f"{outcome.evidence} {outcome.remedy}") == (state, True), outcome
     assert _stored(redis_user.server) == before
 

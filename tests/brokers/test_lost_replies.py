@@ -20,7 +20,7 @@ from deskq.actions.schedule_edit import ScheduleRunner, plan_changes
 from deskq.actions.undo import undo_plan
 from deskq.brokers.redis import link as redis_link
 from deskq.profiles import Profile
-from deskq.schedules.diff import Change
+from deskq.schedules.diff import FieldChange
 from deskq.schedules.model import Entry, Interval, ScheduleStore
 from deskq.schedules.opening import open_store
 from deskq.schedules.stores.django import databases
@@ -55,7 +55,7 @@ class Way:
     def carried(self, old: Entry | None, new: Entry | None) -> ItemRow:
         """Carry one change out through the journal; how it ended."""
         store = open_store(self.url)
-        plan = plan_changes(store, PROFILE, [Change(old, new)])
+        plan = plan_changes(store, PROFILE, [FieldChange(old, new)])
         with closing(Journal()) as journal:
             PlanExecutor(plan, PROFILE, journal, ScheduleRunner(store)).run(Confirmation(plan.id))
             return journal.items(plan.id)[0]

@@ -14,7 +14,7 @@ from deskq.brokers.kombu.transport_options import kombu_url, transport_options
 from deskq.brokers.opening import open_broker
 from deskq.brokers.ports import ConnectionLost
 from deskq.doctor.connection.steps import examine_connection
-from deskq.doctor.finding import Step
+from deskq.doctor.finding import ProbedStep
 from deskq.profiles import Profile, RedisOptions
 from deskq.profiles.profile import Secret
 from tests.support.celery_worker import CeleryWorker
@@ -34,7 +34,7 @@ OPTIONS: dict[str, Any] = {
 HEARD = ("login", "permission", "database", "workers", "events", "task-events")
 
 
-def states(profile: Profile) -> dict[str, Step]:
+def states(profile: Profile) -> dict[str, ProbedStep]:
     return {step.key: step for step in examine_connection(profile, cancelled=lambda: False) if step.key in HEARD}
 
 

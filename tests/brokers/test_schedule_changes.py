@@ -17,7 +17,7 @@ from deskq.actions.schedule_edit import ScheduleRunner, plan_changes, store_of
 from deskq.actions.undo import undo_plan
 from deskq.cli import main
 from deskq.profiles import PasswordStore, Profile, ProfileFile, Safety, SavedProfiles
-from deskq.schedules.diff import Change
+from deskq.schedules.diff import FieldChange
 from deskq.schedules.model import Crontab, Entry, Interval, ScheduleStore
 from deskq.schedules.opening import open_store
 from deskq.schedules.stores.django.store import DjangoBeatStore
@@ -110,7 +110,7 @@ def test_a_profile_decides_what_is_allowed(
     assert set(names(store)) == {"x"}
 
 
-def carried(store_url: str, profile: Profile, change: Change) -> str:
+def carried(store_url: str, profile: Profile, change: FieldChange) -> str:
     """Carry one change out through the journal; returns the action's id."""
     journal = Journal()
     try:
@@ -130,7 +130,7 @@ def test_each_edit_is_taken_back(redis_url: str, store: ScheduleStore) -> None:
     renamed = Entry(name="z", task="u", schedule=Crontab("5"), key=first.key, version=first.version)
     for new in (renamed, None):
         old = names(store)["a"]
-        action = carried(redis_url, profile, Change(old, new))
+        action = carried(redis_url, profile, FieldChange(old, new))
         assert "a" not in names(store)
         journal = Journal()
         try:
@@ -151,7 +151,7 @@ def test_what_somebody_changed_meanwhile_is_not_overwritten(redis_url: str, stor
     old = store.replace(None, Entry(name="a", task="t", schedule=Interval(60.0)))
     assert old is not None
     store.replace(old, Entry(name="a", task="theirs", schedule=Interval(60.0), key=old.key, version=old.version))
-    plan = plan_changes(store, profile, [Change(old, None)])
+    plan = plan_changes(store, profile, [FieldChange(old, None)])
     journal = Journal()
     try:
         result = PlanExecutor(plan, profile, journal, ScheduleRunner(open_store(redis_url))).run(None)
@@ -168,7 +168,7 @@ def test_an_entry_that_is_there_already_is_no_success(redis_url: str, store: Sch
     profile = Profile.from_url(redis_url, name="shop", safety=Safety.FREE)
     journal = Journal()
     try:
-        plan = plan_changes(store, profile, [Change(None, new)])
+        plan = plan_changes(store, profile, [FieldChange(None, new)])
         result = PlanExecutor(plan, profile, journal, ScheduleRunner(open_store(redis_url))).run(None)
         assert (result.done, result.failed) == (0, 1)
         assert "already" in result.words
@@ -182,7 +182,7 @@ def test_a_store_that_cannot_be_reached_was_not_changed() -> None:
     url = "redbeat:redis://127.0.0.1:1/0"
     gone = open_store(url)
     runner = ScheduleRunner(gone)
-    change = Change(None, Entry(name="a", task="t", schedule=Interval(60.0)))
+    change = FieldChange(None, Entry(name="a", task="t", schedule=Interval(60.0)))
     profile = Profile.from_url("redis://127.0.0.1:1/0", name="shop", safety=Safety.FREE)
     (step,) = plan_changes(gone, profile, [change]).items
     (ending,) = runner.run_steps(
@@ -196,7 +196,7 @@ def test_a_store_that_cannot_be_reached_was_not_changed() -> None:
 def test_the_journal_holds_no_password(redis_url: str) -> None:
     secret = redis_url.replace("redis://", "redis://:canary-of-a-password@")
     opened = open_store(secret)
-    change = Change(None, Entry(name="a", task="t", schedule=Interval(60.0)))
+    change = FieldChange(None, Entry(name="a", task="t", schedule=Interval(60.0)))
     plan = plan_changes(opened, Profile.from_url(secret, name="shop"), [change])
     opened.close()
     assert "canary" not in json.dumps([dict(step.detail) for step in plan.items]) + plan.title

@@ -12,7 +12,7 @@ import pytest
 from deskq.actions.schedule_edit import plan_changes
 from deskq.cli import main
 from deskq.profiles import Profile
-from deskq.schedules.diff import Change
+from deskq.schedules.diff import FieldChange
 from deskq.schedules.model import Crontab, ScheduleStore
 from deskq.schedules.stores.django.store import DjangoBeatStore
 from deskq.schedules.text.toml import store_to_toml
@@ -43,7 +43,9 @@ def test_a_zone_that_changes_is_shown(
     assert json.loads(old.partition(": ")[2])["zone"] == "Asia/Kolkata"
     assert json.loads(new.partition(": ")[2])["zone"] == "UTC"
     profile = Profile.from_url("redis://127.0.0.1:1/0", name="shop")
-    (step,) = plan_changes(django_store, profile, [Change(before, replace(before, schedule=Crontab("5", "9")))]).items
+    (step,) = plan_changes(
+        django_store, profile, [FieldChange(before, replace(before, schedule=Crontab("5", "9")))]
+    ).items
     assert '"zone": "UTC"' in step.command  # what is journalled is what will be stored, so that a look can find it
     assert step.detail["new"]["entry"]["schedule"]["zone"] == "UTC"
 

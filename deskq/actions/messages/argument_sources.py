@@ -13,7 +13,7 @@ from datetime import datetime
 from deskq.actions.journal.journal import Journal, journal_path
 from deskq.actions.messages.attendance import ExchangeTypes, active_queues, exchange_types, unregistered
 from deskq.actions.messages.earlier import Earlier, earlier_retries
-from deskq.actions.messages.places import Place, Routes, Workers, app_places, place_of
+from deskq.actions.messages.places import QueueSource, Routes, Workers, app_places, place_of
 from deskq.actions.messages.retry_candidates import Candidate, Grade, Stored, candidate, with_loss
 from deskq.brokers.routing import Route, bindings_of
 from deskq.errors import UserError
@@ -133,7 +133,7 @@ def _places(
     records: Mapping[str, Stored],
     *,
     ask_app: bool,
-) -> dict[str, Place]:
+) -> dict[str, QueueSource]:
     workers = Workers()
     unplaced = [row for row in rows if row.uuid not in messages and not row.queue and not row.exchange]
     if unplaced:
@@ -171,14 +171,14 @@ def _workers(profile: Profile, names: set[str]) -> Workers:
     return Workers(queues | {worker: found for worker, found in told.items() if found}, bindings_of(replies))
 
 
-def _kinds(profile: Profile, places: Iterable[Place]) -> ExchangeTypes:
+def _kinds(profile: Profile, places: Iterable[QueueSource]) -> ExchangeTypes:
     """The types of exchanges, which Redis does not keep, where some are needed."""
     if not profile.transport.workers_tell_exchange_types or not any(place.exchange for place in places):
         return {}
     return exchange_types(profile)
 
 
-def _origin(place: Place, routes: Routes) -> str | Route | Place:
+def _origin(place: QueueSource, routes: Routes) -> str | Route | QueueSource:
     if place.queue:
         return place.queue
     if not place.exchange:

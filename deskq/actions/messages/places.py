@@ -22,7 +22,7 @@ _SHOWN = 5
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class QueueSource:
     """A queue, or an exchange with a routing key; ``problem``: why neither is known, as a part of a sentence.
 
     ``witness``: who says so, where it is neither the task's own events nor its message, as a part of a sentence.
@@ -43,15 +43,15 @@ class Workers:
     bindings: Sequence[Binding] = ()
 
 
-def place_of(row: TaskRow, workers: Workers, *, message: RawMessage | None = None, recorded: str = "") -> Place:
+def place_of(row: TaskRow, workers: Workers, *, message: RawMessage | None = None, recorded: str = "") -> QueueSource:
     """Return where a task was sent. ``recorded``: the ``queue`` of its result record, which is the routing key."""
     sent = message.place if message is not None else None
     if sent is not None and sent != ("", "") and is_task_queue(sent[0]):
-        return Place(exchange=sent[0], routing_key=sent[1]) if sent[0] else Place(sent[1])
+        return QueueSource(exchange=sent[0], routing_key=sent[1]) if sent[0] else QueueSource(sent[1])
     if row.exchange and is_task_queue(row.exchange):
-        return Place(exchange=row.exchange, routing_key=row.routing_key)
+        return QueueSource(exchange=row.exchange, routing_key=row.routing_key)
     if row.queue:
-        return Place(row.queue)
+        return QueueSource(row.queue)
     if is_delay(row.exchange):
         recorded = own_key(row.routing_key)
     own = list(workers.queues.get(row.worker, ()))
@@ -59,24 +59,24 @@ def place_of(row: TaskRow, workers: Workers, *, message: RawMessage | None = Non
         every = {name for names in workers.queues.values() for name in names}
         reached = sorted({one.queue for one in workers.bindings if leads(one, recorded)} & set(own or every))
         if recorded in (own or every):
-            return Place(recorded)
+            return QueueSource(recorded)
         if len(reached) == 1:
-            return Place(reached[0])
+            return QueueSource(reached[0])
     if len(own) == 1:
-        return Place(own[0])
+        return QueueSource(own[0])
     if len(own) > 1:
         names = ", ".join(f"“{name}”" for name in sorted(own)[:_SHOWN]) + (" …" if len(own) > _SHOWN else "")
-        return Place(problem=f"its queue is unknown: its worker consumes {names}")
-    return Place(problem="its queue is unknown")
+        return QueueSource(problem=f"its queue is unknown: its worker consumes {names}")
+    return QueueSource(problem="its queue is unknown")
 
 
-def app_places(profile: Profile, names: Iterable[str]) -> dict[str, Place]:
+def app_places(profile: Profile, names: Iterable[str]) -> dict[str, QueueSource]:
     """Return where a profile's own app sends tasks of these names now: the last witness, asked where none is left.
 
     Only apps whose code a person has confirmed on this machine are asked (the profile's ``code:`` stores). Blocking.
     """
     left = set(names)
-    found: dict[str, Place] = {}
+    found: dict[str, QueueSource] = {}
     for url in profile.schedule_stores:
         if left and runs_code(url) and is_confirmed(url):
             with contextlib.suppress(UserError):
@@ -86,12 +86,14 @@ def app_places(profile: Profile, names: Iterable[str]) -> dict[str, Place]:
     return found
 
 
-def _routes(url: str, profile: Profile, names: set[str]) -> dict[str, Place]:
+def _routes(url: str, profile: Profile, names: set[str]) -> dict[str, QueueSource]:
     with contextlib.closing(open_store(url, profile)) as store:
         assert isinstance(store, CodeStore)
         witness = f"its queue is known from the routes of {store.app} only, as they are now"
         return {
-            name: Place(said.get("queue", ""), said.get("exchange", ""), said.get("routing_key", ""), witness=witness)
+            name: QueueSource(
+                said.get("queue", ""), said.get("exchange", ""), said.get("routing_key", ""), witness=witness
+            )
             for name, said in store.routes(names).items()
         }
 
@@ -104,7 +106,7 @@ class Routes:
         self._kinds = kinds
         self._found: dict[tuple[str, str], Route | str] = {}
 
-    def of(self, place: Place) -> Route | str:
+    def of(self, place: QueueSource) -> Route | str:
         """Return the route, or why there is none."""
         key = (place.exchange, place.routing_key)
         if key not in self._found:

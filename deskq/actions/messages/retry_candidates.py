@@ -15,7 +15,7 @@ from enum import StrEnum
 from typing import Any, Final
 from uuid import uuid4
 
-from deskq.actions.messages.places import Place
+from deskq.actions.messages.places import QueueSource
 from deskq.actions.plan import Item, Plan, Policy, Verb, check_rate, plan_messages
 from deskq.brokers.opening import check_can_send
 from deskq.brokers.routing import Route
@@ -122,7 +122,7 @@ def candidate(
     *,
     message: RawMessage | None = None,
     stored: Stored | None = None,
-    origin: str | Route | Place | None = None,
+    origin: str | Route | QueueSource | None = None,
     queue: str = "",
 ) -> Candidate:
     """Choose the best source for a task's arguments.
@@ -131,7 +131,7 @@ def candidate(
     to send it instead.
     """
     whence = origin if isinstance(origin, str | Route) else "" if origin is not None else row.queue
-    problem = origin.problem if isinstance(origin, Place) else ""
+    problem = origin.problem if isinstance(origin, QueueSource) else ""
     found = Candidate(row, Grade.MANUAL, row.name, origin=whence, problem=problem, losses=tuple(_losses(row)))
     found = retargeted(found, queue)
     own = message if message is not None and (message.id == row.uuid or not message.id) else None

@@ -19,7 +19,7 @@ _MOST_BINDINGS: Final = 10_000
 _NAMED: Final = 8
 
 
-class Bound(NamedTuple):
+class QueueBinding(NamedTuple):
     """One binding. ``pattern``: the regular expression that kombu made of the key, of a topic only; never compiled."""
 
     key: str
@@ -38,7 +38,7 @@ def find_route(profile: Profile, exchange: str, routing_key: str, kinds: frozens
             f"The exchange “{exchange}” has {count:,} bindings, too many to look through. Name the queue."
         )
     parts = [member.decode("utf-8", "backslashreplace").split(profile.redis.sep) for member in members]
-    bindings = [Bound(*part) for part in parts if len(part) == 3]
+    bindings = [QueueBinding(*part) for part in parts if len(part) == 3]
     if not bindings:
         raise BrokerError(
             f"No queue is bound to the exchange “{exchange}” at {profile.name}. Start a worker that consumes from one."
@@ -46,7 +46,9 @@ def find_route(profile: Profile, exchange: str, routing_key: str, kinds: frozens
     return route_of(bindings, exchange, routing_key, kinds)
 
 
-def route_of(bindings: Iterable[Bound], exchange: str, routing_key: str, kinds: frozenset[str] = frozenset()) -> Route:
+def route_of(
+    bindings: Iterable[QueueBinding], exchange: str, routing_key: str, kinds: frozenset[str] = frozenset()
+) -> Route:
     """Return the route by these bindings; pure. ``kinds``: the types that workers say it has. Raises BrokerError."""
     bound = sorted(set(bindings))
     kind, doubt = _kind_of(bound, exchange, kinds)
@@ -81,7 +83,7 @@ def topic_matches(binding: str, key: str) -> bool:
     return len(key) in places
 
 
-def _kind_of(bound: list[Bound], exchange: str, kinds: frozenset[str]) -> tuple[str, str]:
+def _kind_of(bound: list[QueueBinding], exchange: str, kinds: frozenset[str]) -> tuple[str, str]:
     """The type, and what is taken for granted about it; raises BrokerError where it is none that deskq can send to."""
     patterns = {bool(one.pattern) for one in bound}
     if len(kinds) > 1 or len(patterns) > 1:

@@ -13,7 +13,7 @@ from deskq.cli.exit_status import ExitStatus
 from deskq.cli.options.reading import DoctorOptions
 from deskq.doctor.advice.general import examine
 from deskq.doctor.connection.steps import examine_connection
-from deskq.doctor.finding import Finding, Step, is_fine, to_values, word
+from deskq.doctor.finding import Finding, ProbedStep, is_fine, to_values, word
 from deskq.plain_text import json_text
 from deskq.profiles import Profile
 
@@ -46,8 +46,8 @@ def _never() -> bool:
     return False
 
 
-def _report(profile: Profile, examination: Iterator[Step | Finding], form: str, *, warned: bool) -> int:
-    seen: list[Step | Finding] = []
+def _report(profile: Profile, examination: Iterator[ProbedStep | Finding], form: str, *, warned: bool) -> int:
+    seen: list[ProbedStep | Finding] = []
     with contextlib.closing(examination):  # type: ignore[type-var]
         for one in examination:
             seen.append(one)
@@ -58,7 +58,7 @@ def _report(profile: Profile, examination: Iterator[Step | Finding], form: str, 
         report = {
             "profile": profile.name,
             "url": profile.url,
-            "steps": [to_values(one) for one in seen if isinstance(one, Step)],
+            "steps": [to_values(one) for one in seen if isinstance(one, ProbedStep)],
             "findings": [to_values(one) for one in seen if isinstance(one, Finding)],
             "ok": fine,
         }
@@ -66,7 +66,7 @@ def _report(profile: Profile, examination: Iterator[Step | Finding], form: str, 
     return ExitStatus.DONE if fine else ExitStatus.FAILED
 
 
-def _say(one: Step | Finding) -> None:
+def _say(one: ProbedStep | Finding) -> None:
     """A mark, the title and the evidence; below, indented, what to do and the line that does it."""
     how = f" ({word(one)})" if word(one) in ("skipped", "not-asked", "advice") else ""
     mark, colour = _MARKS[word(one)]

@@ -18,7 +18,7 @@ from deskq.errors import UserError
 from deskq.plain_text import json_text
 from deskq.profiles import Profile, Secret
 from deskq.profiles.urls import split_password
-from deskq.schedules.diff import Change, as_stored, changes_to, misfit
+from deskq.schedules.diff import FieldChange, as_stored, changes_to, misfit
 from deskq.schedules.model import Entry, Owner, ScheduleStore, StoreError, Unsupported
 from deskq.schedules.opening import open_store
 from deskq.schedules.text.toml import store_from_toml
@@ -31,10 +31,10 @@ _SHOWN = 50
 def add(options: AddOptions) -> int:
     """Add an entry."""
 
-    def changes(reads: Sequence[Read]) -> tuple[Read, list[Change]]:
+    def changes(reads: Sequence[Read]) -> tuple[Read, list[FieldChange]]:
         read = _editable(reads)
         new = entry_given(options, None, read.store.abilities.kinds)
-        return read, [Change(None, _checked(new, read.store))]
+        return read, [FieldChange(None, _checked(new, read.store))]
 
     return _change(options, changes)
 
@@ -42,13 +42,13 @@ def add(options: AddOptions) -> int:
 def edit(options: EditOptions) -> int:
     """Change what is given of an entry; ``--name`` renames it."""
 
-    def changes(reads: Sequence[Read]) -> tuple[Read, list[Change]]:
+    def changes(reads: Sequence[Read]) -> tuple[Read, list[FieldChange]]:
         read, (old,) = _found(reads, [options.entry])
         new = entry_given(options, old, read.store.abilities.kinds)
         if new == old:
             return read, []
         new = _checked(new, read.store, old)
-        return read, [] if new == old else [Change(old, new)]
+        return read, [] if new == old else [FieldChange(old, new)]
 
     return _change(options, changes)
 
@@ -66,9 +66,9 @@ def disable(options: EntriesOptions) -> int:
 def delete(options: EntriesOptions) -> int:
     """Delete entries."""
 
-    def changes(reads: Sequence[Read]) -> tuple[Read, list[Change]]:
+    def changes(reads: Sequence[Read]) -> tuple[Read, list[FieldChange]]:
         read, entries = _found(reads, options.entries)
-        return read, [Change(entry, None) for entry in entries]
+        return read, [FieldChange(entry, None) for entry in entries]
 
     return _change(options, changes)
 
@@ -81,7 +81,7 @@ def import_file(options: ImportOptions) -> int:
         raise UserError(f"{options.file} cannot be read: {error}.") from None
     wanted = store_from_toml(text)
 
-    def changes(reads: Sequence[Read]) -> tuple[Read, list[Change]]:
+    def changes(reads: Sequence[Read]) -> tuple[Read, list[FieldChange]]:
         read = _editable(reads)
         present = {entry.name: entry for entry in read.content.entries}
         checked = [_checked(entry, read.store, present.get(entry.name)) for entry in wanted]
@@ -91,14 +91,16 @@ def import_file(options: ImportOptions) -> int:
 
 
 def _switch(options: EntriesOptions, *, enabled: bool) -> int:
-    def changes(reads: Sequence[Read]) -> tuple[Read, list[Change]]:
+    def changes(reads: Sequence[Read]) -> tuple[Read, list[FieldChange]]:
         read, entries = _found(reads, options.entries)
-        return read, [Change(entry, replace(entry, enabled=enabled)) for entry in entries if entry.enabled != enabled]
+        return read, [
+            FieldChange(entry, replace(entry, enabled=enabled)) for entry in entries if entry.enabled != enabled
+        ]
 
     return _change(options, changes)
 
 
-def _change(options: ChangeOptions, changes: Callable[[Sequence[Read]], tuple[Read, list[Change]]]) -> int:
+def _change(options: ChangeOptions, changes: Callable[[Sequence[Read]], tuple[Read, list[FieldChange]]]) -> int:
     with read_stores(options.store) as reading:
         read, found = changes(reading.reads)
         _refuse_unfit(read, found)
@@ -121,7 +123,7 @@ def _change(options: ChangeOptions, changes: Callable[[Sequence[Read]], tuple[Re
     )
 
 
-def _refuse_unfit(read: Read, changes: Sequence[Change]) -> None:
+def _refuse_unfit(read: Read, changes: Sequence[FieldChange]) -> None:
     """Raise what the store would raise because of an entry, before anything is planned; names of entries are unique."""
     taken = {entry.name for entry in read.content.entries} - {change.old.name for change in changes if change.old}
     for change in changes:
@@ -165,7 +167,7 @@ def _checked(entry: Entry, store: ScheduleStore, old: Entry | None = None) -> En
     return wanted
 
 
-def _show(plan: Plan[Step], changes: Sequence[Change], options: ChangeOptions) -> None:
+def _show(plan: Plan[Step], changes: Sequence[FieldChange], options: ChangeOptions) -> None:
     if options.as_json:
         values = [{"id": step.id, "entry": step.target, "command": step.command} for step in plan.items]
         print(json_text({"plan": plan.id, "title": plan.title, "items": values}))

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import Final
 
-from deskq.cli.parser.command import Command
+from deskq.cli.parser.command import CliCommand
 
 _FAILED: Final = "some items failed or were not begun"
 _UNKNOWN: Final = "the outcome of some items is unknown; they are never repeated automatically"
 _ASKS: Final = "Shows the plan and asks. The journal keeps what is sent, before it is sent, and every outcome."
 
 COMMANDS: Final = (
-    Command(
+    CliCommand(
         name="send",
         text="Send a task. Shows the message, asks, and reports whether the broker accepted it.",
         more=_ASKS,
@@ -24,7 +24,7 @@ COMMANDS: Final = (
         failed=_FAILED,
         unknown=_UNKNOWN,
     ),
-    Command(
+    CliCommand(
         name="retry",
         text="Retry tasks as new tasks. Arguments are never guessed: tasks whose arguments are uncertain are left out.",
         more=f"Select tasks by their ids, or by --state and further conditions. {_ASKS}",
@@ -35,7 +35,7 @@ COMMANDS: Final = (
         unknown=_UNKNOWN,
         mixes=True,
     ),
-    Command(
+    CliCommand(
         name="revoke",
         text="Revoke tasks so that workers skip them; --terminate also kills running ones.",
         more=f"Select tasks by their ids, by --state and further conditions, or by --stamp. {_ASKS}",
@@ -46,7 +46,7 @@ COMMANDS: Final = (
         unknown=_UNKNOWN,
         mixes=True,
     ),
-    Command(
+    CliCommand(
         name="abort",
         text="Ask abortable tasks to stop; they must call is_aborted(). Never overwrites a result.",
         more=_ASKS,
@@ -57,7 +57,7 @@ COMMANDS: Final = (
         unknown=_UNKNOWN,
         mixes=True,
     ),
-    Command(
+    CliCommand(
         name="control",
         text="Inspect or control workers.",
         more="Questions, which change nothing and need no confirmation: ping, report, clock, active-queues, memsample, "
@@ -75,7 +75,7 @@ COMMANDS: Final = (
         unknown=_UNKNOWN,
         mixes=True,
     ),
-    Command(
+    CliCommand(
         name="journal",
         text="Show the journal: who changed what, when, and with which outcome.",
         more="--resolve checks items whose outcome is unknown, and sends nothing. --undo reverses an action as far as "

@@ -10,7 +10,7 @@ from deskq.cli.exit_status import MEANINGS, ExitStatus
 _ALWAYS: Final = (ExitStatus.DONE, ExitStatus.UNUSABLE, ExitStatus.INTERRUPTED)
 
 
-class Command(NamedTuple):
+class CliCommand(NamedTuple):
     """A command. What it needs is imported when it is the one that was given.
 
     Attributes:

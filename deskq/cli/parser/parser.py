@@ -10,7 +10,7 @@ from typing import Any, Final, NamedTuple
 from deskq import __version__
 from deskq.cli.exit_status import MEANINGS
 from deskq.cli.parser import acting, profiles, reading, schedules
-from deskq.cli.parser.command import Command, statuses
+from deskq.cli.parser.command import CliCommand, statuses
 from deskq.cli.parser.command_parser import CommandParser
 
 GROUPS: Final = {
@@ -34,7 +34,7 @@ examples:
 class Given(NamedTuple):
     """A command line that was understood."""
 
-    command: Command
+    command: CliCommand
     options: object
     """Of the command's own class."""
     log: str
@@ -52,7 +52,7 @@ def with_default_command(arguments: Sequence[str]) -> list[str]:
 def parse(arguments: Sequence[str]) -> Given:
     """Return what was asked for; exits as argparse does for a help, and for what cannot be understood."""
     namespace: Any = build_parser().parse_args(with_default_command(arguments))
-    command: Command = namespace.command
+    command: CliCommand = namespace.command
     from deskq.cli.options.declaring import made
 
     options, more = command.options_class(), {}
@@ -96,7 +96,7 @@ def _declare_group(prefix: str, parser: CommandParser) -> None:
     _add_commands(parser, [name for name in COMMANDS if name.startswith(prefix)])
 
 
-def _declare(command: Command, parser: CommandParser) -> None:
+def _declare(command: CliCommand, parser: CommandParser) -> None:
     from deskq.cli.options.declaring import declare
 
     options = command.options_class()

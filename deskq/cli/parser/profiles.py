@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import Final
 
-from deskq.cli.parser.command import Command
+from deskq.cli.parser.command import CliCommand
 
 _NOT_KEPT: Final = "the profile was saved, its password was not kept"
 
 COMMANDS: Final = (
-    Command(
+    CliCommand(
         name="profiles list",
         text="List the saved profiles.",
         more="Passwords are never shown. A profile that cannot be read is named on standard error.",
@@ -17,7 +17,7 @@ COMMANDS: Final = (
         options="profiles:ListOptions",
         run="profiles:list_profiles",
     ),
-    Command(
+    CliCommand(
         name="profiles add",
         text="Save a profile; its password goes into the system's keyring.",
         more="A password in the URL is taken out of it. Everything else about the broker can be given as an option, "
@@ -30,7 +30,7 @@ COMMANDS: Final = (
         run="profiles:add",
         failed=_NOT_KEPT,
     ),
-    Command(
+    CliCommand(
         name="profiles test",
         text="Test a connection in steps.",
         more="Name, port, TLS, login, permissions, events: each step that fails says what to do.",
@@ -39,7 +39,7 @@ COMMANDS: Final = (
         run="doctor:test",
         failed="a step failed",
     ),
-    Command(
+    CliCommand(
         name="profiles remove",
         text="Remove a saved profile.",
         more="Its passwords go too; its history stays.",
@@ -47,7 +47,7 @@ COMMANDS: Final = (
         options="profiles:RemoveOptions",
         run="profiles:remove",
     ),
-    Command(
+    CliCommand(
         name="profiles set-password",
         text="Put a profile's password into the system's keyring.",
         more="Asks at the terminal, or reads standard input with --password-stdin.",
@@ -58,7 +58,7 @@ COMMANDS: Final = (
         options="profiles:SetPasswordOptions",
         run="profiles:set_password",
     ),
-    Command(
+    CliCommand(
         name="profiles edit",
         text="Change fields of a saved profile.",
         more="Fields that are not given stay. A URL that leads to another server forgets the old one's password.",
@@ -67,14 +67,14 @@ COMMANDS: Final = (
         run="profiles:edit",
         failed=_NOT_KEPT,
     ),
-    Command(
+    CliCommand(
         name="profiles rename",
         text="Rename a profile; its passwords and history move with it.",
         examples=("deskq profiles rename shop bookshop",),
         options="profiles:NewNameOptions",
         run="profiles:rename",
     ),
-    Command(
+    CliCommand(
         name="profiles duplicate",
         text="Save a copy of a profile under another name.",
         more="The copy has the passwords of the original, and a history of its own.",
@@ -82,7 +82,7 @@ COMMANDS: Final = (
         options="profiles:NewNameOptions",
         run="profiles:duplicate",
     ),
-    Command(
+    CliCommand(
         name="profiles move",
         text="Change the order of profiles.",
         more="The window and deskq profiles list show them in this order.",
@@ -90,7 +90,7 @@ COMMANDS: Final = (
         options="profiles:MoveOptions",
         run="profiles:move",
     ),
-    Command(
+    CliCommand(
         name="profiles import",
         text="Import profiles from a Celery app, Django settings, the environment or a file.",
         more="Says of each setting whether it is taken, not needed, or cannot be kept. An app or Django's settings are "
@@ -103,7 +103,7 @@ COMMANDS: Final = (
         run="profiles_import:run",
         failed=_NOT_KEPT,
     ),
-    Command(
+    CliCommand(
         name="profiles export",
         text="Export profiles, without passwords, to share them.",
         examples=("deskq profiles export shop shop.toml", "deskq profiles export -"),

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Final
 
-from deskq.cli.parser.command import Command
+from deskq.cli.parser.command import CliCommand
 
 COMMANDS: Final = (
-    Command(
+    CliCommand(
         name="window",
         text="Open the window (the default).",
         more="Shows the saved profiles and what is named here. If a window is open already, that one comes to the "
@@ -16,7 +16,7 @@ COMMANDS: Final = (
         options="services:WindowOptions",
         run="window:run_window",
     ),
-    Command(
+    CliCommand(
         name="demo",
         text="Show deskq at work on an embedded broker with real workers.",
         more="Starts a Valkey, two Celery workers, a beat and a producer, records them, and ends them all with the "
@@ -25,7 +25,7 @@ COMMANDS: Final = (
         options="services:DemoOptions",
         run="window:run_demo",
     ),
-    Command(
+    CliCommand(
         name="record",
         text="Record a broker's event stream into a history until interrupted.",
         more="Made to run as a service: Ctrl+C or SIGTERM ends it, and it prints a summary as JSON. One recorder "
@@ -34,7 +34,7 @@ COMMANDS: Final = (
         options="services:RecordOptions",
         run="record:run",
     ),
-    Command(
+    CliCommand(
         name="tasks",
         text="List tasks of a history, newest first.",
         more="Reads the history alone, also while a recorder writes it. All conditions must match; one that is "
@@ -46,7 +46,7 @@ COMMANDS: Final = (
         options="reading:TasksOptions",
         run="tasks:run",
     ),
-    Command(
+    CliCommand(
         name="result",
         text="Show what the result backend keeps of a task; nothing is unpickled.",
         more="Reads the profile's result backend: Redis, a database, or Django's tables.",
@@ -55,7 +55,7 @@ COMMANDS: Final = (
         run="result:run",
         failed="no result is stored: it expired, or never was",
     ),
-    Command(
+    CliCommand(
         name="history info",
         text="Show what a history contains.",
         more="Its size, the tasks in each state, the time they span, the recorder, and every gap.",
@@ -63,7 +63,7 @@ COMMANDS: Final = (
         options="history:InfoOptions",
         run="history:print_description",
     ),
-    Command(
+    CliCommand(
         name="history check",
         text="Check a whole history for damage.",
         more="Changes nothing unless --salvage is given: then a damaged file is set aside, and what is readable goes "
@@ -73,7 +73,7 @@ COMMANDS: Final = (
         run="history:check",
         failed="the history is damaged",
     ),
-    Command(
+    CliCommand(
         name="history compact",
         text="Compact a history file. Stop its recorder first.",
         more="Writes the file again without the space that deleted tasks left.",
@@ -81,7 +81,7 @@ COMMANDS: Final = (
         options="history:CompactOptions",
         run="history:compact_file",
     ),
-    Command(
+    CliCommand(
         name="history copy",
         text="Copy a history into one complete file, even while a recorder runs.",
         more="Existing files are not overwritten.",
@@ -89,7 +89,7 @@ COMMANDS: Final = (
         options="history:CopyOptions",
         run="history:copy_file",
     ),
-    Command(
+    CliCommand(
         name="history export",
         text="Export all or matching tasks, newest first.",
         more="Takes the conditions of deskq tasks. An output file appears when it is complete, readable by its owner "
@@ -98,7 +98,7 @@ COMMANDS: Final = (
         options="history:ExportOptions",
         run="history:export",
     ),
-    Command(
+    CliCommand(
         name="doctor",
         text="Check a broker and its workers, and suggest changes.",
         more="Tests the connection step by step, then looks for what commonly goes wrong: events that are off, clocks, "
@@ -108,7 +108,7 @@ COMMANDS: Final = (
         run="doctor:run",
         failed="a step failed, or something is an error or a warning",
     ),
-    Command(
+    CliCommand(
         name="completion",
         text="Print the script by which a shell completes deskq's commands, options and profiles.",
         more="Print it again after an update of deskq. The names of profiles are always those that are saved.",

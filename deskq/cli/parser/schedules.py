@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import Final
 
-from deskq.cli.parser.command import Command
+from deskq.cli.parser.command import CliCommand
 
 _FAILED: Final = "an entry failed or was not changed"
 _UNKNOWN: Final = "the outcome for an entry is unknown"
 _ASKS: Final = "Shows what will be written, and asks. A schedule that someone else has changed is never overwritten."
 
 COMMANDS: Final = (
-    Command(
+    CliCommand(
         name="schedules list",
         text="List periodic tasks, their next runs, and what is wrong with them.",
         more="Reads every store of the profile; beat need not run.",
@@ -20,14 +20,14 @@ COMMANDS: Final = (
         run="schedules:list_entries",
         failed="a store could not be read",
     ),
-    Command(
+    CliCommand(
         name="schedules show",
         text="Show everything a store holds about one schedule.",
         examples=("deskq schedules show shop nightly --format json",),
         options="schedules:ShowOptions",
         run="schedules:show",
     ),
-    Command(
+    CliCommand(
         name="schedules next",
         text="Show the next runs of a schedule as ISO times.",
         more="As Celery reads the schedule. Hours that a clock change skips or repeats are marked.",
@@ -36,7 +36,7 @@ COMMANDS: Final = (
         run="schedules:print_next",
         failed="it will not run again",
     ),
-    Command(
+    CliCommand(
         name="schedules export",
         text="Write a store's periodic tasks as TOML.",
         more="deskq schedules import takes the file.",
@@ -45,7 +45,7 @@ COMMANDS: Final = (
         run="schedules:export",
         failed="an entry or a store could not be read and was left out",
     ),
-    Command(
+    CliCommand(
         name="schedules add",
         text="Add a periodic task.",
         more=_ASKS,
@@ -55,7 +55,7 @@ COMMANDS: Final = (
         failed=_FAILED,
         unknown=_UNKNOWN,
     ),
-    Command(
+    CliCommand(
         name="schedules edit",
         text="Change the given fields of a schedule; --name renames it.",
         more=_ASKS,
@@ -65,7 +65,7 @@ COMMANDS: Final = (
         failed=_FAILED,
         unknown=_UNKNOWN,
     ),
-    Command(
+    CliCommand(
         name="schedules enable",
         text="Let beat send periodic tasks again.",
         more=_ASKS,
@@ -75,7 +75,7 @@ COMMANDS: Final = (
         failed=_FAILED,
         unknown=_UNKNOWN,
     ),
-    Command(
+    CliCommand(
         name="schedules disable",
         text="Keep beat from sending periodic tasks.",
         more=_ASKS,
@@ -85,7 +85,7 @@ COMMANDS: Final = (
         failed=_FAILED,
         unknown=_UNKNOWN,
     ),
-    Command(
+    CliCommand(
         name="schedules delete",
         text="Delete periodic tasks.",
         more=_ASKS,
@@ -95,7 +95,7 @@ COMMANDS: Final = (
         failed=_FAILED,
         unknown=_UNKNOWN,
     ),
-    Command(
+    CliCommand(
         name="schedules import",
         text="Apply an exported file to a store. Shows the differences and asks.",
         more="Entries that the file does not name stay, unless --delete-others is given.",

@@ -14,14 +14,14 @@ from deskq.doctor.advice.facts import HistoryFacts, QueueFacts, read_history, re
 from deskq.doctor.connection.probes import discreet
 from deskq.doctor.connection.steps import connection_steps
 from deskq.doctor.connection.workers import some, tells
-from deskq.doctor.finding import Finding, State, Step
+from deskq.doctor.finding import Finding, ProbedStep, State
 from deskq.doctor.observed import Observed
 from deskq.errors import UserError
 from deskq.profiles import Profile
 from deskq.profiles.transport import RABBITMQ, REDIS
 
 
-def examine(profile: Profile, *, history: Path | None, cancelled: Callable[[], bool]) -> Iterator[Step | Finding]:
+def examine(profile: Profile, *, history: Path | None, cancelled: Callable[[], bool]) -> Iterator[ProbedStep | Finding]:
     """Yield the steps, then the findings; where no login is possible, the steps alone. Blocking, changes nothing.
 
     ``history``: what a recorder of this profile wrote, None or absent = nothing is known of the past. What may not be
@@ -39,7 +39,7 @@ def examine(profile: Profile, *, history: Path | None, cancelled: Callable[[], b
     yield from _about_workers(profile, observed, past)
     consumed = sorted({name for names in (observed.queues or {}).values() for name in names})
     named = sorted({*consumed, *past.queues})
-    checks: tuple[Callable[[], Iterable[Step | Finding]], ...] = (
+    checks: tuple[Callable[[], Iterable[ProbedStep | Finding]], ...] = (
         lambda: about_queues(profile, observed, read_queues(profile, named), past),
         lambda: _about_server(profile, observed),
     )
@@ -49,13 +49,13 @@ def examine(profile: Profile, *, history: Path | None, cancelled: Callable[[], b
         try:
             yield from check()
         except UserError as error:
-            yield Step("advice", "Looking further", "failed", "", discreet(str(error), profile))
+            yield ProbedStep("advice", "Looking further", "failed", "", discreet(str(error), profile))
 
 
-def _about_workers(profile: Profile, observed: Observed, past: HistoryFacts) -> Iterable[Step | Finding]:
+def _about_workers(profile: Profile, observed: Observed, past: HistoryFacts) -> Iterable[ProbedStep | Finding]:
     beating = [name for name, heard in observed.heard.items() if heard.heartbeats]
     if profile.silent:
-        yield Step(
+        yield ProbedStep(
             "settings", "Settings of the workers", "not-asked", "The profile is silent: workers are not inspected."
         )
     states = task_event_states(observed, past)
@@ -78,7 +78,7 @@ def _about_workers(profile: Profile, observed: Observed, past: HistoryFacts) -> 
     yield from worker_advice.result_expiry({name: one.result_expires for name, one in settings.items()}, past.longest)
     yield from worker_advice.stalled(past.idlers, time.time())
     if not past.recording and observed.workers():
-        yield Step(
+        yield ProbedStep(
             "stalled",
             "Stalled workers",
             "skipped",
@@ -103,7 +103,7 @@ def task_event_states(observed: Observed, past: HistoryFacts) -> dict[str, bool 
 
 def about_queues(
     profile: Profile, observed: Observed, queues: QueueFacts, past: HistoryFacts | None = None
-) -> Iterable[Step | Finding]:
+) -> Iterable[ProbedStep | Finding]:
     """Which queues nobody consumes, as far as broker and workers tell; and what leads to those that somebody does."""
     past = past or HistoryFacts()
     consumers = dict(queues.consumers)
@@ -120,7 +120,7 @@ def about_queues(
         if unknown:
             what = "did not report its queues" if len(mute) == 1 else "did not all report their queues"
             evidence = f"{some(mute)} {what}; no other consumer is known for {some(sorted(unknown))}."
-            yield Step("no-consumer", "Consumers of some queues", "skipped", evidence)
+            yield ProbedStep("no-consumer", "Consumers of some queues", "skipped", evidence)
     elif consumers and all(count is None for count in consumers.values()):
         if _no_worker(profile, observed) and not (past.workers or past.unknown):
             yield from queue_advice.waiting_alone(queues.ready)
@@ -129,7 +129,7 @@ def about_queues(
         if observed.answering == []:
             reason = "Workers send heartbeats, and none answered"
         evidence = f"{reason}, and the broker does not report consumers."
-        yield Step("no-consumer", "Consumers of queues", "not-asked" if profile.silent else "skipped", evidence)
+        yield ProbedStep("no-consumer", "Consumers of queues", "not-asked" if profile.silent else "skipped", evidence)
     yield from queue_advice.streams(queues.ready, queues.streams)
     tasks = {name: count for name, count in consumers.items() if name not in queues.streams}
     yield from queue_advice.without_consumer(queues.ready, tasks)

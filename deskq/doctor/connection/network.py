@@ -23,7 +23,7 @@ PORTS: Final = {"amqps": 5671, "amqp": 5672, "pyamqp": 5672, "librabbitmq": 5672
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class ServerAddress:
     """Where a broker listens: a host and a port, or the path of a socket."""
 
     host: str = ""
@@ -43,16 +43,18 @@ class Handshake:
     fingerprint: str
 
 
-def places(profile: Profile) -> list[Place]:
+def places(profile: Profile) -> list[ServerAddress]:
     """Return where the profile's broker, or each of its sentinels, listens; none if its URL names no place."""
     if (path := profile.endpoint.socket) is not None:
-        return [Place(path=path)]
+        return [ServerAddress(path=path)]
     default = PORTS.get(profile.scheme.rpartition("+")[2], 6379 if profile.transport is REDIS else 0)
     here = "" if profile.transport is OTHER else "127.0.0.1"
-    return [Place(host, server.port or default) for server in profile.endpoints if (host := server.host or here)]
+    return [
+        ServerAddress(host, server.port or default) for server in profile.endpoints if (host := server.host or here)
+    ]
 
 
-def resolve(place: Place) -> list[str]:
+def resolve(place: ServerAddress) -> list[str]:
     """Return the addresses of a host; the system's resolver has no deadline, so it is left behind in its thread."""
     answers: queue.SimpleQueue[list[str] | OSError] = queue.SimpleQueue()
 
@@ -77,7 +79,7 @@ def resolve(place: Place) -> list[str]:
     return answer
 
 
-def connect(place: Place, profile: Profile, seconds: float = CONNECT_SECONDS) -> socket.socket:
+def connect(place: ServerAddress, profile: Profile, seconds: float = CONNECT_SECONDS) -> socket.socket:
     """Return a connected socket, which the caller closes; raises BrokerError."""
     try:
         if place.path:
@@ -98,7 +100,7 @@ def connect(place: Place, profile: Profile, seconds: float = CONNECT_SECONDS) ->
         raise sentence(error, profile) from None
 
 
-def _connect_tcp(place: Place, deadline: float) -> socket.socket:
+def _connect_tcp(place: ServerAddress, deadline: float) -> socket.socket:
     """Try every address of the host, all of them together until the deadline."""
     problem: OSError = OSError("no address")
     for family, kind, protocol, _, address in socket.getaddrinfo(place.host, place.port, type=socket.SOCK_STREAM):
@@ -114,7 +116,7 @@ def _connect_tcp(place: Place, deadline: float) -> socket.socket:
     raise problem
 
 
-def handshake(place: Place, tls: Tls, profile: Profile, *, verify: bool) -> Handshake:
+def handshake(place: ServerAddress, tls: Tls, profile: Profile, *, verify: bool) -> Handshake:
     """Agree on TLS as deskq's own connections do; raises BrokerError."""
     try:
         context = ssl.create_default_context(cafile=tls.ca)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from deskq.brokers.kombu.broker import GenericBroker, GenericEventSource
-from deskq.doctor.connection.probes import Outcome
+from deskq.doctor.connection.probes import ProbeOutcome
 from deskq.doctor.observed import Observed
 from deskq.profiles import Profile
 
@@ -16,37 +16,39 @@ class OtherSteps:
         self._observed = observed
         self._broker = GenericBroker(profile)
 
-    def login(self) -> Outcome:
+    def login(self) -> ProbeOutcome:
         """See ServerSteps."""
         self._observed.server = self._broker.server()
         self._observed.unheard = self._broker.incomplete
         # Some transports (Pyro, SQS) connect only when a queue is looked at.
         self._broker.sample([next(iter(self._profile.watch_queues), "celery")])
-        return Outcome("ok", f"kombu's transport “{self._profile.scheme}” connects.")
+        return ProbeOutcome("ok", f"kombu's transport “{self._profile.scheme}” connects.")
 
-    def permission(self) -> Outcome:
+    def permission(self) -> ProbeOutcome:
         """See ServerSteps."""
-        return Outcome("skipped", "This transport has no permissions that could be tried without changing something.")
+        return ProbeOutcome(
+            "skipped", "This transport has no permissions that could be tried without changing something."
+        )
 
-    def server(self) -> Outcome:
+    def server(self) -> ProbeOutcome:
         """See ServerSteps."""
         if self._observed.server is None:
-            return Outcome("skipped", "This transport does not tell its server's version.")
+            return ProbeOutcome("skipped", "This transport does not tell its server's version.")
         driver = self._observed.server
-        return Outcome("ok", f"By {driver.product} {driver.version}; the server tells no version.")
+        return ProbeOutcome("ok", f"By {driver.product} {driver.version}; the server tells no version.")
 
-    def database(self) -> Outcome:
+    def database(self) -> ProbeOutcome:
         """See ServerSteps."""
-        return Outcome("skipped", "This transport opens its database with the connection.")
+        return ProbeOutcome("skipped", "This transport opens its database with the connection.")
 
-    def messages(self) -> Outcome:
+    def messages(self) -> ProbeOutcome:
         """See ServerSteps."""
-        return Outcome("skipped", "This transport does not tell whether it takes messages.")
+        return ProbeOutcome("skipped", "This transport does not tell whether it takes messages.")
 
-    def events(self) -> GenericEventSource | Outcome:
+    def events(self) -> GenericEventSource | ProbeOutcome:
         """See ServerSteps."""
         if self._broker.incomplete:
-            return Outcome("warning", self._broker.incomplete)
+            return ProbeOutcome("warning", self._broker.incomplete)
         return GenericEventSource(self._profile)
 
     def close(self) -> None:

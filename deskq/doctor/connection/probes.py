@@ -7,12 +7,12 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from deskq.doctor.finding import State, Step
+from deskq.doctor.finding import ProbedStep, State
 from deskq.errors import UserError
 from deskq.profiles import Profile
 
 
-class Outcome(NamedTuple):
+class ProbeOutcome(NamedTuple):
     """How a probe ended, if it did not raise; see Step."""
 
     state: State
@@ -26,11 +26,11 @@ class Probe:
 
     key: str
     title: str
-    work: Callable[[], Outcome]
+    work: Callable[[], ProbeOutcome]
     needs: tuple[str, ...] = ()
 
 
-def run(probes: Sequence[Probe], profile: Profile, cancelled: Callable[[], bool]) -> Iterator[Step]:
+def run(probes: Sequence[Probe], profile: Profile, cancelled: Callable[[], bool]) -> Iterator[ProbedStep]:
     """Try them one by one; yields each step as it ends, none after ``cancelled`` says so."""
     titles = {probe.key: probe.title for probe in probes}
     broken: set[str] = set()
@@ -40,7 +40,7 @@ def run(probes: Sequence[Probe], profile: Profile, cancelled: Callable[[], bool]
         missing = next((need for need in probe.needs if need in broken), None)
         if missing is not None:
             broken.add(probe.key)
-            yield Step(probe.key, probe.title, "skipped", f"It needs “{titles[missing]}” first.")
+            yield ProbedStep(probe.key, probe.title, "skipped", f"It needs “{titles[missing]}” first.")
             continue
         step = _tried(probe, profile)
         if step.state == "failed":
@@ -50,14 +50,14 @@ def run(probes: Sequence[Probe], profile: Profile, cancelled: Callable[[], bool]
         yield step
 
 
-def _tried(probe: Probe, profile: Profile) -> Step:
+def _tried(probe: Probe, profile: Profile) -> ProbedStep:
     began = time.monotonic()
     try:
         outcome = probe.work()
     except UserError as error:
-        outcome = Outcome("failed", error.details, str(error))
+        outcome = ProbeOutcome("failed", error.details, str(error))
     seconds = time.monotonic() - began
-    return Step(
+    return ProbedStep(
         probe.key,
         probe.title,
         outcome.state,

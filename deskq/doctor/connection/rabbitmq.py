@@ -13,7 +13,7 @@ from deskq.brokers.rabbitmq.alarms import current_alarm
 from deskq.brokers.rabbitmq.connection import connect, login, translate, virtual_host
 from deskq.brokers.rabbitmq.event_source import RabbitEventSource
 from deskq.brokers.rabbitmq.routing import exchange_is_there
-from deskq.doctor.connection.probes import Outcome
+from deskq.doctor.connection.probes import ProbeOutcome
 from deskq.doctor.observed import Observed
 from deskq.doctor.versions import is_older
 from deskq.profiles import Profile
@@ -31,15 +31,15 @@ class RabbitSteps:
         self._host_refused: PermissionRefused | None = None
         self._exchange_there = False
 
-    def login(self) -> Outcome:
+    def login(self) -> ProbeOutcome:
         """A virtual host that is refused means that the login was not: that is a step of its own."""
         try:
             self._connection = connect(self._profile)
         except PermissionRefused as refused:
             self._host_refused = refused
-        return Outcome("ok", f"As {login(self._profile)[0]}.")
+        return ProbeOutcome("ok", f"As {login(self._profile)[0]}.")
 
-    def permission(self) -> Outcome:
+    def permission(self) -> ProbeOutcome:
         """Declare an exclusive queue as the recorder does and, if there is an exchange of events, bind it."""
         if self._connection is None:
             return self._outside()
@@ -63,9 +63,9 @@ class RabbitSteps:
                 ) from None
             raise refused from None
         bound = f" and bound to “{exchange}”" if self._exchange_there else ""
-        return Outcome("ok", f"An exclusive queue was declared{bound}, and deleted.")
+        return ProbeOutcome("ok", f"An exclusive queue was declared{bound}, and deleted.")
 
-    def server(self) -> Outcome:
+    def server(self) -> ProbeOutcome:
         """See ServerSteps."""
         if self._connection is None:
             return self._outside()
@@ -76,31 +76,33 @@ class RabbitSteps:
         self._observed.server = found
         evidence = f"{found.product} {found.version}"
         if is_older(found.version, OLDEST):
-            return Outcome("warning", evidence, "Upgrade it: deskq is made for RabbitMQ 3.8 and later.")
-        return Outcome("ok", evidence)
+            return ProbeOutcome("warning", evidence, "Upgrade it: deskq is made for RabbitMQ 3.8 and later.")
+        return ProbeOutcome("ok", evidence)
 
-    def database(self) -> Outcome:
+    def database(self) -> ProbeOutcome:
         """See ServerSteps."""
         if self._host_refused is not None:
             raise self._host_refused
-        return Outcome("ok", f"Virtual host “{virtual_host(self._profile)}”.")
+        return ProbeOutcome("ok", f"Virtual host “{virtual_host(self._profile)}”.")
 
-    def messages(self) -> Outcome:
+    def messages(self) -> ProbeOutcome:
         """See ServerSteps."""
         try:
             alarm = self._observed.alarm = current_alarm(self._profile)
         except BrokerError as error:
             if self._profile.may_inspect_unasked:
                 raise
-            return Outcome("not-asked", f"Unknown: only the management API tells a profile that sends nothing. {error}")
+            return ProbeOutcome(
+                "not-asked", f"Unknown: only the management API tells a profile that sends nothing. {error}"
+            )
         if alarm is not None:
-            return Outcome("warning", alarm.what, alarm.remedy)
-        return Outcome("ok", "No memory or disk alarm is set.")
+            return ProbeOutcome("warning", alarm.what, alarm.remedy)
+        return ProbeOutcome("ok", "No memory or disk alarm is set.")
 
-    def events(self) -> RabbitEventSource | Outcome:
+    def events(self) -> RabbitEventSource | ProbeOutcome:
         """A recorder would declare the exchange where it is missing; a test leaves the broker as it is."""
         if not self._exchange_there:
-            return Outcome(
+            return ProbeOutcome(
                 "warning",
                 f"There is no exchange “{self._profile.event_exchange}” yet.",
                 "Start a worker, which declares it, or set event_exchange in the profile as the workers have it.",
@@ -115,10 +117,10 @@ class RabbitSteps:
                     self._connection.close()
             self._connection = None
 
-    def _outside(self) -> Outcome:
+    def _outside(self) -> ProbeOutcome:
         if self._host_refused is None:
             raise BrokerError("There is no connection: test it again.")
-        return Outcome("skipped", "It needs the virtual host first.")
+        return ProbeOutcome("skipped", "It needs the virtual host first.")
 
 
 def _words(error: BaseException) -> str:

@@ -14,7 +14,7 @@ from deskq.brokers.redis.event_source import RedisEventSource
 from deskq.brokers.redis.link import connection_class
 from deskq.brokers.redis.replies import client_of, close_client
 from deskq.brokers.redis.rights import MAIN, RIGHTS, Use, refused_rights
-from deskq.doctor.connection.probes import Outcome
+from deskq.doctor.connection.probes import ProbeOutcome
 from deskq.doctor.observed import Observed
 from deskq.doctor.versions import is_older
 from deskq.profiles import Profile, Safety
@@ -31,7 +31,7 @@ class RedisSteps:
         self._client: redis.Redis | None = None
         self._database = 0
 
-    def login(self) -> Outcome:
+    def login(self) -> ProbeOutcome:
         """See ServerSteps."""
         with translated(self._profile):
             kind, arguments = connection_class(self._profile)
@@ -44,11 +44,11 @@ class RedisSteps:
         if self._profile.by_sentinel:
             place = f" The master is {arguments['host']}:{arguments['port']}."
         if user:
-            return Outcome("ok", f"As {user}.{place}")
+            return ProbeOutcome("ok", f"As {user}.{place}")
         word = "By password." if self._profile.password else "Without a password."
-        return Outcome("ok", word + place)
+        return ProbeOutcome("ok", word + place)
 
-    def permission(self) -> Outcome:
+    def permission(self) -> ProbeOutcome:
         """Try all commands that deskq sends, without one that is carried out and changes something."""
         refused = refused_rights(self._profile)
         needed = [one.command for one in refused if Use.WATCH in one.uses and not one.without]
@@ -71,14 +71,16 @@ class RedisSteps:
             elif lacking:
                 missing.append(f"To {use.value} the user also needs {', '.join(lacking)}.")
         remedy = " ".join([*missing, "Give it the permissions (ACL SETUSER)."]) if missing else ""
-        return Outcome("warning" if missing else "ok", " ".join(["What watching needs is allowed.", *told]), remedy)
+        return ProbeOutcome(
+            "warning" if missing else "ok", " ".join(["What watching needs is allowed.", *told]), remedy
+        )
 
     def _meant_for(self) -> list[tuple[Use, str]]:
         """What else the profile lets its user do, and the command that shows whether that is meant."""
         asks = [] if self._profile.silent else [(Use.ASK, MAIN[Use.ASK])]
         return asks if self._profile.safety is Safety.READ_ONLY else [*asks, (Use.SEND, MAIN[Use.SEND])]
 
-    def server(self) -> Outcome:
+    def server(self) -> ProbeOutcome:
         """See ServerSteps."""
         with translated(self._profile):
             facts = server_facts(self._connected())
@@ -88,14 +90,14 @@ class RedisSteps:
         self._observed.server = found
         evidence = f"{found.product} {found.version}, {facts.get('redis_mode') or 'standalone'}"
         if not found.version:
-            return Outcome(
+            return ProbeOutcome(
                 "warning", f"{product}, of an unknown version.", "Allow the user INFO, or HELLO (ACL SETUSER)."
             )
         if product == "Redis" and is_older(found.version, OLDEST):
-            return Outcome("warning", evidence, "Upgrade it: deskq is made for Redis 6 and later.")
-        return Outcome("ok", evidence)
+            return ProbeOutcome("warning", evidence, "Upgrade it: deskq is made for Redis 6 and later.")
+        return ProbeOutcome("ok", evidence)
 
-    def database(self) -> Outcome:
+    def database(self) -> ProbeOutcome:
         """See ServerSteps."""
         server = self._connected()
         with translated(self._profile):
@@ -109,18 +111,18 @@ class RedisSteps:
                     "or raise “databases” in the server's configuration.",
                     details=str(error),
                 ) from None
-        return Outcome("ok", f"Database {self._database}.")
+        return ProbeOutcome("ok", f"Database {self._database}.")
 
-    def messages(self) -> Outcome:
+    def messages(self) -> ProbeOutcome:
         """See ServerSteps."""
         with translated(self._profile):
             facts = server_facts(self._connected())
         alarm = self._observed.alarm = alarm_of(facts)
         if alarm is not None:
-            return Outcome("warning", alarm.what, alarm.remedy)
+            return ProbeOutcome("warning", alarm.what, alarm.remedy)
         if "used_memory" not in facts:
-            return Outcome("skipped", "The user may not use INFO, which would show it.")
-        return Outcome("ok", "It is not a replica, and there is memory.")
+            return ProbeOutcome("skipped", "The user may not use INFO, which would show it.")
+        return ProbeOutcome("ok", "It is not a replica, and there is memory.")
 
     def events(self) -> RedisEventSource:
         """See ServerSteps."""

@@ -9,8 +9,8 @@ from typing import Final, Protocol
 from deskq.brokers.ports import BrokerError, EventSource
 from deskq.doctor.connection import network
 from deskq.doctor.connection import workers as worker_steps
-from deskq.doctor.connection.probes import Outcome, Probe, run
-from deskq.doctor.finding import Step
+from deskq.doctor.connection.probes import Probe, ProbeOutcome, run
+from deskq.doctor.finding import ProbedStep
 from deskq.doctor.observed import Observed
 from deskq.errors import UserError
 from deskq.profiles import Profile
@@ -22,36 +22,36 @@ _FEW_DAYS: Final = 21
 class ServerSteps(Protocol):
     """The steps that differ from one kind of broker to the other. All raise BrokerError where they fail."""
 
-    def login(self) -> Outcome:
+    def login(self) -> ProbeOutcome:
         """Open the connection on which the other steps ask."""
 
-    def permission(self) -> Outcome:
+    def permission(self) -> ProbeOutcome:
         """Try what deskq needs, changing nothing."""
 
-    def server(self) -> Outcome:
+    def server(self) -> ProbeOutcome:
         """Which product, which version; old ones are a warning."""
 
-    def database(self) -> Outcome:
+    def database(self) -> ProbeOutcome:
         """Does the database, or the virtual host, exist?"""
 
-    def messages(self) -> Outcome:
+    def messages(self) -> ProbeOutcome:
         """Does the broker take messages, or is an alarm set?"""
 
-    def events(self) -> EventSource | Outcome:
+    def events(self) -> EventSource | ProbeOutcome:
         """Return a subscription to listen on, or why there is nothing to listen to."""
 
     def close(self) -> None:
         """Close the connections; never raises."""
 
 
-def examine_connection(profile: Profile, *, cancelled: Callable[[], bool]) -> Iterator[Step]:
+def examine_connection(profile: Profile, *, cancelled: Callable[[], bool]) -> Iterator[ProbedStep]:
     """Yield each step as it ends; blocking, at most 30 s where nothing answers. Nothing is changed on the broker."""
     yield from connection_steps(profile, Observed(), cancelled, in_full=False)
 
 
 def connection_steps(
     profile: Profile, observed: Observed, cancelled: Callable[[], bool], *, in_full: bool
-) -> Iterator[Step]:
+) -> Iterator[ProbedStep]:
     """The same, leaving what was seen in ``observed``; ``in_full``: with all that the checks need."""
     server = _server_steps(profile, observed)
     probes = (
@@ -102,19 +102,19 @@ def _server_steps(profile: Profile, observed: Observed) -> ServerSteps:
     return OtherSteps(profile, observed)
 
 
-def _listen(server: ServerSteps, observed: Observed, cancelled: Callable[[], bool], in_full: bool) -> Outcome:
+def _listen(server: ServerSteps, observed: Observed, cancelled: Callable[[], bool], in_full: bool) -> ProbeOutcome:
     source = server.events()
-    if isinstance(source, Outcome):
+    if isinstance(source, ProbeOutcome):
         return source
     return worker_steps.listen(source, observed, cancelled, in_full=in_full)
 
 
-def _host(profile: Profile) -> Outcome:
+def _host(profile: Profile) -> ProbeOutcome:
     places = network.places(profile)
     if not places:
-        return Outcome("skipped", f"{profile.scheme}:// names no host.")
+        return ProbeOutcome("skipped", f"{profile.scheme}:// names no host.")
     if places[0].path:
-        return Outcome("skipped", f"{places[0]} is a socket of this machine: it has no host name.")
+        return ProbeOutcome("skipped", f"{places[0]} is a socket of this machine: it has no host name.")
     known: list[str] = []
     problem: BrokerError | None = None
     for place in places:
@@ -123,17 +123,17 @@ def _host(profile: Profile) -> Outcome:
         except BrokerError as error:
             problem = error
     if problem is None:
-        return Outcome("ok", "; ".join(known))
+        return ProbeOutcome("ok", "; ".join(known))
     if not known:
         raise problem
-    return Outcome("warning", "; ".join(known), str(problem))
+    return ProbeOutcome("warning", "; ".join(known), str(problem))
 
 
-def _tcp(profile: Profile) -> Outcome:
+def _tcp(profile: Profile) -> ProbeOutcome:
     """One place that listens is enough: of several sentinels some may be down."""
     places = network.places(profile)
     if not places or (not places[0].path and not places[0].port):
-        return Outcome("skipped", f"{profile.scheme}:// names no port to try.")
+        return ProbeOutcome("skipped", f"{profile.scheme}:// names no port to try.")
     reached: list[str] = []
     problem: BrokerError | None = None
     share = network.CONNECT_SECONDS if len(places) == 1 else network.CONNECT_SECONDS / len(places)
@@ -145,15 +145,15 @@ def _tcp(profile: Profile) -> Outcome:
         except BrokerError as error:
             problem = error
     if problem is None:
-        return Outcome("ok", ", ".join(reached))
+        return ProbeOutcome("ok", ", ".join(reached))
     if not reached:
         raise problem
-    return Outcome("warning", ", ".join(reached), str(problem))
+    return ProbeOutcome("warning", ", ".join(reached), str(problem))
 
 
-def _tls(profile: Profile) -> Outcome:
+def _tls(profile: Profile) -> ProbeOutcome:
     if not profile.endpoint.tls:
-        return Outcome("skipped", f"{profile.scheme}:// has none: traffic can be read in transit.")
+        return ProbeOutcome("skipped", f"{profile.scheme}:// has none: traffic can be read in transit.")
     (place,) = network.places(profile)
     if not profile.tls.verify:
         return _unchecked(place, profile)
@@ -161,23 +161,23 @@ def _tls(profile: Profile) -> Outcome:
     left = network.days_left(made.certificate, time.time())
     evidence = f"{made.protocol}, {_certificate(made)}"
     if left is not None and left < _FEW_DAYS:
-        return Outcome("warning", evidence, f"The certificate expires in {left} days. Have it renewed.")
-    return Outcome("ok", evidence)
+        return ProbeOutcome("warning", evidence, f"The certificate expires in {left} days. Have it renewed.")
+    return ProbeOutcome("ok", evidence)
 
 
-def _unchecked(place: network.Place, profile: Profile) -> Outcome:
+def _unchecked(place: network.ServerAddress, profile: Profile) -> ProbeOutcome:
     """Without a check anybody may stand in between: tell what a check would say."""
     made = network.handshake(place, profile.tls, profile, verify=False)
     try:
         checked = network.handshake(place, profile.tls, profile, verify=True)
     except UserError as error:
         would = f"a check would fail: {error} Fingerprint (SHA-256) {made.fingerprint}"
-        return Outcome(
+        return ProbeOutcome(
             "warning",
             f"{made.protocol}, CERTIFICATE NOT CHECKED; {would}",
             "Anyone in between can read the password. Set the CA's file in the profile and turn the check on.",
         )
-    return Outcome(
+    return ProbeOutcome(
         "warning",
         f"{made.protocol}, CERTIFICATE NOT CHECKED, though it would pass: {_certificate(checked)}",
         "Turn on the check in the profile.",

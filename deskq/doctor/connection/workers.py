@@ -8,7 +8,7 @@ from typing import Any, Final, TypeGuard
 
 from deskq.brokers.ports import EventSource
 from deskq.brokers.remote_control import RemoteControl, is_beat
-from deskq.doctor.connection.probes import Outcome
+from deskq.doctor.connection.probes import ProbeOutcome
 from deskq.doctor.observed import Observed, WorkerSettings
 from deskq.plain_text import plain
 from deskq.profiles import Profile
@@ -23,20 +23,20 @@ _PATIENCE_SECONDS: Final = 7.0
 _MOST_NAMES: Final = 5
 
 
-def ask_workers(profile: Profile, observed: Observed, *, in_full: bool) -> Outcome:
+def ask_workers(profile: Profile, observed: Observed, *, in_full: bool) -> ProbeOutcome:
     """``inspect ping`` and ``conf`` and, ``in_full``, what the checks need besides."""
     if profile.silent:
-        return Outcome("not-asked", "The profile is silent: workers are not inspected.")
+        return ProbeOutcome("not-asked", "The profile is silent: workers are not inspected.")
     if observed.alarm is not None:
-        return Outcome("warning", f"Not asked: {observed.alarm.what}", observed.alarm.remedy)
+        return ProbeOutcome("warning", f"Not asked: {observed.alarm.what}", observed.alarm.remedy)
     if observed.unheard:
-        return Outcome("skipped", "Workers cannot be asked over this transport: their answers would not come.")
+        return ProbeOutcome("skipped", "Workers cannot be asked over this transport: their answers would not come.")
     remote = RemoteControl(profile)
     try:
         answers = remote.inspect("ping", timeout=ANSWER_SECONDS)
         observed.answering = sorted(name for name in answers if not is_beat(name))
         if not observed.answering:
-            return Outcome(
+            return ProbeOutcome(
                 "warning",
                 f"No worker replied within {ANSWER_SECONDS} s.",
                 "Start a worker; if one runs, compare its control_exchange and key prefix with the profile's, "
@@ -55,7 +55,7 @@ def ask_workers(profile: Profile, observed: Observed, *, in_full: bool) -> Outco
     finally:
         remote.close()
     beats = sorted(filter(is_beat, answers))
-    return Outcome("ok", some(names) + (f" A beat answers too: {some(beats)}" if beats else ""))
+    return ProbeOutcome("ok", some(names) + (f" A beat answers too: {some(beats)}" if beats else ""))
 
 
 def is_answer(reply: object) -> TypeGuard[dict[str, Any]]:
@@ -80,7 +80,7 @@ def etas(reply: object) -> list[float]:
     return [moment for moment in moments if moment > 0]
 
 
-def listen(source: EventSource, observed: Observed, cancelled: Callable[[], bool], *, in_full: bool) -> Outcome:
+def listen(source: EventSource, observed: Observed, cancelled: Callable[[], bool], *, in_full: bool) -> ProbeOutcome:
     """Subscribe and listen for heartbeats: until nothing more can be learnt or, ``in_full``, the whole time."""
     began = time.monotonic()
     malformed: list[str] = []
@@ -106,22 +106,22 @@ def listen(source: EventSource, observed: Observed, cancelled: Callable[[], bool
         many = "1 delivery was" if len(malformed) == 1 else f"{len(malformed):,} deliveries were"
         heard += f" {many} not events ({plain(malformed[0])})."
     if beating:
-        return Outcome("ok", heard)
+        return ProbeOutcome("ok", heard)
     if observed.alarm is not None:
-        return Outcome("warning", f"{heard} Workers cannot send any during the alarm.", observed.alarm.remedy)
+        return ProbeOutcome("warning", f"{heard} Workers cannot send any during the alarm.", observed.alarm.remedy)
     if any(reason.startswith("content type") for reason in malformed):
         remedy = (
             'Set event_serializer = "json" at the workers: deskq reads JSON, msgpack and YAML, and never unpickles.'
         )
-        return Outcome("warning", heard, remedy)
+        return ProbeOutcome("warning", heard, remedy)
     if observed.answering:
-        return Outcome(
+        return ProbeOutcome(
             "warning",
             heard,
             "Workers reply, but no heartbeat was received: compare event_exchange, fanout_prefix and global_keyprefix "
             "with the profile's, and check that they do not run with --without-heartbeat.",
         )
-    return Outcome("warning", heard, "Start a worker: its heartbeat comes every 2 s.")
+    return ProbeOutcome("warning", heard, "Start a worker: its heartbeat comes every 2 s.")
 
 
 def _decode(source: EventSource, payload: Any, observed: Observed) -> list[str]:
@@ -146,7 +146,7 @@ def _beats(observed: Observed, name: str) -> bool:
     return name in observed.heard and observed.heard[name].heartbeats > 0
 
 
-def task_events(profile: Profile, observed: Observed) -> Outcome:
+def task_events(profile: Profile, observed: Observed) -> ProbeOutcome:
     """Who tells of its tasks: seen, by its settings, or not to be known (``-E`` shows in no reply)."""
     workers = observed.workers()
     telling = [name for name in workers if tells(observed, name)]
@@ -154,17 +154,17 @@ def task_events(profile: Profile, observed: Observed) -> Outcome:
     unknown = [name for name in workers if name not in telling and name not in off]
     remedy = "Start the workers with -E, or set worker_send_task_events = True; until then their tasks are not seen."
     if off:
-        return Outcome("warning", f"{some(off)} ran tasks but sent no task events.", remedy)
+        return ProbeOutcome("warning", f"{some(off)} ran tasks but sent no task events.", remedy)
     if not workers:
-        return Outcome("skipped", "There is no worker to listen to.")
+        return ProbeOutcome("skipped", "There is no worker to listen to.")
     if not unknown:
-        return Outcome("ok", f"On at {some(telling)}.")
+        return ProbeOutcome("ok", f"On at {some(telling)}.")
     if profile.silent:
-        return Outcome("not-asked", f"No task event of {some(unknown)} was received, and the profile is silent.")
+        return ProbeOutcome("not-asked", f"No task event of {some(unknown)} was received, and the profile is silent.")
     untold = [name for name in unknown if name not in (observed.settings or {})]
     if untold:
-        return Outcome("skipped", f"No task event of {some(untold)} was received, and their settings are unknown.")
-    return Outcome(
+        return ProbeOutcome("skipped", f"No task event of {some(untold)} was received, and their settings are unknown.")
+    return ProbeOutcome(
         "warning",
         f"No task event of {some(unknown)} was received; their settings leave events to -E, which cannot be seen.",
         remedy,

@@ -20,7 +20,7 @@ _FIRST, _FEWEST, _MOST = 2_000, 500, 500_000
 
 
 @dataclass(frozen=True, slots=True)
-class Progress:
+class SearchProgress:
     """How far a search is, in tasks; ``stopped``: it was, and what is older was not searched."""
 
     searched: int = 0
@@ -52,13 +52,13 @@ class Search:
         return self._below
 
     @property
-    def progress(self) -> Progress:
+    def progress(self) -> SearchProgress:
         """How far it is."""
         if self._matches is None:
-            return Progress(stopped=self.stopped)
+            return SearchProgress(stopped=self.stopped)
         searched = self._total * (self._high - self._below) // max(self._high - self._low, 1)
         done = self._below <= self._low
-        return Progress(searched, self._total, done, self.stopped and not done)
+        return SearchProgress(searched, self._total, done, self.stopped and not done)
 
     def slice(self, reader: HistoryReader) -> array[int]:
         """Search the next tasks for about SLICE_SECONDS; the ids found, newest first."""

@@ -30,7 +30,7 @@ _NEIGHBOURS: Final = 100_000
 _real = struct.Struct(">d").unpack
 
 
-class Unreadable(ValueError):
+class UnreadablePage(ValueError):
     """These bytes are no record."""
 
 
@@ -42,7 +42,7 @@ class Cell(NamedTuple):
     row: int | None
 
 
-class Pages:
+class PageReader:
     """The pages of a file as its WAL leaves them, with or without a sound header. Read-only.
 
     What the disk cannot read, and what the file lacks, is zero.
@@ -149,7 +149,7 @@ class Pages:
             if cell.row is not None:
                 _, at = _varint(page, at)
             return _types(page, at)[0]
-        except (IndexError, Unreadable):
+        except (IndexError, UnreadablePage):
             return []
 
     def values(self, cell: Cell) -> list[Any]:
@@ -161,11 +161,11 @@ class Pages:
                 _, at = _varint(page, at)
             return _values(self._payload(page, at, size, cell.row is not None))
         except IndexError:
-            raise Unreadable("it ends too early") from None
+            raise UnreadablePage("it ends too early") from None
 
     def _payload(self, page: bytes, at: int, size: int, of_table: bool) -> bytes:
         if not 0 < size <= LONGEST_RECORD:
-            raise Unreadable("its size is absurd")
+            raise UnreadablePage("its size is absurd")
         most = _LOCAL_OF_TABLE if of_table else _LOCAL_OF_INDEX
         if size <= most:
             return page[at : at + size]
@@ -177,7 +177,7 @@ class Pages:
         following = int.from_bytes(page[at + local : at + local + 4], "big")
         while left > 0:
             if not 0 < following <= self.count:
-                raise Unreadable("its overflow is lost")
+                raise UnreadablePage("its overflow is lost")
             more = self.page(following)
             following = int.from_bytes(more[:4], "big")
             parts.append(more[4 : 4 + left])
@@ -225,7 +225,7 @@ def _types(record: bytes, at: int) -> tuple[list[int], int]:
     size, place = _varint(record, at)
     end = at + size
     if not place <= end <= len(record) or size > 1_000:
-        raise Unreadable("its header is absurd")
+        raise UnreadablePage("its header is absurd")
     types: list[int] = []
     while place < end:
         kind = record[place]
@@ -235,7 +235,7 @@ def _types(record: bytes, at: int) -> tuple[list[int], int]:
             kind, place = _varint(record, place)
         types.append(kind)
     if place != end:
-        raise Unreadable("its header is cut")
+        raise UnreadablePage("its header is cut")
     return types, end
 
 
@@ -249,20 +249,20 @@ def _values(record: bytes) -> list[Any]:
             end = at + (kind - 12 >> 1)
             part = record[at:end]
             if end > len(record):
-                raise Unreadable("it is cut")
+                raise UnreadablePage("it is cut")
             values.append(part.decode("utf-8", "replace") if kind & 1 else part)
             at = end
         elif kind < 10:
             end = at + _SIZES[kind]
             if end > len(record):
-                raise Unreadable("it is cut")
+                raise UnreadablePage("it is cut")
             if kind == _REAL:
                 values.append(_real(record[at:end])[0])
             else:
                 values.append(kind - 8 if kind >= 8 else int.from_bytes(record[at:end], "big", signed=True))
             at = end
         else:
-            raise Unreadable("there is no such type")
+            raise UnreadablePage("there is no such type")
     if at != len(record):
-        raise Unreadable("it is too long")
+        raise UnreadablePage("it is too long")
     return values

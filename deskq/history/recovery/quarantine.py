@@ -15,7 +15,7 @@ import msgspec
 
 from deskq.errors import UserError
 from deskq.files.locks import WriterLock
-from deskq.history.recovery.page_scan import Pages
+from deskq.history.recovery.page_scan import PageReader
 from deskq.history.rows import RecorderStatus
 from deskq.history.writing.codec import UNREADABLE
 from deskq.history.writing.database import HistoryDamaged, is_damage
@@ -160,7 +160,7 @@ def _free_name(path: Path) -> Path:
 
 
 def _next_number(path: Path) -> int:
-    with Pages(path) as pages:
+    with PageReader(path) as pages:
         return pages.newest_row(TASK_COLUMNS[0]) + 1
 
 

@@ -15,7 +15,7 @@ import msgspec
 
 from deskq.errors import UserError
 from deskq.files.locks import WriterLock
-from deskq.history.recovery.page_scan import Pages
+from deskq.history.recovery.page_scan import PageReader
 from deskq.history.recovery.quarantine import TASK_COLUMNS, SetAside, set_aside, to_be_salvaged
 from deskq.history.recovery.salvaged import OTHER, SAMPLES, TASKS, Found, sample, sane, task
 from deskq.history.rows import Gap, WorkerRow
@@ -175,7 +175,7 @@ class Salvage:
         """Yield after each few steps: first what stands beside tasks, and all names; then the tasks, newest first."""
         done = self._begun(aside)
         try:
-            pages = Pages(aside.kept_as)
+            pages = PageReader(aside.kept_as)
         except OSError:
             return
         with pages:
@@ -216,7 +216,7 @@ class Salvage:
         self._done = _Done(name, self._history.open_gap(began, cause, aside.at))
         return self._done
 
-    def _tasks(self, pages: Pages, number: int, done: _Done) -> None:
+    def _tasks(self, pages: PageReader, number: int, done: _Done) -> None:
         for cell in pages.cells(number):
             if cell.row is None:
                 continue

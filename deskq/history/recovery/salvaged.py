@@ -9,7 +9,7 @@ from typing import Any, Final, TypeVar
 
 import msgspec
 
-from deskq.history.recovery.page_scan import Cell, Pages, Unreadable
+from deskq.history.recovery.page_scan import Cell, PageReader, UnreadablePage
 from deskq.history.recovery.quarantine import TASK_COLUMNS
 from deskq.history.rows import Gap, QueueRow, WorkerRow
 from deskq.history.writing.codec import ROOT_IS_SELF, Texts, unpack_record, unpack_uuid
@@ -46,7 +46,7 @@ class Found:
         """How many tasks the history says that it had."""
         return sum(self.counts.values())
 
-    def look(self, pages: Pages, number: int) -> int:
+    def look(self, pages: PageReader, number: int) -> int:
         """Take what stands beside tasks out of a page; returns what the page holds: OTHER, TASKS or SAMPLES."""
         cells = pages.cells(number)
         beside = False
@@ -59,7 +59,7 @@ class Found:
             beside |= len(types) == 5 or (len(types) == 2 and (cell.row is not None or types[1] >= _FIRST_TEXT))
         if beside:
             for cell in cells:
-                with contextlib.suppress(Unreadable):
+                with contextlib.suppress(UnreadablePage):
                     self._take(cell, pages.values(cell), pages.count)
         return OTHER
 
@@ -92,11 +92,11 @@ class Found:
                 self.queues[name] = queue
 
 
-def sample(pages: Pages, number: int, texts: dict[int, str]) -> list[tuple[Any, ...]]:
+def sample(pages: PageReader, number: int, texts: dict[int, str]) -> list[tuple[Any, ...]]:
     """Return the samples of a page: name of the queue, time, ready, unacked, consumers."""
     found: list[tuple[Any, ...]] = []
     for cell in pages.cells(number):
-        with contextlib.suppress(Unreadable):
+        with contextlib.suppress(UnreadablePage):
             match pages.values(cell):
                 case [int(queue), float() | int() as at, int() | None, int() | None, int() | None] as values if (
                     1e9 < at < _LATEST and queue in texts
@@ -108,10 +108,10 @@ def sample(pages: Pages, number: int, texts: dict[int, str]) -> list[tuple[Any, 
 def task(values: list[Any], texts: dict[int, str]) -> tuple[TaskRecord, float]:
     """Return the record of a row and when it was first seen; raises one of UNREADABLE if anything in it is wrong."""
     if len(values) not in TASK_COLUMNS:
-        raise Unreadable("it is not a task")
+        raise UnreadablePage("it is not a task")
     packed, seen, flags = values[1], float(values[6]), values[16]
     if not (isinstance(packed, str) or (isinstance(packed, bytes) and len(packed) == 16)) or not sane(seen):
-        raise Unreadable("it is not a task")
+        raise UnreadablePage("it is not a task")
     uuid = unpack_uuid(packed)
     root = uuid if flags & ROOT_IS_SELF else unpack_uuid(values[19])
     args, kwargs, result = (value if isinstance(value, str) else "" for value in (values[21], values[22], values[23]))
@@ -124,7 +124,7 @@ def task(values: list[Any], texts: dict[int, str]) -> tuple[TaskRecord, float]:
         sane(seen.timestamp) and 0 <= seen.kind <= LAST_KIND and -1 <= seen.number < _LONGEST
         for seen in record.observations
     ):
-        raise Unreadable("its times are absurd")
+        raise UnreadablePage("its times are absurd")
     derive(record)
     return record, seen
 

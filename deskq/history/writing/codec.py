@@ -6,7 +6,7 @@ from typing import Any, Final, NamedTuple
 
 import msgspec
 
-from deskq.protocol.task_record import Message, More, Observation, Outcome, Route, TaskRecord
+from deskq.protocol.task_record import Message, More, Observation, TaskOutcome, TaskRecord, TaskRoute
 
 RAN_TWICE: Final = 1
 ROOT_IS_SELF: Final = 2
@@ -18,7 +18,7 @@ class Rest(NamedTuple):
     """What few records have: messages and outcomes but those of the columns, and the rest of ``More``."""
 
     messages: list[Message]
-    outcomes: list[Outcome]
+    outcomes: list[TaskOutcome]
     clocks: dict[str, float]
     counted: list[int]
 
@@ -84,7 +84,7 @@ def unpack_uuid(packed: bytes | str | None) -> str:
     return f"{digits[:8]}-{digits[8:12]}-{digits[12:16]}-{digits[16:20]}-{digits[20:]}"
 
 
-def pack_record(record: TaskRecord, message: Message | None, outcome: Outcome | None) -> bytes:
+def pack_record(record: TaskRecord, message: Message | None, outcome: TaskOutcome | None) -> bytes:
     """Return the blob of a record whose columns tell this message and this outcome of it."""
     route = record.route
     packed = (
@@ -117,9 +117,9 @@ def unpack_record(uuid: str, blob: bytes, texts: Texts) -> TaskRecord:
             -1 if texts.expires is None else texts.expires,
         )
     if kept.route is not None:
-        record.route = Route(*kept.route, texts.queue, texts.exchange, texts.routing_key)
+        record.route = TaskRoute(*kept.route, texts.queue, texts.exchange, texts.routing_key)
     if kept.outcome is not None:
-        record.outcome = Outcome(*kept.outcome, texts.result)
+        record.outcome = TaskOutcome(*kept.outcome, texts.result)
     if kept.rest is not None:
         rest = kept.rest
         record.more = More(clocks=rest.clocks, counted=set(rest.counted))

@@ -9,7 +9,7 @@ from PySide6.QtCore import QAbstractTableModel, QModelIndex, QObject, QPersisten
 
 from deskq.formats import tooltip
 from deskq.models.table.columns import Column, ExactRole, RowRole, SparkRole, StateRole
-from deskq.models.table.row_diff import Change, RowOrder, SortFilter, change
+from deskq.models.table.row_diff import RowDiff, RowOrder, SortFilter, change
 
 R = TypeVar("R")
 Index = QModelIndex | QPersistentModelIndex
@@ -144,7 +144,7 @@ class TableModel(QAbstractTableModel, Generic[R]):
         column = self.columns[self._sort_column]
         return SortFilter(self.key_of, self._keep, column.sort or column.text, self._descending)
 
-    def _take(self, made: Change[R]) -> None:
+    def _take(self, made: RowDiff[R]) -> None:
         """Go the steps from what is shown to what shall be; rows that stay keep their selection."""
         if made.gathered is not None:
             self._reorder(made.gathered)

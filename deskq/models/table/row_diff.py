@@ -40,7 +40,7 @@ class SortFilter(Generic[R]):
 
 
 @dataclass(frozen=True, slots=True)
-class Change(Generic[R]):
+class RowDiff(Generic[R]):
     """The steps from ``before`` to ``after``, each as the model announces it; None: that step is not needed.
 
     ``gathered``: what stays, and behind it what goes. ``removed``: ranges of lines with both ends, from the bottom up;
@@ -65,11 +65,11 @@ def row_order_of(rows: list[R], keys: list[Hashable]) -> RowOrder[R]:
     return RowOrder(rows, keys, {key: line for line, key in enumerate(keys)})
 
 
-def change(before: RowOrder[R], after: RowOrder[R]) -> Change[R]:
+def change(before: RowOrder[R], after: RowOrder[R]) -> RowDiff[R]:
     """Find the steps from some lines to others."""
     if before.keys == after.keys:
         same = RowOrder(after.rows, before.keys, before.places)
-        return Change(before, None, (), same, None, same)
+        return RowDiff(before, None, (), same, None, same)
     gone = [line for line, key in enumerate(before.keys) if key not in after.places]
     removed = tuple(_ranges(gone))
     gathered = None
@@ -90,7 +90,7 @@ def change(before: RowOrder[R], after: RowOrder[R]) -> Change[R]:
     last = added or rest
     if last.keys == after.keys:
         after = RowOrder(after.rows, last.keys, last.places)
-    return Change(before, gathered, removed, rest, added, after)
+    return RowDiff(before, gathered, removed, rest, added, after)
 
 
 def _ranges(lines: list[int]) -> list[tuple[int, int]]:

@@ -10,7 +10,7 @@ from PySide6.QtCore import QObject, Signal
 
 from deskq.models.table.columns import Column
 from deskq.models.table.model import TableModel
-from deskq.models.table.row_diff import Change, RowOrder, SortFilter, change
+from deskq.models.table.row_diff import RowDiff, RowOrder, SortFilter, change
 from deskq.services.background.background_tasks import BackgroundTasks
 
 R = TypeVar("R")
@@ -68,5 +68,5 @@ class ThreadedTableModel(TableModel[R]):
         self.arranged.emit()
 
 
-def _changed(arranging: SortFilter[R], rows: list[R], before: RowOrder[R]) -> Change[R]:
+def _changed(arranging: SortFilter[R], rows: list[R], before: RowOrder[R]) -> RowDiff[R]:
     return change(before, arranging.lines(rows))

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
-class Change:
+class ListChange:
     """Remove or insert ``ids`` (in table order) so that the first of them stands, or stood, at ``row``."""
 
     insert: bool
@@ -15,7 +15,7 @@ class Change:
     ids: Sequence[int]
 
 
-def changes(current: Sequence[int], wanted: Sequence[int]) -> list[Change]:
+def changes(current: Sequence[int], wanted: Sequence[int]) -> list[ListChange]:
     """Return the changes in the order in which to carry them out; both lists are sorted alike, without repeats.
 
     Removals come first, from the bottom up, then insertions from the top down: each row number is right when its
@@ -24,8 +24,8 @@ def changes(current: Sequence[int], wanted: Sequence[int]) -> list[Change]:
     old, new = set(current), set(wanted)
     removals = _runs([(row, number) for row, number in enumerate(current) if number not in new])
     insertions = _runs([(row, number) for row, number in enumerate(wanted) if number not in old])
-    return [Change(False, row, ids) for row, ids in reversed(removals)] + [
-        Change(True, row, ids) for row, ids in insertions
+    return [ListChange(False, row, ids) for row, ids in reversed(removals)] + [
+        ListChange(True, row, ids) for row, ids in insertions
     ]
 
 

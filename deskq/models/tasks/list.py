@@ -15,7 +15,7 @@ from PySide6.QtCore import QModelIndex, QObject, QPersistentModelIndex, Qt
 from deskq.history.reading.task_filter import Sort
 from deskq.history.rows import TaskRow
 from deskq.models.tasks.columns import TASK_COLUMNS, header
-from deskq.models.tasks.diff import Change, changes, runs
+from deskq.models.tasks.diff import ListChange, changes, runs
 from deskq.models.tasks.mime import DraggableRows
 from deskq.models.tasks.queries import HEAD, place_by_age
 
@@ -97,7 +97,7 @@ class TaskList(DraggableRows):
     def drop(self, gone: set[int]) -> None:
         """What was asked for and not found is no longer in the history."""
         for row in sorted((row for row in map(self.row_of, gone) if row is not None), reverse=True):
-            self._carry_out(Change(False, row, [self.id_at(row)]))
+            self._carry_out(ListChange(False, row, [self.id_at(row)]))
 
     def adopt_ids(self, ids: array[int], least: int) -> None:
         """Change the part of the list from ``least`` on into ``ids`` by as few inserts and removals as it takes."""
@@ -109,7 +109,7 @@ class TaskList(DraggableRows):
         for change in changes(current, ids):
             self._carry_out(change)
 
-    def _carry_out(self, change: Change) -> None:
+    def _carry_out(self, change: ListChange) -> None:
         count = len(change.ids)
         if change.insert:
             self.beginInsertRows(_ROOT, change.row, change.row + count - 1)

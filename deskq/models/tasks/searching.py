@@ -8,7 +8,7 @@ from functools import partial
 from typing import Final
 
 from deskq.errors import UserError
-from deskq.history.reading.text_search import Progress, Search
+from deskq.history.reading.text_search import Search, SearchProgress
 from deskq.models.tasks.list import TaskList
 from deskq.models.tasks.queries import TaskPage, next_slice
 from deskq.services.session import ProfileSession
@@ -29,7 +29,7 @@ class TableSearch:
         session: ProfileSession,
         rows: TaskList,
         told: Callable[[TaskPage], object],
-        moved: Callable[[Progress], object],
+        moved: Callable[[SearchProgress], object],
         failed: Callable[[str], object],
     ) -> None:
         self._session = session
@@ -40,7 +40,7 @@ class TableSearch:
         self.current: Search | None = None
 
     @property
-    def progress(self) -> Progress | None:
+    def progress(self) -> SearchProgress | None:
         """How far the search is; None while the filter needs none."""
         return self.current.progress if self.current is not None else None
 

@@ -12,7 +12,7 @@ from PySide6.QtCore import QModelIndex, QObject, QPersistentModelIndex, Qt, Sign
 
 from deskq.errors import UserError
 from deskq.history.reading.task_filter import Sort, TaskFilter
-from deskq.history.reading.text_search import Progress, Search
+from deskq.history.reading.text_search import Search, SearchProgress
 from deskq.history.rows import StateCounts, TaskRow
 from deskq.models.overview.gap_marks import GapMarks
 from deskq.models.table.columns import GapRole, RowRole
@@ -129,7 +129,7 @@ class TasksModel(TaskList):
             self.refresh()
 
     @property
-    def search(self) -> Progress | None:
+    def search(self) -> SearchProgress | None:
         """How far the search is under a filter for which every row must be read, else None."""
         return self.searching.progress
 

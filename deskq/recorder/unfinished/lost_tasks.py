@@ -10,7 +10,7 @@ from deskq.profiles import Profile
 from deskq.recorder.tracking.worker_tracker import WorkerWatch
 from deskq.recorder.unfinished.running_tasks import RunningTasks
 from deskq.recorder.unfinished.waiting_tasks import WaitingTasks
-from deskq.recorder.unfinished.witnesses import Question, Witnesses
+from deskq.recorder.unfinished.witnesses import Witnesses, WitnessQuestion
 
 
 class LostTaskDetector:
@@ -49,7 +49,7 @@ class LostTaskDetector:
         self.running.check(now, gap_ended)
         self.waiting.check(now, gap_ended)
         if self.witnesses.idle:
-            question = Question(
+            question = WitnessQuestion(
                 self.running.to_ask(now), self.waiting.to_ask(now), self.running.to_look_up(now, gap_ended)
             )
             if question:

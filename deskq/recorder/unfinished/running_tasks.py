@@ -11,7 +11,7 @@ from deskq.protocol.task_record import ENDED, GONE, LOST, UNSEEN, Observation, T
 from deskq.protocol.task_summary import derive
 from deskq.recorder.tracking.worker_tracker import WorkerWatch
 from deskq.recorder.unfinished.stored_notes import stored_note
-from deskq.recorder.unfinished.witnesses import Answer, Witnesses
+from deskq.recorder.unfinished.witnesses import WitnessAnswer, Witnesses
 from deskq.results.record import ResultRecord
 
 ASK_AFTER: Final = 10.0
@@ -112,7 +112,7 @@ class RunningTasks:
             in_doubt |= {uuid for uuid, doubt in due if self._began(doubt) <= gap_ended}
         return frozenset(in_doubt)
 
-    def answered(self, answer: Answer, now: float, gap_ended: float | None) -> None:
+    def answered(self, answer: WitnessAnswer, now: float, gap_ended: float | None) -> None:
         """Take in who runs what, and what the result backend holds. ``gap_ended``: when events were missed last."""
         for uuid, record in answer.stored.items():
             doubt = self._doubts.get(uuid)

@@ -14,7 +14,7 @@ from deskq.protocol.task_record import EXPIRED, GONE, RETRIED, RUNNING, Observat
 from deskq.protocol.task_summary import TaskSummary, derive
 from deskq.recorder.tracking.worker_tracker import WorkerWatch
 from deskq.recorder.unfinished.stored_notes import stored_note
-from deskq.recorder.unfinished.witnesses import Answer, Witnesses
+from deskq.recorder.unfinished.witnesses import WitnessAnswer, Witnesses
 
 STATES: Final = ("SENT", "RETRY", "RECEIVED")
 SLICE: Final = 1_000
@@ -90,7 +90,7 @@ class WaitingTasks:
         due = [uuid for uuid, doubt in self._doubts.items() if doubt.ask_at <= now] if self._can_ask else []
         return frozenset(due[:MOST_ASKED])
 
-    def answered(self, answer: Answer, now: float) -> None:
+    def answered(self, answer: WitnessAnswer, now: float) -> None:
         """Take in who holds what, and what the result backend has."""
         for uuid in answer.question.waits:
             doubt = self._doubts.get(uuid)
@@ -141,7 +141,7 @@ class WaitingTasks:
         kind = GONE if deaf else EXPIRED
         self._history.record(uuid, now).observe(_note(kind, newest, now, -1 if deaf else expires))
 
-    def _is_told(self, uuid: str, known: TaskRecord, summary: TaskSummary, answer: Answer, now: float) -> bool:
+    def _is_told(self, uuid: str, known: TaskRecord, summary: TaskSummary, answer: WitnessAnswer, now: float) -> bool:
         """Does somebody know how it fares? Then that is noted, as far as it is news."""
         newest = _newest(summary)
         note = stored_note(answer.stored.get(uuid), newest, now)
@@ -155,7 +155,7 @@ class WaitingTasks:
                 return True
         return any(uuid in held for held in (answer.holds or {}).values())
 
-    def _is_nowhere(self, summary: TaskSummary, answer: Answer, now: float) -> bool:
+    def _is_nowhere(self, summary: TaskSummary, answer: WitnessAnswer, now: float) -> bool:
         """Did every worker say that it does not have it, and is there no message where it could wait?"""
         if answer.holds is None or summary.name in answer.limited:
             return False

@@ -25,7 +25,7 @@ _REFUSED_SECONDS: Final = 10.0
 
 
 @dataclass(frozen=True, slots=True)
-class Question:
+class WitnessQuestion:
     """``runs``: tasks that are said to run, by worker. ``waits``: tasks that are said to wait; every worker is asked.
 
     ``stored``: tasks that are looked up in the result backend in any case; so are all that no worker has.
@@ -40,7 +40,7 @@ class Question:
 
 
 @dataclass(slots=True)
-class Answer:
+class WitnessAnswer:
     """``asked_at``: when it was asked, by the local clock. A worker that did not answer is absent.
 
     ``runs``: when each task began that a worker runs, by the worker's clock (-1 unknown). ``holds``: what else a worker
@@ -48,7 +48,7 @@ class Answer:
     limit: a worker keeps those where no question finds them. ``stored``: of each task that was looked up its record.
     """
 
-    question: Question
+    question: WitnessQuestion
     asked_at: float
     runs: dict[str, dict[str, float]] = field(default_factory=dict)
     holds: dict[str, set[str]] | None = None
@@ -60,11 +60,11 @@ class Witnesses:
     """Takes one question at a time; ``answers`` holds what came of them. A silent profile's workers are not asked."""
 
     def __init__(self, profile: Profile) -> None:
-        self.answers: queue.SimpleQueue[Answer] = queue.SimpleQueue()
+        self.answers: queue.SimpleQueue[WitnessAnswer] = queue.SimpleQueue()
         self.may_ask = profile.may_inspect_unasked
         self.may_look_up = _store_of(profile) is not None
         self._profile = profile
-        self._questions: queue.SimpleQueue[Question | None] = queue.SimpleQueue()
+        self._questions: queue.SimpleQueue[WitnessQuestion | None] = queue.SimpleQueue()
         self._idle = threading.Event()
         self._idle.set()
         self._stopped = threading.Event()
@@ -89,7 +89,7 @@ class Witnesses:
         """Has the last question been answered?"""
         return self._idle.is_set()
 
-    def ask(self, question: Question) -> None:
+    def ask(self, question: WitnessQuestion) -> None:
         """Ask, if the last question has been answered."""
         if self._idle.is_set():
             self._idle.clear()
@@ -97,7 +97,7 @@ class Witnesses:
 
     def _run(self) -> None:
         while (question := self._questions.get()) is not None:
-            answer = Answer(question, time.time())
+            answer = WitnessAnswer(question, time.time())
             with contextlib.suppress(UserError):
                 self._ask_workers(answer)
             with contextlib.suppress(UserError):
@@ -107,7 +107,7 @@ class Witnesses:
         self._close_remote()
         self._close_store()
 
-    def _ask_workers(self, answer: Answer) -> None:
+    def _ask_workers(self, answer: WitnessAnswer) -> None:
         question = answer.question
         if not self.may_ask or time.monotonic() < self._no_workers_before or not (question.runs or question.waits):
             return
@@ -124,7 +124,7 @@ class Witnesses:
             self._close_remote()
             raise
 
-    def _ask_everyone(self, remote: RemoteControl, answer: Answer) -> None:
+    def _ask_everyone(self, remote: RemoteControl, answer: WitnessAnswer) -> None:
         """Ask what waits before what runs: what goes from the one to the other meanwhile is found in the second."""
         scheduled, reserved = remote.inspect("scheduled"), remote.inspect("reserved")
         answer.runs = _running(remote.inspect("active", arguments={"safe": True}))
@@ -138,7 +138,7 @@ class Witnesses:
             lines = [line for line in reply if isinstance(line, str)] if isinstance(reply, list) else []
             answer.limited |= {line.split(" [", 1)[0] for line in lines if "rate_limit=" in line}
 
-    def _look_up(self, answer: Answer) -> None:
+    def _look_up(self, answer: WitnessAnswer) -> None:
         """Look up whatever no worker has, as far as there is time."""
         if not self.may_look_up or time.monotonic() < self._no_store_before:
             return

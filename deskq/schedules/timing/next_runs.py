@@ -30,7 +30,7 @@ from deskq.schedules.timing.interval_times import interval_following
 from deskq.schedules.timing.rrules import rrule_following
 from deskq.schedules.timing.sun import sun_following
 from deskq.schedules.timing.validation import check
-from deskq.schedules.timing.zones import Change, changes, zone_of
+from deskq.schedules.timing.zones import OffsetChange, changes, zone_of
 
 HORIZON: Final = timedelta(days=60 * 366)  # nobody asks for later runs; 29 February on a Monday comes every 28 years
 _SHOWN_TIMES: Final = 4
@@ -243,7 +243,7 @@ def clock_changes(schedule: Schedule, zone: str, *, after: float, days: int = 36
     return [clock_change for clock_change in told if clock_change is not None]
 
 
-def _told(schedule: Crontab, zone: str, change: Change) -> ClockChange | None:
+def _told(schedule: Crontab, zone: str, change: OffsetChange) -> ClockChange | None:
     times, following = times_of(schedule), _crontab_following(schedule, zone)
     walls = [
         wall

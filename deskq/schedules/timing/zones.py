@@ -11,7 +11,7 @@ from deskq.errors import UserError
 
 
 @dataclass(frozen=True, slots=True)
-class Change:
+class OffsetChange:
     """A clock that is moved at ``at`` (aware, UTC) from one wall time to another, both naive.
 
     Wall times from ``before`` to ``after`` do not exist when it goes forward; from ``after`` to ``before`` they
@@ -48,7 +48,7 @@ def zone_of(name: str) -> ZoneInfo:
 
 
 @lru_cache(maxsize=64)
-def changes(zone: ZoneInfo, start: datetime, days: int) -> tuple[Change, ...]:
+def changes(zone: ZoneInfo, start: datetime, days: int) -> tuple[OffsetChange, ...]:
     """Return the changes of the clock within so many days from ``start``, which is aware."""
     found, left = [], start
     for _ in range(days):
@@ -59,7 +59,7 @@ def changes(zone: ZoneInfo, start: datetime, days: int) -> tuple[Change, ...]:
     return tuple(found)
 
 
-def _change(zone: ZoneInfo, left: datetime, right: datetime) -> Change:
+def _change(zone: ZoneInfo, left: datetime, right: datetime) -> OffsetChange:
     before = left.astimezone(zone).utcoffset()
     while right - left > timedelta(seconds=1):
         middle = left + (right - left) // 2
@@ -69,4 +69,4 @@ def _change(zone: ZoneInfo, left: datetime, right: datetime) -> Change:
             right = middle
     at = right.astimezone(UTC).replace(microsecond=0)
     assert before is not None
-    return Change(at, at.replace(tzinfo=None) + before, at.astimezone(zone).replace(tzinfo=None))
+    return OffsetChange(at, at.replace(tzinfo=None) + before, at.astimezone(zone).replace(tzinfo=None))

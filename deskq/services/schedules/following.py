@@ -19,7 +19,7 @@ from deskq.history.rows import TaskRow
 from deskq.services.effects import Effects, effects_feed
 from deskq.services.registered_tasks import Answers, Registered, ask_workers
 from deskq.services.schedules.known import Known, known_of, last_runs
-from deskq.services.schedules.shown import RunsSeen, ShownSchedule, Snapshot, Summary, snapshot
+from deskq.services.schedules.shown import RunsSeen, ScheduleSummary, ShownSchedule, Snapshot, snapshot
 from deskq.services.session import ProfileSession
 
 if TYPE_CHECKING:
@@ -60,7 +60,7 @@ class Schedules(QObject):
         self.session = session
         self.stores: list[StoreState] = []
         self.rows: list[ShownSchedule] = []
-        self.summary = Summary()
+        self.summary = ScheduleSummary()
         self.read_once = False
         self.history_wanted = False
         self.beats: tuple[str, ...] = ()

@@ -65,7 +65,7 @@ class ShownSchedule:
 
 
 @dataclass(frozen=True, slots=True)
-class Summary:
+class ScheduleSummary:
     """What is to be said of all schedules. ``expected``: how many the known stores have, ``count``: how many of
     these are read; ``unknown_stores``: stores of which nothing is known yet.
 
@@ -97,7 +97,7 @@ class Snapshot:
 
     stores: list[StoreState]
     rows: list[ShownSchedule]
-    summary: Summary
+    summary: ScheduleSummary
 
 
 def snapshot(
@@ -132,7 +132,9 @@ def snapshot(
     return Snapshot(stores, made, _summary(stores, made, now, unknown_stores))
 
 
-def _summary(stores: Iterable[StoreState], rows: Sequence[ShownSchedule], now: float, unknown_stores: int) -> Summary:
+def _summary(
+    stores: Iterable[StoreState], rows: Sequence[ShownSchedule], now: float, unknown_stores: int
+) -> ScheduleSummary:
     on = unknown = looked_up = uncounted = 0
     late = []
     for shown in rows:
@@ -146,13 +148,17 @@ def _summary(stores: Iterable[StoreState], rows: Sequence[ShownSchedule], now: f
                 late.append((since, shown))
     late_at, latest = min(late, key=lambda one: one[0]) if late else (0.0, None)
     expected = sum(state.count if state.expected is None else state.expected for state in stores)
-    return Summary(len(rows), on, expected, unknown_stores, unknown, looked_up, uncounted, len(late), latest, late_at)
+    return ScheduleSummary(
+        len(rows), on, expected, unknown_stores, unknown, looked_up, uncounted, len(late), latest, late_at
+    )
 
 
-def together(summaries: Sequence[Summary]) -> Summary:
+def merged_summary(summaries: Sequence[ScheduleSummary]) -> ScheduleSummary:
     """Return the summary of several profiles."""
-    latest = min((one for one in summaries if one.latest is not None), key=lambda one: one.late_at, default=Summary())
-    return Summary(
+    latest = min(
+        (one for one in summaries if one.latest is not None), key=lambda one: one.late_at, default=ScheduleSummary()
+    )
+    return ScheduleSummary(
         count=sum(one.count for one in summaries),
         on=sum(one.on for one in summaries),
         expected=sum(one.expected for one in summaries),
@@ -166,7 +172,7 @@ def together(summaries: Sequence[Summary]) -> Summary:
     )
 
 
-def overdue_message(summary: Summary, now: float) -> str:
+def overdue_message(summary: ScheduleSummary, now: float) -> str:
     """Return a sentence where entries were due a while ago and did not run by what their store says, else "".
 
     redbeat says when each is due, and beat moves that on with every run; of others it follows from the last run.

@@ -19,7 +19,7 @@ from deskq.models.schedules.timeline import (
     planned_otherwise,
 )
 from deskq.services.schedules.following import Schedules
-from deskq.services.schedules.shown import ShownSchedule, Summary, together
+from deskq.services.schedules.shown import ScheduleSummary, ShownSchedule, merged_summary
 from deskq.services.session import ProfileSession
 from deskq.views.overview.timeline import TimelinePicture
 from deskq.views.widgets import theme, window_state
@@ -117,8 +117,8 @@ class ScheduleCalendar(QWidget):
         window_state.save_text("calendar/span", self._span())
         self._compute()
 
-    def _summary(self) -> Summary:
-        return together([schedules.summary for schedules in self._followed.values()])
+    def _summary(self) -> ScheduleSummary:
+        return merged_summary([schedules.summary for schedules in self._followed.values()])
 
     def _span(self) -> str:
         return next(word for word, button in self.spans.items() if button.isChecked())

@@ -10,7 +10,7 @@ from deskq import formats
 from deskq.models.table.columns import Column
 from deskq.profiles import Profile
 from deskq.services.schedules.following import wall_time
-from deskq.services.schedules.shown import ShownSchedule, Summary
+from deskq.services.schedules.shown import ScheduleSummary, ShownSchedule
 
 _BY_NAME: Final = "from the history: tasks with this name and these arguments; events do not name the sender"
 
@@ -180,7 +180,7 @@ _FROM_HISTORY: Final = frozenset({"last", "recent", "outcome", "runtime"})
 """Columns that the history fills: of entries that are not in sight only if the table is sorted by one of these."""
 
 
-def from_history(column: Column[ShownSchedule], summaries: Iterable[Summary]) -> bool:
+def from_history(column: Column[ShownSchedule], summaries: Iterable[ScheduleSummary]) -> bool:
     """Does the history fill this column, or some of it?"""
     return column.key in _FROM_HISTORY or (column.key == "runs" and any(summary.uncounted for summary in summaries))
 

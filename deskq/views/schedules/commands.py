@@ -10,7 +10,7 @@ from PySide6.QtWidgets import QWidget
 from deskq.actions.executor import Progress
 from deskq.actions.messages.call import Call
 from deskq.errors import UserError
-from deskq.schedules.diff import Change, changes_to, copy_of
+from deskq.schedules.diff import FieldChange, changes_to, copy_of
 from deskq.schedules.model import Entry, Owner
 from deskq.schedules.profile_reader import StoreState
 from deskq.services.schedules.following import Schedules, with_switched
@@ -74,14 +74,14 @@ class ScheduleActs(QObject):
     def switch(self, chosen: Sequence[ShownSchedule], *, enabled: bool) -> None:
         """Enable or disable, after asking: a plan for each store."""
         for state, rows in self._by_store(chosen):
-            changes = [Change(old, new) for old, new in with_switched(rows, enabled=enabled)]
+            changes = [FieldChange(old, new) for old, new in with_switched(rows, enabled=enabled)]
             if changes:
                 self.change(state, changes)
 
     def delete(self, chosen: Sequence[ShownSchedule]) -> None:
         """Delete, after asking: a plan for each store."""
         for state, rows in self._by_store(chosen):
-            self.change(state, [Change(shown.entry, None) for shown in rows])
+            self.change(state, [FieldChange(shown.entry, None) for shown in rows])
 
     def _edit(self, state: StoreState, old: Entry | None, shown: Entry | None) -> None:
         assert state.store is not None
@@ -122,7 +122,7 @@ class ScheduleActs(QObject):
         def asked(preview: StepsDialog) -> None:
             preview.ended.connect(ended)
 
-        self.change(state, [Change(old, new)], above=dialog, change_shared=dialog.change_shared, then=asked)
+        self.change(state, [FieldChange(old, new)], above=dialog, change_shared=dialog.change_shared, then=asked)
 
     async def _look_for_conflict(self, state: StoreState, dialog: ScheduleDialog, old: Entry, mine: Entry) -> None:
         """It was not written: is what is stored something else than what was edited?"""
@@ -145,7 +145,7 @@ class ScheduleActs(QObject):
     def change(
         self,
         state: StoreState,
-        changes: Sequence[Change],
+        changes: Sequence[FieldChange],
         *,
         above: QWidget | None = None,
         change_shared: bool = False,

@@ -9,7 +9,7 @@ from PySide6.QtWidgets import QHBoxLayout, QLineEdit, QVBoxLayout, QWidget
 
 from deskq import formats
 from deskq.services.schedules.following import Schedules
-from deskq.services.schedules.shown import Summary, overdue_message, together
+from deskq.services.schedules.shown import ScheduleSummary, merged_summary, overdue_message
 from deskq.views.widgets import theme
 from deskq.views.widgets.empty_pane import plain_label
 
@@ -39,7 +39,7 @@ class ScheduleHeading(QWidget):
 
     def show_state(self, followed: Mapping[str, Schedules], sorted_by: str, *, from_history: bool) -> None:
         """Say how many there are and what is wrong; ``sorted_by``: the title of the column that sorts."""
-        summary = together([schedules.summary for schedules in followed.values()])
+        summary = merged_summary([schedules.summary for schedules in followed.values()])
         self.totals.setText(total_words(summary, sorted_by if from_history else ""))
         told = list(_problems(followed))
         if summary.complete and (late := overdue_message(summary, time.time())):
@@ -48,7 +48,7 @@ class ScheduleHeading(QWidget):
         self.problems.setVisible(bool(told) and bool(summary.count))
 
 
-def total_words(summary: Summary, from_history: str = "") -> str:
+def total_words(summary: ScheduleSummary, from_history: str = "") -> str:
     """Return how many schedules there are, and what is not known yet.
 
     ``from_history``: the title of the column that sorts, if the history fills it.

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from deskq.actions.executor import Progress
 from deskq.formats import count
-from deskq.schedules.diff import Change, copy_of
+from deskq.schedules.diff import FieldChange, copy_of
 from deskq.services.schedules.following import Schedules
 from deskq.services.schedules.shown import ShownSchedule
 
@@ -56,7 +56,7 @@ class ScheduleMove:
         for one in fit:
             entry = copy_of(one.entry, taken)
             taken.add(entry.name)
-            changes.append(Change(None, entry))
+            changes.append(FieldChange(None, entry))
         notes = [left_out]
         if self._move:
             notes.append("Next, confirm deleting the originals. Until then both stores run them.")

@@ -15,7 +15,7 @@ from deskq.actions.plan import Plan, Step
 from deskq.actions.schedule_edit import plan_changes
 from deskq.errors import UserError
 from deskq.profiles import Profile
-from deskq.schedules.diff import Change
+from deskq.schedules.diff import FieldChange
 from deskq.services.background.background_tasks import BackgroundTasks
 from deskq.services.plan_runner import plan_undo
 from deskq.views.actions.plan_dialog import StepsDialog
@@ -46,7 +46,7 @@ class ScheduleEdits(QObject):
     def change(
         self,
         store: ScheduleStore,
-        changes: Sequence[Change],
+        changes: Sequence[FieldChange],
         *,
         note: str = "",
         above: QWidget | None = None,

@@ -23,7 +23,7 @@ from deskq.views.shell.command_menus import CommandMenus
 from deskq.views.shell.environment_band import EnvironmentBand
 from deskq.views.shell.keys_overlay import KeysOverlay
 from deskq.views.shell.pages import OverallFactory, PageFactory, Pages
-from deskq.views.shell.palette import Entry, Palette
+from deskq.views.shell.palette import Palette, PaletteEntry
 from deskq.views.shell.sidebar import Sidebar
 from deskq.views.shell.status_bar import RecorderBar
 from deskq.views.shell.welcome import WelcomePane
@@ -275,9 +275,9 @@ class MainWindow(QMainWindow):
     def _open_palette(self) -> None:
         entries = self._commands.entries()
         for name in self._sessions:
-            entries += [Entry(f"{name}: {kind}", "view", partial(self.show_view, name, kind)) for kind in KINDS]
+            entries += [PaletteEntry(f"{name}: {kind}", "view", partial(self.show_view, name, kind)) for kind in KINDS]
             entries += [
-                Entry(f"{name}: queue {queue}", "queue", partial(self.show_queue, name, queue))
+                PaletteEntry(f"{name}: queue {queue}", "queue", partial(self.show_queue, name, queue))
                 for queue in self.tree.queues_of(name)
             ]
         palette = Palette(entries, self)

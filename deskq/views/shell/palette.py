@@ -14,7 +14,7 @@ from deskq.views.widgets import theme
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class PaletteEntry:
     """One thing that can be done; ``note`` is its shortcut or where it leads."""
 
     title: str
@@ -37,7 +37,7 @@ def score(query: str, title: str) -> int | None:
 class Palette(QDialog):
     """A frameless list that closes when something was chosen, on Esc, or when it loses the focus."""
 
-    def __init__(self, entries: Sequence[Entry], parent: QWidget) -> None:
+    def __init__(self, entries: Sequence[PaletteEntry], parent: QWidget) -> None:
         super().__init__(parent, Qt.WindowType.Popup)
         self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         self._entries = list(entries)

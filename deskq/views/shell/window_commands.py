@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import partial
 
-from deskq.views.shell.palette import Entry
+from deskq.views.shell.palette import PaletteEntry
 from deskq.views.widgets.commands import COMMANDS, CommandKey
 from deskq.views.widgets.page import Commands
 
@@ -35,11 +35,11 @@ class WindowCommands:
         """Return what means something here."""
         return {*self._own(), *self._of_page()}
 
-    def entries(self) -> list[Entry]:
+    def entries(self) -> list[PaletteEntry]:
         """Return these commands for the palette."""
         offered = self.offered()
         return [
-            Entry(command.title, command.keys[0] if command.keys else "", partial(self.run, command.key))
+            PaletteEntry(command.title, command.keys[0] if command.keys else "", partial(self.run, command.key))
             for command in COMMANDS
             if command.key != "palette" and command.key in offered
         ]

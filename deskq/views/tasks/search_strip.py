@@ -7,7 +7,7 @@ from typing import Final
 from PySide6.QtCore import QTimer
 from PySide6.QtWidgets import QHBoxLayout, QProgressBar, QPushButton, QWidget
 
-from deskq.history.reading.text_search import Progress
+from deskq.history.reading.text_search import SearchProgress
 from deskq.models.tasks.table import TasksModel
 from deskq.views.widgets import theme
 from deskq.views.widgets.empty_pane import plain_label
@@ -59,7 +59,7 @@ class SearchStrip(QWidget):
         else:
             self._model.searching.go_on()
 
-    def _moved(self, progress: Progress | None) -> None:
+    def _moved(self, progress: SearchProgress | None) -> None:
         if progress is None or progress.done:
             self._patience.stop()
             self.hide()

@@ -23,7 +23,7 @@ from PySide6.QtWidgets import (
 
 from deskq.doctor.advice.general import examine
 from deskq.doctor.connection.steps import examine_connection
-from deskq.doctor.finding import Finding, Step, is_fine, lines, word
+from deskq.doctor.finding import Finding, ProbedStep, is_fine, lines, word
 from deskq.errors import UserError
 from deskq.formats import count, plain
 from deskq.profiles import Profile
@@ -60,7 +60,7 @@ class StepsList(QWidget):
         self._tasks = BackgroundTasks()
         self._spawn = spawn or self._tasks.start
         self._cancelled: threading.Event | None = None
-        self.shown: list[Step | Finding] = []
+        self.shown: list[ProbedStep | Finding] = []
         self.status = plain_label(muted=True)
         self.copy = QPushButton(theme.icon("copy"), "Copy report")
         self.copy.setEnabled(False)
@@ -122,14 +122,14 @@ class StepsList(QWidget):
 
     async def _follow(self, profile: Profile, advice: bool, cancelled: threading.Event) -> None:
         loop = asyncio.get_running_loop()
-        arrived: list[Step | Finding] = []
+        arrived: list[ProbedStep | Finding] = []
 
         def catch_up() -> None:
             if not cancelled.is_set():
                 for one in arrived[len(self.shown) :]:
                     self._show(one)
 
-        def tell(one: Step | Finding) -> None:
+        def tell(one: ProbedStep | Finding) -> None:
             arrived.append(one)
             try:
                 loop.call_soon_threadsafe(catch_up)
@@ -151,7 +151,7 @@ class StepsList(QWidget):
         finally:
             cancelled.set()  # also where this task is cancelled and the thread goes on
 
-    def _show(self, one: Step | Finding) -> None:
+    def _show(self, one: ProbedStep | Finding) -> None:
         self.shown.append(one)
         self._rows.insertWidget(self._rows.count() - 1, _Row(one))
         self.copy.setEnabled(True)
@@ -172,7 +172,7 @@ class StepsList(QWidget):
 
 
 def _examine(
-    profile: Profile, advice: bool, cancelled: threading.Event, tell: Callable[[Step | Finding], None]
+    profile: Profile, advice: bool, cancelled: threading.Event, tell: Callable[[ProbedStep | Finding], None]
 ) -> None:
     """Runs in the executor's thread, with everything that the examination opens."""
     if advice:
@@ -183,7 +183,7 @@ def _examine(
             tell(step)
 
 
-def _summary(shown: list[Step | Finding]) -> str:
+def _summary(shown: list[ProbedStep | Finding]) -> str:
     words = Counter(word(one) for one in shown)
     parts = [f"{words['failed']} failed"] if words["failed"] else []
     parts += [count(words[key], key) for key in ("error", "warning") if words[key]]
@@ -195,7 +195,7 @@ def _summary(shown: list[Step | Finding]) -> str:
 class _Row(QWidget):
     """One step or finding; all of its text is plain."""
 
-    def __init__(self, one: Step | Finding) -> None:
+    def __init__(self, one: ProbedStep | Finding) -> None:
         super().__init__()
         grid = QGridLayout(self)
         grid.setContentsMargins(0, 0, 0, 0)

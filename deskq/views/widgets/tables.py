@@ -181,7 +181,7 @@ def draw_spark(painter: QPainter, area: QRect, values: tuple[int | None, ...]) -
         line.append(QRectF(x, area.bottom() - value / highest * area.height(), 0, 0).topLeft())
 
 
-class Header(QHeaderView):
+class SortedHeader(QHeaderView):
     """A header whose sort arrow stands beside the title: that of a number's column moves to the left for it."""
 
     def initStyleOptionForIndex(self, option: QStyleOptionHeader, section: int) -> None:
@@ -214,7 +214,7 @@ class Table(QTableView):
         self.verticalHeader().hide()
         self.verticalHeader().setSectionResizeMode(QHeaderView.ResizeMode.Fixed)
         self.verticalHeader().setDefaultSectionSize(round(self.fontMetrics().height() * ROW_HEIGHT))
-        header = Header(Qt.Orientation.Horizontal, self)
+        header = SortedHeader(Qt.Orientation.Horizontal, self)
         header.setSectionsClickable(True)
         self.setHorizontalHeader(header)
         header.setSectionsMovable(True)

@@ -17,7 +17,7 @@ from deskq.actions.journal.journal import Journal
 from deskq.actions.plan import Outcome, Plan, Step
 from deskq.actions.schedule_edit import ScheduleRunner, plan_changes, store_of
 from deskq.profiles import Environment, Profile, Safety
-from deskq.schedules.diff import Change
+from deskq.schedules.diff import FieldChange
 from deskq.schedules.model import Entry, ScheduleStore
 from deskq.schedules.opening import open_store
 from deskq.views.actions.plan_dialog import StepsDialog
@@ -37,7 +37,7 @@ def shop(url: str, safety: Safety = Safety.ASK) -> Profile:
 
 
 def disabling(store: ScheduleStore, profile: Profile, entries: list[Entry]) -> Plan[Step]:
-    return plan_changes(store, profile, [Change(each, replace(each, enabled=False)) for each in entries])
+    return plan_changes(store, profile, [FieldChange(each, replace(each, enabled=False)) for each in entries])
 
 
 def enabled(store: ScheduleStore) -> dict[str, bool]:

@@ -10,7 +10,7 @@ from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QApplication, QLabel, QLineEdit
 
 from deskq.app import App
-from deskq.doctor.finding import Finding, Step
+from deskq.doctor.finding import Finding, ProbedStep
 from deskq.profiles import Profile
 from deskq.views.widgets.steps_list import StepsList
 from tests.gui.conftest import Run, until
@@ -93,7 +93,7 @@ def test_a_list_that_is_deleted_while_it_runs(
 def test_hostile_text_stays_plain(run: Run) -> None:
     async def scenario() -> None:
         steps = StepsList()
-        steps._show(Step("a", "<b>A</b>", "failed", "<img src=x>\u202e", "do <i>it</i>"))
+        steps._show(ProbedStep("a", "<b>A</b>", "failed", "<img src=x>\u202e", "do <i>it</i>"))
         steps._show(Finding("b", "warning", "B", "", "", "x = '<b>'\n"))
         labels = steps.findChildren(QLabel)
         assert {label.textFormat() for label in labels} == {Qt.TextFormat.PlainText}

@@ -24,7 +24,7 @@ from deskq.schedules.model import Crontab, Entry
 from deskq.schedules.opening import open_store
 from deskq.schedules.stores.redbeat.entry_json import definition_text, meta_text
 from deskq.services.schedules import following
-from deskq.services.schedules.shown import Summary
+from deskq.services.schedules.shown import ScheduleSummary
 from deskq.views.schedules import plan_dialogs as schedule_edits
 from deskq.views.schedules.header import total_words
 from deskq.views.widgets.toast import UndoOffer
@@ -195,10 +195,10 @@ def test_many_changes_are_planned_off_the_gui_thread(
 
 
 def test_words_of_the_heading() -> None:
-    assert total_words(Summary()) == ""
-    assert total_words(Summary(count=1, on=0, expected=1)) == "1 schedule · 0 enabled"
-    assert total_words(Summary(count=100, on=90, expected=10_000)) == "100 of 10,000 schedules read so far"
-    assert total_words(Summary(count=3, on=3, expected=3, unknown_stores=1)) == "3 schedules so far"
-    known = Summary(count=10_000, on=9_000, expected=10_000, unknown=40, looked_up=60)
+    assert total_words(ScheduleSummary()) == ""
+    assert total_words(ScheduleSummary(count=1, on=0, expected=1)) == "1 schedule · 0 enabled"
+    assert total_words(ScheduleSummary(count=100, on=90, expected=10_000)) == "100 of 10,000 schedules read so far"
+    assert total_words(ScheduleSummary(count=3, on=3, expected=3, unknown_stores=1)) == "3 schedules so far"
+    known = ScheduleSummary(count=10_000, on=9_000, expected=10_000, unknown=40, looked_up=60)
     assert total_words(known) == "10,000 schedules · 9,000 enabled · next run of 40 still unknown"
     assert total_words(known, "Runtime").endswith("Runtime looked up for 60 so far")

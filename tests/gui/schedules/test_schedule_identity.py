@@ -19,7 +19,7 @@ from PySide6.QtWidgets import QApplication, QCheckBox, QComboBox, QDateTimeEdit,
 from deskq.actions.plan import Outcome
 from deskq.actions.schedule_edit import ScheduleRunner, plan_changes
 from deskq.profiles import Profile, Safety
-from deskq.schedules.diff import Change
+from deskq.schedules.diff import FieldChange
 from deskq.schedules.model import Clocked, Crontab, Entry, Interval, RRule, Schedule, ScheduleStore, Solar
 from deskq.schedules.opening import open_store
 from deskq.schedules.stores.django.store import DjangoBeatStore
@@ -222,7 +222,7 @@ def saved(store: ScheduleStore, dialog: ScheduleDialog) -> Entry:
     dialog.accepted_entry.connect(wanted.append)
     assert dialog.save.isEnabled(), dialog.problem.text()
     dialog.save.click()
-    (step,) = plan_changes(store, FREE, [Change(dialog.old, wanted[0])]).items
+    (step,) = plan_changes(store, FREE, [FieldChange(dialog.old, wanted[0])]).items
     (ending,) = ScheduleRunner(store).run_steps([replace(step, detail=json.loads(json.dumps(step.detail)))])
     assert ending.outcome is Outcome.DONE, ending.words
     return names(store)[wanted[0].name]

@@ -10,14 +10,14 @@ from kombu.transport.virtual.exchange import TopicExchange
 
 from deskq.brokers.opening import find_route
 from deskq.brokers.ports import BrokerError
-from deskq.brokers.redis.routing import Bound, route_of, topic_matches
+from deskq.brokers.redis.routing import QueueBinding, route_of, topic_matches
 from deskq.brokers.routing import kinds_of
 from deskq.profiles import Profile
 
 WORDS = st.sampled_from(["a", "b", "ab", "", "ü", "x+y", "*", "#"])
 KEY_WORDS = st.sampled_from(["a", "b", "ab", "", "ü", "x+y", "c"])
-TOPIC = [Bound("media.#", "^media..*?$", "all"), Bound("media.*.cut", "^…$", "cuts")]
-DIRECT = [Bound("mail", "", "emails"), Bound("mail", "", "archive"), Bound("sms", "", "phones")]
+TOPIC = [QueueBinding("media.#", "^media..*?$", "all"), QueueBinding("media.*.cut", "^…$", "cuts")]
+DIRECT = [QueueBinding("mail", "", "emails"), QueueBinding("mail", "", "archive"), QueueBinding("sms", "", "phones")]
 TOLD = frozenset
 
 
@@ -54,14 +54,14 @@ def test_queues_behind_an_exchange() -> None:
         ([*TOPIC, *DIRECT], "mail", set(), "declared in several ways"),
         (DIRECT, "mail", {"direct", "fanout"}, "declared in several ways: direct, fanout"),
         (DIRECT, "mail", {"fanout"}, "is a fanout exchange"),
-        ([Bound("", "", "bcast.1")], "", set(), "fanout exchange, by its bindings"),
+        ([QueueBinding("", "", "bcast.1")], "", set(), "fanout exchange, by its bindings"),
         (DIRECT, "mail", {"topic"}, "of another kind"),
         (DIRECT, "mail", {"headers"}, "of another kind"),
-        ([Bound("a*", "^a*$", "q")], "aa", set(), "Cannot parse the topic binding"),
-        ([Bound("q", "", "")], "q", set(), "leads to no queue"),
+        ([QueueBinding("a*", "^a*$", "q")], "aa", set(), "Cannot parse the topic binding"),
+        ([QueueBinding("q", "", "")], "q", set(), "leads to no queue"),
     ],
 )
-def test_what_is_not_certain_is_refused(bindings: list[Bound], key: str, kinds: set[str], says: str) -> None:
+def test_what_is_not_certain_is_refused(bindings: list[QueueBinding], key: str, kinds: set[str], says: str) -> None:
     with pytest.raises(BrokerError, match=says):
         route_of(bindings, "x", key, frozenset(kinds))
 

@@ -11,7 +11,7 @@ import pytest
 
 from deskq.cli import main
 from deskq.cli.exit_status import MEANINGS, ExitStatus
-from deskq.cli.parser.command import Command
+from deskq.cli.parser.command import CliCommand
 from deskq.cli.parser.parser import COMMANDS
 from deskq.errors import UserError
 
@@ -33,7 +33,7 @@ def words_of(example: str) -> list[str]:
 
 def run_as(name: str, monkeypatch: pytest.MonkeyPatch, act: Callable[[object], int]) -> int:
     """Give the command's first example to deskq, with another function to run."""
-    monkeypatch.setattr(Command, "runner", lambda _: act)
+    monkeypatch.setattr(CliCommand, "runner", lambda _: act)
     return main(words_of(COMMANDS[name].examples[0]))
 
 

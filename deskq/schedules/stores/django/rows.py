@@ -27,7 +27,7 @@ _CRON_FIELDS: Final = ("minute", "hour", "day_of_month", "month_of_year", "day_o
 
 
 @dataclass(frozen=True, slots=True)
-class ScheduleRow:
+class DjangoRow:
     """A row of one of the schedules' tables, understood once for all entries that use it."""
 
     schedule: Schedule
@@ -35,26 +35,26 @@ class ScheduleRow:
     raw: str
 
 
-_NONE: Final = ScheduleRow(Unreadable("", "It has no schedule."), "It has no schedule: give it one.", "")
+_NONE: Final = DjangoRow(Unreadable("", "It has no schedule."), "It has no schedule: give it one.", "")
 
 
-def schedule_row(kind: str, row: Row | None, zone: str) -> ScheduleRow:
+def schedule_row(kind: str, row: Row | None, zone: str) -> DjangoRow:
     """``row``: None for one that a task names and that is not there."""
     schedule = _schedule(kind, row)
-    return ScheduleRow(schedule, check(schedule, zone), "" if row is None else _lines(row))
+    return DjangoRow(schedule, check(schedule, zone), "" if row is None else _lines(row))
 
 
-def version_of(row: Row, schedules: Mapping[str, ScheduleRow]) -> str:
+def version_of(row: Row, schedules: Mapping[str, DjangoRow]) -> str:
     """What compare-and-set compares: every column of the task's row but beat's own, and its schedule rows'."""
     return _digest(_lines(row, without=_BEAT_S_OWN), schedules)
 
 
-def _digest(own: str, schedules: Mapping[str, ScheduleRow]) -> str:
+def _digest(own: str, schedules: Mapping[str, DjangoRow]) -> str:
     text = "\n".join((own, *(f"{kind}:\n{made.raw}" for kind, made in schedules.items())))
     return hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()
 
 
-def entry_of(row: Row, schedules: Mapping[str, ScheduleRow], shared_with: tuple[str, ...]) -> Entry:
+def entry_of(row: Row, schedules: Mapping[str, DjangoRow], shared_with: tuple[str, ...]) -> Entry:
     """``schedules``: those that the task names, by kind, in beat's order."""
     problems: list[str] = []
     if len(schedules) > 1:

@@ -32,7 +32,7 @@ from deskq.schedules.model import (
 )
 from deskq.schedules.stores.django.databases import Database
 from deskq.schedules.stores.django.rows import (
-    ScheduleRow,
+    DjangoRow,
     Sharers,
     columns_of,
     entry_of,
@@ -238,7 +238,7 @@ class DjangoBeatStore:
         kind: str,
         keys: list[int] | None,
         lock: bool = False,
-    ) -> dict[int, ScheduleRow]:
+    ) -> dict[int, DjangoRow]:
         """``keys``: None for all rows."""
         table = tables.kinds[kind]
         chosen = sqlalchemy.select(table)
@@ -255,7 +255,7 @@ class DjangoBeatStore:
         rows = list(_rows(connection, chosen))
         if not rows:
             raise Conflict(f"Someone else has deleted “{old.name}”.", None)
-        schedules: dict[str, ScheduleRow] = {}
+        schedules: dict[str, DjangoRow] = {}
         for kind in tables.kinds:
             number = rows[0][f"{kind}_id"]
             if number is not None:

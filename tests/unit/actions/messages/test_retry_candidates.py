@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from deskq.actions.messages.call import Call, plan_send
-from deskq.actions.messages.places import Place, Workers, place_of
+from deskq.actions.messages.places import QueueSource, Workers, place_of
 from deskq.actions.messages.retry_candidates import Grade, Stored, candidate, edited, grades, plan_retry, retargeted
 from deskq.actions.safety import Confirmation, Forbidden, check, guard_at
 from deskq.brokers.ports import Binding
@@ -185,7 +185,7 @@ def test_another_queue_may_be_chosen_and_the_way_back_is_known() -> None:
     assert retargeted(elsewhere, "") == one
     (item,) = plan_retry([one], PROFILE, now=0).items
     assert (item.queue, item.route) == ("", route)
-    lost = candidate(ROW, origin=Place(problem="its queue is unknown: its worker consumes “a”, “b”"))
+    lost = candidate(ROW, origin=QueueSource(problem="its queue is unknown: its worker consumes “a”, “b”"))
     assert not lost.sendable
     assert "consumes “a”, “b”" in lost.why_not
     assert retargeted(lost, "a").sendable
@@ -198,21 +198,21 @@ MESSAGE = new_message("mail.send", "old-id", [1], {}, origin="o")
 @pytest.mark.parametrize(
     ("row", "message", "recorded", "place"),
     [
-        ({}, ("", "celery"), "", Place("celery")),
-        ({}, ("orders", "new"), "", Place(exchange="orders", routing_key="new")),
-        ({"queue": "", "exchange": "orders", "routing_key": "new"}, None, "", Place("", "orders", "new")),
-        ({"queue": "celery", "exchange": "orders", "routing_key": "new"}, None, "", Place("", "orders", "new")),
-        ({"queue": "slow", "exchange": "celery_delayed_27", "routing_key": "0.1.slow"}, None, "", Place("slow")),
-        ({"queue": ""}, None, "", Place("only")),
-        ({"queue": "", "worker": "w2"}, None, "b", Place("b")),
-        ({"queue": "", "worker": "w2"}, None, "orders.new", Place("a")),
-        ({"queue": "", "worker": "w2"}, None, "elsewhere", Place(problem=AMBIGUOUS)),
-        ({"queue": "", "worker": "gone"}, None, "a", Place("a")),
-        ({"queue": "", "worker": "gone"}, None, "", Place(problem="its queue is unknown")),
+        ({}, ("", "celery"), "", QueueSource("celery")),
+        ({}, ("orders", "new"), "", QueueSource(exchange="orders", routing_key="new")),
+        ({"queue": "", "exchange": "orders", "routing_key": "new"}, None, "", QueueSource("", "orders", "new")),
+        ({"queue": "celery", "exchange": "orders", "routing_key": "new"}, None, "", QueueSource("", "orders", "new")),
+        ({"queue": "slow", "exchange": "celery_delayed_27", "routing_key": "0.1.slow"}, None, "", QueueSource("slow")),
+        ({"queue": ""}, None, "", QueueSource("only")),
+        ({"queue": "", "worker": "w2"}, None, "b", QueueSource("b")),
+        ({"queue": "", "worker": "w2"}, None, "orders.new", QueueSource("a")),
+        ({"queue": "", "worker": "w2"}, None, "elsewhere", QueueSource(problem=AMBIGUOUS)),
+        ({"queue": "", "worker": "gone"}, None, "a", QueueSource("a")),
+        ({"queue": "", "worker": "gone"}, None, "", QueueSource(problem="its queue is unknown")),
     ],
 )  # fmt: skip
 def test_where_a_task_came_from(
-    row: dict[str, Any], message: tuple[str, str] | None, recorded: str, place: Place
+    row: dict[str, Any], message: tuple[str, str] | None, recorded: str, place: QueueSource
 ) -> None:
     workers = Workers(
         {"w1": ["only"], "w2": ["a", "b"]}, [Binding("orders", "orders.*", "a", "topic"), Binding("x", "b", "b")]

@@ -13,8 +13,8 @@ from deskq.doctor.advice.general import about_queues, task_event_states
 from deskq.doctor.connection import network
 from deskq.doctor.connection import workers as worker_steps
 from deskq.doctor.connection.other import OtherSteps
-from deskq.doctor.connection.probes import Outcome, Probe, discreet, run
-from deskq.doctor.finding import Finding, Step, is_fine, lines, to_values, word
+from deskq.doctor.connection.probes import Probe, ProbeOutcome, discreet, run
+from deskq.doctor.finding import Finding, ProbedStep, is_fine, lines, to_values, word
 from deskq.doctor.observed import Observed, WorkerSettings
 from deskq.doctor.versions import is_older, numbers
 from deskq.history.rows import WorkerRow
@@ -29,11 +29,11 @@ def never() -> bool:
     return False
 
 
-def well() -> Outcome:
-    return Outcome("ok", "it said c4n4ry")
+def well() -> ProbeOutcome:
+    return ProbeOutcome("ok", "it said c4n4ry")
 
 
-def fail() -> Outcome:
+def fail() -> ProbeOutcome:
     raise Refused("Nobody is there, said c4n4ry.", details="errno c4n4ry")
 
 
@@ -53,17 +53,17 @@ def test_what_needs_a_failed_step_is_skipped() -> None:
 
 
 def test_a_step_that_skips_itself_stops_nothing() -> None:
-    probes = [Probe("a", "A", lambda: Outcome("skipped", "none")), Probe("b", "B", well, ("a",))]
+    probes = [Probe("a", "A", lambda: ProbeOutcome("skipped", "none")), Probe("b", "B", well, ("a",))]
     assert [step.state for step in run(probes, PROFILE, never)] == ["skipped", "ok"]
 
 
 def test_nothing_is_tried_after_cancelling() -> None:
     tried: list[str] = []
 
-    def work(name: str) -> Callable[[], Outcome]:
-        def probe() -> Outcome:
+    def work(name: str) -> Callable[[], ProbeOutcome]:
+        def probe() -> ProbeOutcome:
             tried.append(name)
-            return Outcome("ok")
+            return ProbeOutcome("ok")
 
         return probe
 
@@ -73,7 +73,7 @@ def test_nothing_is_tried_after_cancelling() -> None:
 
 
 def test_a_defect_is_no_failed_step() -> None:
-    def defect() -> Outcome:
+    def defect() -> ProbeOutcome:
         raise KeyError("x")
 
     with pytest.raises(KeyError):
@@ -209,12 +209,12 @@ def test_versions() -> None:
 
 
 def test_a_report_is_fine_or_not() -> None:
-    ok, warned = Step("a", "A", "ok", seconds=0.12345), Step("b", "B", "warning", "seen", "do")
+    ok, warned = ProbedStep("a", "A", "ok", seconds=0.12345), ProbedStep("b", "B", "warning", "seen", "do")
     advice = Finding("c", "advice", "C", "seen", "do", "x = 1")
     assert is_fine([ok, warned, advice])
     assert not is_fine([ok, warned, advice], warned=True)
     assert is_fine([ok, advice], warned=True)
-    assert not is_fine([ok, Step("d", "D", "failed")])
+    assert not is_fine([ok, ProbedStep("d", "D", "failed")])
     assert not is_fine([Finding("e", "warning", "E")])
     assert to_values(ok) == {
         "key": "a",

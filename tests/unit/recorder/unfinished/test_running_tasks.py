@@ -15,7 +15,7 @@ from deskq.protocol.events import Event
 from deskq.protocol.task_summary import TaskSummary, derive
 from deskq.recorder.tracking.worker_tracker import WorkerWatch
 from deskq.recorder.unfinished.running_tasks import ASK_AFTER, GRACE, LOOK_UP_WITHIN, SUSPECT_AFTER, RunningTasks
-from deskq.recorder.unfinished.witnesses import Answer, Question, Witnesses
+from deskq.recorder.unfinished.witnesses import WitnessAnswer, Witnesses, WitnessQuestion
 from deskq.results.record import ResultRecord
 
 NOW = 1_795_000_000.0
@@ -67,8 +67,8 @@ class Scene:
         gap: float | None = None,
     ) -> None:
         """What a worker says; None is silence."""
-        question = Question({worker: frozenset({TASK})})
-        answer = Answer(question, NOW + second)
+        question = WitnessQuestion({worker: frozenset({TASK})})
+        answer = WitnessAnswer(question, NOW + second)
         if runs is not None:
             answer.runs[worker] = dict.fromkeys(runs, -1.0)
         answer.stored = stored or {}
@@ -278,7 +278,7 @@ def test_what_the_result_backend_holds_counts(
     scene.check(2.2 + GRACE)
     assert scene.state == "STARTED"  # it has not been looked up yet
     assert scene.running.to_look_up(NOW + 3.5, None) == {TASK}
-    scene.running.answered(Answer(Question(), NOW + 3.5, stored={TASK: stored}), NOW + 3.5, None)
+    scene.running.answered(WitnessAnswer(WitnessQuestion(), NOW + 3.5, stored={TASK: stored}), NOW + 3.5, None)
     scene.check(4)
     summary = scene.summary
     assert (summary.state, summary.exception or summary.result) == (state, said)
@@ -299,7 +299,7 @@ def test_a_lost_worker_s_task_may_have_been_stored(tmp_path: Path, scenes: list[
     scene.workers.check(NOW + 30)
     scene.check(30)
     assert scene.state == "STARTED"
-    scene.running.answered(Answer(Question(), NOW + 30, stored={TASK: record("SUCCESS")}), NOW + 30, None)
+    scene.running.answered(WitnessAnswer(WitnessQuestion(), NOW + 30, stored={TASK: record("SUCCESS")}), NOW + 30, None)
     scene.check(31)
     assert scene.state == "SUCCESS"
 
@@ -308,5 +308,7 @@ def test_a_silent_profile_looks_up_what_may_have_ended_in_a_gap(tmp_path: Path, 
     scenes.append(scene := Scene(tmp_path, result_backend=RESULTS, silent=True))
     assert scene.running.to_look_up(NOW + 11, None) == set()
     assert scene.running.to_look_up(NOW + 11, NOW + 5) == {TASK}
-    scene.running.answered(Answer(Question(), NOW + 11, stored={TASK: record("FAILURE")}), NOW + 11, NOW + 5)
+    scene.running.answered(
+        WitnessAnswer(WitnessQuestion(), NOW + 11, stored={TASK: record("FAILURE")}), NOW + 11, NOW + 5
+    )
     assert scene.state == "FAILURE"

@@ -16,7 +16,7 @@ from deskq.protocol.events import Event
 from deskq.protocol.task_summary import derive
 from deskq.recorder.tracking.worker_tracker import WorkerWatch
 from deskq.recorder.unfinished.waiting_tasks import ABSENT_AGAIN, EXPIRED_AFTER, GAP_OVER, WaitingTasks
-from deskq.recorder.unfinished.witnesses import Answer, Question, Witnesses
+from deskq.recorder.unfinished.witnesses import WitnessAnswer, Witnesses, WitnessQuestion
 from deskq.results.record import ResultRecord
 
 NOW = 1_795_000_000.0
@@ -59,7 +59,7 @@ class Scene:
     def answer(self, second: float, **found: Any) -> None:
         """Everybody said what they have, unless told otherwise."""
         ids = self.waiting.to_ask(NOW + second)
-        answer = Answer(Question(waits=ids), NOW + second, runs={"w1": {}}, holds={"w1": set()})
+        answer = WitnessAnswer(WitnessQuestion(waits=ids), NOW + second, runs={"w1": {}}, holds={"w1": set()})
         for name, value in found.items():
             setattr(answer, name, value)
         self.waiting.answered(answer, NOW + second)
