@@ -22,7 +22,7 @@ from deskq.history.reading.reader import HistoryReader
 from deskq.profiles import PasswordStore, Profile, ProfileFile
 from deskq.profiles.guarding import under_guard
 from deskq.services.background.background_tasks import BackgroundTasks
-from deskq.services.background.patience import patiently
+from deskq.services.background.patience import run_in_daemon_thread
 from deskq.services.journal import ask_journal
 from deskq.services.journal_recovery import look_after
 from deskq.services.session import ProfileSession
@@ -144,7 +144,7 @@ class App:
                 self.window.welcome.say("No profile can be used", reasons)
         for profile in saved:
             try:
-                complete = await patiently(partial(self.passwords.completed, profile))
+                complete = await run_in_daemon_thread(partial(self.passwords.completed, profile))
             except UserError as error:  # the others are shown all the same
                 complete = profile
                 self.window.bar.showMessage(str(error), 15_000)

@@ -95,7 +95,7 @@ def awake_or_not() -> float:
 
 
 @contextlib.contextmanager
-def cut_after(descriptor: int, seconds: float) -> Iterator[None]:
+def close_socket_after(descriptor: int, seconds: float) -> Iterator[None]:
     """Cut the line to who does not answer: a driver that knows no deadline (psycopg) would wait for ever."""
 
     def cut() -> None:

@@ -101,7 +101,7 @@ def find_delay(profile: Profile, target: str | Route) -> Route | None:
     return rabbitmq_routing.find_delay(profile, target)
 
 
-def unbound(profile: Profile, queues: Iterable[str]) -> list[str]:
+def undeclared_queues(profile: Profile, queues: Iterable[str]) -> list[str]:
     """Return the queues that no worker has declared so far; blocking, and only reads. Raises BrokerError.
 
     On Redis alone: there a message to any name is stored, where RabbitMQ returns it.

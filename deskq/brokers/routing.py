@@ -52,7 +52,7 @@ class Route:
         return f"It goes to {names}." if len(self.queues) == 1 else f"It goes to {names}, and runs once from each."
 
 
-def kinds_of(replies: Mapping[str, object]) -> dict[str, frozenset[str]]:
+def declared_exchange_types(replies: Mapping[str, object]) -> dict[str, frozenset[str]]:
     """Return the types of exchanges that workers tell in their replies to ``active_queues``, by name."""
     found: dict[str, frozenset[str]] = {}
     for reply in replies.values():

@@ -16,7 +16,7 @@ from deskq.cli.options.shared import ProfileOptions
 from deskq.errors import UserError
 from deskq.plain_text import plain as plain  # noqa: PLC0414 - whoever prints tables prints other texts too
 from deskq.profiles import PasswordStore, Profile, ProfileFile, resolve
-from deskq.profiles.fields import lowers_safety
+from deskq.profiles.fields import is_less_safe
 from deskq.profiles.guarding import guarding, under_guard
 from deskq.profiles.serialization import overridden
 
@@ -26,7 +26,7 @@ def profile_of(text: str, options: ProfileOptions) -> Profile:
     saved = resolve(text, profiles=ProfileFile(), passwords=PasswordStore())
     profile = overridden(saved, options.overrides)
     guard = guarding(profile, ProfileFile().guards()) if "://" in text else saved
-    if guard is not None and lowers_safety(guard, profile):
+    if guard is not None and is_less_safe(guard, profile):
         level = guard.safety.value
         if guard is not saved and profile.safety is saved.safety:  # nobody asked for less
             profile = under_guard(profile, [guard])

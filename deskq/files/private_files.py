@@ -18,7 +18,7 @@ _PATIENCE: Final = 5.0
 
 
 @contextlib.contextmanager
-def alone(path: Path, what: str) -> Iterator[None]:
+def exclusive(path: Path, what: str) -> Iterator[None]:
     """Let nobody else change the file between reading and writing it; ``what`` begins the error's sentence.
 
     The lock is a file beside it, which stays. Waits at most 5 s. Not to be entered twice.

@@ -195,7 +195,7 @@ def name_problem(name: str) -> str:
     return ""
 
 
-def lowers_safety(before: Profile, after: Profile) -> bool:
+def is_less_safe(before: Profile, after: Profile) -> bool:
     """Is the new level less safe than the old one?"""
     return SAFETY_ORDER.index(after.safety) > SAFETY_ORDER.index(before.safety)
 

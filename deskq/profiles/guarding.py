@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from deskq.profiles.addresses import addresses_of
-from deskq.profiles.fields import SAFETY_ORDER, lowers_safety
+from deskq.profiles.fields import SAFETY_ORDER, is_less_safe
 from deskq.profiles.places import Place, places_of
 from deskq.profiles.profile import Environment, Profile, Safety
 
@@ -60,7 +60,7 @@ def under_guard(profile: Profile, saved: Iterable[Profile]) -> Profile:
     Blocking. It is for what that broker is for, unless something else was said.
     """
     guard = guarding(profile, saved)
-    if guard is None or not lowers_safety(guard, profile):
+    if guard is None or not is_less_safe(guard, profile):
         return profile
     said = profile.environment is not Environment.DEVELOPMENT
     return replace(profile, safety=guard.safety, environment=profile.environment if said else guard.environment)
@@ -72,7 +72,7 @@ def lower_than_guarded(profile: Profile, saved: Iterable[Profile]) -> str:
     Blocking: looks hosts up.
     """
     guard = guarding(profile, [one for one in saved if one.name != profile.name])
-    if guard is None or not lowers_safety(guard, profile):
+    if guard is None or not is_less_safe(guard, profile):
         return ""
     return (
         f"“{guard.name}” guards this broker ({guard.safety.value}), and “{profile.name}” would have a lower level "
@@ -88,7 +88,7 @@ def left_unguarded(before: Profile, changed: Profile, saved: Iterable[Profile]) 
     if not before.has_broker or level(before.safety) > level(Safety.ASK_NAME):
         return ""
     guard = guarding(before, [*(one for one in saved if one.name != before.name), changed])
-    if guard is not None and not lowers_safety(before, guard):
+    if guard is not None and not is_less_safe(before, guard):
         return ""
     return (
         f"“{before.name}” guards its broker ({before.safety.value}). With another URL, no saved profile guards that "
@@ -105,7 +105,7 @@ def left_to_others(removed: Profile, saved: Iterable[Profile]) -> str:
         return ""
     others = [one for one in saved if one.name != removed.name and holds_on([removed.url], [one], brokers_only=True)]
     guard = min(others, key=lambda one: level(one.safety), default=None)
-    if guard is None or not lowers_safety(removed, guard):
+    if guard is None or not is_less_safe(removed, guard):
         return ""
     names = ", ".join(f"“{one.name}” ({one.safety.value})" for one in others)
     return f"“{removed.name}” guards its broker ({removed.safety.value}), which remains within reach of {names}."

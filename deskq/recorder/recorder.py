@@ -222,7 +222,7 @@ class Recorder:
         """Nobody read the events: a gap, up to a new connection, since the old one may be dead without a word."""
         self._say(f"{still.cause[0].upper()}{still.cause[1:]}.")
         self._gaps.begin(still.since, still.cause)
-        self._workers.deaf_until(time.time())
+        self._workers.silent_until(time.time())
         with contextlib.suppress(ConnectionLost):
             for _ in range(100):  # what the system kept for us meanwhile
                 payloads = self._source.read(0.0)
@@ -238,7 +238,7 @@ class Recorder:
             now = time.time()
             if first:
                 self._first_connected = now
-            self._workers.deaf_until(now)
+            self._workers.silent_until(now)
             self.standstill.restart()
             self._gaps.end(now)
             self._report.becomes("recording", "")

@@ -17,7 +17,7 @@ from deskq.profiles.urls import split_password
 from deskq.results.record import RAW_BYTES, ResultRecord, decode_value, exception_text, from_mapping, shown
 from deskq.results.search_path import schemas_of
 from deskq.results.store import ResultsUnreadable
-from deskq.system import cut_after
+from deskq.system import close_socket_after
 
 CELERY_TABLE: Final = "celery_taskmeta"
 DJANGO_TABLE: Final = "django_celery_results_taskresult"
@@ -148,7 +148,7 @@ def _in_time(connection: sqlalchemy.Connection) -> Iterator[None]:
         yield
         return
     opened: Any = connection.connection.driver_connection
-    with cut_after(opened.fileno(), ANSWER_SECONDS):
+    with close_socket_after(opened.fileno(), ANSWER_SECONDS):
         yield
 
 

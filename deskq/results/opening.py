@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 from deskq.profiles import Profile
 from deskq.profiles.fields import result_backend_problem
 from deskq.profiles.urls import REDIS_SCHEMES
-from deskq.results.abort.port import Marker
+from deskq.results.abort.port import AbortStore
 from deskq.results.store import ResultStore, ResultsUnreadable
 
 
@@ -39,7 +39,7 @@ def open_results(profile: Profile) -> ResultStore:
     raise ResultsUnreadable(f"deskq cannot look into a result backend of the kind “{scheme}”.")
 
 
-def open_marker(profile: Profile) -> Marker:
+def open_marker(profile: Profile) -> AbortStore:
     """Return what marks records in the profile's result backend; raises ResultsUnreadable where nothing does."""
     scheme = profile.result_backend_url().partition(":")[0].lower()
     kind = scheme.partition("+")[0]

@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import Any, Final
 from urllib.parse import parse_qs, urlsplit
 
-from deskq.brokers.redis.connection import translated
+from deskq.brokers.redis.connection import mapped_errors
 from deskq.brokers.redis.link import RedisLink
 from deskq.profiles import Profile
 from deskq.results.record import MOST_BYTES, RAW_BYTES, ResultRecord, decode_meta
@@ -37,7 +37,7 @@ class RedisResults:
     def get(self, task_id: str) -> ResultRecord | None:
         """See ResultStore."""
         key = f"{self._prefix}{KEY}{task_id}"
-        with translated(self._profile):
+        with mapped_errors(self._profile):
             pipeline = self._link.client().pipeline(transaction=False)
             pipeline.strlen(key)
             pipeline.getrange(key, 0, MOST_BYTES)

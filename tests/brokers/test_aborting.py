@@ -156,10 +156,10 @@ def test_a_result_that_comes_in_this_moment_stays(redis_url: str, server: redis.
         thread.start()
         while not stop.is_set():
             for uuid in ids:
-                outcomes[uuid].add(marker.mark(uuid, expires=None, may_begin=True).outcome)
+                outcomes[uuid].add(marker.mark(uuid, expires=None, create_missing=True).outcome)
         thread.join()
         for uuid in ids:
-            assert marker.mark(uuid, expires=None, may_begin=True).outcome == "gone"
+            assert marker.mark(uuid, expires=None, create_missing=True).outcome == "gone"
     results = [stored(server, uuid) for uuid in ids]
     assert [(each["status"], each["result"]) for each in results] == [("SUCCESS", uuid) for uuid in ids]
     assert any("done" in each for each in outcomes.values())
@@ -179,7 +179,7 @@ def test_a_mark_is_set_only_over_what_was_looked_at(
 
     monkeypatch.setattr(aborting, "meta_of", meta_of)
     with closing(open_marker(shop(redis_url, redis_url))) as marker:
-        found = marker.mark("t", expires=None, may_begin=True)
+        found = marker.mark("t", expires=None, create_missing=True)
     assert told == ["t"]
     assert (found.outcome, "FAILURE" in found.words) == ("gone", True)
     assert stored(server, "t")["status"] == "FAILURE"
@@ -195,18 +195,18 @@ def test_a_connection_that_ends_meanwhile(needs: Needs, monkeypatch: pytest.Monk
             return honest(task_id, before)
 
         with closing(open_marker(profile)) as marker:
-            assert marker.mark("a", expires=None, may_begin=True).outcome == "done"
+            assert marker.mark("a", expires=None, create_missing=True).outcome == "done"
             with server.new_client(0) as client:
                 client.config_set("maxmemory", 1)
-                full = marker.mark("full", expires=None, may_begin=True)
+                full = marker.mark("full", expires=None, create_missing=True)
                 assert (full.outcome, "maxmemory" in full.words) == ("failed", True)
                 assert client.get(f"{KEY}full") is None
                 client.config_set("maxmemory", 0)
             monkeypatch.setattr(aborting, "meta_of", meta_of)
-            found = marker.mark("b", expires=None, may_begin=True)
+            found = marker.mark("b", expires=None, create_missing=True)
             assert found == aborting.NOT_KNOWN
             with pytest.raises(UserError, match="Nothing listens"):
-                marker.mark("c", expires=None, may_begin=True)
+                marker.mark("c", expires=None, create_missing=True)
 
 
 @pytest.mark.parametrize("kind", ["postgres", "maria"])
@@ -221,7 +221,7 @@ def test_celerys_table_on_a_server(request: pytest.FixtureRequest, redis_url: st
 
     def mark(task_id: str) -> None:
         with closing(open_marker(profile)) as marker:
-            found.append(marker.mark(task_id, expires=None, may_begin=True))
+            found.append(marker.mark(task_id, expires=None, create_missing=True))
 
     def meanwhile(task_id: str, sql: str) -> Any:
         """Mark it while a transaction has written and not yet committed; what became of it."""

@@ -25,7 +25,7 @@ from deskq.brokers.ports import BrokerError, EventSource
 from deskq.brokers.publishing import OutgoingMessage, PublishResult
 from deskq.brokers.rabbitmq.broker import RabbitBroker
 from deskq.brokers.remote_control import RemoteControl
-from deskq.brokers.routing import Route, kinds_of
+from deskq.brokers.routing import Route, declared_exchange_types
 from deskq.profiles import Profile
 from deskq.profiles.transport import REDIS
 from deskq.protocol.events import Event
@@ -130,7 +130,7 @@ def test_redis_puts_it_on_every_queue_once(redis_url: str, tmp_path: Path) -> No
         pass  # it declares what it consumes and goes
     with CeleryWorker(redis_url, queues=("media", "cuts", "everyone"), config=config):
         with closing(RemoteControl(profile)) as remote:
-            kinds = kinds_of(remote.inspect("active_queues"))
+            kinds = declared_exchange_types(remote.inspect("active_queues"))
         assert kinds == {"pool": {"topic"}, "news": {"fanout"}}
         with pytest.raises(BrokerError, match="“news” is a fanout exchange"):
             find_route(profile, "news", "any", kinds)

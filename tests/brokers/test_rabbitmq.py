@@ -15,7 +15,7 @@ import pytest
 from deskq.brokers.kombu.broker import GenericBroker
 from deskq.brokers.ports import BrokerError, ConnectionLost, LoginRefused, PermissionRefused, Refused
 from deskq.brokers.rabbitmq.broker import RabbitBroker
-from deskq.brokers.rabbitmq.connection import connect, deadline, hang_up, virtual_host
+from deskq.brokers.rabbitmq.connection import close_connection, connect, deadline, virtual_host
 from deskq.brokers.rabbitmq.management import Management
 from deskq.profiles import Profile
 from deskq.protocol.events import Event
@@ -47,7 +47,7 @@ def test_a_deadline_that_passes_in_the_turn_in_which_the_connection_is_lost(rabb
     with deadline(connection, 0.0):
         connection.process_data_events(0.05)
     connection._impl._transport = transport
-    hang_up(connection)
+    close_connection(connection)
     assert connection.is_closed
 
 

@@ -14,7 +14,7 @@ import pytest
 
 from deskq.actions.journal.database import open_file
 from deskq.files.locks import WriterLock, lock_path
-from deskq.files.private_files import alone
+from deskq.files.private_files import exclusive
 from deskq.history.writing.database import open_for_writing
 from tests.support.events import send_events
 from tests.support.waiting import wait_until
@@ -60,7 +60,7 @@ def test_locks_and_what_earlier_versions_left(tmp_path: Path) -> None:
     assert lock.acquire()
     lock.release()
     open_for_writing(history).close()
-    with alone(tmp_path / "profiles.toml", "The profiles"):
+    with exclusive(tmp_path / "profiles.toml", "The profiles"):
         pass
     assert shared(tmp_path) == {}
 

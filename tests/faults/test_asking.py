@@ -14,7 +14,7 @@ import pytest
 from deskq.brokers.kombu.broker import GenericBroker
 from deskq.brokers.ports import BrokerError, ConnectionLost
 from deskq.brokers.rabbitmq.management import Management
-from deskq.brokers.rabbitmq.query_connection import AskingConnection
+from deskq.brokers.rabbitmq.query_connection import QueryConnection
 from deskq.profiles import Profile
 from tests.faults.conftest import within
 from tests.support.servers import RabbitServer
@@ -23,7 +23,7 @@ from tests.support.waiting import wait_until
 
 def test_an_idle_connection_to_rabbitmq_is_closed_politely(own_rabbit: RabbitServer) -> None:
     log = next(process for process in own_rabbit._processes if process.log_path.name == "rabbitmq.out")
-    asking = AskingConnection(Profile.from_url(own_rabbit.url), idle_seconds=1.0)
+    asking = QueryConnection(Profile.from_url(own_rabbit.url), idle_seconds=1.0)
     with asking.question() as connection:
         connection.channel().close()
         port = connection._impl._transport._sock.getsockname()[1]

@@ -7,9 +7,9 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from deskq.actions.plan import Item, Plan
 from deskq.actions.who_runs import silent_nodes
-from deskq.brokers.opening import consumer_counts, unbound
+from deskq.brokers.opening import consumer_counts, undeclared_queues
 from deskq.brokers.ports import Binding, Unanswered
-from deskq.brokers.routing import Route, bindings_of, kinds_of, leads
+from deskq.brokers.routing import Route, bindings_of, declared_exchange_types, leads
 from deskq.errors import UserError
 from deskq.history.reading.consumed import consumed_queues
 from deskq.history.reading.reader import HistoryReader
@@ -62,7 +62,7 @@ def active_queues(profile: Profile, needed: Collection[str] = ()) -> Mapping[str
 def exchange_types(profile: Profile) -> ExchangeTypes:
     """Return the types of exchanges as workers declare them, {} where they may not be asked, or fail. Blocking."""
     with contextlib.suppress(UserError):
-        return kinds_of(active_queues(profile) or {})
+        return declared_exchange_types(active_queues(profile) or {})
     return {}
 
 
@@ -93,7 +93,7 @@ def _online(profile: Profile) -> int:
 def _by_workers(profile: Profile, targets: Collection[Target]) -> dict[Target, str]:
     """Redis does not list consumers; only the workers know them."""
     queues = {name for target in targets for name in _queues(target)}
-    never = set(unbound(profile, queues))
+    never = set(undeclared_queues(profile, queues))
     replies = active_queues(profile, queues - never) if queues - never else {}
     if replies is None:
         told = {target: _never_declared(profile, target) for target in targets if never.issuperset(_queues(target))}

@@ -13,7 +13,7 @@ from deskq.brokers.remote_control import RemoteControl
 from deskq.doctor.observed import WorkerSettings
 from deskq.errors import UserError
 from deskq.profiles import Profile
-from deskq.results.abort.port import ABORTED, Marker
+from deskq.results.abort.port import ABORTED, AbortStore
 from deskq.results.opening import open_marker
 
 NOTE: Final = (
@@ -69,7 +69,7 @@ class AbortRunner(StepRunner[Step]):
 
     def __init__(self, profile: Profile) -> None:
         self._profile = profile
-        self._store: Marker = open_marker(profile)
+        self._store: AbortStore = open_marker(profile)
         self._expires: float | None = None
         self._may_begin = True
 
@@ -88,7 +88,9 @@ class AbortRunner(StepRunner[Step]):
         results: list[StepResult] = []
         for step in steps:
             try:
-                done = self._store.mark(str(step.detail["task_id"]), expires=self._expires, may_begin=self._may_begin)
+                done = self._store.mark(
+                    str(step.detail["task_id"]), expires=self._expires, create_missing=self._may_begin
+                )
             except UserError as error:
                 if not results:
                     raise

@@ -10,7 +10,7 @@ import pika
 import pika.exceptions
 
 from deskq.brokers.ports import Alarm, BrokerError
-from deskq.brokers.rabbitmq.connection import connect, deadline, hang_up, translate
+from deskq.brokers.rabbitmq.connection import close_connection, connect, deadline, mapped_error
 from deskq.brokers.rabbitmq.management import Management
 from deskq.profiles import Profile
 
@@ -98,13 +98,13 @@ class AlarmProbe:
         except (pika.exceptions.AMQPError, OSError) as error:
             if self._reason is None:
                 self.close()
-                raise translate(error, self._profile) from None
+                raise mapped_error(error, self._profile) from None
         return None if self._reason is None else blocked_by(self._reason)
 
     def close(self) -> None:
         """Close the connection; never raises."""
         if self._connection is not None:
-            hang_up(self._connection, politely=self._reason is None)
+            close_connection(self._connection, politely=self._reason is None)
         self._connection = self._channel = self._reason = None
 
     def _send(self) -> None:

@@ -14,7 +14,7 @@ from deskq.brokers.rabbitmq.alarms import AlarmProbe, alarm_of
 from deskq.brokers.rabbitmq.delayed import LEVELS, is_delay
 from deskq.brokers.rabbitmq.event_source import RabbitEventSource
 from deskq.brokers.rabbitmq.management import Management
-from deskq.brokers.rabbitmq.query_connection import AskingConnection
+from deskq.brokers.rabbitmq.query_connection import QueryConnection
 from deskq.profiles import Profile
 from deskq.protocol.identity import Identity, of_rabbitmq
 
@@ -34,7 +34,7 @@ class RabbitBroker:
 
     def __init__(self, profile: Profile) -> None:
         self._profile = profile
-        self._asking = AskingConnection(profile)
+        self._asking = QueryConnection(profile)
         self._management: Management | None = None
         self._next_try = 0.0
         self._probe = AlarmProbe(profile)

@@ -80,7 +80,7 @@ def _connect(profile: Profile, heartbeat: int, blocked_seconds: float | None) ->
     try:
         return pika.BlockingConnection(parameters(profile, heartbeat, blocked_seconds), _impl_class=BoundedConnection)
     except (pika.exceptions.AMQPError, AMQPConnectorException, OSError) as error:
-        raise translate(error, profile) from None
+        raise mapped_error(error, profile) from None
 
 
 @contextlib.contextmanager
@@ -103,7 +103,7 @@ def deadline(connection: Any, seconds: float = ANSWER_SECONDS) -> Iterator[None]
             impl._adapter_remove_timeout(timer)
 
 
-def hang_up(connection: Any, *, politely: bool = True) -> None:
+def close_connection(connection: Any, *, politely: bool = True) -> None:
     """End a connection within a second, whatever the broker does; without a word where it does not answer anyway."""
     with contextlib.suppress(pika.exceptions.AMQPError, OSError):
         if connection.is_open and politely:
@@ -137,7 +137,7 @@ def refuses_transient(profile: Profile) -> bool | None:
         return None
     finally:
         if connection is not None:
-            hang_up(connection)
+            close_connection(connection)
     return False
 
 
@@ -151,7 +151,7 @@ def bytes_received(connection: Any) -> int:
     return int(connection._impl.bytes_received)  # pika has no public way to them
 
 
-def translate(error: BaseException, profile: Profile) -> BrokerError:
+def mapped_error(error: BaseException, profile: Profile) -> BrokerError:
     """Return the sentence for a failure."""
     place = " or ".join(server.name for server in profile.endpoints)
     host = virtual_host(profile)

@@ -14,10 +14,10 @@ from deskq.brokers.rabbitmq.connection import (
     CONNECT_SECONDS,
     HEARTBEAT_SECONDS,
     bytes_received,
+    close_connection,
     connect,
     deadline,
-    hang_up,
-    translate,
+    mapped_error,
 )
 from deskq.brokers.rabbitmq.deliveries import Delivery, DeliveryReader
 from deskq.brokers.rabbitmq.dropped_events import LETTER_ARGUMENTS, DroppedEvents
@@ -65,7 +65,7 @@ class RabbitEventSource:
                 self._subscribe()
         except (pika.exceptions.AMQPError, OSError) as error:
             self._drop()
-            raise translate(error, self._profile) from None
+            raise mapped_error(error, self._profile) from None
         self._pace.tick()
         self._silent, self._heard, self._checked = 0.0, time.time(), time.monotonic()
 
@@ -119,7 +119,7 @@ class RabbitEventSource:
                 self._check_alive()
             except (pika.exceptions.AMQPError, OSError) as error:
                 self._pace.tick(timeout)
-                self._failure = self._lost(translate(error, self._profile))
+                self._failure = self._lost(mapped_error(error, self._profile))
             except ConnectionLost as error:
                 self._failure = error
         if self._failure is not None and not self._reader.arrived:
@@ -137,11 +137,11 @@ class RabbitEventSource:
     def close(self) -> None:
         """See EventSource."""
         if self._connection is not None:
-            hang_up(self._connection, politely=self._silent < HEARTBEAT_SECONDS)
+            close_connection(self._connection, politely=self._silent < HEARTBEAT_SECONDS)
             self._connection = None
 
     def _drop(self) -> None:
-        hang_up(self._connection, politely=False)
+        close_connection(self._connection, politely=False)
         self._connection = None
 
     def _check_alive(self) -> None:

@@ -16,7 +16,7 @@ from deskq.brokers.ports import BrokerError
 from deskq.brokers.publishing import OutgoingMessage, PublishResult, sent_events
 from deskq.brokers.rabbitmq.alarms import blocked_by
 from deskq.brokers.rabbitmq.confirms import UNWRITABLE, Confirms
-from deskq.brokers.rabbitmq.connection import connect, deadline, hang_up, translate
+from deskq.brokers.rabbitmq.connection import close_connection, connect, deadline, mapped_error
 from deskq.brokers.rabbitmq.delayed import timed
 from deskq.brokers.rabbitmq.routing import exchange_is_there, no_exchange
 from deskq.profiles import Profile
@@ -56,7 +56,7 @@ class RabbitPublisher:
         except (pika.exceptions.AMQPError, OSError) as error:
             if not self._blocked:
                 self.close()
-                raise translate(error, self._profile) from None
+                raise mapped_error(error, self._profile) from None
         reason = self._blocked  # the first publish under an alarm is still taken; none after it would be
         self.close()
         raise BrokerError(f"Nothing is sent: {blocked_by(reason)}")
@@ -94,7 +94,7 @@ class RabbitPublisher:
                         found[exchange] = no_exchange(exchange, self._profile)
         except (pika.exceptions.AMQPError, OSError) as error:
             self.close()
-            raise translate(error, self._profile) from None
+            raise mapped_error(error, self._profile) from None
         return found
 
     def _publish_window(self, parcels: Sequence[OutgoingMessage]) -> list[PublishResult]:
@@ -113,7 +113,7 @@ class RabbitPublisher:
                         answers[place] = PublishResult(False, f"Not sent: {words}.")
                 confirms.wait(self._connection)
         except (pika.exceptions.AMQPError, OSError) as error:
-            problem = blocked_by(self._blocked).what if self._blocked else str(translate(error, self._profile))
+            problem = blocked_by(self._blocked).what if self._blocked else str(mapped_error(error, self._profile))
             if isinstance(error, pika.exceptions.ChannelClosedByBroker) and error.reply_code in _REFUSALS:
                 refused = error.reply_text
             self.close()
@@ -146,7 +146,7 @@ class RabbitPublisher:
         """See Publisher; a blocked broker does not read a polite goodbye."""
         connection, self._connection, self._channel, self._confirms = self._connection, None, None, None
         if connection is not None:
-            hang_up(connection, politely=not self._blocked)
+            close_connection(connection, politely=not self._blocked)
         self._blocked = ""
 
     def _open(self) -> Any:
@@ -167,7 +167,7 @@ class RabbitPublisher:
                 self._confirms = Confirms(self._connection.channel()._impl)
             except (pika.exceptions.AMQPError, OSError) as error:
                 self.close()
-                raise translate(error, self._profile) from None
+                raise mapped_error(error, self._profile) from None
         return self._channel
 
     def _on_blocked(self, _connection: Any, method: Any) -> None:

@@ -10,7 +10,7 @@ from typing import Any, Final
 
 import pika.exceptions
 
-from deskq.brokers.rabbitmq.connection import ANSWER_SECONDS, connect, deadline, hang_up, translate
+from deskq.brokers.rabbitmq.connection import ANSWER_SECONDS, close_connection, connect, deadline, mapped_error
 from deskq.profiles import Profile
 
 IDLE_SECONDS: Final = 10.0
@@ -18,7 +18,7 @@ IDLE_SECONDS: Final = 10.0
 _HEARTBEAT_SECONDS: Final = 60
 
 
-class AskingConnection:
+class QueryConnection:
     """Used by one thread at a time; a thread of its own closes it when it is idle."""
 
     def __init__(self, profile: Profile, *, idle_seconds: float = IDLE_SECONDS) -> None:
@@ -49,7 +49,7 @@ class AskingConnection:
                 raise
             except (pika.exceptions.AMQPError, OSError) as error:
                 self._hang_up(politely=False)
-                raise translate(error, self._profile) from None
+                raise mapped_error(error, self._profile) from None
             finally:
                 self._used = time.monotonic()
 
@@ -76,7 +76,7 @@ class AskingConnection:
             self._timer.cancel()
             self._timer = None
         if self._connection is not None:
-            hang_up(self._connection, politely=politely)
+            close_connection(self._connection, politely=politely)
             self._connection = None
 
     def _close_later(self, seconds: float) -> None:

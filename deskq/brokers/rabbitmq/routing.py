@@ -9,10 +9,10 @@ from typing import Any
 import pika.exceptions
 
 from deskq.brokers.ports import BrokerError
-from deskq.brokers.rabbitmq.connection import translate
+from deskq.brokers.rabbitmq.connection import mapped_error
 from deskq.brokers.rabbitmq.delayed import ENTRY, Link, way_through, way_to
 from deskq.brokers.rabbitmq.management import Management
-from deskq.brokers.rabbitmq.query_connection import AskingConnection
+from deskq.brokers.rabbitmq.query_connection import QueryConnection
 from deskq.brokers.routing import Route, sentence
 from deskq.profiles import Profile
 
@@ -20,10 +20,10 @@ from deskq.profiles import Profile
 def find_route(profile: Profile, exchange: str, routing_key: str) -> Route:
     """Return the route if the exchange is there; raises BrokerError. Blocking; changes nothing."""
     try:
-        with contextlib.closing(AskingConnection(profile)) as asking, asking.question() as connection:
+        with contextlib.closing(QueryConnection(profile)) as asking, asking.question() as connection:
             there = exchange_is_there(connection, exchange)
     except pika.exceptions.ChannelClosedByBroker as error:
-        raise translate(error, profile) from None
+        raise mapped_error(error, profile) from None
     if not there:
         raise BrokerError(sentence(no_exchange(exchange, profile)))
     return Route(exchange, routing_key)
@@ -48,7 +48,7 @@ def find_delay(profile: Profile, target: str | Route) -> Route | None:
 def consumer_counts(profile: Profile, queues: Sequence[str]) -> dict[str, int | None]:
     """See routing.py: asked by passive declares, which know of a consumer at once, as the API does not."""
     found: dict[str, int | None] = {}
-    with contextlib.closing(AskingConnection(profile)) as asking:
+    with contextlib.closing(QueryConnection(profile)) as asking:
         for queue in queues:
             try:
                 with asking.question() as connection:

@@ -13,10 +13,10 @@ import redis
 from redis.exceptions import MovedError, NoPermissionError
 
 from deskq.brokers.ports import Binding, QueueSample, Server, is_task_queue
-from deskq.brokers.redis.connection import refuse_cluster, server_facts, translate, translated
+from deskq.brokers.redis.connection import mapped_error, mapped_errors, refuse_cluster, server_facts
 from deskq.brokers.redis.event_source import RedisEventSource
 from deskq.brokers.redis.link import RedisLink
-from deskq.brokers.redis.ready_messages import WaitingMessages
+from deskq.brokers.redis.ready_messages import ReadyMessages
 from deskq.errors import UserError
 from deskq.profiles import Profile
 from deskq.protocol.identity import Identity, of_redis
@@ -44,13 +44,13 @@ class RedisBroker:
         self._scanned = False
         self._all_scanned = False
         self._bindings: list[Binding] = []
-        self._looking = WaitingMessages()
+        self._looking = ReadyMessages()
         self._refused: dict[str, str] = {}  # what cannot be read -> why
         self._held_by_all: int | None = None
 
     def server(self) -> Server:
         """See Broker."""
-        with translated(self._profile):
+        with mapped_errors(self._profile):
             facts = server_facts(self._redis())
         refuse_cluster(facts, self._profile)
         if "valkey_version" in facts:
@@ -59,7 +59,7 @@ class RedisBroker:
 
     def identity(self) -> Identity:
         """See Broker; a user may be forbidden INFO: then the queues are looked at."""
-        with translated(self._profile):
+        with mapped_errors(self._profile):
             facts = server_facts(self._redis())
         queues = set() if "run_id" in facts else self.queue_names()
         product = "Valkey" if "valkey_version" in facts else "Redis"
@@ -91,11 +91,11 @@ class RedisBroker:
 
     def bindings(self) -> list[Binding]:
         """See Broker; members of ``_kombu.binding.<exchange>`` are ``routing key SEP pattern SEP queue``."""
-        with translated(self._profile):
+        with mapped_errors(self._profile):
             try:
                 exchanges = sorted(self._scan_exchanges())
             except NoPermissionError as error:  # the queues that are known otherwise can be seen all the same
-                self._refused["bindings"] = str(translate(error, self._profile))
+                self._refused["bindings"] = str(mapped_error(error, self._profile))
                 return []
             pipeline = self._redis().pipeline(transaction=False)
             for exchange in exchanges:
@@ -122,7 +122,7 @@ class RedisBroker:
         steps = self._profile.redis.priority_steps
         lengths: list[Any] = []
         keys = [self._key(self._list(name, step)) for name in names for step in steps]
-        with translated(self._profile):
+        with mapped_errors(self._profile):
             server = self._redis()
             for first in range(0, len(keys), _PIPELINED):
                 pipeline = server.pipeline(transaction=False)
@@ -159,7 +159,7 @@ class RedisBroker:
     def waiting(self, names: Sequence[str]) -> list[bytes]:
         """See Broker: those that run next, of every priority."""
         lists = [self._key(self._list(name, step)) for name in names for step in self._profile.redis.priority_steps]
-        with translated(self._profile):
+        with mapped_errors(self._profile):
             return self._looking.look(self._redis(), lists)
 
     def close(self) -> None:
@@ -171,9 +171,9 @@ class RedisBroker:
         self._refused.pop(what, None)
         for reply in replies:
             if isinstance(reply, MovedError):  # a part of the figures is not a figure
-                raise translate(reply, self._profile)
+                raise mapped_error(reply, self._profile)
             if isinstance(reply, NoPermissionError):
-                self._refused[what] = str(translate(reply, self._profile))
+                self._refused[what] = str(mapped_error(reply, self._profile))
                 return
 
     def _redis(self) -> redis.Redis:

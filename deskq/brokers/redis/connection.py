@@ -77,12 +77,12 @@ def _text(value: object) -> str:
 
 
 @contextlib.contextmanager
-def translated(profile: Profile) -> Iterator[None]:
+def mapped_errors(profile: Profile) -> Iterator[None]:
     """Turn what redis-py and the socket raise into a BrokerError that says what to do."""
     try:
         yield
     except (redis.RedisError, OSError) as error:
-        raise translate(error, profile) from None
+        raise mapped_error(error, profile) from None
 
 
 def missing_right(error: Exception) -> str:
@@ -96,7 +96,7 @@ def missing_right(error: Exception) -> str:
     return ""
 
 
-def translate(error: Exception, profile: Profile) -> BrokerError:
+def mapped_error(error: Exception, profile: Profile) -> BrokerError:
     """Return the sentence for a failure."""
     place = place_of(profile)
     text = str(error)

@@ -9,7 +9,7 @@ from typing import Any, Final
 import redis
 
 from deskq.brokers.ports import BrokerError, Refused
-from deskq.brokers.redis.connection import place_of, translated
+from deskq.brokers.redis.connection import mapped_errors, place_of
 from deskq.brokers.redis.link import connected
 from deskq.profiles import Profile
 
@@ -46,7 +46,7 @@ def ending(profile: Profile, before: ServerStart, *, behind: bool) -> str:
     place = place_of(profile)
     now = None
     try:
-        with translated(profile):
+        with mapped_errors(profile):
             now = _ask(profile)
     except Refused:
         return f"{place} closed the event stream and no longer listens: it was stopped, or restarts."

@@ -16,7 +16,7 @@ from redis.exceptions import NoPermissionError
 
 from deskq.brokers.ports import ConnectionLost, Loss
 from deskq.brokers.read_stall import ReadStallClock
-from deskq.brokers.redis.connection import database_of, translate, translated
+from deskq.brokers.redis.connection import database_of, mapped_error, mapped_errors
 from deskq.brokers.redis.disconnect_reason import ServerStart, ending, server_start_of
 from deskq.brokers.redis.link import CONNECT_SECONDS, connection_class
 from deskq.brokers.redis.replies import MOST_BYTES, UnlikeRedis, check_announced
@@ -54,7 +54,7 @@ class RedisEventSource:
         """Subscribe; see EventSource."""
         self.close()
         profile = self._profile
-        with translated(profile):
+        with mapped_errors(profile):
             kind, arguments = connection_class(profile)
             connection: Any = kind(**arguments | {"socket_timeout": CONNECT_SECONDS})
             self._connection = connection
@@ -191,7 +191,7 @@ class RedisEventSource:
     def _lost(self, error: Exception, timeout: float) -> ConnectionLost:
         self._pace.tick(timeout)
         if not (isinstance(error, ConnectionError) or "closed" in str(error)):
-            lost = translate(error, self._profile)
+            lost = mapped_error(error, self._profile)
             return lost if isinstance(lost, ConnectionLost) else ConnectionLost(str(lost))
         still = self._pace.stood_still()
         since = still[0] if still is not None else self._full_since if self._full_reads > _FULL_READS else None

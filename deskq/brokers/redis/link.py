@@ -13,7 +13,7 @@ from redis.connection import AbstractConnection
 from redis.retry import Retry
 
 from deskq.brokers.failover import first_of
-from deskq.brokers.redis.connection import database_of, translated
+from deskq.brokers.redis.connection import database_of, mapped_errors
 from deskq.brokers.redis.replies import (
     BoundedConnection,
     BoundedTlsConnection,
@@ -72,7 +72,7 @@ def connection_class(profile: Profile) -> tuple[type[AbstractConnection], dict[s
 
 def _answering(profile: Profile) -> Profile:
     """Return the profile if its broker takes a connection; raises BrokerError."""
-    with translated(profile), connected(profile):
+    with mapped_errors(profile), connected(profile):
         return profile
 
 
@@ -123,7 +123,7 @@ def linked(profile: Profile) -> Iterator[redis.Redis]:
     """A client for a few questions; what fails is raised as a BrokerError."""
     link = RedisLink(profile)
     try:
-        with translated(profile):
+        with mapped_errors(profile):
             yield link.client()
     finally:
         link.close()

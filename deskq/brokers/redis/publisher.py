@@ -17,10 +17,10 @@ from deskq.brokers.ports import BrokerError
 from deskq.brokers.publishing import OutgoingMessage, PublishResult, sent_events
 from deskq.brokers.redis.connection import (
     REFUSED_IN_SCRIPT,
+    mapped_error,
+    mapped_errors,
     refuse_cluster,
     server_facts,
-    translate,
-    translated,
 )
 from deskq.brokers.redis.event_source import channels
 from deskq.brokers.redis.link import RedisLink
@@ -93,7 +93,7 @@ class RedisPublisher:
 
     def check(self) -> None:
         """See Publisher."""
-        with translated(self._profile):
+        with mapped_errors(self._profile):
             facts = server_facts(self._redis())
         refuse_cluster(facts, self._profile)
         if facts.get("role") == "slave":
@@ -113,7 +113,7 @@ class RedisPublisher:
             run = self._run
             self.close()
             self._given_up.update(parcel.id for parcel in parcels)
-            answers = self._again(parcels, encoded, run, str(translate(error, self._profile)))
+            answers = self._again(parcels, encoded, run, str(mapped_error(error, self._profile)))
         if self._link.is_open:
             self._tell(sent_events(parcels, answers, time.time()))
         return answers
@@ -134,7 +134,7 @@ class RedisPublisher:
             found = self.resolve([parcel.id for parcel in parcels])
         except (redis.RedisError, OSError) as error:
             self.close()
-            problem = str(translate(error, self._profile))
+            problem = str(mapped_error(error, self._profile))
         except BrokerError as error:
             problem = str(error)
         else:
@@ -145,7 +145,7 @@ class RedisPublisher:
 
     def resolve(self, ids: Sequence[str]) -> dict[str, bool | None]:
         """See Publisher. A marker says yes; without one it is not known, for markers end after a day."""
-        with translated(self._profile):
+        with mapped_errors(self._profile):
             pipeline = self._redis().pipeline(transaction=False)
             for number in ids:
                 pipeline.exists(self._key(MARKER + number))
@@ -169,10 +169,10 @@ class RedisPublisher:
             self._redis().ping()
         except (redis.RedisError, OSError):
             self.close()
-            with translated(self._profile):
+            with mapped_errors(self._profile):
                 self._redis().ping()
         if not self._run:
-            with translated(self._profile):
+            with mapped_errors(self._profile):
                 self._run = _run_of(self._redis())
 
     def _may_load(self) -> bool:

@@ -46,7 +46,7 @@ return found
 at which the next look goes on, 0 for the beginning, the bytes that were passed over, and the messages."""
 
 
-class WaitingMessages:
+class ReadyMessages:
     """Looks at what waits in lists, within a budget for each round."""
 
     def __init__(self) -> None:

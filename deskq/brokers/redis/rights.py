@@ -11,7 +11,7 @@ from typing import Any, Final
 import redis
 from redis.exceptions import NoPermissionError
 
-from deskq.brokers.redis.connection import database_of, translated
+from deskq.brokers.redis.connection import database_of, mapped_errors
 from deskq.brokers.redis.event_source import channels
 from deskq.brokers.redis.link import connected
 from deskq.profiles import Profile
@@ -94,7 +94,10 @@ def refused_rights(profile: Profile) -> list[Right]:
     and this one is given up. Without MULTI a script asks about what would change something, as Redis 7 can; where
     that is refused too, it is taken as refused.
     """
-    with translated(profile), connected(profile, db=0) as connection:  # whether the other is there is asked elsewhere
+    with (
+        mapped_errors(profile),
+        connected(profile, db=0) as connection,
+    ):  # whether the other is there is asked elsewhere
         names = _names(profile)
         refused = {"EXEC"} if not _is_allowed(connection, "EXEC") else set()  # without MULTI it does nothing
         if not _is_allowed(connection, "MULTI"):

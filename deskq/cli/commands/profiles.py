@@ -25,7 +25,7 @@ from deskq.cli.terminal import ask
 from deskq.errors import UserError
 from deskq.history.recovery.relocate import save_with_history
 from deskq.profiles import Environment, PasswordStore, Profile, ProfileFile, SavedProfiles, Secret, Tls
-from deskq.profiles.fields import BY_PLACE, lowers_safety, problems
+from deskq.profiles.fields import BY_PLACE, is_less_safe, problems
 from deskq.profiles.guarding import left_to_others, left_unguarded, lower_than_guarded
 from deskq.profiles.moved import moved_secrets
 from deskq.profiles.serialization import overridden, to_values
@@ -89,7 +89,7 @@ def edit(options: EditOptions) -> int:
     ]
     changed = changed.with_secrets(dict.fromkeys(forgotten, Secret()))
     check(changed)
-    if lowers_safety(before, changed) and not options.yes:
+    if is_less_safe(before, changed) and not options.yes:
         levels = f"from {before.safety.value} to {changed.safety.value}"
         if not sys.stdin.isatty():
             raise UserError(f"This lowers the safety level of “{before.name}” {levels}. Add --yes to confirm.")

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from deskq.brokers.ports import BrokerError, ConnectionLost, Refused, TlsFailed
-from deskq.brokers.rabbitmq.connection import translate as rabbitmq_sentence
-from deskq.brokers.redis.connection import translate as redis_sentence
+from deskq.brokers.rabbitmq.connection import mapped_error as rabbitmq_sentence
+from deskq.brokers.redis.connection import mapped_error as redis_sentence
 from deskq.profiles import Profile, Tls
 from deskq.profiles.transport import OTHER, REDIS
 

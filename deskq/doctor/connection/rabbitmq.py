@@ -10,7 +10,7 @@ import pika.exceptions
 
 from deskq.brokers.ports import BrokerError, PermissionRefused, Server
 from deskq.brokers.rabbitmq.alarms import current_alarm
-from deskq.brokers.rabbitmq.connection import connect, login, translate, virtual_host
+from deskq.brokers.rabbitmq.connection import connect, login, mapped_error, virtual_host
 from deskq.brokers.rabbitmq.event_source import RabbitEventSource
 from deskq.brokers.rabbitmq.routing import exchange_is_there
 from deskq.doctor.connection.probes import ProbeOutcome
@@ -54,7 +54,7 @@ class RabbitSteps:
             channel.queue_delete(queue)
             channel.close()
         except (pika.exceptions.AMQPError, OSError) as error:
-            refused = translate(error, self._profile)
+            refused = mapped_error(error, self._profile)
             if isinstance(refused, PermissionRefused):
                 raise PermissionRefused(
                     f"{login(self._profile)[0]} may not declare a queue “deskq.…” or bind it to “{exchange}”. "

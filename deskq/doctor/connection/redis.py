@@ -9,7 +9,7 @@ import redis
 
 from deskq.brokers.ports import BrokerError, PermissionRefused, Server
 from deskq.brokers.redis.alarms import alarm_of
-from deskq.brokers.redis.connection import refuse_cluster, server_facts, translated
+from deskq.brokers.redis.connection import mapped_errors, refuse_cluster, server_facts
 from deskq.brokers.redis.event_source import RedisEventSource
 from deskq.brokers.redis.link import connection_class
 from deskq.brokers.redis.replies import client_of, close_client
@@ -33,7 +33,7 @@ class RedisSteps:
 
     def login(self) -> ProbeOutcome:
         """See ServerSteps."""
-        with translated(self._profile):
+        with mapped_errors(self._profile):
             kind, arguments = connection_class(self._profile)
             self._database = int(arguments.get("db", 0))
             self._client = client_of(kind, {**arguments, "db": 0})
@@ -82,7 +82,7 @@ class RedisSteps:
 
     def server(self) -> ProbeOutcome:
         """See ServerSteps."""
-        with translated(self._profile):
+        with mapped_errors(self._profile):
             facts = server_facts(self._connected())
         refuse_cluster(facts, self._profile)
         product = "Valkey" if "valkey_version" in facts else "Redis"
@@ -100,7 +100,7 @@ class RedisSteps:
     def database(self) -> ProbeOutcome:
         """See ServerSteps."""
         server = self._connected()
-        with translated(self._profile):
+        with mapped_errors(self._profile):
             try:
                 server.execute_command("SELECT", self._database)
             except redis.exceptions.NoPermissionError:
@@ -115,7 +115,7 @@ class RedisSteps:
 
     def messages(self) -> ProbeOutcome:
         """See ServerSteps."""
-        with translated(self._profile):
+        with mapped_errors(self._profile):
             facts = server_facts(self._connected())
         alarm = self._observed.alarm = alarm_of(facts)
         if alarm is not None:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from deskq.errors import UserError
-from deskq.profiles.fields import BY_PLACE, SAFETY_ORDER, SAFETY_WORDS, TLS_OFF, lowers_safety
+from deskq.profiles.fields import BY_PLACE, SAFETY_ORDER, SAFETY_WORDS, TLS_OFF, is_less_safe
 from deskq.profiles.importing.fates import Fate, Fates, Setting
 from deskq.profiles.importing.reader_process import interpreter, read_settings
 from deskq.profiles.importing.settings import broker_is_set, profile_of
@@ -53,7 +53,7 @@ class Proposal:
         """Say in a few words what saving it would do, where ``saved`` is the profile of its name, if there is one."""
         if saved is None:
             return "new"
-        if lowers_safety(saved, self.profile):
+        if is_less_safe(saved, self.profile):
             return f"overwrites the saved profile, and is less safe: {self.profile.safety} instead of {saved.safety}"
         return "overwrites the saved profile"
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Final
 
 from deskq import paths
-from deskq.files.private_files import alone, write_private
+from deskq.files.private_files import exclusive, write_private
 
 _WHAT: Final = "The confirmed stores"
 _CODE: Final = "code:"
@@ -28,7 +28,7 @@ def confirm(stores: Iterable[str]) -> None:
     """Remember that a person means those of the stores that run code. Blocking; raises UserError."""
     path, new = _path(), {store for store in stores if runs_code(store)}
     if new - _confirmed(path):
-        with alone(path, _WHAT):
+        with exclusive(path, _WHAT):
             write_private(path, json.dumps(sorted(_confirmed(path) | new), indent=1), _WHAT)
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Final
 
 from deskq import paths
-from deskq.files.private_files import alone
+from deskq.files.private_files import exclusive
 from deskq.profiles.profile import Profile, Secret
 from deskq.profiles.storage.password_file import PasswordFile
 
@@ -180,7 +180,7 @@ class PasswordStore:
                 self.delete(_key(name, place))
 
     def _changing(self) -> AbstractContextManager[None]:
-        return alone(self._file.path, "The passwords")
+        return exclusive(self._file.path, "The passwords")
 
     def _failed(self, error: Exception) -> None:
         with self._finding:

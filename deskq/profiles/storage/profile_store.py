@@ -8,7 +8,7 @@ from contextlib import AbstractContextManager
 from dataclasses import replace
 
 from deskq.errors import UserError
-from deskq.files.private_files import alone
+from deskq.files.private_files import exclusive
 from deskq.profiles.fields import name_problem
 from deskq.profiles.moved import management_moved, moved_secrets
 from deskq.profiles.profile import Profile, Secret
@@ -129,7 +129,7 @@ class SavedProfiles:
 
     def _changing(self) -> AbstractContextManager[None]:
         """No other process changes the file meanwhile. A keyring is not asked in it: it may wait for a person."""
-        return alone(self.file.path, "The profiles")
+        return exclusive(self.file.path, "The profiles")
 
 
 def find(profiles: Iterable[Profile], name: str, faulty: Iterable[Faulty] = ()) -> Profile:

@@ -69,7 +69,7 @@ class WorkerWatch:
             return ""
         return f"Too many or too long names of workers: {self.refused:,} events of theirs are not in the Workers view."
 
-    def deaf_until(self, now: float) -> None:
+    def silent_until(self, now: float) -> None:
         """Nobody could be heard until now: silence before it says nothing, and counts begin anew."""
         for worker in self.workers.values():
             worker.heard = now if worker.online else worker.heard
@@ -84,7 +84,7 @@ class WorkerWatch:
     def mute(self, now: float, *, muted: bool) -> None:
         """Does the broker take no messages? Then nobody can send a heartbeat, and silence says nothing."""
         if self.muted and not muted:
-            self.deaf_until(now)
+            self.silent_until(now)
         self.muted = muted
 
     def task_event(self, event: Event, now: float) -> None:
@@ -205,7 +205,7 @@ class WorkerWatch:
         (see Presence); where nothing does, it is not known whether they are there.
         """
         if self._checked is not None and not -1.0 <= now - self._checked <= LEAST_SILENCE:
-            self.deaf_until(now)  # it is asked every second: the clock was set, and silence cannot be told by it
+            self.silent_until(now)  # it is asked every second: the clock was set, and silence cannot be told by it
         self._checked = now
         for worker in self.workers.values():
             if not worker.online:

@@ -11,7 +11,7 @@ from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 
 from deskq.errors import UserError
 from deskq.results.abort import port as aborting
-from deskq.results.abort.port import Marked
+from deskq.results.abort.port import AbortResult
 from deskq.results.database import CELERY_TABLE, DatabaseResults
 from deskq.results.store import ResultsUnreadable
 
@@ -25,15 +25,15 @@ class DatabaseMarker(DatabaseResults):
 
     sqlite_mode = "rw"
 
-    def mark(self, task_id: str, *, expires: float | None, may_begin: bool) -> Marked:
+    def mark(self, task_id: str, *, expires: float | None, create_missing: bool) -> AbortResult:
         """See Marker."""
         for _ in range(aborting.TRIES):
-            found = self._tried(task_id, may_begin)
+            found = self._tried(task_id, create_missing)
             if found is not None:
                 return found
-        return Marked("failed", aborting.TOO_BUSY)
+        return AbortResult("failed", aborting.TOO_BUSY)
 
-    def _tried(self, task_id: str, may_begin: bool) -> Marked | None:
+    def _tried(self, task_id: str, create_missing: bool) -> AbortResult | None:
         """Try it once; None where somebody else wrote the row in this moment."""
         committing = False
         try:
@@ -41,13 +41,13 @@ class DatabaseMarker(DatabaseResults):
                 own = table.c.task_id == task_id
                 row = connection.execute(sqlalchemy.select(table.c.status).where(own)).first()
                 before = row[0] if row is not None else None
-                if (left_alone := aborting.standing(before)) is not None:
+                if (left_alone := aborting.skip_reason(before)) is not None:
                     return left_alone
                 empty = sqlalchemy.null()  # the columns' types are not those of the table: see DatabaseResults
                 values = {"status": aborting.ABORTED, "result": empty, "traceback": empty, "date_done": empty}
                 if row is None:
-                    if not may_begin:
-                        return aborting.no_beginning(task_id)
+                    if not create_missing:
+                        return aborting.not_begun(task_id)
                     self._insert(connection, {"task_id": task_id, **values})
                 else:
                     same = table.c.status.is_(None) if before is None else table.c.status == before
@@ -83,13 +83,13 @@ class DatabaseMarker(DatabaseResults):
 
         connection.execute(sqlalchemy.insert(Task.__table__).values(values))
 
-    def _looked_again(self, task_id: str) -> Marked:
+    def _looked_again(self, task_id: str) -> AbortResult:
         try:
             record = self.get(task_id)
         except UserError:
             return aborting.NOT_KNOWN
         state = record.state if record is not None else None
-        return aborting.NOT_TOLD if state == aborting.ABORTED else aborting.standing(state) or aborting.NOT_KNOWN
+        return aborting.NOT_TOLD if state == aborting.ABORTED else aborting.skip_reason(state) or aborting.NOT_KNOWN
 
 
 def _overtaken(error: SQLAlchemyError) -> bool:

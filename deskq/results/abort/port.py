@@ -19,43 +19,43 @@ TRIES: Final = 20
 TOO_BUSY: Final = "It is written so often that there was no moment to mark it. Nothing was stored."
 
 
-class Marked(NamedTuple):
+class AbortResult(NamedTuple):
     """How it ended for one record; ``outcome`` as in actions/plan.py."""
 
     outcome: Literal["done", "gone", "failed", "unknown"]
     words: str
 
 
-NOT_TOLD: Final = Marked("done", "It is stored so, though the result backend did not say that it was written.")
-NOT_KNOWN: Final = Marked("unknown", "The connection was lost while it was written: it may be stored.")
+NOT_TOLD: Final = AbortResult("done", "It is stored so, though the result backend did not say that it was written.")
+NOT_KNOWN: Final = AbortResult("unknown", "The connection was lost while it was written: it may be stored.")
 
 
-class Marker(ResultStore, Protocol):
+class AbortStore(ResultStore, Protocol):
     """A result store that can mark records; used by one thread."""
 
-    def mark(self, task_id: str, *, expires: float | None, may_begin: bool) -> Marked:
+    def mark(self, task_id: str, *, expires: float | None, create_missing: bool) -> AbortResult:
         """Mark one record unless it is a result; raises UserError where the store cannot be reached.
 
-        ``expires``: seconds from now, 0 = never, None = as the record expires already. ``may_begin``: also where
+        ``expires``: seconds from now, 0 = never, None = as the record expires already. ``create_missing``: also where
         nothing is stored yet; what the workers can read is not known then.
         """
 
 
-def standing(state: object) -> Marked | None:
+def skip_reason(state: object) -> AbortResult | None:
     """Say why a record in this state is left alone, None if it may be marked."""
     if state in READY:
-        return Marked("gone", f"It has ended already ({state}): its result stays.")
-    return Marked("gone", "It was aborted already.") if state == ABORTED else None
+        return AbortResult("gone", f"It has ended already ({state}): its result stays.")
+    return AbortResult("gone", "It was aborted already.") if state == ABORTED else None
 
 
-def marked(before: object) -> Marked:
+def marked(before: object) -> AbortResult:
     """Say that it was done, and what was there before."""
-    return Marked("done", f"stored; it was {before}" if before else "stored; there was no record before")
+    return AbortResult("done", f"stored; it was {before}" if before else "stored; there was no record before")
 
 
-def no_beginning(task_id: str) -> Marked:
+def not_begun(task_id: str) -> AbortResult:
     """Say why nothing is stored where nothing was."""
-    return Marked(
+    return AbortResult(
         "failed",
         f"Nothing is stored of {task_id}, and its workers store results in another format than JSON: they could not "
         "read it.",

@@ -11,10 +11,10 @@ from typing import Any, Final
 
 import redis
 
-from deskq.brokers.redis.connection import translate, translated
+from deskq.brokers.redis.connection import mapped_error, mapped_errors
 from deskq.errors import UserError
 from deskq.results.abort import port as aborting
-from deskq.results.abort.port import Marked
+from deskq.results.abort.port import AbortResult
 from deskq.results.record import MOST_BYTES, decode_value
 from deskq.results.redis import KEY, RedisResults
 
@@ -34,17 +34,17 @@ return 1
 class RedisMarker(RedisResults):
     """See Marker."""
 
-    def mark(self, task_id: str, *, expires: float | None, may_begin: bool) -> Marked:
+    def mark(self, task_id: str, *, expires: float | None, create_missing: bool) -> AbortResult:
         """See Marker."""
         key = f"{self._prefix}{KEY}{task_id}"
         for _ in range(aborting.TRIES):
-            with translated(self._profile):
+            with mapped_errors(self._profile):
                 pipeline = self._link.client().pipeline(transaction=False)
                 pipeline.getrange(key, 0, MOST_BYTES)
                 pipeline.pttl(key)
                 raw, left = pipeline.execute()
-            found = _looked_at(task_id, raw, may_begin)
-            if isinstance(found, Marked):
+            found = _looked_at(task_id, raw, create_missing)
+            if isinstance(found, AbortResult):
                 return found
             value = json.dumps(aborting.meta_of(task_id, found))
             try:
@@ -54,29 +54,29 @@ class RedisMarker(RedisResults):
                 return self._looked_again(task_id, error)
             if done:
                 return aborting.marked(found.get("status"))
-        return Marked("failed", aborting.TOO_BUSY)
+        return AbortResult("failed", aborting.TOO_BUSY)
 
-    def _looked_again(self, task_id: str, error: Exception) -> Marked:
+    def _looked_again(self, task_id: str, error: Exception) -> AbortResult:
         """What became of it where the answer is an error, or none came."""
         refused = isinstance(error, redis.ResponseError)
-        missed = Marked("failed", str(translate(error, self._profile))) if refused else aborting.NOT_KNOWN
+        missed = AbortResult("failed", str(mapped_error(error, self._profile))) if refused else aborting.NOT_KNOWN
         self.close()
         try:
             record = self.get(task_id)
         except UserError:
             return missed
         state = record.state if record is not None else None
-        return aborting.NOT_TOLD if state == aborting.ABORTED else aborting.standing(state) or missed
+        return aborting.NOT_TOLD if state == aborting.ABORTED else aborting.skip_reason(state) or missed
 
 
-def _looked_at(task_id: str, raw: bytes, may_begin: bool) -> Mapping[str, Any] | Marked:
+def _looked_at(task_id: str, raw: bytes, create_missing: bool) -> Mapping[str, Any] | AbortResult:
     """Return what is stored, {} for nothing, or why nothing is to be written."""
     if not raw:
-        return {} if may_begin else aborting.no_beginning(task_id)
+        return {} if create_missing else aborting.not_begun(task_id)
     value, kind, _ = decode_value(raw)
     if kind != "json" or not isinstance(value, Mapping) or not isinstance(value.get("status"), str):
-        return Marked("failed", "Its stored result is not a JSON record: cannot tell whether it has ended.")
-    return aborting.standing(value["status"]) or value
+        return AbortResult("failed", "Its stored result is not a JSON record: cannot tell whether it has ended.")
+    return aborting.skip_reason(value["status"]) or value
 
 
 def _milliseconds(expires: float | None, left: int | None) -> int:

@@ -11,7 +11,7 @@ from typing import TypeVar
 T = TypeVar("T")
 
 
-async def patiently(work: Callable[[], T]) -> T:
+async def run_in_daemon_thread(work: Callable[[], T]) -> T:
     """Return what blocking ``work`` returns, from a thread of its own.
 
     Unlike an executor's, the thread keeps nobody from closing deskq: whoever no longer waits leaves it behind.
@@ -50,4 +50,4 @@ class InTurn:
     async def __call__(self, work: Callable[[], T]) -> T:
         """See patiently."""
         async with self._lock:
-            return await patiently(work)
+            return await run_in_daemon_thread(work)

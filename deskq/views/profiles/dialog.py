@@ -18,7 +18,7 @@ from deskq.profiles.importing.proposals import Proposal, save_all
 from deskq.profiles.storage.confirmed_code import confirm
 from deskq.profiles.storage.profile_store import find, free_name
 from deskq.services.background.background_tasks import BackgroundTasks
-from deskq.services.background.patience import InTurn, patiently
+from deskq.services.background.patience import InTurn, run_in_daemon_thread
 from deskq.views.profiles.drafts import ProfileDrafts
 from deskq.views.profiles.exchange import ProfileExchange
 from deskq.views.profiles.form import first_problem
@@ -162,7 +162,7 @@ class ProfileDialog(ProfileFrame):
         """Fill in the passwords; what was typed meanwhile stays. Nothing can be saved before, lest they be lost."""
         profile = find(self._profiles, name)
         try:
-            profile = await patiently(partial(self._passwords.completed, profile))
+            profile = await run_in_daemon_thread(partial(self._passwords.completed, profile))
         finally:
             if name == self._editing and self._busy:
                 self._busy = ""
@@ -255,7 +255,7 @@ class ProfileDialog(ProfileFrame):
         problem = (await self.keep_in_file.refresh()).problem
         self._say(f"Imported {', '.join(names)}.{missing} {problem}".strip())
         for name in names:
-            self.saved.emit(await patiently(partial(self._saved.named, name)), "")
+            self.saved.emit(await run_in_daemon_thread(partial(self._saved.named, name)), "")
 
     def _ask_delete(self) -> None:
         if not self._editing:

@@ -10,11 +10,11 @@ from PySide6.QtWidgets import QMessageBox
 
 from deskq.formats import plain
 from deskq.profiles import Profile, ProfileFile
-from deskq.profiles.fields import SAFETY_WORDS, lowers_safety
+from deskq.profiles.fields import SAFETY_WORDS, is_less_safe
 from deskq.profiles.guarding import left_unguarded, lower_than_guarded
 from deskq.profiles.importing.proposals import Proposal
 from deskq.services.background.background_tasks import BackgroundTasks
-from deskq.services.background.patience import InTurn, patiently
+from deskq.services.background.patience import InTurn, run_in_daemon_thread
 
 Work = Callable[[], Coroutine[Any, Any, None]]
 
@@ -36,7 +36,7 @@ class LoweringGuard:
 
     def save(self, before: Profile | None, profile: Profile, work: Work, name: str) -> None:
         """Start to save a profile, ``before`` being what it was; asks if its level of safety sinks."""
-        if before is not None and lowers_safety(before, profile):
+        if before is not None and is_less_safe(before, profile):
             self._ask(
                 f"Lower the safety level of “{plain(profile.name)}” ({profile.environment.value})?",
                 f"Current: {SAFETY_WORDS[before.safety]}.\nNew: {SAFETY_WORDS[profile.safety]}.",
@@ -64,7 +64,7 @@ class LoweringGuard:
         reason = await self._lower(profile, before.name if before is not None else "")
         if not reason and before is not None:
             others = await self._in_turn(self._file.guards)
-            reason = await patiently(partial(left_unguarded, before, profile, others))
+            reason = await run_in_daemon_thread(partial(left_unguarded, before, profile, others))
         if reason:
             self._ask(f"Save “{plain(profile.name)}” with a lower safety level?", plain(reason), work, name)
         else:
@@ -73,7 +73,7 @@ class LoweringGuard:
     async def _lower(self, profile: Profile, was: str = "") -> str:
         """Return which safer profile guards the broker of one that is to be saved, as a sentence, "" if none does."""
         others = await self._in_turn(lambda: [one for one in self._file.guards() if one.name != was])
-        reason: str = await patiently(partial(lower_than_guarded, profile, others))
+        reason: str = await run_in_daemon_thread(partial(lower_than_guarded, profile, others))
         return reason
 
     def _ask(self, question: str, why: str, work: Work, name: str) -> None:

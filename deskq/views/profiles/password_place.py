@@ -10,7 +10,7 @@ from PySide6.QtWidgets import QCheckBox
 from deskq.profiles import PasswordStore
 from deskq.profiles.storage.password_store import PasswordStorage
 from deskq.services.background.background_tasks import BackgroundTasks
-from deskq.services.background.patience import patiently
+from deskq.services.background.patience import run_in_daemon_thread
 
 
 class PasswordPlace(QCheckBox):
@@ -28,7 +28,7 @@ class PasswordPlace(QCheckBox):
 
     async def refresh(self) -> PasswordStorage:
         """Show where passwords are kept, and return it."""
-        keeping: PasswordStorage = await patiently(self._passwords.keeping)
+        keeping: PasswordStorage = await run_in_daemon_thread(self._passwords.keeping)
         self.known.emit(keeping.has_keyring)
         self.setVisible(not keeping.has_keyring)
         self.blockSignals(True)
@@ -38,7 +38,7 @@ class PasswordPlace(QCheckBox):
 
     async def _allow_file(self, agreed: bool) -> None:
         try:
-            await patiently(self._passwords.allow_file if agreed else self._passwords.forget_file)
+            await run_in_daemon_thread(self._passwords.allow_file if agreed else self._passwords.forget_file)
         finally:
             keeping = await self.refresh()
         self._say(f"Passwords are kept in {self._passwords.file_path}." if agreed else keeping.problem)

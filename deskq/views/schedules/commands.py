@@ -18,10 +18,10 @@ from deskq.services.schedules.shown import ShownSchedule
 from deskq.views.actions.plan_dialog import StepsDialog
 from deskq.views.schedules.editor.conflict import ScheduleConflict
 from deskq.views.schedules.editor.dialog import ScheduleDialog
-from deskq.views.schedules.plan_dialogs import ScheduleEdits
+from deskq.views.schedules.plan_dialogs import SchedulePlanDialogs
 
 
-class ScheduleActs(QObject):
+class ScheduleCommands(QObject):
     """Acts on the stores that ``schedules`` follows; ``widget`` is the view above which dialogs stand."""
 
     def __init__(self, schedules: Schedules, widget: QWidget) -> None:
@@ -29,7 +29,7 @@ class ScheduleActs(QObject):
         self._schedules = schedules
         self._session = schedules.session
         self._widget = widget
-        self.edits = ScheduleEdits(self._session.profile, widget)
+        self.edits = SchedulePlanDialogs(self._session.profile, widget)
 
     def new(self, state: StoreState | None) -> None:
         """Open the editor on nothing; says so where no store can be written."""

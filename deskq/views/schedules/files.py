@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from deskq.schedules.profile_reader import StoreState
     from deskq.services.schedules.following import Schedules
     from deskq.services.schedules.shown import ShownSchedule
-    from deskq.views.schedules.commands import ScheduleActs
+    from deskq.views.schedules.commands import ScheduleCommands
 
 
 class ShowsSchedules(Protocol):
@@ -26,7 +26,7 @@ class ShowsSchedules(Protocol):
     schedules: Schedules
 
     @property
-    def acts(self) -> ScheduleActs:
+    def acts(self) -> ScheduleCommands:
         """What changes the stores."""
 
     def filtered(self) -> list[ShownSchedule]:

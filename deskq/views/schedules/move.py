@@ -15,10 +15,10 @@ from deskq.services.schedules.shown import ShownSchedule
 if TYPE_CHECKING:
     from deskq.schedules.profile_reader import StoreState
     from deskq.views.actions.plan_dialog import StepsDialog
-    from deskq.views.schedules.commands import ScheduleActs
+    from deskq.views.schedules.commands import ScheduleCommands
 
 
-class ScheduleMove:
+class MoveSchedules:
     """Two plans, each previewed and journalled: nothing is deleted before the other store has it.
 
     Between the two both stores have it, and what is due then runs twice: the preview says so.
@@ -26,7 +26,7 @@ class ScheduleMove:
 
     def __init__(
         self,
-        acts_at: Callable[[str], ScheduleActs],
+        acts_at: Callable[[str], ScheduleCommands],
         followed: Mapping[str, Schedules],
         target: tuple[str, str],
         chosen: Sequence[ShownSchedule],

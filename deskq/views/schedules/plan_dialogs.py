@@ -28,7 +28,7 @@ _AT_ONCE: Final = 200
 """Changes whose plan is made at once, on the GUI thread."""
 
 
-class ScheduleEdits(QObject):
+class SchedulePlanDialogs(QObject):
     """Edits of one profile's stores.
 
     Undo and redo are not a QUndoStack: taking back is asked too, and may be refused or fail, and then the edit stays

@@ -18,7 +18,7 @@ from deskq.views.widgets.toast import UndoOffer
 
 if TYPE_CHECKING:
     from deskq.schedules.profile_reader import StoreState
-    from deskq.views.schedules.commands import ScheduleActs
+    from deskq.views.schedules.commands import ScheduleCommands
 
 
 class SelectedSchedules:
@@ -37,7 +37,7 @@ class SelectedSchedules:
         self._rows = rows
         self._current = current
         self._store_for_new = store_for_new
-        self._acts: dict[str, ScheduleActs] = {}
+        self._acts: dict[str, ScheduleCommands] = {}
         self._used = ""
 
     def reading(self) -> dict[CommandKey, Callable[[], object]]:
@@ -60,14 +60,14 @@ class SelectedSchedules:
             "redo": self.redo,
         }
 
-    def acts_at(self, profile: str) -> ScheduleActs:
+    def acts_at(self, profile: str) -> ScheduleCommands:
         """Return what changes the stores of a profile; made when it is first needed."""
         self._used = profile
         acts = self._acts.get(profile)
         if acts is None:
-            from deskq.views.schedules.commands import ScheduleActs  # it needs what acts, the view does not
+            from deskq.views.schedules.commands import ScheduleCommands  # it needs what acts, the view does not
 
-            acts = self._acts[profile] = ScheduleActs(self._followed[profile], self._page)
+            acts = self._acts[profile] = ScheduleCommands(self._followed[profile], self._page)
         return acts
 
     def forget(self, profile: str) -> None:
@@ -116,12 +116,12 @@ class SelectedSchedules:
 
     def move(self, target: Place, moved: Sequence[tuple[str, Any]], verb: str) -> None:
         """Schedules were dropped on a store, or its name was chosen: preview the copy, and the rest of a move."""
-        from deskq.views.schedules.move import ScheduleMove
+        from deskq.views.schedules.move import MoveSchedules
 
         rows = {one.place: one for schedules in self._followed.values() for one in schedules.rows}
         chosen = [rows[place] for place in moved if place in rows]
         if chosen and (verb == "copy" or self._changeable(chosen)):
-            ScheduleMove(self.acts_at, self._followed, target, chosen, move=verb == "move").begin()
+            MoveSchedules(self.acts_at, self._followed, target, chosen, move=verb == "move").begin()
 
     def run_now(self) -> None:
         """Open the dialog that sends what the current schedule sends, once, now."""
@@ -141,7 +141,7 @@ class SelectedSchedules:
         """Say something at the bottom of the window for a while."""
         UndoOffer(text, None, self._page.window())
 
-    def _last_acts(self) -> ScheduleActs:
+    def _last_acts(self) -> ScheduleCommands:
         return self.acts_at(self._used or next(iter(self._followed)))
 
     def _changeable(self, chosen: Sequence[ShownSchedule]) -> bool:

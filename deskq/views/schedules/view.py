@@ -17,7 +17,7 @@ from deskq.views.widgets.commands import CommandKey
 if TYPE_CHECKING:
     from deskq.schedules.profile_reader import StoreState
     from deskq.services.schedules.shown import ShownSchedule
-    from deskq.views.schedules.commands import ScheduleActs
+    from deskq.views.schedules.commands import ScheduleCommands
 
 
 class SchedulesView(SchedulePane):
@@ -47,7 +47,7 @@ class SchedulesView(SchedulePane):
         return found
 
     @property
-    def acts(self) -> ScheduleActs:
+    def acts(self) -> ScheduleCommands:
         """What changes the stores."""
         return self.chosen.acts_at(self._session.profile.name)
 

@@ -30,10 +30,10 @@ if TYPE_CHECKING:
     from deskq.actions.messages.call import Call
     from deskq.views.actions.retry_dialog import RetryDialog
     from deskq.views.actions.send.dialog import SendDialog
-    from deskq.views.actions.workers.worker_actions import Steering
+    from deskq.views.actions.workers.worker_actions import WorkerActions
 
 
-class Acting:
+class ActionDialogs:
     """Opens what previews a change; ``say`` shows a line while something is dragged, ``open_task`` a task's detail.
 
     The dialogs and what carries their plans out are imported when they are first needed: the window starts without.
@@ -104,13 +104,13 @@ class Acting:
         dialog.open()
         return dialog
 
-    def take_drops(self, drop: TaskDrop) -> None:
+    def accept_drops(self, drop: TaskDrop) -> None:
         """Let tasks be dropped there."""
-        drop.judge = self.judge_drop
+        drop.judge = self.check_drop
         drop.hovered.connect(self._say)
         drop.dropped.connect(self.retry)
 
-    def judge_drop(self, source: str, number: int, profile: str, queue: str) -> tuple[bool, str]:
+    def check_drop(self, source: str, number: int, profile: str, queue: str) -> tuple[bool, str]:
         """Say whether tasks may be dropped on a queue, and what that would do."""
         target = self._sessions.get(profile)
         if target is None or source not in self._sessions:
@@ -129,8 +129,8 @@ class Acting:
         dialog.open()
         return dialog
 
-    def steering(self, profile: str) -> Steering:
+    def steering(self, profile: str) -> WorkerActions:
         """Return what acts on the workers of a profile."""
-        from deskq.views.actions.workers.worker_actions import Steering
+        from deskq.views.actions.workers.worker_actions import WorkerActions
 
-        return Steering(self._sessions[profile], self._window)
+        return WorkerActions(self._sessions[profile], self._window)

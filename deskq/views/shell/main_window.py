@@ -18,7 +18,7 @@ from PySide6.QtWidgets import (
 from deskq.models.broker_tree import BrokerTree
 from deskq.services.session import ProfileSession
 from deskq.views.journal.stream_log import StreamLog
-from deskq.views.shell.action_dialogs import Acting
+from deskq.views.shell.action_dialogs import ActionDialogs
 from deskq.views.shell.command_menus import CommandMenus
 from deskq.views.shell.environment_band import EnvironmentBand
 from deskq.views.shell.keys_overlay import KeysOverlay
@@ -87,8 +87,8 @@ class MainWindow(QMainWindow):
         self.bar = RecorderBar()
         self.bar.clicked.connect(self.show_stream_log)
         self.setStatusBar(self.bar)
-        self.acting = Acting(self, self._sessions, self.bar.showMessage, self.show_task)
-        self.acting.take_drops(self.sidebar.drop)
+        self.acting = ActionDialogs(self, self._sessions, self.bar.showMessage, self.show_task)
+        self.acting.accept_drops(self.sidebar.drop)
         say = self.acting.say_refusal
         self._commands = WindowCommands(self._own_commands, self._commands_of_page, say)
         self._menus = CommandMenus(self, self.run_command, self._commands.offered)
@@ -196,7 +196,7 @@ class MainWindow(QMainWindow):
     def _take_in(self, view: Page) -> None:
         view.requested.connect(self._requested)
         if (drop := view.task_drop()) is not None:
-            self.acting.take_drops(drop)
+            self.acting.accept_drops(drop)
         if isinstance(view, TablePage):
             self._menus.serve(view.table, view.commands())
 

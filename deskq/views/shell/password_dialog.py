@@ -14,7 +14,7 @@ from deskq.errors import UserError
 from deskq.formats import plain
 from deskq.profiles import PasswordStore, Profile, ProfileFile, Secret
 from deskq.services.background.background_tasks import BackgroundTasks
-from deskq.services.background.patience import patiently
+from deskq.services.background.patience import run_in_daemon_thread
 from deskq.services.session import ProfileSession
 from deskq.views.widgets import theme
 from deskq.views.widgets.dialog import Dialog
@@ -84,8 +84,8 @@ class RefusedLogins:
 
     async def _open_dialog(self, session: ProfileSession, reason: str) -> None:
         name = session.profile.name
-        keeping = await patiently(self._passwords.keeping)
-        saved = await patiently(partial(self._is_saved, session.profile))
+        keeping = await run_in_daemon_thread(self._passwords.keeping)
+        saved = await run_in_daemon_thread(partial(self._is_saved, session.profile))
         if self._sessions.get(name) is not session:
             return
         where = keeping.where if saved else "The password is kept until deskq quits: the profile is not saved."
@@ -104,5 +104,5 @@ class RefusedLogins:
         session = self._sessions.get(name)
         if session is not None:
             if keep:
-                await patiently(partial(self._passwords.set, name, password))
+                await run_in_daemon_thread(partial(self._passwords.set, name, password))
             await self._reconnect(replace(session.profile, password=password))

@@ -23,7 +23,7 @@ from deskq.views.widgets.requests import AbortTasks, Refuse, Request, RetryTasks
 _STILL_READING: Final = "The tasks of the new filter are still loading; nothing was done. Try again in a moment."
 
 
-class TaskAsking:
+class TaskCommands:
     """Hands requests to ``ask``, when rows that were never in sight have been read."""
 
     def __init__(

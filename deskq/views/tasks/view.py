@@ -11,7 +11,7 @@ from deskq.actions.journal.task_actions import TaskAction
 from deskq.models.tasks.detail import send_task_text, task_json
 from deskq.models.tasks.table import TasksModel
 from deskq.services.session import ProfileSession
-from deskq.views.tasks.commands import TaskAsking
+from deskq.views.tasks.commands import TaskCommands
 from deskq.views.tasks.detail import TaskDetailPane
 from deskq.views.tasks.drag import TaskTable
 from deskq.views.tasks.empty_states import TasksEmptyState
@@ -45,7 +45,7 @@ class TasksView(TablePage):
         self.table.setModel(self.model)
         self.sort = TaskSort(self.table, self.model)
         self.selected = SelectedTasks(session, self.model, self.table)
-        self.asking = TaskAsking(session, self.selected, self.model, self.request)
+        self.asking = TaskCommands(session, self.selected, self.model, self.request)
         self.table.copies_rows = self.selected.rows
         self.detail = TaskDetailPane()
         self.detail.hide()

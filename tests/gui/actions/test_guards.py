@@ -49,7 +49,7 @@ def test_a_pasted_url_has_the_level_of_the_profile_that_guards_it(redis_url: str
             assert session.profile.environment is Environment.PRODUCTION
             assert app.window.acting.send(name) is None
             assert app.window.acting.commands(name) == {}
-            assert app.window.acting.judge_drop(name, 1, name, "emails") == (
+            assert app.window.acting.check_drop(name, 1, name, "emails") == (
                 False,
                 f"{name} is read-only: tasks cannot be retried",
             )

@@ -11,7 +11,7 @@ from kombu.transport.virtual.exchange import TopicExchange
 from deskq.brokers.opening import find_route
 from deskq.brokers.ports import BrokerError
 from deskq.brokers.redis.routing import QueueBinding, route_of, topic_matches
-from deskq.brokers.routing import kinds_of
+from deskq.brokers.routing import declared_exchange_types
 from deskq.profiles import Profile
 
 WORDS = st.sampled_from(["a", "b", "ab", "", "ü", "x+y", "*", "#"])
@@ -70,7 +70,7 @@ def test_what_workers_tell_of_exchanges() -> None:
     queue = {"name": "q", "exchange": {"name": "x", "type": "topic"}, "routing_key": "a.#"}
     other = {"name": "q", "exchange": {"name": "x", "type": "direct"}}
     replies = {"w1": [queue, {"exchange": None}, "?"], "w2": [other], "w3": {"error": "no"}, "w4": None}
-    assert kinds_of(replies) == {"x": frozenset({"topic", "direct"})}
+    assert declared_exchange_types(replies) == {"x": frozenset({"topic", "direct"})}
 
 
 @pytest.mark.parametrize("exchange", ["celeryev", "celery.pidbox", "reply.celery.pidbox", "own.ev"])

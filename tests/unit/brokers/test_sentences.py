@@ -48,7 +48,7 @@ RABBIT = Profile.from_url("amqp://u:hidden@h:5672/shop")
     ],
 )
 def test_redis(error: Exception, kind: type[BrokerError], says: str) -> None:
-    found = redis_connection.translate(error, REDIS)
+    found = redis_connection.mapped_error(error, REDIS)
     assert type(found) is kind
     assert says in str(found)
     assert "hidden" not in str(found)
@@ -84,7 +84,7 @@ def test_redis(error: Exception, kind: type[BrokerError], says: str) -> None:
     ],
 )
 def test_rabbitmq(error: Exception, kind: type[BrokerError], says: str) -> None:
-    found = rabbitmq_connection.translate(error, RABBIT)
+    found = rabbitmq_connection.mapped_error(error, RABBIT)
     assert type(found) is kind
     assert says in str(found)
     assert "hidden" not in str(found)

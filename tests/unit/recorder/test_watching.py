@@ -86,7 +86,7 @@ def test_what_was_missed_leaves_unknown_since_when_a_worker_is_online() -> None:
     watch.worker_event(beat(NOW, kind="online"), NOW)
     watch.worker_event(beat(NOW + 2), NOW + 2)
     assert began(watch) == NOW
-    watch.deaf_until(NOW + 300)
+    watch.silent_until(NOW + 300)
     assert began(watch) is None
 
 
@@ -108,7 +108,7 @@ def test_of_who_never_sent_a_heartbeat_silence_says_nothing() -> None:
 def test_nobody_is_blamed_for_our_own_deafness() -> None:
     watch = WorkerWatch()
     watch.worker_event(beat(NOW), NOW)
-    watch.deaf_until(NOW + 300)
+    watch.silent_until(NOW + 300)
     watch.check(NOW + 301)
     assert watch.online() == ["w1"]
 

@@ -12,7 +12,7 @@ from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from deskq.profiles.urls import shown
 from deskq.schedules.model import StoreError, WriteUnknown
-from deskq.system import cut_after
+from deskq.system import close_socket_after
 
 CONNECT_SECONDS: Final = 5
 LOCK_SECONDS: Final = 5
@@ -108,7 +108,7 @@ class Database:
             yield
             return
         opened: Any = connection.connection.driver_connection
-        with cut_after(opened.fileno(), ANSWER_SECONDS):
+        with close_socket_after(opened.fileno(), ANSWER_SECONDS):
             yield
 
     def _explained(self, error: DBAPIError, writes: bool, committing: bool) -> StoreError:

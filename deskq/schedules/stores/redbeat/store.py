@@ -14,7 +14,7 @@ from redis.client import Pipeline
 from redis.exceptions import AskError, ClusterCrossSlotError, ClusterDownError
 
 from deskq.brokers.ports import BrokerError
-from deskq.brokers.redis.connection import place_of, translate
+from deskq.brokers.redis.connection import mapped_error, place_of
 from deskq.errors import UserError
 from deskq.profiles import Profile
 from deskq.schedules.model import (
@@ -283,7 +283,7 @@ class RedBeatStore:
             return StoreError(f"The cluster at {place} is down: some of its slots have no node.", text)
         if "MISCONF" in text:
             return StoreError(f"{place} cannot save its data and takes no changes: see its log.", text)
-        told = error if isinstance(error, BrokerError) else translate(error, self._profile)
+        told = error if isinstance(error, BrokerError) else mapped_error(error, self._profile)
         words = str(told)
         return StoreError(f"{words} {NOTHING}" if writes else words, told.details)
 

@@ -30,7 +30,7 @@ _FORGOTTEN = "Workers forget revocations when they restart, unless --statedb is 
 _AGAIN = "Workers that start later consume the queue again."
 
 
-class Steering:
+class WorkerActions:
     """Acts on the workers of one session; dialogs stand above ``window``."""
 
     def __init__(self, session: ProfileSession, window: QWidget) -> None:
@@ -88,7 +88,7 @@ class Steering:
         asked.setWindowTitle("Revoke by stamp")
         asked.setLabelText("Stamped header (NAME=VALUE):")
         asked.setOkButtonText("Preview…")
-        asked.textValueSelected.connect(partial(Steering._revoke_stamped, self))  # nobody else keeps this object
+        asked.textValueSelected.connect(partial(WorkerActions._revoke_stamped, self))  # nobody else keeps this object
         asked.finished.connect(asked.deleteLater)
         asked.open()
 

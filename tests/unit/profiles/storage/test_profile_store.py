@@ -29,7 +29,7 @@ from deskq.profiles import (
     profile_to_json,
 )
 from deskq.profiles.field_text import from_text, to_text, value_of, with_values
-from deskq.profiles.fields import FIELDS, lowers_safety, problems, unfit
+from deskq.profiles.fields import FIELDS, is_less_safe, problems, unfit
 from deskq.profiles.serialization import from_values, to_values
 from deskq.profiles.storage.profile_file import exported
 from deskq.profiles.upgrades import VERSION
@@ -205,7 +205,7 @@ def test_what_several_save_at_once_is_all_there(tmp_path: Path) -> None:
 def test_a_file_that_another_process_holds(saved: SavedProfiles, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(writing, "_PATIENCE", 0.1)
     busy = pytest.raises(UserError, match="being changed by another deskq")
-    with writing.alone(saved.file.path, "The profiles"), busy:
+    with writing.exclusive(saved.file.path, "The profiles"), busy:
         saved.remove("a")
     saved.remove("a")
     assert names(saved) == ["b", "c"]
@@ -349,7 +349,7 @@ def test_what_does_not_go_together() -> None:
 
 def test_which_level_is_less_safe() -> None:
     ask = Profile.from_url("redis://h/0")
-    assert lowers_safety(ask, replace(ask, safety=Safety.FREE))
-    assert lowers_safety(replace(ask, safety=Safety.READ_ONLY), ask)
-    assert not lowers_safety(ask, ask)
-    assert not lowers_safety(ask, replace(ask, safety=Safety.ASK_NAME))
+    assert is_less_safe(ask, replace(ask, safety=Safety.FREE))
+    assert is_less_safe(replace(ask, safety=Safety.READ_ONLY), ask)
+    assert not is_less_safe(ask, ask)
+    assert not is_less_safe(ask, replace(ask, safety=Safety.ASK_NAME))

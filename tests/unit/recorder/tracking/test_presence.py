@@ -177,7 +177,7 @@ def test_heartbeats_of_before_say_nothing_of_now() -> None:
     watch = WorkerWatch()
     beat(watch, NOW)
     later = WorkerWatch(watch.take_changed())
-    later.deaf_until(NOW + 3_600)
+    later.silent_until(NOW + 3_600)
     heard(later, NOW + 3_601)
     later.check(NOW + 3_601)
     assert later.workers["w1"].frequency == 2.0
