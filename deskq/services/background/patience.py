@@ -48,6 +48,6 @@ class InTurn:
         self._lock = asyncio.Lock()
 
     async def __call__(self, work: Callable[[], T]) -> T:
-        """See patiently."""
+        """See run_in_daemon_thread."""
         async with self._lock:
             return await run_in_daemon_thread(work)
