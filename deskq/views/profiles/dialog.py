@@ -251,7 +251,8 @@ class ProfileDialog(ProfileFrame):
             self._drafts.drop(name)
         self._drafts.settle()
         self._chosen(names[0])
-        missing = "" if any(one.profile.password for one in proposals) else " The file holds no passwords: enter them."
+        bare = ", ".join(one.profile.name for one in proposals if not one.profile.password)
+        missing = f" No password came with {bare}. Enter it if the broker needs one." if bare else ""
         problem = (await self.keep_in_file.refresh()).problem
         self._say(f"Imported {', '.join(names)}.{missing} {problem}".strip())
         for name in names:

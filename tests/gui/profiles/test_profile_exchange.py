@@ -46,7 +46,7 @@ def test_export_and_import_of_files(run: Run, tmp_path: Path) -> None:
                 in preview.warning.text()
             )
             preview.accept_button.click()
-            await until(lambda: "Imported shop, new" in dialog.message.text())
+            await until(lambda: "Imported shop, new. No password came with" in dialog.message.text())
             assert [profile.name for profile in ProfileFile().load()] == ["shop", "bank", "new"]
             assert not stored("shop").password  # it was another server's
 
@@ -75,6 +75,7 @@ def test_import_from_an_app_and_from_the_environment(run: Run, tmp_path: Path, m
             assert "proj in" in preview.detail.text()
             preview.accept_button.click()
             await until(lambda: "Imported proj" in dialog.message.text())
+            assert "No password came" not in dialog.message.text()
             assert stored("proj").password == Secret("c4n4ry")
             await until(lambda: dialog.save.isEnabled() and dialog.name.text() == "proj")
             dialog.exchange.import_environment()
