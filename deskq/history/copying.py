@@ -31,8 +31,8 @@ def copy_database(
     """
     if target.exists() and not overwrite:
         raise FileExistsError(target)
-    number, name = tempfile.mkstemp(prefix=f".{target.name}.", suffix=".part", dir=target.parent)
-    os.close(number)
+    descriptor, name = tempfile.mkstemp(prefix=f".{target.name}.", suffix=".part", dir=target.parent)
+    os.close(descriptor)
     part = Path(name)
     try:
         _copy(connection, part, progress, finish)
@@ -88,8 +88,8 @@ def _place(part: Path, target: Path) -> None:
 def _sync_folder(folder: Path) -> None:
     """A name is on the disk when its folder is; not every system lets a folder be opened."""
     with contextlib.suppress(OSError):
-        number = os.open(folder, os.O_RDONLY)
+        descriptor = os.open(folder, os.O_RDONLY)
         try:
-            os.fsync(number)
+            os.fsync(descriptor)
         finally:
-            os.close(number)
+            os.close(descriptor)

@@ -132,18 +132,18 @@ def read_body(message: RawMessage) -> Body | None:
         found = json.loads(body)
     except (ValueError, RecursionError):
         return None
-    task = number = ""
+    task = task_id = ""
     if isinstance(found, list) and len(found) == 3:
         args, kwargs, embed = found
     elif isinstance(found, dict) and isinstance(found.get("task"), str):  # protocol 1
         args, kwargs = found.get("args") or [], found.get("kwargs") or {}
         embed = {key: found.get(key) for key in ("callbacks", "errbacks", "chord")}
-        task, number = found["task"], str(found.get("id") or "")
+        task, task_id = found["task"], str(found.get("id") or "")
     else:
         return None
     if not isinstance(args, list) or not isinstance(kwargs, dict):
         return None
-    return Body(args, kwargs, embed if isinstance(embed, dict) else {}, task, number)
+    return Body(args, kwargs, embed if isinstance(embed, dict) else {}, task, task_id)
 
 
 def retry_of(

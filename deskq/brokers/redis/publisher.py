@@ -147,14 +147,14 @@ class RedisPublisher:
         """See Publisher. A marker says yes; without one it is not known, for markers end after a day."""
         with mapped_errors(self._profile):
             pipeline = self._redis().pipeline(transaction=False)
-            for number in ids:
-                pipeline.exists(self._key(MARKER + number))
+            for message_id in ids:
+                pipeline.exists(self._key(MARKER + message_id))
             found = pipeline.execute()
-        return {number: True if there else None for number, there in zip(ids, found, strict=True)}
+        return {message_id: True if there else None for message_id, there in zip(ids, found, strict=True)}
 
     def forget(self, ids: Sequence[str]) -> None:
         """See Publisher; but for those that may still be delivered a second time."""
-        names = [self._key(MARKER + number) for number in ids if number not in self._given_up]
+        names = [self._key(MARKER + message_id) for message_id in ids if message_id not in self._given_up]
         if names:
             with contextlib.suppress(redis.RedisError, OSError):
                 self._redis().unlink(*names)

@@ -115,15 +115,15 @@ class ReadConnection:
     def _json(self, sql: str, kind: type[T]) -> list[T]:
         return readable(self._run(sql, ()), kind)
 
-    def _text(self, number: int | None) -> str:
-        text = self._texts.get(number)
+    def _text(self, string_id: int | None) -> str:
+        text = self._texts.get(string_id)
         if text is None:
-            rows = self._all("SELECT CAST(text AS BLOB) FROM texts WHERE id = ?", (number,))
+            rows = self._all("SELECT CAST(text AS BLOB) FROM texts WHERE id = ?", (string_id,))
             text = bytes(rows[0][0]).decode("utf-8", "replace") if rows else ""
             if len(self._texts) >= CACHED_TEXTS:  # ever new names must not grow a window's memory
                 self._texts = {None: ""}
             if len(text) <= LONGEST_CACHED:
-                self._texts[number] = text
+                self._texts[string_id] = text
         return text
 
     def _rows(self, rest: str, values: tuple[Any, ...]) -> list[TaskRow]:
@@ -134,7 +134,7 @@ class ReadConnection:
             return rows
         known = {row.id: row for row in rows}
         return [
-            known.get(number) or _damaged_row(number) for (number,) in self._run(f"SELECT id FROM tasks {rest}", values)
+            known.get(row_id) or _damaged_row(row_id) for (row_id,) in self._run(f"SELECT id FROM tasks {rest}", values)
         ]
 
     def _with_clocks(self, rows: list[TaskRow]) -> None:
@@ -166,13 +166,13 @@ class ReadConnection:
 
     def _row(self, row: Any) -> TaskRow:
         text = self._text
-        number, packed, name, state_id, queue, worker, seen, sent, received, started, finished, runtime = row[:12]
+        row_id, packed, name, state_id, queue, worker, seen, sent, received, started, finished, runtime = row[:12]
         eta, expires, args, kwargs, result, exception, retries, deliveries, root, parent, revoked, flags = row[12:24]
         _refuse_damaged(row)
         uuid = unpack_uuid(packed)
         state = text(state_id)
         return TaskRow(
-            id=number,
+            id=row_id,
             uuid=uuid,
             name=text(name),
             state=state,
@@ -221,9 +221,9 @@ def _refuse_damaged(row: Any) -> None:
         raise ValueError("there is no such number")
 
 
-def _damaged_row(number: int) -> TaskRow:
+def _damaged_row(row_id: int) -> TaskRow:
     return TaskRow(
-        id=number,
+        id=row_id,
         uuid="",
         name=DAMAGED_NAME,
         state="UNSEEN",

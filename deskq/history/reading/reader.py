@@ -125,7 +125,7 @@ class HistoryReader(ReadConnection):
                 f"SELECT id FROM tasks WHERE {condition} {order} LIMIT ?", (*condition.values, limit - len(found))
             )
             try:
-                found.extend(number for (number,) in rows)
+                found.extend(row_id for (row_id,) in rows)
             except TypeError:
                 raise damaged(self.path, "an index is wrong") from None
             if len(found) >= limit:
@@ -154,7 +154,7 @@ class HistoryReader(ReadConnection):
             f"SELECT id FROM (SELECT * FROM tasks WHERE id IN ({marks}) LIMIT ?) WHERE {condition}",
             (*ids, len(ids), *condition.values),
         )
-        return {number for (number,) in rows}
+        return {row_id for (row_id,) in rows}
 
     def newer(self, chosen: TaskFilter, than: int, limit: int = 10_000) -> int:
         """Count the tasks that were first seen after the one with this id, up to a limit."""
@@ -191,9 +191,9 @@ class HistoryReader(ReadConnection):
             "WHERE queue_id IS NOT NULL",
             (_RECENT,),
         )
-        queues = {row.name for row in self.queues()} | {self._text(number) for (number,) in recent}
+        queues = {row.name for row in self.queues()} | {self._text(name_id) for (name_id,) in recent}
         return Facets(
-            tuple(sorted(self._text(number) for number in self._name_ids())),
+            tuple(sorted(self._text(name_id) for name_id in self._name_ids())),
             tuple(sorted(queues)),
             tuple(row.hostname for row in self.workers()),
             tuple(sorted(self.states())),
@@ -235,10 +235,10 @@ class HistoryReader(ReadConnection):
         if sort.key != "name":
             yield condition, _order(sort)
             return
-        named = sorted((self._text(number), number) for number in self._name_ids())
-        for _, number in reversed(named) if sort.descending else named:
+        named = sorted((self._text(name_id), name_id) for name_id in self._name_ids())
+        for _, name_id in reversed(named) if sort.descending else named:
             part = Where(list(condition.terms), list(condition.values))
-            part.add("name_id = ?", number)
+            part.add("name_id = ?", name_id)
             yield part, "ORDER BY id DESC"
 
     def _name_ids(self, limit: int = 5_000) -> list[int]:
@@ -249,7 +249,7 @@ class HistoryReader(ReadConnection):
             "SELECT x FROM d WHERE x IS NOT NULL LIMIT ?",
             (limit,),
         )
-        return [number for (number,) in rows if isinstance(number, int)]
+        return [name_id for (name_id,) in rows if isinstance(name_id, int)]
 
     def _id_seen_at(self, moment: float) -> int:
         """The first id that was seen at or after a moment: ids grow with time, so this is a binary search."""

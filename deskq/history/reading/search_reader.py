@@ -26,7 +26,7 @@ class SearchReader:
             f"SELECT id, state_id FROM tasks WHERE id >= ? AND id < ? AND {condition} ORDER BY id DESC",
             (low, below, *condition.values),
         )
-        return [(number, self._text(state)) for number, state in rows if isinstance(number, int)]
+        return [(row_id, self._text(state)) for row_id, state in rows if isinstance(row_id, int)]
 
     def count_between(self, low: int, below: int, condition: Where) -> Counter[str]:
         """Count the tasks in a range of ids that meet a condition, by state."""
@@ -39,4 +39,4 @@ class SearchReader:
     def names_with(self, word: str, limit: int = 500) -> list[int] | None:
         """Return the ids of the texts that contain a word; None if they are more than ``limit``."""
         rows = self._all("SELECT id FROM texts WHERE text LIKE ? ESCAPE '\\' LIMIT ?", (pattern(word), limit + 1))
-        return [number for (number,) in rows] if len(rows) <= limit else None
+        return [name_id for (name_id,) in rows] if len(rows) <= limit else None

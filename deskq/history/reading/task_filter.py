@@ -182,7 +182,7 @@ def _add_word(result: Where, word: str, names: Sequence[int] | None) -> None:
         terms.append(f"name_id IN (SELECT id FROM texts WHERE text {matches})")
         values.append(like)
     elif names:
-        terms.append(f"name_id IN ({', '.join(str(int(number)) for number in names)})")
+        terms.append(f"name_id IN ({', '.join(str(int(name_id)) for name_id in names)})")
     range_of_ids = _uuids_from(word)
     if range_of_ids is not None:
         terms.append("uuid BETWEEN ? AND ?")

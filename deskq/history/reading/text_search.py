@@ -69,11 +69,11 @@ class Search:
         began = time.perf_counter()
         found = reader.search.ids_between(low, self._below, self._matches)
         if not self.chosen.states:  # what is found is what is to be counted
-            self._older.update(state for number, state in found if number < self._edge)
+            self._older.update(state for row_id, state in found if row_id < self._edge)
             self._count_below = min(low, self._count_below)
         self._span = _next_span(self._span, time.perf_counter() - began)
         self._below = low
-        return array("q", [number for number, _ in found])
+        return array("q", [row_id for row_id, _ in found])
 
     def count_slice(self, reader: HistoryReader) -> bool:
         """Count the next tasks by state, whatever state is asked for; False when all are counted, or COUNT_LIMIT."""

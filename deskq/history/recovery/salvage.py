@@ -198,7 +198,7 @@ class Salvage:
                 if kind != OTHER or number % _CHUNK == 0:
                     yield True
         for number, row in enumerate(self._unread):  # an older version of the row may have been readable
-            self._lost += not self._history.has_number(row)
+            self._lost += not self._history.has_row(row)
             if number % _CHUNK == 0:
                 yield True
 

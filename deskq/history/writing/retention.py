@@ -141,11 +141,11 @@ class Retention:
                 cursor = rows[-1][0]
                 seen += len(rows)
                 chunk = {
-                    number: state
-                    for number, state, text in rows
+                    row_id: state
+                    for row_id, state, text in rows
                     if (way.longer if text in KEPT_LONGER else way.shorter)
                 }
-                connection.executemany("DELETE FROM tasks WHERE id = ?", [(number,) for number in chunk])
+                connection.executemany("DELETE FROM tasks WHERE id = ?", [(row_id,) for row_id in chunk])
                 doomed |= chunk
             if doomed:
                 connection.executemany(
@@ -173,18 +173,18 @@ class Retention:
         ).fetchall()
         if before is None:
             return [row[:3] for row in rows]
-        end = max((number for number, row in enumerate(rows, 1) if row[3] < before), default=0)
+        end = max((row_id for row_id, row in enumerate(rows, 1) if row[3] < before), default=0)
         if not end and rows and rows[0][3] > now and self._old_above(rows[-1][0], last, before):
             end = len(rows)
         return [row[:3] for row in rows[:end] if row[3] < before or row[3] > now]
 
-    def _old_above(self, number: int, last: int, before: float) -> bool:
+    def _old_above(self, row_id: int, last: int, before: float) -> bool:
         """Is one of some tasks above a number older than a moment?"""
-        step = max((last - number) // _PROBES, 1)
+        step = max((last - row_id) // _PROBES, 1)
         return any(
             (seen := self._history.connection.execute("SELECT seen FROM tasks WHERE id = ?", (probe,)).get) is not None
             and seen < before
-            for probe in range(number + 1, last + 1, step)
+            for probe in range(row_id + 1, last + 1, step)
         )
 
     def _trim(self, now: float) -> bool:
@@ -221,11 +221,11 @@ class Retention:
 
     def _sampled_queues(self) -> list[int]:
         found: list[int] = []
-        number = self._history.connection.execute("SELECT min(queue_id) FROM queue_samples").get
-        while number is not None:
-            found.append(number)
-            number = self._history.connection.execute(
-                "SELECT min(queue_id) FROM queue_samples WHERE queue_id > ?", (number,)
+        queue_id = self._history.connection.execute("SELECT min(queue_id) FROM queue_samples").get
+        while queue_id is not None:
+            found.append(queue_id)
+            queue_id = self._history.connection.execute(
+                "SELECT min(queue_id) FROM queue_samples WHERE queue_id > ?", (queue_id,)
             ).get
         return found
 
@@ -239,7 +239,7 @@ class Retention:
             self._deleted_at_sweep = self.deleted
             self._history.texts.forget()
             last = int(connection.execute("SELECT coalesce(max(id), 0) FROM texts").get)
-            states = {number for (number,) in connection.execute("SELECT state_id FROM state_counts WHERE n > 0")}
+            states = {string_id for (string_id,) in connection.execute("SELECT state_id FROM state_counts WHERE n > 0")}
             self._sweep = _Sweep(states | set(self._sampled_queues()), last, self._history.texts.cleared)
             return True
         if sweep.cleared != self._history.texts.cleared:  # what is in use is no longer known
@@ -252,21 +252,21 @@ class Retention:
         ).fetchall()
         if rows:
             sweep.task = rows[-1][0]
-            sweep.used.update(number for row in rows for number in row[1:])
+            sweep.used.update(string_id for row in rows for string_id in row[1:])
             return True
         hour = connection.execute("SELECT min(at) FROM task_runtimes WHERE at > ?", (sweep.at,)).get
         if hour is not None:
             sweep.at = hour
             names = connection.execute("SELECT DISTINCT name_id FROM task_runtimes WHERE at = ?", (hour,))
-            sweep.used.update(number for (number,) in names)
+            sweep.used.update(string_id for (string_id,) in names)
             return True
         return self._delete_texts(sweep)
 
     def _delete_texts(self, sweep: _Sweep) -> bool:
         connection = self._history.connection
         texts: list[int] = [
-            number
-            for (number,) in connection.execute(
+            string_id
+            for (string_id,) in connection.execute(
                 # the last one stays: its number must not be given to another text
                 "SELECT id FROM texts WHERE id > ? AND id < ? ORDER BY id LIMIT ?",
                 (sweep.text, sweep.last, self._rows),
@@ -278,7 +278,7 @@ class Retention:
         sweep.text = texts[-1]
         unused = set(texts) - sweep.used - self._history.texts.in_use()
         with connection:
-            connection.executemany("DELETE FROM texts WHERE id = ?", [(number,) for number in unused])
+            connection.executemany("DELETE FROM texts WHERE id = ?", [(string_id,) for string_id in unused])
         return True
 
     def _shrink(self) -> bool:

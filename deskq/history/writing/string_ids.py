@@ -26,8 +26,8 @@ class StringIds(dict[str, int | None]):
         self._written: list[str] = []
         self.cleared = 0
         self[""] = None
-        for number, text in connection.execute("SELECT id, text FROM texts WHERE id <= ?", (len(STATES),)):
-            self[text] = number
+        for string_id, text in connection.execute("SELECT id, text FROM texts WHERE id <= ?", (len(STATES),)):
+            self[text] = string_id
 
     def __missing__(self, text: str) -> int | None:
         if len(self) > CACHED_TEXTS:  # a hostile stream of ever new names must not grow memory
@@ -35,11 +35,11 @@ class StringIds(dict[str, int | None]):
             self[""] = None
             self.cleared += 1
         self._connection.execute("INSERT OR IGNORE INTO texts (text) VALUES (?)", (text,))
-        number = int(self._connection.execute("SELECT id FROM texts WHERE text = ?", (text,)).get)
+        string_id = int(self._connection.execute("SELECT id FROM texts WHERE text = ?", (text,)).get)
         if len(text) <= LONGEST_CACHED:
-            self[text] = number
+            self[text] = string_id
             self._written.append(text)
-        return number
+        return string_id
 
     def committed(self) -> None:
         """What was written is in the file."""
@@ -53,10 +53,10 @@ class StringIds(dict[str, int | None]):
 
     def forget(self) -> None:
         """Know the states alone, so that ``in_use`` returns what is written from now on."""
-        known = {text: number for text, number in self.items() if number is None or number <= len(STATES)}
+        known = {text: string_id for text, string_id in self.items() if string_id is None or string_id <= len(STATES)}
         self.clear()
         self.update(known)
 
     def in_use(self) -> set[int]:
         """Return the numbers of what is known: they must stay."""
-        return {number for number in self.values() if number is not None}
+        return {string_id for string_id in self.values() if string_id is not None}

@@ -94,7 +94,7 @@ def row_of(
 
 def cached_record_of(uuid: str, row: Any) -> CachedRecord:
     """Return what a row of LOAD says; raises one of codec.UNREADABLE where it is damaged."""
-    number, seen, state, name, args, kwargs, root, parent, eta, expires = row[:10]
+    row_id, seen, state, name, args, kwargs, root, parent, eta, expires = row[:10]
     queue, exchange, key, result, blob, flags, received, finished, runtime, cells = row[10:]
     root_id = uuid if flags & ROOT_IS_SELF else codec.unpack_uuid(root)
     texts = Texts(
@@ -103,7 +103,7 @@ def cached_record_of(uuid: str, row: Any) -> CachedRecord:
     )
     record = codec.unpack_record(uuid, blob, texts)
     counted = counted_of_row(state or "", name or "", received, finished, runtime, cells)
-    return CachedRecord(record, seen, pack_uuid(uuid), number, counted)
+    return CachedRecord(record, seen, pack_uuid(uuid), row_id, counted)
 
 
 def size_of(row: tuple[Any, ...]) -> int:

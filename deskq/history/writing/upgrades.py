@@ -122,14 +122,14 @@ def _count_columns(connection: apsw.Connection, since: int) -> None:
 def _count_attempts(connection: apsw.Connection, since: int) -> None:
     """Work out the others by what was observed of them, write their rows again, and count them."""
     texts, tallies = StringIds(connection), Counters()
-    several = [number for (number,) in connection.execute(f"SELECT id FROM tasks WHERE {_SEVERAL}")]
-    for number in several:
-        packed: Any = connection.execute("SELECT uuid FROM tasks WHERE id = ?", (number,)).get
+    several = [row_id for (row_id,) in connection.execute(f"SELECT id FROM tasks WHERE {_SEVERAL}")]
+    for row_id in several:
+        packed: Any = connection.execute("SELECT uuid FROM tasks WHERE id = ?", (row_id,)).get
         with contextlib.suppress(*UNREADABLE):
-            kept = cached_record_of(unpack_uuid(packed), connection.execute(LOAD, (number,)).fetchone())
+            kept = cached_record_of(unpack_uuid(packed), connection.execute(LOAD, (row_id,)).fetchone())
             summary = derive(kept.record)
             counted = contribution(summary)
-            connection.execute(UPDATE, row_of(number, kept, summary, texts, counted))
+            connection.execute(UPDATE, row_of(row_id, kept, summary, texts, counted))
             tallies.count(NOTHING, counted)
     tallies.drop_before(since)
     tallies.write(connection, texts)

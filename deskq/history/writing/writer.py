@@ -194,21 +194,21 @@ class History(SideTables):
         """Return the record of a task to look at: unlike that of ``record`` it is not written for it."""
         return (self._changed.get(uuid) or self._kept.get(uuid) or self._loaded(uuid, now)).record
 
-    def salvage(self, record: TaskRecord, seen: float, number: int) -> bool:
+    def salvage(self, record: TaskRecord, seen: float, row_id: int) -> bool:
         """Take in what a file that was set aside has of a task; True if this history has not had it from there yet.
 
-        Whatever came of the task meanwhile stays. Else it gets its old ``number``, or where damage has made that
+        Whatever came of the task meanwhile stays. Else it gets its old ``row_id``, or where damage has made that
         impossible the highest below all new ones.
         """
         kept = self._changed.get(record.uuid) or self._kept.get(record.uuid) or self._loaded(record.uuid, seen)
         new = not kept.id and not kept.old_id
         if new:
-            if not 0 < number < self._least_id or self._is_taken(number):
+            if not 0 < row_id < self._least_id or self._is_taken(row_id):
                 while self._is_taken(self._spare_id):
                     self._spare_id -= 1
-                number = self._spare_id
-            kept.old_id = number
-            self._old_ids.add(number)
+                row_id = self._spare_id
+            kept.old_id = row_id
+            self._old_ids.add(row_id)
         kept.record.merge(record)
         self._changed[record.uuid] = kept
         return new or kept.id >= self._least_id
@@ -218,12 +218,12 @@ class History(SideTables):
         self._changed = {}
         self._old_ids.clear()
 
-    def _is_taken(self, number: int) -> bool:
-        return number in self._old_ids or self.has_number(number)
+    def _is_taken(self, row_id: int) -> bool:
+        return row_id in self._old_ids or self.has_row(row_id)
 
-    def has_number(self, number: int) -> bool:
+    def has_row(self, row_id: int) -> bool:
         """Is there a task of this number?"""
-        return self._connection.execute("SELECT 1 FROM tasks WHERE id = ?", (number,)).get is not None
+        return self._connection.execute("SELECT 1 FROM tasks WHERE id = ?", (row_id,)).get is not None
 
     @property
     def held(self) -> int:
@@ -346,8 +346,8 @@ class History(SideTables):
     def waiting(self, state: str, above: int, limit: int) -> list[Waiting]:
         """Return the next tasks of a state, above a number, in the order in which they were first seen."""
         return [
-            Waiting(number, codec.unpack_uuid(uuid), *rest)
-            for number, uuid, *rest in self._connection.execute(
+            Waiting(row_id, codec.unpack_uuid(uuid), *rest)
+            for row_id, uuid, *rest in self._connection.execute(
                 "SELECT id, uuid, seen, sent, expires, retries FROM tasks WHERE id IN "
                 "(SELECT id FROM tasks WHERE state_id = ? AND id > ? ORDER BY id LIMIT ?) ORDER BY id",
                 (self.texts[state], above, limit),
@@ -367,14 +367,14 @@ class History(SideTables):
     def _loaded(self, uuid: str, now: float) -> CachedRecord:
         """Read what the file has of a task, or begin with nothing."""
         packed = pack_uuid(uuid)
-        number = self._connection.execute(FIND, (packed,)).get
-        if number is None:  # as for every new task: the joins alone would cost more than all else that is done for it
+        row_id = self._connection.execute(FIND, (packed,)).get
+        if row_id is None:  # as for every new task: the joins alone would cost more than all else that is done for it
             return CachedRecord(TaskRecord(uuid), now, packed)
         try:
-            row: Any = self._connection.execute(LOAD, (number,)).fetchone()
+            row: Any = self._connection.execute(LOAD, (row_id,)).fetchone()
             kept = cached_record_of(uuid, row)
         except UNREADABLE:  # a damaged row is written anew with what is told from now on
-            return CachedRecord(TaskRecord(uuid), now, packed, number)
-        if number < self._first_id:
-            self._old_touched.add(number)
+            return CachedRecord(TaskRecord(uuid), now, packed, row_id)
+        if row_id < self._first_id:
+            self._old_touched.add(row_id)
         return kept

@@ -48,12 +48,12 @@ class TaskList(DraggableRows):
         """The history's id of a row."""
         return self._ids[len(self._ids) - 1 - row]
 
-    def row_of(self, number: int) -> int | None:
+    def row_of(self, row_id: int) -> int | None:
         """The row that shows an id."""
         if self._sort.key == "seen":
-            at = place_by_age(self._ids, number, newest_last=self._sort.descending)
+            at = place_by_age(self._ids, row_id, newest_last=self._sort.descending)
         else:
-            at = self._ids.index(number) if number in self._ids else None
+            at = self._ids.index(row_id) if row_id in self._ids else None
         return None if at is None else len(self._ids) - 1 - at
 
     def task_at(self, row: int) -> TaskRow | None:
@@ -128,12 +128,12 @@ class TaskList(DraggableRows):
             return
         self.layoutAboutToBeChanged.emit()
         before = self.persistentIndexList()
-        numbers = [self.id_at(index.row()) for index in before]
+        row_ids = [self.id_at(index.row()) for index in before]
         self._ids = mirrored
-        rows = {number: row for row, number in enumerate(ids)}
+        rows = {row_id: row for row, row_id in enumerate(ids)}
         after = [
-            self.index(rows[number], index.column()) if number in rows else QModelIndex()
-            for number, index in zip(numbers, before, strict=True)
+            self.index(rows[row_id], index.column()) if row_id in rows else QModelIndex()
+            for row_id, index in zip(row_ids, before, strict=True)
         ]
         self.changePersistentIndexList(before, after)
         self.layoutChanged.emit()
@@ -155,10 +155,10 @@ class TaskList(DraggableRows):
         """Those of them that were read."""
         return [row for line in self.near() if (row := self._rows.get(self.id_at(line))) is not None]
 
-    def _announce(self, numbers: Sequence[int]) -> None:
+    def _announce(self, row_ids: Sequence[int]) -> None:
         """Emit dataChanged for these ids where they are in sight or near, adjoining rows together."""
         near = {self.id_at(row): row for row in self.near()}
-        for start, end in runs(sorted(near[number] for number in numbers if number in near)):
+        for start, end in runs(sorted(near[row_id] for row_id in row_ids if row_id in near)):
             self.dataChanged.emit(self.index(start, 0), self.index(end, _LAST))
 
     def announce_tasks(self, uuids: Collection[str]) -> None:
@@ -167,4 +167,4 @@ class TaskList(DraggableRows):
 
     def _forget_rows(self) -> None:
         keep = {self.id_at(row) for row in (*self.near(), *range(min(HEAD, len(self._ids))))}
-        self._rows = {number: row for number, row in self._rows.items() if number in keep}
+        self._rows = {row_id: row for row_id, row in self._rows.items() if row_id in keep}

@@ -20,9 +20,9 @@ class MissingRows(QTimer):
         self._reading = False
         self.timeout.connect(self._read)
 
-    def want(self, number: int) -> None:
+    def want(self, row_id: int) -> None:
         """Read the row of this id soon."""
-        self._numbers.add(number)
+        self._numbers.add(row_id)
         if not self.isActive():
             self.start()
 
@@ -30,7 +30,7 @@ class MissingRows(QTimer):
         if self._reading or not self._numbers:
             return
         near = {self._rows.id_at(row) for row in self._rows.near()}
-        wanted = sorted(self._numbers, key=lambda number: (number in near, number))[-2 * HEAD :]
+        wanted = sorted(self._numbers, key=lambda row_id: (row_id in near, row_id))[-2 * HEAD :]
         self._numbers, self._reading = set(), True
         self._session.spawn(self._read_rows(wanted), "task rows", owner=self._rows)
 

@@ -93,7 +93,7 @@ class RefreshQuery:
         ids = reader.task_ids(chosen, sort, SMALL if whole else MILLIONS, least=least)
         rows = reader.rows(ids[:HEAD]) if search is not None else reader.tasks(chosen, sort, HEAD)
         known = {row.id for row in rows}
-        rows += reader.rows([number for number in self.seen if number not in known])
+        rows += reader.rows([row_id for row_id in self.seen if row_id not in known])
         listed = (max(ids) if whole else ids[0]) if ids else 0  # what came between two of these questions
         return TaskPage(ids, least, rows, counts, 0, False, max(newest, listed), oldest, self._gone(rows))
 
@@ -124,12 +124,12 @@ def without_known(rest: array[int], known: Collection[int]) -> array[int]:
     if not known:
         return rest
     listed = set(known)
-    rest = array("q", (number for number in rest if number not in listed))
+    rest = array("q", (row_id for row_id in rest if row_id not in listed))
     del rest[: max(0, len(rest) + len(listed) - SMALL)]
     return rest
 
 
-def place_by_age(ids: array[int], number: int, *, newest_last: bool) -> int | None:
+def place_by_age(ids: array[int], row_id: int, *, newest_last: bool) -> int | None:
     """Return where an id stands in an array that is sorted by age, None if it does not."""
-    at = bisect_left(ids, number) if newest_last else bisect_left(ids, -number, key=int.__neg__)
-    return at if at < len(ids) and ids[at] == number else None
+    at = bisect_left(ids, row_id) if newest_last else bisect_left(ids, -row_id, key=int.__neg__)
+    return at if at < len(ids) and ids[at] == row_id else None

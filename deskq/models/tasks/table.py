@@ -185,11 +185,11 @@ class TasksModel(TaskList):
         column = self.columns[index.column()]
         if role == Qt.ItemDataRole.TextAlignmentRole:
             return column.alignment
-        number = self.id_at(index.row())
-        task = self._rows.get(number)
+        row_id = self.id_at(index.row())
+        task = self._rows.get(row_id)
         if task is None:
             if role == Qt.ItemDataRole.DisplayRole:
-                self._missing.want(number)
+                self._missing.want(row_id)
             return None
         if role == GapRole:
             return self.gaps.text(task, self.task_at(index.row() + 1)) if self._sort.key == "seen" else None

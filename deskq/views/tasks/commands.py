@@ -118,13 +118,13 @@ class TaskCommands:
                 return []
             listed = [model.id_at(line) for line in range(model.rowCount())]
             kept = await self._still_matching(listed, chosen)
-            numbers = [number for number in listed if number in kept]
+            row_ids = [row_id for row_id in listed if row_id in kept]
         else:
-            numbers = list(await self._session.ask(lambda reader: reader.task_ids(chosen, limit=most + 1), slot="all"))
-        if len(numbers) > most:
+            row_ids = list(await self._session.ask(lambda reader: reader.task_ids(chosen, limit=most + 1), slot="all"))
+        if len(row_ids) > most:
             self._ask(Refuse(f"More than {most:,} tasks match: narrow the filter to {verb} them."))
             return []
-        return numbers
+        return row_ids
 
 
 def _named(rows: Sequence[TaskRow]) -> list[tuple[str, str]]:

@@ -51,18 +51,18 @@ class SelectedTasks:
     def read(self, then: Callable[[list[TaskRow]], None]) -> None:
         """Hand over the selected rows, from the top: at once, or when those that were never in sight are read."""
         lines = self._table.selected_lines()
-        numbers = [self._model.id_at(line) for line in lines]
+        row_ids = [self._model.id_at(line) for line in lines]
         rows = {row.id: row for row in map(self._model.task_at, lines) if row is not None}
-        unread = [number for number in numbers if number not in rows]
+        unread = [row_id for row_id in row_ids if row_id not in rows]
 
         async def read_rest() -> None:
             rows.update(await read_rows(self._session, unread, slot="selected"))
-            then([rows[number] for number in numbers if number in rows])
+            then([rows[row_id] for row_id in row_ids if row_id in rows])
 
         if unread:
             self._session.spawn(read_rest(), "selected tasks")
         else:
-            then([rows[number] for number in numbers])
+            then([rows[row_id] for row_id in row_ids])
 
 
 async def read_rows(session: ProfileSession, numbers: Sequence[int], *, slot: str) -> dict[int, TaskRow]:

@@ -93,11 +93,11 @@ class ShownTask(QObject):
             self._table.selectRow(row)
         self.show(trace.other)
 
-    async def _show_unread(self, number: int) -> None:
+    async def _show_unread(self, row_id: int) -> None:
         """Show a task whose row has not been read yet: the keys are quicker than the history."""
-        rows = await self._session.ask(lambda reader: reader.rows([number]), slot="task of a row")
+        rows = await self._session.ask(lambda reader: reader.rows([row_id]), slot="task of a row")
         current = self._table.currentIndex()
-        if rows and current.isValid() and self._model.id_at(current.row()) == number:
+        if rows and current.isValid() and self._model.id_at(current.row()) == row_id:
             self.show(rows[0].uuid)
 
     async def _read(self, uuid: str) -> None:
