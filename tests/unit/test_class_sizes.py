@@ -13,7 +13,6 @@ MOST_METHODS: Final = 25
 LARGER: Final = {
     "deskq/actions/journal/journal.py: Journal": (306, 26),
     "deskq/history/writing/writer.py: History": (317, 28),
-    "deskq/recorder/tracking/worker_tracker.py: WorkerWatch": (310, 27),
     "deskq/views/actions/send/dialog.py: SendDialog": (314, 29),
 }
 """Those that are larger, with their lines and methods: they may shrink, not grow."""

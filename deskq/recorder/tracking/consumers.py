@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+
+from deskq.recorder.tracking.worker import Worker
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,3 +33,25 @@ class Consumers:
             return None
         known = len(self.workers.get(queue, ()))
         return None if held and not known and self.gone is not None and queue not in self.gone else known
+
+
+def consumers_of(workers: Iterable[Worker], *, all_asked: bool) -> Consumers:
+    """Return who consumes which queue, as these workers said; ``all_asked``: even those that were never heard."""
+    found: dict[str, list[str]] = {}
+    told: dict[str, float] = {}
+    doubtful: set[str] = set()
+    gone: frozenset[str] | None = frozenset()
+    complete = all_asked
+    for worker in workers:
+        if worker.unknown:
+            doubtful.update(worker.queues)
+        if not worker.online:
+            gone = gone | set(worker.queues) if gone is not None and worker.queues else None
+            continue
+        if worker.told is None or worker.duplicate_name:  # of two processes of one name one answers
+            complete = False
+        if worker.told is not None:
+            for name in worker.queues:
+                found.setdefault(name, []).append(worker.hostname)
+                told[name] = min(told.get(name, worker.told), worker.told)
+    return Consumers(found, told, frozenset(doubtful), complete, gone)

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
 from deskq.history.rows import WorkerRow
+from deskq.protocol.events import Event
 
 BEATS_MISSED: Final = 5
 BEATS_TO_JUDGE: Final = 6
@@ -14,6 +16,8 @@ BEATS_CLOSE: Final = 0.68
 """Of the time between two heartbeats: six of two workers lie at most 0.6 of it apart on average, one's a whole."""
 DEAF_AT_WORK: Final = "solo"
 """The pool whose tasks run where the worker would send heartbeats and events, and answer."""
+MOST_PROCESSES: Final = 16
+"""Processes of one name that are told apart."""
 LEAST_SILENCE: Final = 8.0
 """Seconds without a sign of life after which a worker that used to send heartbeats counts as offline, at least."""
 
@@ -103,6 +107,81 @@ class Worker:
         """Seconds of silence after which it, or one of its processes, counts as gone."""
         return max(LEAST_SILENCE, (self.frequency or 0.0) * BEATS_MISSED)
 
+    @property
+    def stopped_beating(self) -> bool:
+        """Does it tell of tasks, and has long sent no heartbeat? Then it was started again without them."""
+        return self.heard - max(self.heartbeat or 0.0, self.listened, self.since) > self.patience
+
+    @classmethod
+    def of_row(cls, row: WorkerRow, heard: float) -> Worker:
+        """Return it as the history has it; ``heard``: when it counts as heard."""
+        worker = cls(row.hostname, row.first_seen, row.online, row.since, heard=heard)
+        worker.heartbeat, worker.pid, worker.software = row.last_heartbeat, row.pid, row.software
+        worker.pool, worker.concurrency, worker.queues = row.pool, row.concurrency, row.queues
+        worker.events_enabled, worker.missed, worker.processed = row.events_enabled, row.missed, row.processed
+        worker.frequency, worker.unknown, worker.listened = row.frequency, row.unknown, heard
+        worker.answers = row.online and row.pool is not None  # only an answer tells of the pool
+        return worker
+
+    def come_online(self, now: float) -> None:
+        """It is there, and was not before: nothing that it said then is known any more."""
+        self.online, self.unknown, self.since, self.listened = True, False, now, now
+        self.began = None
+        self.base = self.previous = None
+        self._may_consume_others()
+        self.answers, self.unanswered = False, 0
+
+    def process_heard(self, pid: int, now: float) -> None:
+        """A process of its name gave a sign of life; those that were long silent are forgotten."""
+        if pid != self.pid and pid not in self.pids:
+            self.base = self.previous = self.began = None  # a new process counts from zero
+            self.started = 0
+            self._may_consume_others()
+        self.pids[pid] = now
+        self.came.setdefault(pid, now)
+        self.pid = pid
+        for old in [other for other, heard in self.pids.items() if now - heard > self.patience and other != pid]:
+            self.forget_process(old)
+        if len(self.pids) > MOST_PROCESSES:
+            self.forget_process(min(self.pids, key=self.pids.__getitem__))
+
+    def forget_process(self, pid: int) -> None:
+        """A process of its name is gone."""
+        self.pids.pop(pid, None)
+        self.came.pop(pid, None)
+
+    def take_facts(self, event: Event) -> None:
+        """Take in what its event says of it."""
+        if event.sw_ident:
+            self.software = " ".join(part for part in (event.sw_ident, event.sw_ver, event.sw_sys) if part)
+        if event.freq is not None and event.freq > 0:
+            self.frequency = event.freq
+        if event.loadavg is not None and len(event.loadavg) == 3:
+            self.load = (event.loadavg[0], event.loadavg[1], event.loadavg[2])
+        if event.active is not None:
+            self.active = event.active
+
+    def take_stats(self, reply: Mapping[str, object], at: float) -> None:
+        """Take in what it answered to ``inspect stats``, asked ``at`` a time."""
+        pool = reply.get("pool")
+        if isinstance(pool, dict):
+            self.pool = _pool_name(str(pool.get("implementation", ""))) or self.pool
+            size = pool.get("max-concurrency")
+            self.concurrency = size if isinstance(size, int) else self.concurrency
+        uptime = reply.get("uptime")
+        if isinstance(uptime, (int, float)) and 0 <= uptime <= at:
+            self.began = at - uptime
+
+    def take_queues(self, reply: Sequence[object], at: float) -> None:
+        """Take in what it answered to ``inspect active_queues``, asked ``at`` a time."""
+        names = (entry.get("name") for entry in reply if isinstance(entry, dict))
+        self.queues = tuple(sorted({name for name in names if isinstance(name, str)}))
+        self.told = at
+
+    def _may_consume_others(self) -> None:
+        """It was started again: what it said before it consumes is outdated."""
+        self.told, self.untold = None, 0.0
+
     def row(self) -> WorkerRow:
         """Return it as the history keeps it."""
         return WorkerRow(
@@ -143,3 +222,8 @@ class Missed:
         """What the gap in the history is called."""
         tasks = "1 task" if self.count == 1 else f"{self.count} tasks"
         return f"{self.hostname} accepted {tasks} whose events did not arrive"
+
+
+def _pool_name(implementation: str) -> str:
+    """``celery.concurrency.prefork:TaskPool`` is called prefork."""
+    return implementation.partition(":")[0].rpartition(".")[2]

@@ -12,7 +12,7 @@ from typing import Final
 from deskq.history.rows import WorkerRow
 from deskq.protocol.events import Event
 from deskq.protocol.task_record import CLOCK_ASTRAY
-from deskq.recorder.tracking.consumers import Consumers
+from deskq.recorder.tracking.consumers import Consumers, consumers_of
 from deskq.recorder.tracking.worker import LEAST_SILENCE, Missed, Worker
 
 SILENT_BEATS: Final = 3
@@ -27,8 +27,6 @@ FORGOTTEN_AFTER: Final = 7 * 86_400.0
 """Seconds offline after which a worker is forgotten: in containers each start has a new name."""
 UNKNOWN_AFTER: Final = 60.0
 """Seconds without a sign of life after which nobody knows whether one is there that sends no heartbeats."""
-MOST_PROCESSES: Final = 16
-"""Processes of one name that are told apart."""
 
 
 class WorkerWatch:
@@ -52,13 +50,7 @@ class WorkerWatch:
         for row in known:
             if row.hostname in self.workers:
                 continue
-            worker = Worker(row.hostname, row.first_seen, row.online, row.since, heard=heard)
-            worker.heartbeat, worker.pid, worker.software = row.last_heartbeat, row.pid, row.software
-            worker.pool, worker.concurrency, worker.queues = row.pool, row.concurrency, row.queues
-            worker.events_enabled, worker.missed, worker.processed = row.events_enabled, row.missed, row.processed
-            worker.frequency, worker.unknown, worker.listened = row.frequency, row.unknown, heard
-            worker.answers = row.online and row.pool is not None  # only an answer tells of the pool
-            self.workers[row.hostname] = worker
+            self.workers[row.hostname] = Worker.of_row(row, heard)
             if row.began is not None:  # it may have been started again since
                 self.changed.add(row.hostname)
 
@@ -107,7 +99,7 @@ class WorkerWatch:
             worker.events_enabled = True
             self.changed.add(worker.hostname)
         if not worker.online:
-            self._online(worker, now)
+            worker.come_online(now)
 
     def worker_event(self, event: Event, now: float) -> None:
         """Take in worker-online, worker-heartbeat or worker-offline."""
@@ -117,11 +109,11 @@ class WorkerWatch:
         self.changed.add(worker.hostname)
         worker.heard = now
         if event.pid >= 0:
-            self._pid(worker, event.pid, now)
+            worker.process_heard(event.pid, now)
         if event.type != "worker-heartbeat":
             worker.beats.clear()
         if event.type == "worker-offline":
-            _forget_process(worker, event.pid)
+            worker.forget_process(event.pid)
             if worker.online and not worker.pids:
                 self._offline(worker, now)
             return
@@ -131,17 +123,10 @@ class WorkerWatch:
         if all(event.timestamp != stamp for stamp, _ in worker.beats):  # what comes again is one
             worker.beats.append((event.timestamp, now))
         if not worker.online:
-            self._online(worker, now)
+            worker.come_online(now)
         if event.type == "worker-online":
             worker.began = now
-        if event.sw_ident:
-            worker.software = " ".join(part for part in (event.sw_ident, event.sw_ver, event.sw_sys) if part)
-        if event.freq is not None and event.freq > 0:
-            worker.frequency = event.freq
-        if event.loadavg is not None and len(event.loadavg) == 3:
-            worker.load = (event.loadavg[0], event.loadavg[1], event.loadavg[2])
-        if event.active is not None:
-            worker.active = event.active
+        worker.take_facts(event)
         if event.processed is not None:
             self._processed(worker, event.processed, now)
 
@@ -157,7 +142,8 @@ class WorkerWatch:
             return  # it said goodbye meanwhile
         worker.heard, worker.unanswered = max(worker.heard, at), 0
         if not worker.online:
-            self._online(worker, at)
+            worker.come_online(at)
+            self.changed.add(hostname)
         worker.answers = True
 
     def gone(self, hostname: str) -> None:
@@ -171,21 +157,12 @@ class WorkerWatch:
         for hostname, reply in stats.items():
             worker = self.workers.get(hostname)
             if worker is not None and isinstance(reply, dict):
-                pool = reply.get("pool")
-                if isinstance(pool, dict):
-                    worker.pool = _pool_name(str(pool.get("implementation", ""))) or worker.pool
-                    size = pool.get("max-concurrency")
-                    worker.concurrency = size if isinstance(size, int) else worker.concurrency
-                uptime = reply.get("uptime")
-                if isinstance(uptime, (int, float)) and 0 <= uptime <= at:
-                    worker.began = at - uptime
+                worker.take_stats(reply, at)
                 self.changed.add(hostname)
         for hostname, reply in queues.items():
             worker = self.workers.get(hostname)
             if worker is not None and isinstance(reply, list):
-                names = (entry.get("name") for entry in reply if isinstance(entry, dict))
-                worker.queues = tuple(sorted({name for name in names if isinstance(name, str)}))
-                worker.told = at
+                worker.take_queues(reply, at)
                 self.changed.add(hostname)
 
     def forget_long_gone(self, now: float | None) -> None:
@@ -210,7 +187,7 @@ class WorkerWatch:
         for worker in self.workers.values():
             if not worker.online:
                 continue
-            if worker.frequency is not None and not self.muted and self._stopped_beating(worker):
+            if worker.frequency is not None and not self.muted and worker.stopped_beating:
                 worker.frequency = None
                 self.changed.add(worker.hostname)
             silence = now - worker.heard
@@ -219,10 +196,6 @@ class WorkerWatch:
             elif silence > UNKNOWN_AFTER:
                 self._offline(worker, worker.heard or now)
                 worker.unknown = True
-
-    def _stopped_beating(self, worker: Worker) -> bool:
-        """Does it tell of tasks, and has long sent no heartbeat? Then it was started again without them."""
-        return worker.heard - max(worker.heartbeat or 0.0, worker.listened, worker.since) > worker.patience
 
     def take_changed(self) -> list[WorkerRow]:
         """Return the rows that changed since the last call."""
@@ -246,24 +219,7 @@ class WorkerWatch:
 
     def consumers(self, *, all_asked: bool) -> Consumers:
         """Return who consumes which queue, as the workers said; ``all_asked``: even those that were never heard."""
-        found: dict[str, list[str]] = {}
-        told: dict[str, float] = {}
-        doubtful: set[str] = set()
-        gone: frozenset[str] | None = frozenset()
-        complete = all_asked
-        for worker in self.workers.values():
-            if worker.unknown:
-                doubtful.update(worker.queues)
-            if not worker.online:
-                gone = gone | set(worker.queues) if gone is not None and worker.queues else None
-                continue
-            if worker.told is None or worker.duplicate_name:  # of two processes of one name one answers
-                complete = False
-            if worker.told is not None:
-                for name in worker.queues:
-                    found.setdefault(name, []).append(worker.hostname)
-                    told[name] = min(told.get(name, worker.told), worker.told)
-        return Consumers(found, told, frozenset(doubtful), complete, gone)
+        return consumers_of(self.workers.values(), all_asked=all_asked)
 
     def is_alive(self, hostname: str, pid: int) -> bool | None:
         """Does this process live? None: nothing tells."""
@@ -294,32 +250,11 @@ class WorkerWatch:
             self.forgotten.append(worker.hostname)
         return bool(offline)
 
-    def _online(self, worker: Worker, now: float) -> None:
-        worker.online, worker.unknown, worker.since, worker.listened = True, False, now, now
-        worker.began = None
-        worker.base = worker.previous = None
-        _may_consume_others(worker)
-        worker.answers, worker.unanswered = False, 0
-        self.changed.add(worker.hostname)
-
     def _offline(self, worker: Worker, since: float) -> None:
         worker.online, worker.unknown, worker.since, worker.active = False, False, since, None
         worker.pids.clear()
         worker.came.clear()
         self.changed.add(worker.hostname)
-
-    def _pid(self, worker: Worker, pid: int, now: float) -> None:
-        if pid != worker.pid and pid not in worker.pids:
-            worker.base = worker.previous = worker.began = None  # a new process counts from zero
-            worker.started = 0
-            _may_consume_others(worker)
-        worker.pids[pid] = now
-        worker.came.setdefault(pid, now)
-        worker.pid = pid
-        for old in [other for other, heard in worker.pids.items() if now - heard > worker.patience and other != pid]:
-            _forget_process(worker, old)
-        if len(worker.pids) > MOST_PROCESSES:
-            _forget_process(worker, min(worker.pids, key=worker.pids.__getitem__))
 
     def _processed(self, worker: Worker, processed: int, now: float) -> None:
         """Compare what it says to have accepted with the starts that it told of, one heartbeat late: order is loose."""
@@ -341,18 +276,3 @@ class WorkerWatch:
             worker.base = (worker.previous[0], worker.started)
         worker.previous = (processed, now)
         worker.processed = processed
-
-
-def _may_consume_others(worker: Worker) -> None:
-    """It was started again: what it said before it consumes is outdated."""
-    worker.told, worker.untold = None, 0.0
-
-
-def _forget_process(worker: Worker, pid: int) -> None:
-    worker.pids.pop(pid, None)
-    worker.came.pop(pid, None)
-
-
-def _pool_name(implementation: str) -> str:
-    """``celery.concurrency.prefork:TaskPool`` is called prefork."""
-    return implementation.partition(":")[0].rpartition(".")[2]

@@ -15,7 +15,8 @@ from deskq.protocol.events import Event, MalformedEvent
 from deskq.recorder.event_merger import Pipeline
 from deskq.recorder.tracking.consumers import Consumers
 from deskq.recorder.tracking.queue_tracker import QueueWatch
-from deskq.recorder.tracking.worker_tracker import MOST_PROCESSES, UNKNOWN_AFTER, WorkerWatch
+from deskq.recorder.tracking.worker import MOST_PROCESSES
+from deskq.recorder.tracking.worker_tracker import UNKNOWN_AFTER, WorkerWatch
 
 NOW = 1_795_000_000.0
 TASK = "00000000-0000-4000-8000-000000000001"
