@@ -15,7 +15,7 @@ from deskq.brokers.redis.connection import database_of
 from deskq.brokers.redis.link import linked
 from deskq.profiles import Profile
 from deskq.profiles.transport import RABBITMQ, REDIS
-from deskq.protocol.kombu_envelope import write_envelope
+from deskq.protocol.encoding.kombu_envelope import write_envelope
 
 _MOST: Final = 100_000
 """Bindings that are read, at most: those of nodes that were killed remain for an hour, or for ever before kombu 5.7."""

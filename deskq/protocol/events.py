@@ -12,8 +12,8 @@ from typing import Annotated, Any, Final
 
 import msgspec
 
-from deskq.protocol.event_serializers import OTHERS
-from deskq.protocol.kombu_envelope import BASE64, JSON, read_base64_envelope, read_envelope
+from deskq.protocol.encoding.event_serializers import OTHERS
+from deskq.protocol.encoding.kombu_envelope import BASE64, JSON, read_base64_envelope, read_envelope
 
 MAX_PAYLOAD: Final = 16 * 1024 * 1024
 """Bytes of one delivery above which it is not decoded (Celery's own events are below 64 KiB)."""

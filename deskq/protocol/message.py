@@ -14,8 +14,8 @@ from typing import Any, Final
 
 import msgspec
 
-from deskq.protocol import compression
-from deskq.protocol.kombu_envelope import JSON, read_envelope, write_envelope
+from deskq.protocol.encoding import compression
+from deskq.protocol.encoding.kombu_envelope import JSON, read_envelope, write_envelope
 from deskq.protocol.task_record import epoch
 
 RETRY_OF: Final = "deskq-retry-of"

@@ -22,8 +22,8 @@ from deskq.brokers.routing import Route
 from deskq.errors import UserError
 from deskq.history.rows import TaskRow
 from deskq.profiles import Profile
-from deskq.protocol import compression
-from deskq.protocol.kombu_envelope import JSON
+from deskq.protocol.encoding import compression
+from deskq.protocol.encoding.kombu_envelope import JSON
 from deskq.protocol.message import Body, RawMessage, new_message, read_body, retry_of, short_repr
 from deskq.protocol.reprs import parse_repr
 

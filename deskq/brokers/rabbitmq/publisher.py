@@ -20,7 +20,7 @@ from deskq.brokers.rabbitmq.connection import close_connection, connect, deadlin
 from deskq.brokers.rabbitmq.delayed import timed
 from deskq.brokers.rabbitmq.routing import exchange_is_there, no_exchange
 from deskq.profiles import Profile
-from deskq.protocol.kombu_envelope import JSON
+from deskq.protocol.encoding.kombu_envelope import JSON
 from deskq.protocol.task_record import epoch
 
 _PROBE_SECONDS: Final = 3.0

@@ -25,7 +25,7 @@ from deskq.brokers.redis.connection import (
 from deskq.brokers.redis.event_source import channels
 from deskq.brokers.redis.link import RedisLink
 from deskq.profiles import Profile
-from deskq.protocol.kombu_envelope import write_envelope
+from deskq.protocol.encoding.kombu_envelope import write_envelope
 from deskq.protocol.message import RawMessage, write_redis_message
 
 MARKER: Final = "deskq:sent:"

@@ -10,7 +10,7 @@ from deskq import formats
 from deskq.services.session import ProfileSession
 from deskq.views.widgets import theme
 from deskq.views.widgets.empty_pane import LineLabel, plain_label
-from deskq.views.widgets.state_dot import StateDot
+from deskq.views.widgets.tables import StateDot
 
 
 class RecorderBar(QStatusBar):

@@ -27,8 +27,7 @@ from deskq.views.tasks.action_links import ActionLinks
 from deskq.views.tasks.result import TaskResult
 from deskq.views.widgets import theme
 from deskq.views.widgets.empty_pane import EmptyPane, LineLabel, plain_label
-from deskq.views.widgets.state_dot import StateDot
-from deskq.views.widgets.tables import Table, copy_text, draw_dot
+from deskq.views.widgets.tables import StateDot, Table, copy_text, draw_dot
 
 _RELATED: Final = tuple(
     c for c in TASK_COLUMNS if c.key in ("state", "name", "worker", "seen", "runtime", "args", "uuid")

@@ -149,6 +149,28 @@ def draw_dot(painter: QPainter, area: QRect, state: str) -> None:
     painter.drawEllipse(middle, 4, 4)
 
 
+class StateDot(QWidget):
+    """Shows nothing until it is given a state, or the group of one. ``left``: pixels before the dot."""
+
+    def __init__(self, width: int, left: int) -> None:
+        super().__init__()
+        self._left = left
+        self._state = ""
+        self.setFixedSize(width, 16)
+
+    def show_state(self, state: str) -> None:
+        """Paint it as this state, or not at all."""
+        if state != self._state:
+            self._state = state
+            self.update()
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        if self._state:
+            painter = QPainter(self)
+            painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+            draw_dot(painter, QRect(self._left, 0, 12, 16), self._state)
+
+
 def draw_strip(painter: QPainter, area: QRect, states: tuple[str, ...]) -> None:
     """Draw a block for each state from the left: high where it went wrong, low where it went well."""
     height = area.height() - 10

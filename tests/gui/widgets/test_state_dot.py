@@ -6,7 +6,7 @@ from PySide6.QtGui import QImage
 from PySide6.QtWidgets import QApplication
 
 from deskq.views.widgets import theme
-from deskq.views.widgets.state_dot import StateDot
+from deskq.views.widgets.tables import StateDot
 
 
 def colours(dot: StateDot) -> set[str]:

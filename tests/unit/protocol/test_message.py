@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from deskq.actions.messages.decoding import undecodable
-from deskq.protocol.kombu_envelope import JSON
+from deskq.protocol.encoding.kombu_envelope import JSON
 from deskq.protocol.message import (
     RETRY_OF,
     Body,

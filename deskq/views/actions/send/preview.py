@@ -10,7 +10,7 @@ from PySide6.QtWidgets import QPlainTextEdit, QTabWidget
 from deskq import formats
 from deskq.actions.messages.call import Call, as_command, as_python
 from deskq.brokers.routing import Route
-from deskq.protocol.kombu_envelope import JSON
+from deskq.protocol.encoding.kombu_envelope import JSON
 from deskq.protocol.message import RawMessage
 from deskq.views.widgets import theme
 

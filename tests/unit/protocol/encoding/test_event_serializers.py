@@ -10,7 +10,7 @@ import msgspec
 import pytest
 import yaml
 
-from deskq.protocol.event_serializers import MOST_YAML
+from deskq.protocol.encoding.event_serializers import MOST_YAML
 from deskq.protocol.events import MalformedEvent, decode_body, decode_redis_envelope
 from tests.support.flood import heartbeat, task_events
 

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from kombu.connection import Connection
 
-from deskq.protocol.kombu_envelope import BASE64, JSON, read_base64_envelope, read_envelope, write_envelope
+from deskq.protocol.encoding.kombu_envelope import BASE64, JSON, read_base64_envelope, read_envelope, write_envelope
 from deskq.protocol.message import read_redis_message
 
 TEXT = st.text(st.characters(codec="utf-8"), max_size=40)
