@@ -32,7 +32,7 @@ class SentinelChannel(_OwnConnections, kombu_redis.SentinelChannel):
     """Of a master that sentinels know."""
 
 
-class BoundedRedisTransport(kombu_redis.Transport):
+class Transport(kombu_redis.Transport):
     """For redis, rediss and a socket."""
 
     Channel = Channel

@@ -12,11 +12,11 @@ from pathlib import Path
 from typing import Any, Final
 
 from deskq.cli.colour import Colour
-from deskq.cli.commands.schedule_warnings import Warnings, warnings_for
 from deskq.cli.common import plain
 from deskq.cli.exit_status import ExitStatus
 from deskq.cli.listing import Listing
 from deskq.cli.options.schedules import ExportOptions, ListOptions, NextOptions, ShowOptions
+from deskq.cli.schedule_warnings import Warnings, warnings_for
 from deskq.errors import UserError
 from deskq.files.private_files import write_private
 from deskq.plain_text import json_text

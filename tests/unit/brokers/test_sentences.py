@@ -6,7 +6,7 @@ import pika.exceptions
 import pytest
 import redis
 
-from deskq.brokers.ports import BrokerError, ConnectionLost, PermissionRefused
+from deskq.brokers.ports import BrokerError, ConnectionLost, PermissionRefused, Unanswered
 from deskq.brokers.rabbitmq import connection as rabbitmq_connection
 from deskq.brokers.redis import connection as redis_connection
 from deskq.brokers.tls import tls_sentence
@@ -24,7 +24,7 @@ RABBIT = Profile.from_url("amqp://u:hidden@h:5672/shop")
         (redis.ConnectionError("max number of clients reached"), ConnectionLost, "as many clients as it allows"),
         (redis.ResponseError("DENIED Redis is running in protected mode. More"), PermissionRefused, "refuses clients"),
         (redis.ResponseError("ERR DB index is out of range"), PermissionRefused, "has no database 3"),
-        (redis.TimeoutError("Timeout reading from socket"), ConnectionLost, "h:6379 does not answer"),
+        (redis.TimeoutError("Timeout reading from socket"), Unanswered, "h:6379 does not answer"),
         (
             redis.ResponseError("unknown command 'SENTINEL', with args beginning with: "),
             BrokerError,
@@ -70,7 +70,7 @@ def test_redis(error: Exception, kind: type[BrokerError], says: str) -> None:
             ConnectionLost,
             "h:5672 closed the connection: CONNECTION_FORCED - shutdown.",
         ),
-        (pika.exceptions.AMQPHeartbeatTimeout("no answer in time"), ConnectionLost, "h:5672 does not answer"),
+        (pika.exceptions.AMQPHeartbeatTimeout("no answer in time"), Unanswered, "h:5672 does not answer"),
         (
             pika.exceptions.ChannelClosedByBroker(403, "ACCESS_REFUSED - access to queue 'q' in vhost 'shop' refused"),
             PermissionRefused,
