@@ -21,15 +21,15 @@ if TYPE_CHECKING:
 def filter_of(options: TaskFilterOptions, reader: HistoryReader) -> TaskFilter:
     """Return the filter of commands that list tasks (TaskFilterOptions); raises UserError."""
     written = parse(options.filter, states=reader.states())
-    chosen = _checked(options, written.states, reader)
+    task_filter = _checked(options, written.states, reader)
     sinces = [written.since, time.time() - seconds_of(options.since) if options.since else None]
     return replace(
         written,
-        states=chosen.states,
-        names=(*chosen.names, *written.names),
+        states=task_filter.states,
+        names=(*task_filter.names, *written.names),
         queues=(*options.queue, *written.queues),
         workers=(*options.worker, *written.workers),
-        text=f"{chosen.text} {written.text}".strip(),
+        text=f"{task_filter.text} {written.text}".strip(),
         since=max((one for one in sinces if one is not None), default=None),
     )
 
@@ -44,10 +44,10 @@ def _checked(
 ) -> TaskFilter:
     there = reader.states()
     states = (*(known_state(state, there) for state in options.state), *more_states)
-    chosen = TaskFilter(states=states, names=options.name, text=options.text)
+    task_filter = TaskFilter(states=states, names=options.name, text=options.text)
     fields = doubts_about_text(options.text)
     if fields and isinstance(options, TaskFilterOptions):
         fields += " To filter by fields, use --filter."
-    for doubt in filter(None, (doubts_about_states(chosen, there), fields)):
+    for doubt in filter(None, (doubts_about_states(task_filter, there), fields)):
         print(f"deskq: {plain(doubt)}", file=sys.stderr)
-    return chosen
+    return task_filter

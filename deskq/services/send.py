@@ -77,11 +77,11 @@ class SendService:
 
     async def seen(self, task: str) -> SeenArguments:
         """Return what was seen of a task's arguments in its last runs."""
-        chosen = TaskFilter(names=(task,))
+        task_filter = TaskFilter(names=(task,))
         if not task or "*" in task:
             return SeenArguments()
         return await self.target.ask(
-            lambda reader: seen_arguments(reader.tasks(chosen, limit=_SEEN_RUNS)), slot=f"seen {id(self)}"
+            lambda reader: seen_arguments(reader.tasks(task_filter, limit=_SEEN_RUNS)), slot=f"seen {id(self)}"
         )
 
     async def last(self, task: str) -> tuple[list[Any], dict[str, Any]] | None:

@@ -123,18 +123,18 @@ def _chosen(reader: HistoryReader, options: RetryOptions) -> list[Any]:
         return rows
     if not options.state:
         raise UserError("Give task ids, or select tasks with --state FAILURE.")
-    chosen = filter_of_targets(options, reader)
-    rows = reader.tasks(chosen, limit=options.limit + 1)
+    task_filter = filter_of_targets(options, reader)
+    rows = reader.tasks(task_filter, limit=options.limit + 1)
     if len(rows) > options.limit:
         raise UserError(f"More than {options.limit:,} tasks match. Narrow the selection or raise --limit.")
-    _tell_of_unknown_ends(reader, chosen)
+    _tell_of_unknown_ends(reader, task_filter)
     return rows[::-1]  # the oldest first, as they were sent
 
 
-def _tell_of_unknown_ends(reader: HistoryReader, chosen: TaskFilter) -> None:
+def _tell_of_unknown_ends(reader: HistoryReader, task_filter: TaskFilter) -> None:
     """A failure that could not be stored has no event: who retries failures should know of tasks that ended so."""
-    count = reader.counts(chosen).by_state.get("ENDED", 0)
-    if count and "FAILURE" in chosen.states and "ENDED" not in chosen.states:
+    count = reader.counts(task_filter).by_state.get("ENDED", 0)
+    if count and "FAILURE" in task_filter.states and "ENDED" not in task_filter.states:
         tasks, them = (f"{count:,} tasks", "them") if count > 1 else ("1 task", "it")
         print(
             f"deskq: {tasks} ended without an event and may have failed. Add --state ENDED to retry {them} too.",

@@ -77,12 +77,12 @@ def export(options: ExportOptions) -> int:
     """Write tasks to the terminal or to a file."""
     reader = HistoryReader(history_of(options.history, options))
     try:
-        chosen = filter_of(options, reader)
+        task_filter = filter_of(options, reader)
         if not options.output:
-            TASKS.write(reader.export(chosen), options.format, sys.stdout)
+            TASKS.write(reader.export(task_filter), options.format, sys.stdout)
         else:
             place = paths.written(options.output)
-            count = _write_whole(place, lambda stream: TASKS.write(reader.export(chosen), options.format, stream))
+            count = _write_whole(place, lambda stream: TASKS.write(reader.export(task_filter), options.format, stream))
             print(f"{count:,} tasks written to {place}.", file=sys.stderr)
         say_unreadable(reader)
     finally:

@@ -15,8 +15,8 @@ def run(options: TasksOptions) -> int:
     """Print the tasks that were asked for."""
     reader = HistoryReader(history_of(options.history, options))
     try:
-        chosen = filter_of(options, reader)
-        TASKS.write(reader.export(chosen, limit=options.limit or None), options.format, sys.stdout)
+        task_filter = filter_of(options, reader)
+        TASKS.write(reader.export(task_filter, limit=options.limit or None), options.format, sys.stdout)
         say_unreadable(reader)
     finally:
         reader.close()

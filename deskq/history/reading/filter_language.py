@@ -167,14 +167,16 @@ def parse(text: str, *, now: float | None = None, states: Iterable[str] = ()) ->
     return TaskFilter(text=" ".join(words), phrases=tuple(phrases), since=since, **fields)
 
 
-def unparse(chosen: TaskFilter, written: str = "") -> str:
+def unparse(task_filter: TaskFilter, written: str = "") -> str:
     """Write a filter in the filter language; its ``since`` as it stands in what was ``written``, if anything was."""
     spans = [f"since:{value}" for key, value, _ in _tokens(written) if key == "since"]
     words = [
-        f"{key}:{_quoted(str(value))}" for key, field in FIELDS.items() for value in getattr(chosen, field.attribute)
+        f"{key}:{_quoted(str(value))}"
+        for key, field in FIELDS.items()
+        for value in getattr(task_filter, field.attribute)
     ]
-    words += [word if _is_text(word) else _in_quotes(word) for word in chosen.text.split()]
-    return " ".join([*words, *map(_in_quotes, chosen.phrases), *spans[-1:]])
+    words += [word if _is_text(word) else _in_quotes(word) for word in task_filter.text.split()]
+    return " ".join([*words, *map(_in_quotes, task_filter.phrases), *spans[-1:]])
 
 
 def filter_text(**fields: Any) -> str:
@@ -206,10 +208,10 @@ def known_state(state: str, others: Iterable[str] = ()) -> str:
     return state
 
 
-def doubts_about_states(chosen: TaskFilter, others: Iterable[str]) -> str:
+def doubts_about_states(task_filter: TaskFilter, others: Iterable[str]) -> str:
     """Say which states of a filter no task is in and Celery does not know, "" if there are none."""
     there = {*STATES, *others}
-    missing = [state for state in chosen.states if not any(fnmatchcase(one, state) for one in there)]
+    missing = [state for state in task_filter.states if not any(fnmatchcase(one, state) for one in there)]
     said = []
     for state in missing:
         meant = _OTHER_STATES.get(state)

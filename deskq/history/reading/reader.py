@@ -100,9 +100,9 @@ class HistoryReader(ReadConnection):
         rows = self._all("SELECT at, reason, size, raw, id FROM malformed ORDER BY id DESC LIMIT ?", (limit,))
         return [MalformedRow(*row) for row in rows if are_numbers(row[0], row[2]) and isinstance(row[3], bytes)]
 
-    def counts(self, chosen: TaskFilter | None = None) -> StateCounts:
+    def counts(self, task_filter: TaskFilter | None = None) -> StateCounts:
         """Count tasks by state under the other conditions of a filter; stops at COUNT_LIMIT and says so."""
-        others = without_states(chosen or TaskFilter())
+        others = without_states(task_filter or TaskFilter())
         if others.empty:
             rows = self._all("SELECT state_id, n FROM state_counts WHERE typeof(n) = 'integer' AND n > 0", ())
             return StateCounts({self._text(state): n for state, n in rows})
@@ -116,11 +116,11 @@ class HistoryReader(ReadConnection):
         return StateCounts(counts, sum(counts.values()) >= COUNT_LIMIT)
 
     def task_ids(
-        self, chosen: TaskFilter, sort: Sort | None = None, limit: int = 5_000_000, *, least: int = 0
+        self, task_filter: TaskFilter, sort: Sort | None = None, limit: int = 5_000_000, *, least: int = 0
     ) -> array[int]:
         """Return the ids, from ``least`` on, in the order of the table; 8 bytes each, so millions are fine."""
         found = array("q")
-        for condition, order in self._parts(chosen, sort or Sort(), least):
+        for condition, order in self._parts(task_filter, sort or Sort(), least):
             rows = self._run(
                 f"SELECT id FROM tasks WHERE {condition} {order} LIMIT ?", (*condition.values, limit - len(found))
             )
@@ -132,10 +132,10 @@ class HistoryReader(ReadConnection):
                 break
         return found
 
-    def tasks(self, chosen: TaskFilter, sort: Sort | None = None, limit: int = 200) -> list[TaskRow]:
+    def tasks(self, task_filter: TaskFilter, sort: Sort | None = None, limit: int = 200) -> list[TaskRow]:
         """Return the first rows of the table."""
         found: list[TaskRow] = []
-        for condition, order in self._parts(chosen, sort or Sort()):
+        for condition, order in self._parts(task_filter, sort or Sort()):
             found += self._rows(f"WHERE {condition} {order} LIMIT ?", (*condition.values, limit - len(found)))
             if len(found) >= limit:
                 break
@@ -146,9 +146,9 @@ class HistoryReader(ReadConnection):
         marks = ", ".join("?" * len(ids))
         return self._rows(f"WHERE id IN ({marks})", tuple(ids)) if ids else []
 
-    def matching(self, chosen: TaskFilter, ids: Sequence[int]) -> set[int]:
+    def matching(self, task_filter: TaskFilter, ids: Sequence[int]) -> set[int]:
         """Return which of these tasks, a few hundred at most, the filter lets through now."""
-        condition = self._where(chosen)
+        condition = self._where(task_filter)
         marks = ", ".join("?" * len(ids))
         rows = self._all(  # the limit keeps SQLite from beginning with an index on what is filtered by
             f"SELECT id FROM (SELECT * FROM tasks WHERE id IN ({marks}) LIMIT ?) WHERE {condition}",
@@ -156,9 +156,9 @@ class HistoryReader(ReadConnection):
         )
         return {row_id for (row_id,) in rows}
 
-    def newer(self, chosen: TaskFilter, than: int, limit: int = 10_000) -> int:
+    def newer(self, task_filter: TaskFilter, than: int, limit: int = 10_000) -> int:
         """Count the tasks that were first seen after the one with this id, up to a limit."""
-        condition = self._where(chosen)
+        condition = self._where(task_filter)
         rows = self._all(
             f"SELECT count(*) FROM (SELECT 1 FROM tasks WHERE id > ? AND {condition} LIMIT ?)",
             (than, *condition.values, limit),
@@ -203,9 +203,9 @@ class HistoryReader(ReadConnection):
         """Return the states in which tasks are."""
         return [self._text(state) for (state,) in self._all("SELECT state_id FROM state_counts WHERE n > 0", ())]
 
-    def export(self, chosen: TaskFilter, limit: int | None = None) -> Iterator[dict[str, Any]]:
+    def export(self, task_filter: TaskFilter, limit: int | None = None) -> Iterator[dict[str, Any]]:
         """Yield tasks as dicts with EXPORT_KEYS, newest first, all of them if ``limit`` is None; constant memory."""
-        condition = self._where(chosen)
+        condition = self._where(task_filter)
         rows = self._records(
             f"WHERE {condition} ORDER BY id DESC LIMIT ?", (*condition.values, -1 if limit is None else limit)
         )
@@ -216,20 +216,20 @@ class HistoryReader(ReadConnection):
                 exported["traceback"], exported["noticed"] = summary.traceback, summary.noticed
             yield {key: None if value == "" else value for key, value in exported.items()}
 
-    def _where(self, chosen: TaskFilter) -> Where:
-        condition = where(chosen)
-        if chosen.since is not None:
-            condition.add("id >= ?", self._id_seen_at(chosen.since))
-        if chosen.until is not None:
-            condition.add("id < ?", self._id_seen_at(chosen.until))
+    def _where(self, task_filter: TaskFilter) -> Where:
+        condition = where(task_filter)
+        if task_filter.since is not None:
+            condition.add("id >= ?", self._id_seen_at(task_filter.since))
+        if task_filter.until is not None:
+            condition.add("id < ?", self._id_seen_at(task_filter.until))
         return condition
 
-    def _parts(self, chosen: TaskFilter, sort: Sort, least: int = 0) -> Iterator[tuple[Where, str]]:
+    def _parts(self, task_filter: TaskFilter, sort: Sort, least: int = 0) -> Iterator[tuple[Where, str]]:
         """Yield the conditions, with their order, whose rows behind each other make up the table.
 
         It is one, but for the order by name: there each name is a part, since the index orders names by their ids.
         """
-        condition = self._where(chosen)
+        condition = self._where(task_filter)
         if least:
             condition.add("id >= ?", least)
         if sort.key != "name":

@@ -120,12 +120,12 @@ class Where:
         return " AND ".join(f"({term})" for term in self.terms) or "1"
 
 
-def without_states(chosen: TaskFilter) -> TaskFilter:
+def without_states(task_filter: TaskFilter) -> TaskFilter:
     """Return the filter for counting by state."""
-    return replace(chosen, states=())
+    return replace(task_filter, states=())
 
 
-def where(chosen: TaskFilter, names_with: Callable[[str], Sequence[int] | None] | None = None) -> Where:
+def where(task_filter: TaskFilter, names_with: Callable[[str], Sequence[int] | None] | None = None) -> Where:
     """Translate all but the time span, which the reader turns into a range of ids.
 
     ``names_with`` looks up the ids of the texts that contain a word, None if they are many: what is asked in slices
@@ -133,31 +133,39 @@ def where(chosen: TaskFilter, names_with: Callable[[str], Sequence[int] | None] 
     """
     result = Where()
     for column, values in (
-        ("state_id", chosen.states),
-        ("name_id", chosen.names),
-        ("queue_id", chosen.queues),
-        ("worker_id", chosen.workers),
+        ("state_id", task_filter.states),
+        ("name_id", task_filter.names),
+        ("queue_id", task_filter.queues),
+        ("worker_id", task_filter.workers),
     ):
         if values:
             _add_any_of(result, column, values)
-    if chosen.ids:
-        _add_ids(result, chosen.ids)
-    if chosen.roots:  # the first task itself has no root in the file
-        _add_related(result, ("root", "uuid"), chosen.roots)
-    if chosen.parents:
-        _add_related(result, ("parent",), chosen.parents)
-    for column, limits in (("runtime", chosen.runtime), ("retries", chosen.retries), ("finished", chosen.ended)):
+    if task_filter.ids:
+        _add_ids(result, task_filter.ids)
+    if task_filter.roots:  # the first task itself has no root in the file
+        _add_related(result, ("root", "uuid"), task_filter.roots)
+    if task_filter.parents:
+        _add_related(result, ("parent",), task_filter.parents)
+    for column, limits in (
+        ("runtime", task_filter.runtime),
+        ("retries", task_filter.retries),
+        ("finished", task_filter.ended),
+    ):
         for limit in limits:  # without the index on runtimes, by which half of all tasks would have to be sorted
             result.add(f"+{column} {_OPERATORS[limit.operator]} ?", limit.value)
-    for column, texts in (("args", chosen.args), ("kwargs", chosen.kwargs), ("exception", chosen.exceptions)):
+    for column, texts in (
+        ("args", task_filter.args),
+        ("kwargs", task_filter.kwargs),
+        ("exception", task_filter.exceptions),
+    ):
         if texts:
             _add_text(result, column, texts)
-    if chosen.kinds:
-        result.add(f"{KIND} IN ({', '.join('?' * len(chosen.kinds))})", *chosen.kinds)
-    if chosen.results:
-        _add_text(result, "result", chosen.results)
+    if task_filter.kinds:
+        result.add(f"{KIND} IN ({', '.join('?' * len(task_filter.kinds))})", *task_filter.kinds)
+    if task_filter.results:
+        _add_text(result, "result", task_filter.results)
         _add_any_of(result, "state_id", ("SUCCESS",))  # that of another attempt is kept, and not shown
-    for word in (*chosen.text.split(), *chosen.phrases):
+    for word in (*task_filter.text.split(), *task_filter.phrases):
         _add_word(result, word, names_with(word) if names_with is not None else None)
     return result
 

@@ -32,10 +32,10 @@ class SearchProgress:
 class Search:
     """One search; its methods are called in the reader's thread, one at a time, but ``stopped`` is set from any."""
 
-    def __init__(self, chosen: TaskFilter) -> None:
-        self.chosen = chosen
+    def __init__(self, task_filter: TaskFilter) -> None:
+        self.task_filter = task_filter
         self.stopped = False
-        self._others = without_states(chosen)
+        self._others = without_states(task_filter)
         self._older: Counter[str] = Counter()
         self._matches: Where | None = None
         self._counted: Where | None = None
@@ -68,7 +68,7 @@ class Search:
         low = max(self._low, self._below - self._span)
         began = time.perf_counter()
         found = reader.search.ids_between(low, self._below, self._matches)
-        if not self.chosen.states:  # what is found is what is to be counted
+        if not self.task_filter.states:  # what is found is what is to be counted
             self._older.update(state for row_id, state in found if row_id < self._edge)
             self._count_below = min(low, self._count_below)
         self._span = _next_span(self._span, time.perf_counter() - began)
@@ -98,7 +98,7 @@ class Search:
         if self._counted is None:
             self._begin(reader)
         assert self._counted is not None
-        end = reader.newest_id() + 1 if self.chosen.until is None else self._high
+        end = reader.newest_id() + 1 if self.task_filter.until is None else self._high
         if end - self._edge > MOST_RECENT:
             edge = end - RECENT
             self._older.update(reader.search.count_between(self._edge, edge, self._recent))
@@ -107,12 +107,12 @@ class Search:
         return StateCounts(dict(counts), self._capped or self._count_below > self._low)
 
     def _begin(self, reader: HistoryReader) -> None:
-        low, high = reader.id_range(self.chosen.since, self.chosen.until)
+        low, high = reader.id_range(self.task_filter.since, self.task_filter.until)
         self._low, self._below, self._high = low, high, high
         self._edge = self._count_below = max(low, high - RECENT)
         first, last = reader.id_range(None, None)
         self._total = reader.counts().total * (high - low) // max(last - first, 1)
-        self._matches = where(self.chosen, reader.search.names_with)
+        self._matches = where(self.task_filter, reader.search.names_with)
         self._counted = where(self._others, reader.search.names_with)
         self._recent = where(self._others)  # new tasks may have new names
 

@@ -39,17 +39,17 @@ class TaskPage:
     gone: set[int] = field(default_factory=set)
 
 
-def needs_search(chosen: TaskFilter, sort: Sort) -> bool:
+def needs_search(task_filter: TaskFilter, sort: Sort) -> bool:
     """No index finds these: every row must be read."""
-    return chosen.reads_every_row and sort == Sort()
+    return task_filter.reads_every_row and sort == Sort()
 
 
-def head(reader: HistoryReader, chosen: TaskFilter, sort: Sort) -> TaskPage:
+def head(reader: HistoryReader, task_filter: TaskFilter, sort: Sort) -> TaskPage:
     """Return the first rows, and the counts."""
     newest = reader.newest_id()
-    rows = reader.tasks(chosen, sort, HEAD)
+    rows = reader.tasks(task_filter, sort, HEAD)
     ids = array("q", [row.id for row in rows])
-    return TaskPage(ids, 0, rows, reader.counts(chosen), more=len(rows) == HEAD, newest=max([newest, *ids]))
+    return TaskPage(ids, 0, rows, reader.counts(task_filter), more=len(rows) == HEAD, newest=max([newest, *ids]))
 
 
 def next_slice(reader: HistoryReader, search: Search, shown: int, *, count: bool) -> TaskPage:
@@ -68,7 +68,7 @@ class RefreshQuery:
     where they are.
     """
 
-    chosen: TaskFilter
+    task_filter: TaskFilter
     sort: Sort
     search: Search | None
     total: int
@@ -79,19 +79,19 @@ class RefreshQuery:
 
     def ask(self, reader: HistoryReader) -> TaskPage:
         """Blocking, for the reader thread."""
-        chosen, sort, search = self.chosen, self.sort, self.search
-        newest, oldest = reader.newest_id(), reader.id_range(chosen.since, None)[0]
-        counts = reader.counts(chosen) if search is None else search.counts(reader)
+        task_filter, sort, search = self.task_filter, self.sort, self.search
+        newest, oldest = reader.newest_id(), reader.id_range(task_filter.since, None)[0]
+        counts = reader.counts(task_filter) if search is None else search.counts(reader)
         whole = sort.key != "seen" or not sort.descending
         if self.still or (whole and self.total > SMALL):
             rows = reader.rows(self.seen)
-            newer = reader.newer(chosen, self.newest) if self.still else 0
+            newer = reader.newer(task_filter, self.newest) if self.still else 0
             return TaskPage(None, 0, rows, counts, newer, False, self.newest, oldest, self._gone(rows))
         least = self.edge if not whole and self.total > SMALL else 0
         if search is not None:  # what is old was searched, or will be
             least = max(least, newest - RECENT, search.below, 1)
-        ids = reader.task_ids(chosen, sort, SMALL if whole else MILLIONS, least=least)
-        rows = reader.rows(ids[:HEAD]) if search is not None else reader.tasks(chosen, sort, HEAD)
+        ids = reader.task_ids(task_filter, sort, SMALL if whole else MILLIONS, least=least)
+        rows = reader.rows(ids[:HEAD]) if search is not None else reader.tasks(task_filter, sort, HEAD)
         known = {row.id for row in rows}
         rows += reader.rows([row_id for row_id in self.seen if row_id not in known])
         listed = (max(ids) if whole else ids[0]) if ids else 0  # what came between two of these questions
@@ -101,17 +101,17 @@ class RefreshQuery:
         return set(self.seen) - {row.id for row in rows}
 
 
-def first_answer(reader: HistoryReader, chosen: TaskFilter, sort: Sort, search: Search | None) -> TaskPage:
+def first_answer(reader: HistoryReader, task_filter: TaskFilter, sort: Sort, search: Search | None) -> TaskPage:
     """Return what is shown first: the head or, of a search, what its first slice finds."""
-    return head(reader, chosen, sort) if search is None else next_slice(reader, search, 0, count=True)
+    return head(reader, task_filter, sort) if search is None else next_slice(reader, search, 0, count=True)
 
 
-def below(reader: HistoryReader, *, chosen: TaskFilter, sort: Sort, edge: int | None) -> array[int]:
+def below(reader: HistoryReader, *, task_filter: TaskFilter, sort: Sort, edge: int | None) -> array[int]:
     """Return the ids below the row of ``edge``, or all, the last row first.
 
     Cut and turned round here, in the reader's thread, for there may be millions.
     """
-    ids = reader.task_ids(chosen, sort, SMALL if sort.key != "seen" else MILLIONS)
+    ids = reader.task_ids(task_filter, sort, SMALL if sort.key != "seen" else MILLIONS)
     if edge is not None:
         place = bisect_left(ids, -edge, key=int.__neg__) if sort.descending else bisect_left(ids, edge)
         ids = ids[place + (ids[place : place + 1] == array("q", (edge,))) :]

@@ -96,16 +96,16 @@ class TasksModel(TaskList):
         session.salvage_ended.connect(self._read_anew)
 
     @property
-    def chosen(self) -> TaskFilter:
+    def task_filter(self) -> TaskFilter:
         """The filter in force."""
         return self._filter
 
-    def choose(self, chosen: TaskFilter, sort: Sort | None = None) -> None:
+    def choose(self, task_filter: TaskFilter, sort: Sort | None = None) -> None:
         """Show other tasks, or the same in another order; from the top."""
         sort = sort or self._sort
-        if (chosen, sort) == (self._filter, self._sort):
+        if (task_filter, sort) == (self._filter, self._sort):
             return
-        other, self._filter, self._sort = chosen != self._filter, chosen, sort
+        other, self._filter, self._sort = task_filter != self._filter, task_filter, sort
         self.reload()
         if other:
             self.answers = False
@@ -221,9 +221,9 @@ class TasksModel(TaskList):
             await self.searching.run(search)
 
     async def _read_list(self, number: int) -> Search | None:
-        chosen, sort = self._filter, self._sort
-        search = self.searching.current = Search(chosen) if needs_search(chosen, sort) else None
-        ask = partial(first_answer, chosen=chosen, sort=sort, search=search)
+        task_filter, sort = self._filter, self._sort
+        search = self.searching.current = Search(task_filter) if needs_search(task_filter, sort) else None
+        ask = partial(first_answer, task_filter=task_filter, sort=sort, search=search)
         answer = await self._session.ask(ask, slot="task list")
         assert answer.ids is not None
         if number != self._loads:  # another filter has been chosen since the answer came
@@ -242,13 +242,13 @@ class TasksModel(TaskList):
         self.loading_changed.emit(False)
         self.search_changed.emit(self.search)
         if search is None and answer.more:
-            await self._load_rest(chosen, sort)
+            await self._load_rest(task_filter, sort)
         return search
 
-    async def _load_rest(self, chosen: TaskFilter, sort: Sort) -> None:
+    async def _load_rest(self, task_filter: TaskFilter, sort: Sort) -> None:
         """The head is on screen; now the ids below it, however many."""
         edge = self._ids[0] if self._ids and sort.key == "seen" else None
-        rest = await self._session.ask(partial(below, chosen=chosen, sort=sort, edge=edge), slot="task list")
+        rest = await self._session.ask(partial(below, task_filter=task_filter, sort=sort, edge=edge), slot="task list")
         if sort.key != "seen":
             rest = without_known(rest, self._ids)
         if rest and (edge is None or self._ids[0] == edge):  # else a refresh has brought the whole list

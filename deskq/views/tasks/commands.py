@@ -72,30 +72,34 @@ class TaskCommands:
         self._with_rows(lambda rows: self._ask(AbortTasks(self._name, _named(rows))))
 
     def _with_rows(self, then: Callable[[list[TaskRow]], None]) -> None:
-        chosen = self._model.chosen
+        task_filter = self._model.task_filter
         if not self._model.answers:
             self._ask(Refuse(_STILL_READING))
-        elif chosen.empty:
+        elif task_filter.empty:
             self._selected.read(lambda rows: then(rows) if rows else None)
         else:
-            self._selected.read(lambda rows: self._session.spawn(self._with_matching(rows, chosen, then), "selected"))
+            self._selected.read(
+                lambda rows: self._session.spawn(self._with_matching(rows, task_filter, then), "selected")
+            )
 
     async def _with_matching(
-        self, rows: list[TaskRow], chosen: TaskFilter, then: Callable[[list[TaskRow]], None]
+        self, rows: list[TaskRow], task_filter: TaskFilter, then: Callable[[list[TaskRow]], None]
     ) -> None:
         """Go on with those rows that still match; says how many do not."""
-        kept = await self._still_matching([row.id for row in rows], chosen)
+        kept = await self._still_matching([row.id for row in rows], task_filter)
         if len(kept) < len(rows):
             left_out = f"{len(rows) - len(kept):,} of {count(len(rows), 'selected task')}"
             self._ask(Refuse(f"Left out: the filter no longer matches {left_out}."))
         if kept:
             then([row for row in rows if row.id in kept])
 
-    async def _still_matching(self, numbers: Sequence[int], chosen: TaskFilter) -> set[int]:
+    async def _still_matching(self, numbers: Sequence[int], task_filter: TaskFilter) -> set[int]:
         kept: set[int] = set()
         for start in range(0, len(numbers), READ_AT_ONCE):
             part = numbers[start : start + READ_AT_ONCE]
-            kept |= await self._session.ask(partial(HistoryReader.matching, chosen=chosen, ids=part), slot="matching")
+            kept |= await self._session.ask(
+                partial(HistoryReader.matching, task_filter=task_filter, ids=part), slot="matching"
+            )
         return kept
 
     async def _retry_all(self) -> None:
@@ -111,16 +115,18 @@ class TaskCommands:
 
     async def _matching(self, most: int, verb: str) -> list[int]:
         """The tasks are frozen here; of a text search those that it has found so far. None where they are too many."""
-        chosen, model = self._model.chosen, self._model
-        if chosen.searches_text:
+        task_filter, model = self._model.task_filter, self._model
+        if task_filter.searches_text:
             if not model.answers:
                 self._ask(Refuse(_STILL_READING))
                 return []
             listed = [model.id_at(line) for line in range(model.rowCount())]
-            kept = await self._still_matching(listed, chosen)
+            kept = await self._still_matching(listed, task_filter)
             row_ids = [row_id for row_id in listed if row_id in kept]
         else:
-            row_ids = list(await self._session.ask(lambda reader: reader.task_ids(chosen, limit=most + 1), slot="all"))
+            row_ids = list(
+                await self._session.ask(lambda reader: reader.task_ids(task_filter, limit=most + 1), slot="all")
+            )
         if len(row_ids) > most:
             self._ask(Refuse(f"More than {most:,} tasks match: narrow the filter to {verb} them."))
             return []

@@ -49,7 +49,7 @@ def empty_words(
         return "No task found", "The search was stopped: older tasks were not searched.", "Clear filter"
     if loading:
         return "Reading the history", "Looking for matching tasks.", ""
-    if not model.chosen.empty:
+    if not model.task_filter.empty:
         return "No task matches", plain(doubt) or "No task in the history matches the filter.", "Clear filter"
     if problem:
         return "Nothing recorded", problem, ""

@@ -146,14 +146,14 @@ class FilterBar(QWidget):
         """Let every task through, of all time."""
         self.show_only("")
 
-    def chosen(self) -> TaskFilter:
+    def task_filter(self) -> TaskFilter:
         """Return the filter as it is written; raises FilterError."""
         return parse(self.line.text(), states=self._facets.states if self._facets is not None else ())
 
     def understood(self) -> bool:
         """Is what is written in force now? If not, it says why."""
         try:
-            self.chosen()
+            self.task_filter()
         except FilterError:
             self._apply()
             return False
@@ -164,28 +164,28 @@ class FilterBar(QWidget):
     def toggle_states(self, states: tuple[str, ...]) -> None:
         """Filter by these states; by none if that was the filter already."""
         if self.understood():
-            chosen = self.chosen()
-            same = set(chosen.states) == set(states)
-            self._change(chosen, states=() if same else states)
+            task_filter = self.task_filter()
+            same = set(task_filter.states) == set(states)
+            self._change(task_filter, states=() if same else states)
 
-    def _change(self, chosen: TaskFilter, **values: Any) -> None:
+    def _change(self, task_filter: TaskFilter, **values: Any) -> None:
         """Write the filter with other values of some fields; all else of it stays, its span too."""
-        self.set_text(unparse(replace(chosen, **values), self.line.text()))
+        self.set_text(unparse(replace(task_filter, **values), self.line.text()))
 
     def _apply(self) -> None:
         self._soon.stop()
         try:
-            chosen = self.chosen()
+            task_filter = self.task_filter()
         except FilterError as error:
             self._say(trouble=str(error))
             return
-        self._say(doubt=self._doubt_about(chosen))
-        self.changed.emit(chosen, self.span.currentData())
+        self._say(doubt=self._doubt_about(task_filter))
+        self.changed.emit(task_filter, self.span.currentData())
 
     def _apply_typed(self) -> None:
         """What is typed next may complete the word: nobody is interrupted for it."""
         try:
-            self.chosen()
+            self.task_filter()
         except FilterError as error:
             if error.incomplete and self.line.hasFocus():
                 self._say()
@@ -202,10 +202,10 @@ class FilterBar(QWidget):
             self._apply()
         elif self.line.text() and not self._soon.isActive():
             with contextlib.suppress(FilterError):
-                self._say(doubt=self._doubt_about(self.chosen()))
+                self._say(doubt=self._doubt_about(self.task_filter()))
 
-    def _doubt_about(self, chosen: TaskFilter) -> str:
-        return doubts_about_states(chosen, self._facets.states) if self._facets is not None else ""
+    def _doubt_about(self, task_filter: TaskFilter) -> str:
+        return doubts_about_states(task_filter, self._facets.states) if self._facets is not None else ""
 
     def _say(self, *, trouble: str = "", doubt: str = "") -> None:
         if (trouble, doubt) == (self.trouble, self.doubt):
@@ -249,14 +249,14 @@ class FilterBar(QWidget):
         if not self.understood():
             self._menu.addAction("Correct the filter first").setEnabled(False)
             return
-        chosen, facets = self.chosen(), self._facets or Facets()
+        task_filter, facets = self.task_filter(), self._facets or Facets()
         for title, name in _FACETS:
             menu = self._menu.addMenu(title)
             values: tuple[str, ...] = getattr(facets, name)
             for value in values[:200]:
                 text = STATE_WORDS.get(value, value) if name == "states" else value
                 action = QAction(plain(text).replace("&", "&&"), menu, checkable=True)
-                action.setChecked(value in getattr(chosen, name))
+                action.setChecked(value in getattr(task_filter, name))
                 action.toggled.connect(lambda on, name=name, value=value: self._toggle(name, value, on))
                 menu.addAction(action)
             menu.setEnabled(bool(values))
@@ -264,9 +264,9 @@ class FilterBar(QWidget):
     def _toggle(self, name: str, value: str, on: bool) -> None:
         if not self.understood():
             return
-        chosen = self.chosen()
-        values = [other for other in getattr(chosen, name) if other != value]
-        self._change(chosen, **{name: (*values, value) if on else tuple(values)})
+        task_filter = self.task_filter()
+        values = [other for other in getattr(task_filter, name) if other != value]
+        self._change(task_filter, **{name: (*values, value) if on else tuple(values)})
 
 
 class CountsBar(QWidget):

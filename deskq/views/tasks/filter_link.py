@@ -53,7 +53,7 @@ class FilterLink(QObject):
         """Show the counts of the states, as far as they are known."""
         counts = self._model.counts
         known = self._model.counted and (self._session.heard or counts.total > 0)  # 0 of what nobody heard is unknown
-        self._counts.show_counts(counts if known else None, self._model.chosen.states)
+        self._counts.show_counts(counts if known else None, self._model.task_filter.states)
 
     async def _read_facets(self) -> None:
         try:
@@ -61,13 +61,13 @@ class FilterLink(QObject):
         except UserError:
             self._facets_left = 0  # no history yet: ask again with the next tick
 
-    def _choose(self, chosen: TaskFilter, span: float | None) -> None:
+    def _choose(self, task_filter: TaskFilter, span: float | None) -> None:
         self._age = span
-        if span is None and chosen.since is not None:
-            self._age = time.time() - chosen.since
+        if span is None and task_filter.since is not None:
+            self._age = time.time() - task_filter.since
         if self._age is not None:  # of a history file, counted from its end
-            chosen = replace(chosen, since=self._session.now() - self._age)
-        self._model.choose(chosen)
+            task_filter = replace(task_filter, since=self._session.now() - self._age)
+        self._model.choose(task_filter)
         self.write_counts()
 
     def _counted(self, counts: StateCounts) -> None:

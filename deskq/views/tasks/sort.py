@@ -26,7 +26,7 @@ class TaskSort:
     def _sort(self, section: int, order: Qt.SortOrder) -> None:
         key = TASK_COLUMNS[section].key
         if key in SORTS:
-            self._model.choose(self._model.chosen, Sort(key, order == Qt.SortOrder.DescendingOrder))
+            self._model.choose(self._model.task_filter, Sort(key, order == Qt.SortOrder.DescendingOrder))
         else:
             self._show(self._model.sort_by)
 

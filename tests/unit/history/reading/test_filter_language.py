@@ -140,8 +140,8 @@ def test_a_moment_is_written_as_the_own_clock_shows_it_and_read_back(
     monkeypatch.setenv("TZ", zone)
     time.tzset()
     try:
-        chosen = TaskFilter(ended=(Moment(">=", moment),))
-        assert parse(unparse(chosen)) == chosen
+        task_filter = TaskFilter(ended=(Moment(">=", moment),))
+        assert parse(unparse(task_filter)) == task_filter
     finally:
         monkeypatch.undo()
         time.tzset()
@@ -166,8 +166,8 @@ values = st.lists(words, max_size=2).map(tuple)
 def test_a_filter_that_is_written_is_read_as_it_was(
     queues: tuple[str, ...], names: tuple[str, ...], args: tuple[str, ...], phrases: tuple[str, ...]
 ) -> None:
-    chosen = TaskFilter(queues=queues, names=names, args=args, phrases=phrases, runtime=(Bound(">", 0.25),))
-    assert parse(unparse(chosen)) == chosen
+    task_filter = TaskFilter(queues=queues, names=names, args=args, phrases=phrases, runtime=(Bound(">", 0.25),))
+    assert parse(unparse(task_filter)) == task_filter
     assert parse(filter_text(names=names)) == TaskFilter(names=names)
 
 
@@ -192,13 +192,13 @@ pieces = st.sampled_from(
 @settings(max_examples=600, deadline=None)
 def test_any_line_is_understood_or_refused_in_words(text: str) -> None:
     try:
-        chosen = parse(text, now=0.0)
+        task_filter = parse(text, now=0.0)
     except FilterError:
         return
-    again = parse(unparse(chosen), now=0.0)
+    again = parse(unparse(task_filter), now=0.0)
     spelt = (*again.text.split(), *again.phrases)  # a word may need quotes where it is written alone
-    assert sorted(spelt) == sorted((*chosen.text.split(), *chosen.phrases))
-    assert replace(again, text="", phrases=(), since=chosen.since) == replace(chosen, text="", phrases=())
+    assert sorted(spelt) == sorted((*task_filter.text.split(), *task_filter.phrases))
+    assert replace(again, text="", phrases=(), since=task_filter.since) == replace(task_filter, text="", phrases=())
 
 
 @pytest.fixture(scope="module")
@@ -226,7 +226,7 @@ def found(tmp_path_factory: pytest.TempPathFactory) -> Iterator[HistoryReader]:
 _COMPARE = {"<": operator.lt, "<=": operator.le, "=": operator.eq, ">=": operator.ge, ">": operator.gt}
 
 
-def _fits(row: TaskRow, chosen: TaskFilter) -> bool:
+def _fits(row: TaskRow, task_filter: TaskFilter) -> bool:
     """The same in plain Python."""
 
     def among(parts: tuple[str, ...], text: str) -> bool:
@@ -234,17 +234,19 @@ def _fits(row: TaskRow, chosen: TaskFilter) -> bool:
 
     searched = f"{row.uuid}\n{row.name}\n{row.args}\n{row.kwargs}\n{row.exception}".lower()
     return (
-        (not chosen.states or row.state in chosen.states)
-        and among(chosen.args, row.args)
-        and among(chosen.kwargs, row.kwargs)
-        and among(chosen.results, row.result or "\n")
-        and among(chosen.exceptions, row.exception)
-        and all(part.lower() in searched for part in (*chosen.text.split(), *chosen.phrases))
-        and (not chosen.ids or any(row.uuid.startswith(beginning) for beginning in chosen.ids))
-        and (not chosen.roots or row.uuid in chosen.roots or row.root_id in chosen.roots)
-        and (not chosen.parents or row.parent_id in chosen.parents)
-        and all(row.runtime is not None and _COMPARE[one.operator](row.runtime, one.value) for one in chosen.runtime)
-        and all(_COMPARE[one.operator](row.retries, one.value) for one in chosen.retries)
+        (not task_filter.states or row.state in task_filter.states)
+        and among(task_filter.args, row.args)
+        and among(task_filter.kwargs, row.kwargs)
+        and among(task_filter.results, row.result or "\n")
+        and among(task_filter.exceptions, row.exception)
+        and all(part.lower() in searched for part in (*task_filter.text.split(), *task_filter.phrases))
+        and (not task_filter.ids or any(row.uuid.startswith(beginning) for beginning in task_filter.ids))
+        and (not task_filter.roots or row.uuid in task_filter.roots or row.root_id in task_filter.roots)
+        and (not task_filter.parents or row.parent_id in task_filter.parents)
+        and all(
+            row.runtime is not None and _COMPARE[one.operator](row.runtime, one.value) for one in task_filter.runtime
+        )
+        and all(_COMPARE[one.operator](row.retries, one.value) for one in task_filter.retries)
     )
 
 
@@ -266,18 +268,20 @@ def _fits(row: TaskRow, chosen: TaskFilter) -> bool:
     )
 )
 @settings(max_examples=400, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-def test_sql_finds_what_the_filter_says(found: HistoryReader, chosen: TaskFilter) -> None:
+def test_sql_finds_what_the_filter_says(found: HistoryReader, task_filter: TaskFilter) -> None:
     rows = found.tasks(TaskFilter(), limit=100)
     assert len(rows) == 63
-    assert [row.uuid for row in found.tasks(chosen)] == [row.uuid for row in rows if _fits(row, chosen)]
-    assert [row.uuid for row in found.tasks(parse(unparse(chosen)))] == [row.uuid for row in rows if _fits(row, chosen)]
+    assert [row.uuid for row in found.tasks(task_filter)] == [row.uuid for row in rows if _fits(row, task_filter)]
+    assert [row.uuid for row in found.tasks(parse(unparse(task_filter)))] == [
+        row.uuid for row in rows if _fits(row, task_filter)
+    ]
 
 
 @pytest.mark.parametrize("text", ["id:00000000-0000-4000-8000-0000000000", "root:order-17", "parent:order-17"])
 def test_ids_are_found_by_an_index(found: HistoryReader, text: str) -> None:
-    chosen = parse(text)
-    assert not chosen.reads_every_row
-    condition = found._where(chosen)
+    task_filter = parse(text)
+    assert not task_filter.reads_every_row
+    condition = found._where(task_filter)
     plan = found._all(
         f"EXPLAIN QUERY PLAN SELECT id FROM tasks WHERE {condition} ORDER BY id DESC LIMIT 200", tuple(condition.values)
     )

@@ -87,23 +87,23 @@ filters = st.builds(
 
 @given(filters)
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-def test_it_finds_and_counts_what_one_question_does(reader: HistoryReader, chosen: TaskFilter) -> None:
-    search = Search(chosen)
-    assert work_off(search, reader) == reader.task_ids(chosen)
-    assert search.counts(reader) == reader.counts(chosen)
+def test_it_finds_and_counts_what_one_question_does(reader: HistoryReader, task_filter: TaskFilter) -> None:
+    search = Search(task_filter)
+    assert work_off(search, reader) == reader.task_ids(task_filter)
+    assert search.counts(reader) == reader.counts(task_filter)
     assert search.progress.searched == search.progress.total
 
 
 def test_counts_follow_what_changes_and_comes(history: History, reader: HistoryReader) -> None:
-    chosen = TaskFilter(text="shop")
-    search = Search(chosen)
+    task_filter = TaskFilter(text="shop")
+    search = Search(task_filter)
     work_off(search, reader)
     for first in range(COUNT + 1, COUNT + 1_000, 150):
         for number in range(first, first + 150):
             add_task(history, number, name="shop.more")
         history.commit(NOW)
-        assert search.counts(reader) == reader.counts(chosen)
-    assert reader.counts(chosen).total > COUNT
+        assert search.counts(reader) == reader.counts(task_filter)
+    assert reader.counts(task_filter).total > COUNT
 
 
 def test_a_search_that_is_stopped_says_so_and_goes_on(reader: HistoryReader) -> None:
