@@ -42,7 +42,7 @@ _ADDRESS: Final = re.compile(r"(?<![\w.])(?:\d{1,3}\.){3}\d{1,3}(?![\w.])")
 
 
 @dataclass(frozen=True, slots=True)
-class Report:
+class CrashReport:
     """One crash that was found on disk; ``text`` is redacted already."""
 
     path: Path
@@ -61,7 +61,7 @@ class CrashLog:
         self._written = 0
         self._told: set[str] = set()
         self._hidden: set[str] = set()
-        self._listener: Callable[[Report], None] | None = None
+        self._listener: Callable[[CrashReport], None] | None = None
         self._before: tuple[object, object] | None = None
 
     def begin(self) -> None:
@@ -89,7 +89,7 @@ class CrashLog:
             with contextlib.suppress(OSError):
                 (self._folder / f"running-{os.getpid()}.fault").unlink()
 
-    def listen(self, listener: Callable[[Report], None] | None) -> None:
+    def listen(self, listener: Callable[[CrashReport], None] | None) -> None:
         """Call this with each new report, in the thread of the exception."""
         self._listener = listener
 
@@ -107,7 +107,7 @@ class CrashLog:
         """Keep these out of every report: passwords, users and hosts of profiles. Shorter than 3 are not looked for."""
         self._hidden.update(text for text in texts if len(text) >= 3)
 
-    def report(self, error: BaseException, where: str) -> Report | None:
+    def report(self, error: BaseException, where: str) -> CrashReport | None:
         """Write a report of an exception; None if the same one was reported in this run, or cannot be written."""
         trace = "".join(traceback.format_exception(error))
         if trace in self._told:
@@ -120,7 +120,7 @@ class CrashLog:
             parts += ["Log:", *lines]
         at = time.time()
         stamp = time.strftime("%Y%m%d-%H%M%S", time.localtime(at))
-        report = Report(
+        report = CrashReport(
             self._folder / f"crash-{stamp}-{os.getpid()}-{len(self._told)}.txt",
             at,
             redact("\n".join(parts), self._hidden),
@@ -150,7 +150,7 @@ class CrashLog:
         threading.__excepthook__(found)
 
 
-def pending() -> list[Report]:
+def pending() -> list[CrashReport]:
     """Return the reports of earlier runs, newest first; what faulthandler left of dead processes is among them."""
     folder = _folder()
     for path in folder.glob("running-*.fault"):
@@ -162,7 +162,7 @@ def pending() -> list[Report]:
     return found[:REPORTS_KEPT]
 
 
-def discard(report: Report) -> None:
+def discard(report: CrashReport) -> None:
     """Remove a report that was dealt with."""
     report.path.unlink(missing_ok=True)
 
@@ -230,9 +230,9 @@ def _lives(pid: int) -> bool:
     return True
 
 
-def _read(path: Path) -> Report | None:
+def _read(path: Path) -> CrashReport | None:
     try:
-        return Report(path, path.stat().st_mtime, path.read_bytes()[:_MOST_BYTES].decode("utf-8", "replace"))
+        return CrashReport(path, path.stat().st_mtime, path.read_bytes()[:_MOST_BYTES].decode("utf-8", "replace"))
     except OSError:
         return None
 

@@ -8,7 +8,7 @@ from typing import Final
 from deskq.brokers.ports import BrokerError, EventSource, LoginRefused, PermissionRefused
 from deskq.recorder.backoff import Backoff, pause_after
 from deskq.recorder.gap_log import Gaps
-from deskq.recorder.status import Report
+from deskq.recorder.status import StatusReport
 from deskq.recorder.stopping import Stop
 
 _REFUSED_SECONDS: Final = (1.0, 2.0, 2.0, 5.0, 10.0, 30.0)
@@ -19,7 +19,7 @@ class Connecting:
     """``wait`` waits for some seconds, in which the recorder goes on with what needs no broker."""
 
     def __init__(
-        self, source: EventSource, stop: Stop, gaps: Gaps, report: Report, wait: Callable[[float], object]
+        self, source: EventSource, stop: Stop, gaps: Gaps, report: StatusReport, wait: Callable[[float], object]
     ) -> None:
         self._source = source
         self._stop = stop

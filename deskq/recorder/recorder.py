@@ -23,7 +23,7 @@ from deskq.recorder.housekeeping import Housekeeping
 from deskq.recorder.maintenance import Maintenance
 from deskq.recorder.poll_results import PollApplier
 from deskq.recorder.poller import Acted, PollRequest, Sampler
-from deskq.recorder.status import RecorderSummary, Report
+from deskq.recorder.status import RecorderSummary, StatusReport
 from deskq.recorder.stopping import Stop
 from deskq.recorder.suspend_detector import StandstillWatch, SuspendDetector
 from deskq.recorder.tracking.queue_tracker import QueueWatch
@@ -61,7 +61,9 @@ class Recorder:
         self._gaps = Gaps(history)
         samples = PollApplier(history, self._workers, self._queues, self._endings)
         self._upkeep = Maintenance(profile, history, say)
-        self._report = Report(history, self._workers, self._pipeline, self._gaps, self._upkeep, samples, self._sampler)
+        self._report = StatusReport(
+            history, self._workers, self._pipeline, self._gaps, self._upkeep, samples, self._sampler
+        )
         self._housekeeping = Housekeeping(
             history,
             self._workers,

@@ -77,7 +77,7 @@ def line(status: RecorderStatus, online: int) -> str:
     )
 
 
-class Report:
+class StatusReport:
     """``full``: why the history cannot be written, "" while it can. ``delay``: of the last event, in seconds."""
 
     def __init__(

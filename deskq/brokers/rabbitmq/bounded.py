@@ -22,7 +22,7 @@ class UnlikeRabbitMQ(InvalidFrameError):  # type: ignore[misc]  # pika has no ty
     """The server does not speak AMQP as RabbitMQ does; the text says in what way."""
 
 
-class BoundedConnection(SelectConnection):  # type: ignore[misc]
+class BoundedAmqpConnection(SelectConnection):  # type: ignore[misc]
     """See pika.BlockingConnection, whose implementation it is; its methods are called by pika alone."""
 
     def _on_data_available(self, data_in: bytes) -> None:

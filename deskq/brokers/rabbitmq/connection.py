@@ -24,7 +24,7 @@ from deskq.brokers.ports import (
     Unanswered,
     login_refused,
 )
-from deskq.brokers.rabbitmq.bounded import BoundedConnection
+from deskq.brokers.rabbitmq.bounded import BoundedAmqpConnection
 from deskq.brokers.tls import ENDED, tls_context, tls_sentence
 from deskq.profiles import Profile
 
@@ -78,7 +78,9 @@ def connect(
 
 def _connect(profile: Profile, heartbeat: int, blocked_seconds: float | None) -> Any:
     try:
-        return pika.BlockingConnection(parameters(profile, heartbeat, blocked_seconds), _impl_class=BoundedConnection)
+        return pika.BlockingConnection(
+            parameters(profile, heartbeat, blocked_seconds), _impl_class=BoundedAmqpConnection
+        )
     except (pika.exceptions.AMQPError, AMQPConnectorException, OSError) as error:
         raise mapped_error(error, profile) from None
 

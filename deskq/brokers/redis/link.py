@@ -15,7 +15,7 @@ from redis.retry import Retry
 from deskq.brokers.failover import first_of
 from deskq.brokers.redis.connection import database_of, mapped_errors
 from deskq.brokers.redis.replies import (
-    BoundedConnection,
+    BoundedRedisConnection,
     BoundedTlsConnection,
     BoundedUnixConnection,
     client_of,
@@ -67,7 +67,7 @@ def connection_class(profile: Profile) -> tuple[type[AbstractConnection], dict[s
             "ssl_keyfile": tls.key,
         }
         return BoundedTlsConnection, arguments
-    return BoundedConnection, arguments
+    return BoundedRedisConnection, arguments
 
 
 def _answering(profile: Profile) -> Profile:

@@ -98,7 +98,7 @@ class Bounded(AbstractConnection):
         return BoundedSocket(connect())
 
 
-class BoundedConnection(Bounded, Connection):
+class BoundedRedisConnection(Bounded, Connection):
     """Over TCP."""
 
 

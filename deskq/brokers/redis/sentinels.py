@@ -12,7 +12,7 @@ from typing import Any, Final
 import redis
 
 from deskq.brokers.ports import BrokerError, ConnectionLost, PermissionRefused, Refused
-from deskq.brokers.redis.replies import BoundedConnection, UnlikeRedis, client_of, close_client
+from deskq.brokers.redis.replies import BoundedRedisConnection, UnlikeRedis, client_of, close_client
 from deskq.profiles import Profile
 
 _OPTIONS: Final = ("socket_connect_timeout", "socket_timeout", "retry", "protocol")
@@ -76,7 +76,7 @@ def master_of(profile: Profile, options: Mapping[str, Any]) -> tuple[str, int]:
 
 
 def _masters(host: str, port: int, asked: Mapping[str, Any]) -> Mapping[str, Mapping[str, Any]]:
-    server = client_of(BoundedConnection, {**asked, "host": host, "port": port})
+    server = client_of(BoundedRedisConnection, {**asked, "host": host, "port": port})
     try:
         found: Any = server.sentinel_masters()
     finally:

@@ -13,7 +13,7 @@ from deskq import paths
 from deskq.cli.commands.tasks import say_unreadable
 from deskq.cli.common import history_of, plain
 from deskq.cli.exit_status import ExitStatus
-from deskq.cli.options.history import CheckOptions, CompactOptions, CopyOptions, ExportOptions, InfoOptions
+from deskq.cli.options.history import CheckOptions, CompactOptions, CopyOptions, HistoryExportOptions, InfoOptions
 from deskq.cli.task_filter import filter_of
 from deskq.cli.task_listing import TASKS
 from deskq.cli.terminal import say_progress
@@ -73,7 +73,7 @@ def copy_file(options: CopyOptions) -> int:
     return 0
 
 
-def export(options: ExportOptions) -> int:
+def export(options: HistoryExportOptions) -> int:
     """Write tasks to the terminal or to a file."""
     reader = HistoryReader(history_of(options.history, options))
     try:

@@ -12,12 +12,12 @@ from deskq.cli.common import plain
 from deskq.cli.exit_status import ExitStatus
 from deskq.cli.listing import Listing
 from deskq.cli.options.profiles import (
-    AddOptions,
-    EditOptions,
-    ListOptions,
     MoveOptions,
     NewNameOptions,
     PasswordFileOptions,
+    ProfileAddOptions,
+    ProfileEditOptions,
+    ProfileListOptions,
     RemoveOptions,
     SetPasswordOptions,
 )
@@ -42,7 +42,7 @@ PROFILES: Final = Listing[Profile](
 )
 
 
-def list_profiles(options: ListOptions) -> int:
+def list_profiles(options: ProfileListOptions) -> int:
     """Print the saved profiles, without passwords."""
     file = ProfileFile()
     profiles = file.load()
@@ -55,7 +55,7 @@ def list_profiles(options: ListOptions) -> int:
     return 0
 
 
-def add(options: AddOptions) -> int:
+def add(options: ProfileAddOptions) -> int:
     """Save a new profile."""
     saved = saved_profiles(options)
     if any(profile.name == options.name for profile in saved.load()):
@@ -71,7 +71,7 @@ def add(options: AddOptions) -> int:
     return say_if_not_kept(saved.passwords, profile)
 
 
-def edit(options: EditOptions) -> int:
+def edit(options: ProfileEditOptions) -> int:
     """Change fields of a profile; its passwords stay, but for that of a URL which is another one now."""
     saved = saved_profiles(options)
     before = saved.named(options.name)
@@ -106,14 +106,14 @@ def edit(options: EditOptions) -> int:
     return say_if_not_kept(saved.passwords, changed)
 
 
-def _agree_to_lower(profile: Profile, saved: SavedProfiles, options: AddOptions | EditOptions) -> None:
+def _agree_to_lower(profile: Profile, saved: SavedProfiles, options: ProfileAddOptions | ProfileEditOptions) -> None:
     """Ask before a broker gets a second profile with a lower level than the first one's; raises UserError if not."""
     _agree(lower_than_guarded(profile, saved.file.guards()), options)
 
 
 def _agree(
     reason: str,
-    options: AddOptions | EditOptions | RemoveOptions,
+    options: ProfileAddOptions | ProfileEditOptions | RemoveOptions,
     question: str = "Save it?",
     otherwise: str = "Nothing was saved.",
 ) -> None:

@@ -11,7 +11,7 @@ from pathlib import Path
 from deskq import paths
 from deskq.cli.commands.profiles import check, saved_profiles, say_if_not_kept
 from deskq.cli.common import plain
-from deskq.cli.options.profiles import ExportOptions, ImportOptions
+from deskq.cli.options.profiles import ProfileExportOptions, ProfileImportOptions
 from deskq.cli.terminal import ask
 from deskq.errors import UserError
 from deskq.files.private_files import write_private
@@ -22,7 +22,7 @@ from deskq.profiles.storage.profile_file import exported
 from deskq.profiles.storage.profile_store import find
 
 
-def run(options: ImportOptions) -> int:
+def run(options: ProfileImportOptions) -> int:
     """Say what there is to import, and save it if somebody says yes."""
     try:
         proposals = _proposals(options)
@@ -52,7 +52,7 @@ def run(options: ImportOptions) -> int:
     return say_if_not_kept(saved.passwords, *(proposal.profile for proposal in proposals))
 
 
-def export(options: ExportOptions) -> int:
+def export(options: ProfileExportOptions) -> int:
     """Write profiles to a file or to standard output; passwords stay here."""
     names, target = _split(options.names)
     file = ProfileFile()
@@ -70,7 +70,7 @@ def export(options: ExportOptions) -> int:
     return 0
 
 
-def _proposals(options: ImportOptions) -> list[Proposal]:
+def _proposals(options: ProfileImportOptions) -> list[Proposal]:
     folder = paths.written(options.folder).absolute()
     python = _python(options.python) if options.python else None
     if options.app:

@@ -12,7 +12,13 @@ from deskq.actions.schedule_edit import ScheduleRunner, plan_changes
 from deskq.cli.carry_out import carry_out
 from deskq.cli.commands.schedules import Read, entries_named, read_stores
 from deskq.cli.common import plain
-from deskq.cli.options.schedules import AddOptions, ChangeOptions, EditOptions, EntriesOptions, ImportOptions
+from deskq.cli.options.schedules import (
+    ChangeOptions,
+    EntriesOptions,
+    ScheduleAddOptions,
+    ScheduleEditOptions,
+    ScheduleImportOptions,
+)
 from deskq.cli.schedule_entry import entry_given
 from deskq.errors import UserError
 from deskq.plain_text import json_text
@@ -28,7 +34,7 @@ from deskq.schedules.timing.validation import check
 _SHOWN = 50
 
 
-def add(options: AddOptions) -> int:
+def add(options: ScheduleAddOptions) -> int:
     """Add an entry."""
 
     def changes(reads: Sequence[Read]) -> tuple[Read, list[FieldChange]]:
@@ -39,7 +45,7 @@ def add(options: AddOptions) -> int:
     return _change(options, changes)
 
 
-def edit(options: EditOptions) -> int:
+def edit(options: ScheduleEditOptions) -> int:
     """Change what is given of an entry; ``--name`` renames it."""
 
     def changes(reads: Sequence[Read]) -> tuple[Read, list[FieldChange]]:
@@ -73,7 +79,7 @@ def delete(options: EntriesOptions) -> int:
     return _change(options, changes)
 
 
-def import_file(options: ImportOptions) -> int:
+def import_file(options: ScheduleImportOptions) -> int:
     """Bring a store to what a file says; entries that the file does not name stay, unless told otherwise."""
     try:
         text = sys.stdin.read() if options.file == "-" else Path(options.file).read_text(encoding="utf-8")
@@ -110,7 +116,7 @@ def _change(options: ChangeOptions, changes: Callable[[Sequence[Read]], tuple[Re
     if not found:
         print("Nothing to change.", file=sys.stderr)
         return 0
-    shared = isinstance(options, EditOptions) and options.change_shared
+    shared = isinstance(options, ScheduleEditOptions) and options.change_shared
     plan = plan_changes(read.store, profile, found, change_shared=shared)
     _show(plan, found, options)
     # Connected again: asking a person may take longer than a server waits.

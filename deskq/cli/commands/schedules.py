@@ -15,7 +15,7 @@ from deskq.cli.colour import Colour
 from deskq.cli.common import plain
 from deskq.cli.exit_status import ExitStatus
 from deskq.cli.listing import Listing
-from deskq.cli.options.schedules import ExportOptions, ListOptions, NextOptions, ShowOptions
+from deskq.cli.options.schedules import NextOptions, ScheduleExportOptions, ScheduleListOptions, ShowOptions
 from deskq.cli.schedule_warnings import Warnings, warnings_for
 from deskq.errors import UserError
 from deskq.files.private_files import write_private
@@ -61,7 +61,7 @@ class Reading:
     profile: Profile | None
 
 
-def list_entries(options: ListOptions) -> int:
+def list_entries(options: ScheduleListOptions) -> int:
     """Print a line for each entry of each store; exit status 1 if a store could not be read."""
     with read_stores(options.store) as found:
         now = time.time()
@@ -118,7 +118,7 @@ def print_next(options: NextOptions) -> int:
     return ExitStatus.FAILED
 
 
-def export(options: ExportOptions) -> int:
+def export(options: ScheduleExportOptions) -> int:
     """Write entries as TOML; those that cannot be read are left out, and named."""
     with read_stores(options.store) as found:
         entries: dict[str, Entry] = {}

@@ -26,7 +26,7 @@ class CopyOptions(AtHistory):
     target: str = positional("FILE", "file to create")
 
 
-class ExportOptions(TaskFilterOptions, AtHistory):
+class HistoryExportOptions(TaskFilterOptions, AtHistory):
     """See ``deskq history export --help``."""
 
     format: str = format_choice(FORMATS, "jsonl")

@@ -22,7 +22,7 @@ _SOURCE: Final = Exclusive("source", required=True)
 _ANSWER: Final = Exclusive("answer")
 
 
-class ListOptions(ListingOptions):
+class ProfileListOptions(ListingOptions):
     """See ``deskq profiles list --help``."""
 
     names: bool = flag("--names", "print the names alone, one a line")
@@ -34,7 +34,7 @@ class PasswordFileOptions(Options):
     password_file_ok: bool = flag("--password-file-ok", "without a keyring, keep passwords in a file with mode 0600")
 
 
-class AddOptions(PasswordFileOptions, ProfileOptions):
+class ProfileAddOptions(PasswordFileOptions, ProfileOptions):
     """See ``deskq profiles add --help``."""
 
     name: str = positional("NAME", "name of the new profile")
@@ -43,7 +43,7 @@ class AddOptions(PasswordFileOptions, ProfileOptions):
     yes: bool = flag("--yes", "save it with a lower level of safety than its broker has")
 
 
-class EditOptions(PasswordFileOptions, ProfileOptions):
+class ProfileEditOptions(PasswordFileOptions, ProfileOptions):
     """See ``deskq profiles edit --help``."""
 
     name: str = positional("PROFILE", "the profile's name")
@@ -88,7 +88,7 @@ class MoveOptions(NameOptions):
     last: bool = flag("--last", "put it at the end", exclusive=_PLACE)
 
 
-class ImportOptions(PasswordFileOptions):
+class ProfileImportOptions(PasswordFileOptions):
     """See ``deskq profiles import --help``."""
 
     app: str = string("--app", "APP", "a Celery app, as in celery -A APP", exclusive=_SOURCE)
@@ -103,7 +103,7 @@ class ImportOptions(PasswordFileOptions):
     dry_run: bool = flag("--dry-run", "show what would be saved and save nothing", exclusive=_ANSWER)
 
 
-class ExportOptions(Options):
+class ProfileExportOptions(Options):
     """See ``deskq profiles export --help``."""
 
     names: tuple[str, ...] = positionals(

@@ -28,7 +28,7 @@ class StoreOptions(Options):
     store: str = positional("STORE", "a profile's name, PROFILE/KIND for one of its stores, or a store's URL")
 
 
-class ListOptions(ListingOptions, StoreOptions):
+class ScheduleListOptions(ListingOptions, StoreOptions):
     """See ``deskq schedules list --help``."""
 
 
@@ -45,7 +45,7 @@ class NextOptions(ListingOptions, StoreOptions):
     count: int = integer("--count", "N", "number of runs (10)", default=10)
 
 
-class ExportOptions(StoreOptions):
+class ScheduleExportOptions(StoreOptions):
     """See ``deskq schedules export --help``."""
 
     output: str = string("--output", "FILE", "output file (default: stdout)")
@@ -74,11 +74,11 @@ class EntryOptions(ChangeOptions):
     one_off: bool | None = either_flag("--one-off", "one-off: disable after the run")
 
 
-class AddOptions(EntryOptions):
+class ScheduleAddOptions(EntryOptions):
     """See ``deskq schedules add --help``."""
 
 
-class EditOptions(EntryOptions):
+class ScheduleEditOptions(EntryOptions):
     """See ``deskq schedules edit --help``."""
 
     entry: str = positional("NAME", "the entry's name")
@@ -91,7 +91,7 @@ class EntriesOptions(ChangeOptions):
     entries: tuple[str, ...] = positionals("NAME", "names of entries", least=1)
 
 
-class ImportOptions(ChangeOptions):
+class ScheduleImportOptions(ChangeOptions):
     """See ``deskq schedules import --help``."""
 
     file: str = positional("FILE", "a TOML file, - for standard input")

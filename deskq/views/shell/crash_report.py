@@ -21,7 +21,7 @@ from PySide6.QtWidgets import (
 
 from deskq import crash_log as crash
 from deskq import formats
-from deskq.crash_log import CrashLog, Report
+from deskq.crash_log import CrashLog, CrashReport
 from deskq.services.background.background_tasks import BackgroundTasks
 from deskq.views.widgets import theme
 from deskq.views.widgets.dialog import Dialog
@@ -35,7 +35,7 @@ class CrashReportDialog(Dialog):
     save_requested = Signal(object, str)
     discarded = Signal(object)
 
-    def __init__(self, report: Report, *, earlier: bool, parent: QWidget | None = None) -> None:
+    def __init__(self, report: CrashReport, *, earlier: bool, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         self.setWindowTitle("Crash report")
@@ -117,7 +117,7 @@ class CrashReports(QObject):
         self.dialog: CrashReportDialog | None = None
         log.listen(self._hear)
 
-    def _hear(self, report: Report) -> None:
+    def _hear(self, report: CrashReport) -> None:
         """In the thread of the exception."""
         self._loop.call_soon_threadsafe(self.show_report, report, False)
 
@@ -125,7 +125,7 @@ class CrashReports(QObject):
         """Show the newest report of an earlier run, if there is one."""
         self._start(self._offer())
 
-    def show_report(self, report: Report, earlier: bool) -> None:
+    def show_report(self, report: CrashReport, earlier: bool) -> None:
         """Show a report, unless one is shown already: the others stay on disk for the next start."""
         if self.dialog is not None:
             return
