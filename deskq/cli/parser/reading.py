@@ -95,7 +95,7 @@ COMMANDS: Final = (
         more="Takes the conditions of deskq tasks. An output file appears when it is complete, readable by its owner "
         "only, since arguments may hold secrets.",
         examples=("deskq history export shop.sqlite --state FAILURE --since 7d --format csv --output failures.csv",),
-        options="history:ExportOptions",
+        options="history:HistoryExportOptions",
         run="history:export",
     ),
     CliCommand(
