@@ -185,7 +185,7 @@ def test_what_a_user_of_redis_may_not(redis_url: str, redis_server: RedisServer)
             admin.execute_command("ACL", "DELUSER", "anna")
     assert (steps["login"].state, steps["login"].evidence) == ("ok", "As anna.")
     assert steps["permission"].state == "failed"
-    assert "may not HSCAN, SUBSCRIBE or PSUBSCRIBE" in steps["permission"].remedy
+    assert "may not PSUBSCRIBE, HSCAN." in steps["permission"].remedy
     assert steps["events"].state == "skipped"
     assert "c4n4ry" not in str(steps)
 
@@ -302,6 +302,10 @@ def test_a_silent_profile_publishes_nothing(needs: Callable[[Callable[[], RedisS
     assert verbs <= {
         *("PING", "SCAN", "LLEN", "SMEMBERS", "HLEN", "HSCAN", "MEMORY", "INFO", "SUBSCRIBE", "PSUBSCRIBE", "SELECT"),
         *("CLIENT", "HELLO", "AUTH", "UNSUBSCRIBE", "PUNSUBSCRIBE"),
+        *(
+            "MULTI",
+            "EXEC",
+        ),  # around rights that are tried: of what is queued there, and given up, MONITOR shows nothing
     }
     assert steps["workers"].state == "not-asked"
     assert steps["settings"].state == "not-asked"

@@ -9,7 +9,15 @@ from typing import Any
 import pytest
 
 from deskq.brokers.opening import open_broker
-from deskq.brokers.ports import BrokerError, ConnectionLost, LoginRefused, PermissionRefused, Refused, TlsFailed
+from deskq.brokers.ports import (
+    BrokerError,
+    ConnectionLost,
+    LoginRefused,
+    PermissionRefused,
+    Refused,
+    TlsFailed,
+    Unanswered,
+)
 from deskq.profiles import Profile
 from deskq.profiles.profile import Tls
 from tests.support.certificates import Certificates
@@ -70,7 +78,7 @@ REDIS: list[tuple[str, type[BrokerError], str]] = [
     ("redis://127.0.0.1:{port}/99", PermissionRefused, r"has no database 99. End the URL with"),
     ("redis://127.0.0.1:{port}/99999999999999999999", PermissionRefused, r"has no database 9+. End the URL with"),
     ("redis://127.0.0.1:{port}/orders", BrokerError, r"“orders” is not a database number. End the URL"),
-    ("rediss://127.0.0.1:{port}/0", ConnectionLost, r"does not answer. Is there TLS on this port\?"),
+    ("rediss://127.0.0.1:{port}/0", Unanswered, r"does not answer. Is there TLS on this port\?"),
     ("redis://127.0.0.1:{tls_port}/0", ConnectionLost, r"speaks TLS: then use rediss://"),
     ("rediss://127.0.0.1:{tls_port}/0", TlsFailed, r"signed by nobody known. Set the CA's file"),
 ]
@@ -87,7 +95,7 @@ def test_a_password_that_was_never_given_is_not_called_refused(
 
 @pytest.mark.parametrize(("url", "kind", "says"), REDIS)
 def test_redis(url: str, kind: type[BrokerError], says: str, tls_redis: RedisServer) -> None:
-    slow = kind is ConnectionLost and url.startswith("rediss")  # each try takes its deadline
+    slow = kind is Unanswered and url.startswith("rediss")  # each try takes its deadline
     error = refusal(url.format(port=tls_redis.port, tls_port=tls_redis.tls_port, secret=SECRET), events_only=slow)
     assert type(error) is kind
     _matches(says, error)

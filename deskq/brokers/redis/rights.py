@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Final
@@ -14,7 +14,7 @@ from redis.exceptions import NoPermissionError
 from deskq.brokers.redis.connection import database_of, mapped_errors
 from deskq.brokers.redis.event_source import channels
 from deskq.brokers.redis.link import connected
-from deskq.profiles import Profile
+from deskq.profiles import Profile, Safety
 
 
 class Use(StrEnum):
@@ -65,7 +65,7 @@ RIGHTS: Final = (
     Right("SADD", _ASK, ("{binding}", "x"), changes=True),
     Right("SREM", _ASK, ("{binding}", "x"), changes=True),
     Right("BRPOP", _ASK, ("{reply}", "1"), changes=True),
-    Right("DEL", _ASK, ("{reply}",)),
+    Right("DEL", _ASK, ("{reply}",), changes=True),
     Right("GET", _ASK, ("{mutex}",)),
     Right("SET", _BOTH, ("{marker}", "x", "XX", "PX", "1"), changes=True),
     Right("ZADD", _ASK, ("{index}", "XX", "1", "x"), changes=True),
@@ -74,11 +74,11 @@ RIGHTS: Final = (
     Right("MULTI", _ASK),
     Right("EXEC", _ASK),
     Right("EVALSHA", _BOTH, (_SHA, "0")),
-    Right("SCRIPT LOAD", _BOTH, ("return 0",)),
+    Right("SCRIPT LOAD", _BOTH, ("return 0",), changes=True),
     Right("SCRIPT EXISTS", _ASK, (_SHA,)),
     Right("LPUSH", _SEND, ("{queue}", "x"), changes=True),
     Right("EXISTS", _SEND, ("{marker}",)),
-    Right("UNLINK", _SEND, ("{marker}",)),
+    Right("UNLINK", _SEND, ("{marker}",), changes=True),
 )
 """The README's ACLs are these."""
 INSTEAD: Final = frozenset({"HELLO", "CLIENT ID"})
@@ -87,28 +87,33 @@ MAIN: Final[Mapping[Use, str]] = {Use.ASK: "PUBLISH", Use.SEND: "LPUSH"}
 """Whoever may not do this is not for it."""
 
 
-def refused_rights(profile: Profile) -> list[Right]:
-    """Return which of these the profile's user may not send, with Celery's keys and channels. Blocking.
+def refused_rights(profile: Profile, uses: Collection[Use] = tuple(Use)) -> list[Right]:
+    """Return which rights for these uses the profile's user does not have, for Celery's keys and channels. Blocking.
 
     Raises BrokerError. Nothing is carried out: a server looks at rights before it queues what is sent in a transaction,
-    and this one is given up. Without MULTI a script asks about what would change something, as Redis 7 can; where
-    that is refused too, it is taken as refused.
+    and this one is given up. Without MULTI, and on a read-only profile, which sends nothing that would change
+    something, a script asks, as Redis 7 can. Where that is not possible either, such a right is taken as refused; on a
+    read-only profile nothing is said of it.
     """
+    reads_only = profile.safety is Safety.READ_ONLY
     with (
         mapped_errors(profile),
-        connected(profile, db=0) as connection,
-    ):  # whether the other is there is asked elsewhere
+        connected(profile, db=0) as connection,  # whether the profile's own database is there is asked elsewhere
+    ):
         names = _names(profile)
-        refused = {"EXEC"} if not _is_allowed(connection, "EXEC") else set()  # without MULTI it does nothing
-        if not _is_allowed(connection, "MULTI"):
-            refused.add("MULTI")
+        queued = not reads_only
+        allowed: dict[str, bool | None] = {}
+        for command in ("EXEC", "MULTI"):  # EXEC first: without MULTI it does nothing
+            allowed[command] = (_is_allowed if queued else _is_told_to_be_allowed)(connection, command)
+        queued = queued and bool(allowed["MULTI"])
         last = sorted(RIGHTS, key=lambda right: "SUBSCRIBE" in right.command)  # after which little else is taken
         for right in last:
-            words = [*right.command.split(), *(word.format_map(names) for word in right.arguments)]
-            ask = _is_told_to_be_allowed if right.changes and "MULTI" in refused else _is_allowed
-            if right.command not in ("EXEC", "MULTI") and not ask(connection, *words):
-                refused.add(right.command)
-    return [right for right in RIGHTS if right.command in refused]
+            if right.command not in allowed and not set(uses).isdisjoint(right.uses):
+                words = [*right.command.split(), *(word.format_map(names) for word in right.arguments)]
+                ask = _is_told_to_be_allowed if right.changes and not queued else _is_allowed
+                allowed[right.command] = ask(connection, *words)
+    refused = [command for command, found in allowed.items() if not found and not (found is None and reads_only)]
+    return [right for right in RIGHTS if right.command in refused and not set(uses).isdisjoint(right.uses)]
 
 
 def _is_allowed(connection: Any, *command: str) -> bool:
@@ -121,12 +126,13 @@ def _is_allowed(connection: Any, *command: str) -> bool:
     return True
 
 
-def _is_told_to_be_allowed(connection: Any, *command: str) -> bool:
+def _is_told_to_be_allowed(connection: Any, *command: str) -> bool | None:
+    """Ask a script; None where it cannot tell."""
     connection.send_command("EVAL_RO", _MAY, "0", *command)
     try:
         allowed: bool = connection.read_response() == 1
     except redis.ResponseError:
-        return False
+        return None
     return allowed
 
 

@@ -50,7 +50,7 @@ class RedisSteps:
 
     def permission(self) -> ProbeOutcome:
         """Try all commands that deskq sends, without one that is carried out and changes something."""
-        refused = refused_rights(self._profile)
+        refused = refused_rights(self._profile, [Use.WATCH, *(use for use, _ in self._meant_for())])
         needed = [one.command for one in refused if Use.WATCH in one.uses and not one.without]
         watching = [one.command for one in RIGHTS if Use.WATCH in one.uses]
         if needed:
