@@ -207,9 +207,10 @@ class PlanExecutor(Generic[S]):
         plan, runner = self._plan.id, self._runner
         numbers, batch = self._admitted(first, batch)
         if not batch:
-            if self._policy.canary:
+            if self._policy.canary and first == 0:
                 self._say(phase=Phase.STOPPED, words=f"The first task was not sent. {self._progress.words}")
-            return not self._policy.canary and not self._too_many()
+                return False
+            return not self._too_many()
         self._journal.mark(plan, [(number, Outcome.SENDING, "") for number in numbers])
         try:
             results = self._while_unreachable(lambda: runner.run_steps(batch))

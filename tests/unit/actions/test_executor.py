@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import Sequence
 from contextlib import closing
+from dataclasses import replace
 from typing import Any
 
 import apsw
 import pytest
 import redis
 
+from deskq.actions.executor import PlanExecutor, StepResult, StepRunner
 from deskq.actions.journal.journal import Journal
 from deskq.actions.messages.call import Call, plan_send
-from deskq.actions.plan import Outcome
+from deskq.actions.plan import Item, Outcome, Policy
 from deskq.actions.resolving import resolve_unknown
 from deskq.actions.runners import executor_for
 from deskq.actions.safety import Confirmation
@@ -104,3 +107,42 @@ def test_an_id_is_sent_once(redis_url: str, capsys: pytest.CaptureFixture[str]) 
         assert client.llen("celery") == 1
     with closing(Journal()) as journal:
         assert len(journal.actions()) == 1
+
+
+class _RefusesOne(StepRunner[Item]):
+    """Runs nothing; the item at a place is refused, as one that somebody else has retried meanwhile."""
+
+    def __init__(self, place: int) -> None:
+        self._refused = place
+        self._asked = 0
+
+    def check(self) -> None:
+        pass
+
+    def refused(self, steps: Sequence[Item], *, first: bool) -> Sequence[str]:
+        self._asked += 1
+        return ["Someone else was here." if self._asked == self._refused + 1 else "" for _ in steps]
+
+    def run_steps(self, steps: Sequence[Item]) -> Sequence[StepResult]:
+        return [StepResult(Outcome.DONE) for _ in steps]
+
+    def close(self) -> None:
+        pass
+
+
+@pytest.mark.parametrize(
+    ("place", "outcomes", "words"),
+    [
+        (0, ["failed", "not sent", "not sent"], "The first task was not sent. Someone else was here."),
+        (1, ["done", "failed", "done"], "Someone else was here."),
+    ],
+)
+def test_only_the_first_refused_one_holds_back_what_waits_for_it(
+    redis_url: str, place: int, outcomes: list[str], words: str
+) -> None:
+    profile = Profile.from_url(redis_url, name="shop")
+    plan = replace(plan_send(Call(task="t", times=3), profile, now=0.0), policy=Policy(rate=1_000.0, canary=True))
+    with closing(Journal()) as journal:
+        result = PlanExecutor(plan, profile, journal, _RefusesOne(place)).run(Confirmation(plan.id))
+        assert [item.outcome for item in journal.items(plan.id)] == outcomes
+    assert result.words == words
