@@ -15,6 +15,7 @@ from deskq.profiles.fields import BY_PLACE, FIELDS, TABS, TLS_OFF, problems, unf
 from deskq.profiles.urls import split_password, unclear_password
 from deskq.views.profiles.editors import FieldEditor, problem_label
 from deskq.views.widgets import theme
+from deskq.views.widgets.fields import letters_reach_fields
 
 _EMPTY: Final = Profile(name="", url="")
 Draft = tuple[Profile, dict[str, str]]
@@ -136,6 +137,7 @@ class ProfileForm(QTabWidget):
                 editor.title = form.labelForField(editor)
                 if field.place == "tls.verify":
                     form.addRow(self.tls_warning)
+        letters_reach_fields(form)
         area = QScrollArea()
         area.setWidgetResizable(True)
         area.setFrameShape(QScrollArea.Shape.NoFrame)

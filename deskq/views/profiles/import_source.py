@@ -29,6 +29,7 @@ from deskq.views.profiles.editors import problem_label
 from deskq.views.widgets import theme
 from deskq.views.widgets.dialog import Dialog
 from deskq.views.widgets.empty_pane import plain_label
+from deskq.views.widgets.fields import letters_reach_fields
 
 Source = Literal["app", "django"]
 
@@ -57,6 +58,7 @@ class ImportSource(Dialog):
         form.addRow("&App" if source == "app" else "&Settings module", self.name)
         form.addRow("&Folder", _with_button(self.folder, self.choose_folder))
         form.addRow("&Python", _with_button(self.python, self.choose_python))
+        letters_reach_fields(form)
         self.note = plain_label(
             f"Imports the project with its own Python, for at most {TIMEOUT:g} s. Changes nothing.",
             wrap=True,

@@ -1,11 +1,11 @@
-"""Small fields that several dialogs have: a name with completion, and widgets in a row."""
+"""Small fields that several dialogs have: a name with completion, widgets in a row, letters that lead to fields."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 
 from PySide6.QtCore import QStringListModel, Qt
-from PySide6.QtWidgets import QComboBox, QCompleter, QHBoxLayout, QWidget
+from PySide6.QtWidgets import QComboBox, QCompleter, QFormLayout, QHBoxLayout, QLabel, QWidget
 
 from deskq import formats
 
@@ -47,3 +47,19 @@ def row_of(*widgets: QWidget) -> QWidget:
         layout.addWidget(widget)
     layout.addStretch(1)
     return row
+
+
+def letters_reach_fields(form: QFormLayout) -> None:
+    """Let the underlined letter of a row's title reach the row's first field, also where a frame is around it.
+
+    Qt hands the focus to what stands beside the title, and a frame takes none.
+    """
+    for row in range(form.rowCount()):
+        title, field = (form.itemAt(row, role) for role in (QFormLayout.ItemRole.LabelRole, QFormLayout.ItemRole.FieldRole))
+        label, frame = title and title.widget(), field and field.widget()
+        if not isinstance(label, QLabel) or frame is None or frame.focusPolicy() != Qt.FocusPolicy.NoFocus:
+            continue
+        takes = (part for part in frame.findChildren(QWidget) if part.focusPolicy() & Qt.FocusPolicy.TabFocus)
+        first = frame.focusProxy() or next(takes, None)
+        if first is not None and label.buddy() is frame:
+            label.setBuddy(first)

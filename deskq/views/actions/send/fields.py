@@ -27,7 +27,7 @@ from deskq.views.actions.send.arguments import SendArguments
 from deskq.views.actions.send.place import SendPlace
 from deskq.views.widgets import theme
 from deskq.views.widgets.empty_pane import plain_label
-from deskq.views.widgets.fields import name_choice, offer_names, row_of
+from deskq.views.widgets.fields import letters_reach_fields, name_choice, offer_names, row_of
 from deskq.views.widgets.moment_edit import MomentEdit
 
 _NOT: Final = -1.0
@@ -165,6 +165,7 @@ class SendFields(QWidget):
         form.addRow("Seriali&zer", row_of(choice, self.ignore_result))
         form.addRow("&Copies", row_of(self.times, self.rate))
         form.addRow("If b&roker is unreachable", row_of(self.tries))
+        letters_reach_fields(form)
         self._turn()
 
     def _connect(self) -> None:
