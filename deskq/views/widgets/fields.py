@@ -55,11 +55,12 @@ def letters_reach_fields(form: QFormLayout) -> None:
     Qt hands the focus to what stands beside the title, and a frame takes none.
     """
     for row in range(form.rowCount()):
-        title, field = (form.itemAt(row, role) for role in (QFormLayout.ItemRole.LabelRole, QFormLayout.ItemRole.FieldRole))
-        label, frame = title and title.widget(), field and field.widget()
+        title = form.itemAt(row, QFormLayout.ItemRole.LabelRole)
+        label = title.widget() if title is not None else None
+        frame = label.buddy() if isinstance(label, QLabel) else None
         if not isinstance(label, QLabel) or frame is None or frame.focusPolicy() != Qt.FocusPolicy.NoFocus:
             continue
-        takes = (part for part in frame.findChildren(QWidget) if part.focusPolicy() & Qt.FocusPolicy.TabFocus)
-        first = frame.focusProxy() or next(takes, None)
-        if first is not None and label.buddy() is frame:
+        parts = (part for part in frame.findChildren(QWidget) if part.focusPolicy() & Qt.FocusPolicy.TabFocus)
+        first = frame.focusProxy() or next(parts, None)
+        if first is not None:
             label.setBuddy(first)

@@ -1,4 +1,4 @@
-"""The schedule editor by keyboard: Return goes on to the preview, once there is something to save."""
+"""The schedule editor: Return goes on to the preview once there is something to save; its next runs are true."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from deskq.profiles import Profile
 from deskq.schedules.model import Entry
 from deskq.schedules.opening import open_store
 from deskq.views.schedules.editor.dialog import ScheduleDialog
+from tests.gui.conftest import Run, until
 
 
 def test_return_goes_on_to_the_preview(qapp: QApplication) -> None:
@@ -25,4 +26,21 @@ def test_return_goes_on_to_the_preview(qapp: QApplication) -> None:
     QTest.keyClick(dialog.fields.name, Qt.Key.Key_Return)
     assert [(entry.name, entry.task) for entry in wanted] == [("nightly", "mail.send")]
     dialog.done(0)
+    store.close()
+
+
+def test_a_new_schedule_of_redbeat_does_not_run_at_once(qapp: QApplication, run: Run) -> None:
+    store = open_store("redbeat:redis://127.0.0.1:1/0", Profile.from_url("redis://127.0.0.1:1/0", name="shop"))
+
+    async def go() -> None:
+        dialog = ScheduleDialog(store, None, None)
+        dialog.show()
+        dialog.fields.name.setText("nightly")
+        dialog.fields.task.setEditText("mail.send")
+        dialog.fields.changed.emit()
+        await until(lambda: dialog.after_model.rowCount() == 10, what="its next runs")
+        assert [row.at % 3_600 for row in dialog.after_model.rows()] == [0.0] * 10  # hourly, as it is stored
+        dialog.done(0)
+
+    run(go())
     store.close()

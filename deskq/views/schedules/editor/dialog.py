@@ -15,7 +15,7 @@ from deskq import formats
 from deskq.errors import UserError
 from deskq.models.table.model import TableModel
 from deskq.schedules.diff import as_stored, difference
-from deskq.schedules.model import Crontab, Entry, ScheduleStore, Unreadable
+from deskq.schedules.model import Crontab, Entry, ScheduleStore, StoreKind, Unreadable
 from deskq.schedules.timing.next_runs import ClockChange, Run, clock_changes, entry_runs
 from deskq.services.background.background_tasks import BackgroundTasks
 from deskq.services.registered_tasks import Registered
@@ -205,8 +205,8 @@ class ScheduleDialog(Dialog):
         """Compute the runs off the GUI thread; an answer that was overtaken is not shown."""
         entry, old, store = self._entry(), self.old, self._store
         loop = asyncio.get_running_loop()
-        after = await loop.run_in_executor(None, _ahead, entry, store, entry != old)
-        before = await loop.run_in_executor(None, _ahead, old, store, False)
+        after = await loop.run_in_executor(None, _ahead, entry, store, entry != old, old is None)
+        before = await loop.run_in_executor(None, _ahead, old, store)
         if asked != self._asked:
             return
         for model, (runs, _), one in ((self.after_model, after, entry), (self.before_model, before, old)):
@@ -224,7 +224,9 @@ class ScheduleDialog(Dialog):
         self.deleteLater()
 
 
-def _ahead(entry: Entry | None, store: ScheduleStore, unsaved: bool) -> tuple[list[Run], list[ClockChange]]:
+def _ahead(
+    entry: Entry | None, store: ScheduleStore, unsaved: bool = False, added: bool = False
+) -> tuple[list[Run], list[ClockChange]]:
     """The next runs, as if it were on."""
     if entry is None or isinstance(entry.schedule, Unreadable):
         return [], []
@@ -232,6 +234,8 @@ def _ahead(entry: Entry | None, store: ScheduleStore, unsaved: bool) -> tuple[li
     shown = replace(entry, enabled=True, problem="")
     if unsaved and shown.counts_from is not None:
         shown = replace(shown, counts_from=now)  # beat counts from when it is saved, if it never ran
+    if added and store.kind is StoreKind.REDBEAT and shown.last_run_at is None:
+        shown = replace(shown, last_run_at=now)  # an added entry is stored with that, so that it does not run at once
     runs = entry_runs(shown, store, after=now, count=_RUNS)
     return runs, clock_changes(entry.schedule, store.zone, after=now)
 
