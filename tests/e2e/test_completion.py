@@ -90,6 +90,20 @@ printf '%s\\n' "${{COMPREPLY[@]}}"
     return set(ran.stdout.splitlines())
 
 
+def asks_for_quotes(line: str, script: Path, environment: dict[str, str]) -> bool:
+    """Does the script tell readline that these are files, which it quotes by itself?"""
+    words = line.split(" ")
+    program = f"""
+source {shlex.quote(str(script))}
+compopt() {{ [[ "$*" == "-o filenames" ]] && echo asked; }}
+COMP_WORDS=({shlex.join(words)})
+COMP_CWORD={len(words) - 1}
+_shtab_deskq
+"""
+    command = [needed("bash"), "--norc", "-c", program]
+    return "asked" in subprocess.run(command, env=environment, capture_output=True, text=True, check=True).stdout
+
+
 def of_fish(line: str, script: Path, environment: dict[str, str]) -> set[str]:
     """What fish offers."""
     command = [
@@ -167,6 +181,11 @@ def test_zsh(zsh: Zsh) -> None:
 def test_a_hostile_name_is_a_word(scripts: dict[str, Path], environment: dict[str, str], tmp_path: Path) -> None:
     (word,) = of_bash("deskq retry zz", scripts["bash"], environment)
     assert shlex.split(word) == [HOSTILE]
+    assert not asks_for_quotes("deskq tasks zz", scripts["bash"], environment)  # it is quoted already
+    assert of_bash("deskq tasks zz", scripts["bash"], environment) == {word}
+    (tmp_path / "zu $(touch owned)").mkdir()
+    (path,) = of_bash("deskq tasks zu", scripts["bash"], environment)
+    assert shlex.split(path) == ["zu $(touch owned)/"]
     assert of_fish("deskq retry zz", scripts["fish"], environment) == {HOSTILE}
     with closing(Zsh(scripts["zsh"], environment)) as zsh:
         assert shlex.split(zsh.completed("deskq retry zz"))[2:] == [HOSTILE]

@@ -16,6 +16,7 @@ from deskq.protocol.task_states import STATES
 
 _NAMES: Final = "command deskq profiles list --names 2>/dev/null"
 # Names are compared and added as they are: bash would expand what stands in them as a list of words.
+# What shtab takes for files, by the function's name, readline quotes too: the words twice, "$" and "`" not always.
 _BASH: Final = f"""
 _deskq_profiles() {{
   local name word
@@ -24,11 +25,23 @@ _deskq_profiles() {{
     [[ "$word" == "$1"* ]] && printf '%s\\n' "$word"
   done < <({_NAMES})
 }}
-_deskq_profiles_or_files() {{
+_deskq_profiles_or_paths() {{
+  local path
   _deskq_profiles "$1"
-  compgen -f -- "$1"
+  while IFS= read -r path; do
+    [[ -d "$path" ]] && path="$path/"
+    printf '%q\\n' "$path"
+  done < <(compgen -f -- "$1")
 }}
 _shtab_deskq_pos_0_COMPGEN=_deskq_profiles
+"""
+_BASH_END: Final = """
+_deskq() {
+  _shtab_deskq "$@"
+  [[ ${#COMPREPLY[@]} = 1 && "${COMPREPLY[0]}" == */ ]] && compopt -o nospace
+  return 0
+}
+complete -o bashdefault -F _deskq deskq
 """
 _ZSH: Final = f"""
 _deskq_profiles() {{
@@ -48,7 +61,7 @@ _shtab_deskq_commands() {{
 _FISH: Final = f"complete -c deskq -n '_shtab_deskq_using; and test $_shtab_deskq_npos -eq 0' -ka \"({_NAMES})\"\n"
 _PROFILES: Final = {"bash": "_deskq_profiles", "zsh": "_deskq_profiles", "fish": f"({_NAMES})"}
 _BOTH: Final = {
-    "bash": "_deskq_profiles_or_files",
+    "bash": "_deskq_profiles_or_paths",
     "zsh": "_deskq_profiles_or_files",
     "fish": f"({_NAMES}) (__fish_complete_path (commandline -ct))",
 }
@@ -72,8 +85,7 @@ def run(options: CompletionOptions) -> int:
         _tell_completer(action)
     preamble = {"bash": _BASH, "zsh": _ZSH}.get(options.shell, "")
     print(shtab.complete(parser, options.shell, preamble=preamble))
-    if options.shell == "fish":
-        print(_FISH, end="")
+    print({"bash": _BASH_END, "fish": _FISH}.get(options.shell, ""), end="")
     return 0
 
 
