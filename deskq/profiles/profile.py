@@ -25,6 +25,7 @@ from deskq.profiles.urls import (
     alternative_urls,
     join_password,
     known_scheme,
+    password_as_port,
     passwords_of,
     shown,
     split_password,
@@ -178,6 +179,9 @@ class Profile:
         for url in (self.url, self.result_backend or "", self.management_url or "", *self.schedule_stores):
             if unclear := unclear_password(url):
                 raise UserError(unclear)
+        for url in (self.result_backend or "", *self.schedule_stores):
+            if misplaced := password_as_port(url):
+                raise UserError(misplaced)
         for place in ("url", *_OF_ITS_OWN_URL):
             bare, password = split_password(getattr(self, place) or "")
             if password:

@@ -40,6 +40,11 @@ _UNCLEAR: Final = (
     "It is not clear where the password in this URL ends. In the password write %40 for @, %2F for /, %23 for # and "
     "%3F for ?; in other parts write %40 for @. Or leave the password out and enter it separately."
 )
+_NO_PORT: Final = (
+    "This is no URL: check its host and port. If a password stands behind the colon, its host is missing: write "
+    "SCHEME://user:password@host:port."
+)
+_HOST_AND_NO_PORT: Final = re.compile(r"[^\[\]:]*:(?![0-9]*$)[^\[\]:]+")
 _TLS_KEYS: Final = {"ssl_ca_certs": "ca", "ssl_certfile": "certificate", "ssl_keyfile": "key"}
 
 
@@ -66,6 +71,11 @@ def passwords_of(password: str, number: int) -> list[str]:
     """Return the password of each of so many URLs, from the one text that is kept for them."""
     each = password.split(PASSWORD_SEPARATOR)
     return each if len(each) == number else [password.partition(PASSWORD_SEPARATOR)[0]] * number
+
+
+def _has_host(url: str) -> bool:
+    scheme = url.partition("://")[0].lower().rpartition(":")[2]
+    return scheme in (REDIS_SCHEMES - SOCKET_SCHEMES) | AMQP_SCHEMES
 
 
 def _of_sentinels(url: str) -> bool:
@@ -113,13 +123,30 @@ def unclear_password(url: str) -> str:
     for part in _SEVERAL.split(url):
         _, found, rest = part.partition("://")
         rest = _without_query_password(rest)[0]
-        if not found or rest.startswith("/"):
+        if not found:
+            continue
+        if rest.startswith("/"):  # a path is no login, but these have hosts
+            if _has_host(part) and ":" in rest.partition("@")[0] and "@" in rest:
+                return _UNCLEAR
             continue
         end = re.search(r"[/?#]", rest)
         netloc, behind = (rest[: end.start()], rest[end.start() :]) if end else (rest, "")
         login = netloc.rpartition("@")[0] if "@" in netloc else netloc
         if "@" in behind and ":" in login:
             return _UNCLEAR
+    return ""
+
+
+def password_as_port(url: str) -> str:
+    """Return a sentence where a password may stand in the place of a port, and would be saved there; "" if none does.
+
+    Several hosts may stand in one URL, as those of MongoDB, memcached and PostgreSQL do.
+    """
+    for part in alternative_urls(url):
+        rest = part.partition("://")[2]
+        place = re.split(r"[/?#]", rest, maxsplit=1)[0].rpartition("@")[2]
+        if any(map(_HOST_AND_NO_PORT.fullmatch, re.split("[,;]", place))):
+            return _NO_PORT
     return ""
 
 

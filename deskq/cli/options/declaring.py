@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple, Self, TypeVar, cast, dataclass_transform
+from typing import Any, Final, NamedTuple, Self, TypeVar, cast, dataclass_transform
 
 Made = TypeVar("Made", bound="Options")
 Value = TypeVar("Value")
+_MOST: Final = 2**53
+"""Some are added to, and then given to SQLite."""
 
 
 class Exclusive(NamedTuple):
@@ -110,12 +112,12 @@ def choice(name: str, help: str, *, choices: Sequence[str], default: str) -> str
 
 def integer(name: str, metavar: str, help: str, *, default: int) -> int:
     """Return a field for a whole number."""
-    return _argument((name,), default, type=int, metavar=metavar, help=help)
+    return _argument((name,), default, type=whole_number, metavar=metavar, help=help)
 
 
 def integer_or_none(name: str, metavar: str, help: str) -> int | None:
     """Return a field for a whole number, None where it is not given."""
-    return _argument((name,), None, type=int, metavar=metavar, help=help)
+    return _argument((name,), None, type=whole_number, metavar=metavar, help=help)
 
 
 def number(name: str, metavar: str, help: str, *, default: float) -> float:
@@ -126,6 +128,17 @@ def number(name: str, metavar: str, help: str, *, default: float) -> float:
 def number_or_none(name: str, metavar: str, help: str, *, exclusive: Exclusive | None = None) -> float | None:
     """Return a field for a number, None where it is not given."""
     return _argument((name,), None, exclusive, type=float, metavar=metavar, help=help)
+
+
+def whole_number(text: str) -> int:
+    """Return what was typed, of a size that can be reckoned with everywhere; argparse says what is wrong."""
+    try:
+        number = int(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"invalid int value: {text!r}") from None
+    if abs(number) > _MOST:
+        raise argparse.ArgumentTypeError(f"too large a number: {text}")
+    return number
 
 
 def _argument(flags: tuple[str, ...], default: Value, exclusive: Exclusive | None = None, **settings: Any) -> Value:

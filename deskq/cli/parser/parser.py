@@ -22,6 +22,8 @@ COMMANDS: Final = {
     command.name: command for command in (*reading.COMMANDS, *acting.COMMANDS, *profiles.COMMANDS, *schedules.COMMANDS)
 }
 FIRST_WORDS: Final = tuple(dict.fromkeys(name.split()[0] for name in COMMANDS))
+_OF_EVERY_COMMAND: Final = ("--color", "--log")
+"""Options that may stand before the command, too."""
 _EXAMPLES: Final = """deskq [URL|PROFILE ...] opens the window.
 
 examples:
@@ -44,7 +46,10 @@ class Given(NamedTuple):
 def with_default_command(arguments: Sequence[str]) -> list[str]:
     """``deskq [URL|PROFILE ...]`` means ``deskq window [URL|PROFILE ...]``."""
     given = list(arguments)
-    if given and (given[0] in FIRST_WORDS or given[0] in ("-h", "--help", "--version")):
+    first = 0
+    while first < len(given) and given[first].partition("=")[0] in _OF_EVERY_COMMAND:
+        first += 1 if "=" in given[first] else 2
+    if first < len(given) and (given[first] in FIRST_WORDS or given[first] in ("-h", "--help", "--version")):
         return given
     return ["window", *given]
 

@@ -45,6 +45,10 @@ def test_a_url_alone_opens_the_window() -> None:
     assert with_default_command([]) == ["window"]
     assert with_default_command(["record", "x"]) == ["record", "x"]
     assert with_default_command(["--version"]) == ["--version"]
+    for options in (["--color", "always"], ["--log=debug"], ["--log", "debug", "--color=never"]):
+        assert with_default_command([*options, "tasks", "x"]) == [*options, "tasks", "x"]
+        assert with_default_command([*options, "redis://h"]) == ["window", *options, "redis://h"]
+    assert with_default_command(["--color"]) == ["window", "--color"]
 
 
 def test_every_option_is_a_field_of_a_profile() -> None:

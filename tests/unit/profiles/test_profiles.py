@@ -58,6 +58,34 @@ def test_nonsense_is_a_clear_error(url: str) -> None:
         Profile.from_url(url)
 
 
+@pytest.mark.parametrize(
+    "url", ["redis://u:s3cret", "redis:///u:s3cret@h", "mongodb://h:1,u:s3cret", "amqp:///:s3cret@h"]
+)
+@pytest.mark.parametrize("place", ["url", "result_backend", "schedule_stores"])
+def test_a_password_in_a_wrong_place_is_not_saved(url: str, place: str) -> None:
+    url = f"redbeat:{url}" if place == "schedule_stores" else url
+    with pytest.raises(UserError) as caught:
+        from_values({"name": "a", "url": "redis://h", place: [url] if place == "schedule_stores" else url})
+    assert "s3cret" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "db+postgresql://u@h1:5432,h2:5432/db",
+        "cache+memcached://127.0.0.1:11211;127.0.0.2:11211/",
+        "db+sqlite:////home/a:b@c/results.db",
+        "redis+socket:///run/a:b@c.sock",
+        "redis://[::1]:6379/0",
+        "rpc://",
+        "s3://bucket",
+        "redis://h:/0",
+    ],
+)
+def test_other_result_backends_are_taken(url: str) -> None:
+    assert Profile(name="a", url="redis://h", result_backend=url).result_backend == url
+
+
 @given(st.text(min_size=1, max_size=20))
 @settings(deadline=None)
 def test_any_password_goes_in_and_comes_out(password: str) -> None:

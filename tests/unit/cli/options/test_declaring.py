@@ -85,6 +85,14 @@ def test_what_is_given_has_the_type_of_its_field() -> None:
     assert read("here") == vars(Command(where="here")), "the defaults of a repeated option are not shared"
 
 
+def test_a_whole_number_fits_where_it_is_kept(capsys: pytest.CaptureFixture[str]) -> None:
+    assert read("here", "--count", "-1")["count"] == -1
+    for text, said in ((str(2**63 - 1), "too large"), ("9" * 20, "too large"), ("1.5", "invalid int value: '1.5'")):
+        with pytest.raises(SystemExit):
+            read("here", "--count", text)
+        assert said in capsys.readouterr().err
+
+
 def test_own_options_come_before_shared_ones_and_positionals_in_their_order() -> None:
     parser = argparse.ArgumentParser()
     declare(parser, Command)
