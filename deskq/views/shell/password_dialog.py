@@ -32,6 +32,7 @@ class PasswordDialog(Dialog):
         self.setWindowTitle(f"Password for {plain(profile.name)}")
         layout = QVBoxLayout(self)
         layout.setSpacing(theme.GAP)
+        self.setMinimumWidth(360)  # a title bar that has room for whose password it is
         heading = plain_label(f"{plain(profile.name)} ({profile.environment.value})")
         heading.setFont(theme.heading_font())
         layout.addWidget(heading)

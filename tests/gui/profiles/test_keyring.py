@@ -54,6 +54,7 @@ def test_the_window_never_waits_for_the_keyring(slow_keyring: type[SlowKeyring],
             assert dialog.form.profile().password == Secret("c4n4ry")
             await until(lambda: app.window.findChildren(PasswordDialog), what="the password to be asked for")
             (asking,) = app.window.findChildren(PasswordDialog)
+            assert asking.width() >= 360, "its title is cut"
             asking.reject()
             assert dialog.keep_in_file.isHidden()
             assert "keyring" in dialog.password.placeholderText()
