@@ -66,16 +66,17 @@ def _begin_log(level: str) -> None:
 
 
 def _run(given: list[str]) -> int:
-    from deskq.cli.terminal import plain_streams
+    from deskq.cli.terminal import open_closed_streams, plain_streams
     from deskq.system import private_files
 
+    open_closed_streams()
     with private_files(), plain_streams():
         return _carry_out(given)
 
 
 def _carry_out(given: list[str]) -> int:
     import contextlib
-    import os
+    import errno
 
     from deskq.cli.exit_status import ExitStatus
     from deskq.cli.terminal import choose_colours
@@ -102,6 +103,20 @@ def _carry_out(given: list[str]) -> int:
     except KeyboardInterrupt:
         return ExitStatus.INTERRUPTED
     except BrokenPipeError:
-        with contextlib.suppress(OSError):
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _drop_output()
         return 0
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT) or error.filename is not None:
+            raise
+        print(f"deskq: The output cannot be written: {error.strerror}. Free some space.", file=sys.stderr)
+        _drop_output()
+        return ExitStatus.FAILED
+
+
+def _drop_output() -> None:
+    """What is still to be written to standard output goes nowhere: Python would try it again at its end."""
+    import contextlib
+    import os
+
+    with contextlib.suppress(OSError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

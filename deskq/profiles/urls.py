@@ -41,8 +41,8 @@ _UNCLEAR: Final = (
     "%3F for ?; in other parts write %40 for @. Or leave the password out and enter it separately."
 )
 _NO_PORT: Final = (
-    "This is no URL: check its host and port. If a password stands behind the colon, its host is missing: write "
-    "SCHEME://user:password@host:port."
+    "No server has such a URL: check its host and port. If a password stands behind the colon, its host is missing: "
+    "write SCHEME://user:password@host:port."
 )
 _HOST_AND_NO_PORT: Final = re.compile(r"[^\[\]:]*:(?![0-9]*$)[^\[\]:]+")
 _TLS_KEYS: Final = {"ssl_ca_certs": "ca", "ssl_certfile": "certificate", "ssl_keyfile": "key"}

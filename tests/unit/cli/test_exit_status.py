@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 import shlex
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -80,3 +82,19 @@ def test_the_manual_and_the_help_say_the_same(capsys: pytest.CaptureFixture[str]
     assert {ExitStatus(int(status)): meaning for status, meaning in table} == MEANINGS
     shown = re.findall(r"^  (\d+) +(.+)$", capsys.readouterr().out.partition("exit status:")[2], re.MULTILINE)
     assert shown == table
+
+
+@pytest.mark.parametrize("closed", [">&-", "<&- >&- 2>&-", "2>&-"])
+def test_a_closed_stream_is_no_error(closed: str) -> None:
+    command = f"{shlex.quote(sys.executable)} -m deskq profiles list {closed}"
+    ran = subprocess.run(["sh", "-c", command], capture_output=True, text=True, check=False)
+    assert (ran.returncode, ran.stderr) == (ExitStatus.DONE, "")
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="Linux has a device that is full")
+@pytest.mark.parametrize("words", ["profiles list", "completion bash"])
+def test_output_to_a_full_disk_is_told(words: str) -> None:
+    command = f"{shlex.quote(sys.executable)} -m deskq {words} > /dev/full"
+    ran = subprocess.run(["sh", "-c", command], capture_output=True, text=True, check=False)
+    assert ran.returncode == ExitStatus.FAILED
+    assert ran.stderr == "deskq: The output cannot be written: No space left on device. Free some space.\n"
