@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import uuid
+from contextlib import closing
 from pathlib import Path
 
+from deskq.history.reading.reader import HistoryReader
 from deskq.profiles import Profile
 from deskq.services.session import ProfileSession
 from deskq.views.shell.status_bar import describe
@@ -12,6 +14,11 @@ from tests.gui.conftest import Run, until
 from tests.support.flood import Feed, task_events
 from tests.support.small_disk import fill, small_file_system
 from tests.support.soundness import assert_sound
+
+
+def tasks_in(profile: Profile) -> int:
+    with closing(HistoryReader(profile.history_path())) as reader:
+        return reader.counts().total
 
 
 def send_tasks(feed: Feed, count: int) -> None:
@@ -33,6 +40,7 @@ def test_the_window_shows_at_once_what_cannot_be_written(redis_url: str, tmp_pat
                 assert "cannot be written" in describe(session)[1]
                 ballast.unlink()
                 await until(lambda: session.problem == "" and describe(session)[0] == "recording", 15, "the end of it")
+                await until(lambda: tasks_in(profile) == 1_010, 15, "what came meanwhile")  # a stop reads no more
         finally:
             await session.stop()
 
@@ -55,6 +63,7 @@ def test_the_window_shows_why_a_recorder_cannot_begin(redis_url: str, tmp_path: 
                 send_tasks(feed, 100)
             ballast.unlink()
             await until(lambda: session.problem == "" and describe(session)[0] == "recording", 15, "the end of it")
+            await until(lambda: tasks_in(profile) == 100, 15, "what came meanwhile")
         finally:
             await session.stop()
 
