@@ -17,6 +17,8 @@ OverallFactory = Callable[[list[ProfileSession]], Page]
 class Pages(QStackedWidget):
     """Pages by their place: profile and kind, of which the profile is "" for a page over all of them.
 
+    Those asked for last are iterated over last: pages of one kind share what is remembered, the one seen last counts.
+
     ``made`` carries a page that was made. ``place``: of the page in sight.
     """
 
@@ -42,13 +44,12 @@ class Pages(QStackedWidget):
 
     def of_profile(self, session: ProfileSession, kind: str) -> Page:
         """Return the page of a profile."""
-        return self.page_at(session.profile.name, kind) or self._take_in(
-            (session.profile.name, kind), self._factories[kind](session)
-        )
+        place = (session.profile.name, kind)
+        return self._again(place) or self._take_in(place, self._factories[kind](session))
 
     def of_all(self, kind: str, sessions: list[ProfileSession]) -> Page:
         """Return a page over all profiles."""
-        return self.page_at("", kind) or self._take_in(("", kind), self._overall[kind](sessions))
+        return self._again(("", kind)) or self._take_in(("", kind), self._overall[kind](sessions))
 
     def add_session(self, session: ProfileSession) -> None:
         """A profile came. Pages over all profiles that nobody looks at are made anew when they are shown."""
@@ -78,6 +79,12 @@ class Pages(QStackedWidget):
         for page in pages:
             self.removeWidget(page)
             page.deleteLater()
+
+    def _again(self, place: tuple[str, str]) -> Page | None:
+        page = self._pages.pop(place, None)
+        if page is not None:
+            self._pages[place] = page
+        return page
 
     def _take_in(self, place: tuple[str, str], page: Page) -> Page:
         self._pages[place] = page

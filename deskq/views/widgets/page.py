@@ -127,10 +127,10 @@ class MasterDetailPage(TablePage, Generic[R]):
         self.key: Hashable = None
         model.setParent(self)
         table.setModel(model)
-        table.lay_out()
         column, order = model.sorted_by  # before Qt sorts in an order of its own
         table.setSortingEnabled(True)
         table.sortByColumn(column, order)
+        table.lay_out()  # after that: the order in which somebody left it counts
         table.selectionModel().currentRowChanged.connect(self._current_changed)
         self.splitter = MasterDetail(table, detail, others)
         self.stack, self.empty = self.splitter.stack, self.splitter.empty

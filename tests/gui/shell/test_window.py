@@ -119,6 +119,26 @@ def test_two_brokers_at_once_and_one_removed(tmp_path: Path, run: Run, qapp: QAp
     run(scenario())
 
 
+def test_the_arrangement_that_was_seen_last_comes_again(tmp_path: Path, run: Run, qapp: QApplication) -> None:
+    async def scenario() -> None:
+        names = ("shop", "bank")
+        async with opened(qapp) as app:
+            for number, name in enumerate(names):
+                app.add(Profile.from_url(f"redis://127.0.0.1:{number + 1}/0", name=name), start=False)
+            app.window.show()
+            views: list[Any] = [app.window.show_view(name, "workers") for name in names]
+            app.window.show_view("shop", "workers")
+            views[0].table.sortByColumn(1, Qt.SortOrder.DescendingOrder)
+            app.window.show_overall("journal")
+        async with opened(qapp) as app:
+            app.add(Profile.from_url("redis://127.0.0.1:2/0", name="bank"), start=False)
+            again: Any = app.window.show_view("bank", "workers")
+            assert again.table.horizontalHeader().sortIndicatorSection() == 1
+            assert again.model.sorted_by == (1, Qt.SortOrder.DescendingOrder)
+
+    run(scenario())
+
+
 def test_the_view_that_was_shown_last_comes_again(
     recorded: Recorded, deskq_home: Path, run: Run, qapp: QApplication
 ) -> None:
