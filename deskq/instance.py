@@ -51,10 +51,10 @@ class SingleInstance:
                 return True
             if socket_path() is None:
                 raise UserError(
-                    f"deskq runs already, and a second start cannot reach it: the path of {paths.runtime_dir()} is too "
-                    "long for a socket. Use the window that is open, or set DESKQ_HOME to a shorter path."
+                    f"deskq is already running, but cannot be reached: the path of {paths.runtime_dir()} is too "
+                    "long for a socket. Use the open window, or set DESKQ_HOME to a shorter path."
                 )
-        raise UserError("Another deskq is running and does not answer. End it, then start again.")
+        raise UserError("Another deskq is running but not responding. Quit it, then start deskq again.")
 
     def release(self) -> None:
         """Give the right back."""

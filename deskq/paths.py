@@ -31,7 +31,7 @@ def _directory(kind: str, default: Callable[[], str]) -> Path:
             warnings.simplefilter("ignore")  # that a system has no folder for sockets is nothing to tell a person
             return _made(Path(default()))
     except OSError as error:  # somebody else's folder stands where the system has none
-        raise UserError(f"No private folder can be made ({error}). Set DESKQ_HOME to one that is yours.") from None
+        raise UserError(f"Cannot create a private folder ({error}). Set DESKQ_HOME to a folder you own.") from None
 
 
 def _made(path: Path) -> Path:
@@ -41,7 +41,9 @@ def _made(path: Path) -> Path:
     except OSError as error:
         if error.errno in _UNWRITABLE:
             return path
-        raise UserError(f"Cannot make the directory {path}: make it writable or set DESKQ_HOME.", str(error)) from error
+        raise UserError(
+            f"Cannot create the folder {path}. Make its parent writable or set DESKQ_HOME.", str(error)
+        ) from error
     return path
 
 
@@ -79,8 +81,8 @@ def only_to_look() -> str:
     if writable(folder):
         return ""
     return (
-        f"deskq only shows what is there: {folder} cannot be written. Nothing is recorded, changed or remembered; "
-        "make it writable, or set DESKQ_HOME."
+        f"deskq is read-only because {folder} cannot be written: it records, changes and remembers nothing. Make "
+        "the folder writable, or set DESKQ_HOME."
     )
 
 

@@ -273,7 +273,7 @@ class PlanExecutor(Generic[S]):
                 if not left or self._stop.is_set():
                     raise
                 before, pause = self._progress, _PAUSES[min(self._policy.tries - left, len(_PAUSES) - 1)]
-                self._say(phase=Phase.BROKER, words=f"{error} Trying again, {left} more at most.")
+                self._say(phase=Phase.BROKER, words=f"{error} Trying again, at most {left} more.")
                 if self._stop.wait(pause):
                     raise
                 left -= 1
@@ -292,11 +292,11 @@ class PlanExecutor(Generic[S]):
                 self._say(phase=Phase.SENDING)
                 return True
             if state in FINAL_STATES:
-                words = f"The first one ended as {state}: {exception or 'no reason given'}"
+                words = f"The first task ended as {state}: {exception or 'no reason given'}"
                 self._say(phase=Phase.STOPPED, words=words)
                 return False
             self._stop.wait(_LOOK_SECONDS)
-        words = "Stopped by you." if self._stop.is_set() else "The first one has not ended yet: the rest is held back."
+        words = "Stopped by you." if self._stop.is_set() else "The first task has not ended yet: the rest was not sent."
         self._say(phase=Phase.STOPPED, words=words)
         return False
 
@@ -307,7 +307,7 @@ class PlanExecutor(Generic[S]):
         for step in self._done[self._looked_at :][-_LOOKED_AT:]:
             state, exception = self._runner.state_of(step)
             if state in FINAL_STATES and state != "SUCCESS":
-                words = f"A task failed again: {exception or state}. The rest is held back."
+                words = f"A task failed again: {exception or state}. The rest was not sent."
                 self._say(phase=Phase.STOPPED, words=words)
                 return True
         self._looked_at = max(0, len(self._done) - _LOOKED_AT)

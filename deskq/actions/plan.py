@@ -201,7 +201,7 @@ def tasks_counted(count: int, succeeded: int) -> str:
 def check_rate(rate: float) -> None:
     """Raise UserError unless this is 0, for no limit, or so many a second that one is sent within a day."""
     if rate and not 1 / 86_400 <= rate <= 1e9:
-        raise UserError("A rate is how many are sent a second, 0 for no limit: it is neither negative nor endless.")
+        raise UserError("The rate must be 0, for no limit, or from one message a day to a billion a second.")
 
 
 def _place(item: Item) -> str:

@@ -50,8 +50,8 @@ class Guard:
         if self.safety is not Safety.READ_ONLY:
             return ""
         if self.because:
-            return f"“{self.name}” is read-only, and {self.because}: nothing is changed there."
-        return f"“{self.name}” is read-only: nothing is changed there. Change its safety level in the profile to act."
+            return f"“{self.name}” is read-only, and {self.because}: nothing can be changed."
+        return f"“{self.name}” is read-only: nothing can be changed. Change its safety level in the profile first."
 
     @property
     def note(self) -> str:
@@ -166,14 +166,14 @@ def check(plan: AnyPlan, profile: Profile, confirmation: Confirmation | None) ->
     A broker that is another one, and was confirmed, is the one that the history is of from now on.
     """
     if not profile.has_broker:
-        raise Forbidden(f"“{profile.name}” is a history without a broker: nothing is changed there.")
+        raise Forbidden(f"“{profile.name}” is a history without a broker: there is nothing to change.")
     guard = guard_of(plan, profile)
     if guard.forbids:
         raise Forbidden(guard.forbids)
     if plan.profile != profile.name:
         raise Forbidden(f"This plan is for “{plan.profile}”, not for “{profile.name}”.")
     if guard.asks(plan) and (confirmation is None or confirmation.plan != plan.id):
-        raise Forbidden("Nobody has confirmed this.")
+        raise Forbidden("The action was not confirmed.")
     if guard.typed and (confirmation is None or confirmation.typed != guard.typed):
         change = f"{guard.change.words} " if guard.change is not None else ""
         raise Forbidden(f"{change}Type {guard.typed_is}, {guard.typed}, to confirm this.")

@@ -94,8 +94,8 @@ def silent_nodes(
     if nodes is None:
         names = sorted(set(heard) - set(answered))
         hint = " without its management API" if profile.transport.has_management else ""
-        others = f"The broker cannot tell{hint} which other workers are there; of one that is silent: {may}."
-        return f"{_some(names)} did not answer. {others}" if names else others
+        others = f"The broker cannot list other workers{hint}; of one that does not reply: {may}."
+        return f"{_some(names)} did not reply. {others}" if names else others
     names = sorted((nodes.names | set(heard)) - set(answered))
     count = len(names)
     if nodes.connected is not None:  # names of nodes that were killed are still there
@@ -103,8 +103,8 @@ def silent_nodes(
     if not count:
         return ""
     if count == len(names):
-        return f"{_some(names)} {'does' if count == 1 else 'do'} not answer: {may}."
-    who = f"{count:,} connected {'worker does' if count == 1 else 'workers do'} not answer"
+        return f"{_some(names)} {'does' if count == 1 else 'do'} not reply: {may}."
+    who = f"{count:,} connected {'worker does' if count == 1 else 'workers do'} not reply"
     return f"{who}, of {_some(names)}: {may}." if names else f"{who}: {may}."
 
 

@@ -15,7 +15,7 @@ from deskq.profiles.transport import RABBITMQ, REDIS
 def open_broker(profile: Profile) -> Broker:
     """Return the broker of a profile; it connects with its first question. Raises BrokerError without one."""
     if not profile.has_broker:
-        raise BrokerError(f"“{profile.name}” is a history without a broker: nothing can be asked.")
+        raise BrokerError(f"“{profile.name}” is a history without a broker.")
     if profile.transport is REDIS:
         from deskq.brokers.redis.broker import RedisBroker
 
@@ -126,5 +126,5 @@ def consumer_counts(profile: Profile, queues: Iterable[str]) -> dict[str, int | 
 
 def _cannot_send(profile: Profile) -> BrokerError:
     return BrokerError(
-        f"deskq cannot send over “{profile.scheme}”: only Redis, Valkey and RabbitMQ confirm what they take."
+        f"deskq sends only to Redis, Valkey and RabbitMQ, which confirm messages, not to “{profile.scheme}”."
     )

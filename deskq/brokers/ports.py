@@ -192,5 +192,5 @@ def is_task_queue(name: str) -> bool:
 def login_refused(profile: Profile, place: str, what: str) -> LoginRefused:
     """Return the refusal of a ``what`` ("password", "login"); one that was never given is not called refused."""
     if profile.password:
-        return LoginRefused(f"{place} refuses the {what}. Check user and password of “{profile.name}”.")
-    return LoginRefused(f"{place} asks for a password, and none is known for “{profile.name}”. Give it one.")
+        return LoginRefused(f"{place} refused the {what}. Check user and password of “{profile.name}”.")
+    return LoginRefused(f"{place} requires a password, and “{profile.name}” has none. Set one in the profile.")

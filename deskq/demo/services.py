@@ -145,7 +145,7 @@ class DemoServices:
                     client.close()
                     return f"redis://:{password}@127.0.0.1:{port}/0"
             client.close()
-        raise UserError(f"The embedded Valkey does not start: {self.log('valkey')[-300:]}")
+        raise UserError(f"The embedded Valkey did not start: {self.log('valkey')[-300:]}")
 
     def _start_python(self, name: str, module: str, *arguments: str) -> None:
         self._start(name, python_command(module, *arguments))
@@ -178,14 +178,15 @@ def _claim(url: str) -> None:
             keys = client.dbsize()
             if keys and not client.exists(_MARK):
                 raise UserError(
-                    f"The database of {shown(url)} is not empty ({keys:,} keys), and the demo would mix with it. "
-                    "Give one that is, such as redis://localhost:6379/15."
+                    f"{shown(url)} is not empty ({keys:,} keys). Use an empty database, like redis://localhost:6379/15."
                 )
             client.set(_MARK, "1")
     except ValueError:
         raise UserError(f"{shown(url)} is not a Redis server. Use one, like redis://localhost:6379/15.") from None
     except redis.RedisError as error:
-        raise UserError(f"{shown(url)} cannot be used for the demo: {type(error).__name__}. Is it running?") from None
+        raise UserError(
+            f"{shown(url)} cannot be used for the demo: {type(error).__name__}. Check that it is running."
+        ) from None
 
 
 def _free_port() -> int:

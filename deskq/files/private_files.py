@@ -37,7 +37,7 @@ def exclusive(path: Path, what: str) -> Iterator[None]:
                 break
             except OSError:
                 if time.monotonic() > deadline:
-                    raise UserError(f"{what} are being changed by another deskq. Try again.") from None
+                    raise UserError(f"Another deskq is writing {what[0].lower()}{what[1:]}. Try again.") from None
                 time.sleep(0.02)
         yield
 

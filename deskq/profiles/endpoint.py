@@ -80,8 +80,8 @@ def endpoint_of(url: str) -> Endpoint:
     except ValueError:  # its text quotes what may be a password
         scheme = url.partition("://")[0]
         raise UserError(
-            f"“{shown(url)}” is not a broker URL: check its host and port. Write it like "
-            f"{scheme}://user:password@host:port, with special characters quoted, as %40 for @."
+            f"“{shown(url)}” is not a broker URL. Check host and port. Write it like "
+            f"{scheme}://user:password@host:port, with special characters percent-encoded, such as %40 for @."
         ) from None
 
 

@@ -59,7 +59,7 @@ def from_text(field: Field, text: str) -> Any:
         try:
             return kind(text)
         except ValueError:
-            raise UserError(f"{field.name}: choose one of {', '.join(field.words)}.") from None
+            raise UserError(f"{field.name} must be one of {', '.join(field.words)}.") from None
     if field.kind == "secret":
         return Secret(text)
     if field.kind == "switch":
@@ -88,14 +88,14 @@ def _number(field: Field, text: str) -> float:
     except ValueError:
         number = math.nan
     if not math.isfinite(number) or number < 0:
-        raise UserError(f"{field.name}: write a number that is not negative.")
+        raise UserError(f"{field.name} must be a number, 0 or more.")
     return number
 
 
 def _steps(field: Field, text: str) -> tuple[int, ...]:
     parts = [part.strip() for part in text.split(",") if part.strip()]
     if not parts or not all(part.isdecimal() and len(part) < 4 for part in parts):
-        raise UserError(f"{field.name}: write whole numbers with commas between them, like 0, 3, 6, 9.")
+        raise UserError(f"{field.name} must be whole numbers separated by commas, like 0, 3, 6, 9.")
     return tuple(int(part) for part in parts)
 
 

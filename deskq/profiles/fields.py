@@ -17,15 +17,15 @@ TABS: Final[tuple[Tab, ...]] = ("General", "Broker", "TLS", "History", "Stores")
 SAFETY_WORDS: Final = {
     Safety.READ_ONLY: "Read-only: deskq changes nothing",
     Safety.ASK: "Ask before every change",
-    Safety.ASK_NAME: "Ask, and have the name typed",
+    Safety.ASK_NAME: "Ask, and require typing the profile's name",
     Safety.FREE: "Do not ask",
 }
 SAFETY_ORDER: Final = (Safety.READ_ONLY, Safety.ASK_NAME, Safety.ASK, Safety.FREE)
 """From the safest to the least safe."""
 ENVIRONMENT_WORDS: Final = {each: f"{each.value.capitalize()} ({each.short})" for each in Environment}
 TLS_OFF: Final = (
-    "Whoever sits between this machine and the broker can read and change everything, the password too: "
-    "the server's certificate is not checked."
+    "The server's certificate is not verified: anyone between this machine and the broker can read and change "
+    "everything, including the password."
 )
 _NOT_FITTING: Final[dict[Fit, str]] = {
     "any": "",
@@ -63,21 +63,23 @@ class Field:
 
 
 FIELDS: Final = (
-    Field("url", "&URL", "Where the broker is; a password in it moves to its own field", "General", "url",
+    Field("url", "&URL", "Broker URL; a password in it moves to its own field", "General", "url",
           placeholder="redis://user:password@host:6379/0 or amqp://…"),
-    Field("name", "&Name", "What you call it; the command line takes it too", "General"),
-    Field("password", "&Password", "Kept apart from the profile, never in its file", "General", "secret"),
-    Field("environment", "&Environment", "What it is for: shown by colour and word wherever something can be changed",
+    Field("name", "&Name", "Name of the profile, also for the command line", "General"),
+    Field("password", "&Password", "Stored separately from the profile, never in its file", "General", "secret"),
+    Field("environment", "&Environment", "Purpose of the broker, shown by colour and word wherever something can be "
+        "changed",
           "General", flag="--environment", words=ENVIRONMENT_WORDS),
-    Field("safety", "Sa&fety", "What deskq may change there, and how it asks", "General", flag="--safety",
+    Field("safety", "Sa&fety", "What deskq may change, and how it asks for confirmation", "General", flag="--safety",
           words=SAFETY_WORDS),
-    Field("connect_at_start", "&Connect at start", "Record as soon as the window opens", "General", "switch",
+    Field("connect_at_start", "&Connect at start", "Connect and record as soon as the window "
+        "opens", "General", "switch",
           "--connect-at-start"),
-    Field("silent", "S&ilent: never ask workers anything", "Nothing is broadcast, so nothing is inspected", "General",
+    Field("silent", "S&ilent: never inspect workers", "deskq broadcasts nothing, so it inspects no workers", "General",
           "switch", "--silent"),
-    Field("keep_messages", "&Keep messages that wait", "So that a retry can send the very same: up to 32 MB beside the "
-          "history, on Redis and Valkey", "History", "switch", "--keep-messages"),
-    Field("watch_queues", "&Watch queues", "Queues to watch besides those that are found", "Broker", "list",
+    Field("keep_messages", "&Keep waiting messages", "Lets a retry send the original message; up to 32 MB next to "
+        "the history (Redis, Valkey)", "History", "switch", "--keep-messages"),
+    Field("watch_queues", "&Watch queues", "Queues to watch in addition to those found", "Broker", "list",
           "--watch-queue", "Q", "celery, emails", repeated=True),
     Field("event_exchange", "&Event exchange", "Celery's event_exchange", "Broker", "text", "--event-exchange", "NAME",
           "celeryev"),
@@ -85,7 +87,7 @@ FIELDS: Final = (
           "--control-exchange", "NAME", "celery"),
     Field("redis.global_keyprefix", "Key prefi&x", "global_keyprefix of the workers", "Broker", "text",
           "--global-keyprefix", "PREFIX", "none", "redis"),
-    Field("redis.fanout_prefix", "&Fanout prefix", "fanout_prefix of the workers; nothing means False", "Broker",
+    Field("redis.fanout_prefix", "&Fanout prefix", "fanout_prefix of the workers; empty means False", "Broker",
           "text", "--fanout-prefix", "PREFIX", "none", "redis"),
     Field("redis.fanout_patterns", "Fanout &patterns", "fanout_patterns of the workers", "Broker", "switch",
           "--fanout-patterns", fits="redis"),
@@ -99,35 +101,38 @@ FIELDS: Final = (
           "number", "--visibility-timeout", "S", "3600", "redis"),
     Field("redis.sentinel_master", "Sentinel &master", "Name of the master at the sentinels (master_name)", "Broker",
           "optional", "--sentinel-master", "NAME", "mymaster", "sentinel"),
-    Field("redis.sentinel_user", "Sentinel user", "Where the sentinels want a login of their own (sentinel_kwargs)",
+    Field("redis.sentinel_user", "Sentinel user", "If the sentinels require their own login (sentinel_kwargs)",
           "Broker", "optional", "--sentinel-user", "NAME", "none", "sentinel"),
-    Field("sentinel_password", "Sentinel password", "Where the sentinels want a login of their own (sentinel_kwargs)",
+    Field("sentinel_password", "Sentinel password", "If the sentinels require their own login (sentinel_kwargs)",
           "Broker", "secret", fits="sentinel"),
-    Field("management_url", "Mana&gement API", "Where the management API is, which tells depths and rates at once",
+    Field("management_url", "Mana&gement API", "URL of RabbitMQ's management API, for queue depths and rates",
           "Broker", "optional", "--management-url", "URL", "http://host:15672 or https://host:15671", "amqp"),
-    Field("management_password", "API pass&word", "For a user in the API's URL; else the broker's login is used",
+    Field("management_password", "API pass&word", "Password of the user in the API URL; default: the broker's login",
           "Broker", "secret", fits="amqp"),
-    Field("tls.ca", "&Authority", "File of the certificate authority, where the system does not know it", "TLS",
+    Field("tls.ca", "&Authority", "CA certificate file, if the system does not trust the CA", "TLS",
           "file", "--tls-ca", "PATH", "the system's", "tls"),
-    Field("tls.certificate", "&Certificate", "File of the client's certificate, where the server asks for one", "TLS",
+    Field("tls.certificate", "&Certificate", "Client certificate file, if the server requires one", "TLS",
           "file", "--tls-certificate", "PATH", "none", "tls"),
-    Field("tls.key", "&Key", "File of the certificate's key, unless it is in the same file", "TLS", "file",
+    Field("tls.key", "&Key", "Key file of the client certificate, unless the key is in the same file", "TLS", "file",
           "--tls-key", "PATH", "in the certificate's file", "tls"),
-    Field("tls.verify", "Check the ser&ver's certificate", "Without it, nobody knows who answers", "TLS", "switch",
+    Field("tls.verify", "Verify the ser&ver's certificate", "If off, the server's identity is not "
+        "verified", "TLS", "switch",
           "--tls-verify", fits="tls"),
-    Field("retention_days", "Keep tasks, &days", "Days that tasks are kept; 0 keeps all", "History", "number",
+    Field("retention_days", "Keep tasks, &days", "Days to keep tasks; 0 keeps all", "History", "number",
           "--retention-days", "N", "30"),
-    Field("retention_failed_days", "Keep &failures, days", "The same for tasks that did not succeed", "History",
+    Field("retention_failed_days", "Keep &failures, days", "Days to keep tasks that did not succeed; 0 keeps "
+        "all", "History",
           "number", "--retention-failed-days", "N", "90"),
     Field("retention_megabytes", "Largest size, &MB", "Largest size of the history; 0 for no limit", "History",
           "number", "--retention-megabytes", "N", "0"),
-    Field("history", "&History file", "Where the history is kept", "History", "file", "--history", "PATH",
+    Field("history", "&History file", "History file", "History", "file", "--history", "PATH",
           "deskq's own folder"),
-    Field("result_backend", "&Result backend", "Celery's result_backend, as a URL; a password in it is kept apart",
+    Field("result_backend", "&Result backend", "Celery's result_backend, as a URL; a password in it is stored "
+        "separately",
           "Stores", "optional", "--result-backend", "URL", "redis://host:6379/1, db+postgresql://user@host/name"),
-    Field("result_password", "&Password", "Kept apart from the profile, never in its file", "Stores", "secret"),
-    Field("schedule_stores", "&Schedule stores", "Stores that beats read, with spaces between several; one of redbeat "
-          "replaces the store of redbeat on the broker", "Stores", "urls", "--schedule-store", "URL",
+    Field("result_password", "&Password", "Stored separately from the profile, never in its file", "Stores", "secret"),
+    Field("schedule_stores", "&Schedule stores", "Schedule stores, separated by spaces; one of redbeat replaces the "
+        "redbeat store on the broker", "Stores", "urls", "--schedule-store", "URL",
           "db+postgresql://user:password@host/name", repeated=True),
 )  # fmt: skip
 BY_PLACE: Final = {field.place: field for field in FIELDS}
@@ -155,22 +160,20 @@ def problems(profile: Profile) -> dict[str, str]:
     if profile.transport.has_redis_options and not profile.redis.sep:
         found["redis.sep"] = r"The workers' separator cannot be empty; Celery's own is \x06\x16."
     if profile.transport.has_redis_options and profile.redis.visibility_timeout <= 0:
-        found["redis.visibility_timeout"] = "The visibility timeout is more than 0 seconds."
+        found["redis.visibility_timeout"] = "The visibility timeout must be more than 0 seconds."
     if profile.tls.key and not profile.tls.certificate:
-        found["tls.certificate"] = "A key needs its certificate."
+        found["tls.certificate"] = "Set the certificate that belongs to the key."
     if profile.management_url is not None and not _is_web(profile.management_url):
-        found["management_url"] = "The management API's URL begins with http:// or https:// and names a host."
+        found["management_url"] = "The management API's URL must begin with http:// or https:// and name a host."
     elif profile.management_url is not None and profile.tls_in_use and not _is_web(profile.management_url, "https"):
         found["management_url"] = "The broker's URL has TLS, so the management URL must begin with https:// too."
     if profile.result_backend is not None and (problem := result_backend_problem(profile.result_backend)):
         found["result_backend"] = problem
     if not all(is_store_url(url) for url in profile.schedule_stores):
-        found["schedule_stores"] = (
-            "Write each schedule store as a URL, or like code:proj.app or celerybeat-schedule:/path."
-        )
+        found["schedule_stores"] = "Enter each schedule store as a URL, code:proj.app or celerybeat-schedule:/path."
     for place in ("event_exchange", "control_exchange"):
         if not getattr(profile, place):
-            found[place] = "An exchange has a name."
+            found[place] = "Enter an exchange name."
     return found
 
 
@@ -180,18 +183,18 @@ def result_backend_problem(url: str) -> str:
         return ""
     if url.startswith(("django-", "django_celery_results")):
         return (
-            f"“{url}” does not say where the results are: they are in a database of the Django project. Write its URL, "
-            "like db+postgresql://user@host/name, or import the project."
+            f"“{url}” does not name the database: results are in that of the Django project. Enter its URL, like "
+            "db+postgresql://user@host/name, or import the project."
         )
-    return "Write the result backend as a URL, like redis://host:6379/1."
+    return "Enter the result backend as a URL, like redis://host:6379/1."
 
 
 def name_problem(name: str) -> str:
     """Return what is wrong with a profile's name, "" if nothing is."""
     if not name.strip() or name != name.strip():
-        return "A profile needs a name, without spaces around it."
+        return "A profile needs a name without spaces around it."
     if not name.isprintable() or "://" in name:
-        return "The name of a profile is plain text, and no URL."
+        return "A profile name must be plain text, not a URL."
     return ""
 
 

@@ -361,7 +361,7 @@ class Profile:
             given["tls"] = Tls(**tls)
         if scheme not in SENTINEL_SCHEMES and ";" in re.split(r"[/?#]", bare.partition("://")[2], maxsplit=1)[0]:
             raise UserError(
-                f"“{shown(bare)}” is not a list of brokers. Begin each one with its scheme, like "
+                f"“{shown(bare)}” is not a list of brokers. Begin each URL with its scheme, like "
                 f"{scheme}://one;{scheme}://two."
             )
         server, *others = endpoints_of(bare)  # sentinel://one:26379;sentinel://two:26379
@@ -376,7 +376,7 @@ class Profile:
         """Make a profile of several URLs, each of which must be right by itself."""
         made = [cls.from_url(url) for url in urls]
         if len({one.transport for one in made}) > 1:
-            raise UserError("The brokers of a list speak different protocols. Make a profile for each of them.")
+            raise UserError("The brokers of a list must use the same protocol. Create a profile for each of them.")
         tls = next((one.tls for one in made if one.tls != Tls()), None)
         if tls is not None and "tls" not in given:
             given["tls"] = tls

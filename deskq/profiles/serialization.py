@@ -62,7 +62,7 @@ def from_values(values: dict[str, Any]) -> Profile:
         table, key = PLACES.get(spec.name, ("", spec.name))
         place = values.get(table, {}) if table else values
         if not isinstance(place, dict):
-            raise UserError(f"“{table}” is a table.")
+            raise UserError(f"“{table}” must be a table.")
         if key in place:
             known[spec.name] = _typed(spec.name, place[key])
     for name in ("name", "url"):
@@ -71,7 +71,7 @@ def from_values(values: dict[str, Any]) -> Profile:
     urls = [known["url"], known.get("result_backend"), known.get("management_url"), *known.get("schedule_stores", ())]
     if any(split_password(url or "")[1] for url in urls):
         raise UserError(
-            f"A URL of “{known['name']}” holds a password: take it out and run deskq profiles set-password."
+            f"A URL of “{known['name']}” contains a password. Remove it and run deskq profiles set-password."
         )
     made = Profile.from_url(known["url"])
     return replace(Profile(**{"tls": made.tls, **known}), url=made.url)
@@ -102,7 +102,7 @@ def _typed(name: str, value: Any) -> Any:
     if name in NESTED:
         kind = NESTED[name]
         if not isinstance(value, dict):
-            raise UserError(f"“{name}” is a table.")
+            raise UserError(f"“{name}” must be a table.")
         defaults = kind()
         return kind(
             **{
@@ -116,7 +116,7 @@ def _typed(name: str, value: Any) -> Any:
             return ENUMS[name](value)
         except ValueError:
             choices = ", ".join(ENUMS[name])
-            raise UserError(f"“{name}” is {_told(value)}; it can be {choices}.") from None
+            raise UserError(f"“{name}” is {_told(value)}; it must be {choices}.") from None
     default = next(spec.default for spec in fields(Profile) if spec.name == name)
     return _checked(name, value, "" if default is MISSING else default)
 
@@ -126,18 +126,18 @@ def _checked(name: str, value: Any, default: Any) -> Any:
     if isinstance(default, tuple):
         kind = int if default and isinstance(default[0], int) else str
         if not isinstance(value, list | tuple) or not all(type(item) is kind for item in value):
-            raise UserError(f"“{shown}” is a list of {'whole numbers' if kind is int else 'texts'}.")
+            raise UserError(f"“{shown}” must be a list of {'whole numbers' if kind is int else 'texts'}.")
         return tuple(value)
     if isinstance(default, bool):
         fits = isinstance(value, bool)
     elif isinstance(default, int | float):
         fits = isinstance(value, int | float) and not isinstance(value, bool)
         if fits and not (is_number(value) and value >= 0):
-            raise UserError(f"“{shown}” is a number that is not negative.")
+            raise UserError(f"“{shown}” must be a number, 0 or more.")
     else:
         fits = isinstance(value, str) or (default is None and value is None)
     if not fits:
-        raise UserError(f"“{shown}” is {_told(value)}, which is not of its kind.")
+        raise UserError(f"“{shown}” is {_told(value)}, which has the wrong type.")
     return value
 
 

@@ -37,7 +37,7 @@ _WELL_FORMED: Final = re.compile(
 _PLACES: Final = frozenset({"host", "hostaddr", "port", "service", "unix_socket", "read_default_file"})
 _PASSWORD_KEYS: Final = frozenset({"password", "passwd"})
 _UNCLEAR: Final = (
-    "It is not clear where the password in this URL ends. In the password write %40 for @, %2F for /, %23 for # and "
+    "It is unclear where the password in this URL ends. In the password write %40 for @, %2F for /, %23 for # and "
     "%3F for ?; in other parts write %40 for @. Or leave the password out and enter it separately."
 )
 _NO_PORT: Final = (
@@ -63,7 +63,7 @@ def known_scheme(url: str) -> tuple[str, str]:
     if scheme.partition("+")[0] not in known and scheme not in known:
         names = "redis, rediss, valkey, sentinel, amqp or amqps"
         said = f"the scheme “{scheme}”" if re.fullmatch(r"[a-z][a-z0-9+.-]{0,30}", scheme) else "this scheme"
-        raise UserError(f"deskq does not know {said}. Use {names}, or another of Celery's transports.")
+        raise UserError(f"deskq does not support {said}. Use {names}, or another Celery transport.")
     return scheme, rest
 
 

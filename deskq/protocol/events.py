@@ -235,7 +235,7 @@ def _decode_leniently(body: bytes, encoding: str | None, raw: bytes) -> list[Eve
 
 def _coerced(item: Any) -> Event:
     if not isinstance(item, dict):
-        raise ValueError(f"an event is an object, not {type(item).__name__}")
+        raise ValueError(f"expected an object, got {type(item).__name__}")
     if not isinstance(item.get("type"), str):
         raise ValueError("no type")
     fields: dict[str, Any] = {}

@@ -52,7 +52,7 @@ class Identity(msgspec.Struct, frozen=True, kw_only=True, eq=False):
     @property
     def words(self) -> str:
         """It, for people."""
-        return f"{self.product} “{self.code}”" if self.ids else f"{self.product}, which does not say who it is"
+        return f"{self.product} “{self.code}”" if self.ids else f"{self.product}, which does not identify itself"
 
     def is_same(self, now: Identity) -> bool:
         """Is it the same broker as the one that says this now? One that does not say who it is is like all others that
@@ -89,7 +89,7 @@ class BrokerChange(msgspec.Struct, frozen=True):
             was, now = f"cluster {_short(self.was.cluster)} of {was}", f"cluster {self.code} of {now}"
         elif was == now:
             was, now = f"{was} and had other queues", f"{now}"
-        return f"Another broker answers than the one that the history is of: it was {was}, now it is {now}."
+        return f"Another broker responds than the one the history belongs to: it was {was}, now it is {now}."
 
     @property
     def code(self) -> str:

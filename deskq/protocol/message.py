@@ -161,7 +161,7 @@ def retry_of(
     known = read_body(message)
     if not message.task:
         if known is None or not known.task:
-            raise ValueError("the message does not say which task it is")
+            raise ValueError("the message has no task name")
         given = body or known
         priority = message.properties.get("priority")
         return new_message(

@@ -41,7 +41,7 @@ class Traceback:
             parts += [f"    {line.strip()}" for line in frame.lines]
         hidden = len(self.frames) - len(own)
         if hidden:
-            parts += ["", f"{hidden} frames in libraries are left out above; the whole traceback follows."]
+            parts += ["", f"{hidden} library frames hidden above; the full traceback follows."]
         return "\n".join(parts)
 
 

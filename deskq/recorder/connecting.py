@@ -39,7 +39,7 @@ class Connecting:
                     raise
                 pause = _REFUSED_SECONDS[min(refusals, len(_REFUSED_SECONDS) - 1)]
                 refusals += 1
-                said = f"{error} It was accepted before: deskq tries again now and then."
+                said = f"{error} The login worked before, so deskq keeps retrying."
                 self._report.becomes("disconnected", said)
                 self._wait(pause)
             except BrokerError as error:

@@ -164,9 +164,9 @@ class Maintenance:
         if not is_damage(error) and not (refused and self._history.damage(CHECK_SECONDS)):
             return False
         if time.monotonic() - self._repairs[0] < REPAIRS_WITHIN:
-            raise UserError(f"The history is damaged again and again ({error}). Check its disk, or use another.")
+            raise UserError(f"The history was damaged repeatedly ({error}). Check the disk or use another.")
         self._repairs.append(time.monotonic())
-        self._say(f"The history is damaged ({error}); a new one is begun.")
+        self._say(f"The history is damaged ({error}); starting a new one.")
         aside = exchange(self._history, self._history.next_id)
         self._retention.reset()
         self._noted = None
@@ -176,5 +176,5 @@ class Maintenance:
 
     def tell(self, aside: SetAside) -> None:
         """Say where the damaged file is."""
-        self._say(f"The damaged history is kept as {aside.kept_as}; what is readable of it comes into the new one.")
+        self._say(f"The damaged history is kept as {aside.kept_as}; its readable tasks are being salvaged.")
         self.gaps += 1

@@ -24,7 +24,7 @@ class SuspendDetector:
         """What the gap in the history is called."""
         whole = round(self.seconds)
         span = f"{whole // 60} min {whole % 60} s" if whole >= 60 else f"{whole} s"
-        return f"this machine slept, or the recorder stood still, for {span}"
+        return f"this machine was suspended, or the recorder stalled, for {span}"
 
 
 class StandstillWatch:

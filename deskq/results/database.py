@@ -91,7 +91,7 @@ class DatabaseResults:
             if "cryptography" not in str(error):
                 raise
             raise ResultsUnreadable(
-                f"{self.place} wants a login that needs one more package: pip install cryptography."
+                f"Logging in to {self.place} needs one more package. Run: pip install cryptography"
             ) from None
         with opened, _in_time(opened):
             yield opened
@@ -102,7 +102,8 @@ class DatabaseResults:
             name = next((name for name in (CELERY_TABLE, DJANGO_TABLE) if name in there), None)
             if name is None:
                 raise ResultsUnreadable(
-                    f"{self.place} has neither {CELERY_TABLE} nor {DJANGO_TABLE}: no result was ever stored there."
+                    f"{self.place} has no table {CELERY_TABLE} or {DJANGO_TABLE}: no Celery result was ever stored "
+                    "there."
                 )
             found = sqlalchemy.inspect(connection).get_columns(name, schema=there[name])
             binary = {"result", "children", "args", "kwargs", "stamps"} if name == CELERY_TABLE else set()
@@ -132,7 +133,7 @@ class DatabaseResults:
                 arguments["options"] = " ".join([*parts, arguments["options"]])
             return sqlalchemy.create_engine(url, poolclass=sqlalchemy.pool.NullPool, connect_args=arguments)
         except NoSuchModuleError:
-            raise ResultsUnreadable(f"There is no database of the kind that {self.place} names.") from None
+            raise ResultsUnreadable(f"Unknown database type in {self.place}. Check the URL.") from None
         except ModuleNotFoundError as error:
             kind = self._url.partition(":")[0].partition("+")[0]
             package = _PACKAGES.get(kind, error.name or "its driver")

@@ -15,7 +15,7 @@ def open_results(profile: Profile) -> ResultStore:
     """Return the store of a profile; it connects with its first question. Raises ResultsUnreadable without one."""
     url = profile.result_backend_url()
     if not url:
-        raise ResultsUnreadable(f"No result backend is set in the profile “{profile.name}”: add its URL there.")
+        raise ResultsUnreadable(f"The profile “{profile.name}” has no result backend. Add its URL.")
     if problem := result_backend_problem(url):
         raise ResultsUnreadable(problem)
     scheme = url.partition(":")[0].lower()
@@ -34,9 +34,9 @@ def open_results(profile: Profile) -> ResultStore:
         return FileResults(urlsplit(url).path or url.partition(":")[2])
     if kind in ("rpc", "amqp"):
         raise ResultsUnreadable(
-            "An rpc:// backend sends each result once, to who sent the task: none can be looked up."
+            "An rpc:// backend delivers each result once, to the sender of the task; it cannot be looked up."
         )
-    raise ResultsUnreadable(f"deskq cannot look into a result backend of the kind “{scheme}”.")
+    raise ResultsUnreadable(f"deskq cannot read result backends of type “{scheme}”.")
 
 
 def open_marker(profile: Profile) -> AbortStore:
@@ -53,6 +53,6 @@ def open_marker(profile: Profile) -> AbortStore:
         return DatabaseMarker(profile.result_backend_url())
     open_results(profile).close()  # where none is set, or none can be read, it says so
     raise ResultsUnreadable(
-        f"deskq aborts tasks in Redis, Valkey and Celery's database backend: into “{scheme}” it writes nothing, "
-        "since it could overwrite a result there."
+        f"deskq aborts tasks in Redis, Valkey and Celery's database backend only: in “{scheme}” it could overwrite "
+        "a result."
     )

@@ -101,7 +101,7 @@ def decode_value(raw: bytes) -> tuple[Any, str, str]:
     try:
         text = raw.decode("utf-8")
     except UnicodeDecodeError:
-        return None, "bytes", f"{len(raw):,} bytes that are no text:\n{raw[:512].hex(' ')}"
+        return None, "bytes", f"{len(raw):,} bytes of binary data:\n{raw[:512].hex(' ')}"
     try:
         value = json.loads(text)
     except (ValueError, RecursionError):
@@ -111,7 +111,7 @@ def decode_value(raw: bytes) -> tuple[Any, str, str]:
 
 def pickle_listing(raw: bytes) -> str:
     """Return what a pickle consists of, without running it: its size and its first opcodes."""
-    lines = [f"a pickle of {len(raw):,} bytes: deskq never opens one, since that runs what it says. Its opcodes:"]
+    lines = [f"a pickle of {len(raw):,} bytes; deskq never loads pickles, which can run code. Opcodes:"]
     try:
         for number, (opcode, argument, position) in enumerate(pickletools.genops(io.BytesIO(raw[:MOST_BYTES]))):
             if number == _OPCODES:
@@ -120,7 +120,7 @@ def pickle_listing(raw: bytes) -> str:
             shown_argument = "" if argument is None else f" {str(argument)[:200]!r}"
             lines.append(f"{position:>6}: {opcode.name}{shown_argument}")
     except Exception as error:  # noqa: BLE001 - pickletools raises whatever comes to its mind on garbage
-        lines.append(f"(it breaks off: {str(error)[:200]})")
+        lines.append(f"(truncated: {str(error)[:200]})")
     return "\n".join(lines)
 
 

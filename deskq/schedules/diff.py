@@ -52,9 +52,9 @@ def misfit(entry: Entry, store: ScheduleStore) -> str:
     """Return "" or what of an entry the store cannot keep by its abilities, a sentence; see also ``replace``."""
     able, schedule = store.abilities, entry.schedule
     if type(schedule) not in able.kinds:
-        return f"{store.title} keeps no schedule of the kind {type(schedule).__name__.lower()}."
+        return f"{store.title} does not support {type(schedule).__name__.lower()} schedules."
     if isinstance(schedule, Crontab) and not able.zoned and schedule.zone not in ("", store.zone):
-        return f"{store.title} keeps no time zone with a crontab. Leave out “{schedule.zone}”."
+        return f"{store.title} stores no time zone with a crontab. Leave out “{schedule.zone}”."
     empty = Entry(name="", task="", schedule=schedule)
     for field in _OPTIONAL:
         if field not in able.fields and getattr(entry, field) != getattr(empty, field):

@@ -24,7 +24,7 @@ from deskq.schedules.model import ScheduleStore, StoreError, StoreKind
 
 _OURS: Final = ("prefix", "zone", "master", "cluster")
 _FORMS: Final = (
-    "Write one like redbeat:redis://host:6379/0, django-celery-beat:postgresql://user@host/name, code:proj.app or "
+    "Write it like redbeat:redis://host:6379/0, django-celery-beat:postgresql://user@host/name, code:proj.app or "
     "celerybeat-schedule:/path."
 )
 
@@ -105,7 +105,7 @@ def _server_of_redbeat(url: str, profile: Profile | None) -> tuple[Profile, dict
     except UserError as error:
         raise StoreError(str(error)) from None
     if not made.transport.holds_redbeat:
-        raise StoreError(f"redbeat keeps its schedule in Redis or Valkey, and {shown(url)} is neither. {_FORMS}")
+        raise StoreError(f"redbeat keeps its schedules in Redis or Valkey, and {shown(url)} is neither. {_FORMS}")
     if profile is not None and server_of(without_password(bare)) == server_of(profile.url):
         made = replace(profile, url=made.url, password=made.password or profile.password)
     if "master" in given:

@@ -96,7 +96,7 @@ def test_what_is_stored_is_what_celery_stores(redis_url: str, server: redis.Redi
     listener.close()
     assert 86_000 < server.ttl(f"{KEY}ours") <= 86_400  # no worker was asked: Celery's default
     (again,) = aborted(profile, ["ours"])
-    assert (again.outcome, again.words) == (Outcome.GONE, "It was aborted already.")
+    assert (again.outcome, again.words) == (Outcome.GONE, "The task was already aborted.")
 
 
 def test_what_the_record_says_besides_and_its_expiry_stay(redis_url: str, server: redis.Redis) -> None:
@@ -131,7 +131,7 @@ def test_workers_say_how_long_and_in_which_format(redis_url: str, server: redis.
     with CeleryWorker(redis_url, config={"result_serializer": "pickle"}, pool="solo"):
         (item,) = aborted(profile, ["another"])
     assert item.outcome == Outcome.FAILED
-    assert "another format than JSON" in item.words
+    assert "do not store results as JSON" in item.words
     assert server.get(f"{KEY}another") is None
 
 
@@ -205,7 +205,7 @@ def test_a_connection_that_ends_meanwhile(needs: Needs, monkeypatch: pytest.Monk
             monkeypatch.setattr(aborting, "meta_of", meta_of)
             found = marker.mark("b", expires=None, create_missing=True)
             assert found == aborting.NOT_KNOWN
-            with pytest.raises(UserError, match="Nothing listens"):
+            with pytest.raises(UserError, match="Nothing is listening"):
                 marker.mark("c", expires=None, create_missing=True)
 
 
@@ -255,9 +255,9 @@ def test_celerys_table_on_a_server(request: pytest.FixtureRequest, redis_url: st
 
 def test_who_is_refused(redis_url: str, tmp_path: Path) -> None:
     for backend, words in (
-        (f"file://{tmp_path}", "writes nothing"),
-        ("rpc://", "sends each result once"),
-        ("", "No result backend is set"),
+        (f"file://{tmp_path}", "could overwrite a result"),
+        ("rpc://", "delivers each result once"),
+        ("", "has no result backend"),
         (f"db+sqlite:///{tmp_path}/none.sqlite", "cannot be read"),
     ):
         with pytest.raises(ResultsUnreadable, match=words):
@@ -285,4 +285,4 @@ def test_the_command_line(redis_url: str, server: redis.Redis, capsys: pytest.Ca
     assert [(each["task"], each["outcome"]) for each in outcomes] == [("fresh", "done"), ("done", "gone")]
     assert stored(server, "done")["result"] == 1
     assert main(["abort", redis_url, "a", "--yes"]) == 2
-    assert "No result backend" in capsys.readouterr().err
+    assert "has no result backend" in capsys.readouterr().err

@@ -105,7 +105,7 @@ def test_nobody_is_asked_under_an_alarm_nor_waited_for(server: RabbitServer, mon
             with pytest.raises(NotTold, match="its memory alarm is set"):
                 remote.check()
             monkeypatch.setattr(AlarmProbe, "alarm", lambda _self: None)  # as if it were set a moment later
-            with pytest.raises(BrokerError, match="cannot be reached"):
+            with pytest.raises(BrokerError, match="Cannot reach the workers"):
                 remote.inspect("ping")
         monkeypatch.undo()
         assert remote.inspect("ping", limit=1)

@@ -260,7 +260,7 @@ def test_a_recorder_notes_which_broker_the_history_is_of(server: RedisServer, tm
     keep_broker(path, Identity(product="Redis", ids=("another one",)))
     recording = Recording(server.url, history=path).start()
     try:
-        wait_until(lambda: "Another broker answers" in recording.status().sampling, 20, "the notice")
+        wait_until(lambda: "Another broker responds" in recording.status().sampling, 20, "the notice")
     finally:
         recording.stop()
     assert known_broker(path) == Identity(product="Redis", ids=("another one",))  # until a person says so
@@ -279,6 +279,6 @@ def test_who_does_not_say_who_it_is_is_nobody_new(server: RedisServer) -> None:
     told = ask_identity(Profile.from_url(server.url.replace("//", "//shy:pw@")))
     client.execute_command("ACL", "DELUSER", "shy")
     assert told == Identity(product="Redis")
-    assert told.words == "Redis, which does not say who it is"
+    assert told.words == "Redis, which does not identify itself"
     assert told.is_same(told)
     assert not told.is_same(Identity(product="Redis", ids=("x",)))

@@ -134,7 +134,7 @@ def test_autoscale_and_its_way_back(site: Site) -> None:
 
 def test_consumers_and_their_way_back(site: Site) -> None:
     (needless,) = told(site, "add-consumer", {"queue": "second"})
-    assert (needless.outcome, needless.words) == ("gone", "It consumes it already.")
+    assert (needless.outcome, needless.words) == ("gone", "The worker already consumes the queue.")
     (added,) = told(site, "add-consumer", {"queue": "third"})
     wait_until(lambda: "third" in site.queues())
     undone(site, added.action)
@@ -246,7 +246,7 @@ def test_a_pool_that_cannot_end_a_task_says_so(redis_url: str, tmp_path: Path) -
         finally:
             end.touch()
         assert item.outcome == "failed"
-        assert "cannot end a running task, so it runs on" in item.words
+        assert "cannot terminate a running task: it keeps running" in item.words
         assert "NotImplementedError" not in item.words
 
 
@@ -280,7 +280,8 @@ def test_the_command_line(site: Site, capsys: pytest.CaptureFixture[str]) -> Non
     assert set(json.loads(capsys.readouterr().out)) == {name, site.other.hostname}
     assert main(["control", url, "active-queues", "--worker", name]) == 0
     assert "celery, second" in capsys.readouterr().out
-    for verb, words in (("memsample", "nothing: psutil is not installed there"), ("memdump", "psutil not installed")):
+    missing = {"memsample": "no data: psutil is not installed on the worker", "memdump": "psutil not installed"}
+    for verb, words in missing.items():
         assert main(["control", url, verb, "--worker", name]) == 0  # in the worker's own words, where it has some
         assert words in capsys.readouterr().out
     assert main(["control", url, "rate-limit", "sample.add", "7/m", "--worker", name, "--dry-run"]) == 0

@@ -119,9 +119,9 @@ def test_who_joins_or_is_silent_while_a_queue_is_paused(
 
     with frozen(idle):
         said = control("pause-queue", "second")
-    assert f"{idle.hostname} does not answer: it may still consume the queue." in said
+    assert f"{idle.hostname} does not reply: it may still consume the queue." in said
     control("add-consumer", "second", "--worker", idle.hostname)
-    assert "not answer" not in control("pause-queue", "second")
+    assert "not reply" not in control("pause-queue", "second")
     assert "second" not in queues(profile, solo) | queues(profile, idle)
     control("resume-queue", "second")
     assert "second" in queues(profile, solo) & queues(profile, idle)
@@ -130,7 +130,9 @@ def test_who_joins_or_is_silent_while_a_queue_is_paused(
 
 
 @pytest.mark.parametrize("words", [["revoke", "x"], ["control", "shutdown", "--worker", "w"]])
-@pytest.mark.parametrize(("scheme", "says"), [("redis", "cannot be reached"), ("amqp", "Nothing listens at")])
+@pytest.mark.parametrize(
+    ("scheme", "says"), [("redis", "Cannot reach the workers"), ("amqp", "Nothing is listening on")]
+)
 def test_where_nothing_listens_nobody_was_told(
     words: list[str], scheme: str, says: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -162,9 +164,7 @@ def test_who_runs_a_task_and_is_silent(workers: tuple[Profile, CeleryWorker, Cel
         plan = plan_revoke([(uuid, "sample.wait_for")], profile, terminate=True)
         (item,) = carried(profile, plan)
         assert item.outcome == Outcome.UNKNOWN
-        assert (
-            f"{solo.hostname} does not answer: it may run there." in item.words
-        )  # the broker knows, without a history
+        assert f"{solo.hostname} does not reply: it may run there." in item.words  # the broker knows, without a history
         with closing(History(profile.history_path())) as history:
             event = Event(
                 type="task-received",
@@ -179,7 +179,7 @@ def test_who_runs_a_task_and_is_silent(workers: tuple[Profile, CeleryWorker, Cel
             history.commit(time.time())
         (item,) = carried(profile, replace(plan, id=str(uuid4())))
         assert item.outcome == Outcome.UNKNOWN
-        assert f"{solo.hostname} had it and does not answer" in item.words
+        assert f"{solo.hostname} had the task and does not reply" in item.words
     finally:
         end.touch()
 
@@ -204,14 +204,14 @@ def test_a_frozen_worker_may_run_the_task(request: pytest.FixtureRequest, kind: 
         with frozen(worker):
             items = carried(profile, plan)
         assert [item.outcome for item in items] == [Outcome.UNKNOWN, Outcome.UNKNOWN]
-        assert "not answer" in items[0].words
+        assert "not reply" in items[0].words
         assert worker.hostname in items[0].words
         assert idle.hostname not in items[0].words
         assert "Nothing was terminated." in items[0].words
         again = carried(profile, replace(plan, id=str(uuid4())))
         assert [item.outcome for item in again] == [Outcome.DONE, Outcome.GONE]
         assert again[0].words == f"terminated on {worker.hostname}"
-        assert "No worker that answered (2) runs it" in again[1].words
+        assert "None of the workers that replied (2) runs the task" in again[1].words
 
 
 def test_nodes_are_known_under_a_key_prefix(redis_url: str) -> None:
@@ -232,7 +232,7 @@ def test_a_broker_that_cannot_tell_who_is_there(rabbit_vhost_url: str) -> None:
     with CeleryWorker(rabbit_vhost_url, concurrency=1):
         (item,) = carried(profile, plan_revoke([("no-such-id", "")], profile, terminate=True))
     assert item.outcome == Outcome.UNKNOWN
-    assert "cannot tell without its management API" in item.words
+    assert "cannot list other workers without its management API" in item.words
 
 
 def test_many_that_one_worker_ended() -> None:

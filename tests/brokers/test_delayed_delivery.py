@@ -89,7 +89,7 @@ def test_the_command_says_how_it_is_sent(profile: Profile) -> None:
     call = ("send", profile.connection_url(), "sample.add", "--args", "[1, 2]", "--countdown", "7200", "--yes")
     sent = deskq(*call, "--management-url", profile.management_url or "")
     assert sent.returncode == 0, sent.stderr
-    assert "RabbitMQ holds it until its time" in sent.stdout
+    assert "RabbitMQ holds the message until its time" in sent.stdout
     with closing(RabbitBroker(profile)) as broker:
         wait_until(lambda: broker.sample(["celery"]) and broker.delayed == 1, 20, "it to be held")
     straight = deskq(*call, "--management-url", "http://127.0.0.1:1", "--dry-run")

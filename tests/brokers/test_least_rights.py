@@ -94,7 +94,7 @@ def test_who_watches_sees_events_and_depths(user: Any, worker: CeleryWorker) -> 
     steps, findings = examined(profile)
     for key in ("login", "permission", "database", "messages", "events"):
         assert steps[key].state == "ok", steps[key]
-    assert "may not ask workers" in steps["workers"].remedy
+    assert "not permitted to inspect workers" in steps["workers"].remedy
     assert "pidbox" in steps["workers"].remedy or "ACL SETUSER" in steps["workers"].remedy
     assert steps["task-events"].state == "skipped"  # nothing is known of them
     assert "task-events" not in findings
@@ -140,7 +140,10 @@ def test_the_tag_opens_the_management_api(rabbit_user: Any) -> None:
 
 
 def test_who_may_not_ask_is_not_told_of_a_refused_login(user: Any) -> None:
-    with closing(RemoteControl(user(WATCH))) as remote, pytest.raises(NotTold, match="may not ask workers"):
+    with (
+        closing(RemoteControl(user(WATCH))) as remote,
+        pytest.raises(NotTold, match="not permitted to inspect workers"),
+    ):
         remote.inspect("ping")
 
 
@@ -155,8 +158,8 @@ def test_the_readme_gives_the_rights_that_the_doctor_tries() -> None:
 @pytest.mark.parametrize(
     ("level", "missing", "state", "said"),
     [
-        (WATCH, "ping", "failed", "The user may not PING."),
-        (WATCH, "psubscribe", "failed", "The user may not PSUBSCRIBE."),
+        (WATCH, "ping", "failed", "The user lacks PING."),
+        (WATCH, "psubscribe", "failed", "The user lacks PSUBSCRIBE."),
         (WATCH, "time", "ok", "TIME is not, so clocks are not compared."),
         (SEND, "lpush", "ok", "It may not send tasks: that begins with LPUSH."),
         (SEND, "exists", "warning", "To send tasks the user also needs EXISTS."),

@@ -118,7 +118,7 @@ def test_sentinels_with_a_password_of_their_own(guarded_sentinel: RedisSentinel)
     options = {"master_name": "shop", "sentinel_kwargs": {"password": "s3ntinel"}}
     config = {"broker_transport_options": options, "result_backend": "disabled://", "worker_send_task_events": True}
     profile = Profile.from_url(url, redis=RedisOptions(sentinel_master="shop"))
-    assert "wants a login of its own. Set the sentinel password" in states(profile)["login"].remedy
+    assert "requires its own login. Set the sentinel password" in states(profile)["login"].remedy
     wrong = replace(profile, sentinel_password=Secret("m4ster"))
     assert "refuses the sentinels' login" in states(wrong)["login"].remedy
     with CeleryWorker(url, pool="threads", config=config) as worker:
@@ -133,5 +133,5 @@ def test_a_master_that_is_down_is_told_from_one_that_nobody_knows(sentinel: Redi
         sentinel.master.kill()
         wait_until(lambda: asked.sentinel_master("shop")["is_sdown"], 20, "the sentinel to notice")
     url = f"sentinel://:m4ster@127.0.0.1:{sentinel.port}/0"
-    with pytest.raises(ConnectionLost, match=r"say that the master “shop” at .* is down"):
+    with pytest.raises(ConnectionLost, match=r"report the master “shop” at .* as down"):
         open_broker(Profile.from_url(url, redis=RedisOptions(sentinel_master="shop"))).server()

@@ -159,7 +159,7 @@ def test_a_user_who_may_not_do_all_of_it_sends_nothing_in_silence(needs: Needs, 
             assert [answer.sent for answer in answers] == [command == "unlink"] * 2
             assert client.llen("emails") == (2 if command == "unlink" else 0)
             if command != "unlink":
-                assert "Give it the commands" in answers[0].words
+                assert "Grant the user" in answers[0].words
                 client.execute_command("ACL", "SETUSER", "anna", "+@all")
                 assert [answer.sent for answer in publisher.publish(batch)] == [True, True]
                 assert client.llen("emails") == 2
@@ -229,7 +229,7 @@ def test_rabbitmq_with_a_memory_alarm_takes_nothing_and_nothing_is_in_doubt(
         with closing(open_publisher(profile)) as publisher, closing(RabbitBroker(profile)) as broker:
             publisher.check()
             server.evaluate("vm_memory_monitor:set_vm_memory_high_watermark(0.0000001).")
-            with pytest.raises(BrokerError, match="Nothing is sent: RabbitMQ takes no messages"):
+            with pytest.raises(BrokerError, match="Not sent: RabbitMQ accepts no messages"):
                 publisher.check()
             server.evaluate("vm_memory_monitor:set_vm_memory_high_watermark(0.6).")
             publisher.check()
@@ -238,7 +238,7 @@ def test_rabbitmq_with_a_memory_alarm_takes_nothing_and_nothing_is_in_doubt(
             server.evaluate("vm_memory_monitor:set_vm_memory_high_watermark(0.0000001).")
             (answer,) = publisher.publish(parcels(1))  # the alarm came after the check
             assert answer.sent is None
-            assert "RabbitMQ takes no messages: its memory alarm is set." in answer.words
+            assert "RabbitMQ accepts no messages: its memory alarm is set." in answer.words
             assert answer.words.endswith(".")
             server.evaluate("vm_memory_monitor:set_vm_memory_high_watermark(0.6).")
 
@@ -281,7 +281,7 @@ def test_rabbitmq_that_is_lost_on_the_way_leaves_few_in_doubt(rabbit_vhost_url: 
     assert len(sent) == 300
     assert sent.count(None) == WINDOW  # those that were on their way
     assert sent[WINDOW:] == [False] * (300 - WINDOW)
-    assert "before it" in answers[-1].words
+    assert "lost first" in answers[-1].words
 
 
 def test_before_anything_leaves_ctrl_c_ends_it(

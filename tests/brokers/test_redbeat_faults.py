@@ -53,7 +53,7 @@ def test_what_deskq_does_not_know_stays_as_it_is(store: ScheduleStore, server: r
         ('{"name": "one", "task": "t", "schedule": {"__type__": "interval", "every": 5}}', "relative"),
         (
             '{"name": "one", "task": "t", "schedule": {"__type__": "interval", "every": 0, "relative": false}}',
-            "nothing",
+            "more than 0",
         ),
         ('{"name": "one", "task": "t", "schedule": {"__type__": "rrule", "freq": 3}}', "no start"),
         ('{"name": "one", "task": "t", "schedule": 5}', "__type__"),
@@ -83,7 +83,7 @@ def test_keys_of_the_wrong_type_are_told(store: ScheduleStore, server: redis.Red
     server.set("redbeat:one", "x")
     server.zadd(SCHEDULE, {"redbeat:one": 5, "redbeat:gone": 6})
     found = names(store)
-    assert "no hash" in found["one"].problem
+    assert "not a hash" in found["one"].problem
     assert "no definition" in found["gone"].problem
     with pytest.raises(StoreError, match="Delete the schedule"):
         store.replace(found["one"], entry("one"))
@@ -103,15 +103,15 @@ def test_keys_of_the_wrong_type_are_told(store: ScheduleStore, server: redis.Red
     ("new", "words"),
     [
         (entry("a", Clocked(2e9)), "count of 1"),
-        (entry("a", Solar("sunset", 1, 2)), "the sun"),
-        (entry("a", Unreadable("x", "odd")), "does not understand"),
-        (entry("a", Crontab(zone="Europe/Berlin")), "no zone"),
+        (entry("a", Solar("sunset", 1, 2)), "solar events"),
+        (entry("a", Unreadable("x", "odd")), "this kind of schedule"),
+        (entry("a", Crontab(zone="Europe/Berlin")), "no time zone"),
         (entry("a", Crontab("99")), "minute"),
         (entry("a", Crontab(day_of_month="31", month_of_year="2")), "31"),
-        (entry("a", Interval(0.0)), "nothing"),
-        (entry("a", one_off=True), "runs once"),
+        (entry("a", Interval(0.0)), "more than 0"),
+        (entry("a", one_off=True), "one-off"),
         (entry("a", expires_at=5.0), "an end"),
-        (entry(":schedule"), "own key"),
+        (entry(":schedule"), "reserved"),
         (entry(""), "name"),
         (entry("a", options={"x": float("nan")}), "JSON"),
     ],
@@ -145,8 +145,8 @@ def test_full_replica_and_missing_servers_are_told() -> None:
             client.replicaof("NO", "ONE")
         assert names(store)["one"] == one
         url = own.url
-    with pytest.raises(StoreError, match="Nothing listens"):
+    with pytest.raises(StoreError, match="Nothing is listening"):
         store.read()
-    with pytest.raises(StoreError, match="Nothing listens"):
+    with pytest.raises(StoreError, match="Nothing is listening"):
         open_store(url).replace(None, entry("one"))
     store.close()

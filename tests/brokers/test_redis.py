@@ -179,7 +179,7 @@ def test_a_server_that_dies_is_noticed_and_one_that_comes_back_is_read_again(
         server.kill()
         with pytest.raises(ConnectionLost):
             wait_until(lambda: source.read(0.1), 10)
-        with pytest.raises(Refused, match="Nothing listens"):
+        with pytest.raises(Refused, match="Nothing is listening"):
             source.connect()
         server.restart()
         source.connect()
@@ -195,7 +195,7 @@ def test_a_frozen_server_is_noticed(needs: Callable[[Callable[[], RedisServer]],
         source.connect()
         server.freeze()
         try:
-            with pytest.raises(ConnectionLost, match="has not answered"):
+            with pytest.raises(ConnectionLost, match="has not responded"):
                 wait_until(lambda: source.read(0.05), 10)
         finally:
             server.thaw()
@@ -214,8 +214,8 @@ def test_an_idle_but_healthy_server_is_not_given_up(redis_url: str) -> None:
 @pytest.mark.parametrize(
     ("url", "kind", "says"),
     [
-        ("redis://127.0.0.1:1/0", Refused, "Nothing listens at 127.0.0.1:1"),
-        ("redis://no-such-host.invalid:6379/0", Refused, "There is no host"),
+        ("redis://127.0.0.1:1/0", Refused, "Nothing is listening on 127.0.0.1:1"),
+        ("redis://no-such-host.invalid:6379/0", Refused, "Unknown host"),
     ],
 )
 def test_errors_say_what_to_do(url: str, kind: type[Exception], says: str) -> None:

@@ -209,12 +209,12 @@ _MINUTE = 'task = "t"\nschedule = { kind = "interval", seconds = 60.0 }\n'
 @pytest.mark.parametrize(
     ("kind", "entry", "words"),
     [
-        ("redbeat", f'name = ":lock"\n{_MINUTE}', "redbeat's own key"),
-        ("redbeat", f'name = "nan"\nargs = [nan]\n{_MINUTE}', "holds something that JSON cannot"),
+        ("redbeat", f'name = ":lock"\n{_MINUTE}', "reserved by redbeat"),
+        ("redbeat", f'name = "nan"\nargs = [nan]\n{_MINUTE}', "cannot be stored as JSON"),
         ("redbeat", f'name = "tab\\u0009"\n{_MINUTE}', "without control characters"),
         ("django", f'name = "{"x" * 201}"\n{_MINUTE}', "201 characters"),
         ("django", f'name = "p"\noptions = {{ priority = 900 }}\n{_MINUTE}', "from 0 to 255"),
-        ("django", f'name = "o"\noptions = {{ countdown = 5 }}\n{_MINUTE}', "does not keep the option countdown"),
+        ("django", f'name = "o"\noptions = {{ countdown = 5 }}\n{_MINUTE}', "does not support countdown"),
         (
             "django",
             'name = "r"\ntask = "t"\nschedule = { kind = "interval", seconds = 60.0, relative = true }',

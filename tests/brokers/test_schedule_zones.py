@@ -76,7 +76,7 @@ def test_a_file_of_django_s_comes_into_redbeat(
 @pytest.mark.parametrize(
     ("more", "words"),
     [
-        ({"schedule": Crontab("0", "9", zone="Asia/Kolkata")}, "keeps no time zone"),
+        ({"schedule": Crontab("0", "9", zone="Asia/Kolkata")}, "stores no time zone"),
         ({"description": "each night"}, "description"),
         ({"one_off": True}, "one_off"),
     ],

@@ -58,8 +58,8 @@ def test_it_is_sent_once_the_broker_is_back(needs: Needs) -> None:
             carry_out(profile, Call(task="t"), 1, told.append)
         waiting = [one for one in told if one.phase == "waiting for the broker"]
         (words,) = [one.words for one in waiting]
-        assert words.startswith(f"Nothing listens at {urlsplit(server.url).netloc}.")
-        assert words.endswith("Trying again, 1 more at most.")
+        assert words.startswith(f"Nothing is listening on {urlsplit(server.url).netloc}.")
+        assert words.endswith("Trying again, at most 1 more.")
         back = threading.Thread(target=server.start)
 
         def tell(progress: Progress) -> None:
@@ -118,7 +118,7 @@ def test_workers_run_what_was_sent_with_a_serializer(redis_url: str, tmp_path: P
 @pytest.mark.parametrize("serializer", ["pickle", "msgpack2", ""])
 def test_pickle_is_never_one_of_them(serializer: str, redis_url: str) -> None:
     profile = Profile.from_url(redis_url)
-    with pytest.raises(UserError, match="There is: json"):
+    with pytest.raises(UserError, match="Use one of: json"):
         plan_send(Call(task="t", serializer=serializer), profile, now=0.0)
     refused = deskq("send", redis_url, "t", "--serializer", serializer or "x", "--yes")
     assert refused.returncode == 2

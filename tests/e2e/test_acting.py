@@ -149,7 +149,7 @@ def test_a_canary_that_fails_holds_back_the_rest(redis_url: str, tmp_path: Path)
         ran = deskq(*command)
         assert ran.returncode == 1
         assert "1 sent, 4 not sent" in ran.stdout
-        assert "The first one ended as FAILURE" in ran.stdout
+        assert "The first task ended as FAILURE" in ran.stdout
         Path(f"{file}.fail").unlink()
         ran = deskq(*command)
         assert (ran.returncode, "5 sent" in ran.stdout) == (0, True), ran.stdout  # the first one's retry, not it too

@@ -50,7 +50,7 @@ def test_a_history_that_was_damaged_is_set_aside_and_told(redis_url: str, tmp_pa
         (kept,) = path.parent.glob(f"{path.name}.damaged-*.sqlite")
         assert str(kept) in running.log()
         assert str(kept) in running.status().message
-        wait_until(lambda: "tasks were salvaged" in running.log(), 20, "what is readable")
+        wait_until(lambda: "tasks were salvaged" in running.log(), 20, "its readable tasks")
         assert any("tasks were salvaged" in gap.cause for gap in running.reader.gaps())
         assert 0 < running.count() < 2_000
         uuid = publish(redis_url, 5_000)

@@ -32,7 +32,7 @@ def test_a_healthy_broker(redis_url: str) -> None:
 def test_a_broker_without_workers_is_not_healthy_though_it_can_be_reached(redis_url: str) -> None:
     result = deskq("doctor", redis_url)
     assert result.returncode == 1
-    assert "! Workers answer" in result.stdout
+    assert "! Workers reply" in result.stdout
     assert deskq("profiles", "test", redis_url).returncode == 0
 
 
@@ -45,7 +45,7 @@ def test_a_connection_that_fails() -> None:
     result = deskq("doctor", "amqp://anna:c4n4ry@127.0.0.1:1/shop")
     assert result.returncode == 1
     assert "✗ Connection" in result.stdout
-    assert "\n    Nothing listens at 127.0.0.1:1." in result.stdout
+    assert "\n    Nothing is listening on 127.0.0.1:1." in result.stdout
     assert "c4n4ry" not in result.stdout + result.stderr
 
 
@@ -53,7 +53,7 @@ def test_a_saved_profile_is_tested_by_name(redis_url: str) -> None:
     assert deskq("profiles", "add", "shop", redis_url, "--silent").returncode == 0
     result = deskq("profiles", "test", "shop")
     assert result.returncode == 0, result.stdout
-    assert "– Workers answer (not-asked)" in result.stdout
+    assert "– Workers reply (not-asked)" in result.stdout
     assert deskq("profiles", "test", "shp").returncode == 2
 
 

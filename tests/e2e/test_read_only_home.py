@@ -54,7 +54,7 @@ def test_the_window_opens_to_look_only_and_says_so(read_only: Path, tmp_path: Pa
         [*_WITHOUT_PRIVILEGE, sys.executable, "-c", _OPEN], log=tmp_path / "log", cwd=_ROOT, env=dict(os.environ)
     )
     try:
-        wait_until(lambda: "deskq only shows what is there" in window.log() or window.returncode is not None, 30, "it")
+        wait_until(lambda: "deskq is read-only because" in window.log() or window.returncode is not None, 30, "it")
         assert window.returncode is None, window.log()
         assert str(read_only / "state") in window.log()
     finally:

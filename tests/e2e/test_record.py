@@ -237,14 +237,14 @@ def test_second_recorder_on_one_history_refuses(redis_url: str) -> None:
     with Recording(redis_url) as recording:
         refused = deskq("record", redis_url, "--history", str(recording.history))
     assert refused.returncode == 2
-    assert "Another recorder writes" in refused.stderr
+    assert "Another recorder is writing to" in refused.stderr
 
 
 @pytest.mark.parametrize(
     ("url", "says"),
     [
-        ("redis://:wrong@{redis}/0", "refuses the password"),
-        ("amqp://guest:wrong@{rabbit}//", "refuses the login"),
+        ("redis://:wrong@{redis}/0", "refused the password"),
+        ("amqp://guest:wrong@{rabbit}//", "refused the login"),
         ("amqp://guest:guest@{rabbit}/nowhere", "no virtual host"),
     ],
 )

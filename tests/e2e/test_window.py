@@ -71,7 +71,7 @@ def test_a_second_start_hands_over_and_a_killed_window_stands_in_nobody_s_way(
 def test_a_history_that_is_none_is_told_before_any_window() -> None:
     refused = deskq("nowhere.sqlite")
     assert refused.returncode == 2
-    assert "There is no history at" in refused.stderr
+    assert "No history at" in refused.stderr
 
 
 def test_a_window_closes_though_its_keyring_never_answers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

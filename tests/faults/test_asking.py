@@ -75,7 +75,7 @@ def test_the_management_api_must_answer_within_a_deadline(head: bytes, monkeypat
         management = Management(Profile.from_url("amqp://h//", management_url=f"http://127.0.0.1:{port}"))
         (raised,) = within(10, management.queues)
     assert isinstance(raised, ConnectionLost)
-    assert "takes more than" in str(raised)
+    assert "did not respond within" in str(raised)
 
 
 def test_a_depth_that_kombu_cannot_tell_is_not_no_queue(tmp_path: Path) -> None:
@@ -86,7 +86,7 @@ def test_a_depth_that_kombu_cannot_tell_is_not_no_queue(tmp_path: Path) -> None:
     (known,) = broker.sample(["emails"])
     assert (known.exists, known.ready) == (True, 0)
     shutil.rmtree(folder)
-    with pytest.raises(BrokerError, match="cannot be reached by kombu"):
+    with pytest.raises(BrokerError, match="kombu cannot connect"):
         broker.sample(["emails"])
     broker.close()
 

@@ -26,7 +26,7 @@ def test_it_is_noticed_and_another_profile_is_not_disturbed(
         try:
             wait_until(lambda: frozen.status().state == "disconnected", 15 + 5, "the silence to be noticed")
             took = time.time() - before
-            assert "has not answered for" in frozen.status().message or "has sent nothing" in frozen.status().message
+            assert "has not responded for" in frozen.status().message or "has sent nothing" in frozen.status().message
             (uuid,) = send_events(valkey_url)
             wait_until(lambda: other.task(uuid) is not None, 10, "the other profile's event")
             assert other.status().state == "recording"
@@ -57,7 +57,7 @@ def test_nothing_waits_for_it(own_server: RedisServer | RabbitServer) -> None:
         asked = [late.connect, broker.server, lambda: remote.inspect("ping"), lambda: late_remote.inspect("ping")]
         lost = within(30, *asked)
         assert [isinstance(error, BrokerError) for error in lost] == [True] * 4
-        assert ["does not answer" in str(error) for error in lost[:2]] == [True] * 2
+        assert ["does not respond" in str(error) for error in lost[:2]] == [True] * 2
         leave = (open_source.close, late.close, broker.close, remote.close, late_remote.close)
         assert set(within(5, *leave)) == {None}
     finally:
@@ -93,7 +93,7 @@ def test_a_question_that_rabbitmq_does_not_answer(own_rabbit: RabbitServer) -> N
     try:
         (lost,) = within(15, lambda: broker.sample(["celery"]))
         assert isinstance(lost, ConnectionLost)
-        assert "does not answer" in str(lost)
+        assert "does not respond" in str(lost)
     finally:
         own_rabbit.thaw()
     (sample,) = wait_until(lambda: broker.sample(["celery"]), 15)

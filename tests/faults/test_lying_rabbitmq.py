@@ -116,5 +116,5 @@ def test_drop_by_drop_is_an_answer_that_does_not_come() -> None:
         server.send(connection, struct.pack(">BHI", 1, 0, 100))
         server.drip(connection, 0.05)
 
-    with lying_rabbit({"": drip}) as server, pytest.raises(ConnectionLost, match="does not answer"):
+    with lying_rabbit({"": drip}) as server, pytest.raises(ConnectionLost, match="does not respond"):
         ask(profile_of(server))

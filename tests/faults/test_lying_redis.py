@@ -148,7 +148,7 @@ def test_a_command_asks_who_does_not_answer_once(
 
     with lying_redis(dict.fromkeys((b"INFO", b"SCAN", b"PING"), drip)) as server:
         assert main(["send", profile_of(server).url, "t", "--yes"]) == 2
-        assert "does not answer" in capsys.readouterr().err
+        assert "does not respond" in capsys.readouterr().err
         assert server.connections == 1
         assert main(["revoke", profile_of(server).url, "an-id", "--yes"]) == 2
         assert server.connections == 2
@@ -161,7 +161,7 @@ def test_drop_by_drop_is_an_answer_that_does_not_come(monkeypatch: pytest.Monkey
         server.send(connection, b"$100000\r\n")
         server.drip(connection, 0.1)
 
-    with lying_redis({b"INFO": drip}) as server, pytest.raises(ConnectionLost, match="does not answer"):
+    with lying_redis({b"INFO": drip}) as server, pytest.raises(ConnectionLost, match="does not respond"):
         look(profile_of(server))
 
 

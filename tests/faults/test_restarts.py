@@ -48,7 +48,7 @@ def test_redis_killed_and_restarted_again_and_again(own_redis: RedisServer) -> N
             gaps = recording.reader.gaps()
             assert len(gaps) == number
             assert gaps[-1].ended is not None
-            assert "no longer listens" in gaps[-1].cause or "restarted" in gaps[-1].cause
+            assert "no longer listening" in gaps[-1].cause or "restarted" in gaps[-1].cause
     print(f"Redis: {times} of {times} restarts; recording again after {worst:.2f} s at worst")
 
 
@@ -64,7 +64,7 @@ def test_rabbitmq_restarted_again_and_again(own_rabbit: RabbitServer, way: str) 
             else:
                 own_rabbit.ctl("stop_app")
             wait_until(lambda: recording.status().state == "disconnected", 10, "the loss to be told")
-            wait_until(lambda: "Nothing listens" in recording.status().message, 10, "the port to be told as gone")
+            wait_until(lambda: "Nothing is listening" in recording.status().message, 10, "the port to be told as gone")
             if way == "kill":
                 own_rabbit.start()
             else:
@@ -82,7 +82,7 @@ def test_a_login_that_was_good_before_is_tried_again(own_redis: RedisServer, tmp
         own_redis.kill()
         own_redis.password = "another"
         own_redis.start()
-        said = "It was accepted before: deskq tries again"
+        said = "The login worked before, so deskq keeps retrying"
         wait_until(lambda: said in recording.status().message, 10, "the refusal to be told")
         assert recording.status().state == "disconnected"
         assert "another" not in recording.log()
@@ -96,7 +96,7 @@ def test_a_login_that_was_good_before_is_tried_again(own_redis: RedisServer, tmp
 def test_a_virtual_host_that_is_away_for_a_while(rabbit_server: RabbitServer) -> None:
     with rabbit_server.vhost("coming") as url, Recording(url) as recording:
         rabbit_server.management("DELETE", "/api/vhosts/coming")
-        wait_until(lambda: "It was accepted before" in recording.status().message, 15, "the refusal to be told")
+        wait_until(lambda: "The login worked before" in recording.status().message, 15, "the refusal to be told")
         before = time.time()
         rabbit_server.management("PUT", "/api/vhosts/coming")
         recovered(recording, before, url)

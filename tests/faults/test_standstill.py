@@ -39,7 +39,7 @@ def test_a_recorder_that_stood_still_notes_one_gap_and_blames_no_worker(redis_ur
         recording.signal(signal.SIGCONT)
         woke = time.time()
         (gap,) = wait_until(lambda: [gap for gap in recording.reader.gaps() if gap.ended], 10, "the gap")
-        assert gap.cause.startswith("this machine slept, or the recorder stood still, for ")
+        assert gap.cause.startswith("this machine was suspended, or the recorder stalled, for ")
         assert stopped - 2.0 < gap.started < stopped + 1.0
         assert gap.ended is not None
         assert woke <= gap.ended < woke + 5.0
@@ -50,7 +50,7 @@ def test_a_recorder_that_stood_still_notes_one_gap_and_blames_no_worker(redis_ur
         task = str(uuid.uuid4())
         feed.send(heartbeat(2), task_events(task, 9))
         recording.wait_for_state(task, "SUCCESS")
-        assert recording.log().count("stood still") == 1
+        assert recording.log().count("stalled") == 1
         assert recording.stop()["gaps"] == 1
         assert_sound(recording.history)
 
@@ -87,7 +87,7 @@ def test_a_sleep_that_only_the_clock_tells_of(redis_url: str, tmp_path: Path) ->
     reader = HistoryReader(history_path)
     (gap,) = reader.gaps()
     reader.close()
-    assert gap.cause == "this machine slept, or the recorder stood still, for 120 min 5 s"
+    assert gap.cause == "this machine was suspended, or the recorder stalled, for 120 min 5 s"
     assert gap.ended is not None
     assert 7_200 < gap.ended - gap.started < 7_230
     assert len(said) == 1

@@ -49,7 +49,7 @@ def test_only_one_is_first(monkeypatch: pytest.MonkeyPatch) -> None:
     first, second = SingleInstance(), SingleInstance()
     assert first.claim(lambda: False)
     assert second.claim(lambda: True) is False
-    with pytest.raises(UserError, match="does not answer"):
+    with pytest.raises(UserError, match="not responding"):
         second.claim(lambda: False)
     first.release()
     assert second.claim(lambda: False)

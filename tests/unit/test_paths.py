@@ -33,7 +33,7 @@ def test_a_directory_that_cannot_be_made(deskq_home: Path) -> None:
 
 def test_a_folder_below_that_cannot_be_made(deskq_home: Path) -> None:
     (paths.state_dir() / "history").write_text("in the way")
-    with pytest.raises(UserError, match="history: make it writable"):
+    with pytest.raises(UserError, match=r"history\. Make its parent writable"):
         paths.history_dir()
 
 

@@ -63,7 +63,7 @@ def _open_for_reading(path: Path) -> apsw.Connection:
     connection = apsw.Connection(uri, flags=apsw.SQLITE_OPEN_READONLY | apsw.SQLITE_OPEN_URI)
     try:
         if _version(connection, path) != VERSION:
-            raise UserError(f"The journal {path} is of an older deskq, and cannot be carried over where it lies.")
+            raise UserError(f"The journal {path} is from an older deskq and cannot be converted where it is.")
     except BaseException:
         connection.close()
         raise
@@ -143,7 +143,7 @@ def _version(connection: apsw.Connection, path: Path) -> int:
     if not connection.pragma("schema_version"):
         return 0
     if connection.pragma("application_id") != APPLICATION_ID:
-        raise UserError(f"{path} is not a journal of deskq. Move it away.")
+        raise UserError(f"{path} is not a deskq journal. Move it away.")
     version = int(connection.pragma("user_version"))
     if version > VERSION:
         raise _newer(path, version)

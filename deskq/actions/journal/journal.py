@@ -85,9 +85,9 @@ class Journal:
             self._connection = open_file(self.path)
         except (apsw.Error, OSError) as error:
             strange = isinstance(error, apsw.CorruptError | apsw.NotADBError)
-            advice = "Move it away." if strange else "Look whether the disk is full or read-only."
+            advice = "Move it away." if strange else "Check whether the disk is full or read-only."
             raise UserError(
-                f"The journal {self.path} cannot be opened: {error}. Without it nothing is changed. {advice}"
+                f"The journal {self.path} cannot be opened: {error}. Without it deskq changes nothing. {advice}"
             ) from None
 
     def close(self) -> None:
@@ -104,7 +104,7 @@ class Journal:
         """
         lock = WriterLock(self._lock_of(plan.id))
         if not lock.acquire():
-            raise UserError("This plan is being carried out already.")
+            raise UserError("This plan is already being carried out.")
         self._locks[plan.id] = lock
         policy = plan.policy
         options = {"rate": policy.rate, "canary": policy.canary, "crosses": plan.crosses, "tries": policy.tries}
@@ -141,7 +141,7 @@ class Journal:
             sent = self._all(query, (plan.items[0].id,))
             if sent:
                 raise UserError(
-                    f"deskq sent a task of this id already (action {sent[0][0]}). Give another id, or none."
+                    f"deskq already sent a task with this id (action {sent[0][0]}). Enter another id, or none."
                 )
 
     def mark(self, action: str, outcomes: Iterable[tuple[int, Outcome, str]]) -> None:
@@ -359,7 +359,9 @@ class Journal:
             raise JournalUnwritable(f"The journal {self.path} cannot be written: {error}. Free some space.") from None
         except UnicodeEncodeError as error:
             words = error.object.encode(errors="backslashreplace").decode()[:200]
-            raise UserError(f"The journal cannot hold “{words}”: it is not text, but half of a character.") from None
+            raise UserError(
+                f"The journal cannot hold “{words}”: it is not valid Unicode. Remove that character."
+            ) from None
 
     def _all(self, sql: str, values: tuple[Any, ...]) -> list[Any]:
         try:

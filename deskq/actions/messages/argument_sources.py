@@ -187,7 +187,7 @@ def _origin(place: QueueSource, routes: Routes) -> str | Route | QueueSource:
     if isinstance(route, Route):
         return route
     return replace(
-        place, problem=f"it was sent through an exchange that no longer leads to a queue: {route.rstrip('.')}"
+        place, problem=f"it was sent through an exchange that no longer reaches a queue: {route.rstrip('.')}"
     )
 
 

@@ -164,6 +164,6 @@ def _never_declared(profile: Profile, target: Target) -> str:
 
 def _nobody(profile: Profile, target: Target) -> str:
     if isinstance(target, Route) and not target.queues:
-        return f"No replying worker consumes a queue that {target.words} leads to, at {profile.name}."
+        return f"No replying worker consumes a queue that {target.words} reaches, at {profile.name}."
     who = "No worker" if profile.transport.tells_consumers else "No replying worker"
     return f"{who} consumes the queue {_names(target)} at {profile.name}. A task would wait until one does."

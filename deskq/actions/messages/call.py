@@ -67,39 +67,39 @@ def plan_send(
     """
     check_can_send(profile)
     if not call.task.strip():
-        raise UserError("Which task? Give its name.")
+        raise UserError("Enter a task name.")
     check_place(call)
     if call.exchange and (route is None or (route.sent_to, route.routing_key) != (call.exchange, call.routing_key)):
         raise UserError(f"The target of the exchange “{call.exchange}” is still unknown.")
     if call.serializer not in serializers():
-        raise UserError(f"Nothing is serialized as “{call.serializer}” here. There is: {', '.join(serializers())}.")
+        raise UserError(f"The serializer “{call.serializer}” is not installed. Use one of: {', '.join(serializers())}.")
     if tries < 0:
         raise UserError("Enter the number of publish retries: 0 or more.")
     check_rate(rate)
     if not 1 <= call.times <= _MOST_TIMES:
-        raise UserError(f"It is sent at least once, and at most {_MOST_TIMES:,} times at once.")
+        raise UserError(f"Enter 1 to {_MOST_TIMES:,} copies.")
     if call.countdown is not None and not 0 <= call.countdown <= _LONGEST:
-        raise UserError("A countdown is a number of seconds, and not negative.")
+        raise UserError("The countdown must be 0 seconds or more.")
     for what, seconds in (
         ("time until it expires", call.expires),
         ("hard limit", call.time_limit),
         ("soft limit", call.soft_time_limit),
     ):
         if seconds is not None and not 0 < seconds <= _LONGEST:
-            raise UserError(f"The {what} is a number of seconds, more than 0; leave it out for none.")
+            raise UserError(f"The {what} must be more than 0 seconds. Leave it out for none.")
     if len(call.id.encode(errors="replace")) > _LONGEST_NAME or not call.id.isprintable():
-        raise UserError(f"An id has at most {_LONGEST_NAME} bytes, and no control characters.")
+        raise UserError(f"An id must have at most {_LONGEST_NAME} bytes and no control characters.")
     if call.id and call.times > 1:
-        raise UserError("One id is for one task: leave the id out, or send it once.")
+        raise UserError("Several copies cannot share a task id. Leave the id out or send one copy.")
     if call.eta is not None and call.countdown is not None:
         raise UserError("Give a countdown or a time, not both.")
     if call.priority is not None and not 0 <= call.priority <= 255:
-        raise UserError("A priority is a whole number from 0 to 255; most brokers know 0 to 9.")
+        raise UserError("The priority must be a whole number from 0 to 255; most brokers use 0 to 9.")
     if None not in (call.time_limit, call.soft_time_limit) and call.soft_time_limit > call.time_limit:  # type: ignore[operator]
-        raise UserError("The soft limit is longer than the hard one: it would never be reached.")
+        raise UserError("The soft limit must not be longer than the hard limit.")
     own = sorted(set(call.headers) & {"task", "id", "root_id", "lang", "argsrepr", "kwargsrepr"})
     if own:
-        raise UserError(f"The header “{own[0]}” is the message's own: give another name.")
+        raise UserError(f"The header “{own[0]}” is reserved. Choose another name.")
     shown = ", ".join(
         [*map(short_repr, call.args), *(f"{key}={short_repr(value)}" for key, value in call.kwargs.items())]
     )
@@ -109,7 +109,7 @@ def plan_send(
     if held and seconds_until(call, now) > CONSUMER_TIMEOUT:
         losses += (_HELD_TOO_LONG,)
     if call.serializer != JSON_SERIALIZER:
-        losses += (f"a worker takes {call.serializer} only if its accept_content names it, else it throws it away",)
+        losses += (f"workers discard {call.serializer} unless their accept_content names it",)
     items = []
     for _ in range(call.times):
         new_id = call.id or str(uuid4())
@@ -130,11 +130,11 @@ def check_place(call: Call) -> None:
             raise UserError("Give a queue, or an exchange and a routing key, not both.")
         for what, text in (("exchange", call.exchange), ("routing key", call.routing_key)):
             if not text.isprintable() or len(text.encode()) > _LONGEST_NAME:
-                raise UserError(f"The {what} has at most {_LONGEST_NAME} bytes, and no control characters.")
+                raise UserError(f"The {what} must have at most {_LONGEST_NAME} bytes and no control characters.")
     elif call.routing_key:
-        raise UserError("A routing key is for an exchange: give its name too, or the queue alone.")
+        raise UserError("A routing key needs an exchange. Enter its name, or only a queue.")
     elif not call.queue.strip():
-        raise UserError("Which queue? Give its name.")
+        raise UserError("Enter a queue name.")
 
 
 def message_of(call: Call, new_id: str, *, now: float) -> RawMessage:
@@ -159,7 +159,7 @@ def message_of(call: Call, new_id: str, *, now: float) -> RawMessage:
     except (ValueError, TypeError) as error:
         raise UserError(f"The arguments cannot be sent as {call.serializer}: {error}.") from None
     except OverflowError:
-        raise UserError("The time is beyond the calendar.") from None
+        raise UserError("The time is out of range.") from None
 
 
 def _whole(seconds: float | None) -> float | None:

@@ -89,7 +89,7 @@ def app_places(profile: Profile, names: Iterable[str]) -> dict[str, QueueSource]
 def _routes(url: str, profile: Profile, names: set[str]) -> dict[str, QueueSource]:
     with contextlib.closing(open_store(url, profile)) as store:
         assert isinstance(store, CodeStore)
-        witness = f"its queue is known from the routes of {store.app} only, as they are now"
+        witness = f"its queue is known only from the current routes of {store.app}"
         return {
             name: QueueSource(
                 said.get("queue", ""), said.get("exchange", ""), said.get("routing_key", ""), witness=witness

@@ -264,9 +264,9 @@ def _reprs(one: Candidate) -> dict[str, str]:
 def _losses(row: TaskRow) -> list[str]:
     losses = []
     if not row.ended:
-        losses.append("it has not ended yet: it may run twice")
+        losses.append("it has not ended yet and may run twice")
     elif row.state in ("LOST", "ENDED", "UNSEEN"):
-        losses.append("its outcome is unknown: it may have done its work")
+        losses.append("its outcome is unknown: it may have succeeded")
     if row.parent and not row.retries_parent:
         losses.append("it was sent by another task, which does not wait for the new task")
     elif row.root_id and row.root_id != row.uuid:

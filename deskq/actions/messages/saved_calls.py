@@ -34,7 +34,7 @@ def save_template(name: str, call: Call | None) -> dict[str, Call]:
     What a newer deskq wrote of other calls, and this one does not know, stays.
     """
     if not name.strip():
-        raise UserError("Under which name? Give one.")
+        raise UserError("Enter a name.")
     saved = _saved()
     before = saved.pop(name, {})
     if call is not None:
@@ -67,5 +67,5 @@ def _saved() -> dict[str, Mapping[str, Any]]:
 
 def _call(values: Mapping[str, Any]) -> Call:
     if not isinstance(values.get("args", []), list) or not isinstance(values.get("kwargs", {}), dict):
-        raise TypeError("a call has a list of args and an object of kwargs")
+        raise TypeError("the args of a call must be a list, its kwargs an object")
     return Call(**{key: value for key, value in values.items() if key in _KEYS})

@@ -17,8 +17,7 @@ from deskq.results.abort.port import ABORTED, AbortStore
 from deskq.results.opening import open_marker
 
 NOTE: Final = (
-    "Only tasks that look for it, with is_aborted(), stop; others run on, and one that waits still begins. "
-    "A result that is stored stays."
+    "Only tasks that call is_aborted() stop; others keep running, and a waiting task still starts. Stored results stay."
 )
 _ANSWER_SECONDS: Final = 1.5
 
@@ -26,7 +25,7 @@ _ANSWER_SECONDS: Final = 1.5
 def plan_abort(tasks: Sequence[tuple[str, str]], stored: Mapping[str, str], profile: Profile) -> Plan[Step]:
     """Return the plan that aborts tasks, (id, name) each; ``stored`` as from stored_states. Raises UserError."""
     if not tasks:
-        raise UserError("No task is chosen.")
+        raise UserError("No task is selected.")
     return plan_at(
         profile,
         Verb.ABORT,
@@ -52,7 +51,7 @@ def stored_states(profile: Profile, ids: Sequence[str]) -> dict[str, str]:
     """
     with contextlib.closing(open_marker(profile)) as store:
         records = {uuid: store.get(uuid) for uuid in ids}
-    return {uuid: record.state or "no record in JSON" for uuid, record in records.items() if record is not None}
+    return {uuid: record.state or "not a JSON record" for uuid, record in records.items() if record is not None}
 
 
 def found_aborted(profile: Profile, ids: Sequence[str]) -> set[str]:

@@ -35,7 +35,7 @@ def plan_control(
     """Return the plan that tells each of these workers; raises UserError where there is none."""
     check_can_steer(profile)
     if not workers:
-        raise UserError("No worker is online that could be told.")
+        raise UserError("No worker is online.")
     where = f"“{workers[0]}”" if len(workers) == 1 else f"{len(workers):,} workers"
     detail = {"method": verb.method, "arguments": dict(arguments)}
     return plan_at(
@@ -50,7 +50,7 @@ def plan_pause(queue: str, workers: Sequence[str], profile: Profile) -> Plan[Ste
     """Return the plan that pauses a queue: each of its workers no longer consumes it. Undone, it is consumed again."""
     check_can_steer(profile)
     if not workers:
-        raise UserError(f"Nobody consumes “{queue}”, as far as is known: there is nothing to pause.")
+        raise UserError(f"No known worker consumes “{queue}”: there is nothing to pause.")
     verb = VERBS["cancel-consumer"]
     detail = {"method": verb.method, "arguments": (arguments := {"queue": queue})}
     return plan_at(
@@ -176,11 +176,11 @@ class ControlRunner(StepRunner[Step]):
                 answers = self._remote.inspect("ping", destination=sorted(left), timeout=1.0, limit=len(left))
                 left &= set(answers)
         return {
-            step.id: StepResult(Outcome.GONE, "It does not answer: it is down, or busy.")
+            step.id: StepResult(Outcome.GONE, "No reply: the worker is down or busy.")
             if step.target not in there
-            else StepResult(Outcome.UNKNOWN, "It was told, and still answers.")
+            else StepResult(Outcome.UNKNOWN, "The command was sent; the worker still replies.")
             if step.target in left
-            else StepResult(Outcome.DONE, "It no longer answers: it ends when its tasks have ended.")
+            else StepResult(Outcome.DONE, "The worker no longer replies: it stops when its running tasks have ended.")
             for step in steps
         }
 
@@ -205,8 +205,8 @@ def _needless(method: str, arguments: Mapping[str, Any], before: object) -> str:
         return ""
     consumes = _consumed(before, str(arguments.get("queue"))) is not None
     if method == "add_consumer":
-        return "It consumes it already." if consumes else ""
-    return "" if consumes else "It does not consume it."
+        return "The worker already consumes the queue." if consumes else ""
+    return "" if consumes else "The worker does not consume the queue."
 
 
 def _undo(method: str, arguments: Mapping[str, Any], worker: str, before: object) -> Mapping[str, Any] | None:

@@ -12,8 +12,8 @@ from deskq.actions.workers.verbs import advice
 SILENT: Final = "No reply. The command may still have been carried out."
 # Celery says so, too, where it was started with events: its set of groups is empty then, which means all of them.
 _NOT_OFF: Final = (
-    "It says that they are off. Where it was started with -E or worker_send_task_events they are not, and Celery "
-    "cannot turn them off: start it without."
+    "The worker reports them as off. If it was started with -E or worker_send_task_events they stay on: "
+    "restart it without."
 )
 # What it says first where nothing had to be changed; names of queues stand in other answers.
 _ALREADY: Final = ("task events already", "already consuming")

@@ -29,7 +29,7 @@ def plan_revoke(
     """Return the plan that revokes tasks, (id, name) each; with ``terminate`` those that run are ended by a signal."""
     check_can_steer(profile)
     if not tasks:
-        raise UserError("No task is chosen.")
+        raise UserError("No task is selected.")
     if terminate and signal not in SIGNALS:
         raise UserError(f"“{signal}” is not a signal for this: use one of {', '.join(SIGNALS)}.")
     word, by = ("terminate", f" by SIG{signal}") if terminate else ("revoke", "")
@@ -133,8 +133,8 @@ class Revoker:
         """
         idle = StepResult(
             Outcome.GONE if answers else Outcome.UNKNOWN,
-            f"No worker that answered ({len(answers):,}) runs it: nothing was terminated. "
-            "It is revoked, should it come.",
+            f"None of the workers that replied ({len(answers):,}) runs the task: it is revoked, and nothing "
+            "was terminated.",
         )
         seen = last_seen(self._profile, ids)
         silence = silent_nodes(self._profile, answers, noted) if len(seen) < len(ids) else ""
@@ -144,7 +144,7 @@ class Revoker:
             if worker is None and silence:
                 found[uuid] = StepResult(Outcome.UNKNOWN, f"{silence} Nothing was terminated.")
             elif worker and worker not in answers:
-                words = f"{worker} had it and does not answer: it may run on. Nothing was terminated."
+                words = f"{worker} had the task and does not reply: it may still run. Nothing was terminated."
                 found[uuid] = StepResult(Outcome.UNKNOWN, words)
             else:
                 found[uuid] = idle
@@ -169,7 +169,7 @@ class Revoker:
 def _changes_nothing(noted: StepResult, state: str) -> StepResult:
     """How a revocation that was noted ended for a task that had ended before, where ``state`` says so."""
     return (
-        StepResult(Outcome.GONE, f"It had already ended ({state}), so there was nothing to revoke. {noted.words}")
+        StepResult(Outcome.GONE, f"The task had already ended ({state}), so there was nothing to revoke. {noted.words}")
         if state
         else noted
     )
@@ -184,6 +184,6 @@ def _terminated(worker: str, tasks: Sequence[str], reply: object) -> dict[str, S
     ending = result_of(reply, None)
     if ending.outcome is not Outcome.DONE:
         return dict.fromkeys(tasks, ending._replace(words=f"{worker}: {ending.words}"))
-    gone = StepResult(Outcome.GONE, f"It ended on {worker} in this moment: nothing was terminated.")
+    gone = StepResult(Outcome.GONE, f"The task had just ended on {worker}: nothing was terminated.")
     done, over = StepResult(Outcome.DONE, f"terminated on {worker}"), terminated(reply)
     return {uuid: done if uuid in over else gone for uuid in tasks}

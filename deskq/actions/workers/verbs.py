@@ -11,7 +11,7 @@ from typing import Any, Final, Literal
 from deskq.errors import UserError
 
 Kind = Literal["count", "seconds", "rate", "task", "queue", "text"]
-RESTART: Final = "It lasts until the worker restarts."
+RESTART: Final = "Lasts until the worker restarts."
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,29 +57,29 @@ VERBS: Final = {
     verb.name: verb
     for verb in (
         ControlVerb("ping", "Ping", "asks whether it answers", changes=False),
-        ControlVerb("report", "Report", "asks for its software and settings", changes=False),
+        ControlVerb("report", "Report", "asks for its version and settings", changes=False),
         ControlVerb("clock", "Clock", "asks for its logical clock", changes=False),
-        ControlVerb("active-queues", "Active queues", "asks what it consumes", changes=False),
+        ControlVerb("active-queues", "Active queues", "asks which queues it consumes", changes=False),
         ControlVerb("memsample", "Memory sample", "asks for the memory it uses", changes=False),
         ControlVerb(
             "memdump",
             "Memory samples so far",
-            "asks for the memory samples since the last time, and what it uses without garbage",
+            "asks for the memory samples since the last dump, and the memory in use after garbage collection",
             changes=False,
             first="memsample",
         ),
         ControlVerb("stats", "Statistics", "asks for its statistics", changes=False),
-        ControlVerb("shutdown", "Shut down", "shuts it down when its tasks have ended"),
+        ControlVerb("shutdown", "Shut down", "shuts down when its running tasks have ended"),
         ControlVerb("pool-grow", "Grow the pool", "grows the pool by {n}", (_COUNT,), lasts=RESTART),
         ControlVerb("pool-shrink", "Shrink the pool", "shrinks the pool by {n}", (_COUNT,), lasts=RESTART),
         ControlVerb(
             "autoscale",
             "Autoscale",
             "scales the pool between {min} and {max}",
-            (Parameter("max", "At most", "count", example="10"), Parameter("min", "At least", "count", 0)),
+            (Parameter("max", "Maximum", "count", example="10"), Parameter("min", "Minimum", "count", 0)),
             lasts=RESTART,
         ),
-        ControlVerb("pool-restart", "Restart the pool", "restarts the pool; tasks that run are ended"),
+        ControlVerb("pool-restart", "Restart the pool", "restarts the pool; running tasks are terminated"),
         ControlVerb(
             "add-consumer",
             "Consume a queue",
@@ -87,13 +87,13 @@ VERBS: Final = {
             (
                 _QUEUE,
                 Parameter("exchange", "Exchange", "text", ""),
-                Parameter("exchange_type", "Type of exchange", "text", ""),
+                Parameter("exchange_type", "Exchange type", "text", ""),
                 Parameter("routing_key", "Routing key", "text", ""),
             ),
             lasts=RESTART,
         ),
         ControlVerb(
-            "cancel-consumer", "No longer consume a queue", "no longer consumes “{queue}”", (_QUEUE,), lasts=RESTART
+            "cancel-consumer", "Stop consuming a queue", "no longer consumes “{queue}”", (_QUEUE,), lasts=RESTART
         ),
         ControlVerb(
             "rate-limit",
@@ -110,21 +110,22 @@ VERBS: Final = {
             lasts=RESTART,
         ),
         ControlVerb("enable-events", "Enable events", "sends task events", lasts=RESTART),
-        ControlVerb("disable-events", "Disable events", "sends no task events: its tasks are not seen", lasts=RESTART),
+        ControlVerb(
+            "disable-events", "Disable events", "stops sending task events, so its tasks do not appear", lasts=RESTART
+        ),
     )
 }
 
 _CANNOT_END: Final = (
-    "The pool of this worker (threads, solo) cannot end a running task, so it runs on. Only a restart of the worker "
-    "ends it."
+    "This worker's pool (threads, solo) cannot terminate a running task: it keeps running until the worker restarts."
 )
 _ADVICE: Final = (
     ("not supported with autoscale", "Autoscale is on: change its limits instead."),
     ("Autoscale not enabled", "Start the worker with --autoscale to use this."),
     ("Pool restarts not enabled", "Set worker_pool_restarts = True in the app."),
     ("unknown task", "This worker has no task of that name."),
-    ("not implemented", "Its pool cannot do this."),
-    ("has no attribute", "Its pool cannot do this."),
+    ("not implemented", "The worker's pool does not support this."),
+    ("has no attribute", "The worker's pool does not support this."),
 )
 
 
@@ -133,7 +134,7 @@ def answer_text(verb: ControlVerb, reply: object) -> str:
     if isinstance(reply, dict) and len(reply) == 1 and isinstance(words := next(iter(reply.values())), str):
         return words
     if reply is None:  # memsample has no word for what it lacks
-        return "nothing: psutil is not installed there" if verb.name == "memsample" else "nothing"
+        return "no data: psutil is not installed on the worker" if verb.name == "memsample" else "nothing"
     return reply.strip() if isinstance(reply, str) else json.dumps(reply, ensure_ascii=False, indent=2, default=str)
 
 
@@ -167,7 +168,7 @@ def read_arguments(verb: ControlVerb, given: Mapping[str, str], *, in_form: bool
             fields = "Fill in the soft limit, the hard limit or both" if in_form else "Add soft=30, hard=60 or both"
             raise UserError(f"{fields}. What is left out becomes no limit.")
         if found.get("soft", 0) > found.get("hard", float("inf")):
-            raise UserError("The soft limit is longer than the hard one: it would never be reached.")
+            raise UserError("The soft limit must not be longer than the hard limit.")
     if verb.name == "autoscale" and found["min"] > found["max"]:
         least, most = ("“At least”", "“At most”") if in_form else ("min", "max")
         raise UserError(f"{least} is more than {most}.")

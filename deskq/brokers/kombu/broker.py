@@ -23,8 +23,8 @@ from deskq.protocol.events import Event, decode_body
 
 _MOST_PAYLOADS: Final = 5_000
 NO_EVENTS: Final = (
-    "Workers' events do not come over {}://: this transport of kombu's hands them to no other process. Tasks and "
-    "workers are not seen; with Redis or RabbitMQ as the broker they would be."
+    "kombu's {}:// transport does not deliver workers' events to other processes, so tasks and workers do not "
+    "appear. Use Redis or RabbitMQ as the broker to see them."
 )
 
 
@@ -110,8 +110,8 @@ class GenericBroker:
         self._connection: Any = None
         self.incomplete = ""
         self.limits = {
-            "queue_names": "This transport does not list its queues: name them in the profile.",
-            "bindings": "This transport does not tell its bindings.",
+            "queue_names": "This transport cannot list queues. Add them under Watch queues in the profile.",
+            "bindings": "This transport cannot list bindings.",
         }
 
     alarm = delayed = None
@@ -234,4 +234,4 @@ def _sentence(error: Exception, profile: Profile) -> BrokerError:
             "version that kombu's documentation names.",
             text,
         )
-    return Refused(f"{profile.url} cannot be reached by kombu: {profile.password.hidden_in(text)}")
+    return Refused(f"kombu cannot connect to {profile.url}: {profile.password.hidden_in(text)}")

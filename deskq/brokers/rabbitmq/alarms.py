@@ -40,15 +40,15 @@ def alarm_of(told: Iterable[tuple[str, str]]) -> Alarm | None:
         words.append(f"its {kind} alarm is set{f' on {at}' if at else ''}")
     remedies = "; ".join(_REMEDIES[kind] for kind in sorted(places))
     return Alarm(
-        f"RabbitMQ takes no messages: {' and '.join(words)}. Workers can send neither events nor replies, and nobody "
-        "can send tasks.",
+        f"RabbitMQ accepts no messages: {' and '.join(words)}. Workers can send neither events nor replies, and no "
+        "client can send tasks.",
         f"On the server, {remedies}.",
     )
 
 
 def blocked_by(reason: str) -> Alarm:
     """``reason``: of ``connection.blocked``, such as "low on memory"."""
-    unnamed = Alarm(f"RabbitMQ takes no messages at the moment ({reason or 'an alarm'}).", "Look into RabbitMQ's log.")
+    unnamed = Alarm(f"RabbitMQ accepts no messages at the moment ({reason or 'an alarm'}).", "Check RabbitMQ's log.")
     return alarm_of([(reason, "")]) or unnamed
 
 

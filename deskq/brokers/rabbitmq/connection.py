@@ -166,38 +166,38 @@ def mapped_error(error: BaseException, profile: Profile) -> BrokerError:
 
     unlike = _UNLIKE.search(text)  # pika hands on but its text
     if unlike is not None and not has(kinds.IncompatibleProtocolError):  # that may be TLS: see below
-        return BrokerError(f"What answers at {place} is not a RabbitMQ: it sent {unlike[1]}. Check host and port.")
+        return BrokerError(f"{place} is not a RabbitMQ server: it sent {unlike[1]}. Check host and port.")
     if has(kinds.AuthenticationError, kinds.ProbableAuthenticationError) or (
         "ACCESS_REFUSED" in text and "Login was refused" in text
     ):
         return login_refused(profile, place, "login")
     if "is down" in text and "vhost" in text:
-        return ConnectionLost(f"The virtual host “{host}” of {place} is down. Look into RabbitMQ's log.")
+        return ConnectionLost(f"The virtual host “{host}” of {place} is down. Check RabbitMQ's log.")
     if "NOT_ALLOWED" in text or ("not found" in text and "vhost" in text):
         return PermissionRefused(f"{place} has no virtual host “{host}” for this user. Check the end of the URL.")
     if "ACCESS_REFUSED" in text or has(kinds.ProbableAccessDeniedError):
         return PermissionRefused(
-            f"{place} does not allow it in “{host}”{_refused_part(text)}. Give the user the permissions configure and "
-            f"write for “deskq\\..*”, read for “deskq\\..*” and “{profile.event_exchange}”."
+            f"{place} denied access in “{host}”{_refused_part(text)}. Grant configure and write on “deskq\\..*”, "
+            f"read on “deskq\\..*” and “{profile.event_exchange}”."
         )
     if has(ssl.SSLError) or re.search(r"SSL\w*Error", text):  # pika may keep but its text
         return TlsFailed(tls_sentence(text, place, plain="amqp"))
     if profile.endpoint.tls and has(kinds.IncompatibleProtocolError) and "StreamLostError" in text:
         return TlsFailed(tls_sentence(ENDED, place, plain="amqp"))
     if has(socket.gaierror):
-        return Refused(f"There is no host “{profile.endpoint.host}”. Check its spelling, or your network.")
+        return Refused(f"Unknown host “{profile.endpoint.host}”. Check the spelling and your network.")
     if has(ConnectionRefusedError):
-        return Refused(f"Nothing listens at {place}. Check host and port, and that the broker runs.")
+        return Refused(f"Nothing is listening on {place}. Check host and port, and that the broker is running.")
     if has(kinds.AMQPHeartbeatTimeout, AMQPConnectorStackTimeout, TimeoutError):
-        return Unanswered(f"{place} does not answer. It may be frozen, overloaded, or behind a firewall.")
+        return Unanswered(f"{place} does not respond. It may be frozen, overloaded, or behind a firewall.")
     if has(kinds.IncompatibleProtocolError):
         tls = "" if profile.endpoint.tls else ", or use amqps:// if it speaks TLS"
-        return BrokerError(f"What answers at {place} is not a RabbitMQ. Check the port{tls}.")
+        return BrokerError(f"{place} is not a RabbitMQ server. Check the port{tls}.")
     forced = next((reason for reason in reasons if isinstance(reason, kinds.ConnectionClosedByBroker)), None)
     if forced is not None:
         return ConnectionLost(f"{place} closed the connection: {forced.reply_text}.")
     if has(kinds.StreamLostError, ConnectionError) or "EOF" in text:
-        return ConnectionLost(f"{place} closed the connection without a word: it restarted, or was killed.")
+        return ConnectionLost(f"{place} closed the connection without a reason: it restarted or was killed.")
     return ConnectionLost(f"The connection to {place} was lost: {text or type(error).__name__}.")
 
 

@@ -159,14 +159,14 @@ class RabbitEventSource:
                 f"The broker of “{name}” has sent nothing for {self._silent:.0f} s, not even a heartbeat.", self._heard
             )
         if self._cancelled or not self._channel.is_open:
-            raise ConnectionLost(f"The broker of “{name}” ended the subscription: deskq's queue is gone, or its node.")
+            raise ConnectionLost(f"The broker of “{name}” cancelled the consumer: deskq's queue or its node is gone.")
 
     def _lost(self, error: BrokerError) -> ConnectionLost:
         still = self._pace.stood_still()
         if still is None:
             return error if isinstance(error, ConnectionLost) else ConnectionLost(str(error))
         since, until = still
-        return ConnectionLost(f"{error} deskq had not read for {until - since:.0f} s.", since)
+        return ConnectionLost(f"{error} deskq had not read from it for {until - since:.0f} s.", since)
 
     def _on_cancel(self, _frame: Any) -> None:
         self._cancelled = True

@@ -172,7 +172,7 @@ class Management:
         return found
 
     def _unlike(self) -> BrokerError:
-        return BrokerError(f"What answers at {self.url} is not a management API. Check its URL in the profile.")
+        return BrokerError(f"{self.url} is not a management API. Check its URL in the profile.")
 
     def _get(self, path: str, *, also: int = 200) -> Any:
         """``also``: another status that comes with an answer."""
@@ -185,7 +185,7 @@ class Management:
             error.close()
             if error.code in (401, 403):
                 raise LoginRefused(
-                    "RabbitMQ's management API refuses the login: give the user the tag “management”."
+                    "RabbitMQ's management API refused the login. Give the user the tag “management”."
                 ) from None
             raise BrokerError(
                 f"RabbitMQ's management API answered {error.code}. Check its URL in the profile."
@@ -200,7 +200,7 @@ class Management:
             or raw.count(b"{") + raw.count(b"[") > _MOST_OBJECTS
         ):
             raise BrokerError(
-                f"The management API at {self.url} answers with more than deskq reads, {_MOST_BYTES >> 20} MB at most."
+                f"The reply of the management API at {self.url} exceeds the {_MOST_BYTES >> 20} MB that deskq reads."
             )
         return msgspec.json.decode(raw)
 
@@ -219,13 +219,11 @@ class Management:
         if isinstance(reason, TimeoutError):
             seconds = f"{ANSWER_SECONDS:.0f} s"
             return ConnectionLost(
-                f"RabbitMQ's management API at {self.url} takes more than {seconds}. See to its load."
+                f"RabbitMQ's management API at {self.url} did not respond within {seconds}. Check the broker's load."
             )
         if isinstance(error, ValueError | RecursionError | http.client.HTTPException):
             return self._unlike()
-        return Refused(
-            f"There is no management API at {self.url}. Enable the plugin rabbitmq_management, or set its URL."
-        )
+        return Refused(f"No management API at {self.url}. Enable the plugin rabbitmq_management or set its URL.")
 
 
 def _url_for(profile: Profile, used: tuple[str, str]) -> str:

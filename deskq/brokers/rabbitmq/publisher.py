@@ -59,7 +59,7 @@ class RabbitPublisher:
                 raise mapped_error(error, self._profile) from None
         reason = self._blocked  # the first publish under an alarm is still taken; none after it would be
         self.close()
-        raise BrokerError(f"Nothing is sent: {blocked_by(reason)}")
+        raise BrokerError(f"Not sent: {blocked_by(reason)}")
 
     def publish(self, parcels: Sequence[OutgoingMessage]) -> list[PublishResult]:
         """See Publisher. So many are on their way at once that a lost connection leaves no more in doubt."""
@@ -80,7 +80,7 @@ class RabbitPublisher:
             answers += self._publish_window(window)
             if self._connection is None:
                 rest = len(parcels) - len(answers)
-                return answers + [PublishResult(False, "Not sent: the connection was lost before it.")] * rest
+                return answers + [PublishResult(False, "Not sent: the connection was lost first.")] * rest
         self._tell(sent_events(parcels, answers, time.time()))
         return answers
 

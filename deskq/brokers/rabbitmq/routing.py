@@ -76,4 +76,4 @@ def exchange_is_there(connection: Any, exchange: str) -> bool:
 
 def no_exchange(exchange: str, profile: Profile) -> str:
     """Return the sentence for one that is not there."""
-    return f"there is no exchange “{exchange}” at {profile.name}: a worker that consumes from it declares it"
+    return f"no exchange “{exchange}” on {profile.name}: start a worker that declares it"

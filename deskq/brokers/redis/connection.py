@@ -106,7 +106,7 @@ def mapped_error(error: Exception, profile: Profile) -> BrokerError:
     if isinstance(error, redis.AuthenticationError) or "WRONGPASS" in text or "NOAUTH" in text:
         return login_refused(profile, place, "password")
     if what := missing_right(error):
-        return PermissionRefused(f"{place} does not allow it: {what}. Give the user the permission (ACL SETUSER).")
+        return PermissionRefused(f"{place} denied access: {what}. Grant the user this permission (ACL SETUSER).")
     if any(words in text for words in ("DB index", "invalid DB", "Invalid Database", "not an integer")):  # of SELECT
         return PermissionRefused(
             f"{place} has no database {database_of(profile)}. End the URL with a number that it has, often 0 to 15."
@@ -114,40 +114,41 @@ def mapped_error(error: Exception, profile: Profile) -> BrokerError:
     if "unknown command" in text and "SENTINEL" in text.upper():
         return BrokerError(f"{place} is not a Sentinel. Check the port; Sentinel's default is 26379.")
     if isinstance(error, redis.BusyLoadingError) or "LOADING" in text:
-        return ConnectionLost(f"{place} is still loading its data. Wait until it has.")
+        return ConnectionLost(f"{place} is still loading its data. Try again when it is ready.")
     if "MASTERDOWN" in text:
-        return ConnectionLost(f"{place} is a replica without its master. Wait until it is back, or use the master.")
+        return ConnectionLost(f"{place} is a replica that lost its master. Wait for the master, or use its address.")
     if "max number of clients" in text:
-        return ConnectionLost(f"{place} has as many clients as it allows. Close some, or raise its maxclients.")
+        return ConnectionLost(f"{place} has reached its maximum number of clients. Close some or raise maxclients.")
     if "DENIED" in text:
-        return PermissionRefused(f"{place} refuses clients from here: {text.partition('.')[0]}.")
+        return PermissionRefused(f"{place} refuses connections from this machine: {text.partition('.')[0]}.")
     refused = _cause(error, ConnectionRefusedError)
     if refused is not None or "Connection refused" in text or "No such file" in text:
-        return Refused(f"Nothing listens at {place}. Check host and port, and that the broker runs.")
+        return Refused(f"Nothing is listening on {place}. Check host and port, and that the broker is running.")
     if _cause(error, socket.gaierror) is not None:
-        return Refused(f"There is no host “{place}”. Check its spelling, or your network.")
+        return Refused(f"Unknown host “{place}”. Check the spelling and your network.")
     if isinstance(error, redis.TimeoutError | TimeoutError):
-        hint = "Is there TLS on this port? " if profile.endpoint.tls else ""
-        return Unanswered(f"{place} does not answer. {hint}It may be frozen, overloaded, or behind a firewall.")
+        hint = "This port may not use TLS. " if profile.endpoint.tls else ""
+        return Unanswered(f"{place} does not respond. {hint}It may be frozen, overloaded, or behind a firewall.")
     if isinstance(error, AskError | ClusterCrossSlotError | ClusterDownError):
         return BrokerError(_CLUSTER.format(place))
     if isinstance(error, UnlikeRedis):
-        return BrokerError(f"What answers at {place} is not a Redis: it sent {text}. Check host and port.")
+        return BrokerError(f"{place} is not a Redis server: it sent {text}. Check host and port.")
     if isinstance(error, redis.InvalidResponse) or "Protocol Error" in text:
-        return BrokerError(f"What answers at {place} is not a Redis. Check the port.")
+        return BrokerError(f"{place} is not a Redis server. Check the port.")
     if "reset by peer" in text or "closed by server" in text:
         if profile.scheme in ("redis", "valkey"):
             return ConnectionLost(
-                f"{place} closed the connection: it restarts, or it speaks TLS: then use {profile.scheme}s://."
+                f"{place} closed the connection. It may be restarting, or it expects TLS: then use "
+                f"{profile.scheme}s://."
             )
         if profile.endpoint.tls and not profile.tls.certificate:
             return ConnectionLost(
-                f"{place} closed the connection: it restarts, or it may want a client certificate. "
-                "Set certificate and key in the profile."
+                f"{place} closed the connection. It may be restarting, or require a client certificate: then "
+                "set certificate and key in the profile."
             )
     if isinstance(error, redis.ConnectionError | OSError):
         return ConnectionLost(f"The connection to {place} was lost: {text or type(error).__name__}.")
-    return BrokerError(f"{place} says: {text}")
+    return BrokerError(f"{place} replied: {text}")
 
 
 def place_of(profile: Profile) -> str:

@@ -49,20 +49,17 @@ def ending(profile: Profile, before: ServerStart, *, behind: bool) -> str:
         with mapped_errors(profile):
             now = _ask(profile)
     except Refused:
-        return f"{place} closed the event stream and no longer listens: it was stopped, or restarts."
+        return f"{place} closed the event stream and is no longer listening: it was stopped or is restarting."
     except BrokerError:
         pass
     if now is None or not now.run or not before.run:
-        return f"{place} closed the event stream: it restarted, or cut a slow reader."
+        return f"{place} closed the event stream: it restarted, or disconnected a slow client."
     if now.run != before.run:
         return f"{place} restarted."
     grew = now.cut is not None and before.cut is not None and now.cut > before.cut
     if grew or (behind and now.cut is None):
-        return (
-            f"{place} cut a slow reader: deskq did not read events as fast as they came "
-            "(client-output-buffer-limit pubsub)."
-        )
-    return f"{place} closed the event stream: by CLIENT KILL, or something between here and there did."
+        return f"{place} disconnected deskq, which read events too slowly (client-output-buffer-limit pubsub)."
+    return f"{place} closed the event stream: CLIENT KILL, or a proxy or firewall in between."
 
 
 def _ask(profile: Profile) -> ServerStart:

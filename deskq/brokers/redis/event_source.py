@@ -185,7 +185,7 @@ class RedisEventSource:
                 socket.sendall(b"*1\r\n$4\r\nPING\r\n")
         elif time.monotonic() - self._pinged > self._ping_after:
             raise ConnectionLost(
-                f"The broker of “{self._profile.name}” has not answered for {silent:.0f} s.", self._heard_at
+                f"The broker of “{self._profile.name}” has not responded for {silent:.0f} s.", self._heard_at
             )
 
     def _lost(self, error: Exception, timeout: float) -> ConnectionLost:

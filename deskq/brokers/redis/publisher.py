@@ -57,19 +57,18 @@ _NOT_SENT: Final = "Not sent: "
 ALREADY: Final = "it had already been sent"
 CLAIMED: Final = "someone else retried it in the last two minutes. Check the tasks again."
 _MAY_NOT: Final = (
-    "the user may not do it. Give it the commands SCRIPT LOAD, EVALSHA, EXISTS, LLEN, LPUSH, SET and UNLINK "
-    "(ACL SETUSER)."
+    "permission denied. Grant the user SCRIPT LOAD, EVALSHA, EXISTS, LLEN, LPUSH, SET and UNLINK (ACL SETUSER)."
 )
 _REASONS: Final = (  # part of the error's class or text: redis-py takes some codes out of the text
-    ("OutOfMemory", "Redis is out of memory. Raise maxmemory, or free some."),
+    ("OutOfMemory", "Redis is out of memory. Raise maxmemory or delete data."),
     ("ReadOnly", "this Redis is a read-only replica. Use the master's address."),
     ("NoPermission", _MAY_NOT),
     *((words, _MAY_NOT) for words in REFUSED_IN_SCRIPT),
     ("WRONGTYPE", "the queue's key is not a list: another program uses it."),
     ("BusyLoading", "Redis is loading its data. Wait until it is ready."),
     ("MasterDown", "the master of this replica is down."),
-    ("MISCONF", "Redis cannot save to disk and takes no writes (stop-writes-on-bgsave-error)."),
-    ("NOREPLICAS", "too few replicas are connected for Redis to take writes (min-replicas-to-write)."),
+    ("MISCONF", "Redis cannot save to disk and accepts no writes (stop-writes-on-bgsave-error)."),
+    ("NOREPLICAS", "too few replicas are connected for Redis to accept writes (min-replicas-to-write)."),
 )
 
 _Encoded = tuple[list[str], list[bytes]]
@@ -97,9 +96,9 @@ class RedisPublisher:
             facts = server_facts(self._redis())
         refuse_cluster(facts, self._profile)
         if facts.get("role") == "slave":
-            raise BrokerError(f"Nothing is sent: {dict(_REASONS)['ReadOnly']}")
+            raise BrokerError(f"Not sent: {dict(_REASONS)['ReadOnly']}")
         if facts.get("loading", "0") != "0":
-            raise BrokerError(f"Nothing is sent: {dict(_REASONS)['BusyLoading']}")
+            raise BrokerError(f"Not sent: {dict(_REASONS)['BusyLoading']}")
 
     def publish(self, parcels: Sequence[OutgoingMessage]) -> list[PublishResult]:
         """See Publisher. After a lost connection the same is sent once more: the markers tell what had arrived."""
@@ -259,7 +258,9 @@ def _answer(reply: Any) -> PublishResult:
     if isinstance(reply, int):
         return PublishResult(True, "" if reply else ALREADY)
     if not isinstance(reply, Exception):
-        return PublishResult(None, "The answer cannot be read: whether it was sent is unknown. Check host and port.")
+        return PublishResult(
+            None, "The broker's reply cannot be read: whether the task was sent is unknown. Check host and port."
+        )
     text = f"{type(reply).__name__}: {reply}"
     reason = next((sentence for word, sentence in _REASONS if word in text), text)
     return PublishResult(False, f"{_NOT_SENT}{reason}")

@@ -34,9 +34,7 @@ def find_route(profile: Profile, exchange: str, routing_key: str, kinds: frozens
         count: Any = server.scard(name)
         members: Any = server.smembers(name) if count <= _MOST_BINDINGS else ()
     if count > _MOST_BINDINGS:
-        raise BrokerError(
-            f"The exchange “{exchange}” has {count:,} bindings, too many to look through. Name the queue."
-        )
+        raise BrokerError(f"The exchange “{exchange}” has {count:,} bindings, too many to resolve. Choose a queue.")
     parts = [member.decode("utf-8", "backslashreplace").split(profile.redis.sep) for member in members]
     bindings = [QueueBinding(*part) for part in parts if len(part) == 3]
     if not bindings:
@@ -87,26 +85,26 @@ def _kind_of(bound: list[QueueBinding], exchange: str, kinds: frozenset[str]) ->
     """The type, and what is taken for granted about it; raises BrokerError where it is none that deskq can send to."""
     patterns = {bool(one.pattern) for one in bound}
     if len(kinds) > 1 or len(patterns) > 1:
-        ways = ", ".join(sorted(kinds)) if len(kinds) > 1 else "as a topic and otherwise"
+        ways = ", ".join(sorted(kinds)) if len(kinds) > 1 else "as a topic and as another type"
         raise BrokerError(
-            f"The exchange “{exchange}” is declared in several ways: {ways}. Where a message goes depends on who sends "
-            "it: name the queue."
+            f"The exchange “{exchange}” is declared as different types: {ways}. The route depends on the sender. "
+            "Choose a queue."
         )
     kind = next(iter(kinds), "topic" if patterns == {True} else "direct")
     without_keys = not kinds and kind == "direct" and not any(one.key for one in bound)
     if kind == "fanout" or without_keys:
         why = "" if kind == "fanout" else ", by its bindings without a key"
         raise BrokerError(
-            f"“{exchange}” is a fanout exchange{why}: on Redis only those that listen just then would get the message, "
-            "and nobody could say whether one did. Name a queue."
+            f"“{exchange}” is a fanout exchange{why}: on Redis, only consumers connected at that moment get the "
+            "message, and delivery cannot be confirmed. Choose a queue."
         )
     if kind not in ("direct", "topic") or (kind == "topic") not in patterns:
         raise BrokerError(
-            f"Workers call “{exchange}” a {kind} exchange, its bindings are of another kind: name the queue."
+            f"Workers declare “{exchange}” as a {kind} exchange, but its bindings are of another type. Choose a queue."
         )
     if kinds or kind == "topic":
         return kind, ""
-    return kind, f"no worker said what kind of exchange “{exchange}” is: it is taken as direct, as kombu does"
+    return kind, f"no worker reported the type of the exchange “{exchange}”: assuming direct, as kombu does"
 
 
 def _is_odd(binding: str) -> bool:

@@ -61,18 +61,18 @@ def master_of(profile: Profile, options: Mapping[str, Any]) -> tuple[str, int]:
                 down = down or f"{address[0]}:{address[1]}"
     if down:
         raise ConnectionLost(
-            f"The sentinels say that the master “{name}” at {down} is down. Wait until they have chosen another."
+            f"The sentinels report the master “{name}” at {down} as down. Wait until they have chosen another."
         )
     if refused and not answered:
-        what = "refuses the sentinels' login" if "password" in asked else "wants a login of its own"
+        what = "refuses the sentinels' login" if "password" in asked else "requires its own login"
         raise PermissionRefused(
-            f"The sentinel at {refused} {what}. Set the sentinel password, and the sentinel user if there is one, in "
-            "the profile, as the workers have them in sentinel_kwargs."
+            f"The sentinel at {refused} {what}. Set the sentinel password, and its user if there is one, in the "
+            "profile, as in the workers' sentinel_kwargs."
         )
     if lost is not None and not answered:
         raise lost
     others = f" They know {', '.join(sorted(known)[:_NAMED])}." if known else ""
-    raise Refused(f"No sentinel knows a master named “{name}”.{others} Check its name, and that a sentinel runs.")
+    raise Refused(f"No sentinel knows a master named “{name}”.{others} Check its name, and that a sentinel is running.")
 
 
 def _masters(host: str, port: int, asked: Mapping[str, Any]) -> Mapping[str, Mapping[str, Any]]:

@@ -49,7 +49,7 @@ def examine(profile: Profile, *, history: Path | None, cancelled: Callable[[], b
         try:
             yield from check()
         except UserError as error:
-            yield ProbedStep("advice", "Looking further", "failed", "", discreet(str(error), profile))
+            yield ProbedStep("advice", "Further checks", "failed", "", discreet(str(error), profile))
 
 
 def _about_workers(profile: Profile, observed: Observed, past: HistoryFacts) -> Iterable[ProbedStep | Finding]:
@@ -83,7 +83,7 @@ def _about_workers(profile: Profile, observed: Observed, past: HistoryFacts) -> 
             "Stalled workers",
             "skipped",
             "Detecting them takes a minute of recording, and no recorder is running.",
-            "Connect it in the window, or run deskq record.",
+            "Connect the profile in the window or run deskq record.",
         )
 
 
@@ -127,7 +127,7 @@ def about_queues(
             return
         reason = "The profile is silent" if profile.silent else "Workers could not be inspected"
         if observed.answering == []:
-            reason = "Workers send heartbeats, and none answered"
+            reason = "Workers send heartbeats, but none replied"
         evidence = f"{reason}, and the broker does not report consumers."
         yield ProbedStep("no-consumer", "Consumers of queues", "not-asked" if profile.silent else "skipped", evidence)
     yield from queue_advice.streams(queues.ready, queues.streams)

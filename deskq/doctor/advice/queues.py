@@ -18,7 +18,7 @@ def without_consumer(ready: Mapping[str, int | None], consumers: Mapping[str, in
             "warning",
             f"No worker consumes “{name}”",
             f"{ready[name]:,} {'message' if ready[name] == 1 else 'messages'} ready, and no worker consumes it.",
-            "Start a worker on it, let one consume it, or purge it.",
+            "Start a worker for it, add a consumer, or purge it.",
             f"celery worker --queues={shlex.quote(name)}",
         )
         for name, count in sorted(known.items())
@@ -44,10 +44,10 @@ def streams(ready: Mapping[str, int | None], names: Collection[str]) -> list[Fin
             "stream",
             "advice",
             f"“{name}” is a stream, not a task queue",
-            f"It keeps {ready.get(name) or 0:,} messages, whoever has read them: no worker of Celery takes a message "
-            "away from it, and it cannot be emptied.",
-            "Leave it out of the profile's queues and of the workers'; its x-max-age or x-max-length-bytes limits what "
-            "it keeps.",
+            f"It keeps {ready.get(name) or 0:,} messages even after they are read: Celery workers remove no "
+            "messages from a stream, and it cannot be purged.",
+            "Remove it from the queues of the profile and of the workers; x-max-age or x-max-length-bytes limits "
+            "what it keeps.",
         )
         for name in sorted(names)
     ]
@@ -60,8 +60,8 @@ def waiting_alone(ready: Mapping[str, int | None]) -> list[Finding]:
             "no-consumer",
             "warning",
             f"“{name}” has waiting messages, and no worker is online",
-            f"{count:,} {'message' if count == 1 else 'messages'} ready; no worker answered, none sent a heartbeat.",
-            "Start a worker on it, or purge it. If one runs, see “Workers answer” above.",
+            f"{count:,} {'message' if count == 1 else 'messages'} ready; no worker replied or sent a heartbeat.",
+            "Start a worker for it, or purge it. If one is running, see “Workers reply” above.",
             f"celery worker --queues={shlex.quote(name)}",
         )
         for name, count in sorted(ready.items())
@@ -94,7 +94,7 @@ def unreachable(
                         "no-queue",
                         "warning",
                         f"{worker} consumes “{name}”, which does not exist",
-                        "The broker has no queue of this name: it was deleted while the worker consumed it.",
+                        "The broker has no queue with this name: it was deleted while the worker was consuming it.",
                         "Restart the worker: it declares the queue again.",
                     )
                 )
@@ -103,7 +103,7 @@ def unreachable(
                     Finding(
                         "no-queue",
                         "advice",
-                        f"No binding leads to “{name}”, which {worker} consumes",
+                        f"“{name}”, consumed by {worker}, has no binding",
                         "No exchange is bound to the queue: only messages sent directly to its name arrive.",
                         "If it has an exchange in task_queues, restart the worker, which declares the binding again.",
                     )

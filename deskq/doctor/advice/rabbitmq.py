@@ -27,12 +27,12 @@ def management(problem: str, unmeasured: str = "") -> list[Finding]:
                 "advice",
                 "The management API has no rates",
                 unmeasured,
-                "Turn them on if you need rates, or let clients send task-sent events, from which deskq counts them.",
+                "Enable rates if you need them, or let clients send task-sent events, which deskq counts.",
                 "task_send_sent_event = True",
             )
         ]
     if not problem:
-        return [Finding("management", "ok", "The management API answers", "Rates, bindings and queues are known.")]
+        return [Finding("management", "ok", "The management API responds", "Rates, bindings and queues are known.")]
     return [
         Finding(
             "management",
@@ -52,17 +52,19 @@ def consumer_timeout(etas: Sequence[float] | None, now: float) -> list[Finding]:
     limit = f"{CONSUMER_TIMEOUT / 60:.0f} min"
     far = [eta for eta in etas if eta - now > CONSUMER_TIMEOUT]
     if not far:
-        held = f"{len(etas):,} ETA task{'' if len(etas) == 1 else 's'} held by workers, none due in more than {limit}."
+        held = (
+            f"{len(etas):,} ETA task{'' if len(etas) == 1 else 's'} held by workers; none is due in more than {limit}."
+        )
         return [Finding("consumer-timeout", "ok", "No ETA beyond RabbitMQ's consumer timeout", held)]
     return [
         Finding(
             "consumer-timeout",
             "warning",
             f"{len(far):,} {'task is' if len(far) == 1 else 'tasks are'} held for longer than RabbitMQ allows",
-            f"The last is due in {max(far) - now:,.0f} s. RabbitMQ closes the channel of a worker that holds a message "
-            f"for longer than consumer_timeout ({limit} by default): the worker ends, and so does the next one that "
-            "receives the message.",
-            "Raise it above the furthest ETA in rabbitmq.conf (milliseconds), let a schedule send such tasks, or use "
+            f"The last is due in {max(far) - now:,.0f} s. RabbitMQ closes the channel of a worker that holds a "
+            f"message longer than consumer_timeout ({limit} by default): the worker stops, and so does the next one "
+            "that receives the message.",
+            "Raise it above the longest ETA in rabbitmq.conf (milliseconds), use a schedule for such tasks, or "
             "quorum queues on a topic exchange, where RabbitMQ delays them itself.",
             f"consumer_timeout = {math.ceil((max(far) - now) / 3_600 + 1) * 3_600_000}",
         )
@@ -88,7 +90,7 @@ def event_queues(
                 "event-queues",
                 "error",
                 f"RabbitMQ {version} refuses the event and control queues of {some(old)}",
-                f"Celery {min(workers[name] for name in old)} there has queues that are transient and not exclusive.",
+                f"Celery {min(workers[name] for name in old)} uses transient, non-exclusive queues.",
                 "Upgrade Celery to 5.7, or permit such queues in rabbitmq.conf.",
                 setting,
             )

@@ -39,7 +39,7 @@ def memory(used: int, limit: int) -> list[Finding]:
     if limit <= 0:
         return []
     share = used / limit
-    evidence = f"{_size(used)} of {_size(limit)} are used, {share:.0%}."
+    evidence = f"{_size(used)} of {_size(limit)} used ({share:.0%})."
     if share < _NEAR:
         return [Finding("memory", "ok", "Redis has free memory", evidence)]
     return [
@@ -67,7 +67,7 @@ def visibility(
         return []
     found: list[Finding] = []
     least = min(timeouts.values())
-    partly = f"{seen[0]:,} of the {seen[1]:,} messages that workers hold were looked at. " if seen[0] < seen[1] else ""
+    partly = f"{seen[0]:,} of the {seen[1]:,} messages held by workers were checked. " if seen[0] < seen[1] else ""
     if len(set(timeouts.values())) > 1:
         shortest = min(timeouts, key=lambda name: timeouts[name])
         longest = max(timeouts.values())
@@ -76,7 +76,8 @@ def visibility(
                 "visibility",
                 "warning",
                 "Workers differ in their visibility timeout",
-                f"{shortest} has {least:.0f} s, others up to {longest:.0f} s: it takes over tasks that others hold.",
+                f"{shortest} uses {least:.0f} s, others up to {longest:.0f} s: it redelivers tasks that other "
+                "workers still hold.",
                 "Set the same value for all of them.",
                 _setting(longest),
             )
@@ -90,16 +91,17 @@ def visibility(
                 "warning",
                 f"{'At least ' if partly else ''}{len(far):,} {'task waits' if len(far) == 1 else 'tasks wait'} longer "
                 "than the visibility timeout",
-                f"{partly}The last is due at {when}, the timeout is {least:.0f} s: each comes back to its queue every "
-                f"{least:.0f} s, and runs as often when it is due.",
-                "Raise the timeout above the furthest ETA in every worker and client, or let a schedule send them.",
+                f"{partly}The last is due at {when}; the timeout is {least:.0f} s. Each is redelivered every "
+                f"{least:.0f} s and will run once per delivery when it is due.",
+                "Raise the timeout above the longest ETA in all workers and clients, or use a schedule for these "
+                "tasks.",
                 _setting(max(far[-1] - now, least) * 1.25),
             )
         )
     if found:
         return found
     ahead = [eta for eta in etas if eta > now]
-    furthest = f", the furthest is due in {max(ahead) - now:.0f} s" if ahead else ""
+    furthest = f", the last is due in {max(ahead) - now:.0f} s" if ahead else ""
     if partly:
         return [
             Finding(
@@ -107,7 +109,7 @@ def visibility(
                 "advice",
                 "Not all ETAs were compared with the visibility timeout",
                 f"{partly}Of those, {_waiting(len(ahead))}{furthest}; the timeout is {least:.0f} s.",
-                "Ask again when workers hold fewer messages, or keep the timeout above the furthest ETA that is sent.",
+                "Check again when workers hold fewer messages, or keep the timeout above the longest ETA in use.",
             )
         ]
     return [

@@ -50,7 +50,7 @@ def task_events(states: Mapping[str, bool | None]) -> list[Finding]:
             "task-events",
             "advice",
             f"{name} may not send task events",
-            "Its settings leave task events off, and none arrived; whether it was started with -E cannot be seen.",
+            "Task events are off in its settings and none arrived; whether it was started with -E cannot be detected.",
             remedy,
             setting,
         )
@@ -88,8 +88,8 @@ def clocks(differences: Mapping[str, float]) -> list[Finding]:
             "clock",
             "warning",
             f"The clock of {name} is {abs(seconds):.1f} s {'ahead' if seconds > 0 else 'behind'}",
-            f"Measured by its heartbeats against this machine's clock; {CLOCK_SECONDS:.0f} s are allowed.",
-            "Let an NTP service set both clocks: ETAs, expiry times and the order of events depend on them.",
+            f"Measured from its heartbeats against this machine's clock; tolerance {CLOCK_SECONDS:.0f} s.",
+            "Run NTP on both machines: ETAs, expiry times and the order of events depend on their clocks.",
             "timedatectl set-ntp true",
         )
         for name, seconds in sorted(differences.items())
@@ -117,9 +117,9 @@ def heartbeats(answering: Sequence[str], beating: Sequence[str], listened: float
                 "heartbeats",
                 "warning",
                 f"No heartbeat from {name}",
-                f"It replies to ping but sent no heartbeat in {listened:.0f} s: a crash is detected late, and on "
+                f"It replies to ping but sent no heartbeat in {listened:.0f} s: a crash is noticed late, and on "
                 "Redis only if deskq may inspect workers.",
-                "Start it without --without-heartbeat, and with the event_exchange and key prefix of the profile.",
+                "Start it without --without-heartbeat; match event_exchange and key prefix with the profile.",
             )
             for name in silent
         ]
@@ -136,7 +136,7 @@ def duplicate_names(pids: Mapping[str, int]) -> list[Finding]:
             "error",
             f"{count} workers are named {name}",
             "Several processes send heartbeats under this name: replies and revokes reach any one of them.",
-            "Give each worker its own name.",
+            "Give each worker a unique name.",
             "celery worker --hostname=worker2@%h",
         )
         for name, count in sorted(pids.items())
@@ -144,7 +144,7 @@ def duplicate_names(pids: Mapping[str, int]) -> list[Finding]:
     ]
     if found or not pids:
         return found
-    return [Finding("duplicate-name", "ok", "Each worker has its own name", f"{len(pids)} heard.")]
+    return [Finding("duplicate-name", "ok", "Worker names are unique", f"{len(pids)} heard.")]
 
 
 def stalled(idlers: Sequence[Idler], now: float) -> list[Finding]:
@@ -160,12 +160,12 @@ def stalled(idlers: Sequence[Idler], now: float) -> list[Finding]:
                     f"{one.hostname} receives nothing, although “{one.queue}” has waiting messages",
                     f"It sends heartbeats and runs no task; at least {one.ready} messages were ready throughout the "
                     f"last minute, and it received nothing for {now - heard:.0f} s.",
-                    "Check its log and restart it: Celery can hang like this after it lost its Redis connection.",
+                    "Check its log and restart it: Celery can hang like this after losing its Redis connection.",
                 )
             )
     if found or not idlers:
         return found
-    return [Finding("stalled", "ok", "No worker is stalled", some(sorted({one.hostname for one in idlers})))]
+    return [Finding("stalled", "ok", "No stalled workers", some(sorted({one.hostname for one in idlers})))]
 
 
 def result_expiry(expiries: Mapping[str, float | None], longest: float | None) -> list[Finding]:
@@ -192,7 +192,7 @@ def result_expiry(expiries: Mapping[str, float | None], longest: float | None) -
                     "advice",
                     f"Results of {name} expire early",
                     f"result_expires is {seconds:.0f} s.",
-                    "Keep them for at least an hour, unless no one reads them.",
+                    "Keep results for at least an hour, unless they are not used.",
                     "result_expires = 86400",
                 )
             )

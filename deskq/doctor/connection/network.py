@@ -70,11 +70,11 @@ def resolve(place: ServerAddress) -> list[str]:
         answer = answers.get(timeout=RESOLVE_SECONDS)
     except queue.Empty:
         raise Refused(
-            f"The name “{place.host}” was not resolved in {RESOLVE_SECONDS:.0f} s. Check your network and its DNS."
+            f"Resolving “{place.host}” took more than {RESOLVE_SECONDS:.0f} s. Check your network and DNS."
         ) from None
     if isinstance(answer, OSError):
         raise Refused(
-            f"There is no host “{place.host}”. Check its spelling, or your network.", details=str(answer)
+            f"Unknown host “{place.host}”. Check the spelling and your network.", details=str(answer)
         ) from None
     return answer
 
@@ -94,7 +94,7 @@ def connect(place: ServerAddress, profile: Profile, seconds: float = CONNECT_SEC
         return _connect_tcp(place, time.monotonic() + seconds)
     except TimeoutError:
         raise ConnectionLost(
-            f"{place} did not accept a connection in {seconds:.0f} s. Check the port, and the firewalls on the way."
+            f"{place} did not accept a connection within {seconds:.0f} s. Check the port and the firewalls in between."
         ) from None
     except OSError as error:
         raise sentence(error, profile) from None
@@ -124,7 +124,7 @@ def handshake(place: ServerAddress, tls: Tls, profile: Profile, *, verify: bool)
             context.load_cert_chain(tls.certificate, tls.key)
     except (OSError, ssl.SSLError) as error:
         files = ", ".join(path for path in (tls.ca, tls.certificate, tls.key) if path)
-        raise TlsFailed(f"The files of TLS cannot be read: {error}. Check {files} in the profile.") from None
+        raise TlsFailed(f"Cannot read the TLS files: {error}. Check {files} in the profile.") from None
     if not verify:
         context.check_hostname = False
         context.verify_mode = ssl.CERT_NONE
@@ -136,13 +136,14 @@ def handshake(place: ServerAddress, tls: Tls, profile: Profile, *, verify: bool)
             return Handshake(secured.version() or "TLS", dict(secured.getpeercert() or {}), digest)
     except TimeoutError:
         raise TlsFailed(
-            f"{place} does not answer to TLS. It may expect none on this port: check port and scheme."
+            f"{place} does not respond to TLS; this port may not use it. Check the port and the URL scheme."
         ) from None
     except (ssl.SSLError, OSError) as error:
         if isinstance(error, ssl.SSLError):
             raise sentence(error, profile) from None
         raise TlsFailed(
-            f"{place} closed the connection during TLS. Check port and scheme.", details=str(error)
+            f"{place} closed the connection during the TLS handshake. Check the port and the URL scheme.",
+            details=str(error),
         ) from None
     finally:
         plain.close()

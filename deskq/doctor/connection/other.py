@@ -27,15 +27,15 @@ class OtherSteps:
     def permission(self) -> ProbeOutcome:
         """See ServerSteps."""
         return ProbeOutcome(
-            "skipped", "This transport has no permissions that could be tried without changing something."
+            "skipped", "This transport has no permissions that can be tested without changing something."
         )
 
     def server(self) -> ProbeOutcome:
         """See ServerSteps."""
         if self._observed.server is None:
-            return ProbeOutcome("skipped", "This transport does not tell its server's version.")
+            return ProbeOutcome("skipped", "This transport does not report a server version.")
         driver = self._observed.server
-        return ProbeOutcome("ok", f"By {driver.product} {driver.version}; the server tells no version.")
+        return ProbeOutcome("ok", f"Through {driver.product} {driver.version}; the server reports no version.")
 
     def database(self) -> ProbeOutcome:
         """See ServerSteps."""
@@ -43,7 +43,7 @@ class OtherSteps:
 
     def messages(self) -> ProbeOutcome:
         """See ServerSteps."""
-        return ProbeOutcome("skipped", "This transport does not tell whether it takes messages.")
+        return ProbeOutcome("skipped", "This transport does not report whether it accepts messages.")
 
     def events(self) -> GenericEventSource | ProbeOutcome:
         """See ServerSteps."""

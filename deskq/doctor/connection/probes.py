@@ -40,7 +40,7 @@ def run(probes: Sequence[Probe], profile: Profile, cancelled: Callable[[], bool]
         missing = next((need for need in probe.needs if need in broken), None)
         if missing is not None:
             broken.add(probe.key)
-            yield ProbedStep(probe.key, probe.title, "skipped", f"It needs “{titles[missing]}” first.")
+            yield ProbedStep(probe.key, probe.title, "skipped", f"Skipped: “{titles[missing]}” must pass first.")
             continue
         step = _tried(probe, profile)
         if step.state == "failed":

@@ -57,13 +57,13 @@ class RabbitSteps:
             refused = mapped_error(error, self._profile)
             if isinstance(refused, PermissionRefused):
                 raise PermissionRefused(
-                    f"{login(self._profile)[0]} may not declare a queue “deskq.…” or bind it to “{exchange}”. "
-                    "Give the user the permissions (rabbitmqctl set_permissions).",
+                    f"{login(self._profile)[0]} is not permitted to declare a queue “deskq.…” or bind it to "
+                    f"“{exchange}”. Grant this with rabbitmqctl set_permissions.",
                     details=_words(error),
                 ) from None
             raise refused from None
         bound = f" and bound to “{exchange}”" if self._exchange_there else ""
-        return ProbeOutcome("ok", f"An exclusive queue was declared{bound}, and deleted.")
+        return ProbeOutcome("ok", f"An exclusive queue was declared{bound} and deleted.")
 
     def server(self) -> ProbeOutcome:
         """See ServerSteps."""
@@ -76,7 +76,7 @@ class RabbitSteps:
         self._observed.server = found
         evidence = f"{found.product} {found.version}"
         if is_older(found.version, OLDEST):
-            return ProbeOutcome("warning", evidence, "Upgrade it: deskq is made for RabbitMQ 3.8 and later.")
+            return ProbeOutcome("warning", evidence, "Upgrade it: deskq needs RabbitMQ 3.8 or later.")
         return ProbeOutcome("ok", evidence)
 
     def database(self) -> ProbeOutcome:
@@ -93,7 +93,7 @@ class RabbitSteps:
             if self._profile.may_inspect_unasked:
                 raise
             return ProbeOutcome(
-                "not-asked", f"Unknown: only the management API tells a profile that sends nothing. {error}"
+                "not-asked", f"Unknown: on a profile that sends nothing only the management API reports alarms. {error}"
             )
         if alarm is not None:
             return ProbeOutcome("warning", alarm.what, alarm.remedy)
@@ -104,8 +104,8 @@ class RabbitSteps:
         if not self._exchange_there:
             return ProbeOutcome(
                 "warning",
-                f"There is no exchange “{self._profile.event_exchange}” yet.",
-                "Start a worker, which declares it, or set event_exchange in the profile as the workers have it.",
+                f"The exchange “{self._profile.event_exchange}” does not exist yet.",
+                "Start a worker, which declares it, or set event_exchange in the profile to that of the workers.",
             )
         return RabbitEventSource(self._profile)
 
@@ -119,8 +119,8 @@ class RabbitSteps:
 
     def _outside(self) -> ProbeOutcome:
         if self._host_refused is None:
-            raise BrokerError("There is no connection: test it again.")
-        return ProbeOutcome("skipped", "It needs the virtual host first.")
+            raise BrokerError("The connection was lost. Run the test again.")
+        return ProbeOutcome("skipped", "Skipped: the virtual host must pass first.")
 
 
 def _words(error: BaseException) -> str:

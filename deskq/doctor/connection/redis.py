@@ -55,7 +55,7 @@ class RedisSteps:
         watching = [one.command for one in RIGHTS if Use.WATCH in one.uses]
         if needed:
             raise PermissionRefused(
-                f"The user may not {', '.join(needed)}. Give it the permissions (ACL SETUSER).",
+                f"The user lacks {', '.join(needed)}. Grant them with ACL SETUSER.",
                 details=f"{len(watching) - len(needed)} of {len(watching)} are allowed.",
             )
         without: dict[str, list[str]] = {}
@@ -94,7 +94,7 @@ class RedisSteps:
                 "warning", f"{product}, of an unknown version.", "Allow the user INFO, or HELLO (ACL SETUSER)."
             )
         if product == "Redis" and is_older(found.version, OLDEST):
-            return ProbeOutcome("warning", evidence, "Upgrade it: deskq is made for Redis 6 and later.")
+            return ProbeOutcome("warning", evidence, "Upgrade it: deskq needs Redis 6 or later.")
         return ProbeOutcome("ok", evidence)
 
     def database(self) -> ProbeOutcome:
@@ -107,8 +107,8 @@ class RedisSteps:
                 raise
             except redis.ResponseError as error:
                 raise BrokerError(
-                    f"There is no database {self._database}. Check the number at the end of the URL, "
-                    "or raise “databases” in the server's configuration.",
+                    f"Database {self._database} does not exist. Check the number at the end of the URL, or raise "
+                    "“databases” in the server's configuration.",
                     details=str(error),
                 ) from None
         return ProbeOutcome("ok", f"Database {self._database}.")
@@ -121,8 +121,8 @@ class RedisSteps:
         if alarm is not None:
             return ProbeOutcome("warning", alarm.what, alarm.remedy)
         if "used_memory" not in facts:
-            return ProbeOutcome("skipped", "The user may not use INFO, which would show it.")
-        return ProbeOutcome("ok", "It is not a replica, and there is memory.")
+            return ProbeOutcome("skipped", "Unknown: the user lacks INFO.")
+        return ProbeOutcome("ok", "Not a replica, and memory is free.")
 
     def events(self) -> RedisEventSource:
         """See ServerSteps."""
@@ -136,5 +136,5 @@ class RedisSteps:
 
     def _connected(self) -> redis.Redis:
         if self._client is None:
-            raise BrokerError("There is no connection: test it again.")
+            raise BrokerError("The connection was lost. Run the test again.")
         return self._client

@@ -62,10 +62,10 @@ def connection_steps(
         Probe("permission", "Permissions", server.permission, ("login",)),
         Probe("server", "Server", server.server, ("login",)),
         Probe("database", profile.transport.space, server.database, ("login",)),
-        Probe("messages", "Messages are taken", server.messages, ("login", "database")),
+        Probe("messages", "Messages are accepted", server.messages, ("login", "database")),
         Probe(
             "workers",
-            "Workers answer",
+            "Workers reply",
             lambda: worker_steps.ask_workers(profile, observed, in_full=in_full),
             ("login", "database"),
         ),
@@ -114,7 +114,7 @@ def _host(profile: Profile) -> ProbeOutcome:
     if not places:
         return ProbeOutcome("skipped", f"{profile.scheme}:// names no host.")
     if places[0].path:
-        return ProbeOutcome("skipped", f"{places[0]} is a socket of this machine: it has no host name.")
+        return ProbeOutcome("skipped", f"{places[0]} is a local socket: no host name to resolve.")
     known: list[str] = []
     problem: BrokerError | None = None
     for place in places:
@@ -161,7 +161,7 @@ def _tls(profile: Profile) -> ProbeOutcome:
     left = network.days_left(made.certificate, time.time())
     evidence = f"{made.protocol}, {_certificate(made)}"
     if left is not None and left < _FEW_DAYS:
-        return ProbeOutcome("warning", evidence, f"The certificate expires in {left} days. Have it renewed.")
+        return ProbeOutcome("warning", evidence, f"The certificate expires in {left} days. Renew it.")
     return ProbeOutcome("ok", evidence)
 
 
@@ -171,16 +171,16 @@ def _unchecked(place: network.ServerAddress, profile: Profile) -> ProbeOutcome:
     try:
         checked = network.handshake(place, profile.tls, profile, verify=True)
     except UserError as error:
-        would = f"a check would fail: {error} Fingerprint (SHA-256) {made.fingerprint}"
+        would = f"verification would fail: {error} Fingerprint (SHA-256) {made.fingerprint}"
         return ProbeOutcome(
             "warning",
-            f"{made.protocol}, CERTIFICATE NOT CHECKED; {would}",
-            "Anyone in between can read the password. Set the CA's file in the profile and turn the check on.",
+            f"{made.protocol}, CERTIFICATE NOT VERIFIED; {would}",
+            "The password can be intercepted. Set the CA file in the profile and turn verification on.",
         )
     return ProbeOutcome(
         "warning",
-        f"{made.protocol}, CERTIFICATE NOT CHECKED, though it would pass: {_certificate(checked)}",
-        "Turn on the check in the profile.",
+        f"{made.protocol}, CERTIFICATE NOT VERIFIED, although it would pass: {_certificate(checked)}",
+        "Turn verification on in the profile.",
     )
 
 

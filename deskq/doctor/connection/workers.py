@@ -28,9 +28,11 @@ def ask_workers(profile: Profile, observed: Observed, *, in_full: bool) -> Probe
     if profile.silent:
         return ProbeOutcome("not-asked", "The profile is silent: workers are not inspected.")
     if observed.alarm is not None:
-        return ProbeOutcome("warning", f"Not asked: {observed.alarm.what}", observed.alarm.remedy)
+        return ProbeOutcome("warning", f"Not checked: {observed.alarm.what}", observed.alarm.remedy)
     if observed.unheard:
-        return ProbeOutcome("skipped", "Workers cannot be asked over this transport: their answers would not come.")
+        return ProbeOutcome(
+            "skipped", "Workers cannot be inspected over this transport: their replies would not arrive."
+        )
     remote = RemoteControl(profile)
     try:
         answers = remote.inspect("ping", timeout=ANSWER_SECONDS)
@@ -39,8 +41,8 @@ def ask_workers(profile: Profile, observed: Observed, *, in_full: bool) -> Probe
             return ProbeOutcome(
                 "warning",
                 f"No worker replied within {ANSWER_SECONDS} s.",
-                "Start a worker; if one runs, compare its control_exchange and key prefix with the profile's, "
-                "or ask again: a busy solo pool replies late.",
+                "Start a worker. If one is running, compare its control_exchange and key prefix with the profile's, "
+                "or test again: a busy solo pool replies late.",
             )
         names = observed.answering
         replies = remote.inspect("conf", destination=names, limit=len(names))
@@ -55,7 +57,7 @@ def ask_workers(profile: Profile, observed: Observed, *, in_full: bool) -> Probe
     finally:
         remote.close()
     beats = sorted(filter(is_beat, answers))
-    return ProbeOutcome("ok", some(names) + (f" A beat answers too: {some(beats)}" if beats else ""))
+    return ProbeOutcome("ok", some(names) + (f" Beat also replied: {some(beats)}" if beats else ""))
 
 
 def is_answer(reply: object) -> TypeGuard[dict[str, Any]]:
@@ -101,14 +103,14 @@ def listen(source: EventSource, observed: Observed, cancelled: Callable[[], bool
     observed.listened = time.monotonic() - began
     observed.listening_failed = False
     beating = [name for name in sorted(observed.heard) if _beats(observed, name)]
-    heard = f"Heartbeats of {some(beating)}." if beating else f"Nothing in {observed.listened:.0f} s."
+    heard = f"Heartbeats of {some(beating)}." if beating else f"No events in {observed.listened:.0f} s."
     if malformed:
         many = "1 delivery was" if len(malformed) == 1 else f"{len(malformed):,} deliveries were"
         heard += f" {many} not events ({plain(malformed[0])})."
     if beating:
         return ProbeOutcome("ok", heard)
     if observed.alarm is not None:
-        return ProbeOutcome("warning", f"{heard} Workers cannot send any during the alarm.", observed.alarm.remedy)
+        return ProbeOutcome("warning", f"{heard} Workers cannot send events during the alarm.", observed.alarm.remedy)
     if any(reason.startswith("content type") for reason in malformed):
         remedy = (
             'Set event_serializer = "json" at the workers: deskq reads JSON, msgpack and YAML, and never unpickles.'
@@ -118,8 +120,8 @@ def listen(source: EventSource, observed: Observed, cancelled: Callable[[], bool
         return ProbeOutcome(
             "warning",
             heard,
-            "Workers reply, but no heartbeat was received: compare event_exchange, fanout_prefix and global_keyprefix "
-            "with the profile's, and check that they do not run with --without-heartbeat.",
+            "Workers reply, but no heartbeat arrived: compare event_exchange, fanout_prefix and global_keyprefix "
+            "with the profile's, and check that workers run without --without-heartbeat.",
         )
     return ProbeOutcome("warning", heard, "Start a worker: its heartbeat comes every 2 s.")
 
@@ -152,21 +154,21 @@ def task_events(profile: Profile, observed: Observed) -> ProbeOutcome:
     telling = [name for name in workers if tells(observed, name)]
     off = [name for name in workers if name in observed.heard and observed.heard[name].worked_unheard]
     unknown = [name for name in workers if name not in telling and name not in off]
-    remedy = "Start the workers with -E, or set worker_send_task_events = True; until then their tasks are not seen."
+    remedy = "Start workers with -E or set worker_send_task_events = True; until then their tasks do not appear."
     if off:
         return ProbeOutcome("warning", f"{some(off)} ran tasks but sent no task events.", remedy)
     if not workers:
-        return ProbeOutcome("skipped", "There is no worker to listen to.")
+        return ProbeOutcome("skipped", "No worker is online.")
     if not unknown:
-        return ProbeOutcome("ok", f"On at {some(telling)}.")
+        return ProbeOutcome("ok", f"Enabled on {some(telling)}.")
     if profile.silent:
-        return ProbeOutcome("not-asked", f"No task event of {some(unknown)} was received, and the profile is silent.")
+        return ProbeOutcome("not-asked", f"No task event from {some(unknown)} arrived, and the profile is silent.")
     untold = [name for name in unknown if name not in (observed.settings or {})]
     if untold:
-        return ProbeOutcome("skipped", f"No task event of {some(untold)} was received, and their settings are unknown.")
+        return ProbeOutcome("skipped", f"No task event from {some(untold)} arrived, and their settings are unknown.")
     return ProbeOutcome(
         "warning",
-        f"No task event of {some(unknown)} was received; their settings leave events to -E, which cannot be seen.",
+        f"No task event from {some(unknown)} arrived; their settings leave events to -E, which cannot be detected.",
         remedy,
     )
 

@@ -86,7 +86,7 @@ def problems(path: Path, progress: Progress = lambda _done, _all: None) -> list[
     found: list[str] = []
     try:
         with reader.snapshot():
-            found += [f"SQLite says: {line}" for line in reader.integrity(_SHOWN) if line != "ok"]
+            found += [f"SQLite reports: {line}" for line in reader.integrity(_SHOWN) if line != "ok"]
             states: Counter[str] = Counter()
             told = reader.counts(TaskFilter())
             for done, row in enumerate(reader.export(TaskFilter())):
@@ -96,7 +96,7 @@ def problems(path: Path, progress: Progress = lambda _done, _all: None) -> list[
             if reader.unreadable:
                 found.append(f"{reader.unreadable:,} tasks cannot be read.")
             elif told.by_state != dict(states):
-                found.append(f"The counts by state are {told.by_state}, but the tasks are {dict(states)}.")
+                found.append(f"The counts by state ({told.by_state}) do not match the tasks ({dict(states)}).")
     except HistoryDamaged as error:
         found.append(str(error))
     finally:
@@ -114,7 +114,7 @@ def compact(path: Path, progress: Progress = lambda _done, _all: None) -> tuple[
     path = path.resolve()  # a link stays a link
     lock = WriterLock(path)
     if not lock.acquire():
-        raise UserError(f"A recorder writes {path}. Stop it first.")
+        raise UserError(f"A recorder is writing to {path}. Stop it first.")
     building = path.with_name(f"{path.name}.compact")
     try:
         before = _size(path)
@@ -127,7 +127,8 @@ def compact(path: Path, progress: Progress = lambda _done, _all: None) -> tuple[
             free = shutil.disk_usage(path.parent).free
             if free < needed:
                 raise UserError(
-                    f"Compacting {path} needs {needed / 1e6:,.0f} MB beside it; {free / 1e6:,.0f} are free."
+                    f"Compacting {path} needs {needed / 1e6:,.0f} MB of free disk space; {free / 1e6:,.0f} MB are "
+                    "available."
                 )
             connection.set_progress_handler(lambda: _told(progress, building, needed), _STEPS)
             connection.pragma("auto_vacuum", "incremental")

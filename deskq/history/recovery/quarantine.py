@@ -63,7 +63,7 @@ def open_history(path: Path, say: Callable[[str], None] = lambda _: None) -> tup
     try:
         history = History(path, least_id=_least_id(path), patient=True)
     except HistoryDamaged:
-        say(f"The history {path} is damaged; a new one is begun.")
+        say(f"The history {path} is damaged; starting a new one.")
         lock = WriterLock(path)
         if not lock.acquire():
             raise

@@ -23,7 +23,7 @@ def move_history(old: Path, new: Path) -> bool:
     if not old.exists() or old == new:
         return False
     if new.exists():
-        raise UserError(f"There is a history at {new} already. Move it away, or choose another name.")
+        raise UserError(f"A history already exists at {new}. Move it away or choose another name.")
     lock = WriterLock(old)
     if not lock.acquire(patience=0):
         return False
@@ -62,12 +62,12 @@ def save_with_history(saved: SavedProfiles, profile: Profile, was: str) -> tuple
     old, new = replace(profile, name=was).history_path(), profile.history_path()
     follows = bool(was) and was != profile.name and profile.history is None and old != new and old.exists()
     if follows and new.exists():
-        raise UserError(f"There is a history at {new} already. Move it away, or choose another name.")
+        raise UserError(f"A history already exists at {new}. Move it away or choose another name.")
     saved.put(profile, was=was)
     if not follows:
         return profile, ""
     if move_history(old, new):
-        return profile, "Its history has moved along."
+        return profile, "Its history file was moved as well."
     profile = replace(profile, history=str(old))
     saved.put(profile, was=profile.name)
     return profile, f"Its history is being recorded, so it stays in {old}."

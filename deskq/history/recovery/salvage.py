@@ -111,7 +111,7 @@ class Salvage:
         kept_as = self._waiting[0].kept_as
         if self._no_room:
             needed = SPARE_BYTES // 1_000_000
-            return f"{kept_as} waits to be salvaged until more than {needed} MB are free on its disk"
+            return f"salvaging {kept_as} waits until more than {needed} MB are free on its disk"
         saved = self._done.tasks if self._done is not None else 0
         return f"salvaging the damaged history {kept_as}: {self.part or 0:.0%} done, {saved:,} tasks so far"
 
@@ -267,7 +267,7 @@ def set_aside_and_salvage(path: Path, progress: Callable[[int, int], None] = lam
     """
     lock = WriterLock(path)
     if not lock.acquire():
-        raise UserError(f"A recorder writes {path}. Stop it first.")
+        raise UserError(f"A recorder is writing to {path}. Stop it first.")
     try:
         aside = set_aside(path)
     finally:
@@ -278,10 +278,10 @@ def set_aside_and_salvage(path: Path, progress: Callable[[int, int], None] = lam
         while salvage.step(time.time()):
             progress(int(1_000 * (salvage.part if salvage.part is not None else 1)), 1_000)
         if salvage.aside is not None:
-            raise UserError(f"{salvage}. A recorder goes on with it then.")
+            raise UserError(f"{salvage}. A recorder continues later.")
         salvage.close()
         return next(result for result in salvage.ended if result.kept_as == aside.kept_as)
     except apsw.Error as error:
-        raise UserError(f"{aside.kept_as} cannot be salvaged: {error}. A recorder goes on with it.") from None
+        raise UserError(f"{aside.kept_as} cannot be salvaged: {error}. A recorder continues later.") from None
     finally:
         history.close()

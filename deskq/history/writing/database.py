@@ -50,7 +50,7 @@ class HistoryFull(UserError):
     """There is no room to open a history for writing; ``reason`` is SQLite's or the system's word for it."""
 
     def __init__(self, path: Path, reason: object) -> None:
-        super().__init__(f"The history {path} cannot be written: {reason}. Free some space there.")
+        super().__init__(f"The history {path} cannot be written: {reason}. Free some space on its disk.")
         self.reason = str(reason)
 
 
@@ -75,7 +75,7 @@ def open_for_writing(path: Path, *, check_seconds: float = 0.0) -> apsw.Connecti
     except apsw.Error as error:
         if is_disk_full(error, path):
             raise HistoryFull(path, error) from None
-        raise UserError(f"The history {path} cannot be opened: {error}. Choose another place with --history.") from None
+        raise UserError(f"The history {path} cannot be opened: {error}. Choose another file with --history.") from None
     try:
         connection.set_busy_timeout(BUSY_MS)
         _prepare(connection, path, check_seconds)
@@ -85,7 +85,7 @@ def open_for_writing(path: Path, *, check_seconds: float = 0.0) -> apsw.Connecti
             raise damaged(path, error) from None
         if is_disk_full(error, path):
             raise HistoryFull(path, error) from None
-        raise UserError(f"The history {path} cannot be written: {error}. Choose another with --history.") from None
+        raise UserError(f"The history {path} cannot be written: {error}. Choose another file with --history.") from None
     except OSError as error:  # of the copy that an upgrade makes
         connection.close()
         if is_disk_full(error, path):
@@ -100,7 +100,7 @@ def open_for_writing(path: Path, *, check_seconds: float = 0.0) -> apsw.Connecti
 def open_for_reading(path: Path) -> apsw.Connection:
     """Open a history that somebody else may be writing; raises UserError if it is absent, foreign, newer or damaged."""
     if not path.exists():
-        raise UserError(f"There is no history at {path}. Record one with: deskq record URL --history {path}")
+        raise UserError(f"No history at {path}. Record one with: deskq record URL --history {path}")
     refuse_foreign(path)
     connection: apsw.Connection | None = None
     try:
@@ -141,7 +141,7 @@ def is_disk_full(error: Exception, path: Path) -> bool:
 def damaged(path: Path, error: object) -> HistoryDamaged:
     """What to tell a person."""
     return HistoryDamaged(
-        f"The history {path} is damaged ({error}). The next recorder sets it aside and salvages what is readable: "
+        f"The history {path} is damaged ({error}). The next recorder sets it aside and salvages its readable tasks: "
         f"deskq record URL --history {path}"
     )
 
@@ -151,7 +151,7 @@ def to_user_error(path: Path, error: apsw.Error) -> Exception:
     if is_damage(error):
         return damaged(path, error)
     if isinstance(error, _PASSING):
-        return UserError(f"Cannot read the history {path} at the moment: {error}.")
+        return UserError(f"Cannot read the history {path} at the moment: {error}. Try again.")
     return error
 
 
@@ -184,7 +184,7 @@ def refuse_foreign(path: Path) -> None:
         head += wal.read(_HEAD_BYTES)  # what was written first may stand there alone
     own_words = sum(word in head for word in _OWN_WORDS)
     if head and not (own_words >= 2 and b"\0" in head):
-        raise UserError(f"{path} is not a history of deskq. Choose another file.")
+        raise UserError(f"{path} is not a deskq history. Choose another file.")
 
 
 def newer(path: Path, version: int) -> UserError:
@@ -288,7 +288,7 @@ def _check(connection: apsw.Connection, path: Path) -> None:
     if own and VERSION < version <= _MOST_VERSIONS:
         raise newer(path, version)
     if not version and not connection.pragma("schema_version"):
-        raise UserError(f"There is nothing in the history {path} yet.")
+        raise UserError(f"The history {path} is still empty.")
     if not own or not 1 <= version <= VERSION:
         raise damaged(path, "its header is destroyed")
     connection.execute("SELECT count(*) FROM sqlite_schema").fetchall()

@@ -98,12 +98,12 @@ class History(SideTables):
     def _connected(self) -> apsw.Connection:
         try:
             if not self._lock.held and not self._lock.acquire():
-                raise HistoryLocked(f"Another recorder writes {self.path}. Stop it, or use another --history.")
+                raise HistoryLocked(f"Another recorder is writing to {self.path}. Stop it or choose another --history.")
         except OSError as error:
             if is_disk_full(error, self.path):
                 raise HistoryFull(self.path, error.strerror) from None
             raise UserError(
-                f"The history {self.path} cannot be written ({error.strerror}). Use --history PATH."
+                f"The history {self.path} cannot be written ({error.strerror}). Choose another file with --history."
             ) from None
         connection = open_for_writing(self.path, check_seconds=CHECK_SECONDS)
         try:

@@ -44,7 +44,7 @@ def read_settings(
     Raises UserError, whose details are the project's last words.
     """
     if not folder.is_dir():
-        raise UserError(f"There is no folder {folder}.")
+        raise UserError(f"The folder {folder} does not exist.")
     program = interpreter(folder, python)
     environment = {**os.environ, "PYTHONDONTWRITEBYTECODE": "1", "PYTHONIOENCODING": "utf-8"}
     environment["PYTHONSAFEPATH"] = "1"  # as -P, which Pythons before 3.11 refuse; the script adds the project's folder
@@ -72,7 +72,7 @@ def read_settings(
     if cancelled():
         raise UserError(f"Reading “{what}” was cancelled.", said)
     if not in_time:
-        raise UserError(f"“{what}” did not answer within {timeout:g} s, as it was imported in {folder}.", said)
+        raise UserError(f"Importing “{what}” took more than {timeout:g} s in {folder}.", said)
     return _outcome(answer, what, program, said)
 
 
@@ -98,7 +98,7 @@ def interpreter(folder: Path, python: Path | None) -> str:
         path = paths.written(str(python))
         given = shutil.which(folder.absolute() / path if len(path.parts) > 1 else path)
         if given is None:
-            raise UserError(f"There is no Python at {python}.")
+            raise UserError(f"Python not found at {python}.")
         return given
     folder = folder.absolute()
     environments = [folder / ".venv", folder / "venv"]
@@ -111,7 +111,7 @@ def interpreter(folder: Path, python: Path | None) -> str:
         return sys.executable
     if found := shutil.which("python3"):
         return found
-    raise UserError("There is no Python to read the project with. Give the project's own one.")
+    raise UserError("No Python was found to read the project with. Choose the project's Python.")
 
 
 def _listen(process: subprocess.Popen[bytes], deadline: float, cancelled: Callable[[], bool]) -> tuple[str, str, bool]:
@@ -170,10 +170,10 @@ def _outcome(answer: str, what: str, program: str, said: str) -> dict[str, Any]:
     except ValueError:
         outcome = None
     if not isinstance(outcome, dict):
-        raise UserError(f"“{what}” ended the Python that read it. {_last_line(said)}".strip(), said)
+        raise UserError(f"Python exited while importing “{what}”. {_last_line(said)}".strip(), said)
     if outcome.get("missing"):
         package = str(outcome["missing"]).capitalize()
-        raise UserError(f"{program} has no {package}. Give the project's own Python.", said)
+        raise UserError(f"{program} lacks {package}. Choose the project's Python.", said)
     settings = outcome.get("settings")
     if not isinstance(settings, dict):
         reason = scrubbed(str(outcome.get("error", ""))).strip().splitlines()

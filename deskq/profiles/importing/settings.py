@@ -172,7 +172,7 @@ def _transport_options(settings: Mapping[str, Any], profile: Profile, fates: Fat
             fates.lost(place, "a profile has no such option")
     fates.taken("broker_transport_options", "each by itself")
     if found.get("fanout_patterns") is False or found.get("fanout_prefix") == "":
-        notes.append("Fanout without prefix or patterns: every virtual host sees the others' events.")
+        notes.append("No fanout prefix or patterns: all virtual hosts share their events.")
     return RedisOptions(**found)
 
 
@@ -232,10 +232,12 @@ def _result_backend(
         fates.taken("result_backend")
         return found
     if kind in ("rpc", "amqp"):
-        fates.lost("result_backend", "each result goes once, to the sender of its task: none can be looked up")
+        fates.lost(
+            "result_backend", "each result is delivered once, to the sender of its task, and cannot be looked up"
+        )
         return None
     if "://" not in backend or kind not in _READABLE:
-        fates.lost("result_backend", f"deskq cannot look into a result backend of the kind {kind}")
+        fates.lost("result_backend", f"deskq cannot read result backends of type {kind}")
         return None
     fates.taken("result_backend")
     for key in ("database_table_names", "database_table_schemas"):
@@ -265,12 +267,12 @@ def _with_backend_options(backend: str, settings: Mapping[str, Any], profile: Pr
 
 def _say_what_is_off(settings: Mapping[str, Any], notes: list[str]) -> None:
     if settings.get("task_always_eager"):
-        notes.append("Tasks run where they are called (task_always_eager is on): nothing of them reaches a broker.")
+        notes.append("Tasks run where they are called (task_always_eager is on) and never reach a broker.")
     if not settings.get("worker_send_task_events"):
         notes.append("Workers send events only if they are started with -E (worker_send_task_events is off).")
     if not settings.get("task_send_sent_event"):
-        notes.append("A task is unseen until a worker receives it (task_send_sent_event is off).")
+        notes.append("Tasks do not appear until a worker receives them (task_send_sent_event is off).")
     if settings.get("worker_enable_remote_control") is False:
-        notes.append("Workers answer no questions and obey no commands (worker_enable_remote_control is off).")
+        notes.append("Workers ignore inspect and control commands (worker_enable_remote_control is off).")
     if zone := settings.get("zone"):
         notes.append(f"Schedules run in the time zone {zone}.")

@@ -101,7 +101,7 @@ def database_of(settings: Mapping[str, Any], purpose: str, source: Source, fates
         return None
     if why := django.get("unrouted"):
         reason = shorten(scrubbed(str(why)), 160, placeholder=" …")
-        fates.lost("DATABASE_ROUTERS", f"they could not be asked ({reason}), so no database is taken")
+        fates.lost("DATABASE_ROUTERS", f"they could not be asked ({reason}), so no database is used")
         return None
     if django.get("DATABASE_ROUTERS"):
         fates.taken("DATABASE_ROUTERS", f"they name the database “{given.get('alias')}”")

@@ -66,7 +66,7 @@ class PasswordFile:
         try:
             self.path.unlink(missing_ok=True)
         except OSError as error:
-            raise UserError(f"{self.path} cannot be removed: {error.strerror}. Remove it yourself.") from None
+            raise UserError(f"Cannot remove {self.path}: {error.strerror}. Remove it yourself.") from None
 
     def _check(self, status: os.stat_result) -> None:
         if not stat.S_ISREG(status.st_mode):
@@ -74,10 +74,10 @@ class PasswordFile:
         if sys.platform == "win32":
             return  # the folder of a person is theirs alone there, and modes say nothing
         if status.st_uid != os.getuid():
-            raise UserError(f"{self.path} belongs to somebody else: deskq does not use it. Remove it.")
+            raise UserError(f"{self.path} belongs to another user, so deskq ignores it. Remove it.")
         if stat.S_IMODE(status.st_mode) & 0o177:
             mode = f"{stat.S_IMODE(status.st_mode):04o}"
             raise UserError(
-                f"Others may read {self.path} (mode {mode}): deskq does not use it. Change the passwords in it if "
-                f"others were there, then run: chmod 600 '{self.path}'"
+                f"Others can read {self.path} (mode {mode}), so deskq ignores it. Change the passwords in it if "
+                f"they may have been read, then run: chmod 600 '{self.path}'"
             )

@@ -52,7 +52,7 @@ class PasswordStore:
             return self._has_keyring
 
     def _found(self) -> bool:
-        self._why = "This system has no keyring: passwords are kept for this run only."
+        self._why = "This system has no keyring: passwords are kept until deskq quits."
         try:
             import keyring
             from keyring.backends.fail import Keyring as NoKeyring
@@ -82,7 +82,7 @@ class PasswordStore:
         """A sentence for people: where a password that is given now will be kept."""
         if self.has_keyring:
             return "It is kept in the system's keyring."
-        return f"It is kept in {self.file_path}." if self.file_allowed else "It is kept for this run only."
+        return f"It is kept in {self.file_path}." if self.file_allowed else "It is kept until deskq quits."
 
     @property
     def file_allowed(self) -> bool:
@@ -189,7 +189,7 @@ class PasswordStore:
 
 
 def _unusable(error: Exception) -> str:
-    return f"The keyring cannot be used ({type(error).__name__}): passwords are kept for this run only."
+    return f"The keyring cannot be used ({type(error).__name__}): passwords are kept until deskq quits."
 
 
 def _key(name: str, place: str) -> str:

@@ -48,7 +48,7 @@ class ProfileFile:
         profiles: list[Profile] = []
         tables = document.get("profile", [])
         if not isinstance(tables, list) or not all(isinstance(table, dict) for table in tables):
-            raise UserError(f"{self.path} holds no profiles: begin each one with a line [[profile]].")
+            raise UserError(f"{self.path} contains no profiles. Start each one with a line [[profile]].")
         self.faulty = []
         for number, table in enumerate(tables, start=1):
             read = self._read(number, table, {profile.name for profile in profiles})

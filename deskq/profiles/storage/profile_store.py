@@ -40,7 +40,7 @@ class SavedProfiles:
             profiles = self.load()
             _check_name(profile.name)
             if profile.name != was and any(other.name == profile.name for other in profiles):
-                raise UserError(f"There is a profile “{profile.name}” already. Choose another name.")
+                raise UserError(f"A profile “{profile.name}” already exists. Choose another name.")
             self._check_not_faulty(profile.name)
             place = next((number for number, other in enumerate(profiles) if other.name == was), len(profiles))
             before = profiles[place : place + 1]
@@ -144,10 +144,10 @@ def find(profiles: Iterable[Profile], name: str, faulty: Iterable[Faulty] = ()) 
     if near:
         hint = f"Did you mean {' or '.join(f'“{other}”' for other in near)}?"
     elif known:
-        hint = f"There are: {', '.join(sorted(known))}."
+        hint = f"Profiles: {', '.join(sorted(known))}."
     else:
-        hint = "Give a URL, or add one with: deskq profiles add NAME URL"
-    raise UserError(f"There is no profile “{shown(name)}”. {hint}")
+        hint = "Use a URL, or add a profile: deskq profiles add NAME URL"
+    raise UserError(f"No profile “{shown(name)}”. {hint}")
 
 
 def free_name(wanted: str, taken: Iterable[str]) -> str:
@@ -171,6 +171,5 @@ def _check_history(profile: Profile, before: Sequence[Profile], others: Iterable
     for other in others:
         if other not in before and profile.shares_history(other):
             raise UserError(
-                f"“{other.name}” keeps its history in {other.history_path()} already. Choose another name, or another "
-                "history file."
+                f"“{other.name}” already uses the history {other.history_path()}. Choose another name or history file."
             )

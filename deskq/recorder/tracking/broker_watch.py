@@ -32,7 +32,7 @@ class BrokerWatch:
     @property
     def notice(self) -> str:
         """See the class."""
-        return f"{self._change.words} The next change there asks." if self._change is not None else ""
+        return f"{self._change.words} The next change asks for confirmation." if self._change is not None else ""
 
     def told(self, now: Identity, at: float) -> None:
         """The broker was asked who it is, at this time."""

@@ -59,7 +59,7 @@ class WorkerWatch:
         """What the status should tell of workers that are not watched, "" if all are."""
         if not self.refused:
             return ""
-        return f"Too many or too long names of workers: {self.refused:,} events of theirs are not in the Workers view."
+        return f"Too many or too long worker names: {self.refused:,} of their events are missing from the Workers view."
 
     def silent_until(self, now: float) -> None:
         """Nobody could be heard until now: silence before it says nothing, and counts begin anew."""

@@ -73,7 +73,7 @@ class DatabaseMarker(DatabaseResults):
     ) -> Iterator[tuple[sqlalchemy.Table, sqlalchemy.RootTransaction]]:
         table = self._found_table(connection)
         if table.name != CELERY_TABLE:
-            raise ResultsUnreadable(f"{self.place} is django-celery-results': deskq writes nothing there.")
+            raise ResultsUnreadable(f"{self.place} belongs to django-celery-results; deskq does not write to it.")
         with connection.begin() as transaction:
             yield table, transaction
 

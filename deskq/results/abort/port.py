@@ -16,7 +16,7 @@ READY: Final = frozenset({"SUCCESS", "FAILURE", "REVOKED"})
 """States whose record is a result (celery/states.py, READY_STATES)."""
 TRIES: Final = 20
 """How often it is tried anew where somebody else wrote meanwhile, as a task does that tells of its progress."""
-TOO_BUSY: Final = "It is written so often that there was no moment to mark it. Nothing was stored."
+TOO_BUSY: Final = "The result changes too often to be marked. Nothing was stored. Try again."
 
 
 class AbortResult(NamedTuple):
@@ -26,8 +26,8 @@ class AbortResult(NamedTuple):
     words: str
 
 
-NOT_TOLD: Final = AbortResult("done", "It is stored so, though the result backend did not say that it was written.")
-NOT_KNOWN: Final = AbortResult("unknown", "The connection was lost while it was written: it may be stored.")
+NOT_TOLD: Final = AbortResult("done", "Stored (confirmed by reading it back).")
+NOT_KNOWN: Final = AbortResult("unknown", "The connection was lost while writing; the state may have been stored.")
 
 
 class AbortStore(ResultStore, Protocol):
@@ -44,8 +44,8 @@ class AbortStore(ResultStore, Protocol):
 def skip_reason(state: object) -> AbortResult | None:
     """Say why a record in this state is left alone, None if it may be marked."""
     if state in READY:
-        return AbortResult("gone", f"It has ended already ({state}): its result stays.")
-    return AbortResult("gone", "It was aborted already.") if state == ABORTED else None
+        return AbortResult("gone", f"The task has already ended ({state}): its result stays.")
+    return AbortResult("gone", "The task was already aborted.") if state == ABORTED else None
 
 
 def marked(before: object) -> AbortResult:
@@ -57,8 +57,7 @@ def not_begun(task_id: str) -> AbortResult:
     """Say why nothing is stored where nothing was."""
     return AbortResult(
         "failed",
-        f"Nothing is stored of {task_id}, and its workers store results in another format than JSON: they could not "
-        "read it.",
+        f"No record of {task_id}, and its workers do not store results as JSON: they could not read an abort.",
     )
 
 

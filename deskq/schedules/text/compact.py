@@ -20,7 +20,7 @@ def seconds_of(text: str) -> float:
     """Return the seconds of a span such as 10s, 5m, 2h or 1d; raises UserError."""
     fits = _SPAN.fullmatch(text.strip())
     if fits is None:
-        raise UserError(f"“{text}” is not a time span: write it like 10s, 5m, 2h or 1d.")
+        raise UserError(f"“{text}” is not a time span. Write it like 10s, 5m, 2h or 1d.")
     return float(fits[1]) * _SECONDS[fits[2]]
 
 

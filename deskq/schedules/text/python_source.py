@@ -15,9 +15,9 @@ def to_python(entry: Entry) -> str:
     """Return the entry as one of a ``beat_schedule`` in Python; what that cannot say is in comments before it."""
     remarks, schedule = _python_schedule(entry.schedule)
     if not entry.enabled:
-        remarks.append("It is disabled where it comes from; beat_schedule has no such thing.")
+        remarks.append("Disabled in its store; beat_schedule cannot disable a schedule.")
     if entry.one_off or entry.start_time is not None or entry.expires_at is not None:
-        remarks.append("Its start, its end or that it runs once is not kept: beat_schedule has no such thing.")
+        remarks.append("Start, end and one-off are left out: beat_schedule does not support them.")
     lines = [f"# {remark}" for remark in remarks]
     lines.append(f"{entry.name!r}: {{")
     lines.append(f"    'task': {entry.task!r},")
@@ -38,7 +38,7 @@ def _python_schedule(schedule: Schedule) -> tuple[list[str], str]:
             fields = [f"{key}={getattr(schedule, key)!r}" for key in _CRON if getattr(schedule, key) != "*"]
             remarks = ["from celery.schedules import crontab"]
             if schedule.zone:
-                remarks.append(f"Its zone is {schedule.zone}; here the app's timezone rules.")
+                remarks.append(f"Its time zone is {schedule.zone}; beat_schedule uses the app's timezone.")
             return remarks, f"crontab({', '.join(fields)})"
         case Solar():
             place = f"{schedule.latitude!r}, {schedule.longitude!r}"
@@ -49,7 +49,7 @@ def _python_schedule(schedule: Schedule) -> tuple[list[str], str]:
         case RRule():
             return _python_rrule(schedule)
         case Unreadable():
-            return [f"deskq does not understand the schedule: {schedule.reason!r}"], f"{schedule.text!r}"
+            return [f"deskq cannot parse the schedule: {schedule.reason!r}"], f"{schedule.text!r}"
 
 
 def _python_rrule(schedule: RRule) -> tuple[list[str], str]:

@@ -53,7 +53,7 @@ def entry_to_plain(entry: Entry) -> dict[str, Any]:
 def entry_from_plain(plain: Mapping[str, Any]) -> Entry:
     """Read what :func:`entry_to_plain` returns; raises UserError that names the field."""
     if not isinstance(plain, Mapping):
-        raise UserError("An entry is a table of fields, with name, task and schedule.")
+        raise UserError("An entry must be a table with name, task and schedule.")
     fields = _Fields(plain, "")
     fields.only(_ENTRY)
     entry = Entry(
@@ -101,7 +101,7 @@ def schedule_to_plain(schedule: Schedule) -> dict[str, Any]:
 def schedule_from_plain(plain: object) -> Schedule:
     """Read what :func:`schedule_to_plain` returns; raises UserError that names the field."""
     if not isinstance(plain, Mapping):
-        raise UserError("The field “schedule” is a table with a kind, such as crontab or interval.")
+        raise UserError("The field “schedule” must be a table with a kind, such as crontab or interval.")
     kinds: dict[str, Callable[[_Fields], Schedule]] = {
         "interval": _interval,
         "crontab": _crontab,
@@ -112,7 +112,7 @@ def schedule_from_plain(plain: object) -> Schedule:
     }
     kind = plain.get("kind")
     if not isinstance(kind, str) or kind not in kinds:
-        raise UserError(f"The field “schedule.kind” is one of {', '.join(kinds)}.")
+        raise UserError(f"The field “schedule.kind” must be one of {', '.join(kinds)}.")
     return kinds[kind](_Fields(plain, "schedule."))
 
 
@@ -143,22 +143,22 @@ def store_from_toml(text: str) -> list[Entry]:
     try:
         document = tomllib.loads(text)
     except (ValueError, RecursionError) as error:
-        raise UserError(f"The file of schedules is not TOML: {error}.") from None
+        raise UserError(f"The schedules file is not TOML: {error}.") from None
     version = document.get("version", VERSION)
     if not isinstance(version, int) or isinstance(version, bool) or version < 1:
-        raise UserError(f"The version of the file of schedules is not a whole number; deskq writes {VERSION}.")
+        raise UserError(f"The version of the schedules file must be a whole number. deskq writes {VERSION}.")
     if version > VERSION:
-        raise UserError(f"The file of schedules was written by a newer deskq (version {version}). Upgrade deskq.")
+        raise UserError(f"The schedules file was written by a newer deskq (version {version}). Upgrade deskq.")
     tables = document.get("entry", [])
     others = document.keys() - {"version", "entry"} if not tables else ()
     if others or not isinstance(tables, list) or not all(isinstance(table, dict) for table in tables):
-        raise UserError("The file holds no schedules: begin each entry with a line [[entry]].")
+        raise UserError("The file contains no schedules. Start each entry with a line [[entry]].")
     entries: list[Entry] = []
     for number, table in enumerate(tables, start=1):
         try:
             entries.append(entry_from_plain({key: _from_json(key, value) for key, value in table.items()}))
         except UserError as error:
-            raise UserError(f"Entry {number} of the file is wrong: {error}") from None
+            raise UserError(f"Entry {number} of the file is invalid: {error}") from None
     names = [entry.name for entry in entries]
     for name in names:
         if names.count(name) > 1:
@@ -203,8 +203,8 @@ class _Fields:
         if value is None:
             return default
         if not isinstance(value, kind) or (kind is int and isinstance(value, bool)):
-            words = {list: "a list", dict: "a table", bool: "true or false", int: "a whole number", str: "a text"}
-            raise self.wrong(key, f"is {words[kind]}")
+            words = {list: "a list", dict: "a table", bool: "true or false", int: "a whole number", str: "text"}
+            raise self.wrong(key, f"must be {words[kind]}")
         return value
 
     def text(self, key: str, default: str = "", *, needed: bool = False) -> str:
@@ -216,7 +216,7 @@ class _Fields:
     def number(self, key: str, default: float | None = None) -> float:
         value = self._plain.get(key, default)
         if not is_number(value):
-            raise self.wrong(key, "is a number")
+            raise self.wrong(key, "must be a number")
         return float(value)
 
     def time(self, key: str) -> float | None:
@@ -227,17 +227,17 @@ class _Fields:
             try:
                 value = datetime.fromisoformat(value)
             except ValueError:
-                raise self.wrong(key, "is not a time: write it like 2026-03-01T07:30:00+01:00") from None
+                raise self.wrong(key, "is not a time. Write it like 2026-03-01T07:30:00+01:00") from None
         if isinstance(value, datetime):
             if value.tzinfo is None:
-                raise self.wrong(key, "has no offset: write it like 2026-03-01T07:30:00+01:00")
+                raise self.wrong(key, "has no offset. Write it like 2026-03-01T07:30:00+01:00")
             return (value - _EPOCH) / timedelta(seconds=1)
         return self.number(key)
 
     def numbers(self, key: str) -> tuple[int, ...]:
         values = self.of(key, list, [])
         if not all(isinstance(value, int) and not isinstance(value, bool) for value in values):
-            raise self.wrong(key, "is a list of whole numbers")
+            raise self.wrong(key, "must be a list of whole numbers")
         return tuple(values)
 
 
@@ -269,11 +269,13 @@ def _rrule(fields: _Fields) -> Schedule:
     fields.only({"kind", *given, *RULES})
     freq = fields.text("freq", needed=True)
     if freq not in FREQUENCIES:
-        raise fields.wrong("freq", f"is one of {', '.join(FREQUENCIES)}")
+        raise fields.wrong("freq", f"must be one of {', '.join(FREQUENCIES)}")
     days = []
     for day in fields.of("byweekday", list, []):
         if not isinstance(day, list) or len(day) != 2 or not all(type(part) is int for part in day):
-            raise fields.wrong("byweekday", "is a list of pairs: the day (0 is Monday), and which one of them or 0")
+            raise fields.wrong(
+                "byweekday", "must be a list of pairs: the day (0 is Monday), and which one of them or 0"
+            )
         days.append((day[0], day[1]))
     return RRule(
         freq=freq,
@@ -316,4 +318,4 @@ def _check_json(key: str, value: Any) -> None:
     try:
         json.dumps(value, allow_nan=False)
     except (ValueError, TypeError, RecursionError):
-        raise UserError(f"The field “{key}” holds something that JSON cannot.") from None
+        raise UserError(f"The field “{key}” cannot be stored as JSON.") from None

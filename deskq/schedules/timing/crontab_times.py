@@ -118,10 +118,10 @@ def times_of(schedule: Crontab) -> CrontabTimes:
     try:
         minutes, hours, days, months, weekdays = (values_of(field, getattr(schedule, field)) for field, *_ in FIELDS)
     except Unparsed as error:
-        raise UserError(f"Celery does not understand the crontab {schedule.text}: {error}") from None
+        raise UserError(f"Celery cannot parse the crontab {schedule.text}: {error}") from None
     # Celery 5.5 takes what later ones refuse, and never sends it.
     if not any(days[0] <= calendar.monthrange(2000, month)[1] for month in months):
-        raise UserError(f"It never runs: no month {schedule.month_of_year} has a day {schedule.day_of_month}.")
+        raise UserError(f"The crontab never runs: no month {schedule.month_of_year} has a day {schedule.day_of_month}.")
     return CrontabTimes(minutes, hours, days, months, weekdays)
 
 

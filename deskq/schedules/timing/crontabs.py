@@ -43,7 +43,7 @@ def field_problem(field: str, text: str) -> str:
     try:
         values_of(field, text)
     except Unparsed as error:
-        reason = str(error) or "Celery cannot read it"
+        reason = str(error) or "Celery cannot parse it"
         if single := _STEP_OF_ONE.search(text):
             reason = f"Celery has no step after a single number: write {single[1]}-{first + size - 1}/{single[2]}"
         elif "weekday literal" in reason:
@@ -51,7 +51,7 @@ def field_problem(field: str, text: str) -> str:
     else:
         return ""
     allowed = f"numbers from {first} to {first + size - 1}, or such as *, */5, 1-5 or 1,3"
-    return f"The {name} “{text}” is not understood: {reason}. It takes {allowed}."
+    return f"Invalid {name} “{text}”: {reason}. Use {allowed}."
 
 
 def crontab_problem(schedule: Crontab) -> str:

@@ -207,10 +207,10 @@ def _crontab_following(schedule: Crontab, zone: str) -> Following:
 
 def _interval_following(schedule: Interval) -> Following:
     if not 0 < schedule.seconds < HORIZON.total_seconds():
-        raise UserError("An interval must be longer than nothing.")
+        raise UserError("The interval must be more than 0.")
     every = timedelta(seconds=schedule.seconds)
     if not every:
-        raise UserError("An interval must be longer than nothing.")
+        raise UserError("The interval must be more than 0.")
     return lambda last: (interval_following(last, every, relative=schedule.relative), "")
 
 
@@ -218,7 +218,7 @@ def _clocked_following(schedule: Clocked) -> Following:
     try:
         at = _aware(schedule.at)
     except (OverflowError, ValueError, OSError):
-        raise UserError("The time is beyond the calendar.") from None
+        raise UserError("The time is out of range.") from None
     return lambda last: (at, "") if last < at or last == EPOCH else None
 
 
@@ -266,7 +266,7 @@ def _told(schedule: Crontab, zone: str, change: OffsetChange) -> ClockChange | N
         shifted = [f"{at.astimezone(tz):%H:%M}" for at, mark in runs if mark == "skipped"]
         if not shifted and len(times.hours) == 24:
             return None
-        ending = f"it runs at {_listed(shifted)}" if shifted else "it does not run then"
+        ending = f"it runs at {_listed(shifted)}" if shifted else "it is skipped"
         words = f"{_listed(affected)} {_verb(affected, 'does', 'do')} not exist: {moved}; {ending}."
     else:
         second = [at for at, _ in runs if change.at <= at < change.at + change.width]

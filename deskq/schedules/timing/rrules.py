@@ -56,7 +56,7 @@ def rrule_following(schedule: RRule, after: float) -> Callable[[datetime], tuple
                 values = _values(schedule, last, after)
                 value = next((later for later in values if later > last), None)
         except (IndexError, TypeError, KeyError, AttributeError):  # dateutil does not look whether numbers make sense
-            raise UserError("The rrule holds a number that dateutil stumbles over, and beat stops at it.") from None
+            raise UserError("dateutil cannot handle a number in the rrule, which stops beat.") from None
         return None if value is None else (value.astimezone(UTC), "")
 
     _values(schedule, datetime.fromtimestamp(after, UTC), after)
@@ -66,7 +66,7 @@ def rrule_following(schedule: RRule, after: float) -> Callable[[datetime], tuple
 def _values(schedule: RRule, last: datetime, after: float) -> Iterator[datetime]:
     """The rule's values from before ``last``; those of a rule without count begin as late as they can."""
     if schedule.freq not in FREQUENCIES:
-        raise UserError(f"“{schedule.freq}” is not a frequency of an rrule: it takes {', '.join(FREQUENCIES)}.")
+        raise UserError(f"“{schedule.freq}” is not a frequency of an rrule. Use {', '.join(FREQUENCIES)}.")
     if schedule.interval < 1:
         raise UserError("The interval of an rrule must be at least 1.")
     if not _has_a_position(schedule):
@@ -89,7 +89,7 @@ def _values(schedule: RRule, last: datetime, after: float) -> Iterator[datetime]
             until = _ended(until, moved)
         return (value - moved for value in _rule(schedule, start + moved, until))
     except (ValueError, TypeError, OverflowError, OSError, IndexError, AttributeError) as error:
-        raise UserError(f"The rrule is not understood: {str(error).rstrip('.')}.") from None
+        raise UserError(f"The rrule cannot be parsed: {str(error).rstrip('.')}.") from None
 
 
 def _has_a_position(schedule: RRule) -> bool:

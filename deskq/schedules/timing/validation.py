@@ -28,30 +28,30 @@ def check(schedule: Schedule, zone: str = "") -> str:
         try:
             datetime.fromtimestamp(schedule.at, UTC)
         except (OverflowError, ValueError, OSError):
-            return "The time is beyond the calendar."
+            return "The time is out of range."
         return ""
     if isinstance(schedule, Solar):
         return _solar_problem(schedule)
     if isinstance(schedule, RRule):
         return _rrule_problem(schedule)
-    return schedule.reason or "It is not understood."
+    return schedule.reason or "The timing cannot be parsed."
 
 
 def _interval_problem(schedule: Interval) -> str:
     if not math.isfinite(schedule.seconds) or schedule.seconds > 86_400 * 999_999_999:
         return "The interval is too long for Celery."
     if schedule.seconds < 1e-6:
-        return "The interval must be longer than nothing, else beat would send without end."
+        return "The interval must be more than 0, or beat would send continuously."
     return ""
 
 
 def _solar_problem(schedule: Solar) -> str:
     if schedule.event not in EVENTS:
-        return f"“{schedule.event}” is not a solar event: Celery knows {', '.join(sorted(EVENTS))}."
+        return f"“{schedule.event}” is not a solar event. Use one of {', '.join(sorted(EVENTS))}."
     if not -90 <= schedule.latitude <= 90:
-        return f"The latitude {schedule.latitude} is not between -90 and 90."
+        return f"The latitude {schedule.latitude} must be between -90 and 90."
     if not -180 <= schedule.longitude <= 180:
-        return f"The longitude {schedule.longitude} is not between -180 and 180."
+        return f"The longitude {schedule.longitude} must be between -180 and 180."
     return ""
 
 
@@ -60,9 +60,9 @@ def _rrule_problem(schedule: RRule) -> str:
     try:
         following = rrule_following(schedule, begin)
         if following(datetime.fromtimestamp(begin - 1, UTC)) is None:
-            return "The rrule never runs: no time fits all its parts."
+            return "The rrule never runs: its parts exclude each other."
     except UserError as error:
         return str(error)
     except (ValueError, OverflowError, OSError):
-        return "The rrule's time is beyond the calendar."
+        return "The rrule's time is out of range."
     return ""

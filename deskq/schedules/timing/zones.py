@@ -44,7 +44,7 @@ def zone_of(name: str) -> ZoneInfo:
     try:
         return ZoneInfo(name or "UTC")
     except (KeyError, ValueError, OSError):  # the last two for names that are paths of something else
-        raise UserError(f"There is no time zone “{name}”: name one such as Europe/Berlin or UTC.") from None
+        raise UserError(f"Unknown time zone “{name}”. Use one such as Europe/Berlin or UTC.") from None
 
 
 @lru_cache(maxsize=64)

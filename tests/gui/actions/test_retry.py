@@ -191,7 +191,7 @@ def test_arguments_that_are_not_known_are_filled_in_by_a_person(
             await until(dialog.go.isEnabled)  # once it is known whether anybody takes from the queue
             assert "On" not in dialog.message.text()
             dialog.go.click()
-            await until(lambda: "Nothing listens" in dialog.message.text(), 20)
+            await until(lambda: "Nothing is listening" in dialog.message.text(), 20)
             dialog.reject()
 
     run(scenario())

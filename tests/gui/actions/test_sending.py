@@ -238,15 +238,15 @@ def test_the_same_call_in_other_words(call: Call) -> None:
 @pytest.mark.parametrize(
     ("call", "words"),
     [
-        (Call(task=" "), "Which task"),
-        (Call(task="a", queue=""), "Which queue"),
-        (Call(task="a", id="x", times=2), "One id"),
+        (Call(task=" "), "Enter a task name"),
+        (Call(task="a", queue=""), "Enter a queue name"),
+        (Call(task="a", id="x", times=2), "cannot share a task id"),
         (Call(task="a", eta=1.0, countdown=2.0), "not both"),
         (Call(task="a", priority=-1), "priority"),
-        (Call(task="a", time_limit=1.0, soft_time_limit=2.0), "never be reached"),
-        (Call(task="a", headers={"id": 1}), "own"),
+        (Call(task="a", time_limit=1.0, soft_time_limit=2.0), "must not be longer"),
+        (Call(task="a", headers={"id": 1}), "reserved"),
         (Call(task="a", args=[float("nan")]), "JSON"),
-        (Call(task="a", eta=1e20), "calendar"),
+        (Call(task="a", eta=1e20), "out of range"),
     ],
 )
 def test_what_cannot_be_sent_is_said(call: Call, words: str) -> None:

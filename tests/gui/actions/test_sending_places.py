@@ -68,9 +68,9 @@ def test_a_task_is_sent_through_an_exchange(broker_url: str, tmp_path: Path, run
             assert not dialog.go.isEnabled()  # it is looked up first
             await until(dialog.go.isEnabled, 20, "where it leads")
             assert place.told.text() == (
-                "It goes to “cuts”, “media”, and runs once from each."
+                "Goes to “cuts”, “media”; the task runs once per queue."
                 if on_redis
-                else "The exchange is there. RabbitMQ chooses the queues; a message that none gets is an error."
+                else "The exchange exists. RabbitMQ chooses the queues; an unroutable message is reported as an error."
             )
             assert "through the exchange “pool” with the routing key “media.video.cut”" in dialog.heading.text()
             assert json.loads(dialog.texts["Message"].toPlainText())["routing_key"] == "media.video.cut"

@@ -115,7 +115,7 @@ def test_a_file_of_passwords_is_offered_only_without_a_keyring(run: Run) -> None
             dialog.url.setText("redis://:c4n4ry@h/0")
             dialog.name.setText("mine")
             dialog.save.click()
-            await until(lambda: "for this run only" in dialog.message.text())
+            await until(lambda: "until deskq quits" in dialog.message.text())
             dialog.keep_in_file.click()
             await until(lambda: "passwords.toml" in dialog.message.text())
             assert PasswordStore().get("mine") == Secret("c4n4ry")

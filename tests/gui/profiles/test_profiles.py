@@ -150,12 +150,12 @@ def test_a_pasted_url_makes_half_a_profile(run: Run) -> None:
     [
         ("name", "", "General", "needs a name"),
         ("name", "bank", "General", "already"),
-        ("url", "gopher://x", "General", "does not know the scheme"),
+        ("url", "gopher://x", "General", "does not support the scheme"),
         ("url", "sentinel://a:1", "Broker", "needs the master"),
         ("redis.priority_steps", "one", "Broker", "whole numbers"),
         ("redis.visibility_timeout", "0", "Broker", "more than 0"),
-        ("tls.key", "/k.pem", "TLS", "needs its certificate"),
-        ("retention_days", "-1", "History", "not negative"),
+        ("tls.key", "/k.pem", "TLS", "belongs to the key"),
+        ("retention_days", "-1", "History", "0 or more"),
         ("result_backend", "mine", "Stores", "as a URL"),
     ],
 )
@@ -259,7 +259,7 @@ def test_copies_renames_and_deletions(run: Run) -> None:
             await until(dialog.save.isEnabled)
             dialog.name.setText("books")
             dialog.save.click()
-            await until(lambda: "history has moved along" in dialog.message.text())
+            await until(lambda: "history file was moved" in dialog.message.text())
             assert stored("books").history_path().exists()
             assert stored("books").password == SHOP.password
             lock = WriterLock(stored("books").history_path())
@@ -385,7 +385,7 @@ def test_the_connection_is_tried(redis_url: str, run: Run) -> None:
             assert dialog.centre.currentWidget() is dialog.form
             dialog.url.setText("redis://127.0.0.1:1/0")
             dialog.test.click()
-            await until(lambda: "Nothing listens" in dialog.steps.report())
+            await until(lambda: "Nothing is listening" in dialog.steps.report())
             dialog.list.setCurrentRow(0)
 
     run(scenario())

@@ -100,7 +100,7 @@ def test_a_file_that_is_no_history_is_told_where_it_was_chosen(tmp_path: Path, r
     async def scenario() -> None:
         async with opened(qapp) as app:
             await app.open_history(file)
-            assert "not a history" in app.window.bar.currentMessage()
+            assert "not a deskq history" in app.window.bar.currentMessage()
             assert app.sessions == {}
 
     run(scenario())
@@ -125,7 +125,7 @@ def test_a_refused_password_is_asked_for_and_used(
             tree = app.window.tree
             node = tree.itemFromIndex(tree.index_of("shop", "profile"))
             assert node.child(0).data(KindRole) == "problem"
-            assert "refuses the password" in node.child(0).text()
+            assert "refused the password" in node.child(0).text()
             (dialog,) = dialogs(app, PasswordDialog)
             assert not dialog.connect_button.isEnabled()
             QTest.keyClicks(dialog.line, "right")

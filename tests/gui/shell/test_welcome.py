@@ -26,7 +26,7 @@ from tests.gui.shell.test_window import opened
         ("", "", False),
         ("redis://:c4n4ry@h/0", "h: Redis or Valkey, with a password", True),
         ("amqps://anna@h/shop", "RabbitMQ, without a password, over TLS", True),
-        ("gopher://x", "does not know the scheme", False),
+        ("gopher://x", "does not support the scheme", False),
         ("anna:c4n4ry@h", "is not a broker URL", False),
         ("sentinel://h:1", "Sentinel needs the master's name", False),
     ],

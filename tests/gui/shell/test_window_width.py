@@ -13,7 +13,7 @@ from deskq.views.shell.main_window import KINDS
 from tests.gui.conftest import Recorded, Run, until
 from tests.gui.shell.test_window import opened
 
-LONG = "RabbitMQ takes no messages since its memory alarm is set, and nobody can send tasks. " * 5
+LONG = "RabbitMQ accepts no messages since its memory alarm is set, and nobody can send tasks. " * 5
 NAME = "invoices.of.every.customer." * 4
 FAILED = "00000000-0000-4000-8000-999999999999"
 SCREEN = 1100

@@ -60,6 +60,6 @@ def test_without_a_backend_it_says_so(recorded: Recorded, run: Run, qapp: QAppli
             view.shown.show(good)
             await until(lambda: view.detail.detail is not None)
             view.detail.tabs.setCurrentWidget(view.detail.result)
-            await until(lambda: "No result backend is set" in view.detail.result.empty.reason.text())
+            await until(lambda: "has no result backend" in view.detail.result.empty.reason.text())
 
     run(scenario())

@@ -156,7 +156,7 @@ def test_a_profile_without_history_says_why(recorded: Recorded, run: Run) -> Non
         model.problem.connect(problems.append)
         model.reload()
         await until(lambda: problems)
-        assert "There is no history" in problems[0]
+        assert "No history" in problems[0]
         await session.stop()
 
     run(scenario())

@@ -41,7 +41,7 @@ def test_queues_behind_an_exchange() -> None:
     assert route_of(TOPIC, "x", "media.video").queues == ("all",)
     direct = route_of(DIRECT, "x", "mail")
     assert direct.queues == ("archive", "emails")
-    assert "taken as direct" in direct.doubt
+    assert "assuming direct" in direct.doubt
     told = route_of(DIRECT, "x", "mail", TOLD({"direct"}))
     assert (told.queues, told.doubt) == (("archive", "emails"), "")
 
@@ -49,16 +49,16 @@ def test_queues_behind_an_exchange() -> None:
 @pytest.mark.parametrize(
     ("bindings", "key", "kinds", "says"),
     [
-        (TOPIC, "mail", set(), r"The exchange “x” with the routing key “mail” leads to no queue. .*“media.#” to “all”"),
-        (DIRECT, "mail.x", set(), "leads to no queue"),
-        ([*TOPIC, *DIRECT], "mail", set(), "declared in several ways"),
-        (DIRECT, "mail", {"direct", "fanout"}, "declared in several ways: direct, fanout"),
+        (TOPIC, "mail", set(), r"The exchange “x” with the routing key “mail” reaches no queue. .*“media.#” to “all”"),
+        (DIRECT, "mail.x", set(), "reaches no queue"),
+        ([*TOPIC, *DIRECT], "mail", set(), "declared as different types"),
+        (DIRECT, "mail", {"direct", "fanout"}, "declared as different types: direct, fanout"),
         (DIRECT, "mail", {"fanout"}, "is a fanout exchange"),
         ([QueueBinding("", "", "bcast.1")], "", set(), "fanout exchange, by its bindings"),
-        (DIRECT, "mail", {"topic"}, "of another kind"),
-        (DIRECT, "mail", {"headers"}, "of another kind"),
+        (DIRECT, "mail", {"topic"}, "of another type"),
+        (DIRECT, "mail", {"headers"}, "of another type"),
         ([QueueBinding("a*", "^a*$", "q")], "aa", set(), "Cannot parse the topic binding"),
-        ([QueueBinding("q", "", "")], "q", set(), "leads to no queue"),
+        ([QueueBinding("q", "", "")], "q", set(), "reaches no queue"),
     ],
 )
 def test_what_is_not_certain_is_refused(bindings: list[QueueBinding], key: str, kinds: set[str], says: str) -> None:

@@ -20,11 +20,19 @@ RABBIT = Profile.from_url("amqp://u:hidden@h:5672/shop")
     ("error", "kind", "says"),
     [
         (redis.BusyLoadingError("Redis is loading the dataset in memory"), ConnectionLost, "still loading its data"),
-        (redis.ResponseError("MASTERDOWN Link with MASTER is down"), ConnectionLost, "a replica without its master"),
-        (redis.ConnectionError("max number of clients reached"), ConnectionLost, "as many clients as it allows"),
-        (redis.ResponseError("DENIED Redis is running in protected mode. More"), PermissionRefused, "refuses clients"),
+        (redis.ResponseError("MASTERDOWN Link with MASTER is down"), ConnectionLost, "a replica that lost its master"),
+        (
+            redis.ConnectionError("max number of clients reached"),
+            ConnectionLost,
+            "reached its maximum number of clients",
+        ),
+        (
+            redis.ResponseError("DENIED Redis is running in protected mode. More"),
+            PermissionRefused,
+            "refuses connections",
+        ),
         (redis.ResponseError("ERR DB index is out of range"), PermissionRefused, "has no database 3"),
-        (redis.TimeoutError("Timeout reading from socket"), Unanswered, "h:6379 does not answer"),
+        (redis.TimeoutError("Timeout reading from socket"), Unanswered, "h:6379 does not respond"),
         (
             redis.ResponseError("unknown command 'SENTINEL', with args beginning with: "),
             BrokerError,
@@ -35,16 +43,16 @@ RABBIT = Profile.from_url("amqp://u:hidden@h:5672/shop")
                 "The user executing the script can't run this command or subcommand script: 5c, on @user_script:6."
             ),
             PermissionRefused,
-            "does not allow it: The user executing the script can't run this command or subcommand. Give",
+            "denied access: The user executing the script can't run this command or subcommand. Grant",
         ),
         (
             redis.ResponseError(
                 "ACL failure in script: User anna has no permissions to run the 'set' command script: 5c"
             ),
             PermissionRefused,
-            "does not allow it: User anna has no permissions to run the 'set' command. Give the user the permission",
+            "denied access: User anna has no permissions to run the 'set' command. Grant the user this permission",
         ),
-        (redis.ResponseError("ERR something new"), BrokerError, "h:6379 says: ERR something new"),
+        (redis.ResponseError("ERR something new"), BrokerError, "h:6379 replied: ERR something new"),
     ],
 )
 def test_redis(error: Exception, kind: type[BrokerError], says: str) -> None:
@@ -70,16 +78,16 @@ def test_redis(error: Exception, kind: type[BrokerError], says: str) -> None:
             ConnectionLost,
             "h:5672 closed the connection: CONNECTION_FORCED - shutdown.",
         ),
-        (pika.exceptions.AMQPHeartbeatTimeout("no answer in time"), Unanswered, "h:5672 does not answer"),
+        (pika.exceptions.AMQPHeartbeatTimeout("no answer in time"), Unanswered, "h:5672 does not respond"),
         (
             pika.exceptions.ChannelClosedByBroker(403, "ACCESS_REFUSED - access to queue 'q' in vhost 'shop' refused"),
             PermissionRefused,
-            "does not allow it in “shop” (access to queue 'q')",
+            "denied access in “shop” (access to queue 'q')",
         ),
         (
             pika.exceptions.StreamLostError("Stream connection lost: ConnectionResetError(104)"),
             ConnectionLost,
-            "h:5672 closed the connection without a word",
+            "h:5672 closed the connection without a reason",
         ),
     ],
 )
@@ -95,7 +103,7 @@ def test_rabbitmq(error: Exception, kind: type[BrokerError], says: str) -> None:
     [
         ("certificate verify failed: certificate has expired", "has expired"),
         ("certificate verify failed: certificate is not yet valid", "Check the clocks"),
-        ("[SSL: TLSV1_ALERT_UNKNOWN_CA] tlsv1 alert unknown ca", "does not accept the client certificate"),
+        ("[SSL: TLSV1_ALERT_UNKNOWN_CA] tlsv1 alert unknown ca", "does not accept the profile"),
         ("[SSL: UNSUPPORTED_PROTOCOL] unsupported protocol", "Enable TLS 1.2 or newer"),
         ("something new", "TLS with h:1 failed: something new."),
     ],

@@ -95,9 +95,9 @@ def test_profiles_are_added_listed_and_removed(capsys: pytest.CaptureFixture[str
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
-        (["tasks", "nowhere.sqlite"], "There is no history at"),
-        (["tasks", "unknown"], "There is no profile “unknown”"),
-        (["record", "gopher://x"], "does not know the scheme"),
+        (["tasks", "nowhere.sqlite"], "No history at"),
+        (["tasks", "unknown"], "No profile “unknown”"),
+        (["record", "gopher://x"], "does not support the scheme"),
         (["record"], "Give a broker"),
     ],
 )
@@ -112,7 +112,7 @@ def test_errors_are_one_line(arguments: list[str], says: str, capsys: pytest.Cap
 def test_a_file_that_is_no_history(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "x.sqlite").write_bytes(b"garbage" * 500)
     assert main(["tasks", str(tmp_path / "x.sqlite")]) == 2
-    assert "is not a history of deskq" in capsys.readouterr().err
+    assert "is not a deskq history" in capsys.readouterr().err
 
 
 def test_csv_is_safe_against_formulas() -> None:

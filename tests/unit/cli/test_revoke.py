@@ -38,7 +38,7 @@ def test_state_name_and_text_narrow_it_down(command: list[str], capsys: pytest.C
 
 def test_what_matches_nothing_or_too_much_is_refused(command: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     assert main([*command, "--state", "failure", "--from-queue", "nowhere"]) != 0
-    assert "No task is chosen" in capsys.readouterr().err
+    assert "No task is selected" in capsys.readouterr().err
     assert main([*command, "--state", "failure", "--limit", "5"]) != 0
     assert "More than 5 tasks match" in capsys.readouterr().err
     assert main(command) != 0

@@ -197,13 +197,13 @@ def test_a_reader_cannot_write(reader: HistoryReader) -> None:
 
 
 def test_what_is_no_history_is_a_clear_error(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match="There is no history"):
+    with pytest.raises(UserError, match="No history"):
         HistoryReader(tmp_path / "absent.sqlite")
     text = tmp_path / "text.sqlite"
     text.write_text("hello " * 1000)
-    with pytest.raises(UserError, match="is not a history of deskq"):
+    with pytest.raises(UserError, match="is not a deskq history"):
         HistoryReader(text)
-    with pytest.raises(UserError, match="is not a history of deskq"):
+    with pytest.raises(UserError, match="is not a deskq history"):
         History(text)
     assert text.read_text().startswith("hello")
 

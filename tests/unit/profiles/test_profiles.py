@@ -177,11 +177,11 @@ def test_a_broken_file_is_a_clear_error_and_is_not_overwritten(tmp_path: Path, t
         ('name = "x"\n', "needs “url”"),
         ('name = "x"\nurl = "redis://h/0"\nsafety = "maybe"\n', "read-only, ask"),
         ('name = "x"\nurl = "redis://:pw@h/0"\n', "set-password"),
-        ('name = "x"\nurl = "redis://h/0"\nsilent = "yes"\n', "not of its kind"),
+        ('name = "x"\nurl = "redis://h/0"\nsilent = "yes"\n', "wrong type"),
         ('name = "good"\nurl = "redis://h/0"\n', "two profiles named “good”"),
-        ('name = "x"\nurl = "amqp://a;b"\n', "Begin each one with its scheme"),
-        ('name = "x"\nurl = "amqp://a:1;redis://b"\n', "different protocols"),
-        ('name = "x"\nurl = "amqp://a:1;amqp://b:no"\n', "check its host and port"),
+        ('name = "x"\nurl = "amqp://a;b"\n', "Begin each URL with its scheme"),
+        ('name = "x"\nurl = "amqp://a:1;redis://b"\n', "same protocol"),
+        ('name = "x"\nurl = "amqp://a:1;amqp://b:no"\n', "Check host and port"),
     ],
 )
 def test_a_wrong_profile_disturbs_no_other_and_stays_in_the_file(tmp_path: Path, wrong: str, says: str) -> None:

@@ -153,7 +153,7 @@ def test_a_method_that_is_not_known_is_left_out_with_its_header() -> None:
 def test_a_body_that_is_none(body: bytes) -> None:
     message = RawMessage(body, JSON, "utf-8")
     assert read_body(message) is None
-    with pytest.raises(ValueError, match="which task"):
+    with pytest.raises(ValueError, match="no task name"):
         retry_of(message, "n", now=NOW)
 
 

@@ -87,7 +87,7 @@ def test_a_full_disk_is_no_damage_and_a_disk_that_fails_is_an_end(tmp_path: Path
     assert not upkeep.repaired(apsw.ConstraintError("UNIQUE"))
     for _ in range(REPAIRS):
         assert upkeep.repaired(apsw.CorruptError("database disk image is malformed"))
-    with pytest.raises(UserError, match="Check its disk"):
+    with pytest.raises(UserError, match="Check the disk"):
         upkeep.repaired(apsw.CorruptError("database disk image is malformed"))
     assert len(list(tmp_path.glob("*.damaged-*.sqlite"))) == REPAIRS
     history.close()

@@ -46,7 +46,7 @@ def test_a_pickle_is_listed_and_does_not_run(tmp_path: Path) -> None:
     record = decode_meta("id", pickle.dumps({"status": "SUCCESS", "result": Canary()}))
     assert record.kind == "pickle"
     assert record.state is None
-    assert "never opens one" in record.result
+    assert "never loads pickles" in record.result
     assert "REDUCE" in record.result
     assert not file.exists()
 

@@ -165,19 +165,19 @@ def stored_values(path: str) -> dict[bytes, bytes]:
             return {key: value for key, value in rows if key in wanted}
     kind = dbm.whichdb(path)
     if not kind:
-        raise Refused("it is none of the formats that Python's dbm knows")
+        raise Refused("Python's dbm does not support its format")
     try:
         with dbm.open(path, "r") as database:
             return {key: database[key] for key in wanted if key in database}
     except ImportError:
-        raise Refused("this Python lacks " + kind + ", the format that it has") from None
+        raise Refused("this Python lacks " + kind + ", the format of the file") from None
 
 
 def entry_of(name: str, entry: Any) -> dict[str, Any]:
     """Return one ScheduleEntry's stand-in as plain values; a class of its own is one if it is made as that is."""
     given = dict(zip(ENTRY, entry.given, strict=False)) if isinstance(entry, StandIn) else {}
     if len(given) != len(ENTRY) or not isinstance(given["task"], str):
-        raise Refused("it is not an entry of Celery's")
+        raise Refused("it is not a Celery schedule entry")
     found: dict[str, Any] = {"name": name, "task": given["task"], "schedule": schedule_of(given["schedule"])}
     for key, kind in (("args", (list, tuple)), ("kwargs", dict), ("options", dict)):
         if given[key] and isinstance(given[key], kind):
@@ -197,7 +197,7 @@ def schedule_of(value: Any) -> dict[str, Any]:
     name, given = value.name, value.given
     if value.origin not in SCHEDULES:
         kind = value.origin[0] + "." + name
-        reason = "Its class " + kind + " is not one of Celery's: only beat can tell when it runs next."
+        reason = "Its class " + kind + " is not one of Celery's: only beat knows when it runs next."
         return unreadable(kind, reason)
     if name == "schedule" and given:
         every = given[0]

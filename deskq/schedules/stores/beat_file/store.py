@@ -32,8 +32,8 @@ _SCRIPT: Final = Path(__file__).with_name("script.py")
 _ENDINGS: Final = ("", ".db", ".dat", ".dir", ".bak", ".pag", "-wal")
 _MOST_BYTES: Final = 64 * 1024 * 1024
 _WHY_NOT: Final = (
-    "A celerybeat-schedule is beat's own notebook: beat keeps it open and writes its own memory over it. Change the "
-    "beat_schedule in the app's code."
+    "A celerybeat-schedule is read-only: beat keeps the file open and overwrites it. Change beat_schedule in the "
+    "app's code."
 )
 
 
@@ -48,7 +48,7 @@ class BeatFileStore:
 
     def __init__(self, path: str) -> None:
         if not path:
-            raise StoreError("Name the file, like celerybeat-schedule:/var/run/celerybeat-schedule.")
+            raise StoreError("Add the file's path, like celerybeat-schedule:/var/run/celerybeat-schedule.")
         self._path = Path(path).expanduser()
         self.url = f"{StoreKind.FILE}:{path}"
         self.title = f"celerybeat-schedule {self._path}"
@@ -70,7 +70,7 @@ class BeatFileStore:
                 )
             except UserError as error:
                 reason = str(error).partition(" cannot be imported: ")[2].partition(". Check its name")[0]
-                said = f"{self._path} is not read: {reason}." if reason else str(error)
+                said = f"Cannot read {self._path}: {reason}." if reason else str(error)
                 raise StoreError(said, error.details) from None
         zone = str(found.get("zone") or "UTC")
         try:
@@ -78,7 +78,7 @@ class BeatFileStore:
             self.zone = zone
         except UserError:
             self.zone = "UTC"
-        origin = f"the app's beat_schedule, as beat noted it in {self._path}"
+        origin = f"the app's beat_schedule, as beat saved it in {self._path}"
         entries = []
         values = found.get("entries")
         for value in values if isinstance(values, list) else []:
@@ -86,9 +86,7 @@ class BeatFileStore:
             entries.append(
                 replace(entry, last_run_at=value["last_run_at"], total_run_count=value["total_run_count"], raw="")
             )
-        beat = BeatEvidence(
-            last=written, words="Celery's own beat writes its file every three minutes, and at its end."
-        )
+        beat = BeatEvidence(last=written, words="Beat writes this file every 3 minutes and when it stops.")
         return StoreContent(entries=tuple(entries), beat=beat, read_at=time.time())
 
     def read_in_parts(self) -> Reading:
@@ -112,7 +110,7 @@ class BeatFileStore:
         try:
             found = [(part, part.stat()) for part in parts if part.is_file()]
             if not found:
-                raise StoreError(f"There is no file {self._path}: name it as celery beat --schedule does.")
+                raise StoreError(f"The file {self._path} does not exist. Use the path of celery beat --schedule.")
             if sum(status.st_size for _, status in found) > _MOST_BYTES:
                 raise StoreError(f"{self._path} is far too large for a celerybeat-schedule.")
             for part, _ in found:

@@ -138,7 +138,7 @@ def schedule_of(value: Any, relative: bool) -> dict[str, Any]:
     names = {known_name(base) for base in type(value).__mro__}
     if names & KNOWN and (own := own_method(type(value))):
         kind = type(value).__module__ + "." + type(value).__qualname__
-        reason = "Its class " + kind + " has its own " + own + ": only beat can tell when it runs next."
+        reason = "Its class " + kind + " has its own " + own + ": only beat knows when it runs next."
         return {"kind": "unreadable", "text": repr(value)[:500], "reason": reason}
     if "celery.crontab" in names:
         fields = {key: crontab_field(value, key) for key in CRON}

@@ -32,7 +32,7 @@ from deskq.schedules.timing.zones import zone_of
 
 READ_SECONDS: Final = 30.0
 _SCRIPT: Final = Path(__file__).with_name("script.py")
-_WHY_NOT: Final = "A beat_schedule is changed where it is written, in the app's code; beat then needs a new start."
+_WHY_NOT: Final = "A beat_schedule is read-only: change it in the app's code, then restart beat."
 
 
 class CodeStore:
@@ -47,7 +47,7 @@ class CodeStore:
 
     def __init__(self, app: str, *, path: str = "", python: str = "", of_profile: str = "") -> None:
         if not app or app.startswith("-"):
-            raise StoreError("Name the app as celery -A takes it, like code:proj.app.")
+            raise StoreError("Write the app as for celery -A, like code:proj.app.")
         self.app, self._of_profile = app, of_profile
         self._folder = Path(path).expanduser() if path else Path.cwd()
         self._python = Path(python) if python else None

@@ -38,7 +38,7 @@ class Database:
         self.kind = _ALIASES.get(kind, kind)
         if not separator or self.kind not in _DRIVERS:
             raise StoreError(
-                f"{self.place} is not a database that deskq can read: use one of postgresql://, mysql:// or sqlite:///."
+                f"{self.place} is not a database that deskq can read. Use postgresql://, mysql:// or sqlite:///."
             )
         try:
             parsed = sqlalchemy.make_url(f"{self.kind}+{_DRIVERS[self.kind]}://{rest}")
@@ -52,7 +52,9 @@ class Database:
                 f"The driver for {self.place} is missing: install it with pip install 'deskq[{_EXTRAS[self.kind]}]'."
             ) from None
         except (SQLAlchemyError, ValueError):
-            raise StoreError(f"{self.place} is not a database URL such as {self.kind}://user@host/name.") from None
+            raise StoreError(
+                f"{self.place} is not a database URL. Write it like {self.kind}://user@host/name."
+            ) from None
         if self.kind == "sqlite":
             # The sqlite3 module would begin a transaction only when something is written.
             sqlalchemy.event.listen(self._engine, "connect", _no_transactions)
@@ -82,10 +84,10 @@ class Database:
             if "cryptography" not in str(error):
                 raise
             raise StoreError(
-                f"{self.place} wants a login that needs one more package: pip install cryptography."
+                f"Logging in to {self.place} needs one more package. Run: pip install cryptography"
             ) from None
         except UnicodeError:
-            raise StoreError("The database does not take this text: remove what is not valid Unicode.") from None
+            raise StoreError("The database rejects this text. Remove what is not valid Unicode.") from None
 
     def close(self) -> None:
         """Never raises."""
@@ -119,26 +121,26 @@ class Database:
         if codes & _FORBIDDEN or "readonly database" in reason or "read-only" in reason:
             if writes:
                 return StoreError(
-                    f"{self.place} was not changed: the account may not write there. "
-                    "Let it change the tables django_celery_beat_*, or name another account.",
+                    f"{self.place} was not changed: the account has no write permission. Grant it on the tables "
+                    "django_celery_beat_*, or use another account.",
                     reason,
                 )
-            return StoreError(f"{self.place} does not let the account read its tables: {reason}.", reason)
+            return StoreError(f"{self.place} denies the account reading its tables: {reason}.", reason)
         done = "nothing was written" if writes else "nothing was read"
         if codes & _LATE:
-            return StoreError(f"{self.place} did not answer in time, {done}: try again in a moment.", reason)
+            return StoreError(f"{self.place} did not respond in time; {done}. Try again in a moment.", reason)
         if codes & _LOCKED or "database is locked" in reason or "database table is locked" in reason:
-            return StoreError(f"{self.place} is locked by somebody else, {done}: try again in a moment.", reason)
+            return StoreError(f"{self.place} is locked by another process; {done}. Try again in a moment.", reason)
         if "unable to open database file" in reason:
-            return StoreError(f"{self.place} cannot be opened: there is no such file, or it may not be read.", reason)
+            return StoreError(f"Cannot open {self.place}: the file is missing or not readable.", reason)
         if "file is not a database" in reason:
             return StoreError(f"{self.place} is not an SQLite database.", reason)
         if isinstance(error, sqlalchemy.exc.IntegrityError):
-            return StoreError(f"{self.place} was not changed, it refuses the row: {reason}.", reason)
+            return StoreError(f"{self.place} was not changed: it rejected the row: {reason}.", reason)
         if error.connection_invalidated or isinstance(error, sqlalchemy.exc.OperationalError):
             if committing:
                 return WriteUnknown(f"The connection to {self.place} was lost while writing: {reason}.", reason)
-            return StoreError(f"The database {self.place} cannot be reached, {done}: {reason}.", reason)
+            return StoreError(f"The database {self.place} cannot be reached; {done}: {reason}.", reason)
         doing = "changed" if writes else "read"
         return StoreError(f"{self.place} was not {doing}: {reason}.", reason)
 
@@ -146,7 +148,7 @@ class Database:
 def _existing_file(url: sqlalchemy.URL) -> sqlalchemy.URL:
     """SQLite would else make a file where there is none; one that may only be read is still read."""
     if not url.database or url.database == ":memory:":
-        raise StoreError("A database in memory is nobody else's: name the file, as in sqlite:////srv/shop/db.sqlite3.")
+        raise StoreError("An in-memory database cannot be shared. Use a file, like sqlite:////srv/shop/db.sqlite3.")
     if url.database.startswith("file:"):
         return url
     return url.set(database=f"file:{quote(url.database)}", query={**url.query, "mode": "rw", "uri": "true"})

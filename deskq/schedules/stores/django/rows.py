@@ -35,7 +35,7 @@ class DjangoRow:
     raw: str
 
 
-_NONE: Final = DjangoRow(Unreadable("", "It has no schedule."), "It has no schedule: give it one.", "")
+_NONE: Final = DjangoRow(Unreadable("", "It has no schedule."), "No timing is set. Set one.", "")
 
 
 def schedule_row(kind: str, row: Row | None, zone: str) -> DjangoRow:
@@ -58,7 +58,7 @@ def entry_of(row: Row, schedules: Mapping[str, DjangoRow], shared_with: tuple[st
     """``schedules``: those that the task names, by kind, in beat's order."""
     problems: list[str] = []
     if len(schedules) > 1:
-        problems.append(f"It has several schedules ({', '.join(schedules)}): beat takes the first.")
+        problems.append(f"Several timings are set ({', '.join(schedules)}): beat uses the first.")
     own = _lines(row, without=_BEAT_S_OWN)
     made = next(iter(schedules.values()), _NONE)
     args = _decoded(row, "args", list, problems)
@@ -75,7 +75,7 @@ def entry_of(row: Row, schedules: Mapping[str, DjangoRow], shared_with: tuple[st
     if made.problem:
         problems.append(made.problem)
     if isinstance(made.schedule, Clocked) and not one_off:
-        problems.append("Beat sends it again and again: an entry at a fixed time must be one-off.")
+        problems.append("Beat would send it repeatedly: a schedule at a fixed time must be one-off.")
     celerys = row["name"] == _CELERYS
     return Entry(
         name=row["name"],
@@ -97,7 +97,7 @@ def entry_of(row: Row, schedules: Mapping[str, DjangoRow], shared_with: tuple[st
         owner=Owner.CODE if celerys else Owner.EDITABLE,
         shared_with=shared_with,
         problem=" ".join(problems),
-        origin="written again by Celery at every start of beat" if celerys else f"row {row['id']}",
+        origin="rewritten by Celery at every start of beat" if celerys else f"row {row['id']}",
         raw="\n".join((own, *(f"{kind}:\n{one.raw}" for kind, one in schedules.items()))),
     )
 
@@ -131,7 +131,7 @@ def _lines(row: Row, without: frozenset[str] = frozenset()) -> str:
 
 def _schedule(kind: str, row: Row | None) -> Schedule:
     if row is None:
-        return Unreadable(kind, f"Its {kind} schedule was removed from the database: give it a new one.")
+        return Unreadable(kind, f"Its {kind} timing was removed from the database. Set a new one.")
     if kind == "interval":
         size = _SECONDS.get(row["period"])
         if size is None:
@@ -144,7 +144,7 @@ def _schedule(kind: str, row: Row | None) -> Schedule:
     if kind == "solar":
         return Solar(str(row["event"]), float(row["latitude"]), float(row["longitude"]))
     if row["clocked_time"] is None:
-        return Unreadable("", "Its time is not understood.")
+        return Unreadable("", "Its time cannot be parsed.")
     return Clocked(row["clocked_time"])
 
 
@@ -158,7 +158,7 @@ def _decoded(row: Row, column: str, kind: type, problems: list[str]) -> Any:
             return found
     except (ValueError, TypeError, RecursionError):
         pass
-    problems.append(f"Its {column} are no JSON {'list' if kind is list else 'object'}.")
+    problems.append(f"{column} is not a JSON {'list' if kind is list else 'object'}.")
     return kind()
 
 
@@ -166,17 +166,15 @@ def columns_of(entry: Entry, tables: Tables) -> dict[str, Any]:
     """What the task's row must hold for the entry, but its schedule and what beat counts. Raises Unfit."""
     unknown = sorted(name for name, value in entry.options.items() if name not in _OPTIONS and value is not None)
     if unknown:
-        raise Unsupported(f"django-celery-beat does not keep the option {', '.join(unknown)}: take it away.")
+        raise Unsupported(f"django-celery-beat does not support {', '.join(unknown)}. Remove it.")
     options = {name: value for name, value in entry.options.items() if value not in (None, "")}
     expires = options.get("expires")
     if expires is not None and entry.expires_at is not None:
-        raise Unsupported(
-            "django-celery-beat keeps either when an entry ends or after how many seconds its messages expire."
-        )
+        raise Unsupported("django-celery-beat cannot store both an end and an expiry of messages. Set one of them.")
     if isinstance(entry.schedule, Clocked) and not entry.one_off:
-        raise Unsupported("An entry at a fixed time must be one-off in django-celery-beat.")
+        raise Unsupported("In django-celery-beat a schedule at a fixed time must be one-off.")
     if not entry.name or not entry.task:
-        raise Unsupported("An entry needs a name and a task.")
+        raise Unsupported("A schedule needs a name and a task.")
     columns: dict[str, Any] = {
         "name": entry.name,
         "task": entry.task,
@@ -217,7 +215,7 @@ def schedule_columns(schedule: Schedule, tables: Tables, zone: str) -> tuple[str
     if wrong:
         raise Unsupported(wrong)
     if kind not in tables.kinds:
-        raise Unsupported(f"This django-celery-beat keeps no schedule of the kind {type(schedule).__name__.lower()}.")
+        raise Unsupported(f"This django-celery-beat does not support {type(schedule).__name__.lower()} schedules.")
     if isinstance(schedule, Interval):
         columns: dict[str, Any] = _interval_columns(schedule)
     elif isinstance(schedule, Crontab):
@@ -225,7 +223,7 @@ def schedule_columns(schedule: Schedule, tables: Tables, zone: str) -> tuple[str
         if tables.zoned:
             columns["timezone"] = schedule.zone or zone
         elif schedule.zone not in ("", zone):
-            raise Unsupported("This django-celery-beat is too old for crontabs with a time zone of their own.")
+            raise Unsupported("This django-celery-beat is too old for crontabs with their own time zone.")
     elif isinstance(schedule, Solar):
         columns = {
             "event": schedule.event,
@@ -243,14 +241,14 @@ def schedule_columns(schedule: Schedule, tables: Tables, zone: str) -> tuple[str
 
 def _interval_columns(schedule: Interval) -> dict[str, Any]:
     if schedule.relative:
-        raise Unsupported("django-celery-beat keeps no interval that is rounded to the clock: take a crontab.")
+        raise Unsupported("django-celery-beat does not support intervals aligned to the clock. Use a crontab.")
     for period, size in _SECONDS.items():
         every = schedule.seconds / size if period != "microseconds" else round(schedule.seconds * 1e6, 3)
         if every >= 1 and every == int(every):
             if every > _LARGEST:
                 break
             return {"every": int(every), "period": period}
-    raise Unsupported(f"django-celery-beat cannot keep an interval of {schedule.seconds} seconds.")
+    raise Unsupported(f"django-celery-beat cannot store an interval of {schedule.seconds} seconds.")
 
 
 def _fit(table: str, columns: Mapping[str, Any], tables: Tables) -> None:
@@ -258,10 +256,12 @@ def _fit(table: str, columns: Mapping[str, Any], tables: Tables) -> None:
         if not isinstance(value, str):
             continue
         if "\0" in value:
-            raise Unsupported(f"The {name} holds a character that databases do not keep (NUL).")
+            raise Unsupported(f"The {name} contains a NUL character, which databases cannot store.")
         limit = tables.lengths.get((table, name))
         if limit is not None and len(value) > limit:
-            raise Unsupported(f"The {name} has {len(value):,} characters; this django-celery-beat keeps {limit:,}.")
+            raise Unsupported(
+                f"The {name} has {len(value):,} characters; this django-celery-beat stores at most {limit:,}."
+            )
 
 
 def _json(value: Any, name: str) -> str:
@@ -281,7 +281,7 @@ def _headers(value: Any) -> str:
 
 def _text(value: Any, name: str) -> str | None:
     if value is not None and not isinstance(value, str):
-        raise Unsupported(f"The {name} must be a text; django-celery-beat keeps nothing else.")
+        raise Unsupported(f"The {name} must be text; django-celery-beat stores nothing else.")
     return value
 
 

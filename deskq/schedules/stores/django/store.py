@@ -47,7 +47,7 @@ ZONE_OPTION: Final = "deskq_zone"
 _SCHEME: Final = f"{StoreKind.DJANGO.value}:"
 _NEWEST: Final = frozenset({"one_off", "start_time", "expires_at", "description", "last_run_at", "total_run_count"})
 _PART: Final = 500
-_WORDS: Final = "django-celery-beat keeps no sign of life; beat notes runs about every three minutes."
+_WORDS: Final = "Whether beat is running is unknown: django-celery-beat stores only runs, about every 3 minutes."
 
 
 class _Written(NamedTuple):
@@ -102,7 +102,7 @@ class DjangoBeatStore:
         last = max((entry.last_run_at for entry in entries if entry.last_run_at is not None), default=None)
         warnings = []
         if tables.changes is None:
-            warnings.append("The table django_celery_beat_periodictasks is missing: beat would not notice a change.")
+            warnings.append("The table django_celery_beat_periodictasks is missing: beat would not see changes.")
         return StoreContent(
             entries=tuple(entries),
             beat=BeatEvidence(last=last, words=_WORDS),

@@ -16,14 +16,14 @@ _OPTIONAL: Final = ("one_off", "start_time", "expires_at", "description")
 _RESERVED: Final = frozenset({":schedule", ":statics", ":lock"})
 _CRON: Final = ("minute", "hour", "month_of_year", "day_of_week")
 _TAKEN: Final = KNOWN | HARMLESS
-_STOPS: Final = "and beat stops at it"
+_STOPS: Final = "which stops beat"
 
 
 @lru_cache(maxsize=20_000)
 def problem_of(schedule: Schedule, zone: str) -> str:
     """Return why redbeat cannot use a schedule, "" if it can."""
     if isinstance(schedule, RRule) and schedule.dtstart is None:
-        return "The rrule has no start, so redbeat restarts it at every check."
+        return "The rrule has no start, so redbeat restarts it at every tick."
     if isinstance(schedule, Crontab) and schedule.day_of_month == "*":  # each field by itself: ten times as fast
         return next((problem for name in _CRON if (problem := _field_problem(name, getattr(schedule, name)))), "")
     return check(schedule, zone)
@@ -43,11 +43,11 @@ def entry_of(
     """
     name = _shown(key.removeprefix(prefix))
     if definition is None:
-        missing = "It has no definition: beat takes it off its list at the next look."
+        missing = "It has no definition: beat removes it from the schedule at its next tick."
         return _broken(key, name, "", missing, due_at)
     text = definition.decode("utf-8", "surrogateescape")
     if len(text) > _LONGEST:
-        return _broken(key, name, text, f"Its definition is too long to be looked at, {len(text):,} bytes.", due_at)
+        return _broken(key, name, text, f"Its definition is too long to read: {len(text):,} bytes.", due_at)
     try:
         definition.decode("utf-8")
         value = decoded(text)
@@ -88,23 +88,23 @@ def entry_of(
 
 def owned_by_code(entry: Entry) -> dict[str, Any]:
     """Return what is different about an entry that beat writes anew at every start."""
-    return {"owner": Owner.CODE, "origin": "the app's beat_schedule: beat writes it again at every start"}
+    return {"owner": Owner.CODE, "origin": "the app's beat_schedule: beat rewrites it at every start"}
 
 
 def refuse_unfit(entry: Entry, zone: str) -> None:
     """Raise Unfit if redbeat cannot keep the entry, or would stop at it."""
     if not entry.name or not entry.name.isprintable():
-        raise Unsupported("An entry of redbeat needs a name, without control characters.")
+        raise Unsupported("A schedule in redbeat needs a name without control characters.")
     if entry.name in _RESERVED:
-        raise Unsupported(f"“{entry.name}” is redbeat's own key: take another name.")
+        raise Unsupported(f"“{entry.name}” is reserved by redbeat. Choose another name.")
     if not entry.task:
         raise Unsupported(f"“{entry.name}” needs a task.")
     defaults = Entry(name="", task="", schedule=entry.schedule)
     for field in _OPTIONAL:
         if getattr(entry, field) != getattr(defaults, field):
-            words = {"one_off": "that it runs once", "start_time": "a start", "expires_at": "an end"}
+            words = {"one_off": "the one-off setting", "start_time": "a start", "expires_at": "an end"}
             raise Unsupported(
-                f"redbeat cannot keep {words.get(field, 'a description')}: leave it out of “{entry.name}”."
+                f"redbeat cannot store {words.get(field, 'a description')}. Leave it out of “{entry.name}”."
             )
     if isinstance(entry.schedule, RRule) and entry.schedule.dtstart is None:
         return  # the store gives it one
@@ -117,17 +117,19 @@ def _problems(value: dict[str, Any], key: str, prefix: str) -> list[str]:
     name = value.get("name")
     if f"{prefix}{name}" != key:
         problems.append(
-            "Its name and its key differ: beat notes its runs at another key, and sends it again at every look."
+            "Its name and key differ: beat saves its runs under another key and sends it again at every tick."
         )
     if not isinstance(value.get("task"), str) or not value["task"]:
         problems.append("It names no task.")
     for field, kind, words in (("args", list, "list"), ("kwargs", dict, "object"), ("options", dict, "object")):
         if value.get(field) and not isinstance(value[field], kind):
-            problems.append(f"Its {field} are no JSON {words}.")
+            problems.append(f"{field} is not a JSON {words}.")
     if not _TAKEN.issuperset(value):
         unknown = sorted(field for field in value if field not in _TAKEN)
         listed = ", ".join(f"“{field:.40}”" for field in unknown[:5])
-        problems.append(f"redbeat knows no field {listed}: unless your beat has an entry class of its own, it stops.")
+        problems.append(
+            f"redbeat does not know the field {listed}: beat stops, unless it uses an entry class of your own."
+        )
     return problems
 
 

@@ -56,27 +56,27 @@ def definition_text(entry: Entry, stored: str = "", *, now: float | None = None)
     try:
         return json.dumps(definition, allow_nan=False)
     except (ValueError, TypeError, RecursionError) as error:
-        raise Unsupported(f"The arguments or options cannot be kept as JSON: {error}.") from None
+        raise Unsupported(f"The arguments or options cannot be stored as JSON: {error}.") from None
 
 
 def schedule_json(schedule: Schedule, now: float | None = None) -> dict[str, Any]:
     """Return a schedule as redbeat writes it; raises Unfit for a kind that redbeat does not have."""
     if isinstance(schedule, Interval):
         if not schedule.seconds > 0 or not math.isfinite(schedule.seconds):
-            raise Unsupported("An interval is longer than nothing: redbeat would send without end.")
+            raise Unsupported("The interval must be more than 0, or redbeat would send continuously.")
         return {"__type__": "interval", "every": schedule.seconds, "relative": schedule.relative}
     if isinstance(schedule, Crontab):
         if schedule.zone:
             raise Unsupported(
-                f"redbeat keeps no zone with a crontab: the app's timezone rules. Leave “{schedule.zone}” out, or put "
-                "the entry into django-celery-beat."
+                f"redbeat stores no time zone with a crontab: the app's timezone applies. Leave “{schedule.zone}” "
+                "out, or put the schedule into django-celery-beat."
             )
         return {"__type__": "crontab", **{key: getattr(schedule, key) for key in _CRON}}
     if isinstance(schedule, RRule):
         return _rrule_json(schedule, now)
-    what = {"Clocked": "one time", "Solar": "the sun"}.get(type(schedule).__name__, "what deskq does not understand")
-    hint = " An rrule with a count of 1 does the same." if what == "one time" else ""
-    raise Unsupported(f"redbeat has no schedule by {what}.{hint}")
+    what = {"Clocked": "a fixed time", "Solar": "solar events"}.get(type(schedule).__name__, "this kind of schedule")
+    hint = " An rrule with a count of 1 does the same." if what == "a fixed time" else ""
+    raise Unsupported(f"redbeat does not support {what}.{hint}")
 
 
 def schedule_of(value: object) -> Schedule:
@@ -91,7 +91,7 @@ def schedule_of(value: object) -> Schedule:
             return _crontab(value)
         if kind == "rrule":
             return _rrule(value)
-        raise _Wrong("it has no __type__" if kind is None else f"redbeat has no schedule of the type “{kind!s:.60}”")
+        raise _Wrong("it has no __type__" if kind is None else f"redbeat has no schedule type “{kind!s:.60}”")
     except _Wrong as wrong:
         return Unreadable(json.dumps(value), f"The schedule cannot be read: {wrong}.")
 
@@ -129,12 +129,12 @@ def meta_of(text: str | None) -> tuple[float | None, int | None, str]:
         if not isinstance(meta, dict):
             raise ValueError
     except (ValueError, RecursionError):
-        return None, None, "Its meta is not JSON, and beat stops at it: remove the field meta."
+        return None, None, "Its meta is not JSON, which stops beat. Remove the field meta."
     stored, count = meta.get("last_run_at"), meta.get("total_run_count")
     last = time_of(stored)
     total = count if isinstance(count, int) and not isinstance(count, bool) else None
     wrong = stored is not None and last is None
-    return last, total, "Its last run is not a time that redbeat understands." if wrong else ""
+    return last, total, "redbeat cannot parse the time of its last run." if wrong else ""
 
 
 def meta_text(entry: Entry, now: float) -> str:
@@ -156,9 +156,9 @@ def _time_json(at: float) -> dict[str, Any]:
 
 def _rrule_json(schedule: RRule, now: float | None) -> dict[str, Any]:
     if schedule.freq not in FREQUENCIES:
-        raise Unsupported(f"“{schedule.freq}” is not a frequency: use one of {', '.join(FREQUENCIES)}.")
+        raise Unsupported(f"“{schedule.freq}” is not a frequency. Use one of {', '.join(FREQUENCIES)}.")
     if schedule.dtstart is None and now is None:
-        raise Unsupported("An rrule in redbeat needs its start: without one it restarts at every check.")
+        raise Unsupported("An rrule in redbeat needs a start: without one it restarts at every tick.")
     others = dict(schedule.others)
     start = schedule.dtstart if schedule.dtstart is not None else now
     assert start is not None
@@ -184,7 +184,7 @@ def _rrule_json(schedule: RRule, now: float | None) -> dict[str, Any]:
 def _interval(value: Mapping[str, Any]) -> Interval:
     every, relative = value.get("every"), value.get("relative")
     if "relative" not in value:
-        raise _Wrong("an interval needs “relative”, and beat takes an entry without it off its list")
+        raise _Wrong("beat removes an interval without “relative” from the schedule")
     if not is_number(every):
         raise _Wrong("“every” is not a number of seconds")
     if every > timedelta.max.total_seconds():

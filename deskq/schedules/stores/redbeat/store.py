@@ -45,8 +45,8 @@ _FIRST_PART: Final = 100
 _TRIES: Final = 20
 _HMGET: Final = b"*4\r\n$5\r\nHMGET\r\n$%d\r\n%b\r\n$10\r\ndefinition\r\n$4\r\nmeta\r\n"
 _ZONE: Final = (
-    "redbeat keeps no zone with its crontabs: they are shown in UTC. If the app's timezone is another one, put it into "
-    "the store's URL, like ?zone=Europe/Berlin."
+    "redbeat stores no time zone with its crontabs: they are shown in UTC. If the app's timezone is another, add it "
+    "to the store's URL, like ?zone=Europe/Berlin."
 )
 _SLOTS: Final = (
     "The keys of this store lie in several slots of the cluster, and Redis changes only keys of one slot together: "
@@ -205,7 +205,7 @@ class RedBeatStore:
                     continue
                 if isinstance(answer, redis.ResponseError) and "WRONGTYPE" in str(answer):
                     entry = entry_of(to_text(key), self._prefix, None, None, due_at=due, zone=self.zone)
-                    wrong = "Its key holds no hash, and beat stops at it: delete it."
+                    wrong = "Its key is not a hash, which stops beat. Delete the schedule."
                     entry = replace(entry, problem=wrong)
                 elif isinstance(answer, Exception):
                     raise answer
@@ -222,12 +222,12 @@ class RedBeatStore:
             pipe.pttl(key)
             held, left = pipe.execute()
         if not held:
-            return BeatEvidence(words="No beat holds redbeat's lock: none runs, or it has redbeat_lock_key = None.")
+            return BeatEvidence(words="redbeat's lock is free: beat is not running, or redbeat_lock_key is None.")
         if left < 0:
-            return BeatEvidence(words="redbeat's lock never expires: a beat that starts now waits forever.")
+            return BeatEvidence(words="redbeat's lock never expires: a beat started now waits forever.")
         until = time.time() + left / 1000
         return BeatEvidence(
-            alive=True, lock_until=until, words=f"A beat holds the lock for another {left / 1000:,.0f} s."
+            alive=True, lock_until=until, words=f"Beat holds the lock; it expires in {left / 1000:,.0f} s."
         )
 
     def _score_of(self, key: bytes) -> float:
@@ -270,19 +270,19 @@ class RedBeatStore:
         text = str(error)
         place = place_of(self._profile)
         if isinstance(error, redis.OutOfMemoryError) or "OOM" in text:
-            return StoreError(f"{place} has no memory left, nothing was written: raise its maxmemory or free some.")
+            return StoreError(f"{place} has no memory left; nothing was written. Raise its maxmemory or delete data.")
         if isinstance(error, redis.ReadOnlyError) or "READONLY" in text:
-            return StoreError(f"{place} is a replica that cannot be written: name the master.")
+            return StoreError(f"{place} is a read-only replica. Use the master's address.")
         if isinstance(error, AskError | ClusterCrossSlotError) and not self._cluster:  # AskError: MOVED too
             return StoreError(
                 f"{place} is a node of a Redis Cluster. Name the store like redbeat:redis-cluster://{place}.", text
             )
         if isinstance(error, AskError):
-            return StoreError(f"The cluster at {place} is moving slots between its nodes. Refresh in a while.", text)
+            return StoreError(f"The cluster at {place} is moving slots between its nodes. Try again in a while.", text)
         if isinstance(error, ClusterDownError):
             return StoreError(f"The cluster at {place} is down: some of its slots have no node.", text)
         if "MISCONF" in text:
-            return StoreError(f"{place} cannot save its data and takes no changes: see its log.", text)
+            return StoreError(f"{place} cannot save its data and accepts no changes. Check its log.", text)
         told = error if isinstance(error, BrokerError) else mapped_error(error, self._profile)
         words = str(told)
         return StoreError(f"{words} {NOTHING}" if writes else words, told.details)

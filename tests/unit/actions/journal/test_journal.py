@@ -161,7 +161,7 @@ def test_somebody_else_s_database_is_left_as_it_is(tmp_path: Path) -> None:
     connection.execute("CREATE TABLE diary (line TEXT)")
     connection.close()
     before = file.read_bytes()
-    with pytest.raises(UserError, match="not a journal of deskq"):
+    with pytest.raises(UserError, match="not a deskq journal"):
         Journal(file)
     assert file.read_bytes() == before
 

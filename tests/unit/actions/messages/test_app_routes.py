@@ -67,7 +67,7 @@ def test_a_confirmed_app_is_the_last_witness(profile: Profile, tmp_path: Path) -
     confirm(profile.schedule_stores)
     found = candidates(profile, "shop.slow")
     assert found.queue == "slow"
-    assert "its queue is known from the routes of shop only, as they are now" in found.losses
+    assert "its queue is known only from the current routes of shop" in found.losses
     (tmp_path / "RAN").unlink()
     chosen = candidates(profile, "shop.slow", queue="q")
     assert (chosen.queue, (tmp_path / "RAN").exists()) == ("q", False)

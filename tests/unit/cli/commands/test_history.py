@@ -69,9 +69,9 @@ def test_check_finds_nothing_in_a_sound_history_even_at_work(path: Path, capsys:
 @pytest.mark.parametrize(
     ("damage", "says"),
     [
-        ("UPDATE state_counts SET n = n + 1", "The counts by state are"),
+        ("UPDATE state_counts SET n = n + 1", "The counts by state ("),
         ("UPDATE tasks SET observations = x'c1' WHERE id < 4", "3 tasks cannot be read."),
-        ("", "SQLite says: "),
+        ("", "SQLite reports: "),
         ("header", "is damaged"),
     ],
 )
@@ -174,7 +174,7 @@ def test_a_link_to_a_history_is_the_history(path: Path, tmp_path: Path, capsys: 
     recorder = History(path)
     assert is_locked(link)
     assert main(["history", "compact", str(link)]) == 2
-    assert "A recorder writes" in capsys.readouterr().err
+    assert "A recorder is writing to" in capsys.readouterr().err
     recorder.close()
     assert main(["history", "compact", str(link)]) == 0
     with path.open("r+b") as file:

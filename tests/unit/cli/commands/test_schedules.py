@@ -71,7 +71,7 @@ def test_a_profile_means_all_its_stores_or_one_of_them(store: str, capsys: pytes
     assert main(["schedules", "list", "shop"]) == 1
     captured = capsys.readouterr()
     assert "nightly" in captured.out
-    assert "Nothing listens" in captured.err
+    assert "Nothing is listening" in captured.err
     for wrong in ("shop/redbeat", "bank", "nobody"):
         assert main(["schedules", "list", wrong]) == 2
     assert main(["schedules", "show", "shop/code", "none"]) == 2

@@ -188,7 +188,7 @@ def test_an_eta_beyond_the_visibility_timeout() -> None:
 def test_etas_that_were_not_all_looked_at_are_no_good_news() -> None:
     partly = only(redis_advice.visibility({"w": HOUR}, [NOW + 5], NOW, (1_000, 40_000)))
     assert partly.level == "advice"
-    assert partly.evidence.startswith("1,000 of the 40,000 messages that workers hold were looked at.")
+    assert partly.evidence.startswith("1,000 of the 40,000 messages held by workers were checked.")
     far = only(redis_advice.visibility({"w": HOUR}, [NOW + 2 * HOUR], NOW, (1_000, 40_000)))
     assert (far.level, far.title[:25]) == ("warning", "At least 1 task waits lon")
 
@@ -196,7 +196,7 @@ def test_etas_that_were_not_all_looked_at_are_no_good_news() -> None:
 def test_a_worker_with_a_shorter_visibility_timeout() -> None:
     found = redis_advice.visibility({"long": 12 * HOUR, "short": HOUR}, [NOW + 2 * HOUR], NOW)
     assert levels(found) == ["warning", "warning"]
-    assert found[0].evidence.startswith("short has 3600 s")
+    assert found[0].evidence.startswith("short uses 3600 s")
     assert found[0].setting == 'broker_transport_options = {"visibility_timeout": 43200}'
 
 
@@ -216,7 +216,7 @@ def test_consumers_of_nothing() -> None:
     gone = queue_advice.unreachable({"w": ["q", "r", "s"]}, {"q"}, {"s"})
     assert [(one.level, one.title) for one in gone] == [
         ("warning", "w consumes “q”, which does not exist"),
-        ("advice", "No binding leads to “r”, which w consumes"),
+        ("advice", "“r”, consumed by w, has no binding"),
     ]
 
 
@@ -257,7 +257,7 @@ def test_event_queues_that_rabbitmq_refuses(
         ({"role": "master", "used_memory": "9", "maxmemory": "9", "maxmemory_policy": "allkeys-lru"}, ""),
         (
             {"role": "master", "used_memory": "9", "maxmemory": "9", "maxmemory_policy": "noeviction"},
-            "takes no messages",
+            "accepts no messages",
         ),
         ({"role": "slave"}, "read-only replica"),
     ],

@@ -47,7 +47,7 @@ def test_what_needs_a_failed_step_is_skipped() -> None:
     probes.append(Probe("e", "E", well, ("c",)))
     steps = list(run(probes, PROFILE, never))
     assert [step.state for step in steps] == ["ok", "failed", "skipped", "ok", "skipped"]
-    assert steps[2].evidence == "It needs “B” first."
+    assert steps[2].evidence == "Skipped: “B” must pass first."
     assert steps[1].remedy == "Nobody is there, said •••."
     assert "c4n4ry" not in str(steps)
 

@@ -158,7 +158,7 @@ def test_a_salvage_waits_for_room(path: Path, monkeypatch: pytest.MonkeyPatch) -
     salvage = Salvage(history)
     monkeypatch.setattr("deskq.history.recovery.salvage.SPARE_BYTES", 1 << 62)
     assert not salvage.step(NOW)
-    assert "waits to be salvaged" in str(salvage)
+    assert "waits until more than" in str(salvage)
     monkeypatch.setattr("deskq.history.recovery.salvage.SPARE_BYTES", 1)
     assert salvage.step(NOW + 2)
     assert salvage.at_work

@@ -38,7 +38,7 @@ def test_a_task_that_retried_itself_was_not_retried_by_anybody(tmp_path: Path) -
         assert row is not None
         assert (row.retries, row.parent, row.retries_parent) == (1, "", False)
         assert reader.relatives.retries_of([FIRST]) == {}
-        assert _losses(row) == ["it has not ended yet: it may run twice"]
+        assert _losses(row) == ["it has not ended yet and may run twice"]
 
 
 def test_a_retry_is_known_by_its_parent(tmp_path: Path) -> None:
@@ -64,6 +64,6 @@ def test_a_task_with_a_state_of_its_own_runs(tmp_path: Path) -> None:
         row = reader.task_row(FIRST)
         assert row is not None
         assert (row.state, row.runs, row.ended) == ("PROGRESS", True, False)
-        assert _losses(row) == ["it has not ended yet: it may run twice"]
+        assert _losses(row) == ["it has not ended yet and may run twice"]
         assert runtime_text(row).endswith(" …")
         assert state_suffixes([TaskAction("revoked", NOW, "anna", "done")], row.state) == ["revoked"]

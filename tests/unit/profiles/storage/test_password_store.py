@@ -152,7 +152,7 @@ def test_without_a_keyring_passwords_last_for_the_run(no_keyring: None) -> None:
     passwords.set("shop", Secret(CANARY))
     assert not passwords.persistent
     assert "no keyring" in passwords.problem
-    assert passwords.where == "It is kept for this run only."
+    assert passwords.where == "It is kept until deskq quits."
     assert passwords.get("shop") == Secret(CANARY)
     assert PasswordStore().get("shop") is None
     assert not passwords.file_path.exists()
@@ -234,7 +234,7 @@ def test_a_file_of_somebody_else_is_refused(no_keyring: None) -> None:
     passwords = PasswordStore()
     passwords.allow_file()
     os.chown(passwords.file_path, 12345, -1)
-    with pytest.raises(UserError, match="belongs to somebody else"):
+    with pytest.raises(UserError, match="belongs to another user"):
         passwords.get("shop")
 
 

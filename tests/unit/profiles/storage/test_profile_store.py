@@ -78,17 +78,20 @@ def test_a_version_1_file_is_upgraded_with_all_that_is_in_it(tmp_path: Path) -> 
 @pytest.mark.parametrize(
     ("text", "says"),
     [
-        ("profile = 3\n", "begin each one with a line"),
+        ("profile = 3\n", "Start each one with a line"),
         ('version = "new"\n', "a whole number"),
         ("version = 0\n", "a whole number"),
-        ('version = 2\n[[profile]]\nname = "x"\nurl = "redis://h/0"\nretention = 3\n', "“retention” is a table"),
+        ('version = 2\n[[profile]]\nname = "x"\nurl = "redis://h/0"\nretention = 3\n', "“retention” must be a table"),
         ('version = 2\n[[profile]]\nname = "x"\nurl = "redis://h/0"\nretention.days = -1\n', "retention.days"),
         ('version = 2\n[[profile]]\nname = "x"\nurl = "redis://h/0"\nwatch_queues = [1]\n', "list of texts"),
-        ('[[profile]]\nname = "x"\nurl = "redis://h/0"\nresult_backend = "redis://:c4n4ry@h/1"\n', "holds a password"),
+        (
+            '[[profile]]\nname = "x"\nurl = "redis://h/0"\nresult_backend = "redis://:c4n4ry@h/1"\n',
+            "contains a password",
+        ),
         ('[[profile]]\nname = "x"\nurl = "redis://h/0"\nschedule_stores = ["redis://:c4n4ry@h/1"]\n', "set-password"),
         ('[[profile]]\nname = "x"\nurl = ["redis://:c4n4ry@h/1"]\n', "“url” is a list"),
         ('[[profile]]\nname = "x"\nurl = "redis://h"\nsafety = "redis://:c4n4ry@h/1"\n', "“safety” is another text"),
-        ('[[profile]]\nname = "x"\nurl = "redis://h/0"\nretention_days = 3\nretention = 4\n', "is a table"),
+        ('[[profile]]\nname = "x"\nurl = "redis://h/0"\nretention_days = 3\nretention = 4\n', "must be a table"),
     ],
 )
 def test_more_broken_files(tmp_path: Path, text: str, says: str) -> None:
@@ -204,7 +207,7 @@ def test_what_several_save_at_once_is_all_there(tmp_path: Path) -> None:
 
 def test_a_file_that_another_process_holds(saved: SavedProfiles, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(writing, "_PATIENCE", 0.1)
-    busy = pytest.raises(UserError, match="being changed by another deskq")
+    busy = pytest.raises(UserError, match="Another deskq is writing")
     with writing.exclusive(saved.file.path, "The profiles"), busy:
         saved.remove("a")
     saved.remove("a")
@@ -321,8 +324,8 @@ def test_what_is_shown_in_a_form_is_read_back(profile: Profile) -> None:
 @pytest.mark.parametrize(
     ("place", "text", "says"),
     [
-        ("retention_days", "-1", "not negative"),
-        ("retention_days", "nan", "not negative"),
+        ("retention_days", "-1", "0 or more"),
+        ("retention_days", "nan", "0 or more"),
         ("redis.priority_steps", "0;3", "whole numbers"),
         ("redis.priority_steps", "", "whole numbers"),
         ("environment", "moon", "development, staging, production"),

@@ -156,7 +156,7 @@ def test_the_python_of_other_kinds() -> None:
     assert "'schedule': 10.0," in to_python(Entry(name="a", task="t", schedule=Interval(10.0)))
     assert "'relative': True" in to_python(Entry(name="a", task="t", schedule=Interval(10.0, True)))
     text = to_python(Entry(name="a", task="t", schedule=Solar("sunset", 52.5, 13.4), enabled=False))
-    assert "disabled" in text
+    assert "Disabled" in text
     assert eval("{" + text + "}", {"solar": solar})["a"]["schedule"] == solar("sunset", 52.5, 13.4)  # noqa: S307
     assert "fromisoformat('2026-03-01T06:30:00+00:00')" in to_python(
         Entry(name="a", task="t", schedule=Clocked(1772346600.0))
@@ -179,6 +179,6 @@ def test_redbeat_gets_its_own_form() -> None:
 
 
 def test_a_file_with_entries_of_another_name_is_told() -> None:
-    with pytest.raises(UserError, match="begin each entry"):
+    with pytest.raises(UserError, match="Start each entry"):
         store_from_toml('[[schedule]]\nname = "a"\n')
     assert store_from_toml("version = 1\n") == []
