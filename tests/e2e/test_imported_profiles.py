@@ -60,6 +60,6 @@ def test_what_leads_somewhere_or_lowers_something_is_shown(tmp_path: Path, capsy
     out = capsys.readouterr().out
     for words in ("https://elsewhere:1", "gets the broker's login", "redis://r/1", "/srv/h.sqlite", "/ca.pem"):
         assert words in out
-    for words in ("▲ runs code: code:x?path=/p", "▲ no. Whoever sits between", "▲ Do not ask"):
+    for words in ("▲ runs code: code:x?path=/p", "▲ no. The server's certificate is not verified", "▲ Do not ask"):
         assert words in out
     assert not saved.named("shop").password  # it would have gone to the new management API

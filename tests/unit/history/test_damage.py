@@ -308,7 +308,7 @@ def test_a_foreign_or_newer_file_is_left_alone(tmp_path: Path, setting: str) -> 
     connection.close()
     before = path.read_bytes()
     for attempt in (open_history, HistoryReader):
-        with pytest.raises(UserError, match=r"not a history|newer deskq"):
+        with pytest.raises(UserError, match=r"not a deskq history|newer deskq"):
             attempt(path)
     assert path.read_bytes() == before
     assert sorted(place.name for place in tmp_path.iterdir()) == ["other.sqlite", "other.sqlite.lock"]
