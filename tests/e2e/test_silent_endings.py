@@ -36,7 +36,9 @@ def test_an_ignored_task_has_ended_without_an_event(broker_url: str) -> None:
         uuid = client.send_task("sample.ignore").id
         began = recording.wait_for_state(uuid, "STARTED").started
         row = recording.wait_for_state(uuid, "ENDED")
-        assert row.finished == began
+        assert row.finished == max(
+            began or 0.0, row.sent or 0.0
+        )  # its last sign: the client may tell late that it sent it
         noticed = summary_of(recording, uuid).noticed
         assert noticed is not None
         assert began is not None

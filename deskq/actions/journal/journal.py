@@ -359,9 +359,7 @@ class Journal:
             raise JournalUnwritable(f"The journal {self.path} cannot be written: {error}. Free some space.") from None
         except UnicodeEncodeError as error:
             words = error.object.encode(errors="backslashreplace").decode()[:200]
-            raise UserError(
-                f"The journal cannot hold “{words}”: it is not valid Unicode. Remove that character."
-            ) from None
+            raise UserError(f"The journal cannot hold “{words}”: it is not valid Unicode. Remove it.") from None
 
     def _all(self, sql: str, values: tuple[Any, ...]) -> list[Any]:
         try:

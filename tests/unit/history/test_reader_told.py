@@ -20,6 +20,6 @@ def test_what_passes_is_told(error: apsw.Error) -> None:
 
 
 def test_the_rest_is_as_it_was() -> None:
-    mistake = apsw.SQLError("no such column: x")
+    mistake = apsw.SQLError('near "SELEC": syntax error')
     assert to_user_error(Path("h.sqlite"), mistake) is mistake
     assert isinstance(to_user_error(Path("h.sqlite"), apsw.CorruptError("malformed")), HistoryDamaged)

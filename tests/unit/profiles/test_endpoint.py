@@ -71,12 +71,12 @@ def test_what_is_written_is_read(scheme: str, host: str, port: int | None, datab
 @pytest.mark.parametrize("url", ["redis://h:port/0", "redis://h:70000/0", "redis://[::1/0", "sentinel://a:1;b:x/0"])
 def test_a_place_that_can_be_none(url: str) -> None:
     for read in (endpoints_of, Profile.from_url):
-        with pytest.raises(UserError, match="Check host and port"):
+        with pytest.raises(UserError, match=r"heck (its )?host and port"):
             read(url)
 
 
 @pytest.mark.parametrize("backend", ["redis://h:port/0", "redis://h:70000/0"])
 def test_a_result_backend_that_can_be_none(backend: str) -> None:
     """It is no broker's URL, so that nobody looks at it before it is needed."""
-    with pytest.raises(UserError, match="Check host and port"):
+    with pytest.raises(UserError, match=r"heck (its )?host and port"):
         open_results(Profile(name="a", url="redis://h", result_backend=backend)).get("id")
