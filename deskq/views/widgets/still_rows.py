@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Final
 
 from PySide6.QtCore import QEvent, QObject, Qt, QTimer
 from PySide6.QtWidgets import QAbstractItemView, QApplication
+
+from deskq.models.table.model import TableModel
+from deskq.models.tasks.table import TasksModel
 
 _SETTLED_MS: Final = 1_000
 """The pointer has not moved for so long: nobody is on the way to a click."""
@@ -45,7 +48,7 @@ class StillRows(QObject):
             self._hold(False)
 
     def _hold(self, held: bool) -> None:
-        model: Any = self._table.model()
-        if held != self._held and hasattr(model, "hold"):
+        model = self._table.model()
+        if held != self._held and isinstance(model, TableModel | TasksModel):
             self._held = held
             model.hold(held)
